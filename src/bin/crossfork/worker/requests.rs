@@ -1,0 +1,157 @@
+//! The messages that are for the worker itself.
+
+use std::io::{self, Write};
+use std::net::{TcpListener, TcpStream, UdpSocket};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::PathBuf;
+use std::rc::Rc;
+
+use crossfork::tokio::Channel;
+use crossfork::{Handle, HandleType, Message, Outgoing};
+use serde::{Deserialize, Serialize};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpSocket;
+
+use super::http;
+use super::service::Service;
+
+/// A message with the member `crossfork`.
+#[derive(Deserialize)]
+#[serde(tag = "crossfork", rename_all = "lowercase")]
+pub(super) enum Request {
+    /// Answered with [`Stats`](super::service::Stats).
+    Stats,
+    /// Answered with handles.
+    Send(Wanted),
+}
+
+#[derive(Deserialize)]
+pub(super) struct Wanted {
+    #[serde(rename = "type")]
+    wire_type: String,
+    #[serde(default = "one")]
+    count: u32,
+    #[serde(default)]
+    via: Via,
+}
+
+/// What kind of descriptor to make.
+#[derive(Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Via {
+    /// TCP, or UDP over IPv4.
+    #[default]
+    Tcp,
+    Unix,
+    Fifo,
+    Udp4,
+    Udp6,
+}
+
+/// The message that each handle comes with.
+#[derive(Serialize)]
+struct Sent<'a> {
+    crossfork: &'static str,
+    #[serde(rename = "type")]
+    wire_type: &'a str,
+    index: u32,
+}
+
+fn one() -> u32 {
+    1
+}
+
+impl Request {
+    /// Ordinary messages, which are echoed, are not parsed.
+    pub(super) fn parse(message: &Message) -> Option<Self> {
+        memchr::memmem::find(message.payload().as_bytes(), b"\"crossfork\"")?;
+        message.json().ok()
+    }
+}
+
+/// Creates handles and sends them, one after the other.
+pub(super) async fn send(channel: Channel, service: Rc<Service>, wanted: Wanted) {
+    let Some(wire_type) = HandleType::from_name(&wanted.wire_type) else {
+        eprintln!("crossfork worker: no handle type {:?}", wanted.wire_type);
+        return;
+    };
+    // Who asks for this type knows it.
+    if wire_type == HandleType::NetBoundSocket {
+        channel.allow_bound_sockets();
+    }
+    for index in 0..wanted.count {
+        let message = Sent { crossfork: "sent", wire_type: &wanted.wire_type, index };
+        let outgoing = match create(&service, wire_type, wanted.via, index) {
+            Ok(outgoing) => outgoing.wire_type(wire_type),
+            Err(e) => return eprintln!("crossfork worker: cannot create a {wire_type}: {e}"),
+        };
+        let sent = channel.send_handle(&message, outgoing).await;
+        service.stats.sent(sent.is_ok());
+        if let Err(e) = sent {
+            return eprintln!("crossfork worker: {e}");
+        }
+    }
+}
+
+fn create(service: &Service, wire_type: HandleType, via: Via, index: u32) -> io::Result<Outgoing> {
+    Ok(match (wire_type, via) {
+        (HandleType::NetServer, Via::Unix) => unix_listener(service, index)?.into(),
+        (HandleType::NetServer, _) => TcpListener::bind("127.0.0.1:0")?.into(),
+        (HandleType::DgramSocket | HandleType::DgramNative, Via::Udp6) => UdpSocket::bind("[::1]:0")?.into(),
+        (HandleType::DgramSocket | HandleType::DgramNative, _) => UdpSocket::bind("127.0.0.1:0")?.into(),
+        (HandleType::NetBoundSocket, _) => {
+            let socket = TcpSocket::new_v4()?;
+            socket.bind(([127, 0, 0, 1], 0).into())?;
+            Outgoing::keep_open(&socket)?
+        }
+        (_, Via::Unix) => {
+            let (ours, theirs) = UnixStream::pair()?;
+            ours.set_nonblocking(true)?;
+            service.spawn(echo(tokio::net::UnixStream::from_std(ours)?));
+            theirs.into()
+        }
+        (_, Via::Fifo) => {
+            let (reader, mut writer) = io::pipe()?;
+            writer.write_all(http::answer().as_bytes())?;
+            Handle::try_from(OwnedFd::from(reader))?.into()
+        }
+        _ => {
+            let (ours, theirs) = tcp_pair()?;
+            service.spawn(echo(tokio::net::TcpStream::from_std(ours)?));
+            theirs.into()
+        }
+    })
+}
+
+/// Its path is removed when the worker has done its work.
+fn unix_listener(service: &Service, index: u32) -> io::Result<UnixListener> {
+    struct Path(PathBuf);
+    impl Drop for Path {
+        fn drop(&mut self) {
+            let _ = std::fs::remove_file(&self.0);
+        }
+    }
+    let path = std::env::temp_dir().join(format!("crossfork-{}-{index}.sock", std::process::id()));
+    let listener = UnixListener::bind(&path)?;
+    let path = Path(path);
+    service.spawn(async move {
+        let _removed_at_the_end = path;
+        std::future::pending().await
+    });
+    Ok(listener)
+}
+
+fn tcp_pair() -> io::Result<(TcpStream, TcpStream)> {
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let theirs = TcpStream::connect(listener.local_addr()?)?;
+    let (ours, _) = listener.accept()?;
+    ours.set_nonblocking(true)?;
+    Ok((ours, theirs))
+}
+
+/// Gives back what comes, until the end.
+async fn echo<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S) {
+    let (mut reader, mut writer) = tokio::io::split(&mut stream);
+    let _ = tokio::io::copy(&mut reader, &mut writer).await;
+}

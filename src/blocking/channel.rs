@@ -1,0 +1,425 @@
+//! [`Channel`]: how threads wait for the machine.
+//!
+//! Every waiting call does the same: it does what I/O can be done, looks whether its own
+//! condition holds, and else waits. One thread at a time waits in `poll`, for all; the others
+//! wait for it to tell them that something happened, and one of them takes its place when it
+//! leaves. So a sender makes progress when nobody receives, and receives what comes meanwhile.
+
+use std::io::{self, Read, Write};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, Weak};
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use serde::Serialize;
+
+use crate::error::{Error, SendError};
+use crate::handle::{Outgoing, Unsent};
+use crate::limits::Limits;
+use crate::link::{self, HIGH_WATER, Link};
+use crate::message::Payload;
+use crate::proto::Ticket;
+use crate::received::{Message, SocketOwner};
+use crate::wire::control::SocketKey;
+
+/// One end of a channel to a Node process, for threads.
+///
+/// It is cheap to clone, and any number of threads may send while others receive. The last clone
+/// closes it. Sends return when the kernel has the message, as Node's callbacks do.
+///
+/// ```no_run
+/// # fn main() -> Result<(), crossfork::Error> {
+/// let channel = crossfork::blocking::Channel::from_env()?;
+/// while let Some(message) = channel.recv()? {
+///     let text: &str = message.json()?;
+///     channel.send(&text.to_uppercase())?;
+/// }
+/// # Ok(()) }
+/// ```
+#[derive(Clone)]
+pub struct Channel(Arc<Shared>);
+
+struct Shared {
+    state: Mutex<State>,
+    /// Told when something happened that another thread may wait for.
+    changed: Condvar,
+    /// Calls the thread back that waits in `poll`.
+    bell: Bell,
+}
+
+struct State {
+    link: Link,
+    /// What the thread in `poll` waits for, if there is one.
+    polling: Option<PollFlags>,
+    /// Threads that wait for the one in `poll`.
+    waiting: usize,
+    send_timeout: Option<Duration>,
+}
+
+/// Receiving and sending.
+impl Channel {
+    /// Opens the channel that this process was started with, and takes it out of the environment.
+    /// To be called once, early in `main`, before other threads are started.
+    ///
+    /// If the channel is at standard input, output or error, that descriptor becomes `/dev/null`.
+    ///
+    /// # Errors
+    /// [`EnvError`](crate::EnvError) if this process was not started with a channel.
+    pub fn from_env() -> Result<Self, Error> {
+        Self::from_env_with(Limits::default())
+    }
+
+    /// [`from_env`](Self::from_env) with other limits.
+    ///
+    /// # Errors
+    /// As [`from_env`](Self::from_env).
+    pub fn from_env_with(limits: Limits) -> Result<Self, Error> {
+        Self::from_socket(crate::env::take_channel()?, limits)
+    }
+
+    /// Speaks the protocol over a Unix stream socket that is at hand.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if this process has no descriptors free.
+    pub fn from_socket(socket: impl Into<OwnedFd>, limits: Limits) -> Result<Self, Error> {
+        let state =
+            State { link: Link::new(socket.into(), limits), polling: None, waiting: 0, send_timeout: None };
+        Ok(Channel(Arc::new(Shared {
+            state: Mutex::new(state),
+            changed: Condvar::new(),
+            bell: Bell::new()?,
+        })))
+    }
+
+    /// Waits for the next message; `None` when the peer has disconnected, or we have.
+    ///
+    /// # Errors
+    /// [`Error::Protocol`] is about one message, and the next call gives the next one.
+    pub fn recv(&self) -> Result<Option<Message>, Error> {
+        match self.0.wait(None, |state| self.next(state)) {
+            Some(received) => received,
+            None => Ok(None),
+        }
+    }
+
+    /// [`recv`](Self::recv), for so long at the most.
+    ///
+    /// # Errors
+    /// [`SendError::TimedOut`] if nothing came; otherwise as [`recv`](Self::recv).
+    pub fn recv_timeout(&self, timeout: Duration) -> Result<Option<Message>, Error> {
+        match self.0.wait(Some(timeout), |state| self.next(state)) {
+            Some(received) => received,
+            None => Err(SendError::TimedOut.into()),
+        }
+    }
+
+    /// Sends any value that serde can write as JSON.
+    ///
+    /// # Errors
+    /// [`Error::Send`]: the value cannot be sent, the channel is closed, or the time set by
+    /// [`set_send_timeout`](Self::set_send_timeout) went by.
+    pub fn send<T: Serialize + ?Sized>(&self, message: &T) -> Result<(), Error> {
+        self.send_frame(link::frame(message)?)
+    }
+
+    /// Sends a received message on, or back, as it came.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send).
+    pub fn send_payload(&self, payload: &Payload) -> Result<(), Error> {
+        self.send_frame(link::forward(payload)?)
+    }
+
+    /// Accepts a message without waiting for the kernel to take it, so that many small ones go
+    /// out together: call [`flush`](Self::flush) after the last. It does wait when there are more
+    /// than 64 KiB of them.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send).
+    pub fn feed<T: Serialize + ?Sized>(&self, message: &T) -> Result<(), Error> {
+        let frame = link::frame(message)?;
+        let mut state = self.0.lock();
+        state.link.submit(frame)?;
+        if state.link.queued_bytes() < HIGH_WATER {
+            return Ok(());
+        }
+        drop(state);
+        self.flush()
+    }
+
+    /// Waits until the kernel has everything that was accepted.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send).
+    pub fn flush(&self) -> Result<(), Error> {
+        self.0.wait_to_send(|state| {
+            if state.link.queued_bytes() == 0 && state.link.is_connected() {
+                return Some(Ok(()));
+            }
+            (!state.link.is_connected()).then(|| Err(SendError::Closed.into()))
+        })
+    }
+
+    /// Sends a message with a handle, and returns when the peer has acknowledged it. Our copy is
+    /// closed then; [`Outgoing::keep_open`] keeps one. Messages sent meanwhile wait, and so does
+    /// all sending if the peer never acknowledges (HND-8): set a timeout where that can happen.
+    ///
+    /// # Errors
+    /// [`Unsent`] holds the error, as for [`send`](Self::send), and the handle.
+    pub fn send_handle<T: Serialize + ?Sized>(
+        &self,
+        message: &T,
+        handle: impl Into<Outgoing>,
+    ) -> Result<(), Unsent> {
+        let outgoing = handle.into();
+        let frame = match link::frame(message) {
+            Ok(frame) => frame,
+            Err(error) => return Err(outgoing.unsent(error)),
+        };
+        let mut state = self.0.lock();
+        let ticket = state.link.submit_handle(frame, outgoing)?;
+        let timeout = state.send_timeout;
+        drop(state);
+        match self.0.wait(timeout, |state| state.link.handle_sent(ticket)) {
+            Some(sent) => sent,
+            None => {
+                let handle = self.0.lock().link.withdraw(ticket);
+                Err(Unsent { error: SendError::TimedOut.into(), handle })
+            }
+        }
+    }
+
+    /// Ends the channel. What was accepted is written first, and a handle under way is
+    /// acknowledged (Node drops what the kernel has not taken: LIFE-3). Nothing is received any
+    /// more.
+    ///
+    /// # Errors
+    /// [`SendError::Disconnected`] if it was called before or the peer is gone;
+    /// [`SendError::TimedOut`] if the peer did not read in time: the channel is closed all the same.
+    pub fn disconnect(&self) -> Result<(), Error> {
+        let mut state = self.0.lock();
+        state.link.disconnect()?;
+        let timeout = state.send_timeout;
+        drop(state);
+        let done = self.0.wait(timeout, |state| state.link.disconnected().then_some(()));
+        if done.is_none() {
+            self.0.lock().link.end();
+        }
+        self.0.wake_all();
+        done.ok_or(SendError::TimedOut.into())
+    }
+
+    /// How long a send, a flush or a disconnect may wait: for ever if `None`, which is the
+    /// default, as it is Node's.
+    pub fn set_send_timeout(&self, timeout: Option<Duration>) {
+        self.0.lock().send_timeout = timeout;
+    }
+
+    /// Allows `net.BoundSocket` handles to be sent, which end a Node process older than 26. A
+    /// peer that has sent one is known to have them.
+    pub fn allow_bound_sockets(&self) {
+        self.0.lock().link.allow_bound_sockets();
+    }
+
+    /// Bytes that were accepted and that the kernel has not taken.
+    pub fn queued_bytes(&self) -> usize {
+        self.0.lock().link.queued_bytes()
+    }
+
+    /// Whether messages can still be sent.
+    pub fn is_connected(&self) -> bool {
+        self.0.lock().link.is_connected()
+    }
+
+    fn next(&self, state: &mut State) -> Option<Result<Option<Message>, Error>> {
+        state.link.next(|| {
+            let owner: Weak<Shared> = Arc::downgrade(&self.0);
+            owner
+        })
+    }
+
+    fn send_frame(&self, frame: Vec<u8>) -> Result<(), Error> {
+        let mut state = self.0.lock();
+        let ticket = state.link.submit(frame)?;
+        state.link.write();
+        if let Some(sent) = state.link.sent(ticket) {
+            return sent;
+        }
+        drop(state);
+        let sent = self.0.wait_to_send(|state| state.link.sent(ticket));
+        if matches!(sent, Err(Error::Send(SendError::TimedOut))) {
+            self.withdraw(ticket);
+        }
+        sent
+    }
+
+    fn withdraw(&self, ticket: Ticket) {
+        self.0.lock().link.withdraw(ticket);
+    }
+}
+
+/// Waiting.
+impl Shared {
+    /// Waits until `ready` gives something; `None` if the time went by.
+    fn wait<T>(
+        &self,
+        timeout: Option<Duration>,
+        mut ready: impl FnMut(&mut State) -> Option<T>,
+    ) -> Option<T> {
+        let deadline = timeout.and_then(|t| Instant::now().checked_add(t));
+        let mut state = self.lock();
+        loop {
+            state.link.write();
+            if let Some(value) = ready(&mut state) {
+                self.leave(&state);
+                return Some(value);
+            }
+            if state.polling.is_none() && state.link.may_have_input() {
+                state.link.read();
+                continue;
+            }
+            let left = deadline.map(|d| d.saturating_duration_since(Instant::now()));
+            if left == Some(Duration::ZERO) {
+                self.leave(&state);
+                return None;
+            }
+            state = match state.polling {
+                None => self.poll(state, left),
+                Some(flags) => self.wait_for_poller(state, flags, left),
+            };
+        }
+    }
+
+    fn wait_to_send(&self, ready: impl FnMut(&mut State) -> Option<Result<(), Error>>) -> Result<(), Error> {
+        let timeout = self.lock().send_timeout;
+        self.wait(timeout, ready).unwrap_or_else(|| Err(SendError::TimedOut.into()))
+    }
+
+    /// Waits in `poll` for everybody.
+    fn poll<'a>(
+        &'a self,
+        mut state: MutexGuard<'a, State>,
+        timeout: Option<Duration>,
+    ) -> MutexGuard<'a, State> {
+        let mut flags = PollFlags::empty();
+        flags.set(PollFlags::POLLIN, state.link.wants_input());
+        flags.set(PollFlags::POLLOUT, state.link.wants_output());
+        state.polling = Some(flags);
+        let socket = state.link.socket();
+        drop(state);
+
+        let mut fds =
+            [PollFd::new(socket.as_fd(), flags), PollFd::new(self.bell.ear.as_fd(), PollFlags::POLLIN)];
+        let result = poll(&mut fds, poll_timeout(timeout));
+        let happened = fds[0].revents().unwrap_or(PollFlags::empty());
+        if fds[1].any() == Some(true) {
+            self.bell.heard();
+        }
+
+        let mut state = self.lock();
+        state.polling = None;
+        if !matches!(result, Ok(_) | Err(Errno::EINTR)) {
+            // No call can wait any more: out of memory, or a descriptor limit below 2.
+            state.link.end();
+        } else if happened.contains(PollFlags::POLLIN) {
+            state.link.readable();
+            if state.link.wants_input() {
+                state.link.read();
+            }
+        } else if happened.intersects(PollFlags::POLLHUP | PollFlags::POLLERR) {
+            if flags.contains(PollFlags::POLLIN) {
+                state.link.readable();
+            } else {
+                // As much as the limits allow is waiting to be received; the end comes after it.
+                state.link.broken();
+            }
+        }
+        self.leave(&state);
+        state
+    }
+
+    fn wait_for_poller<'a>(
+        &'a self,
+        mut state: MutexGuard<'a, State>,
+        flags: PollFlags,
+        timeout: Option<Duration>,
+    ) -> MutexGuard<'a, State> {
+        if state.link.wants_output() && !flags.contains(PollFlags::POLLOUT)
+            || state.link.wants_input() && !flags.contains(PollFlags::POLLIN)
+        {
+            self.bell.ring();
+        }
+        state.waiting += 1;
+        let mut state = match timeout {
+            Some(timeout) => {
+                let waited = self.changed.wait_timeout(state, timeout);
+                waited.unwrap_or_else(|e| e.into_inner()).0
+            }
+            None => self.changed.wait(state).unwrap_or_else(|e| e.into_inner()),
+        };
+        state.waiting -= 1;
+        state
+    }
+
+    /// Something happened, or the thread that waited for all leaves.
+    fn leave(&self, state: &State) {
+        if state.waiting > 0 {
+            self.changed.notify_all();
+        }
+    }
+
+    fn wake_all(&self) {
+        self.bell.ring();
+        self.changed.notify_all();
+    }
+
+    /// A panic elsewhere cannot leave the state half changed: no code of our users runs under
+    /// the lock.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(|e| e.into_inner())
+    }
+}
+
+impl SocketOwner for Shared {
+    fn socket_closed(&self, key: &SocketKey) {
+        let mut state = self.lock();
+        state.link.socket_closed(key);
+        if state.link.wants_output() && state.polling.is_some() {
+            self.bell.ring();
+        }
+    }
+}
+
+/// A byte in a socket pair, to wake a thread in `poll`.
+struct Bell {
+    ear: UnixStream,
+    clapper: UnixStream,
+}
+
+impl Bell {
+    fn new() -> io::Result<Self> {
+        let (ear, clapper) = UnixStream::pair()?;
+        ear.set_nonblocking(true)?;
+        clapper.set_nonblocking(true)?;
+        Ok(Bell { ear, clapper })
+    }
+
+    fn ring(&self) {
+        // Full means that it rings already.
+        let _ = (&self.clapper).write(&[1]);
+    }
+
+    fn heard(&self) {
+        let _ = (&self.ear).read(&mut [0; 64]);
+    }
+}
+
+fn poll_timeout(timeout: Option<Duration>) -> PollTimeout {
+    match timeout {
+        None => PollTimeout::NONE,
+        // Rounded up, so that a wait never ends early and turns over.
+        Some(t) => PollTimeout::try_from(t + Duration::from_micros(999)).unwrap_or(PollTimeout::MAX),
+    }
+}

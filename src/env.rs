@@ -1,0 +1,42 @@
+//! `NODE_CHANNEL_FD` and `NODE_CHANNEL_SERIALIZATION_MODE`: read once, scrubbed, and checked
+//! before anything is made of them (CH-2 to CH-7).
+
+use std::os::fd::{AsFd, OwnedFd};
+
+use crate::error::EnvError;
+use crate::sys::{inherit, probe};
+use crate::wire::Serialization;
+
+const CHANNEL_FD: &str = "NODE_CHANNEL_FD";
+const SERIALIZATION_MODE: &str = "NODE_CHANNEL_SERIALIZATION_MODE";
+
+/// Takes the channel out of the environment.
+pub(crate) fn take_channel() -> Result<OwnedFd, EnvError> {
+    let [fd, mode] = inherit::take_env([CHANNEL_FD, SERIALIZATION_MODE]);
+    let fd = match fd {
+        Some(fd) if !fd.is_empty() => fd.to_string_lossy().into_owned(),
+        // Set to nothing, it means no channel to Node as well (CH-6).
+        _ => return Err(EnvError::NotAChild),
+    };
+    // An absent mode is json (CH-7).
+    let mode = mode.map(|mode| mode.to_string_lossy().into_owned()).filter(|mode| !mode.is_empty());
+    match mode.as_deref().map(Serialization::from_name) {
+        None | Some(Some(Serialization::Json)) => {}
+        Some(None) => return Err(EnvError::UnknownSerialization(mode.unwrap_or_default())),
+    }
+    let Ok(number) = fd.parse::<i32>() else {
+        return Err(EnvError::InvalidNumber(fd));
+    };
+    adopt(number).map_err(|found| EnvError::NotAChannel { fd: number, found })
+}
+
+fn adopt(number: i32) -> Result<OwnedFd, String> {
+    // Looked at before it is owned: a wrong number may be somebody else's descriptor.
+    let kind = inherit::peek(number, probe::probe).map_err(|e| e.to_string())?;
+    if kind != probe::Kind::UnixStream {
+        return Err(kind.as_str().to_owned());
+    }
+    let fd = inherit::adopt(number).map_err(|e| e.to_string())?;
+    inherit::prepare(fd.as_fd()).map_err(|e| e.to_string())?;
+    Ok(fd)
+}

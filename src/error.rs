@@ -1,0 +1,361 @@
+//! What can go wrong, by whose fault it was: [`SendError`] is our caller's, [`ProtocolError`] the
+//! peer's, [`EnvError`] the environment's that we were started in, and [`Error`] is any of them.
+
+use bytes::Bytes;
+use std::{fmt, io};
+
+/// Any failure of a channel.
+///
+/// [`Error::Protocol`] is about one message of the peer: the channel goes on, and the next call
+/// gives the next message. After [`Error::Io`] the channel is over.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Error {
+    /// The call could not be carried out as asked.
+    Send(SendError),
+    /// The peer sent something that is not a message.
+    Protocol(ProtocolError),
+    /// There is no usable channel in our environment.
+    Env(EnvError),
+    /// The operating system failed.
+    Io(io::Error),
+}
+
+/// Why a message or a handle was not sent: the caller's to mend.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum SendError {
+    /// The channel is over: the peer is gone, or we disconnected.
+    Closed,
+    /// `disconnect` was called before.
+    Disconnected,
+    /// The value could not be written as JSON.
+    Encode(serde_json::Error),
+    /// The message is larger than a Node process can read.
+    TooLong {
+        /// Its length in bytes.
+        length: usize,
+        /// The most that may be sent, in bytes.
+        limit: usize,
+    },
+    /// The message's `cmd` begins with `NODE_`: Node would take it for one of its own and swallow
+    /// it (INT-1, NEVER-12).
+    Reserved {
+        /// The value of `cmd`.
+        cmd: String,
+    },
+    /// The descriptor cannot travel under this wire type; sending it would crash or poison a Node
+    /// process (HND-18 to HND-21).
+    InvalidHandle {
+        /// The wire type, such as `net.Socket`.
+        wire_type: &'static str,
+        /// What the descriptor is.
+        found: &'static str,
+    },
+    /// The peer refused the handle as often as it was offered (HND-9).
+    Refused {
+        /// How many times it was transmitted.
+        transmissions: u32,
+    },
+    /// The time set for sending went by. The message was taken back, unless its first byte had
+    /// been written already: then it is completed by later calls.
+    TimedOut,
+}
+
+/// What the peer did wrong. Each is about one message, and the channel goes on with the next.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum ProtocolError {
+    /// The message is not JSON, or not of the type that was asked for.
+    Decode {
+        /// Where and why.
+        reason: serde_json::Error,
+        /// The message as it came.
+        message: Bytes,
+    },
+    /// The line cannot be JSON: it is empty, or begins with something that begins no JSON value
+    /// (SER-4, SER-6).
+    NotJson {
+        /// The line as it came, without its end.
+        line: Bytes,
+    },
+    /// A message is over [`Limits::max_message`](crate::Limits::max_message); it was skipped.
+    TooLong {
+        /// The limit, in bytes.
+        limit: usize,
+    },
+    /// A handle was announced and no descriptor came with it, because the peer sent none or
+    /// because this process had none free. The peer was told so (HND-6), and may send it again.
+    MissingDescriptor {
+        /// The message that came with it.
+        message: Bytes,
+    },
+    /// A descriptor that does not fit its wire type; it was acknowledged and closed (HND-22).
+    InvalidHandle {
+        /// The wire type as the peer wrote it.
+        wire_type: String,
+        /// What the descriptor is.
+        found: &'static str,
+        /// The message that came with it.
+        message: Bytes,
+    },
+    /// Descriptors came with messages that announced none; they were closed.
+    StrayDescriptors {
+        /// How many.
+        count: usize,
+    },
+    /// An acknowledgement for a handle that is not under way (HND-12); it was ignored.
+    UnexpectedReply {
+        /// `NODE_HANDLE_ACK` or `NODE_HANDLE_NACK`.
+        reply: &'static str,
+    },
+    /// The peer asks for the state of sockets and does not read the answers; one was left out.
+    TooManyRequests,
+}
+
+/// Why no channel could be opened from the environment.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum EnvError {
+    /// `NODE_CHANNEL_FD` is not set: nobody started us with a channel, or it was taken already.
+    NotAChild,
+    /// `NODE_CHANNEL_FD` is not the number of a descriptor.
+    InvalidNumber(String),
+    /// `NODE_CHANNEL_FD` names a descriptor that is not open, or not a Unix stream socket.
+    NotAChannel {
+        /// The number.
+        fd: i32,
+        /// What was found there.
+        found: String,
+    },
+    /// `NODE_CHANNEL_SERIALIZATION_MODE` is not one that this crate speaks.
+    UnknownSerialization(String),
+}
+
+impl Error {
+    /// The code that Node gives to the same failure, such as `ERR_IPC_CHANNEL_CLOSED`; or one of
+    /// the same form where Node has none.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Error::Send(e) => e.code(),
+            Error::Protocol(e) => e.code(),
+            Error::Env(_) => "ERR_IPC_ENVIRONMENT",
+            Error::Io(_) => "ERR_IPC_SYSTEM",
+        }
+    }
+
+    /// Whether the peer is to blame and the channel goes on: a server usually logs such an error
+    /// and receives again.
+    pub fn is_protocol(&self) -> bool {
+        matches!(self, Error::Protocol(_))
+    }
+}
+
+impl SendError {
+    /// See [`Error::code`].
+    pub fn code(&self) -> &'static str {
+        match self {
+            SendError::Closed => "ERR_IPC_CHANNEL_CLOSED",
+            SendError::Disconnected => "ERR_IPC_DISCONNECTED",
+            SendError::Encode(_) => "ERR_INVALID_ARG_TYPE",
+            SendError::TooLong { .. } => "ENOBUFS",
+            SendError::Reserved { .. } => "ERR_INVALID_ARG_VALUE",
+            SendError::InvalidHandle { .. } => "ERR_INVALID_HANDLE_TYPE",
+            SendError::Refused { .. } => "ERR_IPC_HANDLE_REFUSED",
+            SendError::TimedOut => "ETIMEDOUT",
+        }
+    }
+}
+
+impl ProtocolError {
+    /// See [`Error::code`].
+    pub fn code(&self) -> &'static str {
+        match self {
+            ProtocolError::Decode { .. } | ProtocolError::NotJson { .. } => "ERR_IPC_DECODE",
+            ProtocolError::TooLong { .. } => "ERR_IPC_MESSAGE_TOO_LONG",
+            ProtocolError::MissingDescriptor { .. } => "ERR_IPC_MISSING_DESCRIPTOR",
+            ProtocolError::InvalidHandle { .. } => "ERR_INVALID_HANDLE_TYPE",
+            ProtocolError::StrayDescriptors { .. } => "ERR_IPC_STRAY_DESCRIPTOR",
+            ProtocolError::UnexpectedReply { .. } => "ERR_IPC_UNEXPECTED_REPLY",
+            ProtocolError::TooManyRequests => "ERR_IPC_TOO_MANY_REQUESTS",
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Error::Send(e) => e.fmt(f),
+            Error::Protocol(e) => e.fmt(f),
+            Error::Env(e) => e.fmt(f),
+            Error::Io(e) => write!(f, "the channel failed: {e}"),
+        }
+    }
+}
+
+impl fmt::Display for SendError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            SendError::Closed => f.write_str("the channel is closed"),
+            SendError::Disconnected => f.write_str("the channel is already disconnected"),
+            SendError::Encode(e) => write!(f, "the message cannot be written as JSON: {e}"),
+            SendError::TooLong { length, limit } => write!(
+                f,
+                "the message has {length} bytes, and a Node process reads {limit} at most: send it in parts"
+            ),
+            SendError::Reserved { cmd } => write!(
+                f,
+                "\"cmd\":{cmd:?} begins with NODE_, which Node keeps for itself and would swallow: use another name"
+            ),
+            SendError::InvalidHandle { wire_type, found } => {
+                write!(f, "{found} cannot be sent as {wire_type}: the receiving Node process would fail")
+            }
+            SendError::Refused { transmissions } => {
+                write!(f, "the peer refused the handle {transmissions} times: it may be out of descriptors")
+            }
+            SendError::TimedOut => f.write_str("the peer did not read, or did not acknowledge, in time"),
+        }
+    }
+}
+
+impl fmt::Display for ProtocolError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ProtocolError::Decode { reason, message } => {
+                write!(f, "the message {} cannot be decoded: {reason}", Excerpt(message))
+            }
+            ProtocolError::NotJson { line } if line.is_empty() => {
+                f.write_str("an empty line is not a message")
+            }
+            ProtocolError::NotJson { line } => write!(f, "the line {} is not JSON", Excerpt(line)),
+            ProtocolError::TooLong { limit } => write!(
+                f,
+                "a message of more than {limit} bytes was skipped: raise Limits::max_message if it was meant"
+            ),
+            ProtocolError::MissingDescriptor { message } => write!(
+                f,
+                "no descriptor came with the handle of {}: none was sent, or none is free in this process",
+                Excerpt(message)
+            ),
+            ProtocolError::InvalidHandle { wire_type, found, message } => write!(
+                f,
+                "the handle of {} is {found}, which does not fit its type {wire_type:?}; it was closed",
+                Excerpt(message)
+            ),
+            ProtocolError::StrayDescriptors { count } => {
+                write!(f, "{count} descriptor(s) came with a message that announced none; they were closed")
+            }
+            ProtocolError::UnexpectedReply { reply } => {
+                write!(f, "{reply} came while no handle was under way")
+            }
+            ProtocolError::TooManyRequests => {
+                f.write_str("the peer does not read the answers to its NODE_SOCKET_* requests")
+            }
+        }
+    }
+}
+
+impl fmt::Display for EnvError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            EnvError::NotAChild => f.write_str(
+                "there is no channel: this program is meant to be started by child_process.fork, \
+                 or by spawn with 'ipc' in its stdio",
+            ),
+            EnvError::InvalidNumber(value) => {
+                write!(f, "NODE_CHANNEL_FD is {value:?}, not the number of a descriptor")
+            }
+            EnvError::NotAChannel { fd, found } => {
+                write!(f, "NODE_CHANNEL_FD is {fd}, which is {found}, not a channel")
+            }
+            EnvError::UnknownSerialization(mode) => {
+                write!(f, "the serialization {mode:?} is not supported: use {{ serialization: 'json' }}")
+            }
+        }
+    }
+}
+
+/// The beginning of what the peer sent, safe to print.
+struct Excerpt<'a>(&'a [u8]);
+
+impl fmt::Display for Excerpt<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const SHOWN: usize = 60;
+        let shown = &self.0[..self.0.len().min(SHOWN)];
+        write!(f, "\"{}\"", shown.escape_ascii())?;
+        if self.0.len() > SHOWN {
+            write!(f, "... ({} bytes)", self.0.len())?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Error::Send(e) => e.source(),
+            Error::Protocol(e) => e.source(),
+            Error::Env(_) => None,
+            Error::Io(e) => Some(e),
+        }
+    }
+}
+
+impl std::error::Error for SendError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            SendError::Encode(e) => Some(e),
+            _ => None,
+        }
+    }
+}
+
+impl std::error::Error for ProtocolError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            ProtocolError::Decode { reason, .. } => Some(reason),
+            _ => None,
+        }
+    }
+}
+
+impl std::error::Error for EnvError {}
+
+impl From<SendError> for Error {
+    fn from(e: SendError) -> Self {
+        Error::Send(e)
+    }
+}
+
+impl From<ProtocolError> for Error {
+    fn from(e: ProtocolError) -> Self {
+        Error::Protocol(e)
+    }
+}
+
+impl From<EnvError> for Error {
+    fn from(e: EnvError) -> Self {
+        Error::Env(e)
+    }
+}
+
+impl From<io::Error> for Error {
+    fn from(e: io::Error) -> Self {
+        Error::Io(e)
+    }
+}
+
+/// For `main` functions and libraries that return [`io::Result`].
+impl From<Error> for io::Error {
+    fn from(e: Error) -> Self {
+        let kind = match &e {
+            Error::Io(e) => e.kind(),
+            Error::Send(SendError::Closed | SendError::Disconnected) => io::ErrorKind::NotConnected,
+            Error::Send(SendError::TimedOut) => io::ErrorKind::TimedOut,
+            Error::Send(_) => io::ErrorKind::InvalidInput,
+            Error::Protocol(_) => io::ErrorKind::InvalidData,
+            Error::Env(_) => io::ErrorKind::NotFound,
+        };
+        io::Error::new(kind, e)
+    }
+}

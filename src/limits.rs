@@ -1,0 +1,31 @@
+//! How much a peer may make us keep.
+
+/// Bounds on what is kept for a channel. The defaults suit a trusted parent with large messages;
+/// lower them where memory is short.
+///
+/// ```
+/// let limits = crossfork::Limits { max_message: 1 << 20, ..Default::default() };
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// The longest message that is received, in bytes (128 MiB). A longer one is skipped and
+    /// reported, and the next one is received.
+    pub max_message: usize,
+    /// How many bytes of messages may wait to be received before we stop reading (64 MiB).
+    pub max_waiting_bytes: usize,
+    /// How many messages may wait to be received before we stop reading (65,536).
+    pub max_waiting_messages: usize,
+    /// How many descriptors may wait for their messages (1,024); more are closed.
+    pub max_waiting_descriptors: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits {
+            max_message: 128 << 20,
+            max_waiting_bytes: 64 << 20,
+            max_waiting_messages: 1 << 16,
+            max_waiting_descriptors: 1024,
+        }
+    }
+}

@@ -1,0 +1,359 @@
+//! A channel's machine and its socket: single steps of I/O, none of which waits. What is common
+//! to the drivers, which only add ways of waiting.
+
+use std::collections::HashMap;
+use std::io;
+use std::net::Shutdown;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::sync::{Arc, Weak};
+
+use serde::Serialize;
+
+use crate::error::{Error, ProtocolError, SendError};
+use crate::handle::{Handle, Outgoing, Unsent, fits};
+use crate::limits::Limits;
+use crate::message::Payload;
+use crate::proto::{Attached, Channel, Event, LossReason, Outcome, Ticket};
+use crate::received::{Message, ReceivedHandle, SocketHold, SocketOwner};
+use crate::sys::probe::{self, Kind};
+use crate::sys::scm;
+use crate::wire::control::{self, HandleType, SocketKey};
+use crate::wire::json;
+
+/// How many bytes `feed` lets wait before it waits itself. About what the kernel takes at once.
+pub(crate) const HIGH_WATER: usize = 64 * 1024;
+
+pub(crate) struct Link {
+    socket: Arc<UnixStream>,
+    core: Channel<OwnedFd>,
+    /// What became of the handles whose senders wait: there from the sending on, filled when known.
+    outcomes: HashMap<Ticket, Option<Outcome<OwnedFd>>>,
+    /// Room for the descriptors of a read.
+    fds: Vec<OwnedFd>,
+    /// The last read seems to have taken all there was.
+    drained: bool,
+    /// A system error that ended the channel and has not been reported.
+    failure: Option<io::Error>,
+    /// The peer knows `net.BoundSocket`.
+    bound_sockets: bool,
+}
+
+/// What a step of I/O came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// Something was done, and there may be more.
+    Progress,
+    /// It would have to wait.
+    Blocked,
+}
+
+impl Link {
+    pub(crate) fn new(socket: OwnedFd, limits: Limits) -> Self {
+        Link {
+            socket: Arc::new(UnixStream::from(socket)),
+            core: Channel::new(limits),
+            outcomes: HashMap::new(),
+            fds: Vec::new(),
+            drained: false,
+            failure: None,
+            bound_sockets: false,
+        }
+    }
+
+    /// The socket, to wait on. It may be shut down meanwhile, and is never closed while it is
+    /// waited on.
+    pub(crate) fn socket(&self) -> Arc<UnixStream> {
+        self.socket.clone()
+    }
+
+    pub(crate) fn wants_input(&self) -> bool {
+        self.core.wants_input()
+    }
+
+    pub(crate) fn wants_output(&self) -> bool {
+        self.core.wants_output()
+    }
+
+    /// Whether a read is likely to find something.
+    pub(crate) fn may_have_input(&self) -> bool {
+        !self.drained && self.core.wants_input()
+    }
+
+    /// Reads once. `Blocked` if there is nothing, or nothing more.
+    pub(crate) fn read(&mut self) -> Step {
+        if !self.core.wants_input() {
+            return Step::Blocked;
+        }
+        let buffer = self.core.read_buffer();
+        let room = buffer.capacity() - buffer.len();
+        match scm::recv(self.socket.as_fd(), buffer, &mut self.fds) {
+            Ok(received) if received.len == 0 => {
+                self.fds.clear();
+                self.end();
+                Step::Progress
+            }
+            Ok(received) => {
+                // A read that brings a descriptor ends with it, however much there is (HND-3).
+                self.drained = received.len < room && self.fds.is_empty() && !received.truncated;
+                self.core.handle_input(received.len, self.fds.drain(..), received.truncated);
+                self.settle();
+                Step::Progress
+            }
+            Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
+                self.drained = true;
+                Step::Blocked
+            }
+            Err(e) => {
+                // A reset is how a peer leaves that has not read everything (LIFE-2).
+                if e.kind() != io::ErrorKind::ConnectionReset {
+                    self.failure = Some(e);
+                }
+                self.end();
+                Step::Progress
+            }
+        }
+    }
+
+    /// Whether the last read has surely taken all there was, so that only news from the kernel
+    /// can bring more. Known of Linux.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn is_drained(&self) -> bool {
+        self.drained && cfg!(target_os = "linux")
+    }
+
+    /// Waiting is not possible any more.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn fail(&mut self, error: io::Error) {
+        self.failure = Some(error);
+        self.end();
+    }
+
+    /// There may be something to read now.
+    pub(crate) fn readable(&mut self) {
+        self.drained = false;
+    }
+
+    /// Writes until nothing is left (`Progress`) or the kernel takes no more (`Blocked`).
+    pub(crate) fn write(&mut self) -> Step {
+        while let Some(transmit) = self.core.poll_transmit() {
+            let fd = transmit.fd();
+            match scm::send(self.socket.as_fd(), transmit.slices(), fd.map(|fd| fd.as_fd())) {
+                Ok(n) => self.core.transmitted(n),
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Step::Blocked,
+                Err(e) if fd.is_some() && !is_gone(&e) => {
+                    // The kernel will not carry this descriptor now; the channel is sound.
+                    self.core.handle_unsendable(e.raw_os_error().unwrap_or(0));
+                    self.settle();
+                }
+                Err(e) => {
+                    if !is_gone(&e) {
+                        self.failure = Some(e);
+                    }
+                    self.broken();
+                }
+            }
+        }
+        Step::Progress
+    }
+
+    /// The peer reads no more.
+    pub(crate) fn broken(&mut self) {
+        self.core.handle_broken();
+        self.settle();
+    }
+
+    /// The channel is over: closes it for us and for the peer.
+    pub(crate) fn end(&mut self) {
+        self.core.handle_end();
+        self.settle();
+        // Not just closed: other threads may be waiting on it, and a process that inherited the
+        // other half of our descriptor would keep it open.
+        let _ = self.socket.shutdown(Shutdown::Both);
+    }
+
+    /// Hands each known outcome to who waits for it; what nobody waits for is closed.
+    fn settle(&mut self) {
+        while let Some(outcome) = self.core.poll_outcome() {
+            let (Outcome::Acked { ticket, .. } | Outcome::Lost { ticket, .. }) = &outcome;
+            if let Some(slot) = self.outcomes.get_mut(ticket) {
+                *slot = Some(outcome);
+            }
+        }
+    }
+}
+
+/// Receiving.
+impl Link {
+    /// What was received next; `Some(Ok(None))` when the channel is over, and from then on.
+    pub(crate) fn next(
+        &mut self,
+        owner: impl FnOnce() -> Weak<dyn SocketOwner>,
+    ) -> Option<Result<Option<Message>, Error>> {
+        Some(match self.core.poll_event() {
+            Some(Event::Message { payload, handle: None }) => Ok(Some(Message::new(payload, None))),
+            Some(Event::Message { payload, handle: Some(attached) }) => {
+                self.with_handle(payload, attached, owner)
+            }
+            Some(Event::Invalid(error)) => Err(error.into()),
+            Some(Event::Disconnected { .. }) => self.over(),
+            None if self.core.is_closed() => self.over(),
+            None => return None,
+        })
+    }
+
+    fn over(&mut self) -> Result<Option<Message>, Error> {
+        self.failure.take().map_or(Ok(None), |e| Err(Error::Io(e)))
+    }
+
+    /// Node trusts the type; we ask the kernel (HND-22).
+    fn with_handle(
+        &mut self,
+        payload: Payload,
+        attached: Attached<OwnedFd>,
+        owner: impl FnOnce() -> Weak<dyn SocketOwner>,
+    ) -> Result<Option<Message>, Error> {
+        let Attached { fd, wire_type, key } = attached;
+        let hold = key.map(|key| SocketHold::new(key, owner()));
+        let kind = probe::set_nonblocking(fd.as_fd()).and_then(|()| probe::probe(fd.as_fd()));
+        let kind = kind.unwrap_or(Kind::Other);
+        let known = HandleType::from_name(&wire_type).filter(|known| fits(kind, *known));
+        let handle = known.and_then(|known| Some((known, Handle::from_fd(fd, kind).ok()?)));
+        let Some((known, handle)) = handle else {
+            // Uncounted here, for its drop would wait for the lock that we are called under.
+            if let Some(hold) = hold {
+                self.socket_closed(&hold.release());
+            }
+            let found = kind.as_str();
+            let message = payload.into_bytes();
+            return Err(ProtocolError::InvalidHandle { wire_type, found, message }.into());
+        };
+        self.bound_sockets |= known == HandleType::NetBoundSocket;
+        Ok(Some(Message::new(payload, Some(ReceivedHandle::new(handle, known, hold)))))
+    }
+
+    /// A socket of this key is closed: tells the peer, if it asked.
+    pub(crate) fn socket_closed(&mut self, key: &SocketKey) {
+        self.core.socket_closed(key);
+        self.write();
+    }
+}
+
+/// Sending.
+impl Link {
+    /// Accepts a frame. It is written when [`sent`](Self::sent) says so.
+    pub(crate) fn submit(&mut self, frame: Vec<u8>) -> Result<Ticket, Error> {
+        Ok(self.core.send(frame)?)
+    }
+
+    /// Accepts a handle whose message is a frame already.
+    pub(crate) fn submit_handle(&mut self, frame: Vec<u8>, outgoing: Outgoing) -> Result<Ticket, Unsent> {
+        let checked = outgoing.check(self.bound_sockets)?;
+        let frame = control::encode_handle(checked.wire_type, &frame, None, checked.dgram_type);
+        match self.core.send_handle(frame, checked.handle.into()) {
+            Ok(ticket) => {
+                self.outcomes.insert(ticket, None);
+                Ok(ticket)
+            }
+            Err((error, fd)) => Err(unsent(error.into(), fd)),
+        }
+    }
+
+    /// Whether the message is written, once that is known.
+    pub(crate) fn sent(&self, ticket: Ticket) -> Option<Result<(), Error>> {
+        if self.core.is_written(ticket) {
+            Some(Ok(()))
+        } else if self.core.is_broken() {
+            Some(Err(SendError::Closed.into()))
+        } else {
+            None
+        }
+    }
+
+    /// What became of the handle, once that is known.
+    pub(crate) fn handle_sent(&mut self, ticket: Ticket) -> Option<Result<(), Unsent>> {
+        self.outcomes.get(&ticket)?.as_ref()?;
+        Some(match self.outcomes.remove(&ticket)?? {
+            Outcome::Acked { .. } => Ok(()),
+            Outcome::Lost { fd, reason, .. } => {
+                let error = match reason {
+                    LossReason::Refused { transmissions } => SendError::Refused { transmissions }.into(),
+                    LossReason::Disconnected => SendError::Closed.into(),
+                    LossReason::System { errno } => io::Error::from_raw_os_error(errno).into(),
+                };
+                Err(unsent(error, fd))
+            }
+        })
+    }
+
+    /// Nobody waits for this message any more: it is taken back if it has not begun to be
+    /// written. A handle that is taken back is returned.
+    pub(crate) fn withdraw(&mut self, ticket: Ticket) -> Option<Handle> {
+        let fd = match self.outcomes.remove(&ticket).flatten() {
+            Some(Outcome::Acked { .. }) => return None,
+            Some(Outcome::Lost { fd, .. }) => fd,
+            None => self.core.withdraw(ticket)??,
+        };
+        Handle::try_from(fd).ok()
+    }
+
+    pub(crate) fn queued_bytes(&self) -> usize {
+        self.core.queued_bytes()
+    }
+
+    pub(crate) fn is_connected(&self) -> bool {
+        self.core.is_connected()
+    }
+
+    pub(crate) fn allow_bound_sockets(&mut self) {
+        self.bound_sockets = true;
+    }
+
+    /// Begins to disconnect: see [`disconnected`](Self::disconnected).
+    pub(crate) fn disconnect(&mut self) -> Result<(), Error> {
+        self.core.disconnect()?;
+        self.readable();
+        Ok(())
+    }
+
+    /// Ends the channel as soon as all is written and acknowledged, and says whether it is over.
+    pub(crate) fn disconnected(&mut self) -> bool {
+        // What has come already may be a handle, which is acknowledged first (LIFE-5).
+        while self.core.is_flushed() && !self.core.is_closed() {
+            if self.read() == Step::Blocked {
+                self.end();
+            }
+            self.write();
+        }
+        self.core.is_closed()
+    }
+}
+
+impl Drop for Link {
+    fn drop(&mut self) {
+        // What `feed` left behind, as far as it goes without waiting.
+        self.write();
+        self.end();
+    }
+}
+
+/// Makes the frame of a message.
+pub(crate) fn frame<T: Serialize + ?Sized>(message: &T) -> Result<Vec<u8>, Error> {
+    Ok(json::encode(message)?)
+}
+
+/// Makes the frame of a message that was received.
+pub(crate) fn forward(payload: &Payload) -> Result<Vec<u8>, Error> {
+    Ok(json::reencode(payload.as_bytes())?)
+}
+
+fn unsent(error: Error, fd: OwnedFd) -> Unsent {
+    Unsent { error, handle: Handle::try_from(fd).ok() }
+}
+
+fn is_gone(e: &io::Error) -> bool {
+    matches!(
+        e.kind(),
+        io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset | io::ErrorKind::NotConnected
+    )
+}

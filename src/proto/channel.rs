@@ -1,0 +1,590 @@
+//! The channel: one machine for either role and either driver.
+//!
+//! Four groups of methods. **Input**: [`read_buffer`](Channel::read_buffer) and
+//! [`handle_input`](Channel::handle_input), [`handle_end`](Channel::handle_end),
+//! [`handle_broken`](Channel::handle_broken). **Commands**: [`send`](Channel::send),
+//! [`send_handle`](Channel::send_handle), [`withdraw`](Channel::withdraw),
+//! [`socket_closed`](Channel::socket_closed), [`disconnect`](Channel::disconnect). **To be
+//! written**: [`poll_transmit`](Channel::poll_transmit) and then
+//! [`transmitted`](Channel::transmitted). **What happened**: [`poll_event`](Channel::poll_event),
+//! [`poll_outcome`](Channel::poll_outcome).
+//!
+//! They may be called in any order; after any input or command there may be something to write
+//! and something that happened.
+
+use std::collections::VecDeque;
+use std::io::IoSlice;
+
+use bytes::{Bytes, BytesMut};
+
+use super::handoff::{Handoff, Outgoing, Replied, Sent, TRANSMISSIONS, Ticket};
+use super::inbox::Inbox;
+use super::outbox::{Frame, Outbox};
+use super::sockets::Sockets;
+use crate::error::{ProtocolError, SendError};
+use crate::limits::Limits;
+use crate::message::Payload;
+use crate::wire::control::{self, Control, HandleFrame, SocketKey};
+use crate::wire::json::{self, Line};
+
+/// How many replies and answers may wait for a peer that does not read before we stop reading
+/// from it, or leave answers out.
+const MAX_WAITING_REPLIES: usize = 1024;
+
+/// How many messages are put together into one write.
+const MAX_SLICES: usize = 64;
+
+/// A channel, generic over the descriptor type `F`.
+pub struct Channel<F> {
+    state: State,
+    inbox: Inbox<F>,
+    outbox: Outbox,
+    handoff: Handoff<F>,
+    sockets: Sockets,
+    events: VecDeque<Event<F>>,
+    waiting_bytes: usize,
+    outcomes: VecDeque<Outcome<F>>,
+    /// The last message of our caller that the kernel has all of.
+    written: Ticket,
+    /// Messages that were accepted and never written.
+    lost: usize,
+    /// Answers to the peer's questions that have not been written (SOCK-6).
+    answers: usize,
+    next_ticket: Ticket,
+    limits: Limits,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Open,
+    /// `disconnect` was called: what was accepted is still written, nothing more is delivered.
+    Disconnecting,
+    /// The peer reads no more; what it wrote before is still delivered (LIFE-4).
+    Broken,
+    Closed,
+}
+
+/// Something that was received.
+#[derive(Debug)]
+pub enum Event<F> {
+    /// A message, perhaps with a handle.
+    Message {
+        /// The message.
+        payload: Payload,
+        /// The handle that came with it.
+        handle: Option<Attached<F>>,
+    },
+    /// Something that is no message. The channel goes on.
+    Invalid(ProtocolError),
+    /// The channel is over. The last event.
+    Disconnected {
+        /// How many messages were accepted and never written.
+        lost: usize,
+    },
+}
+
+/// A descriptor as it came, not yet looked at.
+#[derive(Debug)]
+pub struct Attached<F> {
+    /// The descriptor.
+    pub fd: F,
+    /// The wire type as the peer wrote it.
+    pub wire_type: String,
+    /// The list that the socket is counted in: tell [`Channel::socket_closed`] when it is closed.
+    pub key: Option<SocketKey>,
+}
+
+/// What became of a handle that was sent.
+#[derive(Debug)]
+pub enum Outcome<F> {
+    /// The peer has it. Our copy comes back, to be closed or kept.
+    Acked {
+        /// Which one.
+        ticket: Ticket,
+        /// Our copy.
+        fd: F,
+    },
+    /// The peer does not have it.
+    Lost {
+        /// Which one.
+        ticket: Ticket,
+        /// The handle.
+        fd: F,
+        /// Why.
+        reason: LossReason,
+    },
+}
+
+/// Why a handle did not arrive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LossReason {
+    /// The peer refused it this many times.
+    Refused {
+        /// How often it was transmitted.
+        transmissions: u32,
+    },
+    /// The channel ended first.
+    Disconnected,
+    /// The kernel would not carry it.
+    System {
+        /// The error number.
+        errno: i32,
+    },
+}
+
+/// What to write next, in one system call.
+pub struct Transmit<'a, F> {
+    slices: [IoSlice<'a>; MAX_SLICES],
+    used: usize,
+    fd: Option<&'a F>,
+}
+
+impl<'a, F> Transmit<'a, F> {
+    /// The bytes, in order.
+    pub fn slices(&self) -> &[IoSlice<'a>] {
+        &self.slices[..self.used]
+    }
+
+    /// The descriptor that rides on the first byte.
+    pub fn fd(&self) -> Option<&'a F> {
+        self.fd
+    }
+}
+
+impl<F> Event<F> {
+    /// How many of the peer's bytes it keeps.
+    fn size(&self) -> usize {
+        match self {
+            Event::Message { payload, .. } => payload.as_bytes().len(),
+            Event::Invalid(
+                ProtocolError::NotJson { line: kept } | ProtocolError::MissingDescriptor { message: kept },
+            ) => kept.len(),
+            Event::Invalid(_) | Event::Disconnected { .. } => 0,
+        }
+    }
+}
+
+/// Input.
+impl<F> Channel<F> {
+    /// A channel on which nothing has happened.
+    pub fn new(limits: Limits) -> Self {
+        Channel {
+            state: State::Open,
+            inbox: Inbox::new(),
+            outbox: Outbox::default(),
+            handoff: Handoff::Ready,
+            sockets: Sockets::default(),
+            events: VecDeque::new(),
+            waiting_bytes: 0,
+            outcomes: VecDeque::new(),
+            written: 0,
+            lost: 0,
+            answers: 0,
+            next_ticket: 0,
+            limits,
+        }
+    }
+
+    /// Whether input is wanted now. It is not while as much as the limits allow waits to be
+    /// received, or the peer does not read our replies.
+    pub fn wants_input(&self) -> bool {
+        self.state != State::Closed
+            && self.events.len() < self.limits.max_waiting_messages
+            && self.waiting_bytes < self.limits.max_waiting_bytes
+            && self.outbox.replies() < MAX_WAITING_REPLIES
+    }
+
+    /// The buffer to read into: bytes are appended to it, and then told by
+    /// [`handle_input`](Self::handle_input).
+    pub fn read_buffer(&mut self) -> &mut BytesMut {
+        self.inbox.buffer()
+    }
+
+    /// One read: `len` bytes were appended to the read buffer, these descriptors came with them,
+    /// and the kernel dropped some if `truncated` (`MSG_CTRUNC`).
+    pub fn handle_input(&mut self, len: usize, fds: impl IntoIterator<Item = F>, truncated: bool) {
+        let max_fds = self.limits.max_waiting_descriptors;
+        let surplus = self.inbox.received(len, fds, truncated, max_fds);
+        self.strays(surplus);
+        while let Some(line) = self.inbox.next_line(self.limits.max_message) {
+            match line {
+                Line::Whole(line) => self.handle_line(line),
+                Line::TooLong(start) => self.handle_too_long(&start),
+            }
+            let strays = self.inbox.drop_strays();
+            self.strays(strays);
+        }
+        let strays = self.inbox.drop_strays();
+        self.strays(strays);
+    }
+
+    /// Writing failed, because the peer is gone or closed its end. What it wrote before can still
+    /// be read.
+    pub fn handle_broken(&mut self) {
+        match self.state {
+            State::Open => {
+                self.state = State::Broken;
+                self.drop_outgoing();
+            }
+            State::Disconnecting => self.handle_end(),
+            State::Broken | State::Closed => {}
+        }
+    }
+
+    /// The end of the stream, or a reset: both mean that the peer is gone (LIFE-2). Half a
+    /// message is dropped (SER-8).
+    pub fn handle_end(&mut self) {
+        if self.state == State::Closed {
+            return;
+        }
+        self.state = State::Closed;
+        self.inbox.clear();
+        self.drop_outgoing();
+        self.events.push_back(Event::Disconnected { lost: self.lost });
+    }
+
+    fn drop_outgoing(&mut self) {
+        self.lost += self.outbox.clear();
+        let Some((sent, held)) = self.handoff.end() else {
+            return;
+        };
+        self.lose(sent, LossReason::Disconnected);
+        for message in held {
+            self.lost += usize::from(message.ticket().is_some());
+            if let Outgoing::Handle(sent) = message {
+                self.lose(sent, LossReason::Disconnected);
+            }
+        }
+    }
+
+    /// The kernel refuses to carry the descriptor of the last transmit. Its message is given up,
+    /// and the channel goes on.
+    pub fn handle_unsendable(&mut self, errno: i32) {
+        let Some(ticket) = self.handoff.flight().map(|flight| flight.sent.ticket) else {
+            return;
+        };
+        if self.outbox.withdraw(ticket)
+            && let Some((sent, held)) = self.handoff.cancel()
+        {
+            self.lose(sent, LossReason::System { errno });
+            self.replay(held);
+        }
+    }
+
+    fn handle_line(&mut self, line: Bytes) {
+        match control::parse(&line) {
+            None if json::may_be_json(&line) => self.deliver(line, None),
+            None => self.invalid(ProtocolError::NotJson { line }),
+            Some(Control::Handle(frame)) => self.handle_handle(frame),
+            Some(Control::HandleAck) => {
+                let replied = self.handoff.ack();
+                self.handle_reply("NODE_HANDLE_ACK", replied);
+            }
+            Some(Control::HandleNack) => {
+                let replied = self.handoff.nack();
+                self.handle_reply("NODE_HANDLE_NACK", replied);
+            }
+            Some(Control::SocketGetCount(key)) => {
+                let count = self.sockets.count(&key);
+                self.answer(control::encode_socket_count(&key, count));
+            }
+            Some(Control::SocketNotifyClose(key)) => {
+                if self.sockets.notify_close(&key) {
+                    self.answer(control::encode_all_closed(&key));
+                }
+            }
+            // Unknown ones are swallowed silently (INT-1).
+            Some(Control::Other) => {}
+        }
+    }
+
+    /// One reply for each frame, whatever becomes of the handle (HND-6).
+    fn handle_handle(&mut self, frame: HandleFrame) {
+        let HandleFrame { wire_type, message, key, internal } = frame;
+        let Some(fd) = self.inbox.take_fd() else {
+            self.reply(control::HANDLE_NACK);
+            return self.invalid(ProtocolError::MissingDescriptor { message });
+        };
+        self.reply(control::HANDLE_ACK);
+        // A handle for Node's own machinery is none of the user's.
+        if internal || self.state == State::Disconnecting {
+            return;
+        }
+        if let Some(key) = &key {
+            self.sockets.opened(key);
+        }
+        self.deliver(message, Some(Attached { fd, wire_type, key }));
+    }
+
+    /// A handle in a message that is too long is taken and closed: a peer that is refused would
+    /// only send the same again.
+    fn handle_too_long(&mut self, start: &[u8]) {
+        if control::begins_handle(start) {
+            let reply = match self.inbox.take_fd() {
+                Some(_closed) => control::HANDLE_ACK,
+                None => control::HANDLE_NACK,
+            };
+            self.reply(reply);
+        }
+        self.invalid(ProtocolError::TooLong { limit: self.limits.max_message });
+    }
+
+    fn handle_reply(&mut self, reply: &'static str, replied: (Replied<F>, VecDeque<Outgoing<F>>)) {
+        let (replied, held) = replied;
+        match replied {
+            Replied::Unexpected => return self.invalid(ProtocolError::UnexpectedReply { reply }),
+            Replied::Taken(Sent { ticket, fd, .. }) => {
+                self.outcomes.push_back(Outcome::Acked { ticket, fd });
+            }
+            // In its single form (HND-10).
+            Replied::Again => return self.write_handle(),
+            Replied::Refused(sent) => {
+                self.lose(sent, LossReason::Refused { transmissions: TRANSMISSIONS });
+            }
+        }
+        self.replay(held);
+    }
+
+    /// Replies overtake everything that has not begun to be written (HND-6).
+    fn reply(&mut self, reply: &'static [u8]) {
+        if matches!(self.state, State::Open | State::Disconnecting) {
+            self.outbox.push_reply(reply);
+        }
+    }
+
+    fn deliver(&mut self, payload: Bytes, handle: Option<Attached<F>>) {
+        self.event(Event::Message { payload: Payload::new(payload), handle });
+    }
+
+    fn invalid(&mut self, error: ProtocolError) {
+        self.event(Event::Invalid(error));
+    }
+
+    fn event(&mut self, event: Event<F>) {
+        if self.state != State::Disconnecting {
+            self.waiting_bytes += event.size();
+            self.events.push_back(event);
+        }
+    }
+
+    fn strays(&mut self, count: usize) {
+        if count > 0 {
+            self.invalid(ProtocolError::StrayDescriptors { count });
+        }
+    }
+}
+
+/// Commands.
+impl<F> Channel<F> {
+    /// Accepts a frame made by [`json::encode`]. It is written when
+    /// [`is_written`](Self::is_written) says so.
+    pub fn send(&mut self, frame: Vec<u8>) -> Result<Ticket, SendError> {
+        self.check(&frame)?;
+        let ticket = self.ticket();
+        self.push(Outgoing::Plain { ticket: Some(ticket), frame });
+        Ok(ticket)
+    }
+
+    /// Accepts a handle with a frame made by [`control::encode_handle`]. Its [`Outcome`] follows.
+    /// A handle that is not accepted is given back.
+    pub fn send_handle(&mut self, frame: Vec<u8>, fd: F) -> Result<Ticket, (SendError, F)> {
+        if self.state != State::Open {
+            return Err((SendError::Closed, fd));
+        }
+        let ticket = self.ticket();
+        self.push(Outgoing::Handle(Sent { ticket, frame, fd }));
+        Ok(ticket)
+    }
+
+    /// Takes a message back, unless it has begun to be written. A handle that came with it is an
+    /// [`Outcome::Lost`]'s, or the returned one.
+    pub fn withdraw(&mut self, ticket: Ticket) -> Option<Option<F>> {
+        if let Some(message) = self.handoff.withdraw_held(ticket) {
+            return Some(match message {
+                Outgoing::Plain { .. } => None,
+                Outgoing::Handle(sent) => Some(sent.fd),
+            });
+        }
+        if !self.outbox.withdraw(ticket) {
+            return None;
+        }
+        if self.handoff.flight().is_none_or(|flight| flight.sent.ticket != ticket) {
+            return Some(None);
+        }
+        let (sent, held) = self.handoff.cancel()?;
+        self.replay(held);
+        Some(Some(sent.fd))
+    }
+
+    /// A socket that came with this key is closed now.
+    pub fn socket_closed(&mut self, key: &SocketKey) {
+        for _ in 0..self.sockets.closed(key) {
+            self.answer(control::encode_all_closed(key));
+        }
+    }
+
+    /// Ends the channel: what was accepted is still written, and handles that come meanwhile are
+    /// still acknowledged (LIFE-5), but nothing more is delivered (LIFE-4). When
+    /// [`is_flushed`](Self::is_flushed), close the socket and call
+    /// [`handle_end`](Self::handle_end).
+    pub fn disconnect(&mut self) -> Result<(), SendError> {
+        match self.state {
+            State::Open => {
+                self.state = State::Disconnecting;
+                self.drop_events();
+                Ok(())
+            }
+            State::Broken => {
+                self.drop_events();
+                self.handle_end();
+                Ok(())
+            }
+            State::Disconnecting | State::Closed => Err(SendError::Disconnected),
+        }
+    }
+
+    fn drop_events(&mut self) {
+        self.events.clear();
+        self.waiting_bytes = 0;
+    }
+
+    fn check(&self, frame: &[u8]) -> Result<(), SendError> {
+        if self.state != State::Open {
+            return Err(SendError::Closed);
+        }
+        match control::reserved_cmd(frame) {
+            Some(cmd) => Err(SendError::Reserved { cmd }),
+            None => Ok(()),
+        }
+    }
+
+    fn ticket(&mut self) -> Ticket {
+        self.next_ticket += 1;
+        self.next_ticket
+    }
+
+    fn push(&mut self, message: Outgoing<F>) {
+        match self.handoff.hold(message) {
+            None => {}
+            Some(Outgoing::Plain { ticket, frame }) => {
+                self.outbox.push(Frame { ticket, bytes: frame, with_handle: false });
+            }
+            Some(Outgoing::Handle(sent)) => {
+                self.handoff.start(sent);
+                self.write_handle();
+            }
+        }
+    }
+
+    /// What was held goes on in order: written, up to and with the next handle, and held again
+    /// behind that.
+    fn replay(&mut self, held: VecDeque<Outgoing<F>>) {
+        for message in held {
+            self.push(message);
+        }
+    }
+
+    fn write_handle(&mut self) {
+        if let Some(flight) = self.handoff.flight() {
+            self.outbox.push(Frame {
+                ticket: Some(flight.sent.ticket),
+                bytes: flight.sent.frame.clone(),
+                with_handle: true,
+            });
+        }
+    }
+
+    /// An answer goes through the normal queue (SOCK-6).
+    fn answer(&mut self, frame: Vec<u8>) {
+        if self.state != State::Open {
+            return;
+        }
+        if self.answers == MAX_WAITING_REPLIES {
+            return self.invalid(ProtocolError::TooManyRequests);
+        }
+        self.answers += 1;
+        self.push(Outgoing::Plain { ticket: None, frame });
+    }
+
+    fn lose(&mut self, sent: Sent<F>, reason: LossReason) {
+        self.outcomes.push_back(Outcome::Lost { ticket: sent.ticket, fd: sent.fd, reason });
+    }
+}
+
+/// To be written.
+impl<F> Channel<F> {
+    /// What to write next, in one call to the kernel.
+    pub fn poll_transmit(&self) -> Option<Transmit<'_, F>> {
+        if !self.wants_output() {
+            return None;
+        }
+        let mut transmit = Transmit { slices: [IoSlice::new(&[]); MAX_SLICES], used: 0, fd: None };
+        if self.outbox.fill(&mut transmit.slices, &mut transmit.used) {
+            transmit.fd = self.handoff.flight().map(|flight| &flight.sent.fd);
+        }
+        Some(transmit)
+    }
+
+    /// The kernel took the first `n` bytes of the last transmit.
+    pub fn transmitted(&mut self, mut n: usize) {
+        while let Some(completed) = self.outbox.advance(&mut n) {
+            if completed.with_handle {
+                self.handoff.written();
+            }
+            match completed.ticket {
+                Some(ticket) => self.written = ticket,
+                None => self.answers -= 1,
+            }
+        }
+    }
+
+    /// Whether there is something to write to a peer that may still read it.
+    pub fn wants_output(&self) -> bool {
+        !self.outbox.is_empty() && matches!(self.state, State::Open | State::Disconnecting)
+    }
+
+    /// Whether the kernel has all of this message. Never true for a message that was lost.
+    pub fn is_written(&self, ticket: Ticket) -> bool {
+        ticket <= self.written
+    }
+
+    /// Whether everything that was accepted is written and, where it was a handle, answered.
+    pub fn is_flushed(&self) -> bool {
+        self.outbox.is_empty() && matches!(self.handoff, Handoff::Ready)
+    }
+
+    /// Bytes that were accepted and are not written yet.
+    pub fn queued_bytes(&self) -> usize {
+        self.outbox.queued_bytes() + self.handoff.held_bytes()
+    }
+}
+
+/// What happened.
+impl<F> Channel<F> {
+    /// What was received, in order.
+    pub fn poll_event(&mut self) -> Option<Event<F>> {
+        let event = self.events.pop_front()?;
+        self.waiting_bytes -= event.size();
+        Some(event)
+    }
+
+    /// What became of the handles that were sent, in order.
+    pub fn poll_outcome(&mut self) -> Option<Outcome<F>> {
+        self.outcomes.pop_front()
+    }
+
+    /// Whether messages can still be sent.
+    pub fn is_connected(&self) -> bool {
+        self.state == State::Open
+    }
+
+    /// Whether the channel is over.
+    pub fn is_closed(&self) -> bool {
+        self.state == State::Closed
+    }
+
+    /// Whether the peer reads no more, though what it wrote may still come.
+    pub fn is_broken(&self) -> bool {
+        matches!(self.state, State::Broken | State::Closed)
+    }
+}

@@ -1,0 +1,13 @@
+//! The channel as a machine: bytes and descriptors go in, events and bytes to send come out. No
+//! I/O and no clock, and generic over what a descriptor is, so that a test can count them.
+//!
+//! [`Channel`] is the whole machine; the other files are its parts.
+
+mod channel;
+mod handoff;
+mod inbox;
+mod outbox;
+mod sockets;
+
+pub use channel::{Attached, Channel, Event, LossReason, Outcome, Transmit};
+pub use handoff::Ticket;

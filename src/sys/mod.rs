@@ -1,0 +1,6 @@
+//! System calls, and the only unsafe code of the crate. Knows nothing of the protocol.
+#![allow(unsafe_code)]
+
+pub mod inherit;
+pub mod probe;
+pub mod scm;

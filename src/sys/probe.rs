@@ -1,0 +1,142 @@
+//! What is this descriptor?
+
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+
+use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::sys::socket::{self, AddressFamily, SockType, SockaddrLike, SockaddrStorage, sockopt};
+use nix::sys::stat::{SFlag, fstat};
+
+/// The kinds of descriptors that matter to a channel. libuv tells the same ones apart, and goes
+/// by nothing else (HND-18 to HND-21).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A TCP socket that is connected.
+    TcpStream,
+    /// A TCP socket that listens.
+    TcpListener,
+    /// A TCP socket that does neither, bound to a port.
+    TcpBound,
+    /// A TCP socket that does neither and has no port.
+    TcpUnbound,
+    /// A Unix stream socket that does not listen.
+    UnixStream,
+    /// A Unix stream socket that listens.
+    UnixListener,
+    /// A UDP socket over IPv4.
+    Udp4,
+    /// A UDP socket over IPv6.
+    Udp6,
+    /// Either end of a FIFO or pipe.
+    Fifo,
+    /// A Unix socket of packets or datagrams.
+    UnixPackets,
+    /// A socket of another family or type.
+    OtherSocket,
+    /// A regular file, or a memfd.
+    File,
+    /// A directory.
+    Directory,
+    /// A character device, such as a terminal.
+    CharDevice,
+    /// Something else: an eventfd, an epoll, a pidfd, an `O_PATH` descriptor, ...
+    Other,
+}
+
+impl Kind {
+    /// What it is, for a sentence.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Kind::TcpStream => "a TCP connection",
+            Kind::TcpListener => "a listening TCP socket",
+            Kind::TcpBound => "a bound TCP socket",
+            Kind::TcpUnbound => "an unbound TCP socket",
+            Kind::UnixStream => "a Unix stream socket",
+            Kind::UnixListener => "a listening Unix socket",
+            Kind::Udp4 => "a UDP socket (IPv4)",
+            Kind::Udp6 => "a UDP socket (IPv6)",
+            Kind::Fifo => "a pipe",
+            Kind::UnixPackets => "a Unix packet socket",
+            Kind::OtherSocket => "a socket of another family",
+            Kind::File => "a file",
+            Kind::Directory => "a directory",
+            Kind::CharDevice => "a terminal or other character device",
+            Kind::Other => "not a socket or pipe",
+        }
+    }
+}
+
+/// Finds out what the descriptor is, by asking the kernel.
+pub fn probe(fd: BorrowedFd<'_>) -> io::Result<Kind> {
+    match socket::getsockopt(&fd, sockopt::SockType) {
+        Ok(kind) => Ok(probe_socket(fd, kind)?),
+        Err(Errno::ENOTSOCK) => Ok(probe_file(fd)?),
+        // A type of socket that nix has no name for.
+        Err(Errno::EINVAL) => Ok(Kind::OtherSocket),
+        // Not a socket in use: an O_PATH descriptor, for one.
+        Err(Errno::EBADF) => Ok(probe_file(fd)?),
+        Err(e) => Err(e.into()),
+    }
+}
+
+fn probe_socket(fd: BorrowedFd<'_>, kind: SockType) -> nix::Result<Kind> {
+    let address: SockaddrStorage = socket::getsockname(fd.as_raw_fd())?;
+    let listens = || socket::getsockopt(&fd, sockopt::AcceptConn);
+    Ok(match (address.family(), kind) {
+        (Some(AddressFamily::Inet | AddressFamily::Inet6), SockType::Stream) => {
+            if listens()? {
+                Kind::TcpListener
+            } else if socket::getpeername::<SockaddrStorage>(fd.as_raw_fd()).is_ok() {
+                Kind::TcpStream
+            } else if port(&address) == 0 {
+                Kind::TcpUnbound
+            } else {
+                Kind::TcpBound
+            }
+        }
+        (Some(AddressFamily::Unix), SockType::Stream) => {
+            if listens()? {
+                Kind::UnixListener
+            } else {
+                Kind::UnixStream
+            }
+        }
+        (Some(AddressFamily::Unix), _) => Kind::UnixPackets,
+        (Some(AddressFamily::Inet), SockType::Datagram) => Kind::Udp4,
+        (Some(AddressFamily::Inet6), SockType::Datagram) => Kind::Udp6,
+        _ => Kind::OtherSocket,
+    })
+}
+
+fn port(address: &SockaddrStorage) -> u16 {
+    let v4 = address.as_sockaddr_in().map(|a| SocketAddr::V4((*a).into()));
+    let v6 = address.as_sockaddr_in6().map(|a| SocketAddr::V6((*a).into()));
+    v4.or(v6).map_or(0, |a| a.port())
+}
+
+fn probe_file(fd: BorrowedFd<'_>) -> nix::Result<Kind> {
+    // An O_PATH descriptor names a thing and cannot be used as one.
+    #[cfg(target_os = "linux")]
+    if OFlag::from_bits_retain(fcntl(fd, FcntlArg::F_GETFL)?).contains(OFlag::O_PATH) {
+        return Ok(Kind::Other);
+    }
+    let kind = fstat(fd.as_fd())?.st_mode & SFlag::S_IFMT.bits();
+    Ok(match SFlag::from_bits_truncate(kind) {
+        SFlag::S_IFIFO => Kind::Fifo,
+        SFlag::S_IFREG => Kind::File,
+        SFlag::S_IFDIR => Kind::Directory,
+        SFlag::S_IFCHR => Kind::CharDevice,
+        _ => Kind::Other,
+    })
+}
+
+/// Sets `O_NONBLOCK`, which belongs to the open file and so to every process that shares it.
+pub fn set_nonblocking(fd: BorrowedFd<'_>) -> io::Result<()> {
+    let flags = OFlag::from_bits_retain(fcntl(fd, FcntlArg::F_GETFL)?);
+    if !flags.contains(OFlag::O_NONBLOCK) {
+        fcntl(fd, FcntlArg::F_SETFL(flags | OFlag::O_NONBLOCK))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,321 @@
+//! [`Channel`]: how tasks wait for the machine.
+//!
+//! Every waiting call does the same: it does what I/O can be done, looks whether its own
+//! condition holds, and else waits for the socket, or for another call to tell that something
+//! happened. So a sender makes progress when nobody receives, and receives what comes meanwhile.
+
+use std::future::{Future, poll_fn};
+use std::io;
+use std::os::fd::OwnedFd;
+use std::pin::pin;
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
+use std::task::Poll;
+
+use serde::Serialize;
+use tokio::io::{Interest, Ready};
+use tokio::net::UnixStream;
+use tokio::sync::Notify;
+
+use crate::error::{Error, SendError};
+use crate::handle::{Outgoing, Unsent};
+use crate::limits::Limits;
+use crate::link::{self, HIGH_WATER, Link, Step};
+use crate::message::Payload;
+use crate::proto::Ticket;
+use crate::received::{Message, SocketOwner};
+use crate::wire::control::SocketKey;
+
+/// One end of a channel to a Node process, for tasks.
+///
+/// It is cheap to clone, and any number of tasks may send while others receive. The last clone
+/// closes it. Sends return when the kernel has the message, as Node's callbacks do.
+///
+/// Every call may be cancelled by dropping its future: [`recv`](Self::recv) then loses nothing,
+/// and a message is then sent whole or, if its first byte had not been written, not at all.
+///
+/// ```no_run
+/// # async fn example() -> Result<(), crossfork::Error> {
+/// let channel = crossfork::tokio::Channel::from_env()?;
+/// while let Some(message) = channel.recv().await? {
+///     let text: &str = message.json()?;
+///     channel.send(&text.to_uppercase()).await?;
+/// }
+/// # Ok(()) }
+/// ```
+#[derive(Clone)]
+pub struct Channel(Arc<Shared>);
+
+struct Shared {
+    link: Mutex<Link>,
+    /// A second descriptor of the link's socket, for the reactor: never read or written.
+    socket: UnixStream,
+    /// Told when something happened that another task may wait for.
+    changed: Notify,
+}
+
+/// Receiving and sending.
+impl Channel {
+    /// Opens the channel that this process was started with, and takes it out of the environment.
+    /// To be called once, early in `main`, inside of a runtime with I/O enabled.
+    ///
+    /// If the channel is at standard input, output or error, that descriptor becomes `/dev/null`.
+    ///
+    /// # Errors
+    /// [`EnvError`](crate::EnvError) if this process was not started with a channel.
+    ///
+    /// # Panics
+    /// Outside of a runtime, and in one without I/O.
+    pub fn from_env() -> Result<Self, Error> {
+        Self::from_env_with(Limits::default())
+    }
+
+    /// [`from_env`](Self::from_env) with other limits.
+    ///
+    /// # Errors
+    /// As [`from_env`](Self::from_env).
+    pub fn from_env_with(limits: Limits) -> Result<Self, Error> {
+        Self::from_socket(crate::env::take_channel()?, limits)
+    }
+
+    /// Speaks the protocol over a Unix stream socket that is at hand.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if this process has no descriptors free, or the reactor will not have it.
+    pub fn from_socket(socket: impl Into<OwnedFd>, limits: Limits) -> Result<Self, Error> {
+        let link = Link::new(socket.into(), limits);
+        let socket = link.socket().try_clone()?;
+        socket.set_nonblocking(true)?;
+        let socket = UnixStream::from_std(socket)?;
+        Ok(Channel(Arc::new(Shared { link: Mutex::new(link), socket, changed: Notify::new() })))
+    }
+
+    /// Waits for the next message; `None` when the peer has disconnected, or we have.
+    ///
+    /// # Errors
+    /// [`Error::Protocol`] is about one message, and the next call gives the next one.
+    pub async fn recv(&self) -> Result<Option<Message>, Error> {
+        self.0
+            .wait(|link| {
+                link.next(|| {
+                    let owner: Weak<Shared> = Arc::downgrade(&self.0);
+                    owner
+                })
+            })
+            .await
+    }
+
+    /// Sends any value that serde can write as JSON.
+    ///
+    /// # Errors
+    /// [`Error::Send`]: the value cannot be sent, or the channel is closed.
+    pub async fn send<T: Serialize + ?Sized>(&self, message: &T) -> Result<(), Error> {
+        // Written here and now, so that the future holds bytes and not the caller's value.
+        self.send_frame(link::frame(message)).await
+    }
+
+    /// Sends a received message on, or back, as it came.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send).
+    pub async fn send_payload(&self, payload: &Payload) -> Result<(), Error> {
+        self.send_frame(link::forward(payload)).await
+    }
+
+    /// Accepts a message without waiting for the kernel to take it, so that many small ones go
+    /// out together: call [`flush`](Self::flush) after the last. It does wait when there are more
+    /// than 64 KiB of them.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send).
+    pub async fn feed<T: Serialize + ?Sized>(&self, message: &T) -> Result<(), Error> {
+        let frame = link::frame(message)?;
+        let queued = {
+            let mut link = self.0.lock();
+            link.submit(frame)?;
+            link.queued_bytes()
+        };
+        if queued < HIGH_WATER {
+            return Ok(());
+        }
+        self.flush().await
+    }
+
+    /// Waits until the kernel has everything that was accepted.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send).
+    pub async fn flush(&self) -> Result<(), Error> {
+        self.0
+            .wait(|link| {
+                if link.queued_bytes() == 0 && link.is_connected() {
+                    return Some(Ok(()));
+                }
+                (!link.is_connected()).then(|| Err(SendError::Closed.into()))
+            })
+            .await
+    }
+
+    /// Sends a message with a handle, and returns when the peer has acknowledged it. Our copy is
+    /// closed then; [`Outgoing::keep_open`] keeps one. Messages sent meanwhile wait, and so does
+    /// all sending if the peer never acknowledges (HND-8): use a timeout where that can happen.
+    ///
+    /// # Errors
+    /// [`Unsent`] holds the error, as for [`send`](Self::send), and the handle.
+    pub async fn send_handle<T: Serialize + ?Sized>(
+        &self,
+        message: &T,
+        handle: impl Into<Outgoing>,
+    ) -> Result<(), Unsent> {
+        let outgoing = handle.into();
+        let frame = match link::frame(message) {
+            Ok(frame) => frame,
+            Err(error) => return Err(outgoing.unsent(error)),
+        };
+        let ticket = self.0.lock().submit_handle(frame, outgoing)?;
+        let mut cancelled = Withdraw { shared: &self.0, ticket: Some(ticket) };
+        let sent = self.0.wait(|link| link.handle_sent(ticket)).await;
+        cancelled.ticket = None;
+        sent
+    }
+
+    /// Ends the channel. What was accepted is written first, and a handle under way is
+    /// acknowledged (Node drops what the kernel has not taken: LIFE-3). Nothing is received any
+    /// more. A peer that does not read makes this wait: use a timeout where that can happen, and
+    /// drop the channel.
+    ///
+    /// # Errors
+    /// [`SendError::Disconnected`] if it was called before or the peer is gone.
+    pub async fn disconnect(&self) -> Result<(), Error> {
+        self.0.lock().disconnect()?;
+        self.0.wait(|link| link.disconnected().then_some(())).await;
+        self.0.changed.notify_waiters();
+        Ok(())
+    }
+
+    /// Allows `net.BoundSocket` handles to be sent, which end a Node process older than 26. A
+    /// peer that has sent one is known to have them.
+    pub fn allow_bound_sockets(&self) {
+        self.0.lock().allow_bound_sockets();
+    }
+
+    /// Bytes that were accepted and that the kernel has not taken.
+    pub fn queued_bytes(&self) -> usize {
+        self.0.lock().queued_bytes()
+    }
+
+    /// Whether messages can still be sent.
+    pub fn is_connected(&self) -> bool {
+        self.0.lock().is_connected()
+    }
+
+    async fn send_frame(&self, frame: Result<Vec<u8>, Error>) -> Result<(), Error> {
+        let ticket = {
+            let mut link = self.0.lock();
+            let ticket = link.submit(frame?)?;
+            link.write();
+            if let Some(sent) = link.sent(ticket) {
+                return sent;
+            }
+            ticket
+        };
+        let mut cancelled = Withdraw { shared: &self.0, ticket: Some(ticket) };
+        let sent = self.0.wait(|link| link.sent(ticket)).await;
+        cancelled.ticket = None;
+        sent
+    }
+}
+
+/// Takes a message back whose sender was cancelled.
+struct Withdraw<'a> {
+    shared: &'a Shared,
+    ticket: Option<Ticket>,
+}
+
+impl Drop for Withdraw<'_> {
+    fn drop(&mut self) {
+        if let Some(ticket) = self.ticket {
+            self.shared.lock().withdraw(ticket);
+        }
+    }
+}
+
+/// Waiting.
+impl Shared {
+    /// Waits until `ready` gives something.
+    async fn wait<T>(&self, mut ready: impl FnMut(&mut Link) -> Option<T>) -> T {
+        loop {
+            let mut changed = pin!(self.changed.notified());
+            changed.as_mut().enable();
+            let interest = {
+                let mut link = self.lock();
+                link.write();
+                if let Some(value) = ready(&mut link) {
+                    return value;
+                }
+                interest(&link)
+            };
+            let Some(interest) = interest else {
+                changed.await;
+                continue;
+            };
+            let mut ready = pin!(self.socket.ready(interest));
+            let ready = poll_fn(|cx| match changed.as_mut().poll(cx) {
+                Poll::Ready(()) => Poll::Ready(None),
+                Poll::Pending => ready.as_mut().poll(cx).map(Some),
+            });
+            match ready.await {
+                None => {}
+                Some(Ok(can)) => self.step(can),
+                // The runtime is shutting down.
+                Some(Err(e)) => self.lock().fail(e),
+            }
+        }
+    }
+
+    /// Does the I/O that the reactor says can be done. It is told when the kernel has no more,
+    /// and only then, for it tells us of news alone.
+    fn step(&self, can: Ready) {
+        let until_blocked = |step| match step {
+            Step::Progress => Ok(()),
+            Step::Blocked => Err(io::ErrorKind::WouldBlock.into()),
+        };
+        let mut link = self.lock();
+        if (can.is_readable() || can.is_read_closed()) && link.wants_input() {
+            let _ = self.socket.try_io(Interest::READABLE, || {
+                let step = link.read();
+                until_blocked(if link.is_drained() { Step::Blocked } else { step })
+            });
+        }
+        if can.is_writable() || can.is_write_closed() {
+            let _ = self.socket.try_io(Interest::WRITABLE, || until_blocked(link.write()));
+        }
+        drop(link);
+        // Whatever came may be what another call waits for.
+        self.changed.notify_waiters();
+    }
+
+    /// A panic elsewhere cannot leave the state half changed: no code of our users runs under
+    /// the lock.
+    fn lock(&self) -> MutexGuard<'_, Link> {
+        self.link.lock().unwrap_or_else(|e| e.into_inner())
+    }
+}
+
+fn interest(link: &Link) -> Option<Interest> {
+    match (link.wants_input(), link.wants_output()) {
+        (true, true) => Some(Interest::READABLE | Interest::WRITABLE),
+        (true, false) => Some(Interest::READABLE),
+        (false, true) => Some(Interest::WRITABLE),
+        (false, false) => None,
+    }
+}
+
+impl SocketOwner for Shared {
+    fn socket_closed(&self, key: &SocketKey) {
+        let mut link = self.lock();
+        link.socket_closed(key);
+        if link.wants_output() {
+            self.changed.notify_waiters();
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! The `json` mode: one JSON text a line (SER-1).
+
+use bytes::{Buf, Bytes, BytesMut};
+use serde::{Deserialize, Serialize, de::IgnoredAny};
+
+use crate::error::SendError;
+
+/// The longest message that is sent, in bytes: what Node's longest string holds, less one of its
+/// read buffers. A longer line ends the Node process that reads it.
+pub const MAX_SENT: usize = (1 << 29) - (1 << 17);
+
+/// A line taken from the buffer.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Line {
+    /// All of it, without its end.
+    Whole(Bytes),
+    /// The beginning of a line over the limit; the rest is skipped.
+    TooLong(Bytes),
+}
+
+/// Cuts a buffer into lines. Every byte is looked at once, however the reads fall.
+#[derive(Debug, Default)]
+pub struct Splitter {
+    /// Bytes at the front of the buffer that are known to hold no line end.
+    scanned: usize,
+    /// The rest of a line that was too long is being thrown away.
+    skipping: bool,
+}
+
+impl Splitter {
+    /// The next line in `buffer`, if one is there. What it no longer needs leaves the buffer.
+    pub fn next_line(&mut self, buffer: &mut BytesMut, max_message: usize) -> Option<Line> {
+        if self.skipping {
+            self.skip(buffer);
+        }
+        let Some(at) = memchr::memchr(b'\n', &buffer[self.scanned..]) else {
+            self.scanned = buffer.len();
+            if buffer.len() <= max_message {
+                return None;
+            }
+            self.scanned = 0;
+            self.skipping = true;
+            return Some(Line::TooLong(buffer.split().freeze()));
+        };
+        let mut line = buffer.split_to(self.scanned + at + 1);
+        self.scanned = 0;
+        line.truncate(line.len() - 1);
+        let line = line.freeze();
+        Some(if line.len() > max_message { Line::TooLong(line) } else { Line::Whole(line) })
+    }
+
+    fn skip(&mut self, buffer: &mut BytesMut) {
+        match memchr::memchr(b'\n', buffer) {
+            Some(at) => {
+                buffer.advance(at + 1);
+                self.skipping = false;
+            }
+            None => buffer.clear(),
+        }
+    }
+}
+
+/// Whether the line can be JSON at all, told by its first byte: an empty line and Node's
+/// `undefined` (SER-4) cannot.
+pub fn may_be_json(line: &[u8]) -> bool {
+    let first = line.iter().find(|b| !b.is_ascii_whitespace());
+    matches!(first, Some(b'{' | b'[' | b'"' | b'-' | b'0'..=b'9' | b't' | b'f' | b'n'))
+}
+
+/// Writes a value as a frame: its JSON text and the line end.
+pub fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, SendError> {
+    let mut frame = Vec::with_capacity(128);
+    serde_json::to_writer(&mut frame, value).map_err(SendError::Encode)?;
+    finish(frame)
+}
+
+/// Makes a frame of a text that came from elsewhere, after making sure that it is one JSON value.
+/// Invalid UTF-8 becomes U+FFFD, as in Node (SER-6).
+pub fn reencode(text: &[u8]) -> Result<Vec<u8>, SendError> {
+    let frame = match std::str::from_utf8(text) {
+        Ok(text) => text.to_owned(),
+        Err(_) => String::from_utf8_lossy(text).into_owned(),
+    };
+    serde_json::from_str::<IgnoredAny>(&frame).map_err(SendError::Encode)?;
+    finish(frame.into_bytes())
+}
+
+/// Ends a JSON text as a frame. A raw line end inside can only be white space between tokens, as
+/// a pretty-printed `RawValue` has it; to Node it would end the message (SER-11).
+fn finish(mut frame: Vec<u8>) -> Result<Vec<u8>, SendError> {
+    if frame.len() > MAX_SENT {
+        return Err(SendError::TooLong { length: frame.len(), limit: MAX_SENT });
+    }
+    let mut from = 0;
+    while let Some(at) = memchr::memchr(b'\n', &frame[from..]) {
+        frame[from + at] = b' ';
+        from += at + 1;
+    }
+    frame.push(b'\n');
+    Ok(frame)
+}
+
+/// Reads a value. Nothing at all is what Node calls `undefined`, and reads as `null`.
+pub fn decode<'a, T: Deserialize<'a>>(text: &'a [u8]) -> serde_json::Result<T> {
+    serde_json::from_slice(if text.is_empty() { b"null" } else { text })
+}

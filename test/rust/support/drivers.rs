@@ -1,0 +1,165 @@
+//! Both drivers behind one trait, so that one body can be run for each.
+
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crossfork::{Error, Limits, Message, Outgoing, Payload, SendError, Unsent, blocking, tokio as tasks};
+use serde_json::Value;
+use tokio::runtime::Runtime;
+use tokio::time::timeout;
+
+/// A channel of either driver, used from threads.
+pub trait Driver: Clone + Send + Sync + Sized + 'static {
+    const NAME: &'static str;
+    fn from_env() -> Result<Self, Error>;
+    fn from_socket(socket: OwnedFd, limits: Limits) -> Result<Self, Error>;
+    fn recv(&self) -> Result<Option<Message>, Error>;
+    fn recv_timeout(&self, time: Duration) -> Result<Option<Message>, Error>;
+    fn send(&self, message: &Value) -> Result<(), Error>;
+    /// Gives up after the time.
+    fn send_timeout(&self, message: &Value, time: Duration) -> Result<(), Error>;
+    fn send_payload(&self, payload: &Payload) -> Result<(), Error>;
+    fn feed(&self, message: &Value) -> Result<(), Error>;
+    fn flush(&self) -> Result<(), Error>;
+    fn send_handle(&self, message: &Value, handle: impl Into<Outgoing>) -> Result<(), Unsent>;
+    /// Gives up after the time.
+    fn send_handle_timeout(&self, message: &Value, handle: Outgoing, time: Duration) -> Result<(), Error>;
+    fn disconnect(&self) -> Result<(), Error>;
+    fn queued_bytes(&self) -> usize;
+    fn is_connected(&self) -> bool;
+    fn allow_bound_sockets(&self);
+}
+
+impl Driver for blocking::Channel {
+    const NAME: &'static str = "blocking";
+
+    fn from_env() -> Result<Self, Error> {
+        blocking::Channel::from_env()
+    }
+    fn from_socket(socket: OwnedFd, limits: Limits) -> Result<Self, Error> {
+        blocking::Channel::from_socket(socket, limits)
+    }
+    fn recv(&self) -> Result<Option<Message>, Error> {
+        blocking::Channel::recv(self)
+    }
+    fn recv_timeout(&self, time: Duration) -> Result<Option<Message>, Error> {
+        blocking::Channel::recv_timeout(self, time)
+    }
+    fn send(&self, message: &Value) -> Result<(), Error> {
+        blocking::Channel::send(self, message)
+    }
+    fn send_timeout(&self, message: &Value, time: Duration) -> Result<(), Error> {
+        self.set_send_timeout(Some(time));
+        let sent = blocking::Channel::send(self, message);
+        self.set_send_timeout(None);
+        sent
+    }
+    fn send_payload(&self, payload: &Payload) -> Result<(), Error> {
+        blocking::Channel::send_payload(self, payload)
+    }
+    fn feed(&self, message: &Value) -> Result<(), Error> {
+        blocking::Channel::feed(self, message)
+    }
+    fn flush(&self) -> Result<(), Error> {
+        blocking::Channel::flush(self)
+    }
+    fn send_handle(&self, message: &Value, handle: impl Into<Outgoing>) -> Result<(), Unsent> {
+        blocking::Channel::send_handle(self, message, handle)
+    }
+    fn send_handle_timeout(&self, message: &Value, handle: Outgoing, time: Duration) -> Result<(), Error> {
+        self.set_send_timeout(Some(time));
+        let sent = blocking::Channel::send_handle(self, message, handle);
+        self.set_send_timeout(None);
+        Ok(sent?)
+    }
+    fn disconnect(&self) -> Result<(), Error> {
+        blocking::Channel::disconnect(self)
+    }
+    fn queued_bytes(&self) -> usize {
+        blocking::Channel::queued_bytes(self)
+    }
+    fn is_connected(&self) -> bool {
+        blocking::Channel::is_connected(self)
+    }
+    fn allow_bound_sockets(&self) {
+        blocking::Channel::allow_bound_sockets(self);
+    }
+}
+
+/// The tokio driver, with a runtime of its own.
+#[derive(Clone)]
+pub struct Tasks {
+    channel: tasks::Channel,
+    runtime: Arc<Runtime>,
+}
+
+impl Tasks {
+    fn open(open: impl FnOnce() -> Result<tasks::Channel, Error>) -> Result<Self, Error> {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+        let channel = {
+            let _inside = runtime.enter();
+            open()?
+        };
+        Ok(Tasks { channel, runtime: Arc::new(runtime) })
+    }
+
+    fn within<T, E: From<Error>>(
+        &self,
+        time: Duration,
+        call: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, E> {
+        let timed = self.runtime.block_on(async { timeout(time, call).await });
+        timed.unwrap_or_else(|_| Err(Error::from(SendError::TimedOut).into()))
+    }
+}
+
+impl Driver for Tasks {
+    const NAME: &'static str = "tokio";
+
+    fn from_env() -> Result<Self, Error> {
+        Tasks::open(tasks::Channel::from_env)
+    }
+    fn from_socket(socket: OwnedFd, limits: Limits) -> Result<Self, Error> {
+        Tasks::open(|| tasks::Channel::from_socket(socket, limits))
+    }
+    fn recv(&self) -> Result<Option<Message>, Error> {
+        self.runtime.block_on(self.channel.recv())
+    }
+    fn recv_timeout(&self, time: Duration) -> Result<Option<Message>, Error> {
+        self.within(time, self.channel.recv())
+    }
+    fn send(&self, message: &Value) -> Result<(), Error> {
+        self.runtime.block_on(self.channel.send(message))
+    }
+    fn send_timeout(&self, message: &Value, time: Duration) -> Result<(), Error> {
+        self.within(time, self.channel.send(message))
+    }
+    fn send_payload(&self, payload: &Payload) -> Result<(), Error> {
+        self.runtime.block_on(self.channel.send_payload(payload))
+    }
+    fn feed(&self, message: &Value) -> Result<(), Error> {
+        self.runtime.block_on(self.channel.feed(message))
+    }
+    fn flush(&self) -> Result<(), Error> {
+        self.runtime.block_on(self.channel.flush())
+    }
+    fn send_handle(&self, message: &Value, handle: impl Into<Outgoing>) -> Result<(), Unsent> {
+        self.runtime.block_on(self.channel.send_handle(message, handle))
+    }
+    fn send_handle_timeout(&self, message: &Value, handle: Outgoing, time: Duration) -> Result<(), Error> {
+        self.within(time, async { Ok(self.channel.send_handle(message, handle).await?) })
+    }
+    fn disconnect(&self) -> Result<(), Error> {
+        self.runtime.block_on(self.channel.disconnect())
+    }
+    fn queued_bytes(&self) -> usize {
+        self.channel.queued_bytes()
+    }
+    fn is_connected(&self) -> bool {
+        self.channel.is_connected()
+    }
+    fn allow_bound_sockets(&self) {
+        self.channel.allow_bound_sockets();
+    }
+}
