@@ -15,7 +15,8 @@ pub struct Limits {
     pub max_waiting_bytes: usize,
     /// How many messages may wait to be received before we stop reading (65,536).
     pub max_waiting_messages: usize,
-    /// How many descriptors may wait for their messages (1,024); more are closed.
+    /// How many handles may wait to be received before we stop reading (512); and how many
+    /// descriptors may wait for the rest of their message: more are closed.
     pub max_waiting_descriptors: usize,
 }
 
@@ -25,7 +26,7 @@ impl Default for Limits {
             max_message: 128 << 20,
             max_waiting_bytes: 64 << 20,
             max_waiting_messages: 1 << 16,
-            max_waiting_descriptors: 1024,
+            max_waiting_descriptors: 512,
         }
     }
 }

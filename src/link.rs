@@ -216,8 +216,12 @@ impl Link {
         let Attached { fd, wire_type, key } = attached;
         let hold = key.map(|key| SocketHold::new(key, owner()));
         let kind = probe::set_nonblocking(fd.as_fd()).and_then(|()| probe::probe(fd.as_fd()));
-        let kind = kind.unwrap_or(Kind::Other);
+        let mut kind = kind.unwrap_or(Kind::Other);
         let known = HandleType::from_name(&wire_type).filter(|known| fits(kind, *known));
+        // A server listens when it arrives, if it did not before (HND-17).
+        if known == Some(HandleType::NetServer) && kind == Kind::TcpBound && probe::listen(&fd).is_ok() {
+            kind = Kind::TcpListener;
+        }
         let handle = known.and_then(|known| Some((known, Handle::from_fd(fd, kind).ok()?)));
         let Some((known, handle)) = handle else {
             // Uncounted here, for its drop would wait for the lock that we are called under.
@@ -270,6 +274,14 @@ impl Link {
         }
     }
 
+    /// Whether all that was accepted is written, once that is known.
+    pub(crate) fn flushed(&self) -> Option<Result<(), Error>> {
+        (self.core.queued_bytes() == 0).then(|| match self.core.lost() {
+            0 => Ok(()),
+            _ => Err(SendError::Closed.into()),
+        })
+    }
+
     /// What became of the handle, once that is known.
     pub(crate) fn handle_sent(&mut self, ticket: Ticket) -> Option<Result<(), Unsent>> {
         self.outcomes.get(&ticket)?.as_ref()?;
@@ -318,9 +330,12 @@ impl Link {
 
     /// Ends the channel as soon as all is written and acknowledged, and says whether it is over.
     pub(crate) fn disconnected(&mut self) -> bool {
-        // What has come already may be a handle, which is acknowledged first (LIFE-5).
+        // What has come until now may be a handle, which is acknowledged first (LIFE-5). More
+        // than this many messages fit in no socket's buffer: a peer that goes on cannot hold us.
+        let mut reads = 4096;
         while self.core.is_flushed() && !self.core.is_closed() {
-            if self.read() == Step::Blocked {
+            reads -= 1;
+            if self.read() == Step::Blocked || reads == 0 {
                 self.end();
             }
             self.write();

@@ -154,12 +154,7 @@ impl Channel {
     /// # Errors
     /// As [`send`](Self::send).
     pub fn flush(&self) -> Result<(), Error> {
-        self.0.wait_to_send(|state| {
-            if state.link.queued_bytes() == 0 && state.link.is_connected() {
-                return Some(Ok(()));
-            }
-            (!state.link.is_connected()).then(|| Err(SendError::Closed.into()))
-        })
+        self.0.wait_to_send(|state| state.link.flushed())
     }
 
     /// Sends a message with a handle, and returns when the peer has acknowledged it. Our copy is
@@ -244,6 +239,8 @@ impl Channel {
         let mut state = self.0.lock();
         let ticket = state.link.submit(frame)?;
         state.link.write();
+        // What was written may have been another's.
+        self.0.leave(&state);
         if let Some(sent) = state.link.sent(ticket) {
             return sent;
         }
@@ -386,6 +383,7 @@ impl SocketOwner for Shared {
     fn socket_closed(&self, key: &SocketKey) {
         let mut state = self.lock();
         state.link.socket_closed(key);
+        self.leave(&state);
         if state.link.wants_output() && state.polling.is_some() {
             self.bell.ring();
         }

@@ -43,6 +43,7 @@ pub struct Channel<F> {
     sockets: Sockets,
     events: VecDeque<Event<F>>,
     waiting_bytes: usize,
+    waiting_fds: usize,
     outcomes: VecDeque<Outcome<F>>,
     /// The last message of our caller that the kernel has all of.
     written: Ticket,
@@ -162,6 +163,10 @@ impl<F> Event<F> {
             Event::Invalid(_) | Event::Disconnected { .. } => 0,
         }
     }
+
+    fn fds(&self) -> usize {
+        usize::from(matches!(self, Event::Message { handle: Some(_), .. }))
+    }
 }
 
 /// Input.
@@ -176,6 +181,7 @@ impl<F> Channel<F> {
             sockets: Sockets::default(),
             events: VecDeque::new(),
             waiting_bytes: 0,
+            waiting_fds: 0,
             outcomes: VecDeque::new(),
             written: 0,
             lost: 0,
@@ -191,6 +197,7 @@ impl<F> Channel<F> {
         self.state != State::Closed
             && self.events.len() < self.limits.max_waiting_messages
             && self.waiting_bytes < self.limits.max_waiting_bytes
+            && self.waiting_fds < self.limits.max_waiting_descriptors
             && self.outbox.replies() < MAX_WAITING_REPLIES
     }
 
@@ -363,6 +370,7 @@ impl<F> Channel<F> {
     fn event(&mut self, event: Event<F>) {
         if self.state != State::Disconnecting {
             self.waiting_bytes += event.size();
+            self.waiting_fds += event.fds();
             self.events.push_back(event);
         }
     }
@@ -446,6 +454,7 @@ impl<F> Channel<F> {
     fn drop_events(&mut self) {
         self.events.clear();
         self.waiting_bytes = 0;
+        self.waiting_fds = 0;
     }
 
     fn check(&self, frame: &[u8]) -> Result<(), SendError> {
@@ -553,6 +562,11 @@ impl<F> Channel<F> {
         self.outbox.is_empty() && matches!(self.handoff, Handoff::Ready)
     }
 
+    /// How many messages were accepted and, because the channel ended, never written.
+    pub fn lost(&self) -> usize {
+        self.lost
+    }
+
     /// Bytes that were accepted and are not written yet.
     pub fn queued_bytes(&self) -> usize {
         self.outbox.queued_bytes() + self.handoff.held_bytes()
@@ -565,6 +579,7 @@ impl<F> Channel<F> {
     pub fn poll_event(&mut self) -> Option<Event<F>> {
         let event = self.events.pop_front()?;
         self.waiting_bytes -= event.size();
+        self.waiting_fds -= event.fds();
         Some(event)
     }
 

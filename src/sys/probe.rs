@@ -140,3 +140,9 @@ pub fn set_nonblocking(fd: BorrowedFd<'_>) -> io::Result<()> {
     }
     Ok(())
 }
+
+/// Makes a bound socket listen, with the backlog that Node uses.
+pub fn listen(fd: &impl AsFd) -> io::Result<()> {
+    socket::listen(&fd.as_fd(), socket::Backlog::new(511)?)?;
+    Ok(())
+}

@@ -16,7 +16,7 @@ use tokio::io::{Interest, Ready};
 use tokio::net::UnixStream;
 use tokio::sync::Notify;
 
-use crate::error::{Error, SendError};
+use crate::error::Error;
 use crate::handle::{Outgoing, Unsent};
 use crate::limits::Limits;
 use crate::link::{self, HIGH_WATER, Link, Step};
@@ -145,14 +145,7 @@ impl Channel {
     /// # Errors
     /// As [`send`](Self::send).
     pub async fn flush(&self) -> Result<(), Error> {
-        self.0
-            .wait(|link| {
-                if link.queued_bytes() == 0 && link.is_connected() {
-                    return Some(Ok(()));
-                }
-                (!link.is_connected()).then(|| Err(SendError::Closed.into()))
-            })
-            .await
+        self.0.wait(|link| link.flushed()).await
     }
 
     /// Sends a message with a handle, and returns when the peer has acknowledged it. Our copy is
@@ -213,6 +206,8 @@ impl Channel {
             let mut link = self.0.lock();
             let ticket = link.submit(frame?)?;
             link.write();
+            // What was written may have been another's.
+            self.0.changed.notify_waiters();
             if let Some(sent) = link.sent(ticket) {
                 return sent;
             }
@@ -314,8 +309,6 @@ impl SocketOwner for Shared {
     fn socket_closed(&self, key: &SocketKey) {
         let mut link = self.lock();
         link.socket_closed(key);
-        if link.wants_output() {
-            self.changed.notify_waiters();
-        }
+        self.changed.notify_waiters();
     }
 }

@@ -4,7 +4,6 @@ use std::borrow::Cow;
 use std::fmt;
 
 use bytes::Bytes;
-use memchr::memmem;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
@@ -120,7 +119,10 @@ pub struct HandleFrame {
 /// says no. `NODE_` may be hidden in escapes, which `JSON.stringify` does not write.
 pub fn may_be_internal(line: &[u8]) -> bool {
     line.iter().find(|b| !b.is_ascii_whitespace()) == Some(&b'{')
-        && (memmem::find(line, b"NODE_").is_some() || memmem::find(line, b"\\u00").is_some())
+        && memchr::memchr2_iter(b'_', b'\\', line).any(|at| match line[at] {
+            b'_' => line[..at].ends_with(b"NODE"),
+            _ => line[at + 1..].starts_with(b"u00"),
+        })
 }
 
 /// Reads one of Node's own messages; `None` for an ordinary one, and for what is not JSON.
