@@ -1,5 +1,74 @@
 //! Rust programs as children of Node's `child_process.fork`: messages and handles, in both
 //! directions, exactly as between two Node processes.
+//!
+//! A Node program starts a child with a *channel*, and from then on both sides send each other
+//! JSON values, sockets, servers and pipes. This crate is the child's end of it, for programs in
+//! Rust. It needs no Node library, no addon and no change to the Node program.
+//!
+//! ```no_run
+//! // In Node: const worker = fork('', { execPath: 'target/debug/my_worker' })
+//! //          worker.send({ width: 3, height: 4 })
+//! use crossfork::{Error, blocking::Channel};
+//!
+//! # #[derive(serde::Deserialize)]
+//! struct Rectangle {
+//!     width: f64,
+//!     height: f64,
+//! }
+//!
+//! fn main() -> Result<(), Error> {
+//!     let channel = Channel::from_env()?;
+//!     while let Some(message) = channel.recv()? {
+//!         let r: Rectangle = message.json()?;
+//!         channel.send(&(r.width * r.height))?;
+//!     }
+//!     Ok(()) // the parent has disconnected
+//! }
+//! ```
+//!
+//! # Choosing a driver
+//!
+//! [`blocking::Channel`] is for threads, and needs no feature. [`tokio::Channel`](crate::tokio)
+//! (feature `tokio`) is for tasks. They have the same names and behave alike. Neither starts a
+//! thread or a task: whoever waits in a call does the work for all.
+//!
+//! # Handles
+//!
+//! `child.send(message, handle)` in Node brings a [`Message`] with a [`ReceivedHandle`], which is
+//! one of the types of `std`: see [`Handle`]. [`blocking::Channel::send_handle`] is the way back;
+//! [`Outgoing`] says how. Whatever would crash a Node process is refused before it is sent.
+//!
+//! # Errors
+//!
+//! [`Error`] tells whose fault it was. After [`Error::Protocol`], which is about one message of
+//! the peer, the channel goes on.
+//!
+//! # The protocol on one page
+//!
+//! The channel is a Unix stream socket. The child finds its number in `NODE_CHANNEL_FD`, and
+//! `NODE_CHANNEL_SERIALIZATION_MODE` says how messages are written; there is no greeting. A
+//! message is one JSON text and a line end.
+//!
+//! A message whose `cmd` begins with `NODE_` is Node's own. `NODE_HANDLE` carries the user's
+//! message, the handle's type, and one descriptor (`SCM_RIGHTS`) on its first byte. The receiver
+//! answers `NODE_HANDLE_ACK`, or `NODE_HANDLE_NACK` if no descriptor came, exactly once. Until
+//! then the sender sends nothing else. A connection that was accepted by a `net.Server` carries
+//! the server's `key`: `NODE_SOCKET_GET_COUNT` asks how many of that key are open, and
+//! `NODE_SOCKET_NOTIFY_CLOSE` asks to be told when none is, so that `server.close()` can wait.
+//!
+//! To disconnect is to close the socket.
+//!
+//! # The rooms
+//!
+//! [`wire`] turns bytes into messages. [`proto`] is the channel as a machine, without I/O. `sys`
+//! has the system calls and all unsafe code. `link` joins a machine and a socket, and the drivers
+//! add the waiting. Comments cite the rules of the protocol by names such as `HND-6`;
+//! CONTRIBUTING.md lists them.
+//!
+//! # Platforms
+//!
+//! Linux. The code has its branches for macOS and is meant to work there, but it was never run
+//! there.
 #![deny(missing_docs)]
 
 pub mod blocking;
@@ -24,3 +93,8 @@ pub use message::Payload;
 pub use received::{Message, ReceivedHandle, SocketHold};
 pub use wire::Serialization;
 pub use wire::control::HandleType;
+
+// The README's programs compile.
+#[cfg(all(doctest, feature = "tokio"))]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -123,7 +123,6 @@ impl Link {
     }
 
     /// Waiting is not possible any more.
-    #[cfg(feature = "tokio")]
     pub(crate) fn fail(&mut self, error: io::Error) {
         self.failure = Some(error);
         self.end();
@@ -252,6 +251,10 @@ impl Link {
 
     /// Accepts a handle whose message is a frame already.
     pub(crate) fn submit_handle(&mut self, frame: Vec<u8>, outgoing: Outgoing) -> Result<Ticket, Unsent> {
+        // The receiver would take the message for its own, handle and all.
+        if let Some(cmd) = control::reserved_cmd(&frame) {
+            return Err(outgoing.unsent(SendError::Reserved { cmd }.into()));
+        }
         let checked = outgoing.check(self.bound_sockets)?;
         let frame = control::encode_handle(checked.wire_type, &frame, None, checked.dgram_type);
         match self.core.send_handle(frame, checked.handle.into()) {

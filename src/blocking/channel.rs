@@ -5,6 +5,7 @@
 //! wait for it to tell them that something happened, and one of them takes its place when it
 //! leaves. So a sender makes progress when nobody receives, and receives what comes meanwhile.
 
+use std::fmt;
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
@@ -257,6 +258,12 @@ impl Channel {
     }
 }
 
+impl fmt::Debug for Channel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("blocking::Channel").finish_non_exhaustive()
+    }
+}
+
 /// Waiting.
 impl Shared {
     /// Waits until `ready` gives something; `None` if the time went by.
@@ -266,6 +273,7 @@ impl Shared {
         mut ready: impl FnMut(&mut State) -> Option<T>,
     ) -> Option<T> {
         let deadline = timeout.and_then(|t| Instant::now().checked_add(t));
+        let mut waited = false;
         let mut state = self.lock();
         loop {
             state.link.write();
@@ -278,10 +286,12 @@ impl Shared {
                 continue;
             }
             let left = deadline.map(|d| d.saturating_duration_since(Instant::now()));
-            if left == Some(Duration::ZERO) {
+            // A timeout of nothing looks once.
+            if left == Some(Duration::ZERO) && waited {
                 self.leave(&state);
                 return None;
             }
+            waited = true;
             state = match state.polling {
                 None => self.poll(state, left),
                 Some(flags) => self.wait_for_poller(state, flags, left),
@@ -317,9 +327,11 @@ impl Shared {
 
         let mut state = self.lock();
         state.polling = None;
-        if !matches!(result, Ok(_) | Err(Errno::EINTR)) {
-            // No call can wait any more: out of memory, or a descriptor limit below 2.
-            state.link.end();
+        if let Err(e) = result
+            && e != Errno::EINTR
+        {
+            // Out of memory, or a descriptor limit below 2.
+            state.link.fail(e.into());
         } else if happened.contains(PollFlags::POLLIN) {
             state.link.readable();
             if state.link.wants_input() {

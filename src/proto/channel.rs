@@ -17,10 +17,10 @@ use std::io::IoSlice;
 
 use bytes::{Bytes, BytesMut};
 
-use super::handoff::{Handoff, Outgoing, Replied, Sent, TRANSMISSIONS, Ticket};
+use super::handoff::{Handoff, Held, Outgoing, Replied, Sent, TRANSMISSIONS, Ticket};
 use super::inbox::Inbox;
 use super::outbox::{Frame, Outbox};
-use super::sockets::Sockets;
+use super::sockets::{Notify, Sockets};
 use crate::error::{ProtocolError, SendError};
 use crate::limits::Limits;
 use crate::message::Payload;
@@ -41,7 +41,9 @@ pub struct Channel<F> {
     outbox: Outbox,
     handoff: Handoff<F>,
     sockets: Sockets,
-    events: VecDeque<Event<F>>,
+    events: VecDeque<(Event<F>, Cost)>,
+    /// Where in the stream the last event's cost was counted.
+    counted: u64,
     waiting_bytes: usize,
     waiting_fds: usize,
     outcomes: VecDeque<Outcome<F>>,
@@ -152,21 +154,13 @@ impl<'a, F> Transmit<'a, F> {
     }
 }
 
-impl<F> Event<F> {
-    /// How many of the peer's bytes it keeps.
-    fn size(&self) -> usize {
-        match self {
-            Event::Message { payload, .. } => payload.as_bytes().len(),
-            Event::Invalid(
-                ProtocolError::NotJson { line: kept } | ProtocolError::MissingDescriptor { message: kept },
-            ) => kept.len(),
-            Event::Invalid(_) | Event::Disconnected { .. } => 0,
-        }
-    }
-
-    fn fds(&self) -> usize {
-        usize::from(matches!(self, Event::Message { handle: Some(_), .. }))
-    }
+/// What an event makes us keep, by which the limits are reckoned.
+#[derive(Clone, Copy)]
+struct Cost {
+    /// The part of the stream since the event before it: its payload may share memory with all
+    /// of that.
+    bytes: usize,
+    fds: usize,
 }
 
 /// Input.
@@ -180,6 +174,7 @@ impl<F> Channel<F> {
             handoff: Handoff::Ready,
             sockets: Sockets::default(),
             events: VecDeque::new(),
+            counted: 0,
             waiting_bytes: 0,
             waiting_fds: 0,
             outcomes: VecDeque::new(),
@@ -210,6 +205,9 @@ impl<F> Channel<F> {
     /// One read: `len` bytes were appended to the read buffer, these descriptors came with them,
     /// and the kernel dropped some if `truncated` (`MSG_CTRUNC`).
     pub fn handle_input(&mut self, len: usize, fds: impl IntoIterator<Item = F>, truncated: bool) {
+        if self.state == State::Closed {
+            return self.inbox.clear();
+        }
         let max_fds = self.limits.max_waiting_descriptors;
         let surplus = self.inbox.received(len, fds, truncated, max_fds);
         self.strays(surplus);
@@ -231,7 +229,14 @@ impl<F> Channel<F> {
         match self.state {
             State::Open => {
                 self.state = State::Broken;
-                self.drop_outgoing();
+                match self.handoff {
+                    Handoff::AwaitingAck(_) => {
+                        self.lost += self.outbox.clear();
+                        let held = self.handoff.broken();
+                        self.lose_held(held);
+                    }
+                    Handoff::Ready | Handoff::Writing(_) => self.drop_outgoing(),
+                }
             }
             State::Disconnecting => self.handle_end(),
             State::Broken | State::Closed => {}
@@ -247,7 +252,7 @@ impl<F> Channel<F> {
         self.state = State::Closed;
         self.inbox.clear();
         self.drop_outgoing();
-        self.events.push_back(Event::Disconnected { lost: self.lost });
+        self.events.push_back((Event::Disconnected { lost: self.lost }, Cost { bytes: 0, fds: 0 }));
     }
 
     fn drop_outgoing(&mut self) {
@@ -256,7 +261,11 @@ impl<F> Channel<F> {
             return;
         };
         self.lose(sent, LossReason::Disconnected);
-        for message in held {
+        self.lose_held(held);
+    }
+
+    fn lose_held(&mut self, mut held: Held<F>) {
+        while let Some(message) = held.pop() {
             self.lost += usize::from(message.ticket().is_some());
             if let Outgoing::Handle(sent) = message {
                 self.lose(sent, LossReason::Disconnected);
@@ -295,11 +304,11 @@ impl<F> Channel<F> {
                 let count = self.sockets.count(&key);
                 self.answer(control::encode_socket_count(&key, count));
             }
-            Some(Control::SocketNotifyClose(key)) => {
-                if self.sockets.notify_close(&key) {
-                    self.answer(control::encode_all_closed(&key));
-                }
-            }
+            Some(Control::SocketNotifyClose(key)) => match self.sockets.notify_close(&key) {
+                Notify::Now => self.answer(control::encode_all_closed(&key)),
+                Notify::Later => {}
+                Notify::TooMany => self.invalid(ProtocolError::TooManyRequests),
+            },
             // Unknown ones are swallowed silently (INT-1).
             Some(Control::Other) => {}
         }
@@ -336,7 +345,7 @@ impl<F> Channel<F> {
         self.invalid(ProtocolError::TooLong { limit: self.limits.max_message });
     }
 
-    fn handle_reply(&mut self, reply: &'static str, replied: (Replied<F>, VecDeque<Outgoing<F>>)) {
+    fn handle_reply(&mut self, reply: &'static str, replied: (Replied<F>, Held<F>)) {
         let (replied, held) = replied;
         match replied {
             Replied::Unexpected => return self.invalid(ProtocolError::UnexpectedReply { reply }),
@@ -344,7 +353,8 @@ impl<F> Channel<F> {
                 self.outcomes.push_back(Outcome::Acked { ticket, fd });
             }
             // In its single form (HND-10).
-            Replied::Again => return self.write_handle(),
+            Replied::Again if self.state != State::Broken => return self.write_handle(),
+            Replied::Again => return self.drop_outgoing(),
             Replied::Refused(sent) => {
                 self.lose(sent, LossReason::Refused { transmissions: TRANSMISSIONS });
             }
@@ -369,9 +379,15 @@ impl<F> Channel<F> {
 
     fn event(&mut self, event: Event<F>) {
         if self.state != State::Disconnecting {
-            self.waiting_bytes += event.size();
-            self.waiting_fds += event.fds();
-            self.events.push_back(event);
+            let consumed = self.inbox.consumed();
+            let cost = Cost {
+                bytes: (consumed - self.counted) as usize,
+                fds: usize::from(matches!(event, Event::Message { handle: Some(_), .. })),
+            };
+            self.counted = consumed;
+            self.waiting_bytes += cost.bytes;
+            self.waiting_fds += cost.fds;
+            self.events.push_back((event, cost));
         }
     }
 
@@ -479,17 +495,25 @@ impl<F> Channel<F> {
                 self.outbox.push(Frame { ticket, bytes: frame, with_handle: false });
             }
             Some(Outgoing::Handle(sent)) => {
-                self.handoff.start(sent);
+                self.handoff.start(sent, Held::default());
                 self.write_handle();
             }
         }
     }
 
-    /// What was held goes on in order: written, up to and with the next handle, and held again
-    /// behind that.
-    fn replay(&mut self, held: VecDeque<Outgoing<F>>) {
-        for message in held {
-            self.push(message);
+    /// What was held goes on in order: written, up to and with the next handle, and the rest is
+    /// held again behind that.
+    fn replay(&mut self, mut held: Held<F>) {
+        while let Some(message) = held.pop() {
+            match message {
+                Outgoing::Plain { ticket, frame } => {
+                    self.outbox.push(Frame { ticket, bytes: frame, with_handle: false });
+                }
+                Outgoing::Handle(sent) => {
+                    self.handoff.start(sent, held);
+                    return self.write_handle();
+                }
+            }
         }
     }
 
@@ -552,7 +576,8 @@ impl<F> Channel<F> {
         !self.outbox.is_empty() && matches!(self.state, State::Open | State::Disconnecting)
     }
 
-    /// Whether the kernel has all of this message. Never true for a message that was lost.
+    /// Whether the kernel has all of this message. Never true for a message that was lost with
+    /// the channel. What became of a handle is told by its [`Outcome`].
     pub fn is_written(&self, ticket: Ticket) -> bool {
         ticket <= self.written
     }
@@ -577,9 +602,9 @@ impl<F> Channel<F> {
 impl<F> Channel<F> {
     /// What was received, in order.
     pub fn poll_event(&mut self) -> Option<Event<F>> {
-        let event = self.events.pop_front()?;
-        self.waiting_bytes -= event.size();
-        self.waiting_fds -= event.fds();
+        let (event, cost) = self.events.pop_front()?;
+        self.waiting_bytes -= cost.bytes;
+        self.waiting_fds -= cost.fds;
         Some(event)
     }
 

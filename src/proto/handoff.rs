@@ -32,9 +32,14 @@ pub(super) enum Handoff<F> {
 
 pub(super) struct Flight<F> {
     pub(super) sent: Sent<F>,
-    pub(super) transmissions: u32,
-    held: VecDeque<Outgoing<F>>,
-    held_bytes: usize,
+    transmissions: u32,
+    held: Held<F>,
+}
+
+/// What waits behind a handle, in order.
+pub(super) struct Held<F> {
+    queue: VecDeque<Outgoing<F>>,
+    bytes: usize,
 }
 
 /// A handle and its frame, kept until the peer has replied (HND-13).
@@ -77,7 +82,7 @@ impl<F> Handoff<F> {
     }
 
     pub(super) fn held_bytes(&self) -> usize {
-        self.flight().map_or(0, |flight| flight.held_bytes)
+        self.flight().map_or(0, |flight| flight.held.bytes)
     }
 
     /// Holds the message if a handle is in flight; otherwise gives it back, to be written now.
@@ -85,15 +90,14 @@ impl<F> Handoff<F> {
         let Some(flight) = self.flight_mut() else {
             return Some(message);
         };
-        flight.held_bytes += message.len();
-        flight.held.push_back(message);
+        flight.held.push(message);
         None
     }
 
-    /// The handle takes off: its frame is being put into the outbox.
-    pub(super) fn start(&mut self, sent: Sent<F>) {
+    /// The handle takes off, with what waits behind it: its frame is being put into the outbox.
+    pub(super) fn start(&mut self, sent: Sent<F>, held: Held<F>) {
         debug_assert!(matches!(self, Handoff::Ready));
-        *self = Handoff::Writing(Flight { sent, transmissions: 1, held: VecDeque::new(), held_bytes: 0 });
+        *self = Handoff::Writing(Flight { sent, transmissions: 1, held });
     }
 
     /// The last byte of the frame is written.
@@ -105,7 +109,7 @@ impl<F> Handoff<F> {
     }
 
     /// The peer acknowledged.
-    pub(super) fn ack(&mut self) -> (Replied<F>, VecDeque<Outgoing<F>>) {
+    pub(super) fn ack(&mut self) -> (Replied<F>, Held<F>) {
         match std::mem::replace(self, Handoff::Ready) {
             Handoff::AwaitingAck(flight) => (Replied::Taken(flight.sent), flight.held),
             other => self.unexpected(other),
@@ -113,25 +117,25 @@ impl<F> Handoff<F> {
     }
 
     /// The peer had no descriptor.
-    pub(super) fn nack(&mut self) -> (Replied<F>, VecDeque<Outgoing<F>>) {
+    pub(super) fn nack(&mut self) -> (Replied<F>, Held<F>) {
         match std::mem::replace(self, Handoff::Ready) {
             Handoff::AwaitingAck(mut flight) if flight.transmissions < TRANSMISSIONS => {
                 flight.transmissions += 1;
                 *self = Handoff::Writing(flight);
-                (Replied::Again, VecDeque::new())
+                (Replied::Again, Held::default())
             }
             Handoff::AwaitingAck(flight) => (Replied::Refused(flight.sent), flight.held),
             other => self.unexpected(other),
         }
     }
 
-    fn unexpected(&mut self, state: Handoff<F>) -> (Replied<F>, VecDeque<Outgoing<F>>) {
+    fn unexpected(&mut self, state: Handoff<F>) -> (Replied<F>, Held<F>) {
         *self = state;
-        (Replied::Unexpected, VecDeque::new())
+        (Replied::Unexpected, Held::default())
     }
 
     /// Takes back the handle whose frame has not begun to be written.
-    pub(super) fn cancel(&mut self) -> Option<(Sent<F>, VecDeque<Outgoing<F>>)> {
+    pub(super) fn cancel(&mut self) -> Option<(Sent<F>, Held<F>)> {
         match std::mem::replace(self, Handoff::Ready) {
             Handoff::Writing(flight) => Some((flight.sent, flight.held)),
             other => {
@@ -143,19 +147,50 @@ impl<F> Handoff<F> {
 
     /// Takes back a held message.
     pub(super) fn withdraw_held(&mut self, ticket: Ticket) -> Option<Outgoing<F>> {
-        let flight = self.flight_mut()?;
-        let at = flight.held.iter().position(|m| m.ticket() == Some(ticket))?;
-        let message = flight.held.remove(at)?;
-        flight.held_bytes -= message.len();
-        Some(message)
+        self.flight_mut()?.held.remove(ticket)
+    }
+
+    /// The peer reads no more: what is not written is lost, but the reply to what is written may
+    /// still come.
+    pub(super) fn broken(&mut self) -> Held<F> {
+        match self {
+            Handoff::AwaitingAck(flight) => std::mem::take(&mut flight.held),
+            Handoff::Ready | Handoff::Writing(_) => Held::default(),
+        }
     }
 
     /// The channel is over.
-    pub(super) fn end(&mut self) -> Option<(Sent<F>, VecDeque<Outgoing<F>>)> {
+    pub(super) fn end(&mut self) -> Option<(Sent<F>, Held<F>)> {
         match std::mem::replace(self, Handoff::Ready) {
             Handoff::Ready => None,
             Handoff::Writing(flight) | Handoff::AwaitingAck(flight) => Some((flight.sent, flight.held)),
         }
+    }
+}
+
+impl<F> Held<F> {
+    fn push(&mut self, message: Outgoing<F>) {
+        self.bytes += message.len();
+        self.queue.push_back(message);
+    }
+
+    pub(super) fn pop(&mut self) -> Option<Outgoing<F>> {
+        let message = self.queue.pop_front()?;
+        self.bytes -= message.len();
+        Some(message)
+    }
+
+    fn remove(&mut self, ticket: Ticket) -> Option<Outgoing<F>> {
+        let at = self.queue.iter().position(|m| m.ticket() == Some(ticket))?;
+        let message = self.queue.remove(at)?;
+        self.bytes -= message.len();
+        Some(message)
+    }
+}
+
+impl<F> Default for Held<F> {
+    fn default() -> Self {
+        Held { queue: VecDeque::new(), bytes: 0 }
     }
 }
 
@@ -192,7 +227,7 @@ mod tests {
         if state == State::Ready {
             return handoff;
         }
-        handoff.start(Sent { ticket: 1, frame: b"{}\n".to_vec(), fd: 7 });
+        handoff.start(Sent { ticket: 1, frame: b"{}\n".to_vec(), fd: 7 }, Held::default());
         assert!(handoff.hold(Outgoing::Plain { ticket: Some(2), frame: b"2\n".to_vec() }).is_none());
         if state == State::Writing {
             return handoff;
@@ -245,6 +280,10 @@ mod tests {
             (Writing, "cancel", "ready", "handle 7, 1 held"),
             (AwaitingFirst, "cancel", "awaiting", "nothing"),
             (AwaitingLast, "cancel", "awaiting", "nothing"),
+            (Ready, "broken", "ready", "0 held"),
+            (Writing, "broken", "writing", "0 held"),
+            (AwaitingFirst, "broken", "awaiting", "1 held"),
+            (AwaitingLast, "broken", "awaiting", "1 held"),
             (Ready, "end", "ready", "nothing"),
             (Writing, "end", "ready", "handle 7, 1 held"),
             (AwaitingFirst, "end", "ready", "handle 7, 1 held"),
@@ -262,8 +301,8 @@ mod tests {
             Some(_) => "passed on".to_string(),
             None => "held".to_string(),
         };
-        let ended = |end: Option<(Sent<u32>, VecDeque<Outgoing<u32>>)>| match end {
-            Some((sent, held)) => format!("handle {}, {} held", sent.fd, held.len()),
+        let ended = |end: Option<(Sent<u32>, Held<u32>)>| match end {
+            Some((sent, held)) => format!("handle {}, {} held", sent.fd, held.queue.len()),
             None => "nothing".to_string(),
         };
         match input {
@@ -280,11 +319,12 @@ mod tests {
                 match replied {
                     Replied::Unexpected => "unexpected".to_string(),
                     Replied::Again => "again".to_string(),
-                    Replied::Taken(_) => format!("taken, {} held", held.len()),
-                    Replied::Refused(_) => format!("refused, {} held", held.len()),
+                    Replied::Taken(_) => format!("taken, {} held", held.queue.len()),
+                    Replied::Refused(_) => format!("refused, {} held", held.queue.len()),
                 }
             }
             "cancel" => ended(handoff.cancel()),
+            "broken" => format!("{} held", handoff.broken().queue.len()),
             "end" => ended(handoff.end()),
             _ => unreachable!(),
         }

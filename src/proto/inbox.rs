@@ -97,12 +97,17 @@ impl<F> Inbox<F> {
     /// Gives up the descriptors that no message can claim any more, and says how many. To be
     /// called when a line has been dealt with.
     pub(super) fn drop_strays(&mut self) -> usize {
-        let consumed = self.received - self.buffer.len() as u64;
+        let consumed = self.consumed();
         let mut strays = 0;
         while self.arrived.front().is_some_and(|a| a.end <= consumed) {
             strays += usize::from(self.arrived.pop_front().is_some_and(|a| a.fd.is_some()));
         }
         strays
+    }
+
+    /// Bytes that have become messages so far.
+    pub(super) fn consumed(&self) -> u64 {
+        self.received - self.buffer.len() as u64
     }
 
     /// The end of the stream: half a line is dropped (SER-8), and so is every descriptor.

@@ -7,6 +7,22 @@ use crate::wire::control::SocketKey;
 #[derive(Default)]
 pub(super) struct Sockets {
     lists: HashMap<SocketKey, List>,
+    /// Requests of all lists that wait for the last socket to be closed.
+    notifies: usize,
+}
+
+/// How many requests may wait: a Node owner makes one for each `server.close()`.
+const MAX_NOTIFIES: usize = 1024;
+
+/// When a request to be told is answered.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Notify {
+    /// None is open.
+    Now,
+    /// When the last one is closed.
+    Later,
+    /// Never: too many wait already.
+    TooMany,
 }
 
 #[derive(Default)]
@@ -36,7 +52,9 @@ impl Sockets {
         if list.open > 0 {
             return 0;
         }
-        self.lists.remove(key).map_or(0, |list| list.notify)
+        let due = self.lists.remove(key).map_or(0, |list| list.notify);
+        self.notifies -= due;
+        due
     }
 
     /// How many sockets of this key are open (SOCK-3).
@@ -44,14 +62,16 @@ impl Sockets {
         self.lists.get(key).map_or(0, |list| list.open)
     }
 
-    /// The owner wants to know when the last one is closed (SOCK-4): true if that is now.
-    pub(super) fn notify_close(&mut self, key: &SocketKey) -> bool {
+    /// The owner wants to know when the last one is closed (SOCK-4).
+    pub(super) fn notify_close(&mut self, key: &SocketKey) -> Notify {
         match self.lists.get_mut(key) {
+            None => Notify::Now,
+            Some(_) if self.notifies == MAX_NOTIFIES => Notify::TooMany,
             Some(list) => {
                 list.notify += 1;
-                false
+                self.notifies += 1;
+                Notify::Later
             }
-            None => true,
         }
     }
 }

@@ -4,6 +4,7 @@
 //! condition holds, and else waits for the socket, or for another call to tell that something
 //! happened. So a sender makes progress when nobody receives, and receives what comes meanwhile.
 
+use std::fmt;
 use std::future::{Future, poll_fn};
 use std::io;
 use std::os::fd::OwnedFd;
@@ -217,6 +218,12 @@ impl Channel {
         let sent = self.0.wait(|link| link.sent(ticket)).await;
         cancelled.ticket = None;
         sent
+    }
+}
+
+impl fmt::Debug for Channel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("tokio::Channel").finish_non_exhaustive()
     }
 }
 

@@ -1,0 +1,73 @@
+// The documentation's own commands and programs, run as they are printed. Rust programs are
+// compiled by `cargo test --doc`.
+
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
+const packageJson = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+
+function blocks(file, language) {
+  const text = readFileSync(join(root, file), 'utf8');
+  const found = [...text.matchAll(/^```(\S*)\n([\s\S]*?)^```$/gm)];
+  return found.filter((block) => block[1] === language).map((block) => block[2]);
+}
+
+function commands(file) {
+  const lines = blocks(file, 'sh').flatMap((block) => block.split('\n'));
+  return lines.map((line) => line.replace(/#.*/, '').trim()).filter(Boolean);
+}
+
+function run(command, args, options = {}) {
+  const result = spawnSync(command, args, {
+    cwd: root,
+    encoding: 'utf8',
+    timeout: 8 * 60_000,
+    env: { ...process.env, PORT: '0' },
+    ...options,
+  });
+  const output = `${result.stdout}\n${result.stderr}`;
+  assert.equal(result.status, 0, `${command} ${args.join(' ')} failed:\n${output.slice(-4000)}`);
+  return result.stdout;
+}
+
+// `npm test` runs this very file.
+const notHere = new Set(['npm test']);
+
+for (const file of ['README.md', 'CONTRIBUTING.md']) {
+  for (const command of commands(file)) {
+    test(`${file}: ${command}`, { skip: notHere.has(command) && 'it is what runs this test' }, () => {
+      const script = /^npm (?:run )?([a-z]+)/.exec(command)?.[1];
+      if (script) {
+        assert.ok(packageJson.scripts[script], `package.json has the script ${script}`);
+      }
+      run('sh', ['-c', command]);
+    });
+  }
+}
+
+test('README.md: the JavaScript program prints what its comment says', () => {
+  const programs = blocks('README.md', 'js');
+  assert.equal(programs.length, 1);
+  const expected = /console\.log\(.*\); \/\/ (.*)/.exec(programs[0])[1];
+  const output = run(process.execPath, ['-e', programs[0]]);
+  assert.equal(output.trim(), expected);
+});
+
+test('CONTRIBUTING.md explains every rule that the code and its tests cite', () => {
+  const cited = new Set();
+  const listing = run('git', ['ls-files', '--cached', '--others', '--exclude-standard', 'src', 'test', 'examples']);
+  for (const file of listing.split('\n').filter((name) => /\.(rs|cjs|mjs|js)$/.test(name))) {
+    const text = readFileSync(join(root, file), 'utf8');
+    for (const [, family, number] of text.matchAll(/\b(CH|SER|INT|HND|SOCK|LIFE|NEVER)-(\d+)\b/g)) {
+      cited.add(`${family}-${number}`);
+    }
+  }
+  const explained = readFileSync(join(root, 'CONTRIBUTING.md'), 'utf8');
+  const missing = [...cited].filter((rule) => !explained.includes(`| ${rule} |`));
+  assert.deepEqual(missing, []);
+});
