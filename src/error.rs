@@ -52,6 +52,11 @@ pub enum SendError {
         /// What the descriptor is.
         found: &'static str,
     },
+    /// The peer may not know this wire type, and would not survive it (NEVER-7).
+    UnknownToPeer {
+        /// The wire type.
+        wire_type: &'static str,
+    },
     /// The peer refused the handle as often as it was offered (HND-9).
     Refused {
         /// How many times it was transmitted.
@@ -160,7 +165,7 @@ impl SendError {
             SendError::Encode(_) => "ERR_INVALID_ARG_TYPE",
             SendError::TooLong { .. } => "ENOBUFS",
             SendError::Reserved { .. } => "ERR_INVALID_ARG_VALUE",
-            SendError::InvalidHandle { .. } => "ERR_INVALID_HANDLE_TYPE",
+            SendError::InvalidHandle { .. } | SendError::UnknownToPeer { .. } => "ERR_INVALID_HANDLE_TYPE",
             SendError::Refused { .. } => "ERR_IPC_HANDLE_REFUSED",
             SendError::TimedOut => "ETIMEDOUT",
         }
@@ -210,6 +215,10 @@ impl fmt::Display for SendError {
             SendError::InvalidHandle { wire_type, found } => {
                 write!(f, "{found} cannot be sent as {wire_type}: the receiving Node process would fail")
             }
+            SendError::UnknownToPeer { wire_type } => write!(
+                f,
+                "{wire_type} ends a Node process before version 26: call allow_bound_sockets if the peer is newer"
+            ),
             SendError::Refused { transmissions } => {
                 write!(f, "the peer refused the handle {transmissions} times: it may be out of descriptors")
             }

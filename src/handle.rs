@@ -125,7 +125,8 @@ from_std!(TcpStream, TcpListener, UnixStream, UnixListener, UdpSocket);
 /// A handle and how it is to be sent.
 ///
 /// By itself a handle is moved: our copy is closed when the peer has acknowledged it (HND-13).
-/// [`Outgoing::keep_open`] keeps ours.
+/// [`Outgoing::keep_open`] keeps ours. Either way the socket becomes non-blocking, for everybody
+/// who shares it (HND-23).
 ///
 /// ```
 /// use crossfork::{HandleType, Outgoing};
@@ -174,12 +175,14 @@ impl Outgoing {
             Ok(kind) => kind,
             Err(error) => return Err(Unsent { error: error.into(), handle: Some(handle) }),
         };
-        let known = wire_type != HandleType::NetBoundSocket || bound_sockets;
-        if !known || !fits(kind, wire_type) {
-            let error = SendError::InvalidHandle {
-                wire_type: wire_type.as_str(),
-                found: if known { kind.as_str() } else { "to a peer that may not know the type, it" },
-            };
+        let error = if !fits(kind, wire_type) {
+            Some(SendError::InvalidHandle { wire_type: wire_type.as_str(), found: kind.as_str() })
+        } else if wire_type == HandleType::NetBoundSocket && !bound_sockets {
+            Some(SendError::UnknownToPeer { wire_type: wire_type.as_str() })
+        } else {
+            None
+        };
+        if let Some(error) = error {
             return Err(Unsent { error: error.into(), handle: Some(handle) });
         }
         let dgram_type = match (wire_type, kind) {

@@ -1,1 +1,12 @@
-//! Placeholder.
+//! Bytes to messages and back, without a channel.
+
+#[path = "wire/encode.rs"]
+mod encode;
+#[path = "wire/framing.rs"]
+mod framing;
+#[path = "wire/handles.rs"]
+mod handles;
+#[path = "wire/hostile.rs"]
+mod hostile;
+#[path = "wire/internal.rs"]
+mod internal;
