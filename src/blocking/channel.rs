@@ -294,7 +294,7 @@ impl Shared {
             waited = true;
             state = match state.polling {
                 None => self.poll(state, left),
-                Some(flags) => self.wait_for_poller(state, flags, left),
+                Some(_) => self.wait_for_poller(state, left),
             };
         }
     }
@@ -352,14 +352,9 @@ impl Shared {
     fn wait_for_poller<'a>(
         &'a self,
         mut state: MutexGuard<'a, State>,
-        flags: PollFlags,
         timeout: Option<Duration>,
     ) -> MutexGuard<'a, State> {
-        if state.link.wants_output() && !flags.contains(PollFlags::POLLOUT)
-            || state.link.wants_input() && !flags.contains(PollFlags::POLLIN)
-        {
-            self.bell.ring();
-        }
+        self.call_poller(&state);
         state.waiting += 1;
         let mut state = match timeout {
             Some(timeout) => {
@@ -376,6 +371,18 @@ impl Shared {
     fn leave(&self, state: &State) {
         if state.waiting > 0 {
             self.changed.notify_all();
+        }
+        self.call_poller(state);
+    }
+
+    /// Calls the thread in `poll` back if there is now more to wait for: output, or input that
+    /// there was no room for.
+    fn call_poller(&self, state: &State) {
+        if let Some(flags) = state.polling
+            && (state.link.wants_output() && !flags.contains(PollFlags::POLLOUT)
+                || state.link.wants_input() && !flags.contains(PollFlags::POLLIN))
+        {
+            self.bell.ring();
         }
     }
 
@@ -396,9 +403,6 @@ impl SocketOwner for Shared {
         let mut state = self.lock();
         state.link.socket_closed(key);
         self.leave(&state);
-        if state.link.wants_output() && state.polling.is_some() {
-            self.bell.ring();
-        }
     }
 }
 

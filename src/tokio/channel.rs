@@ -251,7 +251,12 @@ impl Shared {
             let interest = {
                 let mut link = self.lock();
                 link.write();
+                let had_room = link.wants_input();
                 if let Some(value) = ready(&mut link) {
+                    if !had_room && link.wants_input() {
+                        // Another call may wait for an acknowledgement that can be read now.
+                        self.changed.notify_waiters();
+                    }
                     return value;
                 }
                 interest(&link)
