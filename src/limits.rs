@@ -1,7 +1,7 @@
 //! How much a peer may make us keep.
 
 /// Bounds on what is kept for a channel. The defaults suit a trusted parent with large messages;
-/// lower them where memory is short.
+/// lower them where memory is short. Where one is 0, nothing is received at all.
 ///
 /// ```
 /// let limits = crossfork::Limits { max_message: 1 << 20, ..Default::default() };

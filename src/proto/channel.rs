@@ -51,6 +51,8 @@ pub struct Channel<F> {
     written: Ticket,
     /// Messages that were accepted and never written.
     lost: usize,
+    /// The reply to a handle whose message is too long, due at the end of it.
+    owed: Option<&'static [u8]>,
     /// Answers to the peer's questions that have not been written (SOCK-6).
     answers: usize,
     next_ticket: Ticket,
@@ -180,6 +182,7 @@ impl<F> Channel<F> {
             outcomes: VecDeque::new(),
             written: 0,
             lost: 0,
+            owed: None,
             answers: 0,
             next_ticket: 0,
             limits,
@@ -215,6 +218,11 @@ impl<F> Channel<F> {
             match line {
                 Line::Whole(line) => self.handle_line(line),
                 Line::TooLong(start) => self.handle_too_long(&start),
+                Line::Skipped => {
+                    if let Some(reply) = self.owed.take() {
+                        self.reply(reply);
+                    }
+                }
             }
             let strays = self.inbox.drop_strays();
             self.strays(strays);
@@ -333,14 +341,14 @@ impl<F> Channel<F> {
     }
 
     /// A handle in a message that is too long is taken and closed: a peer that is refused would
-    /// only send the same again.
+    /// only send the same again. It is answered when the peer has written all of the message, for
+    /// nobody expects an answer before.
     fn handle_too_long(&mut self, start: &[u8]) {
         if control::begins_handle(start) {
-            let reply = match self.inbox.take_fd() {
+            self.owed = Some(match self.inbox.take_fd() {
                 Some(_closed) => control::HANDLE_ACK,
                 None => control::HANDLE_NACK,
-            };
-            self.reply(reply);
+            });
         }
         self.invalid(ProtocolError::TooLong { limit: self.limits.max_message });
     }

@@ -14,8 +14,10 @@ pub const MAX_SENT: usize = (1 << 29) - (1 << 17);
 pub enum Line {
     /// All of it, without its end.
     Whole(Bytes),
-    /// The beginning of a line over the limit; the rest is skipped.
+    /// The beginning of a line over the limit; the rest is skipped, up to [`Line::Skipped`].
     TooLong(Bytes),
+    /// The end of a line that was too long.
+    Skipped,
 }
 
 /// Cuts a buffer into lines. Every byte is looked at once, however the reads fall.
@@ -31,32 +33,39 @@ impl Splitter {
     /// The next line in `buffer`, if one is there. What it no longer needs leaves the buffer.
     pub fn next_line(&mut self, buffer: &mut BytesMut, max_message: usize) -> Option<Line> {
         if self.skipping {
-            self.skip(buffer);
+            return self.skip(buffer);
         }
         let Some(at) = memchr::memchr(b'\n', &buffer[self.scanned..]) else {
             self.scanned = buffer.len();
             if buffer.len() <= max_message {
                 return None;
             }
-            self.scanned = 0;
-            self.skipping = true;
-            return Some(Line::TooLong(buffer.split().freeze()));
+            return Some(self.too_long(buffer.split().freeze()));
         };
-        let mut line = buffer.split_to(self.scanned + at + 1);
+        let end = self.scanned + at;
+        if end > max_message {
+            return Some(self.too_long(buffer.split_to(end).freeze()));
+        }
         self.scanned = 0;
-        line.truncate(line.len() - 1);
-        let line = line.freeze();
-        Some(if line.len() > max_message { Line::TooLong(line) } else { Line::Whole(line) })
+        let line = buffer.split_to(end).freeze();
+        buffer.advance(1);
+        Some(Line::Whole(line))
     }
 
-    fn skip(&mut self, buffer: &mut BytesMut) {
-        match memchr::memchr(b'\n', buffer) {
-            Some(at) => {
-                buffer.advance(at + 1);
-                self.skipping = false;
-            }
-            None => buffer.clear(),
-        }
+    fn too_long(&mut self, start: Bytes) -> Line {
+        self.scanned = 0;
+        self.skipping = true;
+        Line::TooLong(start)
+    }
+
+    fn skip(&mut self, buffer: &mut BytesMut) -> Option<Line> {
+        let Some(at) = memchr::memchr(b'\n', buffer) else {
+            buffer.clear();
+            return None;
+        };
+        buffer.advance(at + 1);
+        self.skipping = false;
+        Some(Line::Skipped)
     }
 }
 
