@@ -167,14 +167,7 @@ impl Outgoing {
     /// whether the peer knows `net.BoundSocket` (NEVER-7).
     pub(crate) fn check(self, bound_sockets: bool) -> Result<Checked, Unsent> {
         let Outgoing { handle, wire_type } = self;
-        let kind = match probe::probe(handle.as_fd()).and_then(|kind| {
-            // A blocking listener makes an older Node hang in accept (HND-23).
-            probe::set_nonblocking(handle.as_fd())?;
-            Ok(kind)
-        }) {
-            Ok(kind) => kind,
-            Err(error) => return Err(Unsent { error: error.into(), handle: Some(handle) }),
-        };
+        let kind = probe::probe(handle.as_fd()).unwrap_or(Kind::Other);
         let error = if !fits(kind, wire_type) {
             Some(SendError::InvalidHandle { wire_type: wire_type.as_str(), found: kind.as_str() })
         } else if wire_type == HandleType::NetBoundSocket && !bound_sockets {
@@ -183,6 +176,10 @@ impl Outgoing {
             None
         };
         if let Some(error) = error {
+            return Err(Unsent { error: error.into(), handle: Some(handle) });
+        }
+        // A blocking listener makes an older Node hang in accept (HND-23).
+        if let Err(error) = probe::set_nonblocking(handle.as_fd()) {
             return Err(Unsent { error: error.into(), handle: Some(handle) });
         }
         let dgram_type = match (wire_type, kind) {

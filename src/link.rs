@@ -214,8 +214,10 @@ impl Link {
     ) -> Result<Option<Message>, Error> {
         let Attached { fd, wire_type, key } = attached;
         let hold = key.map(|key| SocketHold::new(key, owner()));
-        let kind = probe::set_nonblocking(fd.as_fd()).and_then(|()| probe::probe(fd.as_fd()));
-        let mut kind = kind.unwrap_or(Kind::Other);
+        let mut kind = probe::probe(fd.as_fd()).unwrap_or(Kind::Other);
+        if probe::set_nonblocking(fd.as_fd()).is_err() {
+            kind = Kind::Other;
+        }
         let known = HandleType::from_name(&wire_type).filter(|known| fits(kind, *known));
         // A server listens when it arrives, if it did not before (HND-17).
         if known == Some(HandleType::NetServer) && kind == Kind::TcpBound && probe::listen(&fd).is_ok() {
