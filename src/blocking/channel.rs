@@ -375,11 +375,11 @@ impl Shared {
         self.call_poller(state);
     }
 
-    /// Calls the thread in `poll` back if there is now more to wait for: output, or input that
-    /// there was no room for.
+    /// Calls the thread in `poll` back if there is something else to wait for now: output, input
+    /// that there was no room for, or no output any more, for it was written or is lost.
     fn call_poller(&self, state: &State) {
         if let Some(flags) = state.polling
-            && (state.link.wants_output() && !flags.contains(PollFlags::POLLOUT)
+            && (state.link.wants_output() != flags.contains(PollFlags::POLLOUT)
                 || state.link.wants_input() && !flags.contains(PollFlags::POLLIN))
         {
             self.bell.ring();
