@@ -178,7 +178,7 @@ impl Channel {
     /// drop the channel.
     ///
     /// # Errors
-    /// [`SendError::Disconnected`] if it was called before or the peer is gone.
+    /// [`SendError::Disconnected`](crate::SendError::Disconnected) if it was called before or the peer is gone.
     pub async fn disconnect(&self) -> Result<(), Error> {
         self.0.lock().disconnect()?;
         self.0.wait(|link| link.disconnected().then_some(())).await;
