@@ -114,6 +114,11 @@ impl Service {
     /// Stops accepting and waits for the requests in flight; false if some were not done in time.
     pub(super) async fn drain(&self, timeout: Duration) -> bool {
         self.endless.take().shutdown().await;
+        // A connection that came just before may have its request waiting, and hyper would close it
+        // as idle. It is started, then told by the event loop that there is something, then reads.
+        for _ in 0..3 {
+            tokio::task::yield_now().await;
+        }
         match self.connections.take() {
             Some(connections) => tokio::time::timeout(timeout, connections.shutdown()).await.is_ok(),
             None => true,

@@ -1,0 +1,92 @@
+'use strict';
+
+// Runs the scenarios of one file inside one runtime, several at a time, and prints a JSON line for each:
+//   {"name", "outcome": "passed" | "failed" | "skipped" | "left out", "detail"?, "ms"?}
+// and {"finished": true} behind the last.
+//
+//   <runtime> <file>.cjs <kind> <binary> [options]
+//     options: {"only": name, "leaveOut": [beginnings of names], "wait": milliseconds for each event}
+
+const { Rust } = require('./rust.cjs');
+const { setPatience, within } = require('./wait.cjs');
+
+const DEADLINE_MS = 45_000;
+const AT_ONCE = 4;
+
+/**
+ * @typedef {(t: Scope) => Promise<void>} Run
+ * @param {Record<string, Run | { kinds?: string[], deadline?: number, unless?: () => string | false, run: Run }>} scenarios
+ *   by name; `kinds` narrows it to some children, `unless` gives the reason why it cannot be run here
+ */
+async function run(scenarios) {
+  const [kind, binary, options = '{}'] = process.argv.slice(2);
+  const { only, leaveOut = [], wait } = JSON.parse(options);
+  if (wait) setPatience(wait);
+  const queue = Object.entries(scenarios)
+    .map(([name, scenario]) => ({ name, ...(typeof scenario === 'function' ? { run: scenario } : scenario) }))
+    .filter(({ name, kinds = [kind] }) => kinds.includes(kind) && name === (only ?? name));
+
+  let failed = false;
+  const lane = async () => {
+    for (let scenario = queue.shift(); scenario; scenario = queue.shift()) {
+      const { name } = scenario;
+      const out = leaveOut.some((beginning) => name.startsWith(beginning));
+      const result = out ? { name, outcome: 'left out' } : await one(scenario, kind, binary);
+      failed ||= result.outcome === 'failed';
+      console.log(JSON.stringify(result));
+    }
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, lane));
+  console.log(JSON.stringify({ finished: true }));
+  // Not exitCode: a scenario that failed may have left something open.
+  process.exit(failed ? 1 : 0);
+}
+
+async function one({ name, unless, deadline = DEADLINE_MS, run }, kind, binary) {
+  const reason = unless?.();
+  if (reason) return { name, outcome: 'skipped', detail: reason };
+  const start = Date.now();
+  const scope = new Scope(kind, binary);
+  try {
+    await within(run(scope), 'the end of the scenario', deadline);
+    return { name, outcome: 'passed', ms: Date.now() - start };
+  } catch (error) {
+    return { name, outcome: 'failed', detail: `${error?.stack ?? error}${scope.stderr()}`, ms: Date.now() - start };
+  } finally {
+    await scope.clean();
+  }
+}
+
+/** What a scenario works with: children that do not outlive it, and the like. */
+class Scope {
+  #children = [];
+  #cleanups = [];
+
+  constructor(kind, binary) {
+    this.kind = kind;
+    this.binary = binary;
+  }
+
+  /** A Rust child, started by fork() unless `options` say otherwise. */
+  child(options) {
+    const child = new Rust(this.kind, this.binary, options);
+    this.#children.push(child);
+    return child;
+  }
+
+  after(cleanup) {
+    this.#cleanups.push(cleanup);
+  }
+
+  /** What the children wrote on stderr, for a failure's report. */
+  stderr() {
+    return this.#children.map(({ pid, stderr }) => (stderr ? `\n[stderr of ${pid}] ${stderr}` : '')).join('');
+  }
+
+  async clean() {
+    for (const child of this.#children) child.killNow();
+    for (const cleanup of this.#cleanups.reverse()) await cleanup();
+  }
+}
+
+module.exports = { run };

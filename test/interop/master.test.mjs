@@ -1,0 +1,130 @@
+// examples/master.js, as a user runs it, on every Node.
+import assert from 'node:assert';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import net from 'node:net';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { describe, test } from 'node:test';
+import { runtimes } from '../runtimes/index.mjs';
+import { children } from './children.mjs';
+
+const MASTER = join(import.meta.dirname, '../../examples/master.js');
+const DEADLINE = { timeout: 30_000 };
+
+describe('examples/master.js', { concurrency: 2 }, () => {
+  for (const runtime of runtimes.filter(({ kind }) => kind === 'node')) {
+    test(
+      `${runtime.name}: --once makes twelve requests, says who answered, and leaves nothing running`,
+      DEADLINE,
+      async () => {
+        const master = start(runtime, ['--once']);
+        const output = await master.output();
+        assert.strictEqual(master.code, 0, output);
+        const workers = pidsIn(output, /^worker (\d+): has the server$/gm);
+        assert.strictEqual(new Set(workers).size, 2, output);
+        const answers = pidsIn(output, /^request \d+: handled by child, pid is (\d+)$/gm);
+        assert.strictEqual(answers.length, 12, output);
+        for (const pid of answers) assert.ok(workers.includes(pid), output);
+        for (const pid of workers) assert.throws(() => process.kill(pid, 0), { code: 'ESRCH' });
+      },
+    );
+
+    test(`${runtime.name}: the master closes its listener, the workers serve on until Ctrl-C`, DEADLINE, async () => {
+      const master = start(runtime);
+      const [, port] = await master.line(/^master: http:\/\/127\.0\.0\.1:(\d+)\/ is served/m);
+      assert.deepStrictEqual(listenersOf(master.pid, port), []);
+      const response = await fetch(`http://127.0.0.1:${port}/`);
+      assert.match(await response.text(), /^handled by child, pid is \d+\n$/);
+      process.kill(-master.pid, 'SIGINT'); // a terminal sends it to the whole group
+      const output = await master.output();
+      assert.strictEqual(master.code, 0, output);
+      for (const pid of pidsIn(output, /^worker (\d+): has/gm))
+        assert.throws(() => process.kill(pid, 0), { code: 'ESRCH' });
+    });
+  }
+
+  const [runtime] = runtimes;
+
+  test('LIFE-12: the workers of a killed master end', DEADLINE, async () => {
+    const master = start(runtime);
+    await master.line(/is served/);
+    master.kill('SIGKILL');
+    await master.output(); // the workers have its stdout: the end of the output is theirs as well
+  });
+
+  test('a port that is taken is one clear sentence', DEADLINE, async () => {
+    const server = net.createServer().listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address();
+    const master = start(runtime, [], { PORT: port });
+    const output = await master.output();
+    server.close();
+    assert.strictEqual(master.code, 1);
+    assert.strictEqual(output, `Port ${port} is already in use: set PORT to another one.\n`);
+  });
+
+  test('a port that is none is one clear sentence', DEADLINE, async () => {
+    const master = start(runtime, [], { PORT: 'http' });
+    assert.strictEqual(await master.output(), 'PORT must be a number from 0 to 65535.\n');
+    assert.strictEqual(master.code, 1);
+  });
+
+  test('a worker that cannot be started is one clear sentence', DEADLINE, async () => {
+    const master = start(runtime, [], { CROSSFORK_BIN: '/nowhere/crossfork' });
+    assert.match(await master.output(), /^Cannot start \/nowhere\/crossfork: .*ENOENT.*\n$/);
+    assert.strictEqual(master.code, 1);
+  });
+});
+
+function start(runtime, args = [], env = {}) {
+  const master = spawn(runtime.bin, [MASTER, ...args], {
+    env: { ...process.env, CROSSFORK_BIN: children[0].binary, PORT: 0, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+    detached: true, // a process group of its own, as in a terminal
+  });
+  let output = '';
+  const lines = createInterface({ input: master.stdout });
+  lines.on('line', (line) => {
+    output += `${line}\n`;
+  });
+  master.stderr.on('data', (bytes) => {
+    output += bytes;
+  });
+  const closed = once(master, 'close');
+  return {
+    pid: master.pid,
+    get code() {
+      return master.exitCode;
+    },
+    kill: (signal) => master.kill(signal),
+    async output() {
+      await closed;
+      return output;
+    },
+    /** Waits for a line of the output. */
+    async line(pattern) {
+      while (!pattern.test(output)) {
+        await Promise.race([
+          once(lines, 'line'),
+          closed.then(() => assert.fail(`it ended without ${pattern}: ${output}`)),
+        ]);
+      }
+      return pattern.exec(output);
+    },
+  };
+}
+
+const pidsIn = (output, pattern) => [...output.matchAll(pattern)].map(([, pid]) => Number(pid));
+
+/** The descriptors of a process that listen on a port of 127.0.0.1. */
+function listenersOf(pid, port) {
+  const local = `0100007F:${Number(port).toString(16).toUpperCase().padStart(4, '0')}`;
+  const rows = readFileSync('/proc/net/tcp', 'utf8')
+    .split('\n')
+    .map((row) => row.trim().split(/\s+/));
+  const inodes = rows.filter((row) => row[1] === local && row[3] === '0A').map((row) => `socket:[${row[9]}]`);
+  assert.strictEqual(inodes.length, 1, 'somebody listens');
+  return readdirSync(`/proc/${pid}/fd`).filter((fd) => inodes.includes(readlinkSync(`/proc/${pid}/fd/${fd}`)));
+}

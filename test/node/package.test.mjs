@@ -1,0 +1,62 @@
+// What every file of the repository, and the packages, must keep to.
+import assert from 'node:assert';
+import { execFileSync } from 'node:child_process';
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+
+const ROOT = join(import.meta.dirname, '../..');
+const read = (file) => readFileSync(join(ROOT, file), 'utf8');
+const manifest = JSON.parse(read('package.json'));
+
+// As git sees it: what is tracked, and what would be.
+const files = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard'], {
+  cwd: ROOT,
+  encoding: 'utf8',
+})
+  .split('\n')
+  .filter((file) => file && existsSync(join(ROOT, file)) && statSync(join(ROOT, file)).isFile());
+
+test('package: lock files do not say where packages come from', () => {
+  const locks = files.filter((file) => file.endsWith('package-lock.json'));
+  assert.ok(locks.length >= 2);
+  for (const file of locks) assert.doesNotMatch(read(file), /"resolved"/, file);
+});
+
+// npm leaves out what the registry at hand does not have, and `npm ci` then refuses the lock file everywhere.
+test('package: lock files hold the packages for every platform', () => {
+  for (const file of files.filter((file) => file.endsWith('package-lock.json'))) {
+    const { packages } = JSON.parse(read(file));
+    for (const { optionalDependencies = {} } of Object.values(packages)) {
+      for (const name of Object.keys(optionalDependencies))
+        assert.ok(packages[`node_modules/${name}`], `${file}: ${name}`);
+    }
+  }
+});
+
+test('package: no file names the host of a registry', () => {
+  const hosts = ['registry.npmjs' + '.org', 'static.crates' + '.io', 'index.crates' + '.io'];
+  for (const file of files) {
+    for (const host of hosts) assert.ok(!read(file).includes(host), `${file} names ${host}`);
+  }
+});
+
+test('package: nothing is needed at run time and nothing runs on installation', () => {
+  assert.deepStrictEqual(manifest.dependencies ?? {}, {});
+  for (const script of ['preinstall', 'install', 'postinstall']) assert.ok(!(script in manifest.scripts), script);
+});
+
+test('package: the Cargo package and the npm package agree', () => {
+  const cargo = read('Cargo.toml');
+  for (const field of ['name', 'version', 'license']) {
+    const value = new RegExp(`^${field} = "([^"]*)"$`, 'm').exec(cargo)?.[1];
+    assert.strictEqual(value, manifest[field], field);
+  }
+});
+
+test('package: examples are a page at most', () => {
+  for (const file of files.filter((file) => file.startsWith('examples/'))) {
+    const lines = read(file).split('\n').length;
+    assert.ok(lines <= 100, `${file} has ${lines} lines`);
+  }
+});

@@ -1,0 +1,53 @@
+// `npm test`: everything that a change must pass, step by step, up to the first that fails.
+import { spawnSync } from 'node:child_process';
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+
+const ROOT = join(import.meta.dirname, '..');
+
+const cargo = (...args) => ['cargo', ...args];
+const nodeTest = (...files) => ['node', '--test', '--test-reporter=spec', ...files];
+const testsIn = (folder) =>
+  readdirSync(join(ROOT, folder))
+    .filter((file) => file.endsWith('.test.mjs'))
+    .map((file) => join(folder, file));
+
+const STEPS = [
+  ['development tools', existsSync(join(ROOT, 'node_modules/.bin/biome')) ? null : ['npm', 'ci']],
+  ['runtimes', ['node', 'test/runtimes/index.mjs']],
+  ['Rust formatting', cargo('fmt', '--all', '--check')],
+  ['JavaScript formatting and lints', ['node_modules/.bin/biome', 'check', '--error-on-warnings', '.']],
+  ['Rust lints', cargo('clippy', '--all-targets', '--all-features', '--', '-D', 'warnings')],
+  ['Rust lints, no features', cargo('clippy', '--', '-D', 'warnings')],
+  ['Rust documentation', cargo('doc', '--no-deps', '--all-features'), { RUSTDOCFLAGS: '-D warnings' }],
+  ['Rust tests', cargo('test', '--all-features')],
+  ['Rust tests, no features', cargo('test', '--lib')],
+  ['JavaScript tests', nodeTest(...testsIn('test/node'))],
+  // One file at a time: they share the processors with the processes that they start.
+  ['interop', nodeTest('--test-concurrency=1', ...testsIn('test/interop'))],
+  ['npm start -- --once', ['npm', 'start', '--', '--once'], { PORT: '0' }],
+];
+
+const done = [];
+for (const [name, command, env] of STEPS) {
+  if (!command) continue;
+  console.log(`\n=== ${name}: ${command.join(' ')}`);
+  const start = performance.now();
+  const [file, ...args] = command;
+  const { status, signal, error } = spawnSync(file, args, {
+    cwd: ROOT,
+    env: { ...process.env, ...env },
+    stdio: 'inherit',
+  });
+  const seconds = ((performance.now() - start) / 1000).toFixed(1);
+  const passed = status === 0;
+  done.push(`${passed ? 'passed' : 'FAILED'}  ${seconds.padStart(6)} s  ${name}`);
+  if (!passed) {
+    console.error(
+      `\n${name}: ${error?.code === 'ENOENT' ? `${file} is not on the PATH` : (signal ?? `exit code ${status}`)}`,
+    );
+    process.exitCode = 1;
+    break;
+  }
+}
+console.log(`\n=== summary\n${done.join('\n')}`);
