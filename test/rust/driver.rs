@@ -3,5 +3,28 @@
 
 mod support;
 
+#[path = "driver/cancelling.rs"]
+mod cancelling;
+#[path = "driver/ending.rs"]
+mod ending;
+#[path = "driver/environment.rs"]
+mod environment;
 #[path = "driver/framing.rs"]
 mod framing;
+#[path = "driver/handles.rs"]
+mod handles;
+#[path = "driver/limits.rs"]
+mod limits;
+#[path = "driver/received.rs"]
+mod received;
+#[path = "driver/refused.rs"]
+mod refused;
+#[path = "driver/replies.rs"]
+mod replies;
+#[path = "driver/sending.rs"]
+mod sending;
+#[path = "driver/sockets.rs"]
+mod sockets;
+#[cfg(target_os = "linux")]
+#[path = "driver/starving.rs"]
+mod starving;

@@ -1,1 +1,251 @@
-//! Placeholder.
+//! The house and its rooms: who may import whom, where the unsafe code lives, and that the core
+//! is pure. Told from the source text alone.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Each room, and the rooms, or parts of rooms, that it may import.
+const MAY_IMPORT: &[(&str, &[&str])] = &[
+    ("error", &[]),
+    ("limits", &[]),
+    ("sys", &[]),
+    ("wire", &["error"]),
+    ("message", &["wire", "error"]),
+    ("proto", &["wire", "message", "error", "limits"]),
+    ("handle", &["wire::control", "sys", "error"]),
+    ("received", &["handle", "message", "error", "wire::control"]),
+    ("env", &["wire", "sys", "error"]),
+    ("link", &["proto", "sys", "wire", "handle", "received", "message", "error", "limits"]),
+    ("blocking", DRIVER),
+    ("tokio", DRIVER),
+];
+
+const DRIVER: &[&str] =
+    &["link", "env", "handle", "received", "message", "proto", "wire", "error", "limits", "sys"];
+
+/// Rooms in which nothing is waited for, read or written.
+const PURE: &[&str] = &["error", "limits", "wire", "message", "proto"];
+
+/// What a pure room does not know. It may name the types that hold what others do.
+const IMPURE: &[&str] = &[
+    "std::env",
+    "std::fs",
+    "std::io",
+    "std::net",
+    "std::os",
+    "std::process",
+    "std::thread",
+    "std::time",
+    "libc::",
+    "nix::",
+    "tokio::",
+];
+
+/// Exceptions: data without I/O, that a pure room may name.
+const DATA: &[(&str, &[&str])] =
+    &[("proto", &["std::io::IoSlice"]), ("error", &["std::io", "std::{fmt, io}"])];
+
+#[test]
+fn rooms_import_only_the_rooms_that_they_may() {
+    let wrong: Vec<_> = library().iter().flat_map(wrong_imports).collect();
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_room_is_in_the_table() {
+    let lib = fs::read_to_string(root().join("src/lib.rs")).unwrap();
+    let rooms: BTreeSet<_> = lib.lines().filter_map(declared_module).collect();
+    let table: BTreeSet<_> = MAY_IMPORT.iter().map(|(room, _)| *room).collect();
+    assert_eq!(rooms, table, "src/lib.rs and the table of this test");
+}
+
+#[test]
+fn unsafe_code_is_in_sys_alone() {
+    let wrong: Vec<_> =
+        sources("src").iter().filter(|source| source.room != "sys").flat_map(unsafe_code).collect();
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn the_core_does_no_io_and_knows_no_clock() {
+    let wrong: Vec<_> =
+        library().iter().filter(|s| PURE.contains(&s.room.as_str())).flat_map(impurities).collect();
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn the_command_and_the_examples_use_only_what_a_user_finds_in_the_documentation() {
+    let lib = fs::read_to_string(root().join("src/lib.rs")).unwrap();
+    let hidden = hidden_modules(&lib);
+    assert!(hidden.contains("sys"));
+    let programs = [sources("src/bin"), sources("examples")].concat();
+    let wrong: Vec<_> = programs.iter().flat_map(|source| hidden_uses(source, &hidden)).collect();
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
+
+/// A guard that sees nothing wrong in anything would be worse than none.
+#[test]
+fn the_guards_see_what_is_wrong() {
+    let finds = |room: &str, path: &str, text: &str| {
+        let source = Source { path: path.into(), room: room.into(), text: text.into() };
+        [wrong_imports(&source), unsafe_code(&source), impurities(&source)].map(|found| found.len())
+    };
+    assert_eq!(finds("wire", "src/wire/a.rs", "use crate::error::Error;\n"), [0, 0, 0]);
+    assert_eq!(finds("wire", "src/wire/a.rs", "use crate::proto::Channel;\n"), [1, 0, 0]);
+    assert_eq!(
+        finds("handle", "src/handle.rs", "use crate::wire::control::{self, HandleType};\n"),
+        [0, 0, 0]
+    );
+    assert_eq!(finds("handle", "src/handle.rs", "use crate::wire::json;\n"), [1, 0, 0]);
+    assert_eq!(finds("wire", "src/wire/a.rs", "use crate::wireless;\n"), [1, 0, 0]);
+    assert_eq!(finds("wire", "src/wire/a.rs", "    crate::sys::a(crate::error::b)\n"), [1, 0, 0]);
+    assert_eq!(finds("blocking", "src/blocking/a.rs", "use crate::tokio::Channel;\n"), [1, 0, 0]);
+    assert_eq!(finds("blocking", "src/blocking/a.rs", "use crate::{error, link};\n"), [1, 0, 0]);
+    assert_eq!(finds("wire", "src/wire/a.rs", "use super::super::proto;\n"), [1, 0, 0]);
+    assert_eq!(finds("wire", "src/wire/mod.rs", "use super::proto;\n"), [1, 0, 0]);
+    assert_eq!(
+        finds("wire", "src/wire/a.rs", "/// See `crate::sys`, and unsafe code, and std::io.\n"),
+        [0, 0, 0]
+    );
+    assert_eq!(finds("link", "src/link.rs", "    let x = unsafe { y };\n"), [0, 1, 0]);
+    assert_eq!(finds("link", "src/link.rs", "#![deny(unsafe_code)]\n"), [0, 0, 0]);
+    assert_eq!(finds("proto", "src/proto/a.rs", "use std::io::IoSlice;\n"), [0, 0, 0]);
+    assert_eq!(finds("proto", "src/proto/a.rs", "use std::io::{IoSlice, Read};\n"), [0, 0, 1]);
+    assert_eq!(finds("wire", "src/wire/a.rs", "use std::{fmt, time::Instant};\n"), [0, 0, 1]);
+    let program = Source {
+        path: "src/bin/a.rs".into(),
+        room: "bin".into(),
+        text: "crossfork::sys::scm::recv()".into(),
+    };
+    assert_eq!(hidden_uses(&program, &BTreeSet::from(["sys".to_owned()])).len(), 1);
+}
+
+#[derive(Clone)]
+struct Source {
+    path: PathBuf,
+    room: String,
+    text: String,
+}
+
+impl Source {
+    /// The lines of code, numbered: without comments.
+    fn code(&self) -> impl Iterator<Item = (usize, &str)> {
+        let lines = self.text.lines().enumerate().map(|(i, line)| (i + 1, line));
+        lines.map(|(i, line)| (i, line.split("//").next().unwrap_or_default()))
+    }
+
+    fn complain(&self, line: usize, what: &str) -> String {
+        format!("{}:{line}: {what}", self.path.display())
+    }
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The library's files, but for lib.rs, which names all the rooms.
+fn library() -> Vec<Source> {
+    let all = sources("src");
+    assert!(all.len() > 10);
+    all.into_iter().filter(|s| s.room != "bin" && s.room != "lib" && s.room != "addon").collect()
+}
+
+fn sources(folder: &str) -> Vec<Source> {
+    let mut found = Vec::new();
+    let mut folders = vec![root().join(folder)];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let inside = path.strip_prefix(root()).unwrap().to_owned();
+                let room = inside.iter().nth(1).unwrap().to_str().unwrap().trim_end_matches(".rs").to_owned();
+                found.push(Source { path: inside, room, text: fs::read_to_string(path).unwrap() });
+            }
+        }
+    }
+    found
+}
+
+/// The module that a line of lib.rs declares.
+fn declared_module(line: &str) -> Option<&str> {
+    line.trim_start_matches("pub ").strip_prefix("mod ")?.strip_suffix(';')
+}
+
+fn wrong_imports(source: &Source) -> Vec<String> {
+    let table: BTreeMap<_, _> = MAY_IMPORT.iter().copied().collect();
+    let Some(allowed) = table.get(source.room.as_str()) else {
+        return vec![source.complain(1, "a room that is not in the table")];
+    };
+    let is_root = source.path.ends_with("mod.rs") || source.path.iter().count() == 2;
+    let mut wrong = Vec::new();
+    for (i, line) in source.code() {
+        for path in paths_after(line, "crate::") {
+            let own = [source.room.as_str()];
+            if !allowed.iter().chain(&own).any(|allowed| is_within(path, allowed)) {
+                wrong.push(source.complain(i, &format!("{} may not import crate::{path}", source.room)));
+            }
+        }
+        let mut upwards = paths_after(line, "super::");
+        if upwards
+            .any(|path| is_within(path, "super") || is_root && table.keys().any(|room| is_within(path, room)))
+        {
+            wrong.push(source.complain(i, "leaves its room by super::, where crate:: would tell"));
+        }
+    }
+    wrong
+}
+
+/// What follows a path's beginning in a line; empty where a group follows at once.
+fn paths_after<'a>(line: &'a str, start: &'a str) -> impl Iterator<Item = &'a str> {
+    let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    line.match_indices(start).filter(move |(at, _)| !line[..*at].ends_with(is_name)).map(move |(at, _)| {
+        let rest = &line[at + start.len()..];
+        &rest[..rest.find(|c| !is_name(c) && c != ':').unwrap_or(rest.len())]
+    })
+}
+
+fn is_within(path: &str, room: &str) -> bool {
+    path.strip_prefix(room).is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
+}
+
+fn unsafe_code(source: &Source) -> Vec<String> {
+    let is_word = |line: &str| {
+        line.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').any(|word| word == "unsafe")
+    };
+    let lines = source.code().filter(|(_, line)| is_word(line) || line.contains("allow(unsafe_code)"));
+    lines.map(|(i, _)| source.complain(i, "unsafe code outside of sys")).collect()
+}
+
+fn impurities(source: &Source) -> Vec<String> {
+    if !PURE.contains(&source.room.as_str()) {
+        return Vec::new();
+    }
+    let data: Vec<_> =
+        DATA.iter().filter(|(room, _)| *room == source.room).flat_map(|(_, data)| *data).collect();
+    let mut wrong = Vec::new();
+    for (i, line) in source.code() {
+        let rest = data.iter().fold(line.to_owned(), |line, data| line.replace(*data, ""));
+        // A group could hide anything.
+        let grouped = rest.contains("std::{").then_some("std::{");
+        for word in IMPURE.iter().copied().filter(|word| rest.contains(word)).chain(grouped) {
+            wrong.push(source.complain(i, &format!("{} is pure, and does not know {word}", source.room)));
+        }
+    }
+    wrong
+}
+
+fn hidden_modules(lib: &str) -> BTreeSet<String> {
+    let lines: Vec<_> = lib.lines().collect();
+    let hidden = lines.windows(2).filter(|pair| pair[0] == "#[doc(hidden)]");
+    hidden.filter_map(|pair| declared_module(pair[1])).map(str::to_owned).collect()
+}
+
+fn hidden_uses(source: &Source, hidden: &BTreeSet<String>) -> Vec<String> {
+    let uses =
+        source.code().flat_map(|(i, line)| paths_after(line, "crossfork::").map(move |path| (i, path)));
+    let wrong = uses.filter(|(_, path)| hidden.iter().any(|module| is_within(path, module)));
+    wrong.map(|(i, path)| source.complain(i, &format!("crossfork::{path} is not for users"))).collect()
+}

@@ -1,1 +1,22 @@
-//! Placeholder.
+//! The channel as a machine: bytes and descriptors in, events and transmits out.
+
+#[path = "proto/kit.rs"]
+mod kit;
+#[path = "proto/life.rs"]
+mod life;
+#[path = "proto/limits.rs"]
+mod limits;
+#[path = "proto/properties.rs"]
+mod properties;
+#[path = "proto/receive.rs"]
+mod receive;
+#[path = "proto/replay.rs"]
+mod replay;
+#[path = "proto/send.rs"]
+mod send;
+#[path = "proto/sim/mod.rs"]
+mod sim;
+#[path = "proto/sockets.rs"]
+mod sockets;
+#[path = "proto/takeback.rs"]
+mod takeback;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crossfork::{Error, Limits, Message, Outgoing, Payload, SendError, Unsent, blocking, tokio as tasks};
-use serde_json::Value;
+use serde::Serialize;
 use tokio::runtime::Runtime;
 use tokio::time::timeout;
 
@@ -16,16 +16,27 @@ pub trait Driver: Clone + Send + Sync + Sized + 'static {
     fn from_socket(socket: OwnedFd, limits: Limits) -> Result<Self, Error>;
     fn recv(&self) -> Result<Option<Message>, Error>;
     fn recv_timeout(&self, time: Duration) -> Result<Option<Message>, Error>;
-    fn send(&self, message: &Value) -> Result<(), Error>;
+    fn send<T: Serialize + ?Sized>(&self, message: &T) -> Result<(), Error>;
     /// Gives up after the time.
-    fn send_timeout(&self, message: &Value, time: Duration) -> Result<(), Error>;
+    fn send_timeout<T: Serialize + ?Sized>(&self, message: &T, time: Duration) -> Result<(), Error>;
     fn send_payload(&self, payload: &Payload) -> Result<(), Error>;
-    fn feed(&self, message: &Value) -> Result<(), Error>;
+    fn feed<T: Serialize + ?Sized>(&self, message: &T) -> Result<(), Error>;
     fn flush(&self) -> Result<(), Error>;
-    fn send_handle(&self, message: &Value, handle: impl Into<Outgoing>) -> Result<(), Unsent>;
+    fn send_handle<T: Serialize + ?Sized>(
+        &self,
+        message: &T,
+        handle: impl Into<Outgoing>,
+    ) -> Result<(), Unsent>;
     /// Gives up after the time.
-    fn send_handle_timeout(&self, message: &Value, handle: Outgoing, time: Duration) -> Result<(), Error>;
+    fn send_handle_timeout<T: Serialize + ?Sized>(
+        &self,
+        message: &T,
+        handle: Outgoing,
+        time: Duration,
+    ) -> Result<(), Unsent>;
     fn disconnect(&self) -> Result<(), Error>;
+    /// Gives up after the time.
+    fn disconnect_timeout(&self, time: Duration) -> Result<(), Error>;
     fn queued_bytes(&self) -> usize;
     fn is_connected(&self) -> bool;
     fn allow_bound_sockets(&self);
@@ -46,10 +57,10 @@ impl Driver for blocking::Channel {
     fn recv_timeout(&self, time: Duration) -> Result<Option<Message>, Error> {
         blocking::Channel::recv_timeout(self, time)
     }
-    fn send(&self, message: &Value) -> Result<(), Error> {
+    fn send<T: Serialize + ?Sized>(&self, message: &T) -> Result<(), Error> {
         blocking::Channel::send(self, message)
     }
-    fn send_timeout(&self, message: &Value, time: Duration) -> Result<(), Error> {
+    fn send_timeout<T: Serialize + ?Sized>(&self, message: &T, time: Duration) -> Result<(), Error> {
         self.set_send_timeout(Some(time));
         let sent = blocking::Channel::send(self, message);
         self.set_send_timeout(None);
@@ -58,23 +69,38 @@ impl Driver for blocking::Channel {
     fn send_payload(&self, payload: &Payload) -> Result<(), Error> {
         blocking::Channel::send_payload(self, payload)
     }
-    fn feed(&self, message: &Value) -> Result<(), Error> {
+    fn feed<T: Serialize + ?Sized>(&self, message: &T) -> Result<(), Error> {
         blocking::Channel::feed(self, message)
     }
     fn flush(&self) -> Result<(), Error> {
         blocking::Channel::flush(self)
     }
-    fn send_handle(&self, message: &Value, handle: impl Into<Outgoing>) -> Result<(), Unsent> {
+    fn send_handle<T: Serialize + ?Sized>(
+        &self,
+        message: &T,
+        handle: impl Into<Outgoing>,
+    ) -> Result<(), Unsent> {
         blocking::Channel::send_handle(self, message, handle)
     }
-    fn send_handle_timeout(&self, message: &Value, handle: Outgoing, time: Duration) -> Result<(), Error> {
+    fn send_handle_timeout<T: Serialize + ?Sized>(
+        &self,
+        message: &T,
+        handle: Outgoing,
+        time: Duration,
+    ) -> Result<(), Unsent> {
         self.set_send_timeout(Some(time));
         let sent = blocking::Channel::send_handle(self, message, handle);
         self.set_send_timeout(None);
-        Ok(sent?)
+        sent
     }
     fn disconnect(&self) -> Result<(), Error> {
         blocking::Channel::disconnect(self)
+    }
+    fn disconnect_timeout(&self, time: Duration) -> Result<(), Error> {
+        self.set_send_timeout(Some(time));
+        let ended = blocking::Channel::disconnect(self);
+        self.set_send_timeout(None);
+        ended
     }
     fn queued_bytes(&self) -> usize {
         blocking::Channel::queued_bytes(self)
@@ -104,13 +130,9 @@ impl Tasks {
         Ok(Tasks { channel, runtime: Arc::new(runtime) })
     }
 
-    fn within<T, E: From<Error>>(
-        &self,
-        time: Duration,
-        call: impl Future<Output = Result<T, E>>,
-    ) -> Result<T, E> {
+    fn within<T>(&self, time: Duration, call: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
         let timed = self.runtime.block_on(async { timeout(time, call).await });
-        timed.unwrap_or_else(|_| Err(Error::from(SendError::TimedOut).into()))
+        timed.unwrap_or_else(|_| Err(SendError::TimedOut.into()))
     }
 }
 
@@ -129,29 +151,43 @@ impl Driver for Tasks {
     fn recv_timeout(&self, time: Duration) -> Result<Option<Message>, Error> {
         self.within(time, self.channel.recv())
     }
-    fn send(&self, message: &Value) -> Result<(), Error> {
+    fn send<T: Serialize + ?Sized>(&self, message: &T) -> Result<(), Error> {
         self.runtime.block_on(self.channel.send(message))
     }
-    fn send_timeout(&self, message: &Value, time: Duration) -> Result<(), Error> {
+    fn send_timeout<T: Serialize + ?Sized>(&self, message: &T, time: Duration) -> Result<(), Error> {
         self.within(time, self.channel.send(message))
     }
     fn send_payload(&self, payload: &Payload) -> Result<(), Error> {
         self.runtime.block_on(self.channel.send_payload(payload))
     }
-    fn feed(&self, message: &Value) -> Result<(), Error> {
+    fn feed<T: Serialize + ?Sized>(&self, message: &T) -> Result<(), Error> {
         self.runtime.block_on(self.channel.feed(message))
     }
     fn flush(&self) -> Result<(), Error> {
         self.runtime.block_on(self.channel.flush())
     }
-    fn send_handle(&self, message: &Value, handle: impl Into<Outgoing>) -> Result<(), Unsent> {
+    fn send_handle<T: Serialize + ?Sized>(
+        &self,
+        message: &T,
+        handle: impl Into<Outgoing>,
+    ) -> Result<(), Unsent> {
         self.runtime.block_on(self.channel.send_handle(message, handle))
     }
-    fn send_handle_timeout(&self, message: &Value, handle: Outgoing, time: Duration) -> Result<(), Error> {
-        self.within(time, async { Ok(self.channel.send_handle(message, handle).await?) })
+    fn send_handle_timeout<T: Serialize + ?Sized>(
+        &self,
+        message: &T,
+        handle: Outgoing,
+        time: Duration,
+    ) -> Result<(), Unsent> {
+        let sent =
+            self.runtime.block_on(async { timeout(time, self.channel.send_handle(message, handle)).await });
+        sent.unwrap_or_else(|_| Err(Unsent { error: SendError::TimedOut.into(), handle: None }))
     }
     fn disconnect(&self) -> Result<(), Error> {
         self.runtime.block_on(self.channel.disconnect())
+    }
+    fn disconnect_timeout(&self, time: Duration) -> Result<(), Error> {
+        self.within(time, self.channel.disconnect())
     }
     fn queued_bytes(&self) -> usize {
         self.channel.queued_bytes()
