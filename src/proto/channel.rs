@@ -595,7 +595,8 @@ impl<F> Channel<F> {
         self.outbox.is_empty() && matches!(self.handoff, Handoff::Ready)
     }
 
-    /// How many messages were accepted and, because the channel ended, never written.
+    /// How many messages were accepted and, because the channel ended, not written. What became of
+    /// handles is told by their [`Outcome`]s.
     pub fn lost(&self) -> usize {
         self.lost
     }

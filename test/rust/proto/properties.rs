@@ -1,0 +1,45 @@
+//! Properties that hold for any script: see `sim`.
+
+use proptest::prelude::*;
+
+use crate::sim::{feed, pair};
+
+/// More cases than usual, for they are cheap; `PROPTEST_CASES` makes it more or less.
+fn config() -> ProptestConfig {
+    let config = ProptestConfig { failure_persistence: None, ..ProptestConfig::default() };
+    ProptestConfig { cases: config.cases * 4, ..config }
+}
+
+/// Instructions and well-known text far more often than chance would have them.
+fn instruction() -> impl Strategy<Value = Vec<u8>> {
+    prop_oneof![
+        6 => (5u8..13, any::<[u8; 3]>()).prop_map(|(operation, [kind, number, size])| {
+            // A newline in the middle of these is text.
+            vec![operation, kind, number, size % 40]
+        }),
+        3 => (14u8..20, any::<u8>()).prop_map(|(operation, amount)| vec![operation, amount]),
+        2 => (0u8..5, prop::collection::vec(any::<u8>(), 0..60)).prop_map(|(operation, text)| {
+            [vec![operation, text.len() as u8], text].concat()
+        }),
+        1 => prop::collection::vec(any::<u8>(), 0..8),
+    ]
+}
+
+proptest! {
+    #![proptest_config(config())]
+
+    #[test]
+    fn two_cores_deliver_or_lose_each_message_once_in_order_with_its_descriptor(
+        setting: u16,
+        steps in prop::collection::vec(any::<(u8, u16)>(), 0..200),
+    ) {
+        pair::run(setting, steps);
+    }
+
+    #[test]
+    fn a_core_fed_anything_replies_to_each_handle_and_keeps_no_descriptor(
+        script in prop::collection::vec(instruction(), 0..60),
+    ) {
+        feed::run(&script.concat());
+    }
+}

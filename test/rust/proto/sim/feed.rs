@@ -1,0 +1,206 @@
+//! One core that is fed anything: text that is almost right, or not right at all, with descriptors
+//! anywhere, while its user goes on as ever.
+
+use std::ops::Range;
+
+use crossfork::proto::{Attached, Channel, Event, Outcome};
+use crossfork::wire::control;
+use crossfork::{HandleType, Limits, ProtocolError};
+
+use super::heard::{Delivered, Heard};
+use super::lines::line;
+use super::side;
+use super::tap;
+use super::token::{Ledger, Token};
+
+/// So small that scripts of some hundred bytes reach them.
+const LIMITS: Limits = Limits {
+    max_message: 300,
+    max_waiting_bytes: 4096,
+    max_waiting_messages: 64,
+    max_waiting_descriptors: 8,
+};
+
+struct Feed {
+    core: Channel<Token>,
+    ledger: Ledger,
+    heard: Heard,
+    /// All that was written.
+    output: Vec<u8>,
+    ended: bool,
+    /// `disconnect` was called: nothing is delivered any more.
+    leaving: bool,
+    /// A write failed: nothing is replied any more.
+    broken: bool,
+}
+
+/// Runs a script: the peer's text, among instructions.
+pub fn run(script: &[u8]) {
+    let mut feed = Feed {
+        core: Channel::new(LIMITS),
+        ledger: Ledger::default(),
+        heard: Heard::new(LIMITS.max_message),
+        output: Vec::new(),
+        ended: false,
+        leaving: false,
+        broken: false,
+    };
+    let mut script = script.iter().copied();
+    while let Some(operation) = script.next() {
+        feed.step(operation, &mut script);
+    }
+    feed.finish();
+}
+
+impl Feed {
+    /// An instruction is a control character, and may take further bytes of the script. Anything
+    /// else is the peer's text, so that it stands in a script as it is.
+    fn step(&mut self, operation: u8, script: &mut impl Iterator<Item = u8>) {
+        let mut next = || usize::from(script.next().unwrap_or(0));
+        match operation {
+            // Text in one read, with so many descriptors; or with some that were dropped.
+            0..=4 => {
+                let length = next();
+                let text: Vec<u8> = script.take(length).collect();
+                self.read(&text, usize::from(operation % 4), operation == 4);
+            }
+            // A whole line in one read.
+            5..=9 => self.read(&line(next(), next()), usize::from(operation - 5) % 4, operation == 9),
+            // A line in parts, its descriptor with the first.
+            11 | 12 => {
+                let (line, size) = (line(next(), next()), 1 + next());
+                for (at, part) in line.chunks(size).enumerate() {
+                    let is_first = at == 0;
+                    let dropped = operation == 12;
+                    self.read(part, usize::from(is_first && !dropped), is_first && dropped);
+                }
+            }
+            14 => self.send(&tap::message(0, next())),
+            15 => self.send_handle(&tap::message(0, next())),
+            16 => self.transmit(1 + next()),
+            17 => self.transmit(usize::MAX),
+            18 => self.drain(1 + next()),
+            19 => self.drain(usize::MAX),
+            20 => self.core.socket_closed(&side::key()),
+            21 => self.leaving |= self.core.disconnect().is_ok(),
+            22 => self.core.handle_unsendable(1),
+            23 => {
+                self.broken = true;
+                self.core.handle_broken();
+            }
+            24 => drop(self.core.withdraw(next() as u64)),
+            25 => self.core.handle_end(),
+            b'\n' | 13 | 32.. => self.read(&[operation], 0, false),
+            _ => {}
+        }
+    }
+
+    fn read(&mut self, text: &[u8], fds: usize, truncated: bool) {
+        if !self.core.wants_input() {
+            self.transmit(usize::MAX);
+            self.drain(usize::MAX);
+            assert!(
+                self.core.wants_input() || self.core.is_closed(),
+                "no input is wanted, and nothing waits"
+            );
+        }
+        if text.is_empty() {
+            return;
+        }
+        let range = self.heard.read(text, self.core.is_closed());
+        let fds: Vec<Token> = (0..fds).map(|_| self.open(Some(range.clone()))).collect();
+        self.core.read_buffer().extend_from_slice(text);
+        self.core.handle_input(text.len(), fds, truncated);
+    }
+
+    fn open(&mut self, arrival: Option<Range<usize>>) -> Token {
+        self.heard.arrivals.push(arrival);
+        self.ledger.open()
+    }
+
+    fn send(&mut self, message: &str) {
+        let sent = self.core.send(format!("{message}\n").into_bytes());
+        assert_eq!(sent.is_ok(), self.core.is_connected());
+    }
+
+    fn send_handle(&mut self, message: &str) {
+        let frame = control::encode_handle(HandleType::NetSocket, message.as_bytes(), None, None);
+        let fd = self.open(None);
+        let sent = self.core.send_handle(frame, fd);
+        assert_eq!(sent.is_ok(), self.core.is_connected());
+    }
+
+    /// Writes so many bytes at most.
+    fn transmit(&mut self, mut most: usize) {
+        while most > 0
+            && let Some(transmit) = self.core.poll_transmit()
+        {
+            let bytes = transmit.slices().iter().flat_map(|slice| slice.iter().copied());
+            let before = self.output.len();
+            self.output.extend(bytes.take(most));
+            let taken = self.output.len() - before;
+            assert!(taken > 0, "an empty write");
+            self.core.transmitted(taken);
+            most -= taken;
+        }
+    }
+
+    fn drain(&mut self, most: usize) {
+        while let Some(Outcome::Acked { fd, .. } | Outcome::Lost { fd, .. }) = self.core.poll_outcome() {
+            assert_eq!(self.heard.arrivals[fd.file()], None, "a received descriptor came back as a sent one");
+        }
+        for _ in 0..most {
+            match self.core.poll_event() {
+                Some(event) => self.event(event),
+                None => return,
+            }
+        }
+    }
+
+    fn event(&mut self, event: Event<Token>) {
+        assert!(!self.ended, "{event:?} behind the end");
+        let (text, file) = match event {
+            Event::Message { payload, handle } => {
+                let file = handle.map(|Attached { fd, .. }| fd.file());
+                (payload.into_bytes(), file)
+            }
+            Event::Invalid(
+                ProtocolError::NotJson { line: text } | ProtocolError::MissingDescriptor { message: text },
+            ) => (text, None),
+            Event::Invalid(error) => {
+                // Every error can be shown, and shows nothing that a terminal would obey.
+                assert!(!error.to_string().contains(char::is_control));
+                return;
+            }
+            Event::Disconnected { .. } => {
+                self.ended = true;
+                return;
+            }
+        };
+        assert!(!self.leaving, "delivered after disconnect (LIFE-4)");
+        self.heard.delivered.push(Delivered { text: text.to_vec(), file });
+    }
+
+    fn finish(mut self) {
+        self.transmit(usize::MAX);
+        self.drain(usize::MAX);
+        let over = self.core.is_closed();
+        self.core.handle_end();
+        self.drain(usize::MAX);
+        assert!(self.ended, "the end was not told");
+        assert_eq!(self.core.queued_bytes(), 0);
+        assert_eq!(self.ledger.descriptors(), 0, "descriptors outlive the channel");
+        if !self.leaving {
+            let replies = self.heard.check();
+            if !self.broken && !over {
+                assert_eq!(self.replies(), replies, "one reply for each handle (HND-6)");
+            }
+        }
+    }
+
+    fn replies(&self) -> usize {
+        let text = String::from_utf8_lossy(&self.output);
+        let count = |reply: &[u8]| text.matches(&*String::from_utf8_lossy(reply)).count();
+        count(control::HANDLE_ACK) + count(control::HANDLE_NACK)
+    }
+}

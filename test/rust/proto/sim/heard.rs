@@ -1,0 +1,125 @@
+//! What a core was fed and what it made of that, and what the lines say when each is read by
+//! itself.
+
+use std::ops::Range;
+
+use crossfork::wire::control::{self, Control};
+use serde_json::Value;
+
+pub struct Heard {
+    stream: Vec<u8>,
+    /// Where each read ended.
+    reads: Vec<usize>,
+    /// Where in the stream each descriptor came, by its file; our own came nowhere.
+    pub arrivals: Vec<Option<Range<usize>>>,
+    pub delivered: Vec<Delivered>,
+    max_message: usize,
+}
+
+/// An event that is about one line.
+pub struct Delivered {
+    pub text: Vec<u8>,
+    pub file: Option<usize>,
+}
+
+/// What a line means.
+enum Meaning {
+    /// A user's message, or no message: delivered or reported as it is.
+    Plain,
+    Handle(Vec<u8>),
+    /// A handle for Node itself: never delivered, but reported if it has no descriptor.
+    Internal(Vec<u8>),
+    /// Another of Node's own.
+    Control,
+}
+
+impl Heard {
+    pub fn new(max_message: usize) -> Self {
+        Heard {
+            stream: Vec::new(),
+            reads: Vec::new(),
+            arrivals: Vec::new(),
+            delivered: Vec::new(),
+            max_message,
+        }
+    }
+
+    /// Takes note of a read, unless it comes too late, and says where in the stream it is.
+    pub fn read(&mut self, text: &[u8], too_late: bool) -> Range<usize> {
+        let start = self.stream.len();
+        if !too_late {
+            self.stream.extend_from_slice(text);
+            self.reads.push(self.stream.len());
+        }
+        start..start + text.len()
+    }
+
+    /// Compares what came out with what the lines say, and gives the number of replies that they
+    /// ask for.
+    pub fn check(&self) -> usize {
+        let (mut replies, mut start) = (0, 0);
+        let mut delivered = self.delivered.iter().peekable();
+        for line in self.stream.split_inclusive(|b| *b == b'\n') {
+            let range = start..start + line.len();
+            start = range.end;
+            let Some(text) = line.strip_suffix(b"\n") else {
+                break;
+            };
+            if text.len() > self.max_message {
+                replies += usize::from(control::begins_handle(self.known_at_the_limit(&range, text)));
+                continue;
+            }
+            let meaning = meaning(text);
+            replies += usize::from(matches!(meaning, Meaning::Handle(_) | Meaning::Internal(_)));
+            let (expected, is_handle) = match meaning {
+                Meaning::Control => continue,
+                Meaning::Internal(message) => {
+                    delivered.next_if(|d| d.text == message && d.file.is_none());
+                    continue;
+                }
+                Meaning::Plain => (text.to_vec(), false),
+                Meaning::Handle(message) => (message, true),
+            };
+            let got = delivered.next().unwrap_or_else(|| panic!("{} did not come", text.escape_ascii()));
+            assert_eq!(got.text.escape_ascii().to_string(), expected.escape_ascii().to_string());
+            if let Some(file) = got.file {
+                assert!(is_handle, "a plain message has a descriptor");
+                self.check_arrival(file, &range);
+            }
+        }
+        assert!(delivered.next().is_none(), "more came than was said");
+        replies
+    }
+
+    /// A descriptor may go only to a message that has bytes in the read that brought it (HND-3).
+    fn check_arrival(&self, file: usize, message: &Range<usize>) {
+        let arrival = self.arrivals[file].clone().expect("not one of our own");
+        let meets = arrival.start < message.end && message.start < arrival.end;
+        assert!(meets, "a descriptor that came at {arrival:?} went to the message at {message:?} (HND-5)");
+    }
+
+    /// As much of a line that is too long as had come when that was known.
+    fn known_at_the_limit<'a>(&self, range: &Range<usize>, text: &'a [u8]) -> &'a [u8] {
+        let over = range.start + self.max_message;
+        let end = *self.reads.iter().find(|end| **end > over).expect("it is over the limit");
+        &text[..text.len().min(end - range.start)]
+    }
+}
+
+fn meaning(text: &[u8]) -> Meaning {
+    let meaning = match control::parse(&text.to_vec().into()) {
+        None => Meaning::Plain,
+        Some(Control::Handle(frame)) if frame.internal => Meaning::Internal(frame.message.to_vec()),
+        Some(Control::Handle(frame)) => Meaning::Handle(frame.message.to_vec()),
+        Some(_) => Meaning::Control,
+    };
+    // Where a plain JSON parser can read the line, it must agree (INT-1).
+    if let Ok(value) = serde_json::from_str::<Value>(&String::from_utf8_lossy(text)) {
+        let cmd = value.get("cmd").and_then(Value::as_str).unwrap_or_default();
+        let is_internal = cmd.starts_with("NODE_") && cmd.len() > 5;
+        assert_eq!(is_internal, !matches!(meaning, Meaning::Plain), "{value}");
+        let is_handle = matches!(meaning, Meaning::Handle(_) | Meaning::Internal(_));
+        assert_eq!(cmd == "NODE_HANDLE", is_handle, "{value}");
+    }
+    meaning
+}

@@ -1,0 +1,11 @@
+//! Cores without I/O under any script, for the property tests and the fuzz targets: two with a
+//! kernel between them ([`pair`]), and one that is fed anything ([`feed`]).
+
+pub mod feed;
+mod heard;
+mod lines;
+pub mod pair;
+mod side;
+mod tap;
+pub mod token;
+mod wire;

@@ -1,0 +1,127 @@
+//! The holder's side of the socket lists (SOCK-2 to SOCK-4, SOCK-6).
+
+use serde_json::json;
+
+use crate::kit::{ACK, End, counted_handle, key, node_handle};
+
+const ASK: &str = r#"{"cmd":"NODE_SOCKET_GET_COUNT","key":"a"}"#;
+const NOTIFY: &str = r#"{"cmd":"NODE_SOCKET_NOTIFY_CLOSE","key":"a"}"#;
+const ALL_CLOSED: &str = r#"{"cmd":"NODE_SOCKET_ALL_CLOSED","key":"a"}"#;
+
+fn count(n: usize) -> String {
+    format!(r#"{{"cmd":"NODE_SOCKET_COUNT","key":"a","count":{n}}}"#)
+}
+
+/// An end that holds this many sockets of the key.
+fn holding(sockets: usize) -> End {
+    let mut end = End::new();
+    for _ in 0..sockets {
+        end.handle(&counted_handle("1", "a"));
+    }
+    end.lines();
+    end
+}
+
+#[test]
+fn sock_2_sock_3_sockets_are_counted_by_key_until_they_are_closed() {
+    let mut end = holding(2);
+    end.handle(&counted_handle("1", "b"));
+    end.handle(&node_handle("1"));
+    end.lines();
+    end.line(ASK);
+    assert_eq!(end.lines(), [count(2)]);
+    end.core.socket_closed(&key("a"));
+    end.line(ASK);
+    assert_eq!(end.lines(), [count(1)]);
+    end.core.socket_closed(&key("a"));
+    end.line(ASK);
+    assert_eq!(end.lines(), [count(0)]);
+    end.line(r#"{"cmd":"NODE_SOCKET_GET_COUNT","key":"b"}"#);
+    assert_eq!(end.lines(), [r#"{"cmd":"NODE_SOCKET_COUNT","key":"b","count":1}"#]);
+}
+
+#[test]
+fn sock_2_what_nobody_has_received_yet_is_counted() {
+    let mut end = End::new();
+    end.handle(&counted_handle("1", "a"));
+    end.line(ASK);
+    assert_eq!(end.lines(), [ACK, &count(1)]);
+}
+
+#[test]
+fn sock_2_a_socket_that_did_not_come_is_not_counted() {
+    let mut end = End::new();
+    end.line(&counted_handle("1", "a"));
+    end.lines();
+    end.line(ASK);
+    assert_eq!(end.lines(), [count(0)]);
+}
+
+#[test]
+fn sock_2_closing_more_than_came_is_harmless() {
+    let mut end = holding(1);
+    for _ in 0..3 {
+        end.core.socket_closed(&key("a"));
+        end.core.socket_closed(&key("never seen"));
+    }
+    end.line(ASK);
+    assert_eq!(end.lines(), [count(0)]);
+}
+
+#[test]
+fn sock_4_none_open_is_answered_at_once() {
+    let mut end = holding(0);
+    end.line(NOTIFY);
+    assert_eq!(end.lines(), [ALL_CLOSED]);
+}
+
+#[test]
+fn sock_4_open_ones_are_waited_for_and_each_request_is_answered_once() {
+    let mut end = holding(2);
+    end.line(NOTIFY);
+    end.line(NOTIFY);
+    end.core.socket_closed(&key("a"));
+    assert!(end.lines().is_empty());
+    end.core.socket_closed(&key("a"));
+    assert_eq!(end.lines(), [ALL_CLOSED, ALL_CLOSED]);
+    // A list that begins anew owes nothing.
+    end.handle(&counted_handle("1", "a"));
+    end.core.socket_closed(&key("a"));
+    assert_eq!(end.lines(), [ACK]);
+}
+
+#[test]
+fn sock_4_keys_are_apart() {
+    let mut end = holding(1);
+    end.handle(&counted_handle("1", "b"));
+    end.line(NOTIFY);
+    end.lines();
+    end.core.socket_closed(&key("b"));
+    assert!(end.lines().is_empty());
+    end.core.socket_closed(&key("a"));
+    assert_eq!(end.lines(), [ALL_CLOSED]);
+}
+
+#[test]
+fn sock_4_nothing_is_answered_once_disconnected() {
+    let mut end = holding(1);
+    end.line(NOTIFY);
+    end.core.disconnect().expect("is open");
+    end.core.socket_closed(&key("a"));
+    end.line(ASK);
+    assert!(end.lines().is_empty());
+}
+
+#[test]
+fn sock_6_answers_keep_their_place_behind_an_unacknowledged_handle() {
+    let mut end = holding(1);
+    end.send_handle(json!(0));
+    end.lines();
+    end.line(NOTIFY);
+    end.line(ASK);
+    end.send(json!("mine"));
+    end.core.socket_closed(&key("a"));
+    assert!(end.lines().is_empty());
+    end.line(ACK);
+    assert_eq!(end.lines(), [&count(1), "\"mine\"", ALL_CLOSED]);
+}

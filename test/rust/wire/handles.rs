@@ -1,0 +1,173 @@
+//! What a `NODE_HANDLE` says, and how it is written (HND-1, HND-10, SOCK-1).
+
+use bytes::Bytes;
+use crossfork::HandleType;
+use crossfork::wire::control::{self, Control, DgramType, HandleFrame, SocketKey};
+
+fn frame(line: impl AsRef<[u8]>) -> HandleFrame {
+    let line = Bytes::copy_from_slice(line.as_ref());
+    match control::parse(&line) {
+        Some(Control::Handle(frame)) => frame,
+        other => panic!("{} is {other:?}", line.escape_ascii()),
+    }
+}
+
+fn key(text: &str) -> SocketKey {
+    frame(format!(r#"{{"cmd":"NODE_HANDLE","key":{text}}}"#)).key.expect("a key")
+}
+
+/// Its type and its message.
+fn read(line: impl AsRef<[u8]>) -> (String, String) {
+    let frame = frame(line);
+    (frame.wire_type, String::from_utf8_lossy(&frame.message).into_owned())
+}
+
+fn pair(wire_type: &str, message: &str) -> (String, String) {
+    (wire_type.into(), message.into())
+}
+
+#[test]
+fn hnd_1_fields_are_read_in_any_order_and_the_message_is_cut_out_as_it_came() {
+    let node = r#"{"cmd":"NODE_HANDLE","type":"net.Socket","msg":{"a":[1.0, 2e3 ]},"key":"4::0"}"#;
+    assert_eq!(read(node), pair("net.Socket", r#"{"a":[1.0, 2e3 ]}"#));
+    let other = r#"{ "key" : "4::0", "msg" : "\ud800" , "x":{}, "type" : "net.Native","cmd":"NODE_HANDLE" }"#;
+    assert_eq!(read(other), pair("net.Native", r#""\ud800""#));
+    assert_eq!(frame(node).key, frame(other).key);
+    assert!(!frame(node).internal);
+}
+
+#[test]
+fn hnd_1_a_missing_message_is_empty_and_a_missing_type_too() {
+    assert_eq!(read(r#"{"cmd":"NODE_HANDLE"}"#), pair("", ""));
+    assert_eq!(read(r#"{"cmd":"NODE_HANDLE","type":["net.Socket"],"msg":null}"#), pair("", "null"));
+}
+
+#[test]
+fn hnd_1_a_type_may_be_escaped_or_unknown() {
+    assert_eq!(read(r#"{"cmd":"NODE_HANDLE","type":"net\u002eServer"}"#).0, "net.Server");
+    assert_eq!(read(r#"{"cmd":"NODE_HANDLE","type":"tls.Socket"}"#).0, "tls.Socket");
+    assert_eq!(HandleType::from_name("tls.Socket"), None);
+}
+
+#[test]
+fn hnd_1_of_a_field_given_twice_the_last_counts() {
+    let twice = r#"{"cmd":"NODE_HANDLE","type":"a","msg":1,"key":"k","type":"b","msg":2,"key":""}"#;
+    assert_eq!(read(twice), pair("b", "2"));
+    assert_eq!(frame(twice).key, None);
+}
+
+#[test]
+fn hnd_1_a_message_that_is_itself_internal_is_told_apart() {
+    let newconn = r#"{"cmd":"NODE_HANDLE","type":"net.Native","msg":{"cmd":"NODE_CLUSTER","act":"newconn"}}"#;
+    assert!(frame(newconn).internal);
+    assert!(!frame(r#"{"cmd":"NODE_HANDLE","type":"net.Native","msg":{"cmd":"NODE_"}}"#).internal);
+    assert!(!frame(r#"{"cmd":"NODE_HANDLE","type":"net.Native","msg":"NODE_CLUSTER"}"#).internal);
+}
+
+#[test]
+fn hnd_10_a_retransmission_by_node_is_unwrapped() {
+    let inner = r#"{"cmd":"NODE_HANDLE","type":"net.Socket","msg":{"a":1},"key":"4:127.0.0.1:0"}"#;
+    let outer = format!(r#"{{"cmd":"NODE_HANDLE","type":"net.Native","msg":{inner}}}"#);
+    let (single, double) = (frame(inner), frame(&outer));
+    assert_eq!(double.wire_type, single.wire_type);
+    assert_eq!(double.message, single.message);
+    assert_eq!(double.key, single.key);
+    assert!(!double.internal);
+    // Nobody wraps more than that: what is inside now is internal, and none of the user's.
+    assert!(frame(format!(r#"{{"cmd":"NODE_HANDLE","type":"net.Native","msg":{outer}}}"#)).internal);
+}
+
+#[test]
+fn hnd_10_only_a_message_that_is_a_handle_is_unwrapped() {
+    for message in [r#"{"cmd":"NODE_"}"#, r#""NODE_HANDLE""#, r#"[{"cmd":"NODE_HANDLE"}]"#, r#"{"cmd":"x"}"#]
+    {
+        let line = format!(r#"{{"cmd":"NODE_HANDLE","type":"net.Native","msg":{message}}}"#);
+        assert_eq!(read(line), pair("net.Native", message));
+    }
+}
+
+#[test]
+fn ser_6_invalid_utf_8_in_a_handle_message_reads_as_node_reads_it() {
+    let line = b"{\"cmd\":\"NODE_HANDLE\",\"type\":\"net.Socket\",\"msg\":\"a\xffb\",\"key\":\"4::0\"}";
+    assert_eq!(read(line), pair("net.Socket", "\"a\u{fffd}b\""));
+    assert_eq!(frame(line).key, Some(key("\"4::0\"")));
+}
+
+#[test]
+fn sock_1_a_key_is_what_javascript_calls_a_true_string() {
+    let with = |key: &str| frame(format!(r#"{{"cmd":"NODE_HANDLE","msg":1,"key":{key}}}"#)).key;
+    assert!(with(r#""-1:/tmp/\"odd\"\u0020path:-1""#).is_some());
+    for none in [r#""""#, "null", "false", "0", "{}"] {
+        assert_eq!(with(none), None, "{none}");
+    }
+}
+
+#[test]
+fn sock_1_a_key_outlives_its_message() {
+    let kept = key(r#""6:::8080""#);
+    assert_eq!(kept.detached(), kept);
+}
+
+#[test]
+fn hnd_1_frames_are_written_as_node_writes_them() {
+    let write = |t, m: &[u8], k: Option<&SocketKey>, d| {
+        String::from_utf8(control::encode_handle(t, m, k, d)).expect("UTF-8")
+    };
+    assert_eq!(
+        write(HandleType::NetServer, b"{\"a\":1}\n", None, None),
+        "{\"cmd\":\"NODE_HANDLE\",\"type\":\"net.Server\",\"msg\":{\"a\":1}}\n"
+    );
+    assert_eq!(
+        write(HandleType::NetSocket, b"1\n", Some(&key(r#""4:127.0.0.1:0""#)), None),
+        "{\"cmd\":\"NODE_HANDLE\",\"type\":\"net.Socket\",\"msg\":1,\"key\":\"4:127.0.0.1:0\"}\n"
+    );
+    assert_eq!(
+        write(HandleType::DgramSocket, b"null\n", None, Some(DgramType::Udp6)),
+        "{\"cmd\":\"NODE_HANDLE\",\"type\":\"dgram.Socket\",\"msg\":null,\"dgramType\":\"udp6\"}\n"
+    );
+    assert_eq!(
+        write(HandleType::DgramSocket, b"null\n", None, Some(DgramType::Udp4)),
+        "{\"cmd\":\"NODE_HANDLE\",\"type\":\"dgram.Socket\",\"msg\":null,\"dgramType\":\"udp4\"}\n"
+    );
+}
+
+#[test]
+fn hnd_1_every_type_has_its_name() {
+    for name in ["net.Socket", "net.Server", "net.Native", "dgram.Socket", "dgram.Native", "net.BoundSocket"]
+    {
+        assert_eq!(HandleType::from_name(name).map(HandleType::as_str), Some(name));
+    }
+}
+
+#[test]
+fn sock_3_sock_4_answers_carry_the_key_as_it_came() {
+    let odd = key(r#""-1:/a\u002fb:-1""#);
+    assert_eq!(
+        control::encode_socket_count(&odd, 2),
+        b"{\"cmd\":\"NODE_SOCKET_COUNT\",\"key\":\"-1:/a\\u002fb:-1\",\"count\":2}\n"
+    );
+    assert_eq!(
+        control::encode_all_closed(&odd),
+        b"{\"cmd\":\"NODE_SOCKET_ALL_CLOSED\",\"key\":\"-1:/a\\u002fb:-1\"}\n"
+    );
+}
+
+#[test]
+fn hnd_6_the_replies_are_nodes() {
+    assert_eq!(control::HANDLE_ACK, b"{\"cmd\":\"NODE_HANDLE_ACK\"}\n");
+    assert_eq!(control::HANDLE_NACK, b"{\"cmd\":\"NODE_HANDLE_NACK\"}\n");
+}
+
+#[test]
+fn hnd_6_the_beginning_of_a_handle_message_is_known_wherever_it_is_cut() {
+    let line = br#"{"cmd":"NODE_HANDLE","type":"net.Socket","msg":"xxxxxxxx"}"#;
+    let cmd = br#"{"cmd":"NODE_HANDLE""#.len();
+    for cut in 0..=line.len() {
+        assert_eq!(control::begins_handle(&line[..cut]), cut >= cmd, "cut at {cut}");
+    }
+    for other in
+        [&b"{\"cmd\":\"NODE_HANDLE_ACK\",\"pad\":\"x"[..], b"{\"msg\":{\"cmd\":\"NODE_HANDLE\",", b"[\"cmd\""]
+    {
+        assert!(!control::begins_handle(other), "{}", other.escape_ascii());
+    }
+}
