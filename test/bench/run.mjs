@@ -1,0 +1,80 @@
+// `npm run bench`: Node and Rust children side by side under one Node parent, and Rust with Rust.
+//
+//   --quick            a tenth of everything, once
+//   --only NAME,...    some scenarios (plan.mjs)
+//   --runs N           how often everything is measured; medians are shown (5)
+//   --node PATH        the Node of the parent and the child (the one that runs this)
+//   --json FILE        writes every run to a file
+
+import { execFileSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { cpus } from 'node:os';
+import { parseArgs } from 'node:util';
+
+import { verdicts } from './expectations.mjs';
+import { Figures } from './figures.mjs';
+import { buildAll, measure, Parent, pinning } from './measure.mjs';
+import { quick, SCENARIOS } from './plan.mjs';
+import { table } from './table.mjs';
+
+const { values: options } = parseArgs({
+  options: {
+    quick: { type: 'boolean', default: false },
+    only: { type: 'string' },
+    runs: { type: 'string' },
+    node: { type: 'string', default: process.execPath },
+    json: { type: 'string' },
+  },
+});
+const runs = Number(options.runs ?? (options.quick ? 1 : 5));
+if (!Number.isInteger(runs) || runs < 1) throw new Error('--runs must be a number from 1 up');
+
+const programs = buildAll();
+const pins = pinning();
+const scenarios = choose();
+const figures = await measureAll();
+
+const version = execFileSync(options.node, ['--version'], { encoding: 'utf8' }).trim();
+console.log(`Node ${version}, ${cpus().length} x ${cpus()[0].model.trim()}, medians of ${runs} runs`);
+console.log('node: a Node child; blocking, tokio: Rust children; worker: the crossfork command; bare: a hand-written');
+console.log('loop; limit: a child that does nothing with the bytes, which shows what the parent can do.\n');
+console.log(table(scenarios, figures).join('\n'));
+console.log(verdicts(figures).join('\n'));
+if (options.json) writeFileSync(options.json, `${JSON.stringify({ version, runs, figures }, null, 1)}\n`);
+
+function choose() {
+  const names = options.only?.split(',') ?? SCENARIOS.map(({ name }) => name);
+  const unknown = names.filter((name) => !SCENARIOS.some((scenario) => scenario.name === name));
+  if (unknown.length > 0) {
+    throw new Error(`--only: no ${unknown.join(', ')}; there are ${SCENARIOS.map(({ name }) => name).join(', ')}`);
+  }
+  const chosen = SCENARIOS.filter(({ name }) => names.includes(name));
+  const possible = chosen.filter(({ name, pinned }) => {
+    if (pinned && !pins) console.error(`${name}: left out, for there is no taskset here`);
+    return !pinned || pins;
+  });
+  return options.quick ? quick(possible) : possible;
+}
+
+async function measureAll() {
+  const figures = new Figures();
+  const parents = { free: new Parent(options.node), pinned: pins && new Parent(options.node, pins[0]) };
+  const setup = { programs, node: options.node, parents, pins };
+  try {
+    for (const scenario of scenarios) {
+      const started = performance.now();
+      for (const one of scenario.cases) {
+        for (let run = 0; run < runs * (scenario.times ?? 1); run++) {
+          for (const contestant of scenario.contestants) {
+            figures.add(scenario.name, one.size, contestant, await measure(scenario, one, contestant, setup));
+          }
+        }
+      }
+      console.error(`${scenario.name}: ${((performance.now() - started) / 1000).toFixed(1)} s`);
+    }
+  } finally {
+    parents.free.end();
+    parents.pinned?.end();
+  }
+  return figures;
+}
