@@ -1,6 +1,7 @@
 //! A channel's machine and its socket: single steps of I/O, none of which waits. What is common
 //! to the drivers, which only add ways of waiting.
 
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::io;
 use std::net::Shutdown;
@@ -251,6 +252,12 @@ impl Link {
         Ok(self.core.send(frame)?)
     }
 
+    /// Accepts a frame to be written with others, and says how many bytes wait.
+    pub(crate) fn feed(&mut self, frame: &[u8]) -> Result<usize, Error> {
+        self.core.feed(frame)?;
+        Ok(self.core.queued_bytes())
+    }
+
     /// Accepts a handle whose message is a frame already.
     pub(crate) fn submit_handle(&mut self, frame: Vec<u8>, outgoing: Outgoing) -> Result<Ticket, Unsent> {
         // The receiver would take the message for its own, handle and all.
@@ -360,6 +367,23 @@ impl Drop for Link {
 /// Makes the frame of a message.
 pub(crate) fn frame<T: Serialize + ?Sized>(message: &T) -> Result<Vec<u8>, Error> {
     Ok(json::encode(message)?)
+}
+
+/// Makes the frame of a message in memory that this thread keeps for it.
+pub(crate) fn with_frame<T: Serialize + ?Sized, R>(
+    message: &T,
+    then: impl FnOnce(&[u8]) -> Result<R, Error>,
+) -> Result<R, Error> {
+    thread_local!(static FRAME: Cell<Vec<u8>> = const { Cell::new(Vec::new()) });
+    // Taken out, for the message's own code runs now, and may come here again.
+    let mut frame = FRAME.take();
+    frame.clear();
+    json::encode_to(&mut frame, message)?;
+    let result = then(&frame);
+    if frame.capacity() <= HIGH_WATER {
+        FRAME.set(frame);
+    }
+    result
 }
 
 /// Makes the frame of a message that was received.

@@ -140,14 +140,8 @@ impl Channel {
     /// # Errors
     /// As [`send`](Self::send).
     pub fn feed<T: Serialize + ?Sized>(&self, message: &T) -> Result<(), Error> {
-        let frame = link::frame(message)?;
-        let mut state = self.0.lock();
-        state.link.submit(frame)?;
-        if state.link.queued_bytes() < HIGH_WATER {
-            return Ok(());
-        }
-        drop(state);
-        self.flush()
+        let queued = link::with_frame(message, |frame| self.0.lock().link.feed(frame))?;
+        if queued < HIGH_WATER { Ok(()) } else { self.flush() }
     }
 
     /// Waits until the kernel has everything that was accepted.

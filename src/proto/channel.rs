@@ -19,7 +19,7 @@ use bytes::{Bytes, BytesMut};
 
 use super::handoff::{Handoff, Held, Outgoing, Replied, Sent, TRANSMISSIONS, Ticket};
 use super::inbox::Inbox;
-use super::outbox::{Frame, Outbox};
+use super::outbox::{Carries, Frame, Outbox};
 use super::sockets::{Notify, Sockets};
 use crate::error::{ProtocolError, SendError};
 use crate::limits::Limits;
@@ -417,6 +417,19 @@ impl<F> Channel<F> {
         Ok(ticket)
     }
 
+    /// Accepts a small message that is to be written together with others. It cannot be withdrawn.
+    pub fn feed(&mut self, frame: &[u8]) -> Result<(), SendError> {
+        self.check(frame)?;
+        let ticket = self.ticket();
+        match self.handoff {
+            Handoff::Ready => self.outbox.append(ticket, frame),
+            Handoff::Writing(_) | Handoff::AwaitingAck(_) => {
+                self.push(Outgoing::Plain { ticket: Some(ticket), frame: frame.to_vec() });
+            }
+        }
+        Ok(())
+    }
+
     /// Accepts a handle with a frame made by [`control::encode_handle`]. Its [`Outcome`] follows.
     /// A handle that is not accepted is given back.
     pub fn send_handle(&mut self, frame: Vec<u8>, fd: F) -> Result<Ticket, (SendError, F)> {
@@ -499,9 +512,7 @@ impl<F> Channel<F> {
     fn push(&mut self, message: Outgoing<F>) {
         match self.handoff.hold(message) {
             None => {}
-            Some(Outgoing::Plain { ticket, frame }) => {
-                self.outbox.push(Frame { ticket, bytes: frame, with_handle: false });
-            }
+            Some(Outgoing::Plain { ticket, frame }) => self.write(ticket, frame),
             Some(Outgoing::Handle(sent)) => {
                 self.handoff.start(sent, Held::default());
                 self.write_handle();
@@ -514,9 +525,7 @@ impl<F> Channel<F> {
     fn replay(&mut self, mut held: Held<F>) {
         while let Some(message) = held.pop() {
             match message {
-                Outgoing::Plain { ticket, frame } => {
-                    self.outbox.push(Frame { ticket, bytes: frame, with_handle: false });
-                }
+                Outgoing::Plain { ticket, frame } => self.write(ticket, frame),
                 Outgoing::Handle(sent) => {
                     self.handoff.start(sent, held);
                     return self.write_handle();
@@ -525,13 +534,15 @@ impl<F> Channel<F> {
         }
     }
 
+    fn write(&mut self, ticket: Option<Ticket>, bytes: Vec<u8>) {
+        let carries = ticket.map_or(Carries::Answer, Carries::Message);
+        self.outbox.push(Frame { carries, bytes });
+    }
+
     fn write_handle(&mut self) {
         if let Some(flight) = self.handoff.flight() {
-            self.outbox.push(Frame {
-                ticket: Some(flight.sent.ticket),
-                bytes: flight.sent.frame.clone(),
-                with_handle: true,
-            });
+            let carries = Carries::Handle(flight.sent.ticket);
+            self.outbox.push(Frame { carries, bytes: flight.sent.frame.clone() });
         }
     }
 
@@ -569,12 +580,13 @@ impl<F> Channel<F> {
     /// The kernel took the first `n` bytes of the last transmit.
     pub fn transmitted(&mut self, mut n: usize) {
         while let Some(completed) = self.outbox.advance(&mut n) {
-            if completed.with_handle {
-                self.handoff.written();
-            }
-            match completed.ticket {
-                Some(ticket) => self.written = ticket,
-                None => self.answers -= 1,
+            match completed {
+                Carries::Message(ticket) | Carries::Batch(ticket, _) => self.written = ticket,
+                Carries::Handle(ticket) => {
+                    self.written = ticket;
+                    self.handoff.written();
+                }
+                Carries::Answer => self.answers -= 1,
             }
         }
     }

@@ -27,23 +27,45 @@ enum Front {
 }
 
 pub(super) struct Frame {
-    pub(super) ticket: Option<Ticket>,
+    pub(super) carries: Carries,
     pub(super) bytes: Vec<u8>,
-    /// The descriptor of the handle in flight rides on the first byte.
-    pub(super) with_handle: bool,
 }
 
-/// What a call to [`Outbox::advance`] has completed.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Completed {
-    pub(super) ticket: Option<Ticket>,
-    pub(super) with_handle: bool,
+/// What a frame is for.
+pub(super) enum Carries {
+    /// A message of our caller.
+    Message(Ticket),
+    /// Small messages of our caller, put together: the last one's ticket, and where each ends.
+    Batch(Ticket, Vec<usize>),
+    /// A message with the handle in flight, whose descriptor rides on the first byte.
+    Handle(Ticket),
+    /// An answer to the peer (SOCK-6).
+    Answer,
 }
+
+/// How long a batch may grow.
+const BATCH: usize = 64 * 1024;
 
 impl Outbox {
     pub(super) fn push(&mut self, frame: Frame) {
         self.queued_bytes += frame.bytes.len();
         self.frames.push_back(frame);
+    }
+
+    /// Puts a message behind the ones before it in the same piece of memory.
+    pub(super) fn append(&mut self, ticket: Ticket, message: &[u8]) {
+        self.queued_bytes += message.len();
+        if let Some(Frame { carries: Carries::Batch(last, ends), bytes }) = self.frames.back_mut()
+            && bytes.len() + message.len() <= BATCH
+        {
+            bytes.extend_from_slice(message);
+            ends.push(bytes.len());
+            *last = ticket;
+            return;
+        }
+        let mut bytes = Vec::with_capacity(message.len().max(1024));
+        bytes.extend_from_slice(message);
+        self.frames.push_back(Frame { carries: Carries::Batch(ticket, vec![bytes.len()]), bytes });
     }
 
     pub(super) fn push_reply(&mut self, reply: &'static [u8]) {
@@ -79,7 +101,7 @@ impl Outbox {
         {
             // The rest of a message, handle or not: without control data (HND-2).
             add(&frame.bytes[skip..]);
-            if frame.with_handle {
+            if frame.is_handle() {
                 return false;
             }
             skip = 0;
@@ -92,11 +114,11 @@ impl Outbox {
         }
         let mut alone = begun.is_none() && self.replies.is_empty();
         for frame in frames {
-            if frame.with_handle && !alone {
+            if frame.is_handle() && !alone {
                 return false;
             }
-            if !add(&frame.bytes) || frame.with_handle {
-                return frame.with_handle;
+            if !add(&frame.bytes) || frame.is_handle() {
+                return frame.is_handle();
             }
             alone = false;
         }
@@ -110,7 +132,7 @@ impl Outbox {
 
     /// Takes note that the next `n` bytes are written, and gives the next frame that this
     /// completes: to be called until there is none.
-    pub(super) fn advance(&mut self, n: &mut usize) -> Option<Completed> {
+    pub(super) fn advance(&mut self, n: &mut usize) -> Option<Carries> {
         while *n > 0 {
             if self.written == 0 {
                 self.front = if self.replies.is_empty() { Front::Frame } else { Front::Reply };
@@ -129,10 +151,7 @@ impl Outbox {
             self.written = 0;
             match self.front {
                 Front::Reply => drop(self.replies.pop_front()),
-                Front::Frame => {
-                    let frame = self.frames.pop_front()?;
-                    return Some(Completed { ticket: frame.ticket, with_handle: frame.with_handle });
-                }
+                Front::Frame => return Some(self.frames.pop_front()?.carries),
             }
         }
         None
@@ -140,7 +159,10 @@ impl Outbox {
 
     /// Takes a frame back, unless its first byte is written.
     pub(super) fn withdraw(&mut self, ticket: Ticket) -> bool {
-        let at = self.frames.iter().position(|f| f.ticket == Some(ticket));
+        let at = self
+            .frames
+            .iter()
+            .position(|f| matches!(f.carries, Carries::Message(of) | Carries::Handle(of) if of == ticket));
         match at {
             Some(0) if self.begun() == Some(Front::Frame) => false,
             Some(at) => {
@@ -153,8 +175,25 @@ impl Outbox {
 
     /// Drops everything, and says how many messages of our caller were among it.
     pub(super) fn clear(&mut self) -> usize {
-        let lost = self.frames.iter().filter(|f| f.ticket.is_some()).count();
+        let begun = if self.begun() == Some(Front::Frame) { self.written } else { 0 };
+        let written = std::iter::once(begun).chain(std::iter::repeat(0));
+        let lost = self.frames.iter().zip(written).map(|(frame, written)| frame.lost(written)).sum();
         *self = Outbox::default();
         lost
+    }
+}
+
+impl Frame {
+    fn is_handle(&self) -> bool {
+        matches!(self.carries, Carries::Handle(_))
+    }
+
+    /// How many messages of our caller are not whole in the first bytes of it.
+    fn lost(&self, written: usize) -> usize {
+        match &self.carries {
+            Carries::Message(_) | Carries::Handle(_) => 1,
+            Carries::Batch(_, ends) => ends.iter().filter(|end| **end > written).count(),
+            Carries::Answer => 0,
+        }
     }
 }

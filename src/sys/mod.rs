@@ -3,4 +3,6 @@
 
 pub mod inherit;
 pub mod probe;
+#[cfg(feature = "tokio")]
+pub mod reactor;
 pub mod scm;

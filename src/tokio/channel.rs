@@ -5,16 +5,17 @@
 //! happened. So a sender makes progress when nobody receives, and receives what comes meanwhile.
 
 use std::fmt;
-use std::future::{Future, poll_fn};
+use std::future::{Future, pending, poll_fn};
 use std::io;
 use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
 use std::pin::pin;
-use std::sync::{Arc, Mutex, MutexGuard, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, Weak};
 use std::task::Poll;
 
 use serde::Serialize;
-use tokio::io::{Interest, Ready};
-use tokio::net::UnixStream;
+use tokio::io::Interest;
+use tokio::io::unix::{AsyncFd, AsyncFdReadyGuard};
 use tokio::sync::Notify;
 
 use crate::error::Error;
@@ -24,6 +25,7 @@ use crate::link::{self, HIGH_WATER, Link, Step};
 use crate::message::Payload;
 use crate::proto::Ticket;
 use crate::received::{Message, SocketOwner};
+use crate::sys::reactor;
 use crate::wire::control::SocketKey;
 
 /// One end of a channel to a Node process, for tasks.
@@ -48,8 +50,11 @@ pub struct Channel(Arc<Shared>);
 
 struct Shared {
     link: Mutex<Link>,
-    /// A second descriptor of the link's socket, for the reactor: never read or written.
-    socket: UnixStream,
+    /// The link's socket, for news that it can be read.
+    readable: AsyncFd<Arc<UnixStream>>,
+    /// The same, for news that it can be written, from the first time on that a write had to wait.
+    /// Every read of the peer is such news, and would wake us for nothing.
+    writable: OnceLock<AsyncFd<Arc<UnixStream>>>,
     /// Told when something happened that another task may wait for.
     changed: Notify,
 }
@@ -84,10 +89,9 @@ impl Channel {
     /// [`Error::Io`] if this process has no descriptors free, or the reactor will not have it.
     pub fn from_socket(socket: impl Into<OwnedFd>, limits: Limits) -> Result<Self, Error> {
         let link = Link::new(socket.into(), limits);
-        let socket = link.socket().try_clone()?;
-        socket.set_nonblocking(true)?;
-        let socket = UnixStream::from_std(socket)?;
-        Ok(Channel(Arc::new(Shared { link: Mutex::new(link), socket, changed: Notify::new() })))
+        let readable = reactor::register(link.socket(), Interest::READABLE)?;
+        let link = Mutex::new(link);
+        Ok(Channel(Arc::new(Shared { link, readable, writable: OnceLock::new(), changed: Notify::new() })))
     }
 
     /// Waits for the next message; `None` when the peer has disconnected, or we have.
@@ -129,16 +133,8 @@ impl Channel {
     /// # Errors
     /// As [`send`](Self::send).
     pub async fn feed<T: Serialize + ?Sized>(&self, message: &T) -> Result<(), Error> {
-        let frame = link::frame(message)?;
-        let queued = {
-            let mut link = self.0.lock();
-            link.submit(frame)?;
-            link.queued_bytes()
-        };
-        if queued < HIGH_WATER {
-            return Ok(());
-        }
-        self.flush().await
+        let queued = link::with_frame(message, |frame| self.0.lock().feed(frame))?;
+        if queued < HIGH_WATER { Ok(()) } else { self.flush().await }
     }
 
     /// Waits until the kernel has everything that was accepted.
@@ -246,59 +242,105 @@ impl Shared {
     /// Waits until `ready` gives something.
     async fn wait<T>(&self, mut ready: impl FnMut(&mut Link) -> Option<T>) -> T {
         loop {
-            let mut changed = pin!(self.changed.notified());
-            changed.as_mut().enable();
-            let interest = {
-                let mut link = self.lock();
-                link.write();
-                let had_room = link.wants_input();
-                if let Some(value) = ready(&mut link) {
-                    if !had_room && link.wants_input() {
-                        // Another call may wait for an acknowledgement that can be read now.
-                        self.changed.notify_waiters();
+            // What is there already needs no waiting.
+            if let Some(value) = self.look(&mut ready) {
+                return value;
+            }
+            match self.news(&mut ready).await {
+                News::Ready(value) => return value,
+                News::Changed => {}
+                News::Readable(Ok(mut guard)) => {
+                    if self.read() == Step::Blocked {
+                        guard.clear_ready();
                     }
-                    return value;
                 }
-                interest(&link)
-            };
-            let Some(interest) = interest else {
-                changed.await;
-                continue;
-            };
-            let mut ready = pin!(self.socket.ready(interest));
-            let ready = poll_fn(|cx| match changed.as_mut().poll(cx) {
-                Poll::Ready(()) => Poll::Ready(None),
-                Poll::Pending => ready.as_mut().poll(cx).map(Some),
-            });
-            match ready.await {
-                None => {}
-                Some(Ok(can)) => self.step(can),
+                News::Writable(Ok(mut guard)) => {
+                    if self.write() == Step::Blocked {
+                        guard.clear_ready();
+                    }
+                }
                 // The runtime is shutting down.
-                Some(Err(e)) => self.lock().fail(e),
+                News::Readable(Err(e)) | News::Writable(Err(e)) => self.lock().fail(e),
             }
         }
     }
 
-    /// Does the I/O that the reactor says can be done. It is told when the kernel has no more,
-    /// and only then, for it tells us of news alone.
-    fn step(&self, can: Ready) {
-        let until_blocked = |step| match step {
-            Step::Progress => Ok(()),
-            Step::Blocked => Err(io::ErrorKind::WouldBlock.into()),
+    /// Waits until something happens that may matter to anybody.
+    async fn news<T>(&self, ready: &mut impl FnMut(&mut Link) -> Option<T>) -> News<'_, T> {
+        let mut changed = pin!(self.changed.notified());
+        changed.as_mut().enable();
+        // Once more, for what happened before we were enabled.
+        if let Some(value) = self.look(ready) {
+            return News::Ready(value);
+        }
+        let (reads, writes) = {
+            let link = self.lock();
+            (link.wants_input(), link.wants_output())
         };
+        let writable = match writes.then(|| self.writable()).transpose() {
+            Ok(writable) => writable,
+            Err(e) => return News::Writable(Err(e)),
+        };
+        let mut read = pin!(self.readable.readable());
+        let mut write = pin!(async {
+            match writable {
+                Some(writable) => writable.writable().await,
+                None => pending().await,
+            }
+        });
+        poll_fn(|cx| {
+            if changed.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(News::Changed);
+            }
+            if reads && let Poll::Ready(guard) = read.as_mut().poll(cx) {
+                return Poll::Ready(News::Readable(guard));
+            }
+            write.as_mut().poll(cx).map(News::Writable)
+        })
+        .await
+    }
+
+    /// Writes what can be written, and looks whether the condition holds.
+    fn look<T>(&self, ready: &mut impl FnMut(&mut Link) -> Option<T>) -> Option<T> {
         let mut link = self.lock();
-        if (can.is_readable() || can.is_read_closed()) && link.wants_input() {
-            let _ = self.socket.try_io(Interest::READABLE, || {
-                let step = link.read();
-                until_blocked(if link.is_drained() { Step::Blocked } else { step })
-            });
+        link.write();
+        let had_room = link.wants_input();
+        let value = ready(&mut link)?;
+        if !had_room && link.wants_input() {
+            // Another call may wait for an acknowledgement that can be read now.
+            self.changed.notify_waiters();
         }
-        if can.is_writable() || can.is_write_closed() {
-            let _ = self.socket.try_io(Interest::WRITABLE, || until_blocked(link.write()));
+        Some(value)
+    }
+
+    /// Reads once. Blocked only if the kernel has no more, for it tells us of news alone.
+    fn read(&self) -> Step {
+        let mut link = self.lock();
+        if !link.wants_input() {
+            return Step::Progress;
         }
+        let step = link.read();
+        let drained = link.is_drained();
         drop(link);
         // Whatever came may be what another call waits for.
         self.changed.notify_waiters();
+        if drained { Step::Blocked } else { step }
+    }
+
+    fn write(&self) -> Step {
+        let step = self.lock().write();
+        self.changed.notify_waiters();
+        step
+    }
+
+    fn writable(&self) -> io::Result<&AsyncFd<Arc<UnixStream>>> {
+        if let Some(writable) = self.writable.get() {
+            return Ok(writable);
+        }
+        // A descriptor of its own, for the reactor knows each only once.
+        let socket = Arc::new(self.lock().socket().try_clone()?);
+        let registered = reactor::register(socket, Interest::WRITABLE)?;
+        Ok(self.writable.get_or_init(|| registered))
     }
 
     /// A panic elsewhere cannot leave the state half changed: no code of our users runs under
@@ -308,13 +350,14 @@ impl Shared {
     }
 }
 
-fn interest(link: &Link) -> Option<Interest> {
-    match (link.wants_input(), link.wants_output()) {
-        (true, true) => Some(Interest::READABLE | Interest::WRITABLE),
-        (true, false) => Some(Interest::READABLE),
-        (false, true) => Some(Interest::WRITABLE),
-        (false, false) => None,
-    }
+/// What ended a wait.
+enum News<'a, T> {
+    /// The condition holds.
+    Ready(T),
+    /// Another call did something.
+    Changed,
+    Readable(io::Result<AsyncFdReadyGuard<'a, Arc<UnixStream>>>),
+    Writable(io::Result<AsyncFdReadyGuard<'a, Arc<UnixStream>>>),
 }
 
 impl SocketOwner for Shared {

@@ -79,7 +79,13 @@ pub fn may_be_json(line: &[u8]) -> bool {
 /// Writes a value as a frame: its JSON text and the line end.
 pub fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, SendError> {
     let mut frame = Vec::with_capacity(128);
-    serde_json::to_writer(&mut frame, value).map_err(SendError::Encode)?;
+    encode_to(&mut frame, value)?;
+    Ok(frame)
+}
+
+/// Writes a value as a frame into memory that is there. It must be empty.
+pub fn encode_to<T: Serialize + ?Sized>(frame: &mut Vec<u8>, value: &T) -> Result<(), SendError> {
+    serde_json::to_writer(&mut *frame, value).map_err(SendError::Encode)?;
     finish(frame)
 }
 
@@ -91,12 +97,14 @@ pub fn reencode(text: &[u8]) -> Result<Vec<u8>, SendError> {
         Err(_) => String::from_utf8_lossy(text).into_owned(),
     };
     serde_json::from_str::<IgnoredAny>(&frame).map_err(SendError::Encode)?;
-    finish(frame.into_bytes())
+    let mut frame = frame.into_bytes();
+    finish(&mut frame)?;
+    Ok(frame)
 }
 
 /// Ends a JSON text as a frame. A raw line end inside can only be white space between tokens, as
 /// a pretty-printed `RawValue` has it; to Node it would end the message (SER-11).
-fn finish(mut frame: Vec<u8>) -> Result<Vec<u8>, SendError> {
+fn finish(frame: &mut Vec<u8>) -> Result<(), SendError> {
     if frame.len() > MAX_SENT {
         return Err(SendError::TooLong { length: frame.len(), limit: MAX_SENT });
     }
@@ -106,7 +114,7 @@ fn finish(mut frame: Vec<u8>) -> Result<Vec<u8>, SendError> {
         from += at + 1;
     }
     frame.push(b'\n');
-    Ok(frame)
+    Ok(())
 }
 
 /// Reads a value. Nothing at all is what Node calls `undefined`, and reads as `null`.

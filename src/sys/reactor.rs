@@ -1,0 +1,14 @@
+//! A socket in tokio's reactor.
+
+use std::io;
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+
+/// Registers a socket for news of one kind only: each kind costs a wake-up whenever it happens.
+pub fn register(socket: Arc<UnixStream>, interest: Interest) -> io::Result<AsyncFd<Arc<UnixStream>>> {
+    // SAFETY: the Arc inside keeps the descriptor open, and the same, as long as the AsyncFd lives.
+    Ok(unsafe { AsyncFd::register_with_interest(socket, interest) }?)
+}
