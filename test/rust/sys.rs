@@ -1,10 +1,10 @@
 //! The system calls: descriptors over a socket, what a descriptor is, and inheriting one.
 
-mod support;
-
 #[path = "sys/inherit.rs"]
 mod inherit;
 #[path = "sys/probe.rs"]
 mod probe;
 #[path = "sys/scm.rs"]
 mod scm;
+#[path = "support/shared.rs"]
+mod support;

@@ -1,0 +1,338 @@
+//! How a channel ends, from either side, and what becomes of what is under way.
+
+use std::net::Shutdown;
+use std::os::fd::AsFd;
+use std::thread;
+use std::time::Duration;
+
+use crossfork::{Error, SendError};
+use serde_json::json;
+
+use crate::framing::receive;
+use crate::support::deadline::{eventually, in_time};
+use crate::support::descriptors::{restore_sigpipe, watched};
+use crate::support::drivers::Driver;
+use crate::support::for_both_drivers;
+use crate::support::peer::{ACK, connect, connect_two, handle_line};
+
+for_both_drivers!(in_time:
+    life_1_the_end_of_the_stream_ends_both_directions,
+    life_1_a_peer_that_only_stops_writing_is_gone,
+    life_1_two_channels_see_each_other_disconnect,
+    life_2_a_reset_is_an_end_and_comes_after_what_was_sent,
+    life_4_a_failed_write_does_not_lose_what_was_received,
+    life_3_disconnect_writes_what_was_accepted_to_a_slow_reader,
+    life_3_dropping_the_last_clone_closes_and_writes_what_it_can,
+    life_4_nothing_is_received_after_a_disconnect,
+    life_5_a_handle_that_waits_at_a_disconnect_is_acknowledged_and_closed,
+    life_5_a_disconnect_waits_for_the_acknowledgement_of_a_handle,
+    life_8_sending_after_the_end_is_an_error,
+    life_8_a_flush_tells_that_something_was_lost,
+    life_9_a_disconnect_from_a_peer_that_never_reads_can_be_given_up,
+    a_disconnect_ends_a_recv_that_waits,
+    a_peer_that_leaves_ends_every_call_that_waits,
+    a_peer_that_stops_reading_ends_every_send_that_waits,
+    life_4_a_reply_counts_when_the_peer_reads_no_more,
+    a_handle_whose_message_was_cut_off_is_closed,
+);
+
+mod alone {
+    use super::life_2_writing_to_a_peer_that_is_gone_raises_no_sigpipe;
+    use crate::support::{for_both_drivers, process::alone};
+    for_both_drivers!(alone: life_2_writing_to_a_peer_that_is_gone_raises_no_sigpipe);
+}
+
+fn is_closed(result: Result<(), Error>) -> bool {
+    matches!(result, Err(Error::Send(SendError::Closed)))
+}
+
+fn life_1_the_end_of_the_stream_ends_both_directions<D: Driver>() {
+    let (channel, peer) = connect::<D>();
+    assert!(channel.is_connected());
+    drop(peer);
+    assert!(channel.recv().unwrap().is_none());
+    assert!(channel.recv().unwrap().is_none(), "it stays ended");
+    assert!(!channel.is_connected());
+    assert!(is_closed(channel.send(&json!(1))));
+}
+
+fn life_1_a_peer_that_only_stops_writing_is_gone<D: Driver>() {
+    let (channel, mut peer) = connect::<D>();
+    peer.write("\"last\"\n");
+    peer.socket.shutdown(Shutdown::Write).unwrap();
+    assert_eq!(receive(&channel), json!("last"));
+    assert!(channel.recv().unwrap().is_none());
+    peer.assert_end();
+}
+
+fn life_1_two_channels_see_each_other_disconnect<D: Driver>() {
+    let (a, b) = connect_two::<D>();
+    a.send(&json!("bye")).unwrap();
+    a.disconnect().unwrap();
+    assert!(!a.is_connected());
+    assert_eq!(receive(&b), json!("bye"));
+    assert!(b.recv().unwrap().is_none());
+    assert!(a.recv().unwrap().is_none());
+}
+
+fn life_2_a_reset_is_an_end_and_comes_after_what_was_sent<D: Driver>() {
+    let (channel, peer) = connect::<D>();
+    channel.send(&json!("the peer never reads this, which makes its close a reset")).unwrap();
+    peer.write("\"last\"\n");
+    drop(peer);
+    assert_eq!(receive(&channel), json!("last"));
+    assert!(channel.recv().unwrap().is_none());
+}
+
+fn life_2_writing_to_a_peer_that_is_gone_raises_no_sigpipe<D: Driver>() {
+    restore_sigpipe();
+    let (channel, peer) = connect::<D>();
+    drop(peer);
+    assert!(is_closed(channel.send(&json!(1))));
+    // A handle is written by itself.
+    let (channel, peer) = connect::<D>();
+    drop(peer);
+    let (socket, _witness) = watched();
+    assert!(is_closed(channel.send_handle(&json!(1), socket).map_err(Error::from)));
+}
+
+fn life_4_a_failed_write_does_not_lose_what_was_received<D: Driver>() {
+    let (channel, peer) = connect::<D>();
+    let many = 1000;
+    peer.write((0..many).map(|i| format!("{i}\n")).collect::<String>());
+    drop(peer);
+    // EPIPE, before anything was read.
+    assert!(is_closed(channel.send(&json!(1))));
+    assert!(!channel.is_connected());
+    for i in 0..many {
+        assert_eq!(receive(&channel), json!(i));
+    }
+    assert!(channel.recv().unwrap().is_none());
+}
+
+fn life_3_disconnect_writes_what_was_accepted_to_a_slow_reader<D: Driver>() {
+    let (channel, mut peer) = connect::<D>();
+    let large = "x".repeat(5 << 20);
+    let sender = thread::spawn({
+        let (channel, message) = (channel.clone(), json!(large));
+        move || channel.send(&message)
+    });
+    eventually("the message is accepted", || channel.queued_bytes() > 0);
+    let leaver = thread::spawn(move || {
+        channel.disconnect().unwrap();
+        // Closed by now, and not only when the last clone goes.
+        thread::park();
+        drop(channel);
+    });
+    let lines = peer.rest();
+    assert_eq!(lines.len(), 1);
+    assert!(lines[0] == format!("\"{large}\""), "5 MiB arrive whole");
+    sender.join().unwrap().unwrap();
+    leaver.thread().unpark();
+    leaver.join().unwrap();
+}
+
+fn life_3_dropping_the_last_clone_closes_and_writes_what_it_can<D: Driver>() {
+    let (channel, mut peer) = connect::<D>();
+    channel.feed(&json!("fed")).unwrap();
+    let clone = channel.clone();
+    drop(channel);
+    clone.feed(&json!("fed again")).unwrap();
+    drop(clone);
+    assert_eq!(peer.rest(), ["\"fed\"", "\"fed again\""]);
+}
+
+fn life_4_nothing_is_received_after_a_disconnect<D: Driver>() {
+    let (channel, mut peer) = connect::<D>();
+    peer.write("1\n2\n");
+    // The second one is in our hands by now, and not delivered.
+    assert_eq!(receive(&channel), json!(1));
+    peer.write("3\n");
+    channel.disconnect().unwrap();
+    assert!(channel.recv().unwrap().is_none());
+    peer.assert_end();
+}
+
+fn life_5_a_handle_that_waits_at_a_disconnect_is_acknowledged_and_closed<D: Driver>() {
+    let (channel, mut peer) = connect::<D>();
+    let (socket, witness) = watched();
+    peer.write("\"before\"\n");
+    peer.write_with(handle_line("net.Socket", "1"), &[socket.as_fd()]);
+    drop(socket);
+    channel.disconnect().unwrap();
+    assert_eq!(peer.line(), ACK);
+    peer.assert_end();
+    witness.assert_closed();
+}
+
+fn life_5_a_disconnect_waits_for_the_acknowledgement_of_a_handle<D: Driver>() {
+    let (channel, mut peer) = connect::<D>();
+    let (socket, witness) = watched();
+    let sender = thread::spawn({
+        let channel = channel.clone();
+        move || channel.send_handle(&json!("mine"), socket)
+    });
+    let (line, fd) = peer.line_with_fd();
+    assert_eq!(line + "\n", handle_line("net.Socket", "\"mine\""));
+    // Held behind the handle, and sent all the same.
+    let plain = thread::spawn({
+        let channel = channel.clone();
+        move || channel.send(&json!("behind it"))
+    });
+    eventually("the message is accepted", || channel.queued_bytes() > 0);
+    let leaver = thread::spawn(move || channel.disconnect());
+    // The other side's handle is acknowledged meanwhile.
+    let (theirs, their_witness) = watched();
+    peer.write_with(handle_line("net.Socket", "\"theirs\""), &[theirs.as_fd()]);
+    drop(theirs);
+    assert_eq!(peer.line(), ACK);
+    peer.assert_quiet();
+    peer.write(format!("{ACK}\n"));
+    assert_eq!(peer.rest(), ["\"behind it\""]);
+    sender.join().unwrap().unwrap();
+    plain.join().unwrap().unwrap();
+    leaver.join().unwrap().unwrap();
+    drop(fd);
+    witness.assert_closed();
+    their_witness.assert_closed();
+}
+
+fn life_8_sending_after_the_end_is_an_error<D: Driver>() {
+    let (channel, peer) = connect::<D>();
+    channel.disconnect().unwrap();
+    assert!(is_closed(channel.send(&json!(1))));
+    assert!(is_closed(channel.feed(&json!(1))));
+    channel.flush().expect("nothing was lost");
+    let (socket, witness) = watched();
+    let unsent = channel.send_handle(&json!(1), socket).unwrap_err();
+    assert!(is_closed(Err(unsent.error)));
+    witness.assert_open();
+    assert!(unsent.handle.is_some(), "the handle comes back");
+    let again = channel.disconnect();
+    assert!(matches!(again, Err(Error::Send(SendError::Disconnected))), "{again:?}");
+    drop(peer);
+}
+
+fn life_8_a_flush_tells_that_something_was_lost<D: Driver>() {
+    let (channel, peer) = connect::<D>();
+    channel.feed(&json!("never written")).unwrap();
+    drop(peer);
+    assert!(is_closed(channel.flush()));
+    assert!(is_closed(channel.flush()), "and does not forget it");
+}
+
+fn life_9_a_disconnect_from_a_peer_that_never_reads_can_be_given_up<D: Driver>() {
+    let (channel, mut peer) = connect::<D>();
+    let sender = thread::spawn({
+        let channel = channel.clone();
+        move || channel.send(&json!("x".repeat(5 << 20)))
+    });
+    eventually("the message is accepted", || channel.queued_bytes() > 0);
+    let given_up = channel.disconnect_timeout(Duration::from_millis(20));
+    assert!(matches!(given_up, Err(Error::Send(SendError::TimedOut))), "{given_up:?}");
+    assert!(!channel.is_connected());
+    assert!(is_closed(channel.send(&json!(1))));
+    if D::NAME == "blocking" {
+        // Closed all the same: the sender knows. With futures, the drop does it.
+        assert!(is_closed(sender.join().unwrap()));
+        assert!(!peer.rest_as_bytes().ends_with(b"\n"), "cut off");
+    } else {
+        let whole = peer.line();
+        assert_eq!(whole.len(), (5 << 20) + 2);
+        sender.join().unwrap().unwrap();
+    }
+    drop(channel);
+    peer.assert_end();
+}
+
+fn a_disconnect_ends_a_recv_that_waits<D: Driver>() {
+    let (channel, mut peer) = connect::<D>();
+    let receivers: Vec<_> = (0..3)
+        .map(|_| {
+            let channel = channel.clone();
+            thread::spawn(move || channel.recv().unwrap().is_none())
+        })
+        .collect();
+    // One of them has read this, and waits again.
+    peer.write("{\"cmd\":\"NODE_SOCKET_GET_COUNT\",\"key\":\"k\"}\n");
+    peer.line();
+    channel.disconnect().unwrap();
+    for receiver in receivers {
+        assert!(receiver.join().unwrap());
+    }
+    peer.assert_end();
+}
+
+fn a_peer_that_leaves_ends_every_call_that_waits<D: Driver>() {
+    let (channel, mut peer) = connect::<D>();
+    let (socket, witness) = watched();
+    let handle = thread::spawn({
+        let channel = channel.clone();
+        move || channel.send_handle(&json!(1), socket)
+    });
+    // Written, and never acknowledged.
+    drop(peer.line_with_fd());
+    let senders: Vec<_> = (0..3)
+        .map(|i| {
+            let channel = channel.clone();
+            thread::spawn(move || channel.send(&json!(i)))
+        })
+        .collect();
+    let receiver = thread::spawn({
+        let channel = channel.clone();
+        move || channel.recv().unwrap().is_none()
+    });
+    eventually("three messages are held", || channel.queued_bytes() == 3 * "1\n".len());
+    drop(peer);
+    for sender in senders {
+        assert!(is_closed(sender.join().unwrap()), "lost, and said so");
+    }
+    assert!(receiver.join().unwrap());
+    let unsent = handle.join().unwrap().unwrap_err();
+    assert!(is_closed(Err(unsent.error)));
+    witness.assert_open();
+    drop(unsent.handle.expect("the handle comes back"));
+    witness.assert_closed();
+}
+
+fn a_peer_that_stops_reading_ends_every_send_that_waits<D: Driver>() {
+    let (channel, peer) = connect::<D>();
+    let waiting = thread::spawn({
+        let channel = channel.clone();
+        move || channel.send(&json!("x".repeat(1 << 20)))
+    });
+    eventually("the message is accepted", || channel.queued_bytes() > 0);
+    // The kernel tells nobody of this who waits for room; it tells who writes.
+    peer.socket.shutdown(Shutdown::Read).unwrap();
+    assert!(is_closed(channel.send(&json!(2))));
+    eventually("the other send is told", || waiting.is_finished());
+    assert!(is_closed(waiting.join().unwrap()));
+    // What the peer writes is still received.
+    peer.write("\"last\"\n");
+    assert_eq!(receive(&channel), json!("last"));
+}
+
+fn life_4_a_reply_counts_when_the_peer_reads_no_more<D: Driver>() {
+    let (channel, mut peer) = connect::<D>();
+    let (socket, witness) = watched();
+    let handle = thread::spawn({
+        let channel = channel.clone();
+        move || channel.send_handle(&json!(1), socket)
+    });
+    drop(peer.line_with_fd());
+    peer.write(format!("{ACK}\n"));
+    drop(peer);
+    handle.join().unwrap().unwrap();
+    witness.assert_closed();
+    assert!(is_closed(channel.send(&json!(2))));
+}
+
+fn a_handle_whose_message_was_cut_off_is_closed<D: Driver>() {
+    let (channel, peer) = connect::<D>();
+    let (socket, witness) = watched();
+    // As when the peer is killed while it writes.
+    peer.write_with("{\"cmd\":\"NODE_HANDLE\",\"type\":\"net.So", &[socket.as_fd()]);
+    drop((socket, peer));
+    assert!(channel.recv().unwrap().is_none());
+    witness.assert_closed();
+}

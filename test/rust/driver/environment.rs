@@ -1,0 +1,301 @@
+//! The channel that a process finds in its environment. Each test starts itself once more, as the
+//! child, with its channel at some number.
+
+use std::env;
+use std::fs::File;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::process::Command;
+
+use crossfork::{EnvError, Error};
+use serde_json::{Value, json};
+
+use crate::framing::receive;
+use crate::support::descriptors::{identity, is_cloexec};
+use crate::support::drivers::Driver;
+use crate::support::for_both_drivers;
+use crate::support::peer::Peer;
+use crate::support::process::{as_child, assert_success, is_inside, with_name};
+
+for_both_drivers!(with_name:
+    ch_3_the_channel_is_at_the_number_that_is_announced,
+    ch_3_a_channel_at_standard_input_is_taken_from_there,
+    ch_3_a_channel_at_standard_output_gets_nothing_that_is_printed,
+    ch_3_a_channel_at_standard_error_gets_nothing_that_is_printed,
+    ch_4_ch_7_grandchildren_see_neither_the_channel_nor_the_variables,
+    ch_6_without_a_number_this_is_no_child,
+    ch_6_an_empty_number_is_no_channel,
+    ch_6_a_number_that_is_none_is_an_error,
+    ch_6_a_number_that_is_not_open_is_an_error,
+    ch_6_a_number_that_is_no_channel_is_an_error_and_left_alone,
+    ch_7_an_absent_or_empty_mode_is_json,
+    ch_7_an_unknown_mode_is_an_error,
+    ch_7_the_channel_is_taken_once,
+);
+
+const FD: &str = "NODE_CHANNEL_FD";
+const MODE: &str = "NODE_CHANNEL_SERIALIZATION_MODE";
+
+/// Starts the child with its channel at this number, and gives the other end.
+fn start(test: &str, number: i32, variables: &[(&str, &str)]) -> (std::process::Child, Peer) {
+    let (theirs, ours) = UnixStream::pair().unwrap();
+    (as_child(test, theirs.into(), number, variables), Peer::new(ours))
+}
+
+/// Starts the child with something at number 7 that may be no channel, and waits for its end.
+fn run(test: &str, at_7: impl Into<OwnedFd>, variables: &[(&str, &str)]) {
+    assert_success(as_child(test, at_7.into(), 7, variables));
+}
+
+fn a_channel() -> UnixStream {
+    UnixStream::pair().unwrap().0
+}
+
+/// What the environment gives, where it is no channel.
+fn no_channel<D: Driver>() -> EnvError {
+    let error = match D::from_env() {
+        Err(Error::Env(error)) => error,
+        Err(other) => panic!("{other:?}"),
+        Ok(_) => panic!("there is a channel"),
+    };
+    assert_scrubbed();
+    error
+}
+
+fn assert_scrubbed() {
+    assert!(env::var_os(FD).is_none());
+    assert!(env::var_os(MODE).is_none());
+}
+
+/// What a child does that has a channel: it says so, and repeats one message.
+fn echo<D: Driver>() -> D {
+    let channel = D::from_env().unwrap();
+    assert_scrubbed();
+    channel.send(&json!("hello")).unwrap();
+    let message = receive(&channel);
+    channel.send(&message).unwrap();
+    channel
+}
+
+/// What the parent does with it.
+fn assert_echo(peer: &mut Peer) {
+    assert_eq!(peer.line(), "\"hello\"");
+    peer.write("\"echo\"\n");
+    assert_eq!(peer.line(), "\"echo\"");
+}
+
+fn ch_3_the_channel_is_at_the_number_that_is_announced<D: Driver>(test: &str) {
+    if is_inside(test) {
+        drop(echo::<D>());
+        return;
+    }
+    for number in [3, 7] {
+        let (child, mut peer) = start(test, number, &[(FD, &number.to_string()), (MODE, "json")]);
+        assert_echo(&mut peer);
+        peer.assert_end();
+        assert_success(child);
+    }
+}
+
+fn ch_3_a_channel_at_standard_input_is_taken_from_there<D: Driver>(test: &str) {
+    if is_inside(test) {
+        let channel = echo::<D>();
+        assert_eq!(identity(io::stdin()), identity(File::open("/dev/null").unwrap()));
+        assert!(!is_cloexec(io::stdin()), "a grandchild has a standard input");
+        assert_eq!(io::read_to_string(io::stdin()).unwrap(), "");
+        drop(channel);
+        return;
+    }
+    let (child, mut peer) = start(test, 0, &[(FD, "0"), (MODE, "json")]);
+    assert_echo(&mut peer);
+    peer.assert_end();
+    assert_success(child);
+}
+
+fn ch_3_a_channel_at_standard_output_gets_nothing_that_is_printed<D: Driver>(test: &str) {
+    if is_inside(test) {
+        let channel = echo::<D>();
+        println!("printed");
+        assert!(Command::new("echo").arg("printed by a grandchild").status().unwrap().success());
+        assert_eq!(identity(io::stdout()), identity(File::open("/dev/null").unwrap()));
+        channel.send(&json!("the end")).unwrap();
+        return;
+    }
+    let (child, mut peer) = start(test, 1, &[(FD, "1"), (MODE, "json")]);
+    // The test harness has printed before there was a channel to anybody's knowledge; and it
+    // prints at the end, when there should be nothing to see of it.
+    while peer.line() != "\"hello\"" {}
+    peer.write("\"echo\"\n");
+    assert_eq!(peer.rest(), ["\"echo\"", "\"the end\""]);
+    assert_success(child);
+}
+
+fn ch_3_a_channel_at_standard_error_gets_nothing_that_is_printed<D: Driver>(test: &str) {
+    if is_inside(test) {
+        let channel = echo::<D>();
+        eprintln!("printed");
+        channel.send(&json!("the end")).unwrap();
+        return;
+    }
+    let (child, mut peer) = start(test, 2, &[(FD, "2"), (MODE, "json")]);
+    assert_echo(&mut peer);
+    assert_eq!(peer.rest(), ["\"the end\""]);
+    assert_success(child);
+}
+
+fn ch_4_ch_7_grandchildren_see_neither_the_channel_nor_the_variables<D: Driver>(test: &str) {
+    if is_inside(test) {
+        let channel = D::from_env().unwrap();
+        let look = Command::new("sh").args(["-c", "env; ls -l /proc/self/fd /dev/fd/"]).output().unwrap();
+        channel.send(&String::from_utf8_lossy(&look.stdout)).unwrap();
+        return;
+    }
+    for number in [0, 1, 3, 7] {
+        let (theirs, ours) = UnixStream::pair().unwrap();
+        let (_, inode) = identity(&theirs);
+        let child = as_child(
+            test,
+            theirs.into(),
+            number,
+            &[(FD, &number.to_string()), (MODE, "json"), ("SEEN", "yes")],
+        );
+        let mut peer = Peer::new(ours);
+        let seen = loop {
+            // Past the harness's own lines, where the channel is its standard output.
+            if let Ok(Value::String(seen)) = serde_json::from_str(&peer.line()) {
+                break seen;
+            }
+        };
+        assert!(seen.contains("SEEN=yes"), "{seen}");
+        assert!(!seen.contains("NODE_CHANNEL"), "{seen}");
+        assert!(seen.contains("->"), "descriptors are listed: {seen}");
+        assert!(!seen.contains(&format!("socket:[{inode}]")), "at {number}: {seen}");
+        peer.assert_end();
+        assert_success(child);
+    }
+}
+
+fn ch_6_without_a_number_this_is_no_child<D: Driver>(test: &str) {
+    if is_inside(test) {
+        assert!(matches!(no_channel::<D>(), EnvError::NotAChild));
+        return;
+    }
+    run(test, a_channel(), &[(MODE, "json")]);
+}
+
+fn ch_6_an_empty_number_is_no_channel<D: Driver>(test: &str) {
+    if is_inside(test) {
+        assert!(matches!(no_channel::<D>(), EnvError::NotAChild));
+        return;
+    }
+    run(test, a_channel(), &[(FD, ""), (MODE, "json")]);
+}
+
+fn ch_6_a_number_that_is_none_is_an_error<D: Driver>(test: &str) {
+    if is_inside(test) {
+        let given = env::var(FD).unwrap();
+        match no_channel::<D>() {
+            EnvError::InvalidNumber(said) => assert_eq!(said, given),
+            other => panic!("{other:?}"),
+        }
+        return;
+    }
+    for number in ["x", "7x", " 7", "7.0", "0x7", "99999999999"] {
+        run(test, a_channel(), &[(FD, number), (MODE, "json")]);
+    }
+}
+
+fn ch_6_a_number_that_is_not_open_is_an_error<D: Driver>(test: &str) {
+    if is_inside(test) {
+        let given: i32 = env::var(FD).unwrap().parse().unwrap();
+        match no_channel::<D>() {
+            EnvError::NotAChannel { fd, found } => {
+                assert_eq!(fd, given);
+                assert!(found.contains("Bad file descriptor"), "{found}");
+            }
+            other => panic!("{other:?}"),
+        }
+        return;
+    }
+    for number in ["999", "-1", "-2147483648", "2147483647"] {
+        run(test, a_channel(), &[(FD, number), (MODE, "json")]);
+    }
+}
+
+fn ch_6_a_number_that_is_no_channel_is_an_error_and_left_alone<D: Driver>(test: &str) {
+    if is_inside(test) {
+        let expected = env::var("EXPECTED").unwrap();
+        let before = inherited_at_7();
+        match no_channel::<D>() {
+            EnvError::NotAChannel { fd: 7, found } => assert_eq!(found, expected),
+            other => panic!("{other:?}"),
+        }
+        assert_eq!(inherited_at_7(), before, "it may be somebody else's");
+        return;
+    }
+    let run = |at_7: OwnedFd, found: &str| run(test, at_7, &[(FD, "7"), (MODE, "json"), ("EXPECTED", found)]);
+    run(File::open(env::current_exe().unwrap()).unwrap().into(), "a file");
+    run(File::open("/dev/null").unwrap().into(), "a terminal or other character device");
+    run(io::pipe().unwrap().0.into(), "a pipe");
+    run(crate::support::descriptors::tcp_pair().0.into(), "a TCP connection");
+    run(crate::support::descriptors::unix_pair(nix::sys::socket::SockType::Datagram), "a Unix packet socket");
+}
+
+/// What a grandchild finds at 7: that the descriptor is open still, and not close-on-exec.
+fn inherited_at_7() -> String {
+    let look = Command::new("ls").args(["-l", "/proc/self/fd/7"]).output().unwrap();
+    assert!(look.status.success(), "it is closed");
+    let text = String::from_utf8(look.stdout).unwrap();
+    text.split("->").nth(1).expect("a link").trim().to_owned()
+}
+
+fn ch_7_an_absent_or_empty_mode_is_json<D: Driver>(test: &str) {
+    if is_inside(test) {
+        drop(echo::<D>());
+        return;
+    }
+    for variables in [&[(FD, "7")][..], &[(FD, "7"), (MODE, "")]] {
+        let (child, mut peer) = start(test, 7, variables);
+        assert_echo(&mut peer);
+        assert_success(child);
+    }
+}
+
+fn ch_7_an_unknown_mode_is_an_error<D: Driver>(test: &str) {
+    if is_inside(test) {
+        let mode = env::var(MODE).unwrap();
+        match no_channel::<D>() {
+            EnvError::UnknownSerialization(said) => assert_eq!(said, mode),
+            other => panic!("{other:?}"),
+        }
+        return;
+    }
+    for mode in ["bogus", "JSON", "json "] {
+        run(test, a_channel(), &[(FD, "7"), (MODE, mode)]);
+    }
+}
+
+fn ch_7_the_channel_is_taken_once<D: Driver>(test: &str) {
+    if is_inside(test) {
+        let channel = echo::<D>();
+        assert!(matches!(no_channel::<D>(), EnvError::NotAChild));
+        // Nor by somebody who puts the number back.
+        // SAFETY: no other thread reads or writes the environment.
+        #[allow(unsafe_code)]
+        unsafe {
+            env::set_var(FD, "7");
+        }
+        match no_channel::<D>() {
+            EnvError::NotAChannel { fd: 7, .. } => {}
+            other => panic!("{other:?}"),
+        }
+        channel.send(&json!("still mine")).unwrap();
+        return;
+    }
+    let (child, mut peer) = start(test, 7, &[(FD, "7"), (MODE, "json")]);
+    assert_echo(&mut peer);
+    assert_eq!(peer.line(), "\"still mine\"");
+    peer.assert_end();
+    assert_success(child);
+}

@@ -1,0 +1,337 @@
+//! What a peer can make us keep is bounded, and whatever the limits cut off, the channel goes on.
+
+use std::os::fd::AsFd;
+use std::time::Duration;
+
+use crossfork::{Error, Limits, ProtocolError};
+use serde_json::json;
+
+use crate::framing::receive;
+use crate::support::deadline::{eventually, in_time};
+use crate::support::descriptors::watched;
+use crate::support::drivers::Driver;
+use crate::support::for_both_drivers;
+use crate::support::peer::{ACK, Peer, connect_with, handle_line};
+
+for_both_drivers!(in_time:
+    a_message_over_the_limit_is_an_error_and_the_next_one_arrives,
+    a_message_over_the_limit_is_not_kept_while_it_comes,
+    a_handle_with_a_message_over_the_limit_is_acknowledged_once_and_closed,
+    a_peer_that_writes_too_many_messages_has_to_wait,
+    a_peer_that_writes_too_many_bytes_has_to_wait,
+    a_peer_that_sends_too_many_handles_has_to_wait,
+    descriptors_over_the_limit_on_half_a_message_are_closed,
+    a_peer_that_does_not_read_its_acknowledgements_has_to_wait,
+    a_peer_that_asks_and_does_not_read_the_answers_is_not_answered_for_ever,
+);
+
+#[cfg(target_os = "linux")]
+mod alone {
+    use super::{a_flood_of_descriptors_leaves_none_open, a_worker_that_takes_handles_keeps_none_open};
+    use crate::support::{for_both_drivers, process::alone};
+    for_both_drivers!(alone:
+        a_flood_of_descriptors_leaves_none_open,
+        a_worker_that_takes_handles_keeps_none_open,
+    );
+}
+
+fn too_long<D: Driver>(channel: &D) -> bool {
+    matches!(channel.recv(), Err(Error::Protocol(ProtocolError::TooLong { limit: 100 })))
+}
+
+const SMALL: Limits = Limits {
+    max_message: 100,
+    max_waiting_bytes: 64 << 20,
+    max_waiting_messages: 1 << 16,
+    max_waiting_descriptors: 512,
+};
+
+fn a_message_over_the_limit_is_an_error_and_the_next_one_arrives<D: Driver>() {
+    let (channel, peer) = connect_with::<D>(SMALL);
+    let line = |length: usize| format!("\"{}\"\n", "x".repeat(length - 2));
+    let text = line(100) + &line(101) + "1\n" + &line(300_000) + "2\n" + &line(100);
+    let writer = std::thread::spawn(move || {
+        peer.write(text);
+        peer
+    });
+    assert_eq!(receive(&channel), json!("x".repeat(98)));
+    assert!(too_long(&channel));
+    assert_eq!(receive(&channel), json!(1));
+    assert!(too_long(&channel));
+    assert_eq!(receive(&channel), json!(2));
+    assert_eq!(receive(&channel), json!("x".repeat(98)));
+    drop(writer.join().unwrap());
+    assert!(channel.recv().unwrap().is_none());
+}
+
+fn a_message_over_the_limit_is_not_kept_while_it_comes<D: Driver>() {
+    let (channel, peer) = connect_with::<D>(SMALL);
+    // Reported as soon as it is known, once, however long it goes on.
+    peer.write("x".repeat(101));
+    assert!(too_long(&channel));
+    for _ in 0..100 {
+        peer.write("x".repeat(50_000));
+        assert!(channel.recv_timeout(Duration::from_millis(1)).is_err());
+    }
+    peer.write("\n\"next\"\n");
+    assert_eq!(receive(&channel), json!("next"));
+}
+
+fn a_handle_with_a_message_over_the_limit_is_acknowledged_once_and_closed<D: Driver>() {
+    let (channel, mut peer) = connect_with::<D>(SMALL);
+    let (socket, witness) = watched();
+    let long = handle_line("net.Socket", &format!("\"{}\"", "x".repeat(5000)));
+    peer.write_with(&long[..2000], &[socket.as_fd()]);
+    drop(socket);
+    assert!(too_long(&channel));
+    witness.assert_closed();
+    // Not before all of it is written.
+    peer.assert_quiet();
+    peer.write(&long[2000..]);
+    peer.write("\"next\"\n");
+    assert_eq!(receive(&channel), json!("next"));
+    channel.disconnect().unwrap();
+    assert_eq!(peer.rest(), [ACK]);
+}
+
+/// Lets the channel read for a while, without receiving.
+fn let_it_read<D: Driver>(channel: &D) {
+    let _ = channel.send_timeout(&json!("x".repeat(1 << 20)), Duration::from_millis(5));
+}
+
+/// Writes what the kernel takes, and lets the channel read as much as it wants, again and again;
+/// gives how much was written in all. The peer does not read, so that the channel has to wait
+/// in a call that reads.
+fn flood<D: Driver>(channel: &D, peer: &Peer, text: &[u8]) -> usize {
+    let mut written = 0;
+    for _ in 0..30 {
+        while written < text.len() {
+            match peer.write_now(&text[written..]) {
+                0 => break,
+                n => written += n,
+            }
+        }
+        let_it_read(channel);
+    }
+    written
+}
+
+/// What the kernel keeps for one direction of a socket pair, and a few reads.
+const SLACK: usize = 1 << 20;
+
+fn floods_and_drains<D: Driver>(limits: Limits, line: impl Fn(usize) -> String, bound: usize) {
+    let (channel, peer) = connect_with::<D>(limits);
+    let text: String = (0..)
+        .map(&line)
+        .scan(0, |length, line| {
+            *length += line.len();
+            (*length < bound + 8 * SLACK).then_some(line)
+        })
+        .collect();
+    let written = flood(&channel, &peer, text.as_bytes());
+    assert!(written < bound + SLACK, "{written} bytes were read for a caller that receives nothing");
+    // Whatever was written arrives, in order, as soon as somebody receives; and more fits then.
+    let count = text.lines().count();
+    let writer = std::thread::spawn(move || peer.write(&text.as_bytes()[written..]));
+    for i in 0..count {
+        let message = channel.recv().unwrap().expect("a message");
+        assert_eq!(message.payload().as_bytes(), line(i).trim_end().as_bytes());
+    }
+    writer.join().unwrap();
+    assert!(channel.recv().unwrap().is_none());
+}
+
+fn a_peer_that_writes_too_many_messages_has_to_wait<D: Driver>() {
+    let limits = Limits { max_waiting_messages: 10, ..Limits::default() };
+    floods_and_drains::<D>(limits, |i| format!("[{i},\"{}\"]\n", "x".repeat(i % 500)), 0);
+}
+
+fn a_peer_that_writes_too_many_bytes_has_to_wait<D: Driver>() {
+    let limits = Limits { max_waiting_bytes: 1 << 20, ..Limits::default() };
+    floods_and_drains::<D>(limits, |i| format!("[{i},\"{}\"]\n", "x".repeat(i % 50_000)), 1 << 20);
+}
+
+fn a_peer_that_sends_too_many_handles_has_to_wait<D: Driver>() {
+    const SENT: usize = 100;
+    const ROOM: usize = 8;
+    let (channel, mut peer) =
+        connect_with::<D>(Limits { max_waiting_descriptors: ROOM, ..Limits::default() });
+    let (socket, witness) = watched();
+    for i in 0..SENT {
+        peer.write_with(handle_line("net.Socket", &i.to_string()), &[socket.as_fd()]);
+    }
+    drop(socket);
+    // The channel reads in a call that waits for a reply of the peer.
+    let sender = std::thread::spawn({
+        let channel = channel.clone();
+        move || channel.send_handle(&json!("own"), watched().0)
+    });
+    peer.line_with_fd();
+    for _ in 0..ROOM {
+        assert_eq!(peer.line(), ACK);
+    }
+    peer.assert_quiet();
+    for i in 0..SENT {
+        let mut message = channel.recv().unwrap().unwrap();
+        assert_eq!(message.json::<usize>().unwrap(), i);
+        drop(message.take_handle().expect("a handle"));
+    }
+    witness.assert_closed();
+    peer.write(format!("{ACK}\n"));
+    sender.join().unwrap().unwrap();
+    channel.disconnect().unwrap();
+    assert_eq!(peer.rest(), vec![ACK; SENT - ROOM]);
+}
+
+fn descriptors_over_the_limit_on_half_a_message_are_closed<D: Driver>() {
+    let (channel, mut peer) = connect_with::<D>(Limits { max_waiting_descriptors: 4, ..Limits::default() });
+    let (first, first_witness) = watched();
+    let (other, other_witness) = watched();
+    let (last, last_witness) = watched();
+    let line = handle_line("net.Socket", "1");
+    let mut fds = vec![first.as_fd()];
+    fds.resize(4, other.as_fd());
+    fds.resize(253, last.as_fd());
+    peer.write_with(&line[..10], &fds);
+    drop((first, other, last));
+    match channel.recv() {
+        Err(Error::Protocol(ProtocolError::StrayDescriptors { count: 249 })) => {}
+        other => panic!("{other:?}"),
+    }
+    last_witness.assert_closed();
+    other_witness.assert_open();
+    // The one that counts is the first.
+    peer.write(&line[10..]);
+    let message = channel.recv().unwrap().unwrap();
+    first_witness.assert_open();
+    match channel.recv() {
+        Err(Error::Protocol(ProtocolError::StrayDescriptors { count: 3 })) => {}
+        other => panic!("{other:?}"),
+    }
+    other_witness.assert_closed();
+    drop(message);
+    first_witness.assert_closed();
+    assert_eq!(peer.line(), ACK);
+}
+
+fn a_peer_that_does_not_read_its_acknowledgements_has_to_wait<D: Driver>() {
+    let (channel, peer) = connect_with::<D>(Limits::default());
+    // Refused, so that no descriptors are needed; each is one reply.
+    let text = handle_line("net.Socket", "1").repeat(60_000);
+    let mut written = 0;
+    let mut errors = 0;
+    let mut idle = 0;
+    eventually("the channel reads no more", || {
+        let before = (written, errors);
+        written += flood_once(&peer, &text.as_bytes()[written..]);
+        let_it_read(&channel);
+        // Taken, so that it is not these that fill up.
+        while let Err(Error::Protocol(ProtocolError::MissingDescriptor { .. })) =
+            channel.recv_timeout(Duration::ZERO)
+        {
+            errors += 1;
+        }
+        idle = if before == (written, errors) { idle + 1 } else { 0 };
+        written == text.len() || errors > 1024 && idle == 3
+    });
+    assert!(written < text.len(), "the channel reads on, though its replies are not read");
+    assert!(channel.queued_bytes() < 4 << 20, "{} bytes are queued", channel.queued_bytes());
+}
+
+fn flood_once(peer: &Peer, text: &[u8]) -> usize {
+    let mut written = 0;
+    while written < text.len() {
+        match peer.write_now(&text[written..]) {
+            0 => break,
+            n => written += n,
+        }
+    }
+    written
+}
+
+fn a_peer_that_asks_and_does_not_read_the_answers_is_not_answered_for_ever<D: Driver>() {
+    let (channel, mut peer) = connect_with::<D>(Limits::default());
+    let question = "{\"cmd\":\"NODE_SOCKET_GET_COUNT\",\"key\":\"k\"}\n";
+    let text = question.repeat(50_000);
+    let mut written = 0;
+    let mut left_out = 0;
+    eventually("an answer is left out", || {
+        written += flood_once(&peer, &text.as_bytes()[written..]);
+        loop {
+            match channel.recv_timeout(Duration::from_millis(1)) {
+                Err(Error::Protocol(ProtocolError::TooManyRequests)) => left_out += 1,
+                Err(_) => return left_out > 0,
+                Ok(other) => panic!("{other:?}"),
+            }
+        }
+    });
+    assert!(channel.queued_bytes() < 1 << 20, "{} bytes are queued", channel.queued_bytes());
+    // The rest of the last question that was begun, and then something else.
+    let rest = written.next_multiple_of(question.len());
+    peer.write(&text.as_bytes()[written..rest]);
+    peer.write("\"next\"\n");
+    loop {
+        match channel.recv() {
+            Err(Error::Protocol(ProtocolError::TooManyRequests)) => left_out += 1,
+            Ok(Some(message)) => {
+                assert_eq!(message.json::<String>().unwrap(), "next");
+                break;
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    let reader = std::thread::spawn(move || {
+        let mut answers = 0;
+        while peer.line() != "\"end\"" {
+            answers += 1;
+        }
+        answers
+    });
+    channel.send(&json!("end")).unwrap();
+    assert_eq!(reader.join().unwrap() + left_out, rest / question.len(), "answered or reported");
+}
+
+#[cfg(target_os = "linux")]
+fn a_flood_of_descriptors_leaves_none_open<D: Driver>() {
+    use crate::support::descriptors::open_descriptors;
+    let (channel, mut peer) = connect_with::<D>(Limits::default());
+    let (socket, _witness) = watched();
+    let before = open_descriptors();
+    for i in 0..300 {
+        let line = if i % 3 == 0 { handle_line("net.Socket", "1") } else { "1\n".into() };
+        peer.write_with(line, &[socket.as_fd(); 253]);
+        drop(channel.recv().unwrap().unwrap());
+        assert!(matches!(channel.recv(), Err(Error::Protocol(ProtocolError::StrayDescriptors { .. }))));
+        assert_eq!(open_descriptors(), before);
+        if i % 3 == 0 {
+            assert_eq!(peer.line(), ACK);
+        }
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn a_worker_that_takes_handles_keeps_none_open<D: Driver>() {
+    use crate::support::descriptors::open_descriptors;
+    let (channel, mut peer) = connect_with::<D>(Limits::default());
+    let mut before = 0;
+    for i in 0..2000 {
+        if i == 10 {
+            before = open_descriptors();
+        }
+        let (socket, _witness) = watched();
+        peer.write_with(handle_line("net.Socket", "1"), &[socket.as_fd()]);
+        drop(socket);
+        let mut message = channel.recv().unwrap().unwrap();
+        let (handle, _hold) = message.take_handle().unwrap().into_parts();
+        assert_eq!(peer.line(), ACK);
+        // And back.
+        let sender = std::thread::spawn({
+            let channel = channel.clone();
+            move || channel.send_handle(&json!(1), handle)
+        });
+        drop(peer.line_with_fd());
+        peer.write(format!("{ACK}\n"));
+        sender.join().unwrap().unwrap();
+    }
+    assert_eq!(open_descriptors(), before);
+}

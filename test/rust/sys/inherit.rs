@@ -1,0 +1,120 @@
+// Descriptors are taken by their numbers here, and the environment is changed: each test has a
+// process of its own.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, IntoRawFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+
+use crossfork::sys::inherit::{adopt, peek, prepare, set_cloexec, take_env};
+use nix::fcntl::{FcntlArg, FdFlag, fcntl};
+
+use crate::support::descriptors::{identity, is_cloexec, watched};
+use crate::support::process::alone;
+
+macro_rules! alone {
+    ($($name:ident),+ $(,)?) => {
+        $(#[test] fn $name() {
+            alone(concat!(module_path!(), "::", stringify!($name)), bodies::$name);
+        })+
+    };
+}
+
+alone!(
+    ch_7_a_descriptor_is_adopted_once,
+    ch_7_an_adopted_descriptor_is_close_on_exec,
+    ch_7_what_is_not_open_is_not_adopted,
+    ch_3_a_standard_descriptor_is_replaced_by_dev_null,
+    ch_7_variables_are_taken_once,
+    a_look_takes_nothing,
+);
+
+fn errno<T: std::fmt::Debug>(result: io::Result<T>) -> i32 {
+    result.unwrap_err().raw_os_error().unwrap()
+}
+
+fn inheritable(fd: impl AsFd) {
+    fcntl(fd.as_fd(), FcntlArg::F_SETFD(FdFlag::empty())).unwrap();
+}
+
+mod bodies {
+    use super::*;
+
+    pub fn ch_7_a_descriptor_is_adopted_once() {
+        let (socket, witness) = watched();
+        let number = socket.into_raw_fd();
+        let owned = adopt(number).unwrap();
+        assert_eq!(owned.as_raw_fd(), number);
+        assert_eq!(errno(adopt(number)), libc::EBADF);
+        witness.assert_open();
+        drop(owned);
+        witness.assert_closed();
+        // The number may be somebody else's by now.
+        let (socket, witness) = watched();
+        assert_eq!(socket.as_raw_fd(), number);
+        assert_eq!(errno(adopt(number)), libc::EBADF);
+        witness.assert_open();
+    }
+
+    pub fn ch_7_an_adopted_descriptor_is_close_on_exec() {
+        let (socket, _witness) = watched();
+        inheritable(&socket);
+        assert!(!is_cloexec(&socket));
+        let owned = adopt(socket.into_raw_fd()).unwrap();
+        assert!(is_cloexec(&owned));
+    }
+
+    pub fn ch_7_what_is_not_open_is_not_adopted() {
+        for number in [-1, i32::MIN, i32::MAX, 1 << 20] {
+            assert_eq!(errno(adopt(number)), libc::EBADF, "{number}");
+        }
+        // It was not remembered as adopted, either.
+        let (socket, _witness) = watched();
+        let number = socket.as_raw_fd();
+        drop(socket);
+        assert_eq!(errno(adopt(number)), libc::EBADF);
+        let (socket, _witness) = watched();
+        assert_eq!(socket.as_raw_fd(), number);
+        adopt(socket.into_raw_fd()).unwrap();
+    }
+
+    pub fn ch_3_a_standard_descriptor_is_replaced_by_dev_null() {
+        // Standard input is /dev/null in this process, so standard error is told from it.
+        let before = identity(io::stderr());
+        let null = identity(File::open("/dev/null").unwrap());
+        assert_ne!(before, null);
+        let owned = adopt(2).unwrap();
+        assert!(owned.as_raw_fd() > 2);
+        assert_eq!(identity(&owned), before);
+        assert!(is_cloexec(&owned));
+        assert_eq!(identity(io::stderr()), null);
+        assert!(!is_cloexec(io::stderr()));
+        assert_eq!(errno(adopt(2)), libc::EBADF);
+    }
+
+    pub fn ch_7_variables_are_taken_once() {
+        // SAFETY: no other thread reads or writes the environment.
+        #[allow(unsafe_code)]
+        unsafe {
+            std::env::set_var("CROSSFORK_ONE", "1");
+            std::env::set_var("CROSSFORK_EMPTY", "");
+        }
+        let names = ["CROSSFORK_ONE", "CROSSFORK_ABSENT", "CROSSFORK_EMPTY"];
+        assert_eq!(take_env(names), [Some("1".into()), None, Some("".into())]);
+        assert!(names.iter().all(|name| std::env::var_os(name).is_none()));
+        assert_eq!(take_env(names), [None, None, None]);
+    }
+
+    pub fn a_look_takes_nothing() {
+        let (socket, witness) = watched();
+        let seen = peek(socket.as_raw_fd(), |fd| fd.try_clone_to_owned()).unwrap();
+        assert_eq!(identity(&seen), identity(&socket));
+        witness.assert_open();
+        assert_eq!(errno(peek(-1, |fd| Ok(fd.as_raw_fd()))), libc::EBADF);
+        inheritable(&socket);
+        set_cloexec(socket.as_fd()).unwrap();
+        assert!(is_cloexec(&socket));
+        prepare(UnixStream::pair().unwrap().0.as_fd()).unwrap();
+        drop(OwnedFd::from(socket));
+    }
+}
