@@ -7,8 +7,9 @@ use crate::error::EnvError;
 use crate::sys::{inherit, probe};
 use crate::wire::Serialization;
 
-const CHANNEL_FD: &str = "NODE_CHANNEL_FD";
-const SERIALIZATION_MODE: &str = "NODE_CHANNEL_SERIALIZATION_MODE";
+pub(crate) const CHANNEL_FD: &str = "NODE_CHANNEL_FD";
+pub(crate) const UNIQUE_ID: &str = "NODE_UNIQUE_ID";
+pub(crate) const SERIALIZATION_MODE: &str = "NODE_CHANNEL_SERIALIZATION_MODE";
 
 /// Takes the channel out of the environment.
 pub(crate) fn take_channel() -> Result<OwnedFd, EnvError> {

@@ -17,6 +17,13 @@ pub enum Error {
     Protocol(ProtocolError),
     /// There is no usable channel in our environment.
     Env(EnvError),
+    /// A process could not be started.
+    Spawn {
+        /// The program.
+        program: String,
+        /// Why: it is not there, is not executable, this process has no descriptor free, ...
+        reason: io::Error,
+    },
     /// The operating system failed.
     Io(io::Error),
 }
@@ -145,6 +152,13 @@ impl Error {
             Error::Send(e) => e.code(),
             Error::Protocol(e) => e.code(),
             Error::Env(_) => "ERR_IPC_ENVIRONMENT",
+            Error::Spawn { reason, .. } => match (reason.raw_os_error(), reason.kind()) {
+                (Some(libc::EMFILE), _) => "EMFILE",
+                (_, io::ErrorKind::NotFound) => "ENOENT",
+                (_, io::ErrorKind::PermissionDenied) => "EACCES",
+                (_, io::ErrorKind::NotADirectory) => "ENOTDIR",
+                _ => "ERR_SPAWN",
+            },
             Error::Io(_) => "ERR_IPC_SYSTEM",
         }
     }
@@ -193,6 +207,7 @@ impl fmt::Display for Error {
             Error::Send(e) => e.fmt(f),
             Error::Protocol(e) => e.fmt(f),
             Error::Env(e) => e.fmt(f),
+            Error::Spawn { program, reason } => write!(f, "{program} cannot be started: {reason}"),
             Error::Io(e) => write!(f, "the channel failed: {e}"),
         }
     }
@@ -305,7 +320,7 @@ impl std::error::Error for Error {
             Error::Send(e) => e.source(),
             Error::Protocol(e) => e.source(),
             Error::Env(_) => None,
-            Error::Io(e) => Some(e),
+            Error::Spawn { reason: e, .. } | Error::Io(e) => Some(e),
         }
     }
 }
@@ -358,7 +373,7 @@ impl From<io::Error> for Error {
 impl From<Error> for io::Error {
     fn from(e: Error) -> Self {
         let kind = match &e {
-            Error::Io(e) => e.kind(),
+            Error::Spawn { reason: e, .. } | Error::Io(e) => e.kind(),
             Error::Send(SendError::Closed | SendError::Disconnected) => io::ErrorKind::NotConnected,
             Error::Send(SendError::TimedOut) => io::ErrorKind::TimedOut,
             Error::Send(_) => io::ErrorKind::InvalidInput,

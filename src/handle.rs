@@ -7,7 +7,7 @@ use std::os::unix::net::{UnixListener, UnixStream};
 
 use crate::error::{Error, SendError};
 use crate::sys::probe::{self, Kind};
-use crate::wire::control::{DgramType, HandleType};
+use crate::wire::control::{DgramType, HandleType, SocketKey};
 
 /// A socket or pipe that travels over a channel.
 ///
@@ -139,6 +139,7 @@ from_std!(TcpStream, TcpListener, UnixStream, UnixListener, UdpSocket);
 pub struct Outgoing {
     handle: Handle,
     wire_type: HandleType,
+    key: Option<SocketKey>,
 }
 
 impl Outgoing {
@@ -159,6 +160,12 @@ impl Outgoing {
         self
     }
 
+    /// Has the receiver count it under this key (SOCK-1).
+    pub(crate) fn counted(mut self, key: SocketKey) -> Self {
+        self.key = Some(key);
+        self
+    }
+
     pub(crate) fn unsent(self, error: Error) -> Unsent {
         Unsent { error, handle: Some(self.handle) }
     }
@@ -166,7 +173,7 @@ impl Outgoing {
     /// Makes sure that the peer survives it, and makes it ready to travel. `bound_sockets` tells
     /// whether the peer knows `net.BoundSocket` (NEVER-7).
     pub(crate) fn check(self, bound_sockets: bool) -> Result<Checked, Unsent> {
-        let Outgoing { handle, wire_type } = self;
+        let Outgoing { handle, wire_type, key } = self;
         let kind = probe::probe(handle.as_fd()).unwrap_or(Kind::Other);
         let error = if !fits(kind, wire_type) {
             Some(SendError::InvalidHandle { wire_type: wire_type.as_str(), found: kind.as_str() })
@@ -187,14 +194,14 @@ impl Outgoing {
             (HandleType::DgramSocket, Kind::Udp6) => Some(DgramType::Udp6),
             _ => None,
         };
-        Ok(Checked { handle, wire_type, dgram_type })
+        Ok(Checked { handle, wire_type, dgram_type, key })
     }
 }
 
 impl<H: Into<Handle>> From<H> for Outgoing {
     fn from(handle: H) -> Self {
         let handle = handle.into();
-        Outgoing { wire_type: handle.default_type(), handle }
+        Outgoing { wire_type: handle.default_type(), handle, key: None }
     }
 }
 
@@ -203,6 +210,7 @@ pub(crate) struct Checked {
     pub(crate) handle: Handle,
     pub(crate) wire_type: HandleType,
     pub(crate) dgram_type: Option<DgramType>,
+    pub(crate) key: Option<SocketKey>,
 }
 
 /// A handle that was not sent, and why.

@@ -1,9 +1,11 @@
-//! Rust programs as children of Node's `child_process.fork`: messages and handles, in both
-//! directions, exactly as between two Node processes.
+//! Rust and Node fork each other: messages and handles, in both directions, exactly as between two
+//! Node processes.
 //!
 //! A Node program starts a child with a *channel*, and from then on both sides send each other
-//! JSON values, sockets, servers and pipes. This crate is the child's end of it, for programs in
-//! Rust. It needs no Node library, no addon and no change to the Node program.
+//! JSON values, sockets, servers and pipes. This crate is either end of it, for programs in Rust.
+//! It needs no Node library, no addon and no change to the Node program.
+//!
+//! # A Rust child of a Node parent
 //!
 //! ```no_run
 //! // In Node: const worker = fork('', { execPath: 'target/debug/my_worker' })
@@ -25,6 +27,25 @@
 //!     Ok(()) // the parent has disconnected
 //! }
 //! ```
+//!
+//! # A Rust parent of Node children
+//!
+//! ```no_run
+//! use crossfork::{Error, blocking::Fork};
+//!
+//! fn main() -> Result<(), Error> {
+//!     let child = Fork::new("worker.js").spawn()?;
+//!     child.channel.send(&"a message")?;
+//!     while let Some(message) = child.channel.recv()? {
+//!         println!("{}", message.json::<String>()?);
+//!     }
+//!     println!("it ended with {}", child.process.wait()?);
+//!     Ok(())
+//! }
+//! ```
+//!
+//! See [`launch`] for what can be said of a child, and [`blocking::SocketList`] for counting the
+//! connections that children hold.
 //!
 //! # Choosing a driver
 //!
@@ -75,11 +96,15 @@ pub mod blocking;
 mod env;
 mod error;
 mod handle;
+pub mod launch;
 mod limits;
 mod link;
 mod message;
+mod output;
 pub mod proto;
 mod received;
+mod signal;
+mod stop;
 #[doc(hidden)]
 pub mod sys;
 #[cfg(feature = "tokio")]
@@ -88,9 +113,13 @@ pub mod wire;
 
 pub use error::{EnvError, Error, ProtocolError, SendError};
 pub use handle::{Handle, Outgoing, Unsent};
+pub use launch::Stdio;
 pub use limits::Limits;
 pub use message::Payload;
+pub use output::ExecError;
 pub use received::{Message, ReceivedHandle, SocketHold};
+pub use signal::Signal;
+pub use stop::Escalation;
 pub use wire::Serialization;
 pub use wire::control::HandleType;
 

@@ -15,7 +15,7 @@ use crate::error::{Error, ProtocolError, SendError};
 use crate::handle::{Handle, Outgoing, Unsent, fits};
 use crate::limits::Limits;
 use crate::message::Payload;
-use crate::proto::{Attached, Channel, Event, LossReason, Outcome, Ticket};
+use crate::proto::{Attached, Channel, Event, LossReason, Outcome, Question, Ticket};
 use crate::received::{Message, ReceivedHandle, SocketHold, SocketOwner};
 use crate::sys::probe::{self, Kind};
 use crate::sys::scm;
@@ -28,7 +28,8 @@ pub(crate) const HIGH_WATER: usize = 64 * 1024;
 pub(crate) struct Link {
     socket: Arc<UnixStream>,
     core: Channel<OwnedFd>,
-    /// What became of the handles whose senders wait: there from the sending on, filled when known.
+    /// What became of the handles and questions whose senders wait: there from the sending on, filled
+    /// when known.
     outcomes: HashMap<Ticket, Option<Outcome<OwnedFd>>>,
     /// Room for the descriptors of a read.
     fds: Vec<OwnedFd>,
@@ -175,8 +176,7 @@ impl Link {
     /// Hands each known outcome to who waits for it; what nobody waits for is closed.
     fn settle(&mut self) {
         while let Some(outcome) = self.core.poll_outcome() {
-            let (Outcome::Acked { ticket, .. } | Outcome::Lost { ticket, .. }) = &outcome;
-            if let Some(slot) = self.outcomes.get_mut(ticket) {
+            if let Some(slot) = self.outcomes.get_mut(&outcome.ticket()) {
                 *slot = Some(outcome);
             }
         }
@@ -265,7 +265,8 @@ impl Link {
             return Err(outgoing.unsent(SendError::Reserved { cmd }.into()));
         }
         let checked = outgoing.check(self.bound_sockets)?;
-        let frame = control::encode_handle(checked.wire_type, &frame, None, checked.dgram_type);
+        let frame =
+            control::encode_handle(checked.wire_type, &frame, checked.key.as_ref(), checked.dgram_type);
         match self.core.send_handle(frame, checked.handle.into()) {
             Ok(ticket) => {
                 self.outcomes.insert(ticket, None);
@@ -298,7 +299,7 @@ impl Link {
     pub(crate) fn handle_sent(&mut self, ticket: Ticket) -> Option<Result<(), Unsent>> {
         self.outcomes.get(&ticket)?.as_ref()?;
         Some(match self.outcomes.remove(&ticket)?? {
-            Outcome::Acked { .. } => Ok(()),
+            Outcome::Acked { .. } | Outcome::Answered { .. } | Outcome::Unanswered { .. } => Ok(()),
             Outcome::Lost { fd, reason, .. } => {
                 let error = match reason {
                     LossReason::Refused { transmissions } => SendError::Refused { transmissions }.into(),
@@ -314,11 +315,32 @@ impl Link {
     /// written. A handle that is taken back is returned.
     pub(crate) fn withdraw(&mut self, ticket: Ticket) -> Option<Handle> {
         let fd = match self.outcomes.remove(&ticket).flatten() {
-            Some(Outcome::Acked { .. }) => return None,
             Some(Outcome::Lost { fd, .. }) => fd,
+            Some(_) => return None,
             None => self.core.withdraw(ticket)??,
         };
         Handle::try_from(fd).ok()
+    }
+
+    /// Asks the peer about sockets that it was sent.
+    pub(crate) fn ask(&mut self, key: &SocketKey, question: Question) -> Result<Ticket, Error> {
+        let ticket = self.core.ask(key, question)?;
+        self.outcomes.insert(ticket, None);
+        Ok(ticket)
+    }
+
+    /// Nobody waits for this answer any more. The question stays asked, for its answer will come.
+    pub(crate) fn forget(&mut self, ticket: Ticket) {
+        self.outcomes.remove(&ticket);
+    }
+
+    /// How many sockets the peer has open, once that is known. A peer that is gone has none.
+    pub(crate) fn open_at_peer(&mut self, ticket: Ticket) -> Option<usize> {
+        self.outcomes.get(&ticket)?.as_ref()?;
+        Some(match self.outcomes.remove(&ticket)?? {
+            Outcome::Answered { open, .. } => open,
+            Outcome::Acked { .. } | Outcome::Lost { .. } | Outcome::Unanswered { .. } => 0,
+        })
     }
 
     pub(crate) fn queued_bytes(&self) -> usize {

@@ -21,7 +21,7 @@ use crate::handle::{Outgoing, Unsent};
 use crate::limits::Limits;
 use crate::link::{self, HIGH_WATER, Link};
 use crate::message::Payload;
-use crate::proto::Ticket;
+use crate::proto::{Question, Ticket};
 use crate::received::{Message, SocketOwner};
 use crate::wire::control::SocketKey;
 
@@ -223,6 +223,28 @@ impl Channel {
         self.0.lock().link.is_connected()
     }
 
+    /// Asks the peer about sockets that it was sent; the answer is waited for below.
+    pub(super) fn ask(&self, key: &SocketKey, question: Question) -> Result<Ticket, Error> {
+        let mut state = self.0.lock();
+        let ticket = state.link.ask(key, question)?;
+        state.link.write();
+        self.0.leave(&state);
+        Ok(ticket)
+    }
+
+    pub(super) fn open_at_peer(&self, ticket: Ticket) -> Result<usize, Error> {
+        let timeout = self.0.lock().send_timeout;
+        let open = self.0.wait(timeout, |state| state.link.open_at_peer(ticket));
+        if open.is_none() {
+            self.0.lock().link.forget(ticket);
+        }
+        open.ok_or(SendError::TimedOut.into())
+    }
+
+    pub(super) fn downgrade(&self) -> WeakChannel {
+        WeakChannel(Arc::downgrade(&self.0))
+    }
+
     fn next(&self, state: &mut State) -> Option<Result<Option<Message>, Error>> {
         state.link.next(|| {
             let owner: Weak<Shared> = Arc::downgrade(&self.0);
@@ -255,6 +277,20 @@ impl Channel {
 impl fmt::Debug for Channel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("blocking::Channel").finish_non_exhaustive()
+    }
+}
+
+/// A channel that is not kept open by it.
+#[derive(Debug)]
+pub(super) struct WeakChannel(Weak<Shared>);
+
+impl WeakChannel {
+    pub(super) fn upgrade(&self) -> Option<Channel> {
+        self.0.upgrade().map(Channel)
+    }
+
+    pub(super) fn is(&self, channel: &Channel) -> bool {
+        std::ptr::eq(self.0.as_ptr(), Arc::as_ptr(&channel.0))
     }
 }
 

@@ -1,5 +1,12 @@
 //! The channel for threads: calls wait in `poll(2)`, and no thread or runtime is started.
 
 mod channel;
+mod child;
+mod output;
+mod process;
+mod socket_list;
 
 pub use channel::Channel;
+pub use child::{Blocking, Child, Command, Fork};
+pub use process::Process;
+pub use socket_list::SocketList;

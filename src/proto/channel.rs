@@ -20,7 +20,7 @@ use bytes::{Bytes, BytesMut};
 use super::handoff::{Handoff, Held, Outgoing, Replied, Sent, TRANSMISSIONS, Ticket};
 use super::inbox::Inbox;
 use super::outbox::{Carries, Frame, Outbox};
-use super::sockets::{Notify, Sockets};
+use super::sockets::{Notify, Question, Questions, Sockets};
 use crate::error::{ProtocolError, SendError};
 use crate::limits::Limits;
 use crate::message::Payload;
@@ -41,6 +41,7 @@ pub struct Channel<F> {
     outbox: Outbox,
     handoff: Handoff<F>,
     sockets: Sockets,
+    questions: Questions,
     events: VecDeque<(Event<F>, Cost)>,
     /// Where in the stream the last event's cost was counted.
     counted: u64,
@@ -99,7 +100,7 @@ pub struct Attached<F> {
     pub key: Option<SocketKey>,
 }
 
-/// What became of a handle that was sent.
+/// What became of a handle that was sent, or of a question about such handles.
 #[derive(Debug)]
 pub enum Outcome<F> {
     /// The peer has it. Our copy comes back, to be closed or kept.
@@ -118,6 +119,30 @@ pub enum Outcome<F> {
         /// Why.
         reason: LossReason,
     },
+    /// The peer answered [`Channel::ask`]: how many are open.
+    Answered {
+        /// Which question.
+        ticket: Ticket,
+        /// How many sockets are open at the peer; none for [`Question::AllClosed`].
+        open: usize,
+    },
+    /// The channel ended before the answer.
+    Unanswered {
+        /// Which question.
+        ticket: Ticket,
+    },
+}
+
+impl<F> Outcome<F> {
+    /// Which message it is about.
+    pub fn ticket(&self) -> Ticket {
+        match self {
+            Outcome::Acked { ticket, .. }
+            | Outcome::Lost { ticket, .. }
+            | Outcome::Answered { ticket, .. }
+            | Outcome::Unanswered { ticket } => *ticket,
+        }
+    }
 }
 
 /// Why a handle did not arrive.
@@ -175,6 +200,7 @@ impl<F> Channel<F> {
             outbox: Outbox::default(),
             handoff: Handoff::Ready,
             sockets: Sockets::default(),
+            questions: Questions::default(),
             events: VecDeque::new(),
             counted: 0,
             waiting_bytes: 0,
@@ -260,6 +286,7 @@ impl<F> Channel<F> {
         self.state = State::Closed;
         self.inbox.clear();
         self.drop_outgoing();
+        self.outcomes.extend(self.questions.end().map(|ticket| Outcome::Unanswered { ticket }));
         self.events.push_back((Event::Disconnected { lost: self.lost }, Cost { bytes: 0, fds: 0 }));
     }
 
@@ -317,6 +344,8 @@ impl<F> Channel<F> {
                 Notify::Later => {}
                 Notify::TooMany => self.invalid(ProtocolError::TooManyRequests),
             },
+            Some(Control::SocketCount(key, open)) => self.answered(key, Question::Count, open),
+            Some(Control::SocketAllClosed(key)) => self.answered(key, Question::AllClosed, 0),
             // Unknown ones are swallowed silently (INT-1).
             Some(Control::Other) => {}
         }
@@ -338,6 +367,13 @@ impl<F> Channel<F> {
             self.sockets.opened(key);
         }
         self.deliver(message, Some(Attached { fd, wire_type, key }));
+    }
+
+    /// An answer that nobody asked for is ignored, as in Node.
+    fn answered(&mut self, key: SocketKey, question: Question, open: usize) {
+        if let Some(ticket) = self.questions.answered(key, question) {
+            self.outcomes.push_back(Outcome::Answered { ticket, open });
+        }
     }
 
     /// A handle in a message that is too long is taken and closed: a peer that is refused would
@@ -438,6 +474,21 @@ impl<F> Channel<F> {
         }
         let ticket = self.ticket();
         self.push(Outgoing::Handle(Sent { ticket, frame, fd }));
+        Ok(ticket)
+    }
+
+    /// Asks the peer about the sockets that it was sent with this key. The [`Outcome`] follows.
+    pub fn ask(&mut self, key: &SocketKey, question: Question) -> Result<Ticket, SendError> {
+        if self.state != State::Open {
+            return Err(SendError::Closed);
+        }
+        let ticket = self.ticket();
+        self.questions.ask(key, question, ticket);
+        let frame = match question {
+            Question::Count => control::encode_get_count(key),
+            Question::AllClosed => control::encode_notify_close(key),
+        };
+        self.push(Outgoing::Plain { ticket: Some(ticket), frame });
         Ok(ticket)
     }
 

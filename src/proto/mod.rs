@@ -11,3 +11,4 @@ mod sockets;
 
 pub use channel::{Attached, Channel, Event, LossReason, Outcome, Transmit};
 pub use handoff::Ticket;
+pub use sockets::Question;

@@ -1,9 +1,12 @@
-//! How many sockets of each key are open here: the holder's side of the socket lists (SOCK-2).
+//! The socket lists: how many sockets of each key are open here, and what we asked the peer about
+//! those that it was sent. A process can be holder and owner at once.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 
+use super::Ticket;
 use crate::wire::control::SocketKey;
 
+/// The holder's side (SOCK-2).
 #[derive(Default)]
 pub(super) struct Sockets {
     lists: HashMap<SocketKey, List>,
@@ -73,5 +76,42 @@ impl Sockets {
                 Notify::Later
             }
         }
+    }
+}
+
+/// The owner's side (SOCK-5): our questions that the peer has not answered.
+#[derive(Default)]
+pub(super) struct Questions {
+    asked: HashMap<(SocketKey, Question), VecDeque<Ticket>>,
+}
+
+/// What we ask a holder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Question {
+    /// How many are open?
+    Count,
+    /// Tell when none is.
+    AllClosed,
+}
+
+impl Questions {
+    pub(super) fn ask(&mut self, key: &SocketKey, question: Question, ticket: Ticket) {
+        self.asked.entry((key.detached(), question)).or_default().push_back(ticket);
+    }
+
+    /// Which question of ours an answer is to; `None` if nobody asked.
+    pub(super) fn answered(&mut self, key: SocketKey, question: Question) -> Option<Ticket> {
+        let of_key = (key, question);
+        let tickets = self.asked.get_mut(&of_key)?;
+        let ticket = tickets.pop_front();
+        if tickets.is_empty() {
+            self.asked.remove(&of_key);
+        }
+        ticket
+    }
+
+    /// The channel is over: none will be answered any more.
+    pub(super) fn end(&mut self) -> impl Iterator<Item = Ticket> + use<> {
+        std::mem::take(&mut self.asked).into_values().flatten()
     }
 }

@@ -6,3 +6,4 @@ pub mod probe;
 #[cfg(feature = "tokio")]
 pub mod reactor;
 pub mod scm;
+pub mod spawn;

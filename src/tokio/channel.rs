@@ -23,7 +23,7 @@ use crate::handle::{Outgoing, Unsent};
 use crate::limits::Limits;
 use crate::link::{self, HIGH_WATER, Link, Step};
 use crate::message::Payload;
-use crate::proto::Ticket;
+use crate::proto::{Question, Ticket};
 use crate::received::{Message, SocketOwner};
 use crate::sys::reactor;
 use crate::wire::control::SocketKey;
@@ -198,6 +198,37 @@ impl Channel {
         self.0.lock().is_connected()
     }
 
+    /// Asks the peer about sockets that it was sent, now; the answer is to be waited for. Dropped,
+    /// it is not waited for any more.
+    pub(super) fn ask(
+        &self,
+        key: &SocketKey,
+        question: Question,
+    ) -> Result<impl Future<Output = usize> + use<'_>, Error> {
+        let ticket = {
+            let mut link = self.0.lock();
+            let ticket = link.ask(key, question)?;
+            link.write();
+            ticket
+        };
+        self.0.changed.notify_waiters();
+        let dropped = Forget { shared: &self.0, ticket };
+        Ok(async move {
+            let _dropped = dropped;
+            self.0.wait(|link| link.open_at_peer(ticket)).await
+        })
+    }
+
+    /// Ends the channel at once, whatever is not written.
+    pub(super) fn close(&self) {
+        self.0.lock().end();
+        self.0.changed.notify_waiters();
+    }
+
+    pub(super) fn downgrade(&self) -> WeakChannel {
+        WeakChannel(Arc::downgrade(&self.0))
+    }
+
     async fn send_frame(&self, frame: Result<Vec<u8>, Error>) -> Result<(), Error> {
         let ticket = {
             let mut link = self.0.lock();
@@ -223,6 +254,20 @@ impl fmt::Debug for Channel {
     }
 }
 
+/// A channel that is not kept open by it.
+#[derive(Debug)]
+pub(super) struct WeakChannel(Weak<Shared>);
+
+impl WeakChannel {
+    pub(super) fn upgrade(&self) -> Option<Channel> {
+        self.0.upgrade().map(Channel)
+    }
+
+    pub(super) fn is(&self, channel: &Channel) -> bool {
+        std::ptr::eq(self.0.as_ptr(), Arc::as_ptr(&channel.0))
+    }
+}
+
 /// Takes a message back whose sender was cancelled.
 struct Withdraw<'a> {
     shared: &'a Shared,
@@ -234,6 +279,18 @@ impl Drop for Withdraw<'_> {
         if let Some(ticket) = self.ticket {
             self.shared.lock().withdraw(ticket);
         }
+    }
+}
+
+/// Lets go of a question, answered or not.
+struct Forget<'a> {
+    shared: &'a Shared,
+    ticket: Ticket,
+}
+
+impl Drop for Forget<'_> {
+    fn drop(&mut self) {
+        self.shared.lock().forget(self.ticket);
     }
 }
 

@@ -2,5 +2,12 @@
 //! and the same behaviour as [`blocking`](crate::blocking).
 
 mod channel;
+mod child;
+mod output;
+mod process;
+mod socket_list;
 
 pub use channel::Channel;
+pub use child::{Child, Command, Fork, Tokio};
+pub use process::Process;
+pub use socket_list::SocketList;

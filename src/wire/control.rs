@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
@@ -79,6 +80,12 @@ pub enum DgramType {
 pub struct SocketKey(Bytes);
 
 impl SocketKey {
+    /// A key of ours, unlike all others of this process. The peer gives it back as it is.
+    pub fn unique() -> SocketKey {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        SocketKey(Bytes::from(format!("\"crossfork:{}\"", NEXT.fetch_add(1, Ordering::Relaxed))))
+    }
+
     /// The same key in memory of its own, to be kept longer than the message that it came in.
     pub fn detached(&self) -> SocketKey {
         SocketKey(Bytes::copy_from_slice(&self.0))
@@ -98,6 +105,10 @@ pub enum Control {
     SocketGetCount(SocketKey),
     /// Tell when the last socket of this key is closed. (SOCK-4)
     SocketNotifyClose(SocketKey),
+    /// The answer to our question how many are open.
+    SocketCount(SocketKey, usize),
+    /// The answer to our request to be told when none is open.
+    SocketAllClosed(SocketKey),
     /// Anything else that begins with `NODE_`: swallowed.
     Other,
 }
@@ -187,18 +198,32 @@ pub fn encode_handle(
     frame
 }
 
+/// The question that [`Control::SocketGetCount`] is.
+pub fn encode_get_count(key: &SocketKey) -> Vec<u8> {
+    encode_socket("NODE_SOCKET_GET_COUNT", key, None)
+}
+
 /// The answer to [`Control::SocketGetCount`].
 pub fn encode_socket_count(key: &SocketKey, count: usize) -> Vec<u8> {
-    let mut frame = b"{\"cmd\":\"NODE_SOCKET_COUNT\",\"key\":".to_vec();
-    frame.extend_from_slice(&key.0);
-    frame.extend_from_slice(format!(",\"count\":{count}}}\n").as_bytes());
-    frame
+    encode_socket("NODE_SOCKET_COUNT", key, Some(count))
+}
+
+/// The request that [`Control::SocketNotifyClose`] is.
+pub fn encode_notify_close(key: &SocketKey) -> Vec<u8> {
+    encode_socket("NODE_SOCKET_NOTIFY_CLOSE", key, None)
 }
 
 /// The answer to [`Control::SocketNotifyClose`].
 pub fn encode_all_closed(key: &SocketKey) -> Vec<u8> {
-    let mut frame = b"{\"cmd\":\"NODE_SOCKET_ALL_CLOSED\",\"key\":".to_vec();
-    frame.extend_from_slice(&key.0);
+    encode_socket("NODE_SOCKET_ALL_CLOSED", key, None)
+}
+
+fn encode_socket(cmd: &str, SocketKey(key): &SocketKey, count: Option<usize>) -> Vec<u8> {
+    let mut frame = format!("{{\"cmd\":\"{cmd}\",\"key\":").into_bytes();
+    frame.extend_from_slice(key);
+    if let Some(count) = count {
+        frame.extend_from_slice(format!(",\"count\":{count}").as_bytes());
+    }
     frame.extend_from_slice(b"}\n");
     frame
 }
@@ -218,6 +243,7 @@ struct Envelope<'a> {
     wire_type: Option<&'a RawValue>,
     msg: Option<&'a RawValue>,
     key: Option<&'a RawValue>,
+    count: Option<&'a RawValue>,
 }
 
 impl<'a> Envelope<'a> {
@@ -241,6 +267,11 @@ impl<'a> Envelope<'a> {
             ("NODE_HANDLE_NACK", _) => Control::HandleNack,
             ("NODE_SOCKET_GET_COUNT", Some(key)) => Control::SocketGetCount(key),
             ("NODE_SOCKET_NOTIFY_CLOSE", Some(key)) => Control::SocketNotifyClose(key),
+            ("NODE_SOCKET_COUNT", Some(key)) => match self.count() {
+                Some(count) => Control::SocketCount(key, count),
+                None => Control::Other,
+            },
+            ("NODE_SOCKET_ALL_CLOSED", Some(key)) => Control::SocketAllClosed(key),
             _ => Control::Other,
         }
     }
@@ -253,6 +284,10 @@ impl<'a> Envelope<'a> {
             message,
             key: self.key(line),
         }
+    }
+
+    fn count(&self) -> Option<usize> {
+        serde_json::from_str(self.count?.get()).ok()
     }
 
     /// Node counts a socket only under a key that JavaScript calls true.
@@ -300,6 +335,7 @@ impl<'a> Visitor<'a> for Fields<'_, 'a> {
                 Field::Type => self.0.wire_type = Some(map.next_value()?),
                 Field::Msg => self.0.msg = Some(map.next_value()?),
                 Field::Key => self.0.key = Some(map.next_value()?),
+                Field::Count => self.0.count = Some(map.next_value()?),
                 Field::Other => drop(map.next_value::<IgnoredAny>()?),
             }
         }
@@ -312,6 +348,7 @@ enum Field {
     Type,
     Msg,
     Key,
+    Count,
     Other,
 }
 
@@ -336,6 +373,7 @@ impl Visitor<'_> for Name {
             b"type" => Field::Type,
             b"msg" => Field::Msg,
             b"key" => Field::Key,
+            b"count" => Field::Count,
             _ => Field::Other,
         })
     }

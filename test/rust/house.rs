@@ -16,13 +16,19 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("handle", &["wire::control", "sys", "error"]),
     ("received", &["handle", "message", "error", "wire::control"]),
     ("env", &["wire", "sys", "error"]),
+    ("signal", &[]),
+    ("stop", &["signal"]),
+    ("launch", &["env", "sys", "error", "limits", "signal", "wire"]),
+    ("output", &["error"]),
     ("link", &["proto", "sys", "wire", "handle", "received", "message", "error", "limits"]),
     ("blocking", DRIVER),
     ("tokio", DRIVER),
 ];
 
-const DRIVER: &[&str] =
-    &["link", "env", "handle", "received", "message", "proto", "wire", "error", "limits", "sys"];
+const DRIVER: &[&str] = &[
+    "link", "env", "handle", "received", "message", "proto", "wire", "error", "limits", "sys", "launch",
+    "output", "signal", "stop",
+];
 
 /// Rooms in which nothing is waited for, read or written.
 const PURE: &[&str] = &["error", "limits", "wire", "message", "proto"];
@@ -44,7 +50,7 @@ const IMPURE: &[&str] = &[
 
 /// Exceptions: data without I/O, that a pure room may name.
 const DATA: &[(&str, &[&str])] =
-    &[("proto", &["std::io::IoSlice"]), ("error", &["std::io", "std::{fmt, io}"])];
+    &[("proto", &["std::io::IoSlice"]), ("error", &["std::io", "std::{fmt, io}", "libc::E"])];
 
 #[test]
 fn rooms_import_only_the_rooms_that_they_may() {

@@ -109,6 +109,8 @@ impl End {
         let describe = |outcome| match outcome {
             Outcome::Acked { ticket, fd } => format!("{ticket}: acked {fd:?}"),
             Outcome::Lost { ticket, fd, reason } => format!("{ticket}: lost {fd:?}, {reason:?}"),
+            Outcome::Answered { ticket, open } => format!("{ticket}: {open} open"),
+            Outcome::Unanswered { ticket } => format!("{ticket}: unanswered"),
         };
         std::iter::from_fn(|| self.core.poll_outcome()).map(describe).collect()
     }

@@ -1,5 +1,6 @@
 //! The holder's side of the socket lists (SOCK-2 to SOCK-4, SOCK-6).
 
+use crossfork::proto::Question;
 use serde_json::json;
 
 use crate::kit::{ACK, End, counted_handle, key, node_handle};
@@ -124,4 +125,52 @@ fn sock_6_answers_keep_their_place_behind_an_unacknowledged_handle() {
     assert!(end.lines().is_empty());
     end.line(ACK);
     assert_eq!(end.lines(), [&count(1), "\"mine\"", ALL_CLOSED]);
+}
+
+#[test]
+fn sock_5_questions_of_an_owner_are_answered_in_order_and_by_key() {
+    let mut end = End::new();
+    let first = end.core.ask(&key("a"), Question::Count).unwrap();
+    let second = end.core.ask(&key("a"), Question::Count).unwrap();
+    let closed = end.core.ask(&key("a"), Question::AllClosed).unwrap();
+    let other = end.core.ask(&key("b"), Question::Count).unwrap();
+    assert_eq!(end.lines(), [ASK, ASK, NOTIFY, r#"{"cmd":"NODE_SOCKET_GET_COUNT","key":"b"}"#]);
+    end.line(r#"{"cmd":"NODE_SOCKET_COUNT","key":"b","count":7}"#);
+    end.line(&count(2));
+    end.line(ALL_CLOSED);
+    end.line(&count(1));
+    assert_eq!(
+        end.outcomes(),
+        [
+            format!("{other}: 7 open"),
+            format!("{first}: 2 open"),
+            format!("{closed}: 0 open"),
+            format!("{second}: 1 open"),
+        ]
+    );
+}
+
+#[test]
+fn sock_5_answers_that_nobody_asked_for_are_ignored_and_the_end_answers_the_rest() {
+    let mut end = End::new();
+    end.line(&count(3));
+    end.line(ALL_CLOSED);
+    assert!(end.outcomes().is_empty());
+    let asked = end.core.ask(&key("a"), Question::AllClosed).unwrap();
+    end.line(&count(3));
+    end.line(r#"{"cmd":"NODE_SOCKET_COUNT","key":"a","count":"many"}"#);
+    assert!(end.outcomes().is_empty());
+    end.core.handle_end();
+    assert_eq!(end.outcomes(), [format!("{asked}: unanswered")]);
+    assert!(end.core.ask(&key("a"), Question::Count).is_err());
+}
+
+#[test]
+fn sock_6_questions_wait_behind_a_handle() {
+    let mut end = End::new();
+    end.send_handle(json!(1));
+    end.core.ask(&key("a"), Question::Count).unwrap();
+    assert_eq!(end.writes().len(), 1, "the handle alone");
+    end.line(ACK);
+    assert_eq!(end.lines(), [ASK]);
 }

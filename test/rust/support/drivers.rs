@@ -116,8 +116,8 @@ impl Driver for blocking::Channel {
 /// The tokio driver, with a runtime of its own.
 #[derive(Clone)]
 pub struct Tasks {
-    channel: tasks::Channel,
-    runtime: Arc<Runtime>,
+    pub channel: tasks::Channel,
+    pub runtime: Arc<Runtime>,
 }
 
 impl Tasks {

@@ -1,8 +1,11 @@
-//! What the tests of the drivers share.
+//! What the tests of the drivers, and of the processes that they start, share.
+// Each of the test programs uses a part.
+#![allow(dead_code)]
 
 pub mod deadline;
 pub mod descriptors;
 pub mod drivers;
+pub mod parents;
 pub mod peer;
 pub mod process;
 
@@ -22,4 +25,5 @@ macro_rules! for_both_drivers {
         }
     };
 }
+#[allow(unused_imports)]
 pub(crate) use for_both_drivers;

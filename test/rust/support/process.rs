@@ -2,13 +2,13 @@
 
 use std::env;
 use std::os::fd::OwnedFd;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
 use super::deadline::{in_so_long, in_time};
 
 /// Names the test that this process was started for.
-const INSIDE: &str = "CROSSFORK_TEST_INSIDE";
+pub const INSIDE: &str = "CROSSFORK_TEST_INSIDE";
 
 /// More than the process inside gives itself.
 const OUTSIDE: Duration = Duration::from_secs(80);
@@ -35,13 +35,13 @@ pub fn is_inside(test: &str) -> bool {
 }
 
 /// A command that runs this test alone.
-fn command(test: &str) -> Command {
+pub fn command(test: &str) -> Command {
     let mut command = Command::new(env::current_exe().unwrap());
     command.args(arguments(test)).env(INSIDE, test);
     command
 }
 
-fn arguments(test: &str) -> [&str; 3] {
+pub fn arguments(test: &str) -> [&str; 3] {
     let (_program, name) = test.split_once("::").unwrap();
     ["--exact", "--nocapture", name]
 }
@@ -64,7 +64,7 @@ pub fn as_child(test: &str, socket: OwnedFd, number: i32, variables: &[(&str, &s
 }
 
 /// Waits for the end of a process, which must be a good one.
-pub fn assert_success(child: Child) {
+pub fn assert_success(child: Child) -> Output {
     let output = child.wait_with_output().unwrap();
     let printed = String::from_utf8_lossy(&output.stdout);
     // It has printed nothing that we see where the channel was its standard output.
@@ -76,4 +76,5 @@ pub fn assert_success(child: Child) {
         printed,
         String::from_utf8_lossy(&output.stderr)
     );
+    output
 }

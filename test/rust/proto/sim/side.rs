@@ -200,6 +200,7 @@ impl Side {
                 LossReason::Disconnected => (ticket, fd, Fate::Disconnected),
                 other => panic!("{other:?}"),
             },
+            Outcome::Answered { .. } | Outcome::Unanswered { .. } => panic!("nobody asked"),
         };
         let sent = self.sent.iter_mut().find(|sent| sent.ticket == ticket).expect("a ticket of ours");
         assert_eq!(sent.fate, Fate::Open, "a second outcome: {fate:?}");

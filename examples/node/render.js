@@ -1,0 +1,7 @@
+'use strict';
+
+// Renders pages for examples/render_pool.rs. Whatever renders on a server fits in here.
+process.on('message', ({ path }) => {
+  if (path === '/crash') throw new Error('this page has a bug');
+  process.send({ html: `<h1>${path}</h1><p>rendered by process ${process.pid}</p>\n` });
+});

@@ -1,0 +1,217 @@
+//! What a new process inherits: chosen descriptors at chosen numbers, and no others.
+
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, fcntl};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
+use nix::unistd::Pid;
+
+/// Descriptors that must stay open until the process is started.
+#[must_use = "dropped before the start, they would not be there to be inherited"]
+pub struct Kept {
+    fds: Vec<OwnedFd>,
+    targets: Arc<[Target]>,
+}
+
+/// A number that is written to in the child, and what was there before the start. Atomic, for it
+/// is read between fork and exec.
+struct Target {
+    number: RawFd,
+    device: AtomicU64,
+    inode: AtomicU64,
+}
+
+impl Kept {
+    /// To be called before each try to start.
+    pub fn look(&self) {
+        for target in &*self.targets {
+            let (device, inode) = identity(target.number).unwrap_or_default();
+            target.device.store(device, Ordering::Relaxed);
+            target.inode.store(inode, Ordering::Relaxed);
+        }
+    }
+
+    /// Closes them, after the start.
+    pub fn clear(&mut self) {
+        self.fds.clear();
+    }
+}
+
+/// The error of a start that other threads have disturbed, by opening or closing a number that
+/// was to be written to. Nothing has happened, and it can be tried again.
+pub const DISTURBED: i32 = libc::EAGAIN;
+
+/// Arranges that the process finds each descriptor at its number. All others above 2 are closed
+/// in it, also those that this process inherited without close-on-exec itself.
+pub fn inherit(command: &mut Command, fds: Vec<(RawFd, OwnedFd)>, new_session: bool) -> io::Result<Kept> {
+    let highest = fds.iter().map(|(number, _)| *number).max().unwrap_or(2).max(2);
+    let mut kept = Vec::new();
+    let mut moves = Vec::new();
+    for (number, fd) in fds {
+        // Above all the numbers that are written to, so that no move overwrites a source.
+        let source = above(&fd, highest)?;
+        moves.push((source.as_raw_fd(), number));
+        kept.push(source);
+    }
+    // Every number that is written to is taken meanwhile, so that the socket over which
+    // the standard library reports a failed exec lies above them too.
+    if let Some(any) = kept.first() {
+        let mut fillers = Vec::new();
+        loop {
+            let filler = any.try_clone()?;
+            if filler.as_raw_fd() > highest {
+                break;
+            }
+            fillers.push(filler);
+        }
+        kept.extend(fillers);
+    }
+    let target = |&(_, number): &(RawFd, RawFd)| Target {
+        number,
+        device: AtomicU64::new(0),
+        inode: AtomicU64::new(0),
+    };
+    let targets: Arc<[Target]> = moves.iter().map(target).collect();
+    let looked_at = targets.clone();
+    let child_side = move || {
+        // A number that changed hands meanwhile may have become that report's.
+        if looked_at.iter().any(Target::has_changed) {
+            return Err(io::Error::from_raw_os_error(DISTURBED));
+        }
+        if new_session {
+            nix::unistd::setsid()?;
+        }
+        close_others_on_exec()?;
+        for &(source, number) in &moves {
+            // SAFETY: plain numbers; dup2 clears close-on-exec on the new one.
+            if unsafe { libc::dup2(source, number) } < 0 {
+                return Err(io::Error::last_os_error());
+            }
+        }
+        Ok(())
+    };
+    // SAFETY: between fork and exec the closure makes system calls only: no allocation, no lock.
+    unsafe { command.pre_exec(child_side) };
+    Ok(Kept { fds: kept, targets })
+}
+
+impl Target {
+    /// Whether another file is there than before the start. None is fine.
+    fn has_changed(&self) -> bool {
+        let before = (self.device.load(Ordering::Relaxed), self.inode.load(Ordering::Relaxed));
+        identity(self.number).is_some_and(|now| now != before)
+    }
+}
+
+/// Which open file the number stands for.
+fn identity(number: RawFd) -> Option<(u64, u64)> {
+    let file = super::inherit::peek(number, |fd| Ok(nix::sys::stat::fstat(fd)?)).ok()?;
+    #[allow(clippy::unnecessary_cast)] // Not the same type on every system.
+    Some((file.st_dev as u64, file.st_ino as u64))
+}
+
+fn above(fd: &OwnedFd, number: RawFd) -> io::Result<OwnedFd> {
+    let raw = fcntl(fd, FcntlArg::F_DUPFD_CLOEXEC(number + 1))?;
+    // SAFETY: just made, and owned by nobody else.
+    Ok(unsafe { OwnedFd::from_raw_fd(raw) })
+}
+
+/// Not closed at once, for the standard library still needs its own until the exec.
+fn close_others_on_exec() -> io::Result<()> {
+    #[cfg(target_os = "linux")]
+    {
+        // SAFETY: takes numbers only. By its number, for the C library may be older than it.
+        let result =
+            unsafe { libc::syscall(libc::SYS_close_range, 3u32, u32::MAX, libc::CLOSE_RANGE_CLOEXEC) };
+        if result == 0 {
+            return Ok(());
+        }
+    }
+    // An older kernel, or another system: one by one, as far as numbers are likely to go.
+    // SAFETY: takes a number only.
+    let most = unsafe { libc::sysconf(libc::_SC_OPEN_MAX) }.clamp(256, 65536) as RawFd;
+    for number in 3..most {
+        // SAFETY: takes numbers only, and fails on one that is not open.
+        unsafe { libc::fcntl(number, libc::F_SETFD, libc::FD_CLOEXEC) };
+    }
+    Ok(())
+}
+
+/// Waits until the process has ended, for so long at the most, and leaves it to be reaped. False
+/// if the time went by.
+pub fn wait_exit(pid: u32, timeout: Option<Duration>) -> io::Result<bool> {
+    let Some(timeout) = timeout else {
+        return wait_id(pid, WaitPidFlag::empty());
+    };
+    let Some(deadline) = Instant::now().checked_add(timeout) else {
+        return wait_exit(pid, None);
+    };
+    #[cfg(target_os = "linux")]
+    if let Ok(process) = pidfd(pid) {
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let left = left.saturating_add(Duration::from_micros(999));
+            let mut fds = [PollFd::new(process.as_fd(), PollFlags::POLLIN)];
+            match poll(&mut fds, PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX)) {
+                Ok(0) if Instant::now() >= deadline => return Ok(false),
+                Ok(0) | Err(Errno::EINTR) => {}
+                Ok(_) => return Ok(true),
+                Err(e) => return Err(e.into()),
+            }
+        }
+    }
+    // A kernel before 5.3, or another system.
+    loop {
+        if wait_id(pid, WaitPidFlag::WNOHANG)? {
+            return Ok(true);
+        }
+        if Instant::now() >= deadline {
+            return Ok(false);
+        }
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+fn wait_id(pid: u32, flags: WaitPidFlag) -> io::Result<bool> {
+    loop {
+        let id = Id::Pid(Pid::from_raw(pid as i32));
+        match waitid(id, WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT | flags) {
+            Ok(WaitStatus::StillAlive) => return Ok(false),
+            // Reaped by another thread meanwhile.
+            Ok(_) | Err(Errno::ECHILD) => return Ok(true),
+            Err(Errno::EINTR) => {}
+            Err(e) => return Err(e.into()),
+        }
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn pidfd(pid: u32) -> io::Result<OwnedFd> {
+    // SAFETY: takes numbers only.
+    let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, pid as libc::pid_t, 0) };
+    if fd < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: just made, and owned by nobody else. It is close-on-exec by itself.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd as RawFd) })
+}
+
+/// Waits for a process that nobody else waits for, so that it leaves no zombie. One small thread
+/// for each, until it ends: whoever drops running processes by the hundred should wait for them.
+pub fn reap_later(pid: u32) {
+    let builder = thread::Builder::new().name("crossfork-reaper".into()).stack_size(32 * 1024);
+    // Without a thread it is left to init, when we end.
+    let _ = builder.spawn(move || {
+        let pid = Pid::from_raw(pid as i32);
+        while waitpid(pid, None) == Err(Errno::EINTR) {}
+    });
+}

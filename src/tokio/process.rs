@@ -1,0 +1,112 @@
+//! [`Process`]: a child process, for tasks.
+
+use std::io;
+use std::os::fd::RawFd;
+use std::os::unix::net::UnixStream;
+use std::process::ExitStatus;
+use std::time::Duration;
+
+use nix::sys::signal::kill;
+use nix::unistd::Pid;
+use tokio::process::{Child as TokioChild, ChildStderr, ChildStdin, ChildStdout};
+
+use crate::error::Error;
+use crate::launch::Prepared;
+use crate::signal::Signal;
+use crate::sys::spawn::reap_later;
+
+/// A process that was started.
+///
+/// Dropped while it runs, it goes on running, unless `kill_on_drop` was asked for; in either case
+/// it does not remain as a zombie.
+#[derive(Debug)]
+pub struct Process {
+    /// What it reads from, if that was to be a pipe.
+    pub stdin: Option<ChildStdin>,
+    /// What it writes to, if that was to be a pipe.
+    pub stdout: Option<ChildStdout>,
+    /// What it writes errors to, if that was to be a pipe.
+    pub stderr: Option<ChildStderr>,
+    /// Our ends of the other descriptors that were to be pipes, by number.
+    pub pipes: Vec<(RawFd, UnixStream)>,
+    id: u32,
+    child: TokioChild,
+    kill_on_drop: Option<Signal>,
+}
+
+impl Process {
+    pub(super) fn start(mut prepared: Prepared) -> Result<Self, Error> {
+        let command = std::mem::replace(&mut prepared.command, std::process::Command::new(""));
+        let mut command = tokio::process::Command::from(command);
+        let mut child = prepared.start(|_| command.spawn())?;
+        let id = child.id().ok_or_else(|| prepared.failed(io::Error::other("it has no process id")))?;
+        let Prepared { pipes, spec, .. } = prepared;
+        Ok(Process {
+            stdin: child.stdin.take(),
+            stdout: child.stdout.take(),
+            stderr: child.stderr.take(),
+            pipes,
+            id,
+            child,
+            kill_on_drop: spec.kill_on_drop.then_some(spec.kill_signal),
+        })
+    }
+
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.id
+    }
+
+    /// Sends it a signal; false if it is known to have ended, when nothing is sent.
+    ///
+    /// # Errors
+    /// If it runs as another user now.
+    pub fn kill(&self, signal: Signal) -> io::Result<bool> {
+        // The id is gone as soon as the process is reaped, and its number may be another's.
+        let Some(id) = self.child.id() else {
+            return Ok(false);
+        };
+        kill(Pid::from_raw(id as i32), signal.native())?;
+        Ok(true)
+    }
+
+    /// Waits until it has ended. May be cancelled and called again.
+    ///
+    /// # Errors
+    /// If something else in this process has waited for it.
+    pub async fn wait(&mut self) -> io::Result<ExitStatus> {
+        self.child.wait().await
+    }
+
+    /// Waits until it has ended, for so long at the most.
+    ///
+    /// # Errors
+    /// As [`wait`](Self::wait).
+    pub async fn wait_timeout(&mut self, timeout: Duration) -> io::Result<Option<ExitStatus>> {
+        match tokio::time::timeout(timeout, self.child.wait()).await {
+            Ok(status) => status.map(Some),
+            Err(_) => Ok(None),
+        }
+    }
+
+    /// How it ended, if it has.
+    ///
+    /// # Errors
+    /// As [`wait`](Self::wait).
+    pub fn try_wait(&mut self) -> io::Result<Option<ExitStatus>> {
+        self.child.try_wait()
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        if let Some(signal) = self.kill_on_drop {
+            let _ = self.kill(signal);
+        }
+        // The runtime would reap it as well, but only when it next has something to do, and not
+        // once it has ended.
+        if let Ok(None) = self.try_wait() {
+            reap_later(self.id);
+        }
+    }
+}

@@ -1,0 +1,36 @@
+//! Starting and ending processes: one body a behaviour, run for both drivers. The children are
+//! shells and other small programs, or this program again.
+
+#[path = "process/command.rs"]
+mod command;
+#[path = "process/dropping.rs"]
+mod dropping;
+#[path = "process/faults.rs"]
+mod faults;
+#[path = "process/inherited.rs"]
+mod inherited;
+#[path = "process/inheriting.rs"]
+mod inheriting;
+#[path = "process/killed.rs"]
+mod killed;
+#[path = "process/look.rs"]
+mod look;
+#[path = "process/orphans.rs"]
+mod orphans;
+#[path = "process/output.rs"]
+mod output;
+#[path = "process/socket_list.rs"]
+mod socket_list;
+#[path = "process/starting.rs"]
+mod starting;
+#[path = "process/starving.rs"]
+mod starving;
+#[path = "process/stdio.rs"]
+mod stdio;
+#[path = "process/stopping.rs"]
+mod stopping;
+mod support;
+#[path = "process/thousand.rs"]
+mod thousand;
+#[path = "process/waiting.rs"]
+mod waiting;

@@ -1,0 +1,117 @@
+//! Programs that cannot be started: the error names what is wrong, and nothing is left over.
+
+use std::fs;
+use std::path::Path;
+
+use crossfork::launch::Command;
+use crossfork::{Error, Stdio};
+
+use crate::command::scratch;
+use crate::support::deadline::in_time;
+use crate::support::descriptors::watched;
+use crate::support::for_both_drivers;
+use crate::support::parents::{Parent, Started};
+
+for_both_drivers!(in_time:
+    a_program_that_is_missing_is_named,
+    a_program_that_is_not_executable_is_named,
+    a_program_that_is_a_directory_is_named,
+    a_program_that_is_not_on_the_path_is_named,
+    a_directory_that_is_missing_is_named,
+    a_directory_that_is_none_is_named,
+    a_name_with_a_zero_byte_is_an_error,
+    ch_3_a_channel_at_a_number_that_no_descriptor_can_have_is_an_error,
+    ch_3_a_failed_start_is_reported_wherever_the_channel_is,
+    what_was_given_to_a_process_that_does_not_start_is_closed,
+    output_tells_why_it_could_not_start,
+);
+
+/// Fails to start, with and without a channel, in the same way.
+fn refused<D: Parent>(command: impl Fn() -> Command<D::Mark>) -> Error {
+    let plain = D::start(command()).map(drop).unwrap_err();
+    let with_channel = D::start_with_channel(command(), 3).map(drop).unwrap_err();
+    assert_eq!(plain.to_string(), with_channel.to_string());
+    assert_eq!(plain.code(), with_channel.code());
+    plain
+}
+
+fn assert_names(error: &Error, what: impl AsRef<Path>, code: &str) {
+    let what = what.as_ref().to_str().unwrap();
+    assert!(matches!(error, Error::Spawn { .. }), "{error:?}");
+    assert!(error.to_string().contains(what), "{error}");
+    assert_eq!(error.code(), code, "{error}");
+}
+
+fn a_program_that_is_missing_is_named<D: Parent>() {
+    let error = refused::<D>(|| Command::new("/nonexistent/program").arg("a"));
+    assert_names(&error, "/nonexistent/program cannot be started: No such file", "ENOENT");
+}
+
+fn a_program_that_is_not_on_the_path_is_named<D: Parent>() {
+    let error = refused::<D>(|| Command::new("crossfork-no-such-program"));
+    assert_names(&error, "crossfork-no-such-program cannot be started: No such file", "ENOENT");
+}
+
+fn a_program_that_is_not_executable_is_named<D: Parent>() {
+    let directory = scratch(D::NAME, "plain");
+    let file = directory.join("plain-file");
+    fs::write(&file, "#!/bin/sh\n").unwrap();
+    assert_names(&refused::<D>(|| Command::new(&file)), &file, "EACCES");
+    fs::remove_dir_all(directory).unwrap();
+}
+
+fn a_program_that_is_a_directory_is_named<D: Parent>() {
+    assert_names(&refused::<D>(|| Command::new("/usr")), "/usr", "EACCES");
+}
+
+fn a_directory_that_is_missing_is_named<D: Parent>() {
+    let error = refused::<D>(|| Command::new("true").cwd("/nonexistent/directory"));
+    assert_names(&error, "/nonexistent/directory", "ENOENT");
+}
+
+fn a_directory_that_is_none_is_named<D: Parent>() {
+    let file = std::env::current_exe().unwrap();
+    let error = refused::<D>(|| Command::new("true").cwd(&file));
+    assert!(matches!(error, Error::Spawn { .. }), "{error:?}");
+    assert!(error.to_string().contains(file.to_str().unwrap()), "{error}");
+}
+
+fn a_name_with_a_zero_byte_is_an_error<D: Parent>() {
+    for command in [|| Command::new("tr\0ue"), || Command::new("true").arg("a\0b")] {
+        assert!(matches!(refused::<D>(command), Error::Spawn { .. }));
+    }
+}
+
+fn ch_3_a_channel_at_a_number_that_no_descriptor_can_have_is_an_error<D: Parent>() {
+    for number in [1 << 30, i32::MAX as usize, 1 << 31, (1 << 32) + 3, usize::MAX] {
+        let error = D::start_with_channel(Command::new("true"), number).map(drop).unwrap_err();
+        assert!(matches!(error, Error::Spawn { .. }), "{number}: {error:?}");
+    }
+}
+
+fn ch_3_a_failed_start_is_reported_wherever_the_channel_is<D: Parent>() {
+    for number in (0..48).chain([200]) {
+        let error =
+            D::start_with_channel(Command::new("/nonexistent/program"), number).map(drop).unwrap_err();
+        assert_names(&error, "/nonexistent/program", "ENOENT");
+    }
+}
+
+fn what_was_given_to_a_process_that_does_not_start_is_closed<D: Parent>() {
+    for number in [0, 5] {
+        let (given, witness) = watched();
+        let command = Command::new("/nonexistent/program").stdio(number, Stdio::Fd(given.into()));
+        D::start_with_channel(command, 3).map(drop).unwrap_err();
+        witness.assert_closed();
+    }
+}
+
+fn output_tells_why_it_could_not_start<D: Parent>() {
+    let error = D::output(Command::new("/nonexistent/program")).unwrap_err();
+    assert_eq!(error.code(), "ENOENT");
+    assert!(error.output().is_none());
+    assert!(error.to_string().contains("/nonexistent/program"), "{error}");
+    let mut shell = D::start(Command::shell("/nonexistent/program 2>/dev/null")).unwrap();
+    // A shell starts, and says so by its code.
+    assert_eq!(shell.wait().unwrap().code(), Some(127));
+}

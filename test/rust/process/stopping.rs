@@ -1,0 +1,139 @@
+//! A child is ended with growing insistence: disconnect, a signal, SIGKILL.
+
+use std::io::Read;
+use std::os::unix::process::ExitStatusExt;
+use std::time::{Duration, Instant};
+
+use crossfork::launch::Command;
+use crossfork::{Escalation, Signal, Stdio};
+use serde_json::json;
+
+use crate::faults::receive;
+use crate::look::is_gone;
+use crate::support::deadline::{PATIENCE, in_time};
+use crate::support::for_both_drivers;
+use crate::support::parents::{Parent, Started, shell, start_with_channel};
+
+for_both_drivers!(in_time:
+    life_1_a_polite_child_ends_when_it_is_disconnected,
+    life_3_what_was_accepted_is_written_before_it_is_stopped,
+    a_child_that_ignores_the_disconnect_gets_the_signal,
+    a_child_that_ignores_the_signal_gets_sigkill,
+    a_child_that_handles_the_signal_ends_with_its_own_code,
+    a_child_that_never_reads_is_stopped_all_the_same,
+    a_child_that_never_acknowledges_is_stopped_all_the_same,
+    the_disconnect_and_the_end_have_one_time_together,
+    a_child_that_has_ended_is_stopped_already,
+    a_child_that_disconnected_itself_is_stopped,
+    any_time_may_be_given,
+);
+
+/// Waits for nothing for long, and for each step long enough for a shell to do what it should.
+const HASTE: Escalation =
+    Escalation { disconnect: Duration::from_millis(500), signal: Signal::TERM, after_signal: PATIENCE };
+
+fn life_1_a_polite_child_ends_when_it_is_disconnected<D: Parent>() {
+    let mut kid = shell::<D>("while read -r line <&3; do :; done; exit 7");
+    let patient = Escalation { disconnect: PATIENCE, ..Default::default() };
+    let start = Instant::now();
+    assert_eq!(kid.stop(patient).unwrap().code(), Some(7));
+    assert!(start.elapsed() < PATIENCE, "it ended, and we went on waiting");
+    assert!(is_gone(kid.id()));
+    assert!(!kid.channel.is_connected());
+    assert!(kid.channel.recv().unwrap().is_none());
+}
+
+fn life_3_what_was_accepted_is_written_before_it_is_stopped<D: Parent>() {
+    // More than the kernel takes at once.
+    let count = Command::shell("echo $(wc -c <&3)").stdio(1, Stdio::Pipe);
+    let mut kid = start_with_channel::<D>(count, 3);
+    let message = json!("x".repeat(9_997));
+    for _ in 0..100 {
+        kid.channel.feed(&message).unwrap();
+    }
+    let patient = Escalation { disconnect: PATIENCE, ..Default::default() };
+    assert!(kid.stop(patient).unwrap().success());
+    let mut text = String::new();
+    kid.process().standard(1).unwrap().read_to_string(&mut text).unwrap();
+    assert_eq!(text, "1000000\n");
+}
+
+fn a_child_that_ignores_the_disconnect_gets_the_signal<D: Parent>() {
+    for signal in [Signal::TERM, Signal::INT] {
+        let mut kid = shell::<D>("exec sleep 1000");
+        let status = kid.stop(Escalation { signal, ..HASTE }).unwrap();
+        assert_eq!(status.signal().and_then(Signal::from_number), Some(signal));
+        assert!(is_gone(kid.id()));
+    }
+}
+
+fn a_child_that_ignores_the_signal_gets_sigkill<D: Parent>() {
+    let mut kid = shell::<D>("trap '' TERM; echo '\"deaf\"' >&3; exec sleep 1000");
+    assert_eq!(receive(&kid), json!("deaf"));
+    let brief = Escalation { after_signal: Duration::from_millis(300), ..HASTE };
+    assert_eq!(kid.stop(brief).unwrap().signal(), Some(libc::SIGKILL));
+    assert!(is_gone(kid.id()));
+}
+
+fn a_child_that_handles_the_signal_ends_with_its_own_code<D: Parent>() {
+    let line = "trap 'exit 42' TERM; echo '\"careful\"' >&3; exec 3>&-; read -r line";
+    let mut kid = start_with_channel::<D>(Command::shell(line).stdio(0, Stdio::Pipe), 3);
+    assert_eq!(receive(&kid), json!("careful"));
+    assert_eq!(kid.stop(HASTE).unwrap().code(), Some(42));
+}
+
+fn a_child_that_never_reads_is_stopped_all_the_same<D: Parent>() {
+    let mut kid = shell::<D>("exec sleep 1000");
+    let _ = kid.channel.send_timeout(&json!("x".repeat(4 << 20)), Duration::from_millis(100));
+    assert!(kid.channel.queued_bytes() > 0);
+    assert_eq!(kid.stop(HASTE).unwrap().signal(), Some(libc::SIGTERM));
+    assert!(kid.channel.recv().unwrap().is_none());
+}
+
+fn a_child_that_never_acknowledges_is_stopped_all_the_same<D: Parent>() {
+    let mut kid = shell::<D>("exec sleep 1000");
+    let (socket, witness) = crate::support::descriptors::watched();
+    let sent = kid.channel.send_handle_timeout(&json!("a socket"), socket.into(), Duration::from_millis(100));
+    drop(sent.unwrap_err());
+    assert_eq!(kid.stop(HASTE).unwrap().signal(), Some(libc::SIGTERM));
+    witness.assert_closed();
+}
+
+/// As [`Escalation::disconnect`] says.
+fn the_disconnect_and_the_end_have_one_time_together<D: Parent>() {
+    let mut kid = shell::<D>("exec sleep 1000");
+    let _ = kid.channel.send_timeout(&json!("x".repeat(4 << 20)), Duration::from_millis(100));
+    let disconnect = Duration::from_secs(3);
+    let start = Instant::now();
+    assert_eq!(kid.stop(Escalation { disconnect, ..HASTE }).unwrap().signal(), Some(libc::SIGTERM));
+    assert!(start.elapsed() >= disconnect, "only {:?}", start.elapsed());
+    assert!(start.elapsed() < disconnect * 2, "{:?}, where {disconnect:?} were given", start.elapsed());
+}
+
+fn a_child_that_has_ended_is_stopped_already<D: Parent>() {
+    let mut kid = shell::<D>("exit 3");
+    kid.process().wait().unwrap();
+    assert_eq!(kid.stop(Escalation::default()).unwrap().code(), Some(3));
+    assert_eq!(kid.stop(Escalation::default()).unwrap().code(), Some(3));
+    // The end of the channel may also have been seen before.
+    let mut kid = shell::<D>("exit 3");
+    assert!(kid.channel.recv().unwrap().is_none());
+    assert_eq!(kid.stop(Escalation::default()).unwrap().code(), Some(3));
+}
+
+fn a_child_that_disconnected_itself_is_stopped<D: Parent>() {
+    let mut kid = shell::<D>("exec 3>&-; exec sleep 1000");
+    assert!(kid.channel.recv().unwrap().is_none());
+    assert_eq!(kid.stop(HASTE).unwrap().signal(), Some(libc::SIGTERM));
+}
+
+fn any_time_may_be_given<D: Parent>() {
+    let forever = Escalation { disconnect: Duration::MAX, signal: Signal::TERM, after_signal: Duration::MAX };
+    let mut kid = shell::<D>("read -r line <&3; exit 7");
+    assert_eq!(kid.stop(forever).unwrap().code(), Some(7));
+    let at_once =
+        Escalation { disconnect: Duration::ZERO, signal: Signal::TERM, after_signal: Duration::ZERO };
+    let mut kid = shell::<D>("trap '' TERM; echo 1 >&3; exec sleep 1000");
+    assert_eq!(receive(&kid), json!(1));
+    assert_eq!(kid.stop(at_once).unwrap().signal(), Some(libc::SIGKILL));
+}

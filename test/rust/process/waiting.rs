@@ -1,0 +1,155 @@
+//! The end of a process, and signals to it.
+
+use std::os::unix::process::ExitStatusExt;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crossfork::launch::Command;
+use crossfork::{Signal, Stdio};
+
+use crate::faults::receive;
+use crate::look::{is_gone, runs};
+use crate::support::deadline::{PATIENCE, in_time};
+use crate::support::for_both_drivers;
+use crate::support::parents::{Parent, Started, shell, start};
+
+for_both_drivers!(in_time:
+    the_status_has_the_code,
+    the_status_has_the_signal,
+    the_status_can_be_asked_for_again,
+    try_wait_does_not_wait,
+    wait_timeout_gives_up_in_time_and_can_be_called_again,
+    wait_timeout_with_no_time_looks_once,
+    wait_timeout_takes_any_time,
+    a_signal_that_is_handled_is_the_child_s_affair,
+    kill_after_the_end_sends_nothing,
+    an_ended_process_that_was_waited_for_is_no_zombie,
+);
+
+const SHORT: Duration = Duration::from_millis(200);
+
+fn the_status_has_the_code<D: Parent>() {
+    for code in [0, 1, 255] {
+        let mut process = start::<D>(Command::shell(format!("exit {code}")));
+        let status = process.wait().unwrap();
+        assert_eq!((status.code(), status.signal()), (Some(code), None));
+    }
+}
+
+fn the_status_has_the_signal<D: Parent>() {
+    for signal in
+        [Signal::TERM, Signal::KILL, Signal::INT, Signal::HUP, Signal::QUIT, Signal::USR1, Signal::USR2]
+    {
+        let mut process = start::<D>(Command::new("sleep").arg("1000"));
+        assert!(process.kill(signal).unwrap());
+        let status = process.wait().unwrap();
+        let found = status.signal().and_then(Signal::from_number);
+        assert_eq!((status.code(), found), (None, Some(signal)));
+    }
+}
+
+fn the_status_can_be_asked_for_again<D: Parent>() {
+    let mut process = start::<D>(Command::shell("exit 9"));
+    let status = process.wait().unwrap();
+    assert_eq!(process.wait().unwrap(), status);
+    assert_eq!(process.try_wait().unwrap(), Some(status));
+    assert_eq!(process.wait_timeout(Duration::ZERO).unwrap(), Some(status));
+}
+
+fn try_wait_does_not_wait<D: Parent>() {
+    let mut process = start::<D>(Command::new("sleep").arg("1000"));
+    assert_eq!(process.try_wait().unwrap(), None);
+    assert!(runs(process.id()));
+}
+
+fn wait_timeout_gives_up_in_time_and_can_be_called_again<D: Parent>() {
+    let mut process = start::<D>(Command::new("sleep").arg("1000"));
+    let start = Instant::now();
+    assert_eq!(process.wait_timeout(SHORT).unwrap(), None);
+    assert!(start.elapsed() >= SHORT && start.elapsed() < PATIENCE, "{:?}", start.elapsed());
+    assert!(process.kill(Signal::TERM).unwrap());
+    let status = process.wait_timeout(PATIENCE).unwrap().expect("it has ended");
+    assert_eq!(status.signal(), Some(libc::SIGTERM));
+}
+
+fn wait_timeout_with_no_time_looks_once<D: Parent>() {
+    let mut process = start::<D>(Command::new("sleep").arg("1000"));
+    assert_eq!(process.wait_timeout(Duration::ZERO).unwrap(), None);
+}
+
+fn wait_timeout_takes_any_time<D: Parent>() {
+    for time in [PATIENCE, Duration::from_secs(1 << 40), Duration::MAX] {
+        // Not ended yet, most likely: then there would be nothing to wait for.
+        let mut process = start::<D>(Command::shell("sleep 0.2; exit 9"));
+        assert_eq!(process.wait_timeout(time).unwrap().unwrap().code(), Some(9));
+    }
+}
+
+fn a_signal_that_is_handled_is_the_child_s_affair<D: Parent>() {
+    let mut kid = shell::<D>("trap 'echo 1 >&3; exit 5' USR1; echo 0 >&3; while :; do sleep 0.05; done");
+    assert_eq!(receive(&kid), 0);
+    assert!(kid.process().kill(Signal::USR1).unwrap());
+    assert_eq!(receive(&kid), 1);
+    assert_eq!(kid.process().wait().unwrap().code(), Some(5));
+}
+
+fn kill_after_the_end_sends_nothing<D: Parent>() {
+    let mut process = start::<D>(Command::new("true"));
+    process.wait().unwrap();
+    assert!(!process.kill(Signal::KILL).unwrap());
+    assert!(!process.kill(Signal::TERM).unwrap());
+}
+
+fn an_ended_process_that_was_waited_for_is_no_zombie<D: Parent>() {
+    let mut waited = start::<D>(Command::new("true"));
+    waited.wait().unwrap();
+    assert!(is_gone(waited.id()));
+    let mut in_time = start::<D>(Command::new("true"));
+    in_time.wait_timeout(PATIENCE).unwrap().unwrap();
+    assert!(is_gone(in_time.id()));
+}
+
+/// Any thread may wait, or send a signal, while others wait.
+#[test]
+fn blocking_many_threads_wait_while_one_sends_a_signal() {
+    in_time("blocking_many_threads_wait_while_one_sends_a_signal", || {
+        let sleep = crossfork::blocking::Command::new("sleep").arg("1000").kill_on_drop().spawn().unwrap();
+        let statuses: Vec<_> = thread::scope(|scope| {
+            let waiters: Vec<_> = (0..8)
+                .map(|i| {
+                    let sleep = &sleep;
+                    scope.spawn(move || match i % 2 {
+                        0 => sleep.wait().unwrap(),
+                        _ => sleep.wait_timeout(PATIENCE).unwrap().unwrap(),
+                    })
+                })
+                .collect();
+            assert_eq!(sleep.wait_timeout(SHORT).unwrap(), None);
+            assert!(sleep.kill(Signal::TERM).unwrap());
+            waiters.into_iter().map(|waiter| waiter.join().unwrap()).collect()
+        });
+        assert!(statuses.iter().all(|status| status.signal() == Some(libc::SIGTERM)), "{statuses:?}");
+        assert!(!sleep.kill(Signal::TERM).unwrap());
+    });
+}
+
+/// A wait may be given up and begun again, and a signal sent between.
+#[test]
+fn tokio_a_wait_that_is_cancelled_loses_nothing() {
+    let runtime = ::tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let work = async {
+        let command = crossfork::tokio::Command::shell("read line; exit 3").stdio(0, Stdio::Pipe);
+        let mut process = command.kill_on_drop().spawn().unwrap();
+        for _ in 0..3 {
+            ::tokio::select! {
+                biased;
+                status = process.wait() => panic!("{status:?}"),
+                () = ::tokio::task::yield_now() => {}
+            }
+        }
+        drop(process.stdin.take());
+        assert_eq!(process.wait().await.unwrap().code(), Some(3));
+        assert!(!process.kill(Signal::TERM).unwrap());
+    };
+    runtime.block_on(async { ::tokio::time::timeout(PATIENCE, work).await.expect("it ends in time") });
+}
