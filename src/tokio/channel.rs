@@ -10,7 +10,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::pin::pin;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::task::Poll;
 
 use serde::Serialize;
@@ -52,12 +52,17 @@ struct Shared {
     link: Mutex<Link>,
     /// The link's socket, for news that it can be read.
     readable: AsyncFd<Arc<UnixStream>>,
-    /// The same, for news that it can be written, from the first time on that a write had to wait.
-    /// Every read of the peer is such news, and would wake us for nothing.
-    writable: OnceLock<AsyncFd<Arc<UnixStream>>>,
+    /// The same, for news that it can be written, while a write has to wait. At other times every
+    /// read of the peer would wake us for nothing.
+    writable: Mutex<Weak<Writable>>,
+    /// A second descriptor of the socket for that, since the reactor knows each only once. Made
+    /// at the start, for later there may be none free.
+    second: Arc<UnixStream>,
     /// Told when something happened that another task may wait for.
     changed: Notify,
 }
+
+type Writable = AsyncFd<Arc<UnixStream>>;
 
 /// Receiving and sending.
 impl Channel {
@@ -89,9 +94,15 @@ impl Channel {
     /// [`Error::Io`] if this process has no descriptors free, or the reactor will not have it.
     pub fn from_socket(socket: impl Into<OwnedFd>, limits: Limits) -> Result<Self, Error> {
         let link = Link::new(socket.into(), limits);
+        let second = Arc::new(link.socket().try_clone()?);
         let readable = reactor::register(link.socket(), Interest::READABLE)?;
-        let link = Mutex::new(link);
-        Ok(Channel(Arc::new(Shared { link, readable, writable: OnceLock::new(), changed: Notify::new() })))
+        Ok(Channel(Arc::new(Shared {
+            link: Mutex::new(link),
+            readable,
+            writable: Mutex::new(Weak::new()),
+            second,
+            changed: Notify::new(),
+        })))
     }
 
     /// Waits for the next message; `None` when the peer has disconnected, or we have.
@@ -298,12 +309,19 @@ impl Drop for Forget<'_> {
 impl Shared {
     /// Waits until `ready` gives something.
     async fn wait<T>(&self, mut ready: impl FnMut(&mut Link) -> Option<T>) -> T {
+        let mut writable = None;
         loop {
             // What is there already needs no waiting.
             if let Some(value) = self.look(&mut ready) {
                 return value;
             }
-            match self.news(&mut ready).await {
+            if writable.is_none() && self.lock().wants_output() {
+                match self.writable() {
+                    Ok(registered) => writable = Some(registered),
+                    Err(e) => self.lock().fail(e),
+                }
+            }
+            match self.news(writable.as_deref(), &mut ready).await {
                 News::Ready(value) => return value,
                 News::Changed => {}
                 News::Readable(Ok(mut guard)) => {
@@ -323,7 +341,11 @@ impl Shared {
     }
 
     /// Waits until something happens that may matter to anybody.
-    async fn news<T>(&self, ready: &mut impl FnMut(&mut Link) -> Option<T>) -> News<'_, T> {
+    async fn news<'a, T>(
+        &'a self,
+        writable: Option<&'a Writable>,
+        ready: &mut impl FnMut(&mut Link) -> Option<T>,
+    ) -> News<'a, T> {
         let mut changed = pin!(self.changed.notified());
         changed.as_mut().enable();
         // Once more, for what happened before we were enabled.
@@ -334,15 +356,14 @@ impl Shared {
             let link = self.lock();
             (link.wants_input(), link.wants_output())
         };
-        let writable = match writes.then(|| self.writable()).transpose() {
-            Ok(writable) => writable,
-            Err(e) => return News::Writable(Err(e)),
-        };
+        if writes && writable.is_none() {
+            return News::Changed;
+        }
         let mut read = pin!(self.readable.readable());
         let mut write = pin!(async {
             match writable {
-                Some(writable) => writable.writable().await,
-                None => pending().await,
+                Some(writable) if writes => writable.writable().await,
+                _ => pending().await,
             }
         });
         poll_fn(|cx| {
@@ -390,14 +411,15 @@ impl Shared {
         step
     }
 
-    fn writable(&self) -> io::Result<&AsyncFd<Arc<UnixStream>>> {
-        if let Some(writable) = self.writable.get() {
+    /// Registers for news that the socket can be written, together with all who wait for that.
+    fn writable(&self) -> io::Result<Arc<Writable>> {
+        let mut shared = self.writable.lock().unwrap_or_else(|e| e.into_inner());
+        if let Some(writable) = shared.upgrade() {
             return Ok(writable);
         }
-        // A descriptor of its own, for the reactor knows each only once.
-        let socket = Arc::new(self.lock().socket().try_clone()?);
-        let registered = reactor::register(socket, Interest::WRITABLE)?;
-        Ok(self.writable.get_or_init(|| registered))
+        let writable = Arc::new(reactor::register(self.second.clone(), Interest::WRITABLE)?);
+        *shared = Arc::downgrade(&writable);
+        Ok(writable)
     }
 
     /// A panic elsewhere cannot leave the state half changed: no code of our users runs under
