@@ -1,0 +1,140 @@
+// The examples that start Node, as a user runs them, on every Node.
+import assert from 'node:assert';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { describe, test } from 'node:test';
+import { setTimeout } from 'node:timers/promises';
+import { runtimes } from '../runtimes/index.mjs';
+
+const { build } = createRequire(import.meta.url)('../../js/build.cjs');
+
+const ROOT = join(import.meta.dirname, '../..');
+const DEADLINE = { timeout: 60_000 };
+const examples = {
+  drive_node: build({ example: 'drive_node' }),
+  hand_over: build({ example: 'hand_over' }),
+  render_pool: build({ example: 'render_pool', features: ['tokio'] }),
+};
+
+describe('examples', { concurrency: 2 }, () => {
+  for (const runtime of runtimes.filter(({ kind }) => kind === 'node')) {
+    test(`drive_node: ${runtime.name} answers, and ends with its channel`, DEADLINE, async () => {
+      const { code, output } = await start(runtime, 'drive_node').end();
+      assert.strictEqual(code, 0, output);
+      const [, pid] = /^node is process (\d+)\n/.exec(output);
+      const expected = [
+        `node is process ${pid}`,
+        'a message -> A MESSAGE',
+        'another one -> ANOTHER ONE',
+        'it ended with exit status: 0',
+      ];
+      assert.deepStrictEqual(output.trimEnd().split('\n'), expected);
+      assertGone([pid]);
+    });
+
+    test(`hand_over: --once has six requests served by ${runtime.name}, and ends both workers`, DEADLINE, async () => {
+      const { code, output } = await start(runtime, 'hand_over', ['--once']).end();
+      assert.strictEqual(code, 0, output);
+      assert.match(output, /^http:\/\/127\.0\.0\.1:\d+\/ is served by Node$/m);
+      const workers = numbersIn(output, /^process (\d+) ended with exit status: 0$/gm);
+      assert.strictEqual(new Set(workers).size, 2, output);
+      const answers = numbersIn(output, /^served by node, pid is (\d+)$/gm);
+      assert.strictEqual(answers.length, 6, output);
+      for (const pid of answers) assert.ok(workers.includes(pid), output);
+      assertGone(workers);
+    });
+
+    test(`render_pool: ${runtime.name} renders, a crash costs one page, and nothing is left`, DEADLINE, async () => {
+      const server = start(runtime, 'render_pool');
+      const [, address] = await server.line(/^(http:\/\/127\.0\.0\.1:\d+\/) is rendered by Node$/m);
+      const workers = () => numbersIn(server.output, /^worker (\d+) is here$/gm);
+      assert.match(await rendered(address, 'a/page'), /^<h1>\/a\/page<\/h1><p>rendered by process \d+<\/p>\n$/);
+      for (let crash = 0; crash < 3; crash++) {
+        const response = await fetch(`${address}crash`);
+        assert.strictEqual(response.status, 500);
+        assert.strictEqual(await response.text(), 'the worker crashed while it rendered this page\n');
+        const pages = await Promise.all(Array.from({ length: 10 }, (_, i) => rendered(address, `page/${i}`)));
+        for (const [i, page] of pages.entries()) {
+          const [, path, pid] = /^<h1>(.*)<\/h1><p>rendered by process (\d+)<\/p>\n$/.exec(page);
+          assert.strictEqual(path, `/page/${i}`);
+          assert.ok(workers().includes(Number(pid)), server.output);
+        }
+      }
+      assert.strictEqual(numbersIn(server.output, /^worker (\d+) is given up$/gm).length, 3, server.output);
+      assert.match(server.errors, /this page has a bug/);
+      server.kill('SIGTERM');
+      await server.end();
+      await untilGone(workers());
+    });
+  }
+
+  const [runtime] = runtimes;
+
+  test('drive_node: without a node it says so', DEADLINE, async () => {
+    const { code, errors } = await start({ ...runtime, bin: '/nowhere/node' }, 'drive_node').end();
+    assert.strictEqual(code, 1);
+    assert.match(errors, /\/nowhere\/node/);
+  });
+});
+
+async function rendered(address, path) {
+  const response = await fetch(`${address}${path}`);
+  const text = await response.text();
+  assert.strictEqual(response.status, 200, text);
+  return text;
+}
+
+function start(runtime, example, args = []) {
+  const program = spawn(examples[example], args, {
+    cwd: ROOT,
+    env: { ...process.env, CROSSFORK_NODE: runtime.bin },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const state = { output: '', errors: '' };
+  const lines = createInterface({ input: program.stdout });
+  lines.on('line', (line) => {
+    state.output += `${line}\n`;
+  });
+  program.stderr.on('data', (bytes) => {
+    state.errors += bytes;
+  });
+  // The workers have the same stderr: its end is the end of them all.
+  const closed = once(program, 'close');
+  return Object.assign(state, {
+    kill: (signal) => program.kill(signal),
+    async end() {
+      await closed;
+      return { code: program.exitCode, output: state.output, errors: state.errors };
+    },
+    /** Waits for a line of the output. */
+    async line(pattern) {
+      while (!pattern.test(state.output)) {
+        await Promise.race([
+          once(lines, 'line'),
+          closed.then(() => assert.fail(`it ended without ${pattern}: ${state.output}${state.errors}`)),
+        ]);
+      }
+      return pattern.exec(state.output);
+    },
+  });
+}
+
+const numbersIn = (output, pattern) => [...output.matchAll(pattern)].map(([, number]) => Number(number));
+
+/** Not even a zombie is left. */
+function assertGone(pids) {
+  for (const pid of pids) assert.ok(!existsSync(`/proc/${pid}`), `process ${pid} is still there`);
+}
+
+/** They lost their parent, and whoever has adopted them may take its time. */
+async function untilGone(pids, deadline = Date.now() + 10_000) {
+  const alive = (pid) => existsSync(`/proc/${pid}`) && !/\) Z /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
+  while (pids.some(alive)) {
+    assert.ok(Date.now() < deadline, `still there: ${pids.filter(alive)}`);
+    await setTimeout(20);
+  }
+}

@@ -1,0 +1,14 @@
+'use strict';
+
+// What the workers of workerpool and jest-worker are asked to do.
+
+const tasks = {
+  add: (a, b) => a + b,
+  repeat: async (text, count) => text.repeat(count),
+  whoami: () => process.pid,
+  fail() {
+    throw new TypeError('it failed on purpose');
+  },
+};
+
+module.exports = tasks;

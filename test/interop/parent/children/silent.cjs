@@ -1,0 +1,3 @@
+'use strict';
+
+// Has a channel and no use for it.
