@@ -13,10 +13,10 @@
 //! and something that happened.
 
 use std::collections::VecDeque;
-use std::io::IoSlice;
 
 use bytes::{Bytes, BytesMut};
 
+use super::event::{Attached, Event, LossReason, Outcome, Transmit};
 use super::handoff::{Handoff, Held, Outgoing, Replied, Sent, TRANSMISSIONS, Ticket};
 use super::inbox::Inbox;
 use super::outbox::{Carries, Frame, Outbox};
@@ -30,9 +30,6 @@ use crate::wire::json::{self, Line};
 /// How many replies and answers may wait for a peer that does not read before we stop reading
 /// from it, or leave answers out.
 const MAX_WAITING_REPLIES: usize = 1024;
-
-/// How many messages are put together into one write.
-const MAX_SLICES: usize = 64;
 
 /// A channel, generic over the descriptor type `F`.
 pub struct Channel<F> {
@@ -68,117 +65,6 @@ enum State {
     /// The peer reads no more; what it wrote before is still delivered (LIFE-4).
     Broken,
     Closed,
-}
-
-/// Something that was received.
-#[derive(Debug)]
-pub enum Event<F> {
-    /// A message, perhaps with a handle.
-    Message {
-        /// The message.
-        payload: Payload,
-        /// The handle that came with it.
-        handle: Option<Attached<F>>,
-    },
-    /// Something that is no message. The channel goes on.
-    Invalid(ProtocolError),
-    /// The channel is over. The last event.
-    Disconnected {
-        /// How many messages were accepted and never written.
-        lost: usize,
-    },
-}
-
-/// A descriptor as it came, not yet looked at.
-#[derive(Debug)]
-pub struct Attached<F> {
-    /// The descriptor.
-    pub fd: F,
-    /// The wire type as the peer wrote it.
-    pub wire_type: String,
-    /// The list that the socket is counted in: tell [`Channel::socket_closed`] when it is closed.
-    pub key: Option<SocketKey>,
-}
-
-/// What became of a handle that was sent, or of a question about such handles.
-#[derive(Debug)]
-pub enum Outcome<F> {
-    /// The peer has it. Our copy comes back, to be closed or kept.
-    Acked {
-        /// Which one.
-        ticket: Ticket,
-        /// Our copy.
-        fd: F,
-    },
-    /// The peer does not have it.
-    Lost {
-        /// Which one.
-        ticket: Ticket,
-        /// The handle.
-        fd: F,
-        /// Why.
-        reason: LossReason,
-    },
-    /// The peer answered [`Channel::ask`]: how many are open.
-    Answered {
-        /// Which question.
-        ticket: Ticket,
-        /// How many sockets are open at the peer; none for [`Question::AllClosed`].
-        open: usize,
-    },
-    /// The channel ended before the answer.
-    Unanswered {
-        /// Which question.
-        ticket: Ticket,
-    },
-}
-
-impl<F> Outcome<F> {
-    /// Which message it is about.
-    pub fn ticket(&self) -> Ticket {
-        match self {
-            Outcome::Acked { ticket, .. }
-            | Outcome::Lost { ticket, .. }
-            | Outcome::Answered { ticket, .. }
-            | Outcome::Unanswered { ticket } => *ticket,
-        }
-    }
-}
-
-/// Why a handle did not arrive.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LossReason {
-    /// The peer refused it this many times.
-    Refused {
-        /// How often it was transmitted.
-        transmissions: u32,
-    },
-    /// The channel ended first.
-    Disconnected,
-    /// The kernel would not carry it.
-    System {
-        /// The error number.
-        errno: i32,
-    },
-}
-
-/// What to write next, in one system call.
-pub struct Transmit<'a, F> {
-    slices: [IoSlice<'a>; MAX_SLICES],
-    used: usize,
-    fd: Option<&'a F>,
-}
-
-impl<'a, F> Transmit<'a, F> {
-    /// The bytes, in order.
-    pub fn slices(&self) -> &[IoSlice<'a>] {
-        &self.slices[..self.used]
-    }
-
-    /// The descriptor that rides on the first byte.
-    pub fn fd(&self) -> Option<&'a F> {
-        self.fd
-    }
 }
 
 /// What an event makes us keep, by which the limits are reckoned.
@@ -621,11 +507,10 @@ impl<F> Channel<F> {
         if !self.wants_output() {
             return None;
         }
-        let mut transmit = Transmit { slices: [IoSlice::new(&[]); MAX_SLICES], used: 0, fd: None };
-        if self.outbox.fill(&mut transmit.slices, &mut transmit.used) {
-            transmit.fd = self.handoff.flight().map(|flight| &flight.sent.fd);
-        }
-        Some(transmit)
+        Some(Transmit::new(|slices, used| {
+            let with_handle = self.outbox.fill(slices, used);
+            self.handoff.flight().filter(|_| with_handle).map(|flight| &flight.sent.fd)
+        }))
     }
 
     /// The kernel took the first `n` bytes of the last transmit.

@@ -4,11 +4,13 @@
 //! [`Channel`] is the whole machine; the other files are its parts.
 
 mod channel;
+mod event;
 mod handoff;
 mod inbox;
 mod outbox;
 mod sockets;
 
-pub use channel::{Attached, Channel, Event, LossReason, Outcome, Transmit};
+pub use channel::Channel;
+pub use event::{Attached, Event, LossReason, Outcome, Transmit};
 pub use handoff::Ticket;
 pub use sockets::Question;

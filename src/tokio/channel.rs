@@ -309,19 +309,19 @@ impl Drop for Forget<'_> {
 impl Shared {
     /// Waits until `ready` gives something.
     async fn wait<T>(&self, mut ready: impl FnMut(&mut Link) -> Option<T>) -> T {
-        let mut writable = None;
+        let mut writer: Option<Writer<'_>> = None;
         loop {
             // What is there already needs no waiting.
             if let Some(value) = self.look(&mut ready) {
                 return value;
             }
-            if writable.is_none() && self.lock().wants_output() {
-                match self.writable() {
-                    Ok(registered) => writable = Some(registered),
+            if writer.is_none() && self.lock().wants_output() {
+                match Writer::new(self) {
+                    Ok(registered) => writer = Some(registered),
                     Err(e) => self.lock().fail(e),
                 }
             }
-            match self.news(writable.as_deref(), &mut ready).await {
+            match self.news(writer.as_ref().and_then(Writer::writable), &mut ready).await {
                 News::Ready(value) => return value,
                 News::Changed => {}
                 News::Readable(Ok(mut guard)) => {
@@ -411,21 +411,45 @@ impl Shared {
         step
     }
 
-    /// Registers for news that the socket can be written, together with all who wait for that.
-    fn writable(&self) -> io::Result<Arc<Writable>> {
-        let mut shared = self.writable.lock().unwrap_or_else(|e| e.into_inner());
-        if let Some(writable) = shared.upgrade() {
-            return Ok(writable);
-        }
-        let writable = Arc::new(reactor::register(self.second.clone(), Interest::WRITABLE)?);
-        *shared = Arc::downgrade(&writable);
-        Ok(writable)
-    }
-
     /// A panic elsewhere cannot leave the state half changed: no code of our users runs under
     /// the lock.
     fn lock(&self) -> MutexGuard<'_, Link> {
-        self.link.lock().unwrap_or_else(|e| e.into_inner())
+        lock(&self.link)
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(|e| e.into_inner())
+}
+
+/// One of those who wait for news that the socket can be written. The first registers for it, and
+/// the last takes it back.
+struct Writer<'a> {
+    shared: &'a Shared,
+    writable: Option<Arc<Writable>>,
+}
+
+impl<'a> Writer<'a> {
+    fn new(shared: &'a Shared) -> io::Result<Self> {
+        let mut registered = lock(&shared.writable);
+        let writable = match registered.upgrade() {
+            Some(writable) => writable,
+            None => Arc::new(reactor::register(shared.second.clone(), Interest::WRITABLE)?),
+        };
+        *registered = Arc::downgrade(&writable);
+        Ok(Writer { shared, writable: Some(writable) })
+    }
+
+    fn writable(&self) -> Option<&Writable> {
+        self.writable.as_deref()
+    }
+}
+
+impl Drop for Writer<'_> {
+    fn drop(&mut self) {
+        // Under the lock, so that nobody registers before this registration is gone.
+        let _locked = lock(&self.shared.writable);
+        self.writable = None;
     }
 }
 

@@ -1,0 +1,128 @@
+//! What comes out of a channel: events, outcomes, and what to write.
+
+use std::io::IoSlice;
+
+use super::Ticket;
+use crate::error::ProtocolError;
+use crate::message::Payload;
+use crate::wire::control::SocketKey;
+
+/// How many messages are put together into one write.
+const MAX_SLICES: usize = 64;
+
+/// Something that was received.
+#[derive(Debug)]
+pub enum Event<F> {
+    /// A message, perhaps with a handle.
+    Message {
+        /// The message.
+        payload: Payload,
+        /// The handle that came with it.
+        handle: Option<Attached<F>>,
+    },
+    /// Something that is no message. The channel goes on.
+    Invalid(ProtocolError),
+    /// The channel is over. The last event.
+    Disconnected {
+        /// How many messages were accepted and never written.
+        lost: usize,
+    },
+}
+
+/// A descriptor as it came, not yet looked at.
+#[derive(Debug)]
+pub struct Attached<F> {
+    /// The descriptor.
+    pub fd: F,
+    /// The wire type as the peer wrote it.
+    pub wire_type: String,
+    /// The list that the socket is counted in: tell [`Channel::socket_closed`](super::Channel::socket_closed) when it is closed.
+    pub key: Option<SocketKey>,
+}
+
+/// What became of a handle that was sent, or of a question about such handles.
+#[derive(Debug)]
+pub enum Outcome<F> {
+    /// The peer has it. Our copy comes back, to be closed or kept.
+    Acked {
+        /// Which one.
+        ticket: Ticket,
+        /// Our copy.
+        fd: F,
+    },
+    /// The peer does not have it.
+    Lost {
+        /// Which one.
+        ticket: Ticket,
+        /// The handle.
+        fd: F,
+        /// Why.
+        reason: LossReason,
+    },
+    /// The peer answered [`Channel::ask`](super::Channel::ask): how many are open.
+    Answered {
+        /// Which question.
+        ticket: Ticket,
+        /// How many sockets are open at the peer; none for [`Question::AllClosed`](super::Question::AllClosed).
+        open: usize,
+    },
+    /// The channel ended before the answer.
+    Unanswered {
+        /// Which question.
+        ticket: Ticket,
+    },
+}
+
+impl<F> Outcome<F> {
+    /// Which message it is about.
+    pub fn ticket(&self) -> Ticket {
+        match self {
+            Outcome::Acked { ticket, .. }
+            | Outcome::Lost { ticket, .. }
+            | Outcome::Answered { ticket, .. }
+            | Outcome::Unanswered { ticket } => *ticket,
+        }
+    }
+}
+
+/// Why a handle did not arrive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LossReason {
+    /// The peer refused it this many times.
+    Refused {
+        /// How often it was transmitted.
+        transmissions: u32,
+    },
+    /// The channel ended first.
+    Disconnected,
+    /// The kernel would not carry it.
+    System {
+        /// The error number.
+        errno: i32,
+    },
+}
+
+/// What to write next, in one system call.
+pub struct Transmit<'a, F> {
+    slices: [IoSlice<'a>; MAX_SLICES],
+    used: usize,
+    fd: Option<&'a F>,
+}
+
+impl<'a, F> Transmit<'a, F> {
+    pub(super) fn new(fill: impl FnOnce(&mut [IoSlice<'a>], &mut usize) -> Option<&'a F>) -> Self {
+        let mut transmit = Transmit { slices: [IoSlice::new(&[]); MAX_SLICES], used: 0, fd: None };
+        transmit.fd = fill(&mut transmit.slices, &mut transmit.used);
+        transmit
+    }
+
+    /// The bytes, in order.
+    pub fn slices(&self) -> &[IoSlice<'a>] {
+        &self.slices[..self.used]
+    }
+
+    /// The descriptor that rides on the first byte.
+    pub fn fd(&self) -> Option<&'a F> {
+        self.fd
+    }
+}
