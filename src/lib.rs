@@ -96,6 +96,7 @@ pub mod blocking;
 mod env;
 mod error;
 mod handle;
+mod holders;
 pub mod launch;
 mod limits;
 mod link;

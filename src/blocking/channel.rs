@@ -18,6 +18,7 @@ use serde::Serialize;
 
 use crate::error::{Error, SendError};
 use crate::handle::{Outgoing, Unsent};
+use crate::holders::Reference;
 use crate::limits::Limits;
 use crate::link::{self, HIGH_WATER, Link};
 use crate::message::Payload;
@@ -281,16 +282,22 @@ impl fmt::Debug for Channel {
 }
 
 /// A channel that is not kept open by it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct WeakChannel(Weak<Shared>);
 
 impl WeakChannel {
     pub(super) fn upgrade(&self) -> Option<Channel> {
         self.0.upgrade().map(Channel)
     }
+}
 
-    pub(super) fn is(&self, channel: &Channel) -> bool {
-        std::ptr::eq(self.0.as_ptr(), Arc::as_ptr(&channel.0))
+impl Reference for WeakChannel {
+    fn is_connected(&self) -> bool {
+        self.upgrade().is_some_and(|channel| channel.is_connected())
+    }
+
+    fn is_same(&self, other: &Self) -> bool {
+        self.0.ptr_eq(&other.0)
     }
 }
 

@@ -20,6 +20,7 @@ use tokio::sync::Notify;
 
 use crate::error::Error;
 use crate::handle::{Outgoing, Unsent};
+use crate::holders::Reference;
 use crate::limits::Limits;
 use crate::link::{self, HIGH_WATER, Link, Step};
 use crate::message::Payload;
@@ -266,16 +267,22 @@ impl fmt::Debug for Channel {
 }
 
 /// A channel that is not kept open by it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct WeakChannel(Weak<Shared>);
 
 impl WeakChannel {
     pub(super) fn upgrade(&self) -> Option<Channel> {
         self.0.upgrade().map(Channel)
     }
+}
 
-    pub(super) fn is(&self, channel: &Channel) -> bool {
-        std::ptr::eq(self.0.as_ptr(), Arc::as_ptr(&channel.0))
+impl Reference for WeakChannel {
+    fn is_connected(&self) -> bool {
+        self.upgrade().is_some_and(|channel| channel.is_connected())
+    }
+
+    fn is_same(&self, other: &Self) -> bool {
+        self.0.ptr_eq(&other.0)
     }
 }
 

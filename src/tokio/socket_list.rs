@@ -1,13 +1,12 @@
 //! [`SocketList`]: connections of ours that other processes hold, for tasks.
 
-use std::sync::{Mutex, MutexGuard};
-
 use serde::Serialize;
 
 use super::Channel;
 use super::channel::WeakChannel;
 use crate::error::Error;
 use crate::handle::{Outgoing, Unsent};
+use crate::holders::Holders;
 use crate::proto::Question;
 use crate::wire::control::SocketKey;
 
@@ -31,21 +30,13 @@ use crate::wire::control::SocketKey;
 #[derive(Debug)]
 pub struct SocketList {
     key: SocketKey,
-    holders: Mutex<Vec<Holder>>,
-}
-
-#[derive(Debug)]
-struct Holder {
-    channel: WeakChannel,
-    /// How many sockets it was sent, or is being sent.
-    sent: usize,
+    holders: Holders<WeakChannel>,
 }
 
 impl SocketList {
     /// A list with nothing in it.
-    #[allow(clippy::new_without_default)]
     pub fn new() -> Self {
-        SocketList { key: SocketKey::unique(), holders: Mutex::new(Vec::new()) }
+        SocketList { key: SocketKey::unique(), holders: Holders::new() }
     }
 
     /// Sends a connection that is counted from then on.
@@ -58,31 +49,13 @@ impl SocketList {
         message: &T,
         connection: impl Into<Outgoing>,
     ) -> Result<(), Unsent> {
-        // Before, for the peer may have it even if the acknowledgement comes too late for us.
-        self.enter(channel);
+        let holder = channel.downgrade();
+        self.holders.enter(holder.clone());
         let sent = channel.send_handle(message, connection.into().counted(self.key.clone())).await;
         if sent.as_ref().is_err_and(|unsent| unsent.handle.is_some()) {
-            self.leave(channel);
+            self.holders.leave(&holder);
         }
         sent
-    }
-
-    fn enter(&self, channel: &Channel) {
-        let mut holders = self.lock();
-        holders.retain(|holder| holder.channel.upgrade().is_some_and(|c| c.is_connected()));
-        match holders.iter_mut().find(|holder| holder.channel.is(channel)) {
-            Some(holder) => holder.sent += 1,
-            None => holders.push(Holder { channel: channel.downgrade(), sent: 1 }),
-        }
-    }
-
-    /// One was not sent. Who never got any must not be asked: a Node process would not answer.
-    fn leave(&self, channel: &Channel) {
-        let mut holders = self.lock();
-        holders.retain_mut(|holder| {
-            holder.sent -= usize::from(holder.channel.is(channel));
-            holder.sent > 0
-        });
     }
 
     /// How many are open in all children.
@@ -102,8 +75,7 @@ impl SocketList {
     }
 
     async fn ask(&self, question: Question) -> Result<usize, Error> {
-        let holders: Vec<Channel> =
-            self.lock().iter().filter_map(|holder| holder.channel.upgrade()).collect();
+        let holders: Vec<Channel> = self.holders.all().iter().filter_map(WeakChannel::upgrade).collect();
         // All are asked before the first answer is waited for.
         let asked: Vec<_> = holders.iter().filter_map(|c| c.ask(&self.key, question).ok()).collect();
         let mut open = 0;
@@ -112,8 +84,10 @@ impl SocketList {
         }
         Ok(open)
     }
+}
 
-    fn lock(&self) -> MutexGuard<'_, Vec<Holder>> {
-        self.holders.lock().unwrap_or_else(|e| e.into_inner())
+impl Default for SocketList {
+    fn default() -> Self {
+        Self::new()
     }
 }

@@ -16,6 +16,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("handle", &["wire::control", "sys", "error"]),
     ("received", &["handle", "message", "error", "wire::control"]),
     ("env", &["wire", "sys", "error"]),
+    ("holders", &[]),
     ("signal", &[]),
     ("stop", &["signal"]),
     ("launch", &["env", "sys", "error", "limits", "signal", "wire"]),
@@ -27,7 +28,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
 
 const DRIVER: &[&str] = &[
     "link", "env", "handle", "received", "message", "proto", "wire", "error", "limits", "sys", "launch",
-    "output", "signal", "stop",
+    "output", "signal", "stop", "holders",
 ];
 
 /// Rooms in which nothing is waited for, read or written.
