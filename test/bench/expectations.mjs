@@ -56,6 +56,27 @@ const EXPECTATIONS = [
       return f.get(s, size, ours, 'byte') / f.get(s, MIB, ours, 'byte');
     }),
   },
+  {
+    text: 'a parent receives as fast as a Node child can send',
+    least: 0.95,
+    figures: each(['parent-receive-node'], undefined, (f, s, size, ours) => f.ratio(s, size, 'rate', ours, 'bare')),
+  },
+  {
+    text: "a parent needs a third of a Node parent's CPU time",
+    most: 1 / 3,
+    figures: each(
+      ['parent-receive-node', 'parent-send-node', 'parent-receive-rust', 'parent-send-rust'],
+      undefined,
+      (f, s, size, ours) => f.ratio(s, size, 'parentCpu', ours, NODE),
+    ),
+  },
+  {
+    text: 'a parent of 50 children has a resident memory of 6 MB',
+    most: 6,
+    figures: each(['parent-memory-50-node', 'parent-memory-50-rust'], undefined, (f, s, size, ours) => {
+      return f.get(s, size, ours, 'parentRss') / 1e6;
+    }),
+  },
 ];
 
 /** One figure for each scenario, size and driver. */

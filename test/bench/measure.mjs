@@ -7,14 +7,18 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 
 const here = import.meta.dirname;
+
+/** More than a Node parent has for itself. */
+const DEADLINE = 90_000;
 const { build } = createRequire(import.meta.url)('../../js/build.cjs');
 
-/** @returns {{ child: string, pair: string, worker: string }} the paths of the programs, built */
+/** @returns {{ child: string, parent: string, pair: string, worker: string }} the paths of the programs, built */
 export function buildAll() {
   // The same features for all, so that what they depend on is built once.
   const how = { features: ['cli'], release: true };
   return {
     child: build({ example: 'bench-child', ...how }),
+    parent: build({ example: 'bench-parent', ...how }),
     pair: build({ example: 'bench-pair', ...how }),
     worker: build({ bin: 'crossfork', ...how }),
   };
@@ -38,16 +42,45 @@ export function pinning() {
   }
 }
 
-/** A Node parent, kept on one core if there is a `pin`. */
+/** The parents that run. Each is started when it is first needed, and then lives on, so that its code is warm. */
+export class Parents {
+  #start;
+  #running = new Map();
+
+  /** @param {(name: string, pinned: boolean) => Parent} start */
+  constructor(start) {
+    this.#start = start;
+  }
+
+  async measure(name, { pinned = false, fresh = false }, order) {
+    const key = `${name} ${pinned}`;
+    const parent = this.#running.get(key) ?? this.#start(name, pinned);
+    if (!fresh) this.#running.set(key, parent);
+    try {
+      return await parent.measure(order);
+    } finally {
+      if (fresh) parent.end();
+    }
+  }
+
+  end() {
+    for (const parent of this.#running.values()) parent.end();
+  }
+}
+
+/** A Node or Rust parent, kept on one core if there is a `pin`. */
 export class Parent {
   #process;
 
-  constructor(node, pin) {
-    const [execPath, ...execArgv] = [...(pin ?? []), node];
-    this.#process = fork(join(here, 'parent.cjs'), { execPath, execArgv });
+  constructor(name, { programs, node, pin = [] }) {
+    const command = name === 'node' ? [node, join(here, 'parent.cjs')] : [programs.parent, name];
+    const [execPath, ...args] = [...pin, ...command];
+    const module = args.pop();
+    this.#process = fork(module, { execPath, execArgv: args });
   }
 
   async measure(order) {
+    let timer;
     const answer = await new Promise((resolve, reject) => {
       const ended = (code, signal) => reject(new Error(`the parent ended with ${signal ?? code}`));
       this.#process.once('error', reject).once('exit', ended);
@@ -55,8 +88,12 @@ export class Parent {
         this.#process.off('error', reject).off('exit', ended);
         resolve(message);
       });
+      timer = setTimeout(() => {
+        reject(new Error(`no answer within ${DEADLINE / 1000} s: ${order.command.join(' ')}`));
+        this.#process.kill('SIGKILL');
+      }, DEADLINE);
       this.#process.send(order);
-    });
+    }).finally(() => clearTimeout(timer));
     if (answer.error) throw new Error(answer.error);
     return answer.result;
   }
@@ -68,20 +105,23 @@ export class Parent {
 
 /**
  * One figure for each thing that can be seen, all per message.
- * @returns {Promise<{ time: number, rate?: number, cpu?: number, rss?: number, byte?: number, cpuByte?: number }>}
+ * @returns {Promise<{ time: number, rate?: number, cpu?: number, rss?: number, byte?: number, cpuByte?: number,
+ *   parentCpu?: number, parentRss?: number }>}
  */
 export async function measure(scenario, { size, warm, count }, contestant, { programs, node, parents, pins }) {
+  const [asParent, asChild] = scenario.child ? [contestant, scenario.child] : ['node', contestant];
   const result = scenario.pair
     ? pair(programs.pair, [contestant, scenario.pair, size, warm, count], scenario.pinned, pins)
-    : await parents[scenario.pinned ? 'pinned' : 'free'].measure({
+    : await parents.measure(asParent, scenario, {
         job: scenario.job,
-        ...child(scenario.job, contestant, [size, warm, count], programs, node),
+        ...child(scenario.job, asChild, [size, warm, count], programs, node),
+        children: scenario.children,
         size,
         warm,
         count,
-        blind: contestant === 'limit',
+        blind: asChild === 'limit',
       });
-  const { time, cpu, rss } = result;
+  const { time, cpu, rss, parentCpu, parentRss } = result;
   const n = count ?? 1;
   return {
     time: time / n,
@@ -90,13 +130,15 @@ export async function measure(scenario, { size, warm, count }, contestant, { pro
     rss,
     byte: (time / n / size) * 1e3,
     cpuByte: (cpu / n / size) * 1e3,
+    parentCpu: parentCpu / n,
+    parentRss,
   };
 }
 
 /** How a contestant is started, and with what standard streams. */
 function child(job, contestant, [size, warm, count], programs, node) {
-  // These two begin with an echo, which is what every child does when its job is done.
-  const echo = job === 'trip' || job === 'start';
+  // These begin with an echo, which is what every child does when its job is done.
+  const echo = ['trip', 'start', 'idle'].includes(job);
   const sends = job === 'send' || job === 'feed';
   const args = (echo ? ['echo'] : [job, ...(sends ? [size] : []), warm, count]).map(String);
   const stdio = ['ignore', 'inherit', 'inherit', 'ipc'];

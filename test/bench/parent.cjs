@@ -4,13 +4,23 @@
 // one measurement at a time: an order names a child and what to do with it, the answer tells what it took.
 
 const { spawn } = require('node:child_process');
+const { once } = require('node:events');
 const { readFileSync } = require('node:fs');
 const net = require('node:net');
 const { sum, sendItems, pad, FIRST } = require('./items.cjs');
 
 const DEADLINE = 60_000;
 
-const JOBS = { receive, send: take, feed: take, trip, 'take-handles': giveHandles, 'give-handles': takeHandles, start };
+const JOBS = {
+  receive,
+  send: take,
+  feed: take,
+  trip,
+  'take-handles': giveHandles,
+  'give-handles': takeHandles,
+  start,
+  idle,
+};
 
 process.on('message', async (order) => {
   try {
@@ -149,10 +159,32 @@ async function start(child, _, started) {
   return { time: now() - started };
 }
 
-/** The result of the last of several rounds; the first are to warm up. */
+/** With as many children that have nothing to do. */
+async function idle(child, { command, stdio, children }) {
+  const others = Array.from({ length: children - 1 }, () => spawn(command[0], command.slice(1), { stdio }));
+  await Promise.all(
+    [child, ...others].map((one) => {
+      const answer = next(one);
+      one.send({ seq: 0, pad: '' });
+      return answer;
+    }),
+  );
+  const parentRss = residentMemory(process.pid);
+  const ended = Promise.all(others.map((other) => once(other, 'exit')));
+  for (const other of others) other.disconnect();
+  await ended;
+  return { parentRss };
+}
+
+/** The result of the last of several rounds, and what it cost us; the first are to warm up. */
 async function last(counts, round) {
   let result;
-  for (const n of counts) result = await round(n);
+  for (const n of counts) {
+    const before = process.cpuUsage();
+    result = await round(n);
+    const { user, system } = process.cpuUsage(before);
+    result.parentCpu = user + system;
+  }
   return result;
 }
 

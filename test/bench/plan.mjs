@@ -3,6 +3,7 @@
 export const NODE = 'node';
 export const OURS = ['blocking', 'tokio'];
 const CHILDREN = [NODE, ...OURS, 'bare'];
+export const PARENTS = [NODE, ...OURS, 'bare'];
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
@@ -24,9 +25,9 @@ const huge = (mibs) => [
 
 /**
  * `job` is the parent's (parent.cjs) and the child's (child/main.rs); with `pair`, it is bench-pair's. `show` names
- * the figures: `rate` and `time` are the parent's, `cpu` and `rss` the child's.
+ * the figures: `rate`, `time`, `parentCpu` and `parentRss` are the parent's, `cpu` and `rss` the child's.
  */
-export const SCENARIOS = [
+const CHILD_SCENARIOS = [
   {
     name: 'receive',
     title: 'receive',
@@ -151,6 +152,43 @@ export const SCENARIOS = [
     show: ['byte'],
   },
 ];
+
+/** The contestants are parents, and `child` is what each of them has: one, or `children`. `fresh`: in a new process. */
+const PARENT_SCENARIOS = [NODE, 'blocking'].flatMap((child) => {
+  const whose = child === NODE ? 'Node' : 'Rust';
+  const scenario = (name, title, more) => ({
+    name: `parent-${name}-${whose.toLowerCase()}`,
+    title,
+    child,
+    contestants: PARENTS,
+    cases: [{}],
+    ...more,
+  });
+  const messages = (count) => [64, KIB].map((size) => ({ size, count, warm: count / 5 }));
+  const handles = { cases: [{ count: 1500, warm: 300 }], show: ['rate', 'parentCpu'] };
+  const idle = { job: 'idle', fresh: true, show: ['parentRss'] };
+  return [
+    scenario('receive', `receive from ${whose}`, {
+      job: 'feed',
+      cases: messages(50_000),
+      show: ['rate', 'parentCpu'],
+    }),
+    scenario('send', `send to ${whose}`, { job: 'receive', cases: messages(50_000), show: ['rate', 'parentCpu'] }),
+    scenario('pinned', `round trip to ${whose}, pinned`, {
+      job: 'trip',
+      pinned: true,
+      cases: messages(4000),
+      show: ['time'],
+    }),
+    scenario('take-handles', `receive handles from ${whose}`, { job: 'give-handles', ...handles }),
+    scenario('give-handles', `send handles to ${whose}`, { job: 'take-handles', ...handles }),
+    scenario('start', `${whose}: spawn to first message`, { job: 'start', times: 4, show: ['time'] }),
+    scenario('memory-1', `1 idle ${whose} child`, { children: 1, ...idle }),
+    scenario('memory-50', `50 idle ${whose} children`, { children: 50, ...idle }),
+  ];
+});
+
+export const SCENARIOS = [...CHILD_SCENARIOS, ...PARENT_SCENARIOS];
 
 /** A tenth of everything, once: to see that it works. */
 export function quick(scenarios) {

@@ -1,7 +1,8 @@
-// `npm run bench`: Node and Rust children side by side under one Node parent, and Rust with Rust.
+// `npm run bench`: Node and Rust children side by side under one Node parent, Rust with Rust, and Node and Rust parents
+// side by side with the same children.
 //
 //   --quick            a tenth of everything, once
-//   --only NAME,...    some scenarios (plan.mjs)
+//   --only NAME,...    some scenarios (plan.mjs), or `parents` for all that compare parents
 //   --runs N           how often everything is measured; medians are shown (5)
 //   --node PATH        the Node of the parent and the child (the one that runs this)
 //   --json FILE        writes every run to a file
@@ -13,9 +14,9 @@ import { parseArgs } from 'node:util';
 
 import { verdicts } from './expectations.mjs';
 import { Figures } from './figures.mjs';
-import { buildAll, measure, Parent, pinning } from './measure.mjs';
+import { buildAll, measure, Parent, Parents, pinning } from './measure.mjs';
 import { quick, SCENARIOS } from './plan.mjs';
-import { table } from './table.mjs';
+import { tables } from './table.mjs';
 
 const { values: options } = parseArgs({
   options: {
@@ -37,18 +38,22 @@ const figures = await measureAll();
 const version = execFileSync(options.node, ['--version'], { encoding: 'utf8' }).trim();
 console.log(`Node ${version}, ${cpus().length} x ${cpus()[0].model.trim()}, medians of ${runs} runs`);
 console.log('node: a Node child; blocking, tokio: Rust children; worker: the crossfork command; bare: a hand-written');
-console.log('loop; limit: a child that does nothing with the bytes, which shows what the parent can do.\n');
-console.log(table(scenarios, figures).join('\n'));
+console.log(
+  'loop; limit: a child that does nothing with the bytes, which shows what the parent can do. In the table of',
+);
+console.log('parents the columns are parents, and all have the same child.\n');
+console.log(tables(scenarios, figures).join('\n'));
 console.log(verdicts(figures).join('\n'));
 if (options.json) writeFileSync(options.json, `${JSON.stringify({ version, runs, figures }, null, 1)}\n`);
 
 function choose() {
   const names = options.only?.split(',') ?? SCENARIOS.map(({ name }) => name);
-  const unknown = names.filter((name) => !SCENARIOS.some((scenario) => scenario.name === name));
+  const called = (scenario, name) => scenario.name === name || (name === 'parents' && scenario.child !== undefined);
+  const unknown = names.filter((name) => !SCENARIOS.some((scenario) => called(scenario, name)));
   if (unknown.length > 0) {
     throw new Error(`--only: no ${unknown.join(', ')}; there are ${SCENARIOS.map(({ name }) => name).join(', ')}`);
   }
-  const chosen = SCENARIOS.filter(({ name }) => names.includes(name));
+  const chosen = SCENARIOS.filter((scenario) => names.some((name) => called(scenario, name)));
   const possible = chosen.filter(({ name, pinned }) => {
     if (pinned && !pins) console.error(`${name}: left out, for there is no taskset here`);
     return !pinned || pins;
@@ -58,8 +63,9 @@ function choose() {
 
 async function measureAll() {
   const figures = new Figures();
-  const parents = { free: new Parent(options.node), pinned: pins && new Parent(options.node, pins[0]) };
-  const setup = { programs, node: options.node, parents, pins };
+  const { node } = options;
+  const parents = new Parents((name, pinned) => new Parent(name, { programs, node, pin: pinned ? pins[0] : [] }));
+  const setup = { programs, node, parents, pins };
   try {
     for (const scenario of scenarios) {
       const started = performance.now();
@@ -73,8 +79,7 @@ async function measureAll() {
       console.error(`${scenario.name}: ${((performance.now() - started) / 1000).toFixed(1)} s`);
     }
   } finally {
-    parents.free.end();
-    parents.pinned?.end();
+    parents.end();
   }
   return figures;
 }

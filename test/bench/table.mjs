@@ -1,7 +1,7 @@
 // The table that people read.
 
 import { sizeName } from './figures.mjs';
-import { NODE, OURS } from './plan.mjs';
+import { NODE, OURS, PARENTS } from './plan.mjs';
 
 const COLUMNS = [NODE, ...OURS, 'worker', 'bare', 'limit'];
 const RATIOS = OURS.flatMap((ours) => [NODE, 'bare'].map((other) => [ours, other]));
@@ -13,14 +13,25 @@ const METRICS = {
   rss: { unit: 'MB', scale: 1e-6, of: 'memory after' },
   byte: { unit: 'ns/byte', scale: 1, of: '' },
   cpuByte: { unit: 'ns/byte', scale: 1, of: "child's CPU" },
+  parentCpu: { unit: 'µs', scale: 1, of: "parent's CPU" },
+  parentRss: { unit: 'MB', scale: 1e-6, of: "parent's memory" },
 };
 
-/** The lines of the table. */
-export function table(scenarios, figures) {
-  const rows = [['', '', 'unit', ...COLUMNS, ...RATIOS.map(([ours, other]) => `${ours}/${other}`)]];
+/** The lines of the table of children, and of the table of parents. */
+export function tables(scenarios, figures) {
+  const children = scenarios.filter(({ child }) => !child);
+  const parents = scenarios.filter(({ child }) => child);
+  return [
+    ...(children.length > 0 ? table('children', COLUMNS, children, figures) : []),
+    ...(parents.length > 0 ? table('parents', PARENTS, parents, figures) : []),
+  ];
+}
+
+function table(name, columns, scenarios, figures) {
+  const rows = [[name, '', 'unit', ...columns, ...RATIOS.map(([ours, other]) => `${ours}/${other}`)]];
   for (const scenario of scenarios) {
     for (const metric of scenario.show) {
-      for (const { size } of scenario.cases) rows.push(row(scenario, metric, size, figures));
+      for (const { size } of scenario.cases) rows.push(row(columns, scenario, metric, size, figures));
       rows.push([]);
     }
   }
@@ -33,7 +44,7 @@ export function table(scenarios, figures) {
   );
 }
 
-function row({ name, title, contestants }, metric, size, figures) {
+function row(columns, { name, title, contestants }, metric, size, figures) {
   const { unit, scale, of } = METRICS[metric];
   const value = (contestant) => {
     const median = contestants.includes(contestant) ? figures.get(name, size, contestant, metric) : undefined;
@@ -43,7 +54,7 @@ function row({ name, title, contestants }, metric, size, figures) {
     const quotient = figures.ratio(name, size, metric, ours, other);
     return quotient === undefined ? '' : quotient.toFixed(2);
   };
-  return [of ? `${title}: ${of}` : title, sizeName(size), unit, ...COLUMNS.map(value), ...RATIOS.map(ratio)];
+  return [of ? `${title}: ${of}` : title, sizeName(size), unit, ...columns.map(value), ...RATIOS.map(ratio)];
 }
 
 /** Three digits that matter. */

@@ -1,7 +1,8 @@
-//! A child of the benchmark's Node parent: `bench-child blocking|tokio|bare JOB [SIZE] [WARM COUNT]`.
+//! A child of the benchmark's parents: `bench-child blocking|tokio|bare JOB [SIZE] [WARM COUNT]`.
 //! A job is done twice, first to warm up, and each time ends with a report. `node.cjs` does the same.
 
 #[path = "../contestants/mod.rs"]
+#[allow(dead_code)] // reports are read by parents
 mod contestants;
 mod limit;
 

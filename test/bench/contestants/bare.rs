@@ -8,6 +8,7 @@ use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::os::unix::net::UnixStream;
 
 use nix::sys::socket::{ControlMessage, ControlMessageOwned, MsgFlags, recvmsg, sendmsg};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::{Contestant, Item, Result};
@@ -88,6 +89,11 @@ impl Contestant for Bare {
             Some(line) => Some(look(serde_json::from_slice(&self.input[line])?)),
             None => None,
         })
+    }
+
+    async fn decode<T: DeserializeOwned>(&mut self) -> Result<T> {
+        let line = self.line()?.ok_or("the channel ended too early")?;
+        Ok(serde_json::from_slice(&self.input[line])?)
     }
 
     async fn echo(&mut self) -> Result<bool> {

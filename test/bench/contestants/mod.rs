@@ -12,6 +12,7 @@ use std::task::{Context, Poll, Waker};
 
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeValLike;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 pub type Result<T> = std::result::Result<T, Box<dyn Error>>;
@@ -36,6 +37,8 @@ pub fn pad(size: usize) -> String {
 pub trait Contestant {
     /// Waits for the next item, and decodes it; `None` at the end.
     async fn receive<R>(&mut self, look: impl FnOnce(Item<'_>) -> R) -> Result<Option<R>>;
+    /// Waits for a message that is not an item.
+    async fn decode<T: DeserializeOwned>(&mut self) -> Result<T>;
     /// Receives an item, decodes it and sends it back; false at the end.
     async fn echo(&mut self) -> Result<bool>;
     /// Sends one message with one system call.

@@ -4,6 +4,7 @@ use std::net::TcpListener;
 
 use crossfork::{Outgoing, blocking, tokio as tasks};
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use super::{Contestant, Item, Result};
 
@@ -15,6 +16,11 @@ macro_rules! contestant {
                     Some(message) => Some(look(message.json()?)),
                     None => None,
                 })
+            }
+
+            async fn decode<T: DeserializeOwned>(&mut self) -> Result<T> {
+                let message = self.recv()$(.$wait)??.ok_or("the channel ended too early")?;
+                Ok(message.json()?)
             }
 
             async fn echo(&mut self) -> Result<bool> {

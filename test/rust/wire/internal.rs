@@ -140,11 +140,16 @@ fn int_2_every_command_is_told_by_its_name_and_unknown_ones_are_swallowed() {
     assert!(matches!(parse(key), Some(Control::SocketGetCount(_))));
     let key = r#"{"cmd":"NODE_SOCKET_NOTIFY_CLOSE","key":"k"}"#;
     assert!(matches!(parse(key), Some(Control::SocketNotifyClose(_))));
+    let count = r#"{"cmd":"NODE_SOCKET_COUNT","key":"k","count":1}"#;
+    assert!(matches!(parse(count), Some(Control::SocketCount(_, 1))));
+    let closed = r#"{"cmd":"NODE_SOCKET_ALL_CLOSED","key":"k"}"#;
+    assert!(matches!(parse(closed), Some(Control::SocketAllClosed(_))));
     for other in [
         r#"{"cmd":"NODE_SOCKET_GET_COUNT"}"#,
         r#"{"cmd":"NODE_SOCKET_NOTIFY_CLOSE","key":7}"#,
-        r#"{"cmd":"NODE_SOCKET_COUNT","key":"k","count":1}"#,
-        r#"{"cmd":"NODE_SOCKET_ALL_CLOSED","key":"k"}"#,
+        r#"{"cmd":"NODE_SOCKET_COUNT","key":"k"}"#,
+        r#"{"cmd":"NODE_SOCKET_COUNT","key":"k","count":-1}"#,
+        r#"{"cmd":"NODE_SOCKET_ALL_CLOSED"}"#,
         r#"{"cmd":"NODE_CLUSTER","act":"online","seq":0}"#,
         r#"{"cmd":"NODE_DEBUG_ENABLED"}"#,
         r#"{"cmd":"NODE_HANDLE_"}"#,
