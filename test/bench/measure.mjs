@@ -53,14 +53,19 @@ export class Parents {
   }
 
   async measure(name, { pinned = false, fresh = false }, order) {
-    const key = `${name} ${pinned}`;
-    const parent = this.#running.get(key) ?? this.#start(name, pinned);
-    if (!fresh) this.#running.set(key, parent);
+    if (!fresh) return this.#lasting(name, pinned).measure(order);
+    const parent = this.#start(name, pinned);
     try {
       return await parent.measure(order);
     } finally {
-      if (fresh) parent.end();
+      parent.end();
     }
+  }
+
+  #lasting(name, pinned) {
+    const key = `${name} ${pinned}`;
+    if (!this.#running.has(key)) this.#running.set(key, this.#start(name, pinned));
+    return this.#running.get(key);
   }
 
   end() {

@@ -38,10 +38,9 @@ const figures = await measureAll();
 const version = execFileSync(options.node, ['--version'], { encoding: 'utf8' }).trim();
 console.log(`Node ${version}, ${cpus().length} x ${cpus()[0].model.trim()}, medians of ${runs} runs`);
 console.log('node: a Node child; blocking, tokio: Rust children; worker: the crossfork command; bare: a hand-written');
-console.log(
-  'loop; limit: a child that does nothing with the bytes, which shows what the parent can do. In the table of',
-);
-console.log('parents the columns are parents, and all have the same child.\n');
+console.log('loop; limit: a child that does nothing with the bytes, which shows what the parent can do.');
+if (scenarios.some(({ child }) => child)) console.log('In the table of parents, the columns are parents.');
+console.log();
 console.log(tables(scenarios, figures).join('\n'));
 console.log(verdicts(figures).join('\n'));
 if (options.json) writeFileSync(options.json, `${JSON.stringify({ version, runs, figures }, null, 1)}\n`);
