@@ -12,8 +12,11 @@ use super::contestants::{Contestant, FIRST, Item, Result, cpu, pad};
 #[derive(Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Took {
+    #[serde(skip_serializing_if = "Option::is_none")]
     time: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     parent_cpu: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     parent_rss: Option<u64>,
 }
 
