@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 
 #[derive(Parser)]
-#[command(name = "crossfork", version, about = "Rust workers for child_process.fork")]
+#[command(name = "crossfork", version, about = "Rust and Node fork each other")]
 struct CommandLine {
     #[command(subcommand)]
     command: Command,
