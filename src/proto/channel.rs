@@ -353,7 +353,8 @@ impl<F> Channel<F> {
     }
 
     /// Accepts a handle with a frame made by [`control::encode_handle`]. Its [`Outcome`] follows.
-    /// A handle that is not accepted is given back.
+    /// A handle that is not accepted is given back. That the message inside is not reserved
+    /// ([`control::reserved_cmd`]) is for the caller to see to: Node's own machinery may send such.
     pub fn send_handle(&mut self, frame: Vec<u8>, fd: F) -> Result<Ticket, (SendError, F)> {
         if self.state != State::Open {
             return Err((SendError::Closed, fd));

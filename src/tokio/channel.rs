@@ -126,7 +126,6 @@ impl Channel {
     /// # Errors
     /// [`Error::Send`]: the value cannot be sent, or the channel is closed.
     pub async fn send<T: Serialize + ?Sized>(&self, message: &T) -> Result<(), Error> {
-        // Written here and now, so that the future holds bytes and not the caller's value.
         self.send_frame(link::frame(message)).await
     }
 
