@@ -31,6 +31,9 @@ use crate::wire::json::{self, Line};
 /// from it, or leave answers out.
 const MAX_WAITING_REPLIES: usize = 1024;
 
+/// For how many events room is kept when all are taken: a burst leaves nothing behind.
+const ROOM: usize = 1024;
+
 /// A channel, generic over the descriptor type `F`.
 pub struct Channel<F> {
     state: State,
@@ -563,6 +566,9 @@ impl<F> Channel<F> {
         let (event, cost) = self.events.pop_front()?;
         self.waiting_bytes -= cost.bytes;
         self.waiting_fds -= cost.fds;
+        if self.events.is_empty() && self.events.capacity() > ROOM {
+            self.events = VecDeque::new();
+        }
         Some(event)
     }
 
