@@ -14,7 +14,7 @@ const ROUNDS = FULL ? 200 : 10;
 const MESSAGES_A_ROUND = 500;
 const HANDLES_A_ROUND = 100;
 const WARM_UP = FULL ? 10 : 5; // rounds, after which the child has its size: at least 1,000 messages
-// The allocator reaches its size over the first 20,000 messages or so, by steps, and stays there.
+// The allocator reaches its size by steps, over the first 100,000 messages, and stays there.
 const TOLERANCE = 2 << 20;
 const TYPES = ['net.Socket', 'net.Server', 'net.Native', 'dgram.Socket', 'dgram.Native'];
 
