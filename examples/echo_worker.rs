@@ -1,16 +1,15 @@
-//! Every message comes back. No async runtime, no thread.
+//! Every message comes back as it came, in either serialization. No async runtime, no thread.
 //!
 //! Fork it from Node: `fork('', { execPath: 'target/debug/examples/echo_worker' })`.
 
 use crossfork::Error;
 use crossfork::blocking::Channel;
-use serde_json::Value;
 
 fn main() -> Result<(), Error> {
     let channel = Channel::from_env()?;
     loop {
         match channel.recv() {
-            Ok(Some(message)) => channel.send(&message.json::<Value>()?)?,
+            Ok(Some(message)) => channel.send_payload(message.payload())?,
             Ok(None) => return Ok(()), // the parent has disconnected
             Err(e) if e.is_protocol() => eprintln!("skipped: {e}"),
             Err(e) => return Err(e),

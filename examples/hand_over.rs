@@ -1,11 +1,12 @@
 //! Rust listens, Node serves: the listener goes to two Node workers that run plain `http`.
-//! `cargo run --example hand_over`, and `-- --once` for a few requests and the end.
+//! `cargo run --example hand_over`, and `-- --once` for a few requests and the end; with
+//! `--advanced`, messages are as V8 writes them.
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 
 use crossfork::blocking::{Child, Fork};
-use crossfork::{Error, Escalation, Outgoing};
+use crossfork::{Error, Escalation, Outgoing, Serialization};
 
 fn main() -> Result<(), Error> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
@@ -14,7 +15,7 @@ fn main() -> Result<(), Error> {
     drop(listener); // the workers have it now
     println!("http://{address}/ is served by Node");
 
-    if std::env::args().any(|arg| arg == "--once") {
+    if asked("--once") {
         for _ in 0..6 {
             let mut client = TcpStream::connect(address)?;
             client.write_all(b"GET / HTTP/1.0\r\n\r\n")?;
@@ -32,11 +33,16 @@ fn main() -> Result<(), Error> {
     Ok(())
 }
 
+fn asked(option: &str) -> bool {
+    std::env::args().any(|arg| arg == option)
+}
+
 fn start(listener: &TcpListener) -> Result<Child, Error> {
-    let worker = Fork::new("examples/node/http.js").kill_on_drop().spawn()?;
+    let serialization = if asked("--advanced") { Serialization::Advanced } else { Serialization::Json };
+    let worker = Fork::new("examples/node/http.js").serialization(serialization).kill_on_drop().spawn()?;
     worker.channel.send_handle(&"server", Outgoing::keep_open(listener)?)?;
     match worker.channel.recv()? {
-        Some(message) => assert_eq!(message.json::<&str>()?, "listening"),
+        Some(message) => assert_eq!(message.decode::<String>()?, "listening"),
         None => eprintln!("process {} ended too early", worker.process.id()),
     }
     Ok(worker)

@@ -5,12 +5,14 @@
 //
 //   npm start                 serve until Ctrl-C (PORT=8080 npm start for another port)
 //   npm start -- --once       make a dozen requests, say who answered, stop
+//   npm start -- --advanced   the same with the serialization that has Map, BigInt and Buffer
 
 const { fork } = require('node:child_process');
 const http = require('node:http');
 const net = require('node:net');
 
 const ONCE = process.argv.includes('--once');
+const SERIALIZATION = process.argv.includes('--advanced') ? 'advanced' : 'json';
 const HOST = '127.0.0.1';
 const PORT = Number(process.env.PORT ?? 1337);
 
@@ -39,7 +41,7 @@ for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, stop);
 
 function startWorker(executable) {
   // A Rust program in place of Node: its argv is [executable, 'worker'].
-  const worker = fork('worker', [], { execPath: executable, execArgv: [] });
+  const worker = fork('worker', [], { execPath: executable, execArgv: [], serialization: SERIALIZATION });
   workers.add(worker);
   worker.on('error', (error) => fail(`Cannot start ${executable}: ${error.message}.`));
   worker.on('exit', (code, signal) => {

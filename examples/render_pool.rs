@@ -1,5 +1,6 @@
 //! A Rust web server that renders its pages in a pool of Node workers, and survives their crashes.
-//! `cargo run --example render_pool --features tokio`, and see `/`, `/any/page` and `/crash`.
+//! `cargo run --example render_pool --features tokio`, and see `/`, `/any/page` and `/crash`. With
+//! `-- --advanced`, messages are as V8 writes them.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,6 +9,7 @@ use axum::Router;
 use axum::extract::State;
 use axum::http::{StatusCode, Uri};
 use axum::response::Html;
+use crossfork::Serialization;
 use crossfork::tokio::{Child, Fork};
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
@@ -59,8 +61,10 @@ async fn page(State(jobs): State<mpsc::Sender<Job>>, uri: Uri) -> (StatusCode, H
 
 /// One place of the pool: a worker after the other, each until it fails.
 async fn keep_a_worker(jobs: Arc<Mutex<mpsc::Receiver<Job>>>) {
+    let advanced = std::env::args().any(|arg| arg == "--advanced");
+    let serialization = if advanced { Serialization::Advanced } else { Serialization::Json };
     loop {
-        match Fork::new("examples/node/render.js").kill_on_drop().spawn() {
+        match Fork::new("examples/node/render.js").serialization(serialization).kill_on_drop().spawn() {
             Ok(worker) => {
                 println!("worker {} is here", worker.process.id());
                 work(worker, &jobs).await;
@@ -90,7 +94,7 @@ async fn work(worker: Child, jobs: &Mutex<mpsc::Receiver<Job>>) {
 async fn render(worker: &Child, path: &str) -> Result<String, String> {
     worker.channel.send(&Request { path }).await.map_err(|e| e.to_string())?;
     match worker.channel.recv().await.map_err(|e| e.to_string())? {
-        Some(message) => message.json::<Page>().map(|page| page.html).map_err(|e| e.to_string()),
+        Some(message) => message.decode::<Page>().map(|page| page.html).map_err(|e| e.to_string()),
         None => Err("the worker crashed while it rendered this page".into()),
     }
 }

@@ -12,23 +12,29 @@ pub(crate) const UNIQUE_ID: &str = "NODE_UNIQUE_ID";
 pub(crate) const SERIALIZATION_MODE: &str = "NODE_CHANNEL_SERIALIZATION_MODE";
 
 /// Takes the channel out of the environment.
-pub(crate) fn take_channel() -> Result<OwnedFd, EnvError> {
+pub(crate) fn take_channel() -> Result<(OwnedFd, Serialization), EnvError> {
     let [fd, mode] = inherit::take_env([CHANNEL_FD, SERIALIZATION_MODE]);
     let fd = match fd {
         Some(fd) if !fd.is_empty() => fd.to_string_lossy().into_owned(),
         // Set to nothing, it means no channel to Node as well (CH-6).
         _ => return Err(EnvError::NotAChild),
     };
-    // An absent mode is json (CH-7).
-    let mode = mode.map(|mode| mode.to_string_lossy().into_owned()).filter(|mode| !mode.is_empty());
-    match mode.as_deref().map(Serialization::from_name) {
-        None | Some(Some(Serialization::Json)) => {}
-        Some(None) => return Err(EnvError::UnknownSerialization(mode.unwrap_or_default())),
-    }
+    let serialization = match mode {
+        Some(mode) if !mode.is_empty() => {
+            let name = mode.to_string_lossy();
+            Serialization::from_name(&name)
+                .ok_or_else(|| EnvError::UnknownSerialization(name.into_owned()))?
+        }
+        // An absent mode is json (CH-7).
+        _ => Serialization::Json,
+    };
     let Ok(number) = fd.parse::<i32>() else {
         return Err(EnvError::InvalidNumber(fd));
     };
-    adopt(number).map_err(|found| EnvError::NotAChannel { fd: number, found })
+    match adopt(number) {
+        Ok(fd) => Ok((fd, serialization)),
+        Err(found) => Err(EnvError::NotAChannel { fd: number, found }),
+    }
 }
 
 fn adopt(number: i32) -> Result<OwnedFd, String> {

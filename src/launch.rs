@@ -73,7 +73,7 @@ pub(crate) struct Spec {
     uid: Option<u32>,
     gid: Option<u32>,
     detached: bool,
-    serialization: Serialization,
+    pub(crate) serialization: Serialization,
     pub(crate) kill_signal: Signal,
     pub(crate) kill_on_drop: bool,
     pub(crate) limits: Limits,
@@ -127,12 +127,6 @@ impl<D> Fork<D> {
     /// what [`stdio`](Self::stdio) says of that number.
     pub fn channel_at(mut self, number: usize) -> Self {
         self.ipc = number;
-        self
-    }
-
-    /// How messages are written.
-    pub fn serialization(mut self, serialization: Serialization) -> Self {
-        self.spec.serialization = serialization;
         self
     }
 
@@ -262,6 +256,12 @@ macro_rules! options {
             /// Sends the kill signal when the process is dropped. Without it, it goes on running.
             pub fn kill_on_drop(mut self) -> Self {
                 self.spec.kill_on_drop = true;
+                self
+            }
+
+            /// How messages are written on its channel ([`Serialization::Json`]).
+            pub fn serialization(mut self, serialization: Serialization) -> Self {
+                self.spec.serialization = serialization;
                 self
             }
 

@@ -2,7 +2,7 @@
 //! Node processes.
 //!
 //! A Node program starts a child with a *channel*, and from then on both sides send each other
-//! JSON values, sockets, servers and pipes. This crate is either end of it, for programs in Rust.
+//! values, sockets, servers and pipes. This crate is either end of it, for programs in Rust.
 //! It needs no Node library, no addon and no change to the Node program.
 //!
 //! # A Rust child of a Node parent
@@ -21,7 +21,7 @@
 //! fn main() -> Result<(), Error> {
 //!     let channel = Channel::from_env()?;
 //!     while let Some(message) = channel.recv()? {
-//!         let r: Rectangle = message.json()?;
+//!         let r: Rectangle = message.decode()?;
 //!         channel.send(&(r.width * r.height))?;
 //!     }
 //!     Ok(()) // the parent has disconnected
@@ -37,7 +37,7 @@
 //!     let child = Fork::new("worker.js").spawn()?;
 //!     child.channel.send(&"a message")?;
 //!     while let Some(message) = child.channel.recv()? {
-//!         println!("{}", message.json::<String>()?);
+//!         println!("{}", message.decode::<String>()?);
 //!     }
 //!     println!("it ended with {}", child.process.wait()?);
 //!     Ok(())
@@ -52,6 +52,17 @@
 //! [`blocking::Channel`] is for threads, and needs no feature. [`tokio::Channel`](crate::tokio)
 //! (feature `tokio`) is for tasks. They have the same names and behave alike. Neither starts a
 //! thread or a task: whoever waits in a call does the work for all.
+//!
+//! # JSON or advanced
+//!
+//! The parent chooses how messages are written: `fork(..., { serialization: 'advanced' })` in Node,
+//! [`launch::Fork::serialization`] here. A child finds out by itself. [`Message::decode`] and `send`
+//! are the same in both modes, for types of your own.
+//!
+//! [`Serialization::Json`] is the default, and what everybody speaks. [`Serialization::Advanced`]
+//! carries what JSON has no words for, as a [`v8::Value`]: `Map`, `Set`, `BigInt`, `Date`, errors,
+//! circular structures; and bytes as they are. Bun and Deno have formats of their own under that
+//! name, which are refused with an error that says so.
 //!
 //! # Handles
 //!
@@ -68,7 +79,7 @@
 //!
 //! The channel is a Unix stream socket. The child finds its number in `NODE_CHANNEL_FD`, and
 //! `NODE_CHANNEL_SERIALIZATION_MODE` says how messages are written; there is no greeting. A
-//! message is one JSON text and a line end.
+//! message is one JSON text and a line end; or a length and a value as V8 writes it.
 //!
 //! A message whose `cmd` begins with `NODE_` is Node's own. `NODE_HANDLE` carries the user's
 //! message, the handle's type, and one descriptor (`SCM_RIGHTS`) on its first byte. The receiver
@@ -93,6 +104,7 @@
 #![deny(missing_docs)]
 
 pub mod blocking;
+mod encoder;
 mod env;
 mod error;
 mod handle;
@@ -112,7 +124,7 @@ pub mod sys;
 pub mod tokio;
 pub mod wire;
 
-pub use error::{EnvError, Error, ProtocolError, SendError};
+pub use error::{EnvError, Error, FormatError, ProtocolError, SendError, V8Error};
 pub use handle::{Handle, Outgoing, Unsent};
 pub use launch::Stdio;
 pub use limits::Limits;
@@ -123,6 +135,7 @@ pub use signal::Signal;
 pub use stop::Escalation;
 pub use wire::Serialization;
 pub use wire::control::HandleType;
+pub use wire::v8;
 
 // The README's programs compile.
 #[cfg(all(doctest, feature = "tokio"))]

@@ -1,7 +1,6 @@
 //! A channel's machine and its socket: single steps of I/O, none of which waits. What is common
 //! to the drivers, which only add ways of waiting.
 
-use std::cell::Cell;
 use std::collections::HashMap;
 use std::io;
 use std::net::Shutdown;
@@ -9,8 +8,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Weak};
 
-use serde::Serialize;
-
+use crate::encoder::Encoder;
 use crate::error::{Error, ProtocolError, SendError};
 use crate::handle::{Handle, Outgoing, Unsent, fits};
 use crate::limits::Limits;
@@ -19,8 +17,8 @@ use crate::proto::{Attached, Channel, Event, LossReason, Outcome, Question, Tick
 use crate::received::{Message, ReceivedHandle, SocketHold, SocketOwner};
 use crate::sys::probe::{self, Kind};
 use crate::sys::scm;
+use crate::wire::Serialization;
 use crate::wire::control::{self, HandleType, SocketKey};
-use crate::wire::json;
 
 /// How many bytes `feed` lets wait before it waits itself. About what the kernel takes at once.
 pub(crate) const HIGH_WATER: usize = 64 * 1024;
@@ -28,6 +26,7 @@ pub(crate) const HIGH_WATER: usize = 64 * 1024;
 pub(crate) struct Link {
     socket: Arc<UnixStream>,
     core: Channel<OwnedFd>,
+    encoder: Arc<Encoder>,
     /// What became of the handles and questions whose senders wait: there from the sending on, filled
     /// when known.
     outcomes: HashMap<Ticket, Option<Outcome<OwnedFd>>>,
@@ -51,10 +50,11 @@ pub(crate) enum Step {
 }
 
 impl Link {
-    pub(crate) fn new(socket: OwnedFd, limits: Limits) -> Self {
+    pub(crate) fn new(socket: OwnedFd, serialization: Serialization, limits: Limits) -> Self {
         Link {
             socket: Arc::new(UnixStream::from(socket)),
-            core: Channel::new(limits),
+            core: Channel::new(serialization, limits),
+            encoder: Arc::new(Encoder::new(serialization)),
             outcomes: HashMap::new(),
             fds: Vec::new(),
             drained: false,
@@ -67,6 +67,11 @@ impl Link {
     /// waited on.
     pub(crate) fn socket(&self) -> Arc<UnixStream> {
         self.socket.clone()
+    }
+
+    /// Makes the frames that are submitted.
+    pub(crate) fn encoder(&self) -> Arc<Encoder> {
+        self.encoder.clone()
     }
 
     pub(crate) fn wants_input(&self) -> bool {
@@ -99,6 +104,10 @@ impl Link {
                 // A read that brings a descriptor ends with it, however much there is (HND-3).
                 self.drained = received.len < room && self.fds.is_empty() && !received.truncated;
                 self.core.handle_input(received.len, self.fds.drain(..), received.truncated);
+                if self.core.is_closed() {
+                    // Of a peer that writes another format nothing more can be read.
+                    self.end();
+                }
                 self.settle();
                 Step::Progress
             }
@@ -191,9 +200,12 @@ impl Link {
         owner: impl FnOnce() -> Weak<dyn SocketOwner>,
     ) -> Option<Result<Option<Message>, Error>> {
         Some(match self.core.poll_event() {
-            Some(Event::Message { payload, handle: None }) => Ok(Some(Message::new(payload, None))),
-            Some(Event::Message { payload, handle: Some(attached) }) => {
-                self.with_handle(payload, attached, owner)
+            Some(Event::Message { payload, handle }) => {
+                let payload = payload.received_on(self.encoder.number());
+                match handle {
+                    None => Ok(Some(Message::new(payload, None))),
+                    Some(attached) => self.with_handle(payload, attached, owner),
+                }
             }
             Some(Event::Invalid(error)) => Err(error.into()),
             Some(Event::Disconnected { .. }) => self.over(),
@@ -260,13 +272,19 @@ impl Link {
 
     /// Accepts a handle whose message is a frame already.
     pub(crate) fn submit_handle(&mut self, frame: Vec<u8>, outgoing: Outgoing) -> Result<Ticket, Unsent> {
+        let serialization = self.encoder.serialization();
         // The receiver would take the message for its own, handle and all.
-        if let Some(cmd) = control::reserved_cmd(&frame) {
+        if let Some(cmd) = control::reserved_cmd(serialization, &frame) {
             return Err(outgoing.unsent(SendError::Reserved { cmd }.into()));
         }
         let checked = outgoing.check(self.bound_sockets)?;
-        let frame =
-            control::encode_handle(checked.wire_type, &frame, checked.key.as_ref(), checked.dgram_type);
+        let frame = control::encode_handle(
+            serialization,
+            checked.wire_type,
+            &frame,
+            checked.key.as_ref(),
+            checked.dgram_type,
+        );
         match self.core.send_handle(frame, checked.handle.into()) {
             Ok(ticket) => {
                 self.outcomes.insert(ticket, None);
@@ -384,33 +402,6 @@ impl Drop for Link {
         self.write();
         self.end();
     }
-}
-
-/// Makes the frame of a message.
-pub(crate) fn frame<T: Serialize + ?Sized>(message: &T) -> Result<Vec<u8>, Error> {
-    Ok(json::encode(message)?)
-}
-
-/// Makes the frame of a message in memory that this thread keeps for it.
-pub(crate) fn with_frame<T: Serialize + ?Sized, R>(
-    message: &T,
-    then: impl FnOnce(&[u8]) -> Result<R, Error>,
-) -> Result<R, Error> {
-    thread_local!(static FRAME: Cell<Vec<u8>> = const { Cell::new(Vec::new()) });
-    // Taken out, for the message's own code runs now, and may come here again.
-    let mut frame = FRAME.take();
-    frame.clear();
-    json::encode_to(&mut frame, message)?;
-    let result = then(&frame);
-    if frame.capacity() <= HIGH_WATER {
-        FRAME.set(frame);
-    }
-    result
-}
-
-/// Makes the frame of a message that was received.
-pub(crate) fn forward(payload: &Payload) -> Result<Vec<u8>, Error> {
-    Ok(json::reencode(payload.as_bytes())?)
 }
 
 fn unsent(error: Error, fd: OwnedFd) -> Unsent {

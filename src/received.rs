@@ -10,6 +10,7 @@ use crate::error::ProtocolError;
 use crate::handle::Handle;
 use crate::message::Payload;
 use crate::wire::control::{HandleType, SocketKey};
+use crate::wire::v8::Value;
 
 /// A message from the peer, perhaps with a handle.
 ///
@@ -25,12 +26,20 @@ impl Message {
         Message { payload, handle }
     }
 
-    /// Decodes the message into a type of yours: see [`Payload::json`].
+    /// Decodes the message into a type of yours: see [`Payload::decode`].
     ///
     /// # Errors
-    /// [`ProtocolError::Decode`] if it is not JSON, or not a `T`.
-    pub fn json<'a, T: Deserialize<'a>>(&'a self) -> Result<T, ProtocolError> {
-        self.payload.json()
+    /// [`ProtocolError::Decode`] if it is not a `T`, or no message at all.
+    pub fn decode<'a, T: Deserialize<'a>>(&'a self) -> Result<T, ProtocolError> {
+        self.payload.decode()
+    }
+
+    /// The message as the JavaScript value that it is: see [`Payload::value`].
+    ///
+    /// # Errors
+    /// As [`decode`](Self::decode).
+    pub fn value(&self) -> Result<Value, ProtocolError> {
+        self.payload.value()
     }
 
     /// The message as it came.

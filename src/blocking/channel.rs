@@ -16,15 +16,18 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use serde::Serialize;
 
+use crate::encoder::Encoder;
 use crate::error::{Error, SendError};
 use crate::handle::{Outgoing, Unsent};
 use crate::holders::Reference;
 use crate::limits::Limits;
-use crate::link::{self, HIGH_WATER, Link};
+use crate::link::{HIGH_WATER, Link};
 use crate::message::Payload;
 use crate::proto::{Question, Ticket};
 use crate::received::{Message, SocketOwner};
+use crate::wire::Serialization;
 use crate::wire::control::SocketKey;
+use crate::wire::v8;
 
 /// One end of a channel to a Node process, for threads.
 ///
@@ -35,7 +38,7 @@ use crate::wire::control::SocketKey;
 /// # fn main() -> Result<(), crossfork::Error> {
 /// let channel = crossfork::blocking::Channel::from_env()?;
 /// while let Some(message) = channel.recv()? {
-///     let text: &str = message.json()?;
+///     let text: &str = message.decode()?;
 ///     channel.send(&text.to_uppercase())?;
 /// }
 /// # Ok(()) }
@@ -44,6 +47,7 @@ use crate::wire::control::SocketKey;
 pub struct Channel(Arc<Shared>);
 
 struct Shared {
+    encoder: Arc<Encoder>,
     state: Mutex<State>,
     /// Told when something happened that another thread may wait for.
     changed: Condvar,
@@ -78,18 +82,31 @@ impl Channel {
     /// # Errors
     /// As [`from_env`](Self::from_env).
     pub fn from_env_with(limits: Limits) -> Result<Self, Error> {
-        Self::from_socket(crate::env::take_channel()?, limits)
+        let (socket, serialization) = crate::env::take_channel()?;
+        Self::from_socket_with(socket, serialization, limits)
     }
 
-    /// Speaks the protocol over a Unix stream socket that is at hand.
+    /// Speaks the protocol over a Unix stream socket that is at hand, in JSON.
     ///
     /// # Errors
     /// [`Error::Io`] if this process has no descriptors free.
     pub fn from_socket(socket: impl Into<OwnedFd>, limits: Limits) -> Result<Self, Error> {
-        let state =
-            State { link: Link::new(socket.into(), limits), polling: None, waiting: 0, send_timeout: None };
+        Self::from_socket_with(socket, Serialization::Json, limits)
+    }
+
+    /// [`from_socket`](Self::from_socket) in either serialization, which the peer must share.
+    ///
+    /// # Errors
+    /// As [`from_socket`](Self::from_socket).
+    pub fn from_socket_with(
+        socket: impl Into<OwnedFd>,
+        serialization: Serialization,
+        limits: Limits,
+    ) -> Result<Self, Error> {
+        let link = Link::new(socket.into(), serialization, limits);
         Ok(Channel(Arc::new(Shared {
-            state: Mutex::new(state),
+            encoder: link.encoder(),
+            state: Mutex::new(State { link, polling: None, waiting: 0, send_timeout: None }),
             changed: Condvar::new(),
             bell: Bell::new()?,
         })))
@@ -117,21 +134,21 @@ impl Channel {
         }
     }
 
-    /// Sends any value that serde can write as JSON.
+    /// Sends any value that serde can write in the channel's serialization.
     ///
     /// # Errors
     /// [`Error::Send`]: the value cannot be sent, the channel is closed, or the time set by
     /// [`set_send_timeout`](Self::set_send_timeout) went by.
     pub fn send<T: Serialize + ?Sized>(&self, message: &T) -> Result<(), Error> {
-        self.send_frame(link::frame(message)?)
+        self.send_frame(self.0.encoder.frame(message)?)
     }
 
     /// Sends a received message on, or back, as it came.
     ///
     /// # Errors
-    /// As [`send`](Self::send).
+    /// As [`send`](Self::send); and if it came in another serialization than this channel's.
     pub fn send_payload(&self, payload: &Payload) -> Result<(), Error> {
-        self.send_frame(link::forward(payload)?)
+        self.send_frame(self.0.encoder.forward(payload)?)
     }
 
     /// Accepts a message without waiting for the kernel to take it, so that many small ones go
@@ -141,7 +158,7 @@ impl Channel {
     /// # Errors
     /// As [`send`](Self::send).
     pub fn feed<T: Serialize + ?Sized>(&self, message: &T) -> Result<(), Error> {
-        let queued = link::with_frame(message, |frame| self.0.lock().link.feed(frame))?;
+        let queued = self.0.encoder.with_frame(message, |frame| self.0.lock().link.feed(frame))?;
         if queued < HIGH_WATER { Ok(()) } else { self.flush() }
     }
 
@@ -165,7 +182,7 @@ impl Channel {
         handle: impl Into<Outgoing>,
     ) -> Result<(), Unsent> {
         let outgoing = handle.into();
-        let frame = match link::frame(message) {
+        let frame = match self.0.encoder.frame(message) {
             Ok(frame) => frame,
             Err(error) => return Err(outgoing.unsent(error)),
         };
@@ -212,6 +229,16 @@ impl Channel {
     /// peer that has sent one is known to have them.
     pub fn allow_bound_sockets(&self) {
         self.0.lock().link.allow_bound_sockets();
+    }
+
+    /// What the peer can read in the advanced mode. By default, only what every Node can is sent.
+    pub fn set_v8_options(&self, options: v8::Options) {
+        self.0.encoder.set_v8_options(options);
+    }
+
+    /// How messages are written.
+    pub fn serialization(&self) -> Serialization {
+        self.0.encoder.serialization()
     }
 
     /// Bytes that were accepted and that the kernel has not taken.

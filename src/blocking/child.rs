@@ -61,10 +61,11 @@ impl launch::Command<Blocking> {
 impl Child {
     fn start(mut prepared: Prepared) -> Result<Self, Error> {
         let ours = prepared.channel.take().ok_or(SendError::Closed)?;
-        let channel = Channel::from_socket(ours, prepared.spec.limits).map_err(|e| match e {
-            Error::Io(e) => prepared.failed(e),
-            other => other,
-        })?;
+        let channel = Channel::from_socket_with(ours, prepared.spec.serialization, prepared.spec.limits)
+            .map_err(|e| match e {
+                Error::Io(e) => prepared.failed(e),
+                other => other,
+            })?;
         Ok(Child { process: Process::start(prepared)?, channel })
     }
 

@@ -19,13 +19,14 @@ use bytes::{Bytes, BytesMut};
 use super::event::{Attached, Event, LossReason, Outcome, Transmit};
 use super::handoff::{Handoff, Held, Outgoing, Replied, Sent, TRANSMISSIONS, Ticket};
 use super::inbox::Inbox;
-use super::outbox::{Carries, Frame, Outbox};
+use super::outbox::{Carries, Outbox};
 use super::sockets::{Notify, Question, Questions, Sockets};
 use crate::error::{ProtocolError, SendError};
 use crate::limits::Limits;
 use crate::message::Payload;
+use crate::wire::Serialization;
 use crate::wire::control::{self, Control, HandleFrame, SocketKey};
-use crate::wire::json::{self, Line};
+use crate::wire::frame::{self, Frame};
 
 /// How many replies and answers may wait for a peer that does not read before we stop reading
 /// from it, or leave answers out.
@@ -36,6 +37,7 @@ const ROOM: usize = 1024;
 
 /// A channel, generic over the descriptor type `F`.
 pub struct Channel<F> {
+    serialization: Serialization,
     state: State,
     inbox: Inbox<F>,
     outbox: Outbox,
@@ -81,11 +83,12 @@ struct Cost {
 
 /// Input.
 impl<F> Channel<F> {
-    /// A channel on which nothing has happened.
-    pub fn new(limits: Limits) -> Self {
+    /// A channel on which nothing has happened, and whose messages are written like this.
+    pub fn new(serialization: Serialization, limits: Limits) -> Self {
         Channel {
+            serialization,
             state: State::Open,
-            inbox: Inbox::new(),
+            inbox: Inbox::new(serialization),
             outbox: Outbox::default(),
             handoff: Handoff::Ready,
             sockets: Sockets::default(),
@@ -129,14 +132,18 @@ impl<F> Channel<F> {
         let max_fds = self.limits.max_waiting_descriptors;
         let surplus = self.inbox.received(len, fds, truncated, max_fds);
         self.strays(surplus);
-        while let Some(line) = self.inbox.next_line(self.limits.max_message) {
-            match line {
-                Line::Whole(line) => self.handle_line(line),
-                Line::TooLong(start) => self.handle_too_long(&start),
-                Line::Skipped => {
+        while let Some(frame) = self.inbox.next_frame(self.limits.max_message) {
+            match frame {
+                Frame::Whole(content) => self.handle_frame(content),
+                Frame::TooLong(start) => self.handle_too_long(&start),
+                Frame::Skipped => {
                     if let Some(reply) = self.owed.take() {
                         self.reply(reply);
                     }
+                }
+                Frame::Foreign => {
+                    self.invalid(ProtocolError::BunFormat);
+                    return self.handle_end();
                 }
             }
             let strays = self.inbox.drop_strays();
@@ -211,10 +218,12 @@ impl<F> Channel<F> {
         }
     }
 
-    fn handle_line(&mut self, line: Bytes) {
-        match control::parse(&line) {
-            None if json::may_be_json(&line) => self.deliver(line, None),
-            None => self.invalid(ProtocolError::NotJson { line }),
+    fn handle_frame(&mut self, content: Bytes) {
+        match control::parse(self.serialization, &content) {
+            None => match frame::check(self.serialization, &content) {
+                Ok(()) => self.deliver(content, None),
+                Err(error) => self.invalid(error),
+            },
             Some(Control::Handle(frame)) => self.handle_handle(frame),
             Some(Control::HandleAck) => {
                 let replied = self.handoff.ack();
@@ -226,10 +235,10 @@ impl<F> Channel<F> {
             }
             Some(Control::SocketGetCount(key)) => {
                 let count = self.sockets.count(&key);
-                self.answer(control::encode_socket_count(&key, count));
+                self.answer(control::encode_socket_count(self.serialization, &key, count));
             }
             Some(Control::SocketNotifyClose(key)) => match self.sockets.notify_close(&key) {
-                Notify::Now => self.answer(control::encode_all_closed(&key)),
+                Notify::Now => self.answer(control::encode_all_closed(self.serialization, &key)),
                 Notify::Later => {}
                 Notify::TooMany => self.invalid(ProtocolError::TooManyRequests),
             },
@@ -244,10 +253,10 @@ impl<F> Channel<F> {
     fn handle_handle(&mut self, frame: HandleFrame) {
         let HandleFrame { wire_type, message, key, internal } = frame;
         let Some(fd) = self.inbox.take_fd() else {
-            self.reply(control::HANDLE_NACK);
+            self.reply(control::handle_nack(self.serialization));
             return self.invalid(ProtocolError::MissingDescriptor { message });
         };
-        self.reply(control::HANDLE_ACK);
+        self.reply(control::handle_ack(self.serialization));
         // A handle for Node's own machinery is none of the user's.
         if internal || self.state == State::Disconnecting {
             return;
@@ -269,10 +278,10 @@ impl<F> Channel<F> {
     /// only send the same again. It is answered when the peer has written all of the message, for
     /// nobody expects an answer before.
     fn handle_too_long(&mut self, start: &[u8]) {
-        if control::begins_handle(start) {
+        if control::begins_handle(self.serialization, start) {
             self.owed = Some(match self.inbox.take_fd() {
-                Some(_closed) => control::HANDLE_ACK,
-                None => control::HANDLE_NACK,
+                Some(_closed) => control::handle_ack(self.serialization),
+                None => control::handle_nack(self.serialization),
             });
         }
         self.invalid(ProtocolError::TooLong { limit: self.limits.max_message });
@@ -303,7 +312,7 @@ impl<F> Channel<F> {
     }
 
     fn deliver(&mut self, payload: Bytes, handle: Option<Attached<F>>) {
-        self.event(Event::Message { payload: Payload::new(payload), handle });
+        self.event(Event::Message { payload: Payload::new(self.serialization, payload), handle });
     }
 
     fn invalid(&mut self, error: ProtocolError) {
@@ -333,7 +342,8 @@ impl<F> Channel<F> {
 
 /// Commands.
 impl<F> Channel<F> {
-    /// Accepts a frame made by [`json::encode`]. It is written when
+    /// Accepts a frame made by [`json::encode`](crate::wire::json::encode) or
+    /// [`advanced::encode`](crate::wire::advanced::encode). It is written when
     /// [`is_written`](Self::is_written) says so.
     pub fn send(&mut self, frame: Vec<u8>) -> Result<Ticket, SendError> {
         self.check(&frame)?;
@@ -375,8 +385,8 @@ impl<F> Channel<F> {
         let ticket = self.ticket();
         self.questions.ask(key, question, ticket);
         let frame = match question {
-            Question::Count => control::encode_get_count(key),
-            Question::AllClosed => control::encode_notify_close(key),
+            Question::Count => control::encode_get_count(self.serialization, key),
+            Question::AllClosed => control::encode_notify_close(self.serialization, key),
         };
         self.push(Outgoing::Plain { ticket: Some(ticket), frame });
         Ok(ticket)
@@ -405,7 +415,7 @@ impl<F> Channel<F> {
     /// A socket that came with this key is closed now.
     pub fn socket_closed(&mut self, key: &SocketKey) {
         for _ in 0..self.sockets.closed(key) {
-            self.answer(control::encode_all_closed(key));
+            self.answer(control::encode_all_closed(self.serialization, key));
         }
     }
 
@@ -439,7 +449,7 @@ impl<F> Channel<F> {
         if self.state != State::Open {
             return Err(SendError::Closed);
         }
-        match control::reserved_cmd(frame) {
+        match control::reserved_cmd(self.serialization, frame) {
             Some(cmd) => Err(SendError::Reserved { cmd }),
             None => Ok(()),
         }
@@ -477,13 +487,13 @@ impl<F> Channel<F> {
 
     fn write(&mut self, ticket: Option<Ticket>, bytes: Vec<u8>) {
         let carries = ticket.map_or(Carries::Answer, Carries::Message);
-        self.outbox.push(Frame { carries, bytes });
+        self.outbox.push(carries, bytes);
     }
 
     fn write_handle(&mut self) {
         if let Some(flight) = self.handoff.flight() {
             let carries = Carries::Handle(flight.sent.ticket);
-            self.outbox.push(Frame { carries, bytes: flight.sent.frame.clone() });
+            self.outbox.push(carries, flight.sent.frame.clone());
         }
     }
 

@@ -1,4 +1,4 @@
-//! Bytes to lines, and each `NODE_HANDLE` to its own descriptor.
+//! Bytes to frames, and each `NODE_HANDLE` to its own descriptor.
 //!
 //! A descriptor rides on bytes, and the kernel says only in which read it came. What holds on
 //! every Unix stream (HND-3): a read that brings a descriptor ends inside, or at the end of, the
@@ -11,7 +11,8 @@ use std::collections::VecDeque;
 
 use bytes::BytesMut;
 
-use crate::wire::json::{Line, Splitter};
+use crate::wire::Serialization;
+use crate::wire::frame::{Frame, Splitter};
 
 /// How much room a read is given.
 const READ: usize = 64 * 1024;
@@ -35,10 +36,10 @@ struct Arrived<F> {
 }
 
 impl<F> Inbox<F> {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(serialization: Serialization) -> Self {
         Inbox {
             buffer: BytesMut::new(),
-            splitter: Splitter::default(),
+            splitter: Splitter::new(serialization),
             arrived: VecDeque::new(),
             received: 0,
         }
@@ -77,16 +78,16 @@ impl<F> Inbox<F> {
         surplus
     }
 
-    /// The next line, if one is complete.
-    pub(super) fn next_line(&mut self, max_message: usize) -> Option<Line> {
-        let line = self.splitter.next_line(&mut self.buffer, max_message)?;
-        if let Line::Whole(bytes) | Line::TooLong(bytes) = &line
+    /// The next frame, if one is complete.
+    pub(super) fn next_frame(&mut self, max_message: usize) -> Option<Frame> {
+        let frame = self.splitter.next_frame(&mut self.buffer, max_message)?;
+        if let Frame::Whole(bytes) | Frame::TooLong(bytes) = &frame
             && bytes.len() > LARGE
             && self.buffer.len() < READ
         {
             self.buffer = BytesMut::from(&self.buffer[..]);
         }
-        Some(line)
+        Some(frame)
     }
 
     /// The descriptor of the handle message that was just read.
@@ -95,7 +96,7 @@ impl<F> Inbox<F> {
     }
 
     /// Gives up the descriptors that no message can claim any more, and says how many. To be
-    /// called when a line has been dealt with.
+    /// called when a frame has been dealt with.
     pub(super) fn drop_strays(&mut self) -> usize {
         let consumed = self.consumed();
         let mut strays = 0;
@@ -110,8 +111,10 @@ impl<F> Inbox<F> {
         self.received - self.buffer.len() as u64
     }
 
-    /// The end of the stream: half a line is dropped (SER-8), and so is every descriptor.
+    /// The end of the stream: half a message is dropped (SER-8), and so is every descriptor.
     pub(super) fn clear(&mut self) {
-        *self = Inbox::new();
+        self.buffer = BytesMut::new();
+        self.arrived = VecDeque::new();
+        self.received = 0;
     }
 }

@@ -26,9 +26,9 @@ enum Front {
     Frame,
 }
 
-pub(super) struct Frame {
-    pub(super) carries: Carries,
-    pub(super) bytes: Vec<u8>,
+struct Frame {
+    carries: Carries,
+    bytes: Vec<u8>,
 }
 
 /// What a frame is for.
@@ -47,9 +47,9 @@ pub(super) enum Carries {
 const BATCH: usize = 64 * 1024;
 
 impl Outbox {
-    pub(super) fn push(&mut self, frame: Frame) {
-        self.queued_bytes += frame.bytes.len();
-        self.frames.push_back(frame);
+    pub(super) fn push(&mut self, carries: Carries, bytes: Vec<u8>) {
+        self.queued_bytes += bytes.len();
+        self.frames.push_back(Frame { carries, bytes });
     }
 
     /// Puts a message behind the ones before it in the same piece of memory.
@@ -87,6 +87,10 @@ impl Outbox {
 
     /// Fills in the slices that may go out in one system call, and says whether the descriptor
     /// rides on the first. A handle message is alone; everything else is put together as it comes.
+    ///
+    /// Each slice ends where a frame ends, so that no write is ever meant to end inside of one: a
+    /// Node 18 that reads a part of an advanced frame's length by itself is stuck for ever (ADV-3).
+    /// Where the kernel takes less, there is nothing to do but to go on.
     pub(super) fn fill<'a>(&'a self, slices: &mut [IoSlice<'a>], used: &mut usize) -> bool {
         let mut add = |bytes: &'a [u8]| {
             slices[*used] = IoSlice::new(bytes);

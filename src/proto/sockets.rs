@@ -41,7 +41,7 @@ impl Sockets {
         match self.lists.get_mut(key) {
             Some(list) => list.open += 1,
             None => {
-                self.lists.insert(key.detached(), List { open: 1, notify: 0 });
+                self.lists.insert(key.clone(), List { open: 1, notify: 0 });
             }
         }
     }
@@ -96,7 +96,7 @@ pub enum Question {
 
 impl Questions {
     pub(super) fn ask(&mut self, key: &SocketKey, question: Question, ticket: Ticket) {
-        self.asked.entry((key.detached(), question)).or_default().push_back(ticket);
+        self.asked.entry((key.clone(), question)).or_default().push_back(ticket);
     }
 
     /// Which question of ours an answer is to; `None` if nobody asked.

@@ -18,16 +18,19 @@ use tokio::io::Interest;
 use tokio::io::unix::{AsyncFd, AsyncFdReadyGuard};
 use tokio::sync::Notify;
 
+use crate::encoder::Encoder;
 use crate::error::Error;
 use crate::handle::{Outgoing, Unsent};
 use crate::holders::Reference;
 use crate::limits::Limits;
-use crate::link::{self, HIGH_WATER, Link, Step};
+use crate::link::{HIGH_WATER, Link, Step};
 use crate::message::Payload;
 use crate::proto::{Question, Ticket};
 use crate::received::{Message, SocketOwner};
 use crate::sys::reactor;
+use crate::wire::Serialization;
 use crate::wire::control::SocketKey;
+use crate::wire::v8;
 
 /// One end of a channel to a Node process, for tasks.
 ///
@@ -41,7 +44,7 @@ use crate::wire::control::SocketKey;
 /// # async fn example() -> Result<(), crossfork::Error> {
 /// let channel = crossfork::tokio::Channel::from_env()?;
 /// while let Some(message) = channel.recv().await? {
-///     let text: &str = message.json()?;
+///     let text: &str = message.decode()?;
 ///     channel.send(&text.to_uppercase()).await?;
 /// }
 /// # Ok(()) }
@@ -50,6 +53,7 @@ use crate::wire::control::SocketKey;
 pub struct Channel(Arc<Shared>);
 
 struct Shared {
+    encoder: Arc<Encoder>,
     link: Mutex<Link>,
     /// The link's socket, for news that it can be read.
     readable: AsyncFd<Arc<UnixStream>>,
@@ -86,18 +90,32 @@ impl Channel {
     /// # Errors
     /// As [`from_env`](Self::from_env).
     pub fn from_env_with(limits: Limits) -> Result<Self, Error> {
-        Self::from_socket(crate::env::take_channel()?, limits)
+        let (socket, serialization) = crate::env::take_channel()?;
+        Self::from_socket_with(socket, serialization, limits)
     }
 
-    /// Speaks the protocol over a Unix stream socket that is at hand.
+    /// Speaks the protocol over a Unix stream socket that is at hand, in JSON.
     ///
     /// # Errors
     /// [`Error::Io`] if this process has no descriptors free, or the reactor will not have it.
     pub fn from_socket(socket: impl Into<OwnedFd>, limits: Limits) -> Result<Self, Error> {
-        let link = Link::new(socket.into(), limits);
+        Self::from_socket_with(socket, Serialization::Json, limits)
+    }
+
+    /// [`from_socket`](Self::from_socket) in either serialization, which the peer must share.
+    ///
+    /// # Errors
+    /// As [`from_socket`](Self::from_socket).
+    pub fn from_socket_with(
+        socket: impl Into<OwnedFd>,
+        serialization: Serialization,
+        limits: Limits,
+    ) -> Result<Self, Error> {
+        let link = Link::new(socket.into(), serialization, limits);
         let second = Arc::new(link.socket().try_clone()?);
         let readable = reactor::register(link.socket(), Interest::READABLE)?;
         Ok(Channel(Arc::new(Shared {
+            encoder: link.encoder(),
             link: Mutex::new(link),
             readable,
             writable: Mutex::new(Weak::new()),
@@ -121,20 +139,20 @@ impl Channel {
             .await
     }
 
-    /// Sends any value that serde can write as JSON.
+    /// Sends any value that serde can write in the channel's serialization.
     ///
     /// # Errors
     /// [`Error::Send`]: the value cannot be sent, or the channel is closed.
     pub async fn send<T: Serialize + ?Sized>(&self, message: &T) -> Result<(), Error> {
-        self.send_frame(link::frame(message)).await
+        self.send_frame(self.0.encoder.frame(message)).await
     }
 
     /// Sends a received message on, or back, as it came.
     ///
     /// # Errors
-    /// As [`send`](Self::send).
+    /// As [`send`](Self::send); and if it came in another serialization than this channel's.
     pub async fn send_payload(&self, payload: &Payload) -> Result<(), Error> {
-        self.send_frame(link::forward(payload)).await
+        self.send_frame(self.0.encoder.forward(payload)).await
     }
 
     /// Accepts a message without waiting for the kernel to take it, so that many small ones go
@@ -144,7 +162,7 @@ impl Channel {
     /// # Errors
     /// As [`send`](Self::send).
     pub async fn feed<T: Serialize + ?Sized>(&self, message: &T) -> Result<(), Error> {
-        let queued = link::with_frame(message, |frame| self.0.lock().feed(frame))?;
+        let queued = self.0.encoder.with_frame(message, |frame| self.0.lock().feed(frame))?;
         if queued < HIGH_WATER { Ok(()) } else { self.flush().await }
     }
 
@@ -168,7 +186,7 @@ impl Channel {
         handle: impl Into<Outgoing>,
     ) -> Result<(), Unsent> {
         let outgoing = handle.into();
-        let frame = match link::frame(message) {
+        let frame = match self.0.encoder.frame(message) {
             Ok(frame) => frame,
             Err(error) => return Err(outgoing.unsent(error)),
         };
@@ -197,6 +215,16 @@ impl Channel {
     /// peer that has sent one is known to have them.
     pub fn allow_bound_sockets(&self) {
         self.0.lock().allow_bound_sockets();
+    }
+
+    /// What the peer can read in the advanced mode. By default, only what every Node can is sent.
+    pub fn set_v8_options(&self, options: v8::Options) {
+        self.0.encoder.set_v8_options(options);
+    }
+
+    /// How messages are written.
+    pub fn serialization(&self) -> Serialization {
+        self.0.encoder.serialization()
     }
 
     /// Bytes that were accepted and that the kernel has not taken.

@@ -3,22 +3,12 @@
 use bytes::{Buf, Bytes, BytesMut};
 use serde::{Deserialize, Serialize, de::IgnoredAny};
 
+use super::frame::Frame;
 use crate::error::SendError;
 
 /// The longest message that is sent, in bytes: what Node's longest string holds, less one of its
 /// read buffers. A longer line ends the Node process that reads it.
 pub const MAX_SENT: usize = (1 << 29) - (1 << 17);
-
-/// A line taken from the buffer.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Line {
-    /// All of it, without its end.
-    Whole(Bytes),
-    /// The beginning of a line over the limit; the rest is skipped, up to [`Line::Skipped`].
-    TooLong(Bytes),
-    /// The end of a line that was too long.
-    Skipped,
-}
 
 /// Cuts a buffer into lines. Every byte is looked at once, however the reads fall.
 #[derive(Debug, Default)]
@@ -31,7 +21,7 @@ pub struct Splitter {
 
 impl Splitter {
     /// The next line in `buffer`, if one is there. What it no longer needs leaves the buffer.
-    pub fn next_line(&mut self, buffer: &mut BytesMut, max_message: usize) -> Option<Line> {
+    pub fn next_frame(&mut self, buffer: &mut BytesMut, max_message: usize) -> Option<Frame> {
         if self.skipping {
             return self.skip(buffer);
         }
@@ -49,23 +39,23 @@ impl Splitter {
         self.scanned = 0;
         let line = buffer.split_to(end).freeze();
         buffer.advance(1);
-        Some(Line::Whole(line))
+        Some(Frame::Whole(line))
     }
 
-    fn too_long(&mut self, start: Bytes) -> Line {
+    fn too_long(&mut self, start: Bytes) -> Frame {
         self.scanned = 0;
         self.skipping = true;
-        Line::TooLong(start)
+        Frame::TooLong(start)
     }
 
-    fn skip(&mut self, buffer: &mut BytesMut) -> Option<Line> {
+    fn skip(&mut self, buffer: &mut BytesMut) -> Option<Frame> {
         let Some(at) = memchr::memchr(b'\n', buffer) else {
             buffer.clear();
             return None;
         };
         buffer.advance(at + 1);
         self.skipping = false;
-        Some(Line::Skipped)
+        Some(Frame::Skipped)
     }
 }
 
@@ -85,7 +75,7 @@ pub fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, SendError> {
 
 /// Writes a value as a frame into memory that is there. It must be empty.
 pub fn encode_to<T: Serialize + ?Sized>(frame: &mut Vec<u8>, value: &T) -> Result<(), SendError> {
-    serde_json::to_writer(&mut *frame, value).map_err(SendError::Encode)?;
+    serde_json::to_writer(&mut *frame, value).map_err(|e| SendError::Encode(e.into()))?;
     finish(frame)
 }
 
@@ -96,7 +86,7 @@ pub fn reencode(text: &[u8]) -> Result<Vec<u8>, SendError> {
         Ok(text) => text.to_owned(),
         Err(_) => String::from_utf8_lossy(text).into_owned(),
     };
-    serde_json::from_str::<IgnoredAny>(&frame).map_err(SendError::Encode)?;
+    serde_json::from_str::<IgnoredAny>(&frame).map_err(|e| SendError::Encode(e.into()))?;
     let mut frame = frame.into_bytes();
     finish(&mut frame)?;
     Ok(frame)

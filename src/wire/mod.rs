@@ -1,7 +1,10 @@
 //! Bytes to messages and back: no descriptors, no I/O, no clock.
 
+pub mod advanced;
 pub mod control;
+pub mod frame;
 pub mod json;
+pub mod v8;
 
 use std::fmt;
 
@@ -12,6 +15,9 @@ pub enum Serialization {
     /// One JSON text a line: the default of `child_process.fork`.
     #[default]
     Json,
+    /// Values as V8 writes them, which JSON has no words for: `Map`, `Set`, `BigInt`, `Date`,
+    /// `Buffer`, typed arrays, circular structures. Node's `{ serialization: 'advanced' }`.
+    Advanced,
 }
 
 impl Serialization {
@@ -19,6 +25,7 @@ impl Serialization {
     pub fn as_str(self) -> &'static str {
         match self {
             Serialization::Json => "json",
+            Serialization::Advanced => "advanced",
         }
     }
 
@@ -26,6 +33,7 @@ impl Serialization {
     pub fn from_name(name: &str) -> Option<Self> {
         match name {
             "json" => Some(Serialization::Json),
+            "advanced" => Some(Serialization::Advanced),
             _ => None,
         }
     }

@@ -33,7 +33,7 @@ pub(crate) fn main(options: &WorkerOptions) -> ExitCode {
         Err(e) => {
             eprintln!("crossfork worker: {e}");
             match e {
-                Error::Env(_) => ExitCode::from(USAGE),
+                Error::Env(_) | Error::Protocol(_) => ExitCode::from(USAGE),
                 _ => ExitCode::FAILURE,
             }
         }
@@ -68,6 +68,7 @@ async fn receive(channel: &Channel, service: &Rc<Service>) -> Result<(), Error> 
         match channel.recv().await {
             Ok(Some(message)) => handle(channel, service, message).await?,
             Ok(None) => return Ok(()),
+            Err(e @ Error::Protocol(ProtocolError::BunFormat)) => return Err(e),
             Err(Error::Protocol(e)) => {
                 service.stats.refused(&e);
                 eprintln!("crossfork worker: {e}");
@@ -95,7 +96,7 @@ async fn handle(channel: &Channel, service: &Rc<Service>, mut message: Message) 
         None => channel.send_payload(message.payload()).await,
     };
     match result {
-        // What the parent sent is not JSON, and would end it if it came back (NEVER-1).
+        // What the parent sent is no message, and would end it if it came back (NEVER-1, NEVER-2).
         Err(Error::Send(e @ (crossfork::SendError::Encode(_) | crossfork::SendError::Reserved { .. }))) => {
             eprintln!("crossfork worker: not echoed: {e}");
             Ok(())

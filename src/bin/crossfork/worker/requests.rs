@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::rc::Rc;
 
 use crossfork::tokio::Channel;
-use crossfork::{Handle, HandleType, Message, Outgoing};
+use crossfork::{Handle, HandleType, Message, Outgoing, Serialization};
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpSocket;
@@ -65,8 +65,14 @@ fn one() -> u32 {
 impl Request {
     /// Ordinary messages, which are echoed, are not parsed.
     pub(super) fn parse(message: &Message) -> Option<Self> {
-        memchr::memmem::find(message.payload().as_bytes(), b"\"crossfork\"")?;
-        message.json().ok()
+        let payload = message.payload();
+        let name: &[u8] = match payload.serialization() {
+            Serialization::Json => b"\"crossfork\"",
+            // A string of nine characters, as V8 writes it (ADV-4).
+            _ => b"\"\x09crossfork",
+        };
+        memchr::memmem::find(payload.as_bytes(), name)?;
+        message.decode().ok()
     }
 }
 

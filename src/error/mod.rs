@@ -1,8 +1,17 @@
 //! What can go wrong, by whose fault it was: [`SendError`] is our caller's, [`ProtocolError`] the
 //! peer's, [`EnvError`] the environment's that we were started in, and [`Error`] is any of them.
 
+mod format;
+mod v8;
+
 use bytes::Bytes;
 use std::{fmt, io};
+
+pub use format::FormatError;
+pub use v8::{V8Error, V8ErrorKind};
+
+/// How deep a value of the `advanced` mode may be nested.
+pub const MAX_DEPTH: usize = 128;
 
 /// Any failure of a channel.
 ///
@@ -36,8 +45,16 @@ pub enum SendError {
     Closed,
     /// `disconnect` was called before.
     Disconnected,
-    /// The value could not be written as JSON.
-    Encode(serde_json::Error),
+    /// The value could not be written in the channel's serialization.
+    Encode(FormatError),
+    /// A received message cannot be sent on as it came, for it came in another serialization:
+    /// decode it, and send the value.
+    OtherSerialization {
+        /// That of the message.
+        message: &'static str,
+        /// That of the channel.
+        channel: &'static str,
+    },
     /// The message is larger than a Node process can read.
     TooLong {
         /// Its length in bytes.
@@ -74,14 +91,15 @@ pub enum SendError {
     TimedOut,
 }
 
-/// What the peer did wrong. Each is about one message, and the channel goes on with the next.
+/// What the peer did wrong. Each is about one message, and the channel goes on with the next; but
+/// for [`ProtocolError::BunFormat`], after which nothing comes.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ProtocolError {
-    /// The message is not JSON, or not of the type that was asked for.
+    /// The message is not what its serialization allows, or not of the type that was asked for.
     Decode {
         /// Where and why.
-        reason: serde_json::Error,
+        reason: FormatError,
         /// The message as it came.
         message: Bytes,
     },
@@ -91,6 +109,17 @@ pub enum ProtocolError {
         /// The line as it came, without its end.
         line: Bytes,
     },
+    /// The frame cannot be a value as V8 writes it: it has no header, one of a version that Node
+    /// does not read, or nothing behind it (ADV-2).
+    NotV8 {
+        /// The frame as it came, without its length.
+        frame: Bytes,
+        /// Why.
+        reason: V8Error,
+    },
+    /// The peer writes Bun's own format, which Bun takes for `advanced`. Nothing of it can be read,
+    /// and the channel ends.
+    BunFormat,
     /// A message is over [`Limits::max_message`](crate::Limits::max_message); it was skipped.
     TooLong {
         /// The limit, in bytes.
@@ -163,8 +192,8 @@ impl Error {
         }
     }
 
-    /// Whether the peer is to blame and the channel goes on: a server usually logs such an error
-    /// and receives again.
+    /// Whether the peer is to blame and the next message can be received: a server usually logs
+    /// such an error and receives again.
     pub fn is_protocol(&self) -> bool {
         matches!(self, Error::Protocol(_))
     }
@@ -176,7 +205,7 @@ impl SendError {
         match self {
             SendError::Closed => "ERR_IPC_CHANNEL_CLOSED",
             SendError::Disconnected => "ERR_IPC_DISCONNECTED",
-            SendError::Encode(_) => "ERR_INVALID_ARG_TYPE",
+            SendError::Encode(_) | SendError::OtherSerialization { .. } => "ERR_INVALID_ARG_TYPE",
             SendError::TooLong { .. } => "ENOBUFS",
             SendError::Reserved { .. } => "ERR_INVALID_ARG_VALUE",
             SendError::InvalidHandle { .. } | SendError::UnknownToPeer { .. } => "ERR_INVALID_HANDLE_TYPE",
@@ -190,7 +219,10 @@ impl ProtocolError {
     /// See [`Error::code`].
     pub fn code(&self) -> &'static str {
         match self {
-            ProtocolError::Decode { .. } | ProtocolError::NotJson { .. } => "ERR_IPC_DECODE",
+            ProtocolError::Decode { .. }
+            | ProtocolError::NotJson { .. }
+            | ProtocolError::NotV8 { .. }
+            | ProtocolError::BunFormat => "ERR_IPC_DECODE",
             ProtocolError::TooLong { .. } => "ERR_IPC_MESSAGE_TOO_LONG",
             ProtocolError::MissingDescriptor { .. } => "ERR_IPC_MISSING_DESCRIPTOR",
             ProtocolError::InvalidHandle { .. } => "ERR_INVALID_HANDLE_TYPE",
@@ -218,7 +250,12 @@ impl fmt::Display for SendError {
         match self {
             SendError::Closed => f.write_str("the channel is closed"),
             SendError::Disconnected => f.write_str("the channel is already disconnected"),
-            SendError::Encode(e) => write!(f, "the message cannot be written as JSON: {e}"),
+            SendError::Encode(e) => write!(f, "the message cannot be written as {}: {e}", e.format()),
+            SendError::OtherSerialization { message, channel } => write!(
+                f,
+                "the message came in the serialization '{message}' and the channel's is '{channel}': \
+                 decode it, and send the value"
+            ),
             SendError::TooLong { length, limit } => write!(
                 f,
                 "the message has {length} bytes, and a Node process reads {limit} at most: send it in parts"
@@ -252,6 +289,13 @@ impl fmt::Display for ProtocolError {
                 f.write_str("an empty line is not a message")
             }
             ProtocolError::NotJson { line } => write!(f, "the line {} is not JSON", Excerpt(line)),
+            ProtocolError::NotV8 { frame, reason } => {
+                write!(f, "the frame {} is no message: {reason}", Excerpt(frame))
+            }
+            ProtocolError::BunFormat => f.write_str(
+                "the peer is Bun, whose advanced serialization is a format of its own: \
+                 use { serialization: 'json' }",
+            ),
             ProtocolError::TooLong { limit } => write!(
                 f,
                 "a message of more than {limit} bytes was skipped: raise Limits::max_message if it was meant"
@@ -293,7 +337,7 @@ impl fmt::Display for EnvError {
                 write!(f, "NODE_CHANNEL_FD is {fd}, which is {found}, not a channel")
             }
             EnvError::UnknownSerialization(mode) => {
-                write!(f, "the serialization {mode:?} is not supported: use {{ serialization: 'json' }}")
+                write!(f, "the serialization {mode:?} is not known: use 'json' or 'advanced'")
             }
         }
     }
@@ -338,6 +382,7 @@ impl std::error::Error for ProtocolError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             ProtocolError::Decode { reason, .. } => Some(reason),
+            ProtocolError::NotV8 { reason, .. } => Some(reason),
             _ => None,
         }
     }

@@ -1,130 +1,19 @@
-//! Node's own messages: which they are (INT-1), what they say, and how they are written.
+//! Node's own messages as JSON.
 
 use std::borrow::Cow;
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
+use super::{Control, DgramType, HandleFrame, HandleType, SocketKey};
+use crate::wire::v8::JsString;
+
 /// The reply that takes a handle over (HND-6).
 pub const HANDLE_ACK: &[u8] = b"{\"cmd\":\"NODE_HANDLE_ACK\"}\n";
 /// The reply that there was no descriptor (HND-6).
 pub const HANDLE_NACK: &[u8] = b"{\"cmd\":\"NODE_HANDLE_NACK\"}\n";
-
-/// What a handle is to become at the receiver: the `type` of a `NODE_HANDLE` (HND-1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum HandleType {
-    /// `net.Socket`: a connection over TCP or a Unix socket.
-    NetSocket,
-    /// `net.Server`: a listening socket.
-    NetServer,
-    /// `net.Native`: any stream socket or FIFO, which JavaScript sees as a raw handle.
-    NetNative,
-    /// `dgram.Socket`: a bound UDP socket.
-    DgramSocket,
-    /// `dgram.Native`: a UDP socket, which JavaScript sees as a raw handle.
-    DgramNative,
-    /// `net.BoundSocket`: a TCP socket that is bound and does not listen. Node 26 and later.
-    NetBoundSocket,
-}
-
-impl HandleType {
-    /// The name on the wire, such as `net.Socket`.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            HandleType::NetSocket => "net.Socket",
-            HandleType::NetServer => "net.Server",
-            HandleType::NetNative => "net.Native",
-            HandleType::DgramSocket => "dgram.Socket",
-            HandleType::DgramNative => "dgram.Native",
-            HandleType::NetBoundSocket => "net.BoundSocket",
-        }
-    }
-
-    /// The type of this name on the wire, if there is one.
-    pub fn from_name(name: &str) -> Option<Self> {
-        [
-            HandleType::NetSocket,
-            HandleType::NetServer,
-            HandleType::NetNative,
-            HandleType::DgramSocket,
-            HandleType::DgramNative,
-            HandleType::NetBoundSocket,
-        ]
-        .into_iter()
-        .find(|t| t.as_str() == name)
-    }
-}
-
-impl fmt::Display for HandleType {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-/// Which family a `dgram.Socket` is of: mandatory for Node, and checked by nobody else (HND-1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DgramType {
-    /// IPv4.
-    Udp4,
-    /// IPv6.
-    Udp6,
-}
-
-/// The name that the owner of a server gave it (SOCK-1). Opaque: it is kept as the JSON text that
-/// came, quotes included, and goes back as that.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct SocketKey(Bytes);
-
-impl SocketKey {
-    /// A key of ours, unlike all others of this process. The peer gives it back as it is.
-    pub fn unique() -> SocketKey {
-        static NEXT: AtomicU64 = AtomicU64::new(0);
-        SocketKey(Bytes::from(format!("\"crossfork:{}\"", NEXT.fetch_add(1, Ordering::Relaxed))))
-    }
-
-    /// The same key in memory of its own, to be kept longer than the message that it came in.
-    pub fn detached(&self) -> SocketKey {
-        SocketKey(Bytes::copy_from_slice(&self.0))
-    }
-}
-
-/// One of Node's own messages, as it concerns a channel.
-#[derive(Debug)]
-pub enum Control {
-    /// A message with a descriptor. Double-wrapped ones are unwrapped already (HND-10).
-    Handle(HandleFrame),
-    /// Our handle was taken.
-    HandleAck,
-    /// Our handle came without a descriptor.
-    HandleNack,
-    /// How many sockets of this key are open? (SOCK-3)
-    SocketGetCount(SocketKey),
-    /// Tell when the last socket of this key is closed. (SOCK-4)
-    SocketNotifyClose(SocketKey),
-    /// The answer to our question how many are open.
-    SocketCount(SocketKey, usize),
-    /// The answer to our request to be told when none is open.
-    SocketAllClosed(SocketKey),
-    /// Anything else that begins with `NODE_`: swallowed.
-    Other,
-}
-
-/// What a `NODE_HANDLE` says.
-#[derive(Debug)]
-pub struct HandleFrame {
-    /// The wire type as it was written; empty if there was none.
-    pub wire_type: String,
-    /// The user's message; empty if there was none (Node's `undefined`).
-    pub message: Bytes,
-    /// The list that the socket is counted in.
-    pub key: Option<SocketKey>,
-    /// The message is itself one of Node's own, and not for the user (HND-1).
-    pub internal: bool,
-}
 
 /// Whether the line could be one of Node's own: told without parsing, and never wrong when it
 /// says no. `NODE_` may be hidden in escapes, which `JSON.stringify` does not write.
@@ -145,7 +34,7 @@ pub fn parse(line: &Bytes) -> Option<Control> {
     let outer = Envelope::read(&line)?;
     let cmd = outer.cmd()?;
     if cmd != "NODE_HANDLE" {
-        return Some(outer.command(&cmd, &line));
+        return Some(outer.command(&cmd));
     }
     // A retransmission by Node wraps the message once more, under the type net.Native (HND-9);
     // deeper than that nobody wraps.
@@ -173,22 +62,22 @@ pub fn reserved_cmd(line: &[u8]) -> Option<String> {
     Envelope::read(line)?.cmd().map(Cow::into_owned)
 }
 
-/// Writes the frame of a handle message around a user's message, both with their line ends.
+/// Writes the frame of a handle message around the text of a user's message.
 pub fn encode_handle(
     wire_type: HandleType,
     message: &[u8],
     key: Option<&SocketKey>,
     dgram_type: Option<DgramType>,
 ) -> Vec<u8> {
-    let message = message.strip_suffix(b"\n").unwrap_or(message);
     let mut frame = Vec::with_capacity(message.len() + 96);
     frame.extend_from_slice(b"{\"cmd\":\"NODE_HANDLE\",\"type\":\"");
     frame.extend_from_slice(wire_type.as_str().as_bytes());
     frame.extend_from_slice(b"\",\"msg\":");
     frame.extend_from_slice(message);
-    if let Some(SocketKey(key)) = key {
-        frame.extend_from_slice(b",\"key\":");
-        frame.extend_from_slice(key);
+    if let Some(key) = key {
+        frame.extend_from_slice(b",\"key\":\"");
+        write_name(&mut frame, key);
+        frame.push(b'"');
     }
     frame.extend_from_slice(match dgram_type {
         Some(DgramType::Udp4) => b",\"dgramType\":\"udp4\"}\n",
@@ -198,34 +87,28 @@ pub fn encode_handle(
     frame
 }
 
-/// The question that [`Control::SocketGetCount`] is.
-pub fn encode_get_count(key: &SocketKey) -> Vec<u8> {
-    encode_socket("NODE_SOCKET_GET_COUNT", key, None)
-}
-
-/// The answer to [`Control::SocketGetCount`].
-pub fn encode_socket_count(key: &SocketKey, count: usize) -> Vec<u8> {
-    encode_socket("NODE_SOCKET_COUNT", key, Some(count))
-}
-
-/// The request that [`Control::SocketNotifyClose`] is.
-pub fn encode_notify_close(key: &SocketKey) -> Vec<u8> {
-    encode_socket("NODE_SOCKET_NOTIFY_CLOSE", key, None)
-}
-
-/// The answer to [`Control::SocketNotifyClose`].
-pub fn encode_all_closed(key: &SocketKey) -> Vec<u8> {
-    encode_socket("NODE_SOCKET_ALL_CLOSED", key, None)
-}
-
-fn encode_socket(cmd: &str, SocketKey(key): &SocketKey, count: Option<usize>) -> Vec<u8> {
-    let mut frame = format!("{{\"cmd\":\"{cmd}\",\"key\":").into_bytes();
-    frame.extend_from_slice(key);
+/// Writes the frame of a message about the sockets of a list (SOCK-3, SOCK-4).
+pub fn encode_socket(cmd: &str, key: &SocketKey, count: Option<usize>) -> Vec<u8> {
+    let mut frame = format!("{{\"cmd\":\"{cmd}\",\"key\":\"").into_bytes();
+    write_name(&mut frame, key);
+    frame.push(b'"');
     if let Some(count) = count {
         frame.extend_from_slice(format!(",\"count\":{count}").as_bytes());
     }
     frame.extend_from_slice(b"}\n");
     frame
+}
+
+/// The inside of a JSON string as Node writes it, lone surrogates as escapes (SER-3).
+fn write_name(frame: &mut Vec<u8>, key: &SocketKey) {
+    for unit in char::decode_utf16(key.name().encode_utf16()) {
+        match unit {
+            Ok(c @ ('"' | '\\')) => frame.extend_from_slice(&[b'\\', c as u8]),
+            Ok(c @ '\0'..'\x20') => frame.extend_from_slice(format!("\\u{:04x}", c as u32).as_bytes()),
+            Ok(c) => frame.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes()),
+            Err(e) => frame.extend_from_slice(format!("\\u{:04x}", e.unpaired_surrogate()).as_bytes()),
+        }
+    }
 }
 
 /// Node reads invalid UTF-8 as U+FFFD (SER-6), and a handle must be answered whatever its message.
@@ -261,8 +144,8 @@ impl<'a> Envelope<'a> {
         (cmd.len() > "NODE_".len() && cmd.starts_with("NODE_")).then_some(cmd)
     }
 
-    fn command(&self, cmd: &str, line: &Bytes) -> Control {
-        match (cmd, self.key(line)) {
+    fn command(&self, cmd: &str) -> Control {
+        match (cmd, self.key()) {
             ("NODE_HANDLE_ACK", _) => Control::HandleAck,
             ("NODE_HANDLE_NACK", _) => Control::HandleNack,
             ("NODE_SOCKET_GET_COUNT", Some(key)) => Control::SocketGetCount(key),
@@ -282,7 +165,7 @@ impl<'a> Envelope<'a> {
             wire_type: self.wire_type.and_then(string).map(Cow::into_owned).unwrap_or_default(),
             internal: reserved_cmd(&message).is_some(),
             message,
-            key: self.key(line),
+            key: self.key(),
         }
     }
 
@@ -290,33 +173,62 @@ impl<'a> Envelope<'a> {
         serde_json::from_str(self.count?.get()).ok()
     }
 
-    /// Node counts a socket only under a key that JavaScript calls true.
-    fn key(&self, line: &Bytes) -> Option<SocketKey> {
-        let text = self.key?.get();
-        (text.starts_with('"') && text != "\"\"").then(|| SocketKey(line.slice_ref(text.as_bytes())))
+    fn key(&self) -> Option<SocketKey> {
+        let text = unescape(self.key?)?;
+        SocketKey::new(match std::str::from_utf8(&text) {
+            Ok(text) => JsString::from(text),
+            Err(_) => JsString::from_utf16(&utf16(&text)),
+        })
     }
 }
 
-/// A JSON string with lone surrogates kept apart: they are no part of any name that we know, and
-/// must not hide one.
+/// A JSON string, of which lone surrogates are no part of any name that we know, and must not hide
+/// one.
 fn string(raw: &RawValue) -> Option<Cow<'_, str>> {
+    Some(match unescape(raw)? {
+        Cow::Borrowed(text) => String::from_utf8_lossy(text),
+        Cow::Owned(text) => Cow::Owned(String::from_utf8_lossy(&text).into_owned()),
+    })
+}
+
+/// What is between the quotes of a JSON string: UTF-8, with each lone surrogate in the three bytes
+/// that it would have if it were a character.
+fn unescape(raw: &RawValue) -> Option<Cow<'_, [u8]>> {
     struct Text;
     impl<'de> Visitor<'de> for Text {
-        type Value = Cow<'de, str>;
+        type Value = Cow<'de, [u8]>;
         fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             f.write_str("a string")
         }
         fn visit_borrowed_bytes<E>(self, v: &'de [u8]) -> Result<Self::Value, E> {
-            Ok(String::from_utf8_lossy(v))
+            Ok(Cow::Borrowed(v))
         }
         fn visit_bytes<E>(self, v: &[u8]) -> Result<Self::Value, E> {
-            Ok(Cow::Owned(String::from_utf8_lossy(v).into_owned()))
+            Ok(Cow::Owned(v.to_vec()))
         }
     }
     if !raw.get().starts_with('"') {
         return None;
     }
     serde_json::Deserializer::from_str(raw.get()).deserialize_bytes(Text).ok()
+}
+
+/// Such a text as UTF-16.
+fn utf16(mut text: &[u8]) -> Vec<u16> {
+    let mut units = Vec::with_capacity(text.len());
+    loop {
+        let valid = match std::str::from_utf8(text) {
+            Ok(valid) => valid,
+            Err(e) => std::str::from_utf8(&text[..e.valid_up_to()]).unwrap_or_default(),
+        };
+        units.extend(valid.encode_utf16());
+        // Whatever else there is, is a surrogate: ED, and twice six bits.
+        let [_, high, low, rest @ ..] = &text[valid.len()..] else {
+            return units;
+        };
+        units.push(0xD000 | u16::from(high & 0x3F) << 6 | u16::from(low & 0x3F));
+        text = rest;
+    }
 }
 
 struct Fields<'e, 'a>(&'e mut Envelope<'a>);

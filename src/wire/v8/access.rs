@@ -1,0 +1,504 @@
+//! The insides of containers, element by element, for serde.
+
+use std::borrow::Cow;
+
+use serde::de::value::BorrowedStrDeserializer;
+use serde::de::{
+    Deserialize, DeserializeSeed, Deserializer, EnumAccess, Error as _, IntoDeserializer, MapAccess,
+    SeqAccess, VariantAccess, Visitor,
+};
+use serde::forward_to_deserialize_any;
+
+use super::de::De;
+use super::reader::Text;
+use super::tag::{self, ErrorKind, ViewKind};
+use super::walk::{self, ErrorPart, ErrorParts, Key};
+use crate::error::{V8Error, V8ErrorKind};
+
+type Result<T> = std::result::Result<T, V8Error>;
+
+/// The properties of an object.
+pub(super) struct Properties<'d, 'de> {
+    de: &'d mut De<'de>,
+    count: usize,
+    ended: bool,
+}
+
+impl<'d, 'de> Properties<'d, 'de> {
+    pub(super) fn visit<V: Visitor<'de>>(de: &'d mut De<'de>, visitor: V) -> Result<V::Value> {
+        let mut properties = Properties { de, count: 0, ended: false };
+        let value = visitor.visit_map(&mut properties)?;
+        match properties.ended {
+            true => Ok(value),
+            false => properties.de.too_many(),
+        }
+    }
+}
+
+impl<'de> MapAccess<'de> for &mut Properties<'_, 'de> {
+    type Error = V8Error;
+
+    #[inline]
+    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>> {
+        if self.de.reader.eat(tag::OBJECT_END)? {
+            self.ended = true;
+            self.de.reader.count(self.count)?;
+            return Ok(None);
+        }
+        self.count += 1;
+        self.de.name(seed).map(Some)
+    }
+
+    #[inline]
+    fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value> {
+        self.de.next(seed)
+    }
+}
+
+/// The entries of a `Map`.
+pub(super) struct Entries<'d, 'de> {
+    de: &'d mut De<'de>,
+    count: usize,
+    ended: bool,
+}
+
+impl<'d, 'de> Entries<'d, 'de> {
+    pub(super) fn visit<V: Visitor<'de>>(de: &'d mut De<'de>, visitor: V) -> Result<V::Value> {
+        let mut entries = Entries { de, count: 0, ended: false };
+        let value = visitor.visit_map(&mut entries)?;
+        match entries.ended {
+            true => Ok(value),
+            false => entries.de.too_many(),
+        }
+    }
+}
+
+impl<'de> MapAccess<'de> for &mut Entries<'_, 'de> {
+    type Error = V8Error;
+
+    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>> {
+        if self.de.reader.eat(tag::MAP_END)? {
+            self.ended = true;
+            self.de.reader.count(self.count)?;
+            return Ok(None);
+        }
+        self.count += 2;
+        self.de.next(seed).map(Some)
+    }
+
+    fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value> {
+        self.de.next(seed)
+    }
+}
+
+/// The values of a `Set`.
+pub(super) struct Values<'d, 'de> {
+    de: &'d mut De<'de>,
+    count: usize,
+    ended: bool,
+}
+
+impl<'d, 'de> Values<'d, 'de> {
+    pub(super) fn visit<V: Visitor<'de>>(de: &'d mut De<'de>, visitor: V) -> Result<V::Value> {
+        let mut values = Values { de, count: 0, ended: false };
+        let value = visitor.visit_seq(&mut values)?;
+        match values.ended || values.end()? {
+            true => Ok(value),
+            false => values.de.too_many(),
+        }
+    }
+
+    fn end(&mut self) -> Result<bool> {
+        if self.de.reader.eat(tag::SET_END)? {
+            self.ended = true;
+            self.de.reader.count(self.count)?;
+        }
+        Ok(self.ended)
+    }
+}
+
+impl<'de> SeqAccess<'de> for &mut Values<'_, 'de> {
+    type Error = V8Error;
+
+    fn next_element_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>> {
+        if self.ended || self.end()? {
+            return Ok(None);
+        }
+        self.count += 1;
+        self.de.next(seed).map(Some)
+    }
+}
+
+/// The elements of an array that has (nearly) all of them. A hole is `undefined`.
+pub(super) struct Dense<'d, 'de> {
+    de: &'d mut De<'de>,
+    length: usize,
+    left: usize,
+}
+
+impl<'d, 'de> Dense<'d, 'de> {
+    pub(super) fn visit<V: Visitor<'de>>(de: &'d mut De<'de>, visitor: V) -> Result<V::Value> {
+        let length = walk::dense_length(&mut de.reader)?;
+        let mut elements = Dense { de, length, left: length };
+        let value = visitor.visit_seq(&mut elements)?;
+        if elements.left > 0 {
+            return elements.de.too_many();
+        }
+        elements.end()?;
+        Ok(value)
+    }
+
+    /// Properties beside the elements are passed over.
+    fn end(self) -> Result<()> {
+        let reader = &mut self.de.reader;
+        let mut count = 0;
+        while !reader.eat(tag::DENSE_ARRAY_END)? {
+            walk::key(reader)?;
+            walk::skip(reader)?;
+            count += 1;
+        }
+        reader.count(count)?;
+        reader.count(self.length)
+    }
+}
+
+impl<'de> SeqAccess<'de> for &mut Dense<'_, 'de> {
+    type Error = V8Error;
+
+    #[inline]
+    fn next_element_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>> {
+        if self.left == 0 {
+            return Ok(None);
+        }
+        self.left -= 1;
+        if self.de.reader.eat(tag::HOLE)? {
+            return seed.deserialize(().into_deserializer()).map(Some);
+        }
+        self.de.next(seed).map(Some)
+    }
+
+    fn size_hint(&self) -> Option<usize> {
+        Some(self.left)
+    }
+}
+
+/// The elements of an array with holes.
+pub(super) struct Sparse<'d, 'de> {
+    de: &'d mut De<'de>,
+    length: u32,
+    index: u32,
+    count: usize,
+    /// The index of the element that comes next in the record.
+    next: Next,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Next {
+    Unknown,
+    Element(u32),
+    End,
+}
+
+impl<'d, 'de> Sparse<'d, 'de> {
+    pub(super) fn visit<V: Visitor<'de>>(de: &'d mut De<'de>, visitor: V) -> Result<V::Value> {
+        let length = de.reader.varint()?;
+        de.take_holes(length as usize)?;
+        let mut elements = Sparse { de, length, index: 0, count: 0, next: Next::Unknown };
+        let value = visitor.visit_seq(&mut elements)?;
+        match elements.index == length && elements.next()? == Next::End {
+            true => Ok(value),
+            false => elements.de.too_many(),
+        }
+    }
+
+    fn next(&mut self) -> Result<Next> {
+        while self.next == Next::Unknown {
+            let reader = &mut self.de.reader;
+            if reader.eat(tag::SPARSE_ARRAY_END)? {
+                reader.count(self.count)?;
+                reader.count(self.length as usize)?;
+                self.next = Next::End;
+                break;
+            }
+            self.count += 1;
+            match walk::key(reader)? {
+                Key::Index(index) if (self.index..self.length).contains(&index) => {
+                    self.next = Next::Element(index)
+                }
+                Key::Index(_) => return reader.invalid("the elements of an array are not in order"),
+                Key::Text(_) => drop(walk::skip(reader)?),
+            }
+        }
+        Ok(self.next)
+    }
+}
+
+impl<'de> SeqAccess<'de> for &mut Sparse<'_, 'de> {
+    type Error = V8Error;
+
+    fn next_element_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>> {
+        if self.index == self.length {
+            return Ok(None);
+        }
+        let here = self.next()? == Next::Element(self.index);
+        self.index += 1;
+        if !here {
+            return seed.deserialize(().into_deserializer()).map(Some);
+        }
+        self.next = Next::Unknown;
+        self.de.next(seed).map(Some)
+    }
+}
+
+/// The elements of a typed array.
+pub(super) struct Numbers<'de> {
+    kind: ViewKind,
+    bytes: &'de [u8],
+}
+
+impl<'de> Numbers<'de> {
+    pub(super) fn new(kind: ViewKind, bytes: &'de [u8]) -> Self {
+        Numbers { kind, bytes }
+    }
+
+    #[inline]
+    fn take<const N: usize>(&mut self) -> Option<[u8; N]> {
+        let (first, rest) = self.bytes.split_first_chunk()?;
+        self.bytes = rest;
+        Some(*first)
+    }
+}
+
+/// An element of so many bytes, given to the seed as the number that it is.
+macro_rules! element {
+    ($self:ident, $seed:ident, $number:expr) => {
+        match $self.take() {
+            Some(bytes) => $seed.deserialize($number(bytes).into_deserializer()).map(Some),
+            None => Ok(None),
+        }
+    };
+}
+
+impl<'de> SeqAccess<'de> for Numbers<'de> {
+    type Error = V8Error;
+
+    #[inline]
+    fn next_element_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>> {
+        match self.kind {
+            ViewKind::Uint8Array | ViewKind::Buffer | ViewKind::Uint8ClampedArray | ViewKind::DataView => {
+                element!(self, seed, u8::from_le_bytes)
+            }
+            ViewKind::Int8Array => element!(self, seed, i8::from_le_bytes),
+            ViewKind::Int16Array => element!(self, seed, i16::from_le_bytes),
+            ViewKind::Uint16Array => element!(self, seed, u16::from_le_bytes),
+            ViewKind::Int32Array => element!(self, seed, i32::from_le_bytes),
+            ViewKind::Uint32Array => element!(self, seed, u32::from_le_bytes),
+            ViewKind::BigInt64Array => element!(self, seed, i64::from_le_bytes),
+            ViewKind::BigUint64Array => element!(self, seed, u64::from_le_bytes),
+            ViewKind::Float16Array => element!(self, seed, |bytes| half(u16::from_le_bytes(bytes))),
+            ViewKind::Float32Array => element!(self, seed, f32::from_le_bytes),
+            ViewKind::Float64Array => element!(self, seed, f64::from_le_bytes),
+        }
+    }
+
+    fn size_hint(&self) -> Option<usize> {
+        Some(self.bytes.len() / self.kind.bytes_per_element())
+    }
+}
+
+/// The number of these bits, as IEEE 754 has it for 16.
+fn half(bits: u16) -> f32 {
+    let sign = if bits >> 15 == 1 { -1.0 } else { 1.0 };
+    let (exponent, fraction) = (i32::from(bits >> 10 & 31), f32::from(bits & 1023));
+    sign * match exponent {
+        0 => fraction * 2f32.powi(-24),
+        31 if fraction == 0.0 => f32::INFINITY,
+        31 => f32::NAN,
+        _ => (1024.0 + fraction) * 2f32.powi(exponent - 25),
+    }
+}
+
+/// An error as an object: `name`, and what it has of `message`, `stack` and `cause`.
+pub(super) struct ErrorFields<'d, 'de> {
+    de: &'d mut De<'de>,
+    parts: ErrorParts,
+    kind: Option<ErrorKind>,
+    part: Option<ErrorPart<'de>>,
+    ended: bool,
+}
+
+impl<'d, 'de> ErrorFields<'d, 'de> {
+    pub(super) fn visit<V: Visitor<'de>>(de: &'d mut De<'de>, visitor: V) -> Result<V::Value> {
+        let mut parts = ErrorParts::default();
+        // Its class comes first, if it comes.
+        let (kind, part) = match parts.next(&mut de.reader)? {
+            Some(ErrorPart::Kind(kind)) => (kind, parts.next(&mut de.reader)?),
+            part => (ErrorKind::Error, part),
+        };
+        let ended = part.is_none();
+        let mut fields = ErrorFields { de, parts, kind: Some(kind), part, ended };
+        let value = visitor.visit_map(&mut fields)?;
+        match fields.ended {
+            true => Ok(value),
+            false => fields.de.too_many(),
+        }
+    }
+}
+
+impl<'de> MapAccess<'de> for &mut ErrorFields<'_, 'de> {
+    type Error = V8Error;
+
+    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>> {
+        let name = match (&self.kind, &self.part) {
+            (Some(_), _) => "name",
+            (None, Some(ErrorPart::Message(_))) => "message",
+            (None, Some(ErrorPart::Stack(_))) => "stack",
+            (None, Some(ErrorPart::Cause)) => "cause",
+            (None, Some(ErrorPart::Kind(_))) => {
+                return Err(V8Error::new(V8ErrorKind::Invalid("an error's class comes late")));
+            }
+            (None, None) => return Ok(None),
+        };
+        seed.deserialize(BorrowedStrDeserializer::new(name)).map(Some)
+    }
+
+    fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value> {
+        if let Some(kind) = self.kind.take() {
+            return seed.deserialize(BorrowedStrDeserializer::new(kind.as_str()));
+        }
+        let value = match self.part.take() {
+            Some(ErrorPart::Message(text) | ErrorPart::Stack(text)) => {
+                seed.deserialize(Name::new(Key::Text(text)))?
+            }
+            _ => self.de.next(seed)?,
+        };
+        self.part = self.parts.next(&mut self.de.reader)?;
+        self.ended = self.part.is_none();
+        Ok(value)
+    }
+}
+
+/// A property's name. Where a number is wanted it is read as one, as in JSON.
+pub(super) struct Name<'de>(Key<'de>);
+
+impl<'de> Name<'de> {
+    pub(super) fn new(key: Key<'de>) -> Self {
+        Name(key)
+    }
+
+    fn text(&self) -> Result<Cow<'de, str>> {
+        match self.0 {
+            Key::Index(index) => Ok(index.to_string().into()),
+            Key::Text(text) => text_of(text),
+        }
+    }
+
+    fn parse<T: std::str::FromStr>(&self) -> Result<T> {
+        let text = self.text()?;
+        text.parse().map_err(|_| V8Error::custom(format_args!("the key {text:?} is no such number")))
+    }
+}
+
+fn text_of(text: Text<'_>) -> Result<Cow<'_, str>> {
+    text.to_str()
+        .ok_or_else(|| V8Error::custom("a surrogate without its other half, which no Rust string can hold"))
+}
+
+macro_rules! parsed {
+    ($($method:ident => $visit:ident),* $(,)?) => {$(
+        fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
+            visitor.$visit(self.parse()?)
+        }
+    )*};
+}
+
+impl<'de> Deserializer<'de> for Name<'de> {
+    type Error = V8Error;
+
+    #[inline]
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
+        match self.text()? {
+            Cow::Borrowed(text) => visitor.visit_borrowed_str(text),
+            Cow::Owned(text) => visitor.visit_string(text),
+        }
+    }
+
+    parsed! {
+        deserialize_i8 => visit_i8,
+        deserialize_i16 => visit_i16,
+        deserialize_i32 => visit_i32,
+        deserialize_i64 => visit_i64,
+        deserialize_i128 => visit_i128,
+        deserialize_u8 => visit_u8,
+        deserialize_u16 => visit_u16,
+        deserialize_u32 => visit_u32,
+        deserialize_u64 => visit_u64,
+        deserialize_u128 => visit_u128,
+        deserialize_f32 => visit_f32,
+        deserialize_f64 => visit_f64,
+        deserialize_bool => visit_bool,
+    }
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
+        visitor.visit_some(self)
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        _name: &'static str,
+        visitor: V,
+    ) -> Result<V::Value> {
+        visitor.visit_newtype_struct(self)
+    }
+
+    fn deserialize_enum<V: Visitor<'de>>(
+        self,
+        _name: &'static str,
+        _variants: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value> {
+        visitor.visit_enum(self.text()?.into_deserializer())
+    }
+
+    forward_to_deserialize_any! {
+        char str string bytes byte_buf unit unit_struct seq tuple tuple_struct map struct identifier ignored_any
+    }
+}
+
+/// The one property of an object that is an enum.
+pub(super) struct Variant<'d, 'de> {
+    pub(super) de: &'d mut De<'de>,
+}
+
+impl<'de> EnumAccess<'de> for Variant<'_, 'de> {
+    type Error = V8Error;
+    type Variant = Self;
+
+    fn variant_seed<S: DeserializeSeed<'de>>(self, seed: S) -> Result<(S::Value, Self)> {
+        Ok((self.de.name(seed)?, self))
+    }
+}
+
+impl<'de> VariantAccess<'de> for Variant<'_, 'de> {
+    type Error = V8Error;
+
+    fn unit_variant(self) -> Result<()> {
+        Deserialize::deserialize(self.de)
+    }
+
+    fn newtype_variant_seed<S: DeserializeSeed<'de>>(self, seed: S) -> Result<S::Value> {
+        self.de.next(seed)
+    }
+
+    fn tuple_variant<V: Visitor<'de>>(self, length: usize, visitor: V) -> Result<V::Value> {
+        self.de.deserialize_tuple(length, visitor)
+    }
+
+    fn struct_variant<V: Visitor<'de>>(
+        self,
+        _fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value> {
+        self.de.deserialize_map(visitor)
+    }
+}
