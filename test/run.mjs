@@ -1,6 +1,7 @@
 // `npm test`: everything that a change must pass, step by step, up to the first that fails.
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 const ROOT = join(import.meta.dirname, '..');
@@ -28,6 +29,10 @@ const STEPS = [
   ['npm start -- --once', ['npm', 'start', '--', '--once'], { PORT: '0' }],
 ];
 
+// Every step must leave the temporary directory as it was. npm would keep a cache there.
+const temporary = mkdtempSync(join(tmpdir(), 'crossfork-test-'));
+const ENV = { ...process.env, TMPDIR: temporary, NODE_DISABLE_COMPILE_CACHE: '1' };
+
 const done = [];
 for (const [name, command, env] of STEPS) {
   if (!command) continue;
@@ -36,18 +41,19 @@ for (const [name, command, env] of STEPS) {
   const [file, ...args] = command;
   const { status, signal, error } = spawnSync(file, args, {
     cwd: ROOT,
-    env: { ...process.env, ...env },
+    env: { ...ENV, ...env },
     stdio: 'inherit',
   });
   const seconds = ((performance.now() - start) / 1000).toFixed(1);
-  const passed = status === 0;
+  const left = readdirSync(temporary);
+  const passed = status === 0 && left.length === 0;
   done.push(`${passed ? 'passed' : 'FAILED'}  ${seconds.padStart(6)} s  ${name}`);
   if (!passed) {
-    console.error(
-      `\n${name}: ${error?.code === 'ENOENT' ? `${file} is not on the PATH` : (signal ?? `exit code ${status}`)}`,
-    );
+    const end = error?.code === 'ENOENT' ? `${file} is not on the PATH` : (signal ?? `exit code ${status}`);
+    console.error(`\n${name}: ${status === 0 ? `it has left ${left.join(', ')} in the temporary directory` : end}`);
     process.exitCode = 1;
     break;
   }
 }
+rmSync(temporary, { recursive: true });
 console.log(`\n=== summary\n${done.join('\n')}`);

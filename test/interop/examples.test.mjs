@@ -21,9 +21,14 @@ const examples = {
 };
 
 describe('examples', { concurrency: 2 }, () => {
-  for (const runtime of runtimes.filter(({ kind }) => kind === 'node')) {
-    test(`drive_node: ${runtime.name} answers, and ends with its channel`, DEADLINE, async () => {
-      const { code, output } = await start(runtime, 'drive_node').end();
+  const nodes = runtimes.filter(({ kind }) => kind === 'node');
+  const modes = [
+    ['json', []],
+    ['advanced', ['--advanced']],
+  ];
+  for (const [runtime, [mode, options]] of nodes.flatMap((runtime) => modes.map((mode) => [runtime, mode]))) {
+    test(`drive_node, ${mode}: ${runtime.name} answers, and ends with its channel`, DEADLINE, async (t) => {
+      const { code, output } = await start(t, runtime, 'drive_node', options).end();
       assert.strictEqual(code, 0, output);
       const [, pid] = /^node is process (\d+)\n/.exec(output);
       const expected = [
@@ -36,46 +41,54 @@ describe('examples', { concurrency: 2 }, () => {
       assertGone([pid]);
     });
 
-    test(`hand_over: --once has six requests served by ${runtime.name}, and ends both workers`, DEADLINE, async () => {
-      const { code, output } = await start(runtime, 'hand_over', ['--once']).end();
-      assert.strictEqual(code, 0, output);
-      assert.match(output, /^http:\/\/127\.0\.0\.1:\d+\/ is served by Node$/m);
-      const workers = numbersIn(output, /^process (\d+) ended with exit status: 0$/gm);
-      assert.strictEqual(new Set(workers).size, 2, output);
-      const answers = numbersIn(output, /^served by node, pid is (\d+)$/gm);
-      assert.strictEqual(answers.length, 6, output);
-      for (const pid of answers) assert.ok(workers.includes(pid), output);
-      assertGone(workers);
-    });
+    test(
+      `hand_over, ${mode}: --once has six requests served by ${runtime.name}, and ends both workers`,
+      DEADLINE,
+      async (t) => {
+        const { code, output } = await start(t, runtime, 'hand_over', ['--once', ...options]).end();
+        assert.strictEqual(code, 0, output);
+        assert.match(output, /^http:\/\/127\.0\.0\.1:\d+\/ is served by Node$/m);
+        const workers = numbersIn(output, /^process (\d+) ended with exit status: 0$/gm);
+        assert.strictEqual(new Set(workers).size, 2, output);
+        const answers = numbersIn(output, /^served by node, pid is (\d+)$/gm);
+        assert.strictEqual(answers.length, 6, output);
+        for (const pid of answers) assert.ok(workers.includes(pid), output);
+        assertGone(workers);
+      },
+    );
 
-    test(`render_pool: ${runtime.name} renders, a crash costs one page, and nothing is left`, DEADLINE, async () => {
-      const server = start(runtime, 'render_pool');
-      const [, address] = await server.line(/^(http:\/\/127\.0\.0\.1:\d+\/) is rendered by Node$/m);
-      const workers = () => numbersIn(server.output, /^worker (\d+) is here$/gm);
-      assert.match(await rendered(address, 'a/page'), /^<h1>\/a\/page<\/h1><p>rendered by process \d+<\/p>\n$/);
-      for (let crash = 0; crash < 3; crash++) {
-        const response = await fetch(`${address}crash`);
-        assert.strictEqual(response.status, 500);
-        assert.strictEqual(await response.text(), 'the worker crashed while it rendered this page\n');
-        const pages = await Promise.all(Array.from({ length: 10 }, (_, i) => rendered(address, `page/${i}`)));
-        for (const [i, page] of pages.entries()) {
-          const [, path, pid] = /^<h1>(.*)<\/h1><p>rendered by process (\d+)<\/p>\n$/.exec(page);
-          assert.strictEqual(path, `/page/${i}`);
-          assert.ok(workers().includes(Number(pid)), server.output);
+    test(
+      `render_pool, ${mode}: ${runtime.name} renders, a crash costs one page, and nothing is left`,
+      DEADLINE,
+      async (t) => {
+        const server = start(t, runtime, 'render_pool', options);
+        const [, address] = await server.line(/^(http:\/\/127\.0\.0\.1:\d+\/) is rendered by Node$/m);
+        const workers = () => numbersIn(server.output, /^worker (\d+) is here$/gm);
+        assert.match(await rendered(address, 'a/page'), /^<h1>\/a\/page<\/h1><p>rendered by process \d+<\/p>\n$/);
+        for (let crash = 0; crash < 3; crash++) {
+          const response = await fetch(`${address}crash`);
+          assert.strictEqual(response.status, 500);
+          assert.strictEqual(await response.text(), 'the worker crashed while it rendered this page\n');
+          const pages = await Promise.all(Array.from({ length: 10 }, (_, i) => rendered(address, `page/${i}`)));
+          for (const [i, page] of pages.entries()) {
+            const [, path, pid] = /^<h1>(.*)<\/h1><p>rendered by process (\d+)<\/p>\n$/.exec(page);
+            assert.strictEqual(path, `/page/${i}`);
+            assert.ok(workers().includes(Number(pid)), server.output);
+          }
         }
-      }
-      assert.strictEqual(numbersIn(server.output, /^worker (\d+) is given up$/gm).length, 3, server.output);
-      assert.match(server.errors, /this page has a bug/);
-      server.kill('SIGTERM');
-      await server.end();
-      await untilGone(workers());
-    });
+        assert.strictEqual(numbersIn(server.output, /^worker (\d+) is given up$/gm).length, 3, server.output);
+        assert.match(server.errors, /this page has a bug/);
+        server.kill('SIGTERM');
+        await server.end();
+        await untilGone(workers());
+      },
+    );
   }
 
   const [runtime] = runtimes;
 
-  test('drive_node: without a node it says so', DEADLINE, async () => {
-    const { code, errors } = await start({ ...runtime, bin: '/nowhere/node' }, 'drive_node').end();
+  test('drive_node: without a node it says so', DEADLINE, async (t) => {
+    const { code, errors } = await start(t, { ...runtime, bin: '/nowhere/node' }, 'drive_node').end();
     assert.strictEqual(code, 1);
     assert.match(errors, /\/nowhere\/node/);
   });
@@ -88,7 +101,7 @@ async function rendered(address, path) {
   return text;
 }
 
-function start(runtime, example, args = []) {
+function start(t, runtime, example, args = []) {
   const program = spawn(examples[example], args, {
     cwd: ROOT,
     env: { ...process.env, CROSSFORK_NODE: runtime.bin },
@@ -102,6 +115,7 @@ function start(runtime, example, args = []) {
   program.stderr.on('data', (bytes) => {
     state.errors += bytes;
   });
+  t.after(() => program.kill('SIGKILL')); // unless it has ended, as it should have
   // The workers have the same stderr: its end is the end of them all.
   const closed = once(program, 'close');
   return Object.assign(state, {

@@ -15,24 +15,26 @@ const DEADLINE = { timeout: 30_000 };
 
 describe('examples/master.js', { concurrency: 2 }, () => {
   for (const runtime of runtimes.filter(({ kind }) => kind === 'node')) {
-    test(
-      `${runtime.name}: --once makes twelve requests, says who answered, and leaves nothing running`,
-      DEADLINE,
-      async () => {
-        const master = start(runtime, ['--once']);
-        const output = await master.output();
-        assert.strictEqual(master.code, 0, output);
-        const workers = pidsIn(output, /^worker (\d+): has the server$/gm);
-        assert.strictEqual(new Set(workers).size, 2, output);
-        const answers = pidsIn(output, /^request \d+: handled by child, pid is (\d+)$/gm);
-        assert.strictEqual(answers.length, 12, output);
-        for (const pid of answers) assert.ok(workers.includes(pid), output);
-        for (const pid of workers) assert.throws(() => process.kill(pid, 0), { code: 'ESRCH' });
-      },
-    );
+    for (const options of [['--once'], ['--once', '--advanced']]) {
+      test(
+        `${runtime.name}: ${options.join(' ')} makes twelve requests, says who answered, and leaves nothing running`,
+        DEADLINE,
+        async (t) => {
+          const master = start(t, runtime, options);
+          const output = await master.output();
+          assert.strictEqual(master.code, 0, output);
+          const workers = pidsIn(output, /^worker (\d+): has the server$/gm);
+          assert.strictEqual(new Set(workers).size, 2, output);
+          const answers = pidsIn(output, /^request \d+: handled by child, pid is (\d+)$/gm);
+          assert.strictEqual(answers.length, 12, output);
+          for (const pid of answers) assert.ok(workers.includes(pid), output);
+          for (const pid of workers) assert.throws(() => process.kill(pid, 0), { code: 'ESRCH' });
+        },
+      );
+    }
 
-    test(`${runtime.name}: the master closes its listener, the workers serve on until Ctrl-C`, DEADLINE, async () => {
-      const master = start(runtime);
+    test(`${runtime.name}: the master closes its listener, the workers serve on until Ctrl-C`, DEADLINE, async (t) => {
+      const master = start(t, runtime);
       const [, port] = await master.line(/^master: http:\/\/127\.0\.0\.1:(\d+)\/ is served/m);
       assert.deepStrictEqual(listenersOf(master.pid, port), []);
       const response = await fetch(`http://127.0.0.1:${port}/`);
@@ -47,38 +49,38 @@ describe('examples/master.js', { concurrency: 2 }, () => {
 
   const [runtime] = runtimes;
 
-  test('LIFE-12: the workers of a killed master end', DEADLINE, async () => {
-    const master = start(runtime);
+  test('LIFE-12: the workers of a killed master end', DEADLINE, async (t) => {
+    const master = start(t, runtime);
     await master.line(/is served/);
     master.kill('SIGKILL');
     await master.output(); // the workers have its stdout: the end of the output is theirs as well
   });
 
-  test('a port that is taken is one clear sentence', DEADLINE, async () => {
+  test('a port that is taken is one clear sentence', DEADLINE, async (t) => {
     const server = net.createServer().listen(0, '127.0.0.1');
     await once(server, 'listening');
     const { port } = server.address();
-    const master = start(runtime, [], { PORT: port });
+    const master = start(t, runtime, [], { PORT: port });
     const output = await master.output();
     server.close();
     assert.strictEqual(master.code, 1);
     assert.strictEqual(output, `Port ${port} is already in use: set PORT to another one.\n`);
   });
 
-  test('a port that is none is one clear sentence', DEADLINE, async () => {
-    const master = start(runtime, [], { PORT: 'http' });
+  test('a port that is none is one clear sentence', DEADLINE, async (t) => {
+    const master = start(t, runtime, [], { PORT: 'http' });
     assert.strictEqual(await master.output(), 'PORT must be a number from 0 to 65535.\n');
     assert.strictEqual(master.code, 1);
   });
 
-  test('a worker that cannot be started is one clear sentence', DEADLINE, async () => {
-    const master = start(runtime, [], { CROSSFORK_BIN: '/nowhere/crossfork' });
+  test('a worker that cannot be started is one clear sentence', DEADLINE, async (t) => {
+    const master = start(t, runtime, [], { CROSSFORK_BIN: '/nowhere/crossfork' });
     assert.match(await master.output(), /^Cannot start \/nowhere\/crossfork: .*ENOENT.*\n$/);
     assert.strictEqual(master.code, 1);
   });
 });
 
-function start(runtime, args = [], env = {}) {
+function start(t, runtime, args = [], env = {}) {
   const master = spawn(runtime.bin, [MASTER, ...args], {
     env: { ...process.env, CROSSFORK_BIN: children[0].binary, PORT: 0, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -92,7 +94,12 @@ function start(runtime, args = [], env = {}) {
   master.stderr.on('data', (bytes) => {
     output += bytes;
   });
-  const closed = once(master, 'close');
+  let open = true;
+  const closed = once(master, 'close').finally(() => {
+    open = false;
+  });
+  // As long as it is open, somebody of the group is there.
+  t.after(() => open && process.kill(-master.pid, 'SIGKILL'));
   return {
     pid: master.pid,
     get code() {

@@ -1,8 +1,6 @@
 // A group of scenarios of the parent's matrix, in a process of its own.
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { createRequire } from 'node:module';
-import { createInterface } from 'node:readline';
+import { runScenarios } from './process.mjs';
 
 const { build } = createRequire(import.meta.url)('../../js/build.cjs');
 
@@ -11,27 +9,12 @@ const DEADLINE_MS = 180_000;
 
 /**
  * @param {object} child what it forks: one of the runtimes, or the like
- * @param {object} options what test/interop/parent/main.rs takes: the selection of scenarios
- * @returns {Promise<{ results: { name: string, outcome: string, detail?: string }[], crash?: string }>}
- *   `crash`: how the parent ended, when it did not come to the end of the group
+ * @param {object} options what test/interop/parent/main.rs takes: the serialization and the selection of scenarios
+ * @returns what runScenarios() does; `crash`: how the parent ended, when it did not come to the end of the group
  */
-export async function runGroup(driver, child, group, options = {}) {
-  const running = spawn(parent, [driver, JSON.stringify(child), group, JSON.stringify(options)], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-    timeout: DEADLINE_MS,
-    killSignal: 'SIGKILL',
-  });
-  let stderr = '';
-  running.stderr.on('data', (bytes) => {
-    stderr += bytes;
-  });
-  const results = [];
-  let finished = false;
-  createInterface({ input: running.stdout }).on('line', (line) => {
-    const result = JSON.parse(line);
-    if (result.finished) finished = true;
-    else results.push(result);
-  });
-  const [code, signal] = await once(running, 'close');
-  return { results, crash: finished ? undefined : `the parent ended with ${signal ?? code}: ${stderr}` };
+export async function runGroup(driver, child, group, { serialization = 'json', ...options } = {}) {
+  const args = [driver, JSON.stringify(child), group, JSON.stringify(options)];
+  if (serialization === 'advanced') args.push('--advanced');
+  const { end, ...outcome } = await runScenarios(parent, args, DEADLINE_MS);
+  return { ...outcome, crash: end && `the parent ended with ${end}` };
 }

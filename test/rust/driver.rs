@@ -3,6 +3,8 @@
 
 mod support;
 
+#[path = "driver/advanced.rs"]
+mod advanced;
 #[path = "driver/cancelling.rs"]
 mod cancelling;
 #[path = "driver/ending.rs"]

@@ -14,21 +14,22 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("message", &["wire", "error"]),
     ("proto", &["wire", "message", "error", "limits"]),
     ("handle", &["wire::control", "sys", "error"]),
-    ("received", &["handle", "message", "error", "wire::control"]),
+    ("received", &["handle", "message", "error", "wire::control", "wire::v8"]),
+    ("encoder", &["message", "wire", "error"]),
     ("env", &["wire", "sys", "error"]),
     ("holders", &[]),
     ("signal", &[]),
     ("stop", &["signal"]),
     ("launch", &["env", "sys", "error", "limits", "signal", "wire"]),
     ("output", &["error"]),
-    ("link", &["proto", "sys", "wire", "handle", "received", "message", "error", "limits"]),
+    ("link", &["proto", "sys", "wire", "handle", "received", "encoder", "message", "error", "limits"]),
     ("blocking", DRIVER),
     ("tokio", DRIVER),
 ];
 
 const DRIVER: &[&str] = &[
-    "link", "env", "handle", "received", "message", "proto", "wire", "error", "limits", "sys", "launch",
-    "output", "signal", "stop", "holders",
+    "link", "encoder", "env", "handle", "received", "message", "proto", "wire", "error", "limits", "sys",
+    "launch", "output", "signal", "stop", "holders",
 ];
 
 /// Rooms in which nothing is waited for, read or written.

@@ -1,5 +1,7 @@
 //! The channel as a machine: bytes and descriptors in, events and transmits out.
 
+#[path = "proto/advanced.rs"]
+mod advanced;
 #[path = "proto/feed.rs"]
 mod feed;
 #[path = "proto/kit.rs"]

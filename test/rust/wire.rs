@@ -1,5 +1,7 @@
 //! Bytes to messages and back, without a channel.
 
+#[path = "wire/either.rs"]
+mod either;
 #[path = "wire/encode.rs"]
 mod encode;
 #[path = "wire/framing.rs"]
@@ -10,3 +12,5 @@ mod handles;
 mod hostile;
 #[path = "wire/internal.rs"]
 mod internal;
+#[path = "wire/lengths.rs"]
+mod lengths;

@@ -3,6 +3,7 @@
 
 pub mod bare;
 mod ours;
+pub mod parcels;
 
 use std::error::Error;
 use std::net::TcpListener;

@@ -13,21 +13,21 @@ macro_rules! contestant {
         impl Contestant for $channel {
             async fn receive<R>(&mut self, look: impl FnOnce(Item<'_>) -> R) -> Result<Option<R>> {
                 Ok(match self.recv()$(.$wait)?? {
-                    Some(message) => Some(look(message.json()?)),
+                    Some(message) => Some(look(message.decode()?)),
                     None => None,
                 })
             }
 
             async fn decode<T: DeserializeOwned>(&mut self) -> Result<T> {
                 let message = self.recv()$(.$wait)??.ok_or("the channel ended too early")?;
-                Ok(message.json()?)
+                Ok(message.decode()?)
             }
 
             async fn echo(&mut self) -> Result<bool> {
                 let Some(message) = self.recv()$(.$wait)?? else {
                     return Ok(false);
                 };
-                <$channel>::send(self, &message.json::<Item>()?)$(.$wait)??;
+                <$channel>::send(self, &message.decode::<Item>()?)$(.$wait)??;
                 Ok(true)
             }
 
@@ -45,7 +45,7 @@ macro_rules! contestant {
 
             async fn take_handle(&mut self) -> Result<()> {
                 let mut message = self.recv()$(.$wait)??.ok_or("the channel ended too early")?;
-                message.json::<Item>()?;
+                message.decode::<Item>()?;
                 message.take_handle().ok_or("a message without its handle")?;
                 Ok(())
             }

@@ -1,10 +1,15 @@
 //! Any text, in any reads, with descriptors anywhere, into one core.
 #![no_main]
 
+use crossfork::Serialization;
 use libfuzzer_sys::fuzz_target;
 
 #[path = "../../rust/proto/sim/mod.rs"]
 #[allow(dead_code, reason = "shared with the property tests, which use the other half too")]
 mod sim;
 
-fuzz_target!(|script: &[u8]| sim::feed::run(script));
+fuzz_target!(|script: &[u8]| {
+    for serialization in [Serialization::Json, Serialization::Advanced] {
+        sim::feed::run(serialization, script);
+    }
+});

@@ -1,5 +1,5 @@
 //! The child of the interop matrix, over either driver: `interop-child blocking|tokio`. What it
-//! can be asked is in `operation`.
+//! can be asked is in `operate`. The serialization is the one that its parent has chosen.
 
 #[path = "../../rust/support/drivers.rs"]
 #[allow(dead_code)]
@@ -8,7 +8,7 @@ mod serve;
 
 use std::process::{Command, ExitCode};
 
-use crossfork::{Error, HandleType, blocking};
+use crossfork::{Error, HandleType, ProtocolError, blocking};
 use drivers::{Driver, Tasks};
 use serde_json::{Value, json};
 
@@ -37,6 +37,7 @@ fn run<D: Driver>() -> Result<(), Error> {
         let mut message = match channel.recv() {
             Ok(Some(message)) => message,
             Ok(None) => return Ok(()),
+            Err(e @ Error::Protocol(ProtocolError::BunFormat)) => return Err(e),
             Err(Error::Protocol(e)) => {
                 channel.send(&json!({ "op": "error", "code": e.code(), "text": e.to_string() }))?;
                 continue;
@@ -44,14 +45,14 @@ fn run<D: Driver>() -> Result<(), Error> {
             Err(e) => return Err(e),
         };
         if let Some(handle) = message.take_handle() {
-            let value = message.json::<Value>()?;
+            let value = message.decode::<Value>()?;
             channel.send(&json!({
                 "op": "handle", "type": handle.wire_type().as_str(), "kind": serve::kind(&handle), "value": value,
             }))?;
             serve::serve(handle)?;
             continue;
         }
-        let operation = message.json::<Value>().ok().filter(|value| value["op"].is_string());
+        let operation = message.decode::<Value>().ok().filter(|value| value["op"].is_string());
         let Some(request) = operation else {
             channel.send_payload(message.payload())?;
             continue;

@@ -10,8 +10,9 @@ const { readTo } = require('./peers.cjs');
  * when the scenario may go on.
  */
 async function parentOf(t, script) {
+  const options = { execPath: t.binary, execArgv: [], serialization: t.serialization };
   const fork = `const child = require('node:child_process')
-    .fork(${JSON.stringify(t.kind)}, [], { execPath: ${JSON.stringify(t.binary)}, execArgv: [] });`;
+    .fork(${JSON.stringify(t.kind)}, [], ${JSON.stringify(options)});`;
   const parent = spawn(process.execPath, [...evaluate(), fork + script], { stdio: ['ignore', 'pipe', 'inherit'] });
   t.after(() => parent.kill('SIGKILL'));
   const pid = Number.parseInt(await readTo(parent.stdout, '\n'), 10);

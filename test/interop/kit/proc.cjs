@@ -15,11 +15,11 @@ function closeOnExec(pid) {
   return new Map(readdirSync(`/proc/${pid}/fd`).map((fd) => [Number(fd), (flags(fd) & 0o2000000) !== 0]));
 }
 
-/** Has the process used no processor time for a while, with every thread asleep? Blocks for as long. */
+/** Has every thread of the process been asleep for a while, without having run in between? Blocks for as long. */
 function resting(pid) {
-  const before = processorTime(pid);
+  const before = switches(pid);
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 200);
-  return threadStates(pid).every((state) => state === 'S') && processorTime(pid) === before;
+  return threadStates(pid).every((state) => state === 'S') && switches(pid) === before;
 }
 
 /** Has SIGSTOP taken effect? */
@@ -27,15 +27,14 @@ function stopped(pid) {
   return threadStates(pid).every((state) => state === 'T');
 }
 
-const statOf = (path) =>
-  readFileSync(`${path}/stat`, 'utf8')
-    .replace(/^.*\) /s, '')
-    .split(' ');
-const threadStates = (pid) => readdirSync(`/proc/${pid}/task`).map((task) => statOf(`/proc/${pid}/task/${task}`)[0]);
+const statuses = (pid) =>
+  readdirSync(`/proc/${pid}/task`).map((task) => readFileSync(`/proc/${pid}/task/${task}/status`, 'utf8'));
+const threadStates = (pid) => statuses(pid).map((status) => /^State:\s+(\w)/m.exec(status)[1]);
 
-function processorTime(pid) {
-  const fields = statOf(`/proc/${pid}`);
-  return Number(fields[11]) + Number(fields[12]);
+/** How often its threads have been scheduled: one that runs for however short a time adds to it. */
+function switches(pid) {
+  const counts = statuses(pid).flatMap((status) => [...status.matchAll(/_switches:\s+(\d+)/g)]);
+  return counts.reduce((sum, [, count]) => sum + Number(count), 0);
 }
 
 module.exports = { residentMemory, closeOnExec, resting, stopped };

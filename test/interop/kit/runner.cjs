@@ -5,7 +5,8 @@
 // and {"finished": true} behind the last.
 //
 //   <runtime> <file>.cjs <kind> <binary> [options]
-//     options: {"only": name, "leaveOut": [beginnings of names], "wait": milliseconds for each event}
+//     options: {"serialization": "json" | "advanced", "only": name, "leaveOut": [beginnings of names],
+//               "wait": milliseconds for each event}
 
 const { Rust } = require('./rust.cjs');
 const { setPatience, within } = require('./wait.cjs');
@@ -15,23 +16,25 @@ const AT_ONCE = 4;
 
 /**
  * @typedef {(t: Scope) => Promise<void>} Run
- * @param {Record<string, Run | { kinds?: string[], deadline?: number, unless?: () => string | false, run: Run }>} scenarios
- *   by name; `kinds` narrows it to some children, `unless` gives the reason why it cannot be run here
+ * @typedef {{ kinds?: string[], modes?: string[], deadline?: number, unless?: (mode: string) => string | false, run: Run }} Scenario
+ * @param {Record<string, Run | Scenario>} scenarios by name; `kinds` narrows it to some children and `modes` to one
+ *   serialization, `unless` gives the reason why it cannot be run here
  */
 async function run(scenarios) {
   const [kind, binary, options = '{}'] = process.argv.slice(2);
-  const { only, leaveOut = [], wait } = JSON.parse(options);
+  const { serialization = 'json', only, leaveOut = [], wait } = JSON.parse(options);
   if (wait) setPatience(wait);
   const queue = Object.entries(scenarios)
     .map(([name, scenario]) => ({ name, ...(typeof scenario === 'function' ? { run: scenario } : scenario) }))
-    .filter(({ name, kinds = [kind] }) => kinds.includes(kind) && name === (only ?? name));
+    .filter(({ kinds = [kind], modes = [serialization] }) => kinds.includes(kind) && modes.includes(serialization))
+    .filter(({ name }) => name === (only ?? name));
 
   let failed = false;
   const lane = async () => {
     for (let scenario = queue.shift(); scenario; scenario = queue.shift()) {
       const { name } = scenario;
       const out = leaveOut.some((beginning) => name.startsWith(beginning));
-      const result = out ? { name, outcome: 'left out' } : await one(scenario, kind, binary);
+      const result = out ? { name, outcome: 'left out' } : await one(scenario, { kind, binary, serialization });
       failed ||= result.outcome === 'failed';
       console.log(JSON.stringify(result));
     }
@@ -42,11 +45,11 @@ async function run(scenarios) {
   process.exit(failed ? 1 : 0);
 }
 
-async function one({ name, unless, deadline = DEADLINE_MS, run }, kind, binary) {
-  const reason = unless?.();
+async function one({ name, unless, deadline = DEADLINE_MS, run }, child) {
+  const reason = unless?.(child.serialization);
   if (reason) return { name, outcome: 'skipped', detail: reason };
   const start = Date.now();
-  const scope = new Scope(kind, binary);
+  const scope = new Scope(child);
   try {
     await within(run(scope), 'the end of the scenario', deadline);
     return { name, outcome: 'passed', ms: Date.now() - start };
@@ -62,14 +65,15 @@ class Scope {
   #children = [];
   #cleanups = [];
 
-  constructor(kind, binary) {
+  constructor({ kind, binary, serialization }) {
     this.kind = kind;
     this.binary = binary;
+    this.serialization = serialization;
   }
 
   /** A Rust child, started by fork() unless `options` say otherwise. */
   child(options) {
-    const child = new Rust(this.kind, this.binary, options);
+    const child = new Rust(this, options);
     this.#children.push(child);
     return child;
   }

@@ -1,11 +1,12 @@
 'use strict';
 
 // A Rust child as a scenario sees it. There are three kinds with one contract for messages, and two ways to serve
-// what they are handed: `worker` (the crossfork command) speaks HTTP, `blocking` and `tokio` (test/interop/child.rs,
+// what they are handed: `worker` (the crossfork command) speaks HTTP, `blocking` and `tokio` (test/interop/child,
 // one for each driver) greet and echo.
 
 const assert = require('node:assert');
 const { fork, spawn } = require('node:child_process');
+const { inspect, isDeepStrictEqual } = require('node:util');
 const { within } = require('./wait.cjs');
 
 class Rust {
@@ -16,14 +17,17 @@ class Rust {
   #readers = [];
 
   /**
+   * @param {object} scope its kind, its executable and the serialization, which the child learns from its environment
    * @param {object} [options]
    * @param {string[]} [options.args] further arguments
    * @param {string[]} [options.stdio] spawn() with this instead of fork()
    * @param {string[]} [options.wrapper] a command line that runs the child, for spawn()
    * @param {boolean} [options.listen] false: no 'message' listener until listen() is called
    */
-  constructor(kind, binary, { args = [], stdio, wrapper, listen = true, ...options } = {}) {
+  constructor({ kind, binary, serialization }, { args = [], stdio, wrapper, listen = true, ...options } = {}) {
     this.kind = kind;
+    this.serialization = serialization;
+    options.serialization = serialization;
     if (stdio || wrapper) {
       const [file, ...rest] = [...(wrapper ?? []), binary, kind, ...args];
       this.process = spawn(file, rest, { stdio: stdio ?? ['ignore', 'pipe', 'pipe', 'ipc'], ...options });
@@ -34,7 +38,9 @@ class Rust {
     this.process.stderr?.on('data', (bytes) => {
       this.stderr += bytes;
     });
-    for (const name of ['disconnect', 'exit', 'close']) this.process.on(name, () => this.events.push(name));
+    // In front: Deno emits 'close' from within 'disconnect', by a listener of its own.
+    for (const name of ['disconnect', 'exit', 'close'])
+      this.process.prependListener(name, () => this.events.push(name));
     this.process.on('error', (error) => this.errors.push(error));
     this.exited = new Promise((resolve) => this.process.on('exit', (code, signal) => resolve({ code, signal })));
     this.disconnected = new Promise((resolve) => this.process.on('disconnect', resolve));
@@ -58,6 +64,14 @@ class Rust {
     return this.process.send(message, handle, options, () => {});
   }
 
+  /** Sends, and waits until the system has the message: Deno may put the writing off until its next turn. */
+  written(message) {
+    const written = new Promise((resolve, reject) => {
+      this.process.send(message, (error) => (error ? reject(error) : resolve()));
+    });
+    return within(written, 'a message to be written');
+  }
+
   /** The next message, with its handle. */
   receive(what = 'a message') {
     const ready = this.#messages.shift();
@@ -69,7 +83,8 @@ class Rust {
   async expect(expected) {
     const { message, handle } = await this.receive(`the message ${abbreviate(expected)}`);
     const [actual, wanted] = [message, expected].map((value) => JSON.stringify(value));
-    if (actual !== wanted) assert.fail(`expected ${abbreviate(expected)}, received ${abbreviate(message)}`);
+    const same = this.serialization === 'json' || isDeepStrictEqual(message, expected);
+    if (actual !== wanted || !same) assert.fail(`expected ${abbreviate(expected)}, received ${abbreviate(message)}`);
     assert.strictEqual(handle, undefined);
   }
 
@@ -130,8 +145,7 @@ class Rust {
 }
 
 function abbreviate(value) {
-  const text = JSON.stringify(value) ?? String(value);
-  return text.length > 200 ? `${text.slice(0, 200)}… (${text.length} characters)` : text;
+  return inspect(value, { breakLength: Number.POSITIVE_INFINITY, maxStringLength: 200, maxArrayLength: 20 });
 }
 
 module.exports = { Rust };

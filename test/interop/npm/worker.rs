@@ -39,7 +39,7 @@ fn run<D: Driver>() -> Result<(), Error> {
     let channel = D::from_env()?;
     channel.send("ready")?;
     while let Some(message) = channel.recv()? {
-        match message.json()? {
+        match message.decode()? {
             Request::Word(word) if word == TERMINATE => return Ok(()),
             Request::Word(word) => panic!("what is {word}?"),
             Request::Call { id, method, .. } if method == CLEANUP => {

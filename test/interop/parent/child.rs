@@ -79,7 +79,8 @@ impl<D: Driver> Scope<D> {
             Kind::Deno => &["run", "--quiet", "--allow-all"],
             _ => &[],
         };
-        Fork::new(module).exec_path(&self.runtime.bin).exec_argv(arguments)
+        let fork = Fork::new(module).exec_path(&self.runtime.bin).exec_argv(arguments);
+        fork.serialization(crate::serialization())
     }
 
     /// A child that does what it is told.
@@ -178,7 +179,7 @@ impl<D: Driver> Child<D> {
     pub fn value(&self, what: &str) -> Value {
         let message = self.receive(what);
         assert!(message.handle().is_none(), "{what} came with a handle");
-        message.json().unwrap_or_else(|e| panic!("instead of {what}: {e}"))
+        message.decode().unwrap_or_else(|e| panic!("instead of {what}: {e}"))
     }
 
     /// Asserts what the next message is.
@@ -232,7 +233,7 @@ impl<D: Driver> Child<D> {
     /// The handle of this number of those that were asked for.
     pub fn take(&self, wire_type: &str, index: usize) -> ReceivedHandle {
         let mut message = self.receive(&format!("{wire_type} number {index}"));
-        let value: Value = message.json().expect("JSON");
+        let value: Value = message.decode().expect("JSON");
         assert_eq!(value["type"], wire_type, "{value}");
         assert_eq!(value["index"], index, "{value}");
         let handle = message.take_handle().unwrap_or_else(|| panic!("{value} came without its handle"));

@@ -6,7 +6,9 @@ use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
 use crossfork::launch::{Command, Fork};
-use crossfork::{Error, Escalation, Message, Outgoing, SendError, Signal, Unsent, blocking, tokio as tasks};
+use crossfork::{
+    Error, Escalation, Message, Outgoing, SendError, Signal, Unsent, blocking, tokio as tasks, v8,
+};
 use serde::Serialize;
 use tokio::runtime::Runtime;
 use tokio::time::timeout;
@@ -44,6 +46,7 @@ pub trait Driver: Clone + Send + Sync + 'static {
     fn disconnect(&self) -> Result<(), Error>;
     fn is_connected(&self) -> bool;
     fn allow_bound_sockets(&self);
+    fn set_v8_options(&self, options: v8::Options);
 
     fn list() -> Self::List;
     fn send_counted(&self, list: &Self::List, message: &str, connection: Outgoing) -> Result<(), Unsent>;
@@ -106,6 +109,9 @@ impl Driver for Threads {
     }
     fn allow_bound_sockets(&self) {
         self.0.channel.allow_bound_sockets();
+    }
+    fn set_v8_options(&self, options: v8::Options) {
+        self.0.channel.set_v8_options(options);
     }
     fn list() -> Self::List {
         blocking::SocketList::new()
@@ -195,6 +201,9 @@ impl Driver for Tasks {
     }
     fn allow_bound_sockets(&self) {
         self.channel.allow_bound_sockets();
+    }
+    fn set_v8_options(&self, options: v8::Options) {
+        self.channel.set_v8_options(options);
     }
     fn list() -> Self::List {
         tasks::SocketList::new()

@@ -6,6 +6,7 @@ use std::fs;
 use std::process::{self, ExitCode, Stdio};
 use std::sync::Arc;
 
+use crossfork::Serialization;
 use crossfork::launch::Fork;
 use nix::unistd::Pid;
 use serde_json::json;
@@ -26,7 +27,8 @@ pub fn run<D: Driver>(runtime: &str, what: &str) -> ExitCode {
         }
         // By a fork that is not told which node.
         "found" => {
-            let child = scope.adopt(D::fork(Fork::new(script_path("peer.cjs"))).expect("a child"));
+            let fork = Fork::new(script_path("peer.cjs")).serialization(crate::serialization());
+            let child = scope.adopt(D::fork(fork).expect("a child"));
             child.echo();
             let program = fs::read_link(format!("/proc/{}/exe", child.id())).expect("a program");
             print!("{}", program.display());
@@ -57,7 +59,7 @@ pub fn run<D: Driver>(runtime: &str, what: &str) -> ExitCode {
 pub fn forked<D: Driver>(t: &Scope<D>) {
     let [program, driver, runtime, ..] = &arguments()[..] else { unreachable!() };
     let fork = Fork::new(driver).exec_path(program).args([runtime.as_str(), "inside", "forked"]);
-    let ourselves = t.start(fork);
+    let ourselves = t.start(fork.args(options()));
     // A channel of ours: nobody may have touched it.
     ourselves.expect_end();
     ourselves.exits_with(0);
@@ -106,8 +108,13 @@ impl Drop for Held {
 fn command(what: &str) -> process::Command {
     let [program, driver, runtime, ..] = &arguments()[..] else { unreachable!() };
     let mut command = process::Command::new(program);
-    command.args([driver, runtime, "inside", what]);
+    command.args([driver, runtime, "inside", what]).args(options());
     command
+}
+
+/// What we were told, and tell ourselves.
+fn options() -> Option<&'static str> {
+    (crate::serialization() == Serialization::Advanced).then_some(crate::ADVANCED)
 }
 
 fn arguments() -> Vec<String> {

@@ -1,8 +1,8 @@
 //! The parent of the interop matrix, over either driver:
 //!
-//!     interop-parent blocking|tokio <runtime> <group> [options]
+//!     interop-parent blocking|tokio <runtime> <group> [options] [--advanced]
 //!
-//! `runtime` is what test/runtimes/index.mjs tells of one, as JSON. The scenarios of the group run
+//! `--advanced` chooses the serialization, which is `json` otherwise. `runtime` is what test/runtimes/index.mjs tells of one, as JSON. The scenarios of the group run
 //! one after the other, with a JSON line for each, and one behind the last:
 //!
 //!     {"name", "outcome": "passed" | "failed" | "left out", "detail"?, "ms"?}
@@ -25,20 +25,30 @@ mod support {
     pub mod descriptors;
     mod drivers;
     mod peer;
+    mod transcode;
 }
 
 use std::process::ExitCode;
 
+use crossfork::Serialization;
 use driver::{Driver, Tasks, Threads};
+
+/// The argument for that serialization.
+const ADVANCED: &str = "--advanced";
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
-    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    let args: Vec<&str> = args.iter().map(String::as_str).filter(|arg| *arg != ADVANCED).collect();
     match args[..] {
         ["blocking", ref rest @ ..] => run::<Threads>(rest),
         ["tokio", ref rest @ ..] => run::<Tasks>(rest),
         _ => usage(),
     }
+}
+
+/// How messages are written in this run.
+fn serialization() -> Serialization {
+    if std::env::args().any(|arg| arg == ADVANCED) { Serialization::Advanced } else { Serialization::Json }
 }
 
 fn run<D: Driver>(args: &[&str]) -> ExitCode {
@@ -51,6 +61,6 @@ fn run<D: Driver>(args: &[&str]) -> ExitCode {
 }
 
 fn usage() -> ExitCode {
-    eprintln!("usage: interop-parent blocking|tokio <runtime> <group> [options]");
+    eprintln!("usage: interop-parent blocking|tokio <runtime> <group> [options] [--advanced]");
     ExitCode::from(64)
 }

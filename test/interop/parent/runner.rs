@@ -36,7 +36,9 @@ pub fn run<D: Driver>(runtime: &str, group: &str, options: &str) -> ExitCode {
     }));
     for scenario in scenarios::of_group::<D>(group) {
         let Scenario { name, .. } = &scenario;
-        if !scenario.is_for(&runtime) || options.only.as_ref().is_some_and(|only| only != name) {
+        if !scenario.is_for(&runtime, crate::serialization())
+            || options.only.as_ref().is_some_and(|only| only != name)
+        {
             continue;
         }
         if options.leave_out.iter().any(|beginning| name.starts_with(beginning)) {

@@ -3,10 +3,12 @@
 // How the `crossfork worker` command ends: it stops accepting, finishes what it is serving, and exits with 0.
 
 const assert = require('node:assert');
+const { readdirSync } = require('node:fs');
 const net = require('node:net');
+const { tmpdir } = require('node:os');
 const peers = require('../kit/peers.cjs');
 const { run } = require('../kit/runner.cjs');
-const { until, within } = require('../kit/wait.cjs');
+const { until } = require('../kit/wait.cjs');
 
 const HEAD = 'GET / HTTP/1.1\r\n';
 const REST = 'Host: localhost\r\n\r\n';
@@ -48,9 +50,12 @@ for (const [how, stop] of [
   });
 
   scenarios[`LIFE-1: after ${how} a request that never ends is given up`] = worker(async (t) => {
-    const { child } = await halfARequest(t, ['--drain-timeout', '1']);
-    stop(child);
-    await within(child.endsCleanly(), 'the drain timeout', 5000);
+    const patient = await halfARequest(t, ['--drain-timeout', '1000']);
+    const hasty = await halfARequest(t, ['--drain-timeout', '0.2']);
+    stop(patient.child);
+    stop(hasty.child);
+    await hasty.child.endsCleanly();
+    assert.strictEqual(patient.child.process.exitCode, null, 'the other one has time');
   });
 }
 
@@ -59,6 +64,18 @@ scenarios['LIFE-1: UDP sockets do not hold the end up'] = worker(async (t) => {
   await child.give(await peers.bound(t, 'udp4'), 'dgram.Socket', 'udp');
   child.process.disconnect();
   await child.endsCleanly();
+});
+
+scenarios['LIFE-1: the path of a server that it has made goes with it'] = worker(async (t) => {
+  const child = t.child();
+  const paths = () => readdirSync(tmpdir()).filter((name) => name.includes(`-${child.pid}-`));
+  child.request('net.Server', 1, 'unix');
+  const server = await child.take('net.Server', 0);
+  t.after(() => peers.close(server));
+  assert.strictEqual(paths().length, 1);
+  child.process.disconnect();
+  await child.endsCleanly();
+  assert.deepStrictEqual(paths(), []);
 });
 
 /** Not ChildProcess.kill(), after which Deno reports the signal whatever the child made of it. */

@@ -62,7 +62,7 @@ fn a_dropped_recv_loses_no_message() {
         while next < 2000 {
             // Most are dropped; sometimes the reactor runs in between.
             if let Some(message) = once(channel.recv()).await {
-                let value: Value = message.unwrap().unwrap().json().unwrap();
+                let value: Value = message.unwrap().unwrap().decode().unwrap();
                 assert_eq!(value["i"], json!(next));
                 next += 1;
             } else {
@@ -140,7 +140,7 @@ fn hnd_12_the_reply_to_a_dropped_send_handle_is_still_expected() {
         witness.assert_open();
         peer.write(format!("{ACK}\n\"next\"\n"));
         // Not an UnexpectedReply.
-        assert_eq!(channel.recv().await.unwrap().unwrap().json::<&str>().unwrap(), "next");
+        assert_eq!(channel.recv().await.unwrap().unwrap().decode::<&str>().unwrap(), "next");
         witness.assert_closed();
         channel.send("free again").await.unwrap();
         assert_eq!(peer.line(), "\"free again\"");
@@ -173,7 +173,7 @@ fn many_tasks_of_one_thread_send_while_one_receives() {
         let reader = read_lines(peer, 30 * 20);
         let receiver = tokio::spawn({
             let channel = channel.clone();
-            async move { channel.recv().await.unwrap().map(|message| message.json::<u8>().unwrap()) }
+            async move { channel.recv().await.unwrap().map(|message| message.decode::<u8>().unwrap()) }
         });
         let senders: Vec<_> = (0..30)
             .map(|task| {

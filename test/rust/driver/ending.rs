@@ -12,10 +12,10 @@ use crate::framing::receive;
 use crate::support::deadline::{eventually, in_time};
 use crate::support::descriptors::{restore_sigpipe, watched};
 use crate::support::drivers::Driver;
-use crate::support::for_both_drivers;
+use crate::support::in_both_modes;
 use crate::support::peer::{ACK, connect, connect_two, handle_line};
 
-for_both_drivers!(in_time:
+in_both_modes!(in_time:
     life_1_the_end_of_the_stream_ends_both_directions,
     life_1_a_peer_that_only_stops_writing_is_gone,
     life_1_two_channels_see_each_other_disconnect,
@@ -282,7 +282,8 @@ fn a_peer_that_leaves_ends_every_call_that_waits<D: Driver>() {
         let channel = channel.clone();
         move || channel.recv().unwrap().is_none()
     });
-    eventually("three messages are held", || channel.queued_bytes() == 3 * "1\n".len());
+    let three = peer.length_of("0\n1\n2\n");
+    eventually("three messages are held", || channel.queued_bytes() == three);
     drop(peer);
     for sender in senders {
         assert!(is_closed(sender.join().unwrap()), "lost, and said so");
@@ -331,7 +332,8 @@ fn a_handle_whose_message_was_cut_off_is_closed<D: Driver>() {
     let (channel, peer) = connect::<D>();
     let (socket, witness) = watched();
     // As when the peer is killed while it writes.
-    peer.write_with("{\"cmd\":\"NODE_HANDLE\",\"type\":\"net.So", &[socket.as_fd()]);
+    let line = handle_line("net.Socket", "1");
+    peer.write_raw_with(&peer.encode(line.as_bytes())[..32], &[socket.as_fd()]);
     drop((socket, peer));
     assert!(channel.recv().unwrap().is_none());
     witness.assert_closed();

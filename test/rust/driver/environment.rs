@@ -8,7 +8,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::process::Command;
 
-use crossfork::{EnvError, Error};
+use crossfork::{EnvError, Error, Serialization};
 use serde_json::{Value, json};
 
 use crate::framing::receive;
@@ -19,6 +19,7 @@ use crate::support::peer::Peer;
 use crate::support::process::{as_child, assert_success, is_inside, with_name};
 
 for_both_drivers!(with_name:
+    ch_2_messages_are_written_as_is_announced,
     ch_3_the_channel_is_at_the_number_that_is_announced,
     ch_3_a_channel_at_standard_input_is_taken_from_there,
     ch_3_a_channel_at_standard_output_gets_nothing_that_is_printed,
@@ -83,6 +84,23 @@ fn assert_echo(peer: &mut Peer) {
     assert_eq!(peer.line(), "\"hello\"");
     peer.write("\"echo\"\n");
     assert_eq!(peer.line(), "\"echo\"");
+}
+
+fn ch_2_messages_are_written_as_is_announced<D: Driver>(test: &str) {
+    if is_inside(test) {
+        let mode = env::var(MODE).unwrap();
+        assert_eq!(echo::<D>().serialization().as_str(), mode);
+        return;
+    }
+    for serialization in [Serialization::Json, Serialization::Advanced] {
+        let (theirs, ours) = UnixStream::pair().unwrap();
+        let variables = [(FD, "7"), (MODE, serialization.as_str())];
+        let child = as_child(test, theirs.into(), 7, &variables);
+        let mut peer = Peer::speaking(serialization, ours);
+        assert_echo(&mut peer);
+        peer.assert_end();
+        assert_success(child);
+    }
 }
 
 fn ch_3_the_channel_is_at_the_number_that_is_announced<D: Driver>(test: &str) {

@@ -8,28 +8,36 @@ use serde_json::{Value, json};
 
 use crate::support::deadline::in_time;
 use crate::support::drivers::Driver;
-use crate::support::for_both_drivers;
+use crate::support::in_both_modes;
 use crate::support::peer::{Peer, connect};
 
-for_both_drivers!(in_time:
-    ser_2_a_message_may_come_byte_by_byte,
+in_both_modes!(in_time:
     ser_2_large_and_many_messages_arrive_in_order,
-    ser_4_ser_6_what_is_not_json_is_an_error_and_the_next_message_arrives,
     ser_5_any_json_value_may_be_a_message,
-    ser_6_white_space_around_a_message_is_accepted,
-    ser_6_invalid_utf_8_is_read_as_node_reads_it,
-    ser_8_half_a_line_before_the_end_is_dropped,
-    ser_11_line_ends_never_get_into_a_message,
     int_1_unknown_internal_messages_are_swallowed,
     int_1_never_12_internal_messages_cannot_be_sent,
     life_11_messages_that_come_early_wait,
-    a_payload_is_sent_back_as_it_came,
 );
+
+/// Lines: for frames with a length, see `advanced`.
+mod lines {
+    use super::*;
+    use crate::support::for_both_drivers;
+    for_both_drivers!(in_time:
+        ser_2_a_message_may_come_byte_by_byte,
+        ser_4_ser_6_what_is_not_json_is_an_error_and_the_next_message_arrives,
+        ser_6_white_space_around_a_message_is_accepted,
+        ser_6_invalid_utf_8_is_read_as_node_reads_it,
+        ser_8_half_a_line_before_the_end_is_dropped,
+        ser_11_line_ends_never_get_into_a_message,
+        a_payload_is_sent_back_as_it_came,
+    );
+}
 
 /// The next message, as JSON.
 pub fn receive<D: Driver>(channel: &D) -> Value {
     let message = channel.recv().unwrap().expect("a message, not the end");
-    message.json().unwrap()
+    message.decode().unwrap()
 }
 
 fn ser_2_a_message_may_come_byte_by_byte<D: Driver>() {
@@ -75,7 +83,7 @@ fn ser_4_ser_6_what_is_not_json_is_an_error_and_the_next_message_arrives<D: Driv
     // What begins as JSON is not parsed until somebody asks.
     peer.write("{bad\n\"next\"\n");
     let bad = channel.recv().unwrap().unwrap();
-    match bad.json::<Value>() {
+    match bad.decode::<Value>() {
         Err(ProtocolError::Decode { message, .. }) => assert_eq!(message, b"{bad"[..]),
         other => panic!("{other:?}"),
     }
@@ -147,7 +155,7 @@ fn int_1_never_12_internal_messages_cannot_be_sent<D: Driver>() {
 
 fn life_11_messages_that_come_early_wait<D: Driver>() {
     let (ours, theirs) = std::os::unix::net::UnixStream::pair().unwrap();
-    let peer = Peer::new(theirs);
+    let peer = Peer::of::<D>(theirs);
     peer.write("\"before\"\n");
     let channel = D::from_socket(ours.into(), crossfork::Limits::default()).unwrap();
     // A message that comes while we send is kept as well.

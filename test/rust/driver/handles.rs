@@ -20,10 +20,10 @@ use crate::support::descriptors::{
     identity, is_cloexec, is_nonblocking, tcp_bound, tcp_pair, udp4, udp6, watched,
 };
 use crate::support::drivers::Driver;
-use crate::support::for_both_drivers;
+use crate::support::in_both_modes;
 use crate::support::peer::{ACK, connect, connect_two};
 
-for_both_drivers!(in_time:
+in_both_modes!(in_time:
     hnd_1_hnd_20_every_kind_of_handle_arrives_as_it_was_sent,
     hnd_1_a_handle_message_is_written_as_node_writes_it,
     hnd_17_a_server_that_is_bound_listens_when_it_arrives,
@@ -78,7 +78,7 @@ fn hnd_1_hnd_20_every_kind_of_handle_arrives_as_it_was_sent<D: Driver>() {
             let message = json!({ "round": i, "type": wire_type.as_str() });
             let outgoing = Outgoing::keep_open(&handle).unwrap().wire_type(wire_type);
             let mut received = pass(from, to, &message, outgoing);
-            assert_eq!(received.json::<Value>().unwrap(), message);
+            assert_eq!(received.decode::<Value>().unwrap(), message);
             let arrived = received.take_handle().expect("a handle");
             assert_eq!(arrived.wire_type(), wire_type, "{message}");
             assert_eq!(discriminant(&*arrived), discriminant(&handle), "{message}: {arrived:?}");
@@ -242,7 +242,7 @@ fn sent_handles_keep_their_places_among_messages<D: Driver>() {
     let mut handles = Vec::new();
     for i in 0..MANY {
         let mut message = b.recv().unwrap().unwrap();
-        assert_eq!(message.json::<u64>().unwrap(), i);
+        assert_eq!(message.decode::<u64>().unwrap(), i);
         let handle = message.take_handle();
         assert_eq!(handle.is_some(), i % 3 == 0);
         handles.extend(handle);

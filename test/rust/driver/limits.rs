@@ -4,16 +4,16 @@ use std::os::fd::AsFd;
 use std::time::Duration;
 
 use crossfork::{Error, Limits, ProtocolError};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::framing::receive;
 use crate::support::deadline::{eventually, in_time};
 use crate::support::descriptors::watched;
 use crate::support::drivers::Driver;
-use crate::support::for_both_drivers;
+use crate::support::in_both_modes;
 use crate::support::peer::{ACK, Peer, connect_with, handle_line};
 
-for_both_drivers!(in_time:
+in_both_modes!(in_time:
     a_message_over_the_limit_is_an_error_and_the_next_one_arrives,
     a_message_over_the_limit_is_not_kept_while_it_comes,
     a_handle_with_a_message_over_the_limit_is_acknowledged_once_and_closed,
@@ -48,32 +48,41 @@ const SMALL: Limits = Limits {
 
 fn a_message_over_the_limit_is_an_error_and_the_next_one_arrives<D: Driver>() {
     let (channel, peer) = connect_with::<D>(SMALL);
-    let line = |length: usize| format!("\"{}\"\n", "x".repeat(length - 2));
+    let line = |length: usize| format!("\"{}\"\n", "x".repeat(length - around(&peer, length)));
     let text = line(100) + &line(101) + "1\n" + &line(300_000) + "2\n" + &line(100);
+    let longest = "x".repeat(100 - around(&peer, 100));
     let writer = std::thread::spawn(move || {
         peer.write(text);
         peer
     });
-    assert_eq!(receive(&channel), json!("x".repeat(98)));
+    assert_eq!(receive(&channel), json!(longest));
     assert!(too_long(&channel));
     assert_eq!(receive(&channel), json!(1));
     assert!(too_long(&channel));
     assert_eq!(receive(&channel), json!(2));
-    assert_eq!(receive(&channel), json!("x".repeat(98)));
+    assert_eq!(receive(&channel), json!(longest));
     drop(writer.join().unwrap());
     assert!(channel.recv().unwrap().is_none());
 }
 
+/// How many bytes of a string's message are not its characters.
+fn around(peer: &Peer, length: usize) -> usize {
+    peer.content(&format!("\"{}\"", "x".repeat(length))).len() - length
+}
+
 fn a_message_over_the_limit_is_not_kept_while_it_comes<D: Driver>() {
     let (channel, peer) = connect_with::<D>(SMALL);
+    let line = format!("\"{}\"\n", "x".repeat(5_000_000));
+    let line = peer.encode(line.as_bytes());
+    let (start, rest) = line.split_at(105);
     // Reported as soon as it is known, once, however long it goes on.
-    peer.write("x".repeat(101));
+    peer.write_raw(start);
     assert!(too_long(&channel));
-    for _ in 0..100 {
-        peer.write("x".repeat(50_000));
+    for part in rest.chunks(50_000) {
+        peer.write_raw(part);
         assert!(channel.recv_timeout(Duration::from_millis(1)).is_err());
     }
-    peer.write("\n\"next\"\n");
+    peer.write("\"next\"\n");
     assert_eq!(receive(&channel), json!("next"));
 }
 
@@ -81,13 +90,14 @@ fn a_handle_with_a_message_over_the_limit_is_acknowledged_once_and_closed<D: Dri
     let (channel, mut peer) = connect_with::<D>(SMALL);
     let (socket, witness) = watched();
     let long = handle_line("net.Socket", &format!("\"{}\"", "x".repeat(5000)));
-    peer.write_with(&long[..2000], &[socket.as_fd()]);
+    let long = peer.encode(long.as_bytes());
+    peer.write_raw_with(&long[..2000], &[socket.as_fd()]);
     drop(socket);
     assert!(too_long(&channel));
     witness.assert_closed();
     // Not before all of it is written.
     peer.assert_quiet();
-    peer.write(&long[2000..]);
+    peer.write_raw(&long[2000..]);
     peer.write("\"next\"\n");
     assert_eq!(receive(&channel), json!("next"));
     channel.disconnect().unwrap();
@@ -102,15 +112,10 @@ fn let_it_read<D: Driver>(channel: &D) {
 /// Writes what the kernel takes, and lets the channel read as much as it wants, again and again;
 /// gives how much was written in all. The peer does not read, so that the channel has to wait
 /// in a call that reads.
-fn flood<D: Driver>(channel: &D, peer: &Peer, text: &[u8]) -> usize {
+fn flood<D: Driver>(channel: &D, peer: &Peer, bytes: &[u8]) -> usize {
     let mut written = 0;
     for _ in 0..30 {
-        while written < text.len() {
-            match peer.write_now(&text[written..]) {
-                0 => break,
-                n => written += n,
-            }
-        }
+        written += flood_once(peer, &bytes[written..]);
         let_it_read(channel);
     }
     written
@@ -128,14 +133,15 @@ fn floods_and_drains<D: Driver>(limits: Limits, line: impl Fn(usize) -> String, 
             (*length < bound + 8 * SLACK).then_some(line)
         })
         .collect();
-    let written = flood(&channel, &peer, text.as_bytes());
+    let bytes = peer.encode(text.as_bytes()).into_owned();
+    let written = flood(&channel, &peer, &bytes);
     assert!(written < bound + SLACK, "{written} bytes were read for a caller that receives nothing");
     // Whatever was written arrives, in order, as soon as somebody receives; and more fits then.
     let count = text.lines().count();
-    let writer = std::thread::spawn(move || peer.write(&text.as_bytes()[written..]));
+    let writer = std::thread::spawn(move || peer.write_raw(&bytes[written..]));
     for i in 0..count {
         let message = channel.recv().unwrap().expect("a message");
-        assert_eq!(message.payload().as_bytes(), line(i).trim_end().as_bytes());
+        assert_eq!(message.decode::<Value>().unwrap().to_string(), line(i).trim_end());
     }
     writer.join().unwrap();
     assert!(channel.recv().unwrap().is_none());
@@ -173,7 +179,7 @@ fn a_peer_that_sends_too_many_handles_has_to_wait<D: Driver>() {
     peer.assert_quiet();
     for i in 0..SENT {
         let mut message = channel.recv().unwrap().unwrap();
-        assert_eq!(message.json::<usize>().unwrap(), i);
+        assert_eq!(message.decode::<usize>().unwrap(), i);
         drop(message.take_handle().expect("a handle"));
     }
     witness.assert_closed();
@@ -192,7 +198,8 @@ fn descriptors_over_the_limit_on_half_a_message_are_closed<D: Driver>() {
     let mut fds = vec![first.as_fd()];
     fds.resize(4, other.as_fd());
     fds.resize(253, last.as_fd());
-    peer.write_with(&line[..10], &fds);
+    let line = peer.encode(line.as_bytes());
+    peer.write_raw_with(&line[..10], &fds);
     drop((first, other, last));
     match channel.recv() {
         Err(Error::Protocol(ProtocolError::StrayDescriptors { count: 249 })) => {}
@@ -201,7 +208,7 @@ fn descriptors_over_the_limit_on_half_a_message_are_closed<D: Driver>() {
     last_witness.assert_closed();
     other_witness.assert_open();
     // The one that counts is the first.
-    peer.write(&line[10..]);
+    peer.write_raw(&line[10..]);
     let message = channel.recv().unwrap().unwrap();
     first_witness.assert_open();
     match channel.recv() {
@@ -217,13 +224,14 @@ fn descriptors_over_the_limit_on_half_a_message_are_closed<D: Driver>() {
 fn a_peer_that_does_not_read_its_acknowledgements_has_to_wait<D: Driver>() {
     let (channel, peer) = connect_with::<D>(Limits::default());
     // Refused, so that no descriptors are needed; each is one reply.
-    let text = handle_line("net.Socket", "1").repeat(60_000);
+    let line = handle_line("net.Socket", "1");
+    let bytes = peer.encode(line.as_bytes()).repeat(60_000);
     let mut written = 0;
     let mut errors = 0;
     let mut idle = 0;
     eventually("the channel reads no more", || {
         let before = (written, errors);
-        written += flood_once(&peer, &text.as_bytes()[written..]);
+        written += flood_once(&peer, &bytes[written..]);
         let_it_read(&channel);
         // Taken, so that it is not these that fill up.
         while let Err(Error::Protocol(ProtocolError::MissingDescriptor { .. })) =
@@ -232,16 +240,16 @@ fn a_peer_that_does_not_read_its_acknowledgements_has_to_wait<D: Driver>() {
             errors += 1;
         }
         idle = if before == (written, errors) { idle + 1 } else { 0 };
-        written == text.len() || errors > 1024 && idle == 3
+        written == bytes.len() || errors > 1024 && idle == 3
     });
-    assert!(written < text.len(), "the channel reads on, though its replies are not read");
+    assert!(written < bytes.len(), "the channel reads on, though its replies are not read");
     assert!(channel.queued_bytes() < 4 << 20, "{} bytes are queued", channel.queued_bytes());
 }
 
-fn flood_once(peer: &Peer, text: &[u8]) -> usize {
+fn flood_once(peer: &Peer, bytes: &[u8]) -> usize {
     let mut written = 0;
-    while written < text.len() {
-        match peer.write_now(&text[written..]) {
+    while written < bytes.len() {
+        match peer.write_now(&bytes[written..]) {
             0 => break,
             n => written += n,
         }
@@ -251,12 +259,12 @@ fn flood_once(peer: &Peer, text: &[u8]) -> usize {
 
 fn a_peer_that_asks_and_does_not_read_the_answers_is_not_answered_for_ever<D: Driver>() {
     let (channel, mut peer) = connect_with::<D>(Limits::default());
-    let question = "{\"cmd\":\"NODE_SOCKET_GET_COUNT\",\"key\":\"k\"}\n";
-    let text = question.repeat(50_000);
+    let question = peer.encode(b"{\"cmd\":\"NODE_SOCKET_GET_COUNT\",\"key\":\"k\"}\n").into_owned();
+    let questions = question.repeat(50_000);
     let mut written = 0;
     let mut left_out = 0;
     eventually("an answer is left out", || {
-        written += flood_once(&peer, &text.as_bytes()[written..]);
+        written += flood_once(&peer, &questions[written..]);
         loop {
             match channel.recv_timeout(Duration::from_millis(1)) {
                 Err(Error::Protocol(ProtocolError::TooManyRequests)) => left_out += 1,
@@ -268,13 +276,13 @@ fn a_peer_that_asks_and_does_not_read_the_answers_is_not_answered_for_ever<D: Dr
     assert!(channel.queued_bytes() < 1 << 20, "{} bytes are queued", channel.queued_bytes());
     // The rest of the last question that was begun, and then something else.
     let rest = written.next_multiple_of(question.len());
-    peer.write(&text.as_bytes()[written..rest]);
+    peer.write_raw(&questions[written..rest]);
     peer.write("\"next\"\n");
     loop {
         match channel.recv() {
             Err(Error::Protocol(ProtocolError::TooManyRequests)) => left_out += 1,
             Ok(Some(message)) => {
-                assert_eq!(message.json::<String>().unwrap(), "next");
+                assert_eq!(message.decode::<String>().unwrap(), "next");
                 break;
             }
             other => panic!("{other:?}"),

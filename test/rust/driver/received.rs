@@ -16,10 +16,10 @@ use crate::support::descriptors::{
     Witness, identity, is_cloexec, is_nonblocking, tcp_pair, tcp_unbound, udp4, watched,
 };
 use crate::support::drivers::Driver;
-use crate::support::for_both_drivers;
+use crate::support::in_both_modes;
 use crate::support::peer::{ACK, NACK, Peer, connect, handle_line};
 
-for_both_drivers!(in_time:
+in_both_modes!(in_time:
     hnd_6_a_handle_is_acknowledged_once_when_it_is_read,
     hnd_6_a_handle_without_a_descriptor_is_refused_once,
     hnd_4_each_of_many_handles_gets_its_own_descriptor,
@@ -40,7 +40,7 @@ for_both_drivers!(in_time:
 /// Makes sure that the next call gives this message and no handle.
 fn expect_plain<D: Driver>(channel: &D, value: Value) {
     let message = channel.recv().unwrap().unwrap();
-    assert_eq!(message.json::<Value>().unwrap(), value);
+    assert_eq!(message.decode::<Value>().unwrap(), value);
     assert!(message.handle().is_none(), "{message:?}");
 }
 
@@ -50,10 +50,10 @@ fn assert_replies<D: Driver>(channel: D, mut peer: Peer, lines: &[&str]) {
     assert_eq!(peer.rest(), lines);
 }
 
-fn expect_invalid<D: Driver>(channel: &D, message: &str) -> (String, &'static str) {
+fn expect_invalid<D: Driver>(channel: &D, peer: &Peer, message: &str) -> (String, &'static str) {
     match channel.recv() {
         Err(Error::Protocol(ProtocolError::InvalidHandle { wire_type, found, message: bytes })) => {
-            assert_eq!(bytes, message.as_bytes());
+            assert_eq!(bytes, peer.content(message));
             (wire_type, found)
         }
         other => panic!("{other:?}"),
@@ -69,7 +69,7 @@ fn hnd_6_a_handle_is_acknowledged_once_when_it_is_read<D: Driver>() {
     let mut message = channel.recv().unwrap().unwrap();
     // Before anybody takes it.
     assert_eq!(peer.line(), ACK);
-    assert_eq!(message.json::<Value>().unwrap(), json!({ "a": 1 }));
+    assert_eq!(message.decode::<Value>().unwrap(), json!({ "a": 1 }));
     assert_eq!(message.handle().unwrap().wire_type(), HandleType::NetSocket);
     let handle = message.take_handle().unwrap();
     assert!(message.take_handle().is_none());
@@ -86,7 +86,7 @@ fn hnd_6_a_handle_without_a_descriptor_is_refused_once<D: Driver>() {
     peer.write(handle_line("net.Socket", "{\"a\":1}") + "\"next\"\n");
     match channel.recv() {
         Err(Error::Protocol(ProtocolError::MissingDescriptor { message })) => {
-            assert_eq!(message, b"{\"a\":1}"[..]);
+            assert_eq!(message, peer.content("{\"a\":1}"));
         }
         other => panic!("{other:?}"),
     }
@@ -116,7 +116,7 @@ fn hnd_4_each_of_many_handles_gets_its_own_descriptor<D: Driver>() {
         for (i, sent) in sent.into_iter().enumerate() {
             assert_eq!(receive(&channel)[0], json!(i));
             let mut message = channel.recv().unwrap().unwrap();
-            assert_eq!(message.json::<Value>().unwrap()[0], json!(i));
+            assert_eq!(message.decode::<Value>().unwrap()[0], json!(i));
             assert_eq!(identity(&*message.take_handle().unwrap()), sent);
         }
     }
@@ -126,6 +126,7 @@ fn hnd_4_each_of_many_handles_gets_its_own_descriptor<D: Driver>() {
 fn hnd_4_a_handle_message_may_come_in_parts<D: Driver>() {
     let (channel, peer) = connect::<D>();
     let line = handle_line("net.Socket", "\"split\"");
+    let line = peer.encode(line.as_bytes()).into_owned();
     let cuts = [1, 30, line.len() - 1];
     for (at, with_first_part) in cuts.into_iter().flat_map(|at| [(at, true), (at, false)]) {
         let (socket, witness) = watched();
@@ -144,10 +145,10 @@ fn hnd_4_a_handle_message_may_come_in_parts<D: Driver>() {
     assert_replies(channel, peer, &[ACK; 6]);
 }
 
-fn write_part(peer: &Peer, part: &str, fds: &[BorrowedFd<'_>]) {
+fn write_part(peer: &Peer, part: &[u8], fds: &[BorrowedFd<'_>]) {
     match fds {
-        [] => peer.write(part),
-        fds => peer.write_with(part, fds),
+        [] => peer.write_raw(part),
+        fds => peer.write_raw_with(part, fds),
     }
 }
 
@@ -198,7 +199,7 @@ fn hnd_10_a_message_that_is_wrapped_twice_is_one_message<D: Driver>() {
     let inner = handle_line("net.Socket", "\"mine\"");
     peer.write_with(handle_line("net.Native", inner.trim_end()), &[socket.as_fd()]);
     let mut message = channel.recv().unwrap().unwrap();
-    assert_eq!(message.json::<String>().unwrap(), "mine");
+    assert_eq!(message.decode::<String>().unwrap(), "mine");
     let handle = message.take_handle().unwrap();
     assert_eq!(handle.wire_type(), HandleType::NetSocket);
     assert_eq!(identity(&*handle), identity(&socket));
@@ -221,7 +222,7 @@ fn send_unfit<D: Driver>(wire_type: &str, fd: impl Into<OwnedFd>) -> (String, &'
     let (channel, peer) = connect::<D>();
     let fd = fd.into();
     peer.write_with(handle_line(wire_type, "{\"a\":1}"), &[fd.as_fd()]);
-    let invalid = expect_invalid(&channel, "{\"a\":1}");
+    let invalid = expect_invalid(&channel, &peer, "{\"a\":1}");
     // The channel goes on.
     peer.write("\"next\"\n");
     expect_plain(&channel, json!("next"));
@@ -243,7 +244,7 @@ fn hnd_18_hnd_19_a_descriptor_of_any_other_kind_is_acknowledged_and_closed<D: Dr
     let (channel, peer) = connect::<D>();
     peer.write_with(handle_line("net.Socket", "1"), &[given.as_fd()]);
     drop(given);
-    expect_invalid(&channel, "1");
+    expect_invalid(&channel, &peer, "1");
     Witness(kept.into()).assert_closed();
     assert_replies(channel, peer, &[ACK]);
 }
@@ -265,7 +266,7 @@ fn hnd_22_a_handle_that_does_not_fit_its_type_is_acknowledged_and_closed<D: Driv
     let (socket, witness) = watched();
     peer.write_with(handle_line("dgram.Socket", "1"), &[socket.as_fd()]);
     drop(socket);
-    expect_invalid(&channel, "1");
+    expect_invalid(&channel, &peer, "1");
     witness.assert_closed();
     assert_replies(channel, peer, &[ACK]);
 }
@@ -282,7 +283,7 @@ fn hnd_22_a_handle_of_an_unknown_type_is_acknowledged_and_closed<D: Driver>() {
         let (socket, witness) = watched();
         peer.write_with(line, &[socket.as_fd()]);
         drop(socket);
-        assert_eq!(expect_invalid(&channel, "1").0, *wire_type);
+        assert_eq!(expect_invalid(&channel, &peer, "1").0, *wire_type);
         witness.assert_closed();
     }
     assert_replies(channel, peer, &[ACK; 4]);
@@ -306,7 +307,7 @@ fn hnd_1_a_handle_without_a_message_has_an_empty_one<D: Driver>() {
     let message = channel.recv().unwrap().unwrap();
     assert!(message.handle().is_some());
     assert!(message.payload().as_bytes().is_empty());
-    assert_eq!(message.json::<Option<u8>>().unwrap(), None);
+    assert_eq!(message.decode::<Option<u8>>().unwrap(), None);
     assert_replies(channel, peer, &[ACK]);
 }
 

@@ -15,10 +15,10 @@ use serde_json::json;
 use crate::support::deadline::in_time;
 use crate::support::descriptors::{self as make, identity, watched};
 use crate::support::drivers::Driver;
-use crate::support::for_both_drivers;
+use crate::support::in_both_modes;
 use crate::support::peer::{ACK, Peer, connect, handle_line};
 
-for_both_drivers!(in_time:
+in_both_modes!(in_time:
     hnd_18_hnd_19_what_cannot_travel_is_refused_and_comes_back,
     hnd_21_each_type_takes_only_the_descriptors_that_node_takes,
     never_7_a_bound_socket_needs_a_peer_that_knows_it,

@@ -10,10 +10,10 @@ use crate::framing::receive;
 use crate::support::deadline::{eventually, in_time};
 use crate::support::descriptors::{identity, watched};
 use crate::support::drivers::Driver;
-use crate::support::for_both_drivers;
+use crate::support::in_both_modes;
 use crate::support::peer::{ACK, NACK, connect, handle_line};
 
-for_both_drivers!(in_time:
+in_both_modes!(in_time:
     hnd_7_what_is_sent_behind_a_handle_waits_for_its_reply,
     hnd_8_a_peer_that_never_replies_holds_everything_until_it_does,
     hnd_8_a_disconnect_gives_up_a_handle_that_is_never_acknowledged,
@@ -41,7 +41,7 @@ fn hnd_7_what_is_sent_behind_a_handle_waits_for_its_reply<D: Driver>() {
         if i == 0 {
             assert_eq!(peer.line_with_fd().0 + "\n", line);
         } else {
-            held += line.len();
+            held += peer.length_of(&line);
             eventually("the next is accepted", || channel.queued_bytes() == held);
         }
     }

@@ -12,10 +12,10 @@ use crate::framing::receive;
 use crate::support::deadline::{PATIENCE, eventually, in_time};
 use crate::support::descriptors::watched;
 use crate::support::drivers::Driver;
-use crate::support::for_both_drivers;
+use crate::support::in_both_modes;
 use crate::support::peer::{ACK, connect, connect_two, connect_with, handle_line};
 
-for_both_drivers!(in_time:
+in_both_modes!(in_time:
     life_9_a_send_of_small_messages_gives_up_in_time_and_tears_nothing,
     life_9_a_send_of_large_messages_gives_up_in_time_and_tears_nothing,
     life_9_what_was_not_begun_is_taken_back,
@@ -130,7 +130,7 @@ fn two_channels_that_send_20_mb_to_each_other_do_not_deadlock<D: Driver>() {
                 channel.send(&json!([i, large])).unwrap();
             }
             for i in 0..20 {
-                let [number, pad]: [Value; 2] = channel.recv().unwrap().unwrap().json().unwrap();
+                let [number, pad]: [Value; 2] = channel.recv().unwrap().unwrap().decode().unwrap();
                 assert_eq!(number, json!(i));
                 assert!(pad == json!(large));
             }
@@ -190,7 +190,7 @@ fn each_message_goes_to_one_of_many_receivers<D: Driver>() {
             thread::spawn(move || {
                 let mut came = Vec::new();
                 while let Some(message) = channel.recv().unwrap() {
-                    came.push(message.json::<u64>().unwrap());
+                    came.push(message.decode::<u64>().unwrap());
                 }
                 came
             })
@@ -241,7 +241,8 @@ fn fed_messages_go_out_with_the_flush_and_in_order<D: Driver>() {
     for i in 0..100 {
         channel.feed(&json!(i)).unwrap();
     }
-    assert_eq!(channel.queued_bytes(), 10 * 2 + 90 * 3);
+    let lines: String = (0..100).map(|i| format!("{i}\n")).collect();
+    assert_eq!(channel.queued_bytes(), peer.length_of(&lines));
     peer.assert_quiet();
     channel.flush().unwrap();
     assert_eq!(channel.queued_bytes(), 0);
@@ -351,9 +352,9 @@ fn a_receiver_that_makes_room_lets_a_waiting_sender_go_on<D: Driver>() {
     peer.write_with(&answered, &[theirs.as_fd()]);
     peer.write(format!("{ACK}\n"));
     // Each call makes room, and nothing else is called meanwhile: the sender must notice.
-    assert_eq!(channel.recv_timeout(PATIENCE).unwrap().unwrap().json::<u8>().unwrap(), 1);
+    assert_eq!(channel.recv_timeout(PATIENCE).unwrap().unwrap().decode::<u8>().unwrap(), 1);
     assert_eq!(peer.line(), ACK);
-    assert_eq!(channel.recv_timeout(PATIENCE).unwrap().unwrap().json::<u8>().unwrap(), 2);
+    assert_eq!(channel.recv_timeout(PATIENCE).unwrap().unwrap().decode::<u8>().unwrap(), 2);
     eventually("the sender has its reply", || sender.is_finished());
     sender.join().unwrap().unwrap();
 }
@@ -382,6 +383,6 @@ fn recv_timeout_of_nothing_takes_what_is_there<D: Driver>() {
             };
             came.is_some()
         });
-        assert_eq!(came.unwrap().json::<u8>().unwrap(), i);
+        assert_eq!(came.unwrap().decode::<u8>().unwrap(), i);
     }
 }

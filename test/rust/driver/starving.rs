@@ -10,11 +10,11 @@ use serde_json::{Value, json};
 use crate::framing::receive;
 use crate::support::descriptors::{identity, watched};
 use crate::support::drivers::Driver;
-use crate::support::for_both_drivers;
+use crate::support::in_both_modes;
 use crate::support::peer::{ACK, NACK, connect, handle_line};
 use crate::support::process::alone;
 
-for_both_drivers!(alone:
+in_both_modes!(alone:
     hnd_6_a_handle_that_the_kernel_drops_is_refused_and_can_be_sent_again,
     hnd_6_a_dropped_descriptor_is_not_replaced_by_that_of_the_next_handle,
     hnd_6_the_descriptors_that_fit_are_taken,
@@ -45,7 +45,7 @@ fn hnd_6_a_handle_that_the_kernel_drops_is_refused_and_can_be_sent_again<D: Driv
         peer.write_with(handle_line("net.Socket", &i.to_string()) + "\"plain\"\n", &[first.as_fd()]);
         match channel.recv() {
             Err(Error::Protocol(ProtocolError::MissingDescriptor { message })) => {
-                assert_eq!(message, i.to_string().as_bytes());
+                assert_eq!(message, peer.content(&i.to_string()));
             }
             other => panic!("{other:?}"),
         }
@@ -57,7 +57,7 @@ fn hnd_6_a_handle_that_the_kernel_drops_is_refused_and_can_be_sent_again<D: Driv
     for socket in [&first, &second] {
         peer.write_with(handle_line("net.Socket", "\"again\""), &[socket.as_fd()]);
         let mut message = channel.recv().unwrap().unwrap();
-        assert_eq!(message.json::<Value>().unwrap(), json!("again"));
+        assert_eq!(message.decode::<Value>().unwrap(), json!("again"));
         assert_eq!(identity(&*message.take_handle().unwrap()), identity(socket));
         assert_eq!(peer.line(), ACK);
     }
@@ -72,20 +72,23 @@ fn hnd_6_a_dropped_descriptor_is_not_replaced_by_that_of_the_next_handle<D: Driv
     let mut hoard = starve();
     let line = handle_line("net.Socket", "\"first\"");
     // A whole message in front tells that all of this was read, when nothing was free.
-    peer.write_with(format!("\"plain\"\n{}", &line[..20]), &[first.as_fd()]);
+    let text = format!("\"plain\"\n{line}");
+    let bytes = peer.encode(text.as_bytes());
+    let cut = bytes.len() - line.len() / 2;
+    peer.write_raw_with(&bytes[..cut], &[first.as_fd()]);
     assert_eq!(receive(&channel), json!("plain"));
     hoard.clear();
     // One read may bring the end of this message and the next one with its descriptor (HND-3).
-    peer.write(&line[20..]);
+    peer.write_raw(&bytes[cut..]);
     peer.write_with(handle_line("net.Socket", "\"second\""), &[second.as_fd()]);
     match channel.recv() {
         Err(Error::Protocol(ProtocolError::MissingDescriptor { message })) => {
-            assert_eq!(message, b"\"first\""[..]);
+            assert_eq!(message, peer.content("\"first\""));
         }
         other => panic!("{other:?}"),
     }
     let mut message = channel.recv().unwrap().unwrap();
-    assert_eq!(message.json::<Value>().unwrap(), json!("second"));
+    assert_eq!(message.decode::<Value>().unwrap(), json!("second"));
     assert_eq!(identity(&*message.take_handle().unwrap()), identity(&second));
     assert_eq!(peer.line(), NACK);
     assert_eq!(peer.line(), ACK);

@@ -2,16 +2,18 @@
 
 use std::ffi::OsStr;
 use std::fs;
+use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
 
-use crossfork::Error;
 use crossfork::launch::Command;
+use crossfork::v8::Value;
+use crossfork::{Error, Serialization, Stdio};
 use nix::unistd::{Pid, getsid};
 
 use crate::look::{frozen, start_frozen, start_frozen_with_channel, state, status_line, variable};
-use crate::support::deadline::in_time;
+use crate::support::deadline::{PATIENCE, in_time};
 use crate::support::for_both_drivers;
-use crate::support::parents::{Parent, Started};
+use crate::support::parents::{Parent, Started, start_with_channel};
 
 for_both_drivers!(in_time:
     arguments_arrive_as_they_were_given,
@@ -25,6 +27,7 @@ for_both_drivers!(in_time:
     signals_are_as_a_new_program_expects_them,
     ch_2_exactly_one_of_each_variable_whatever_the_caller_sets,
     ch_2_without_a_channel_neither_variable,
+    ch_2_messages_are_written_as_was_asked_for_and_is_announced,
 );
 
 fn stdout<D: Parent>(command: Command<D::Mark>) -> String {
@@ -161,4 +164,21 @@ pub fn script(path: &std::path::Path, line: &str) {
     let write = "printf '#!/bin/sh\\n%s\\n' \"$2\" > \"$1\" && chmod 755 \"$1\"";
     let status = std::process::Command::new("sh").args(["-c", write, "sh"]).arg(path).arg(line).status();
     assert!(status.unwrap().success());
+}
+
+fn ch_2_messages_are_written_as_was_asked_for_and_is_announced<D: Parent>() {
+    for serialization in [Serialization::Json, Serialization::Advanced] {
+        let echo = "printf %s \"$NODE_CHANNEL_SERIALIZATION_MODE\" >&2; exec cat <&3 >&3";
+        let command = Command::shell(echo).serialization(serialization).stdio(2, Stdio::Pipe);
+        let mut kid = start_with_channel::<D>(command, 3);
+        assert_eq!(kid.channel.serialization(), serialization);
+        let value = Value::object([("a", Value::from(["é", "\u{1F600}"]))]);
+        kid.channel.send(&value).unwrap();
+        let message = kid.channel.recv_timeout(PATIENCE).unwrap().unwrap();
+        assert_eq!(message.payload().serialization(), serialization);
+        assert_eq!(message.value().unwrap(), value);
+        let mut announced = vec![0; serialization.as_str().len()];
+        kid.process().standard(2).unwrap().read_exact(&mut announced).unwrap();
+        assert_eq!(announced, serialization.as_str().as_bytes());
+    }
 }

@@ -35,7 +35,7 @@ const SHORT: Duration = Duration::from_millis(300);
 
 pub fn receive<D: Parent>(kid: &Kid<D>) -> Value {
     match kid.channel.recv_timeout(PATIENCE) {
-        Ok(message) => message.expect("a message, not the end").json().unwrap(),
+        Ok(message) => message.expect("a message, not the end").decode().unwrap(),
         Err(e) => panic!("{e}"),
     }
 }
@@ -151,7 +151,7 @@ fn life_9_a_child_that_floods_is_held_back<D: Parent>() {
     kid.process().wait().unwrap();
     // What is in the kernel is received, and then there is an end.
     while let Some(message) = kid.channel.recv_timeout(PATIENCE).unwrap() {
-        assert_eq!(message.json::<&str>().unwrap(), "flood");
+        assert_eq!(message.decode::<&str>().unwrap(), "flood");
     }
 }
 

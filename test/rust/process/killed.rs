@@ -41,7 +41,7 @@ fn a_rust_child_sends_and_receives_messages_and_handles<D: Parent>(test: &'stati
     let (socket, witness) = watched();
     kid.channel.send_handle(&json!("there"), socket).unwrap();
     let mut message = kid.channel.recv().unwrap().unwrap();
-    assert_eq!(message.json::<&str>().unwrap(), "back");
+    assert_eq!(message.decode::<&str>().unwrap(), "back");
     witness.assert_open();
     drop(message.take_handle());
     witness.assert_closed();
@@ -87,7 +87,7 @@ fn hnd_6_a_handle_of_a_child_that_is_dead_is_received<D: Parent>(test: &'static 
     let mut kid = start_with_channel::<D>(again(test).stdio(5, crossfork::Stdio::Fd(given)), 3);
     assert_eq!(kid.process().wait().unwrap().signal(), Some(libc::SIGKILL));
     let mut message = kid.channel.recv().unwrap().unwrap();
-    assert_eq!(message.json::<&str>().unwrap(), "a socket");
+    assert_eq!(message.decode::<&str>().unwrap(), "a socket");
     assert!(message.take_handle().is_some());
     // There is nobody to acknowledge it to, and that is no error.
     assert_end(&kid);

@@ -301,7 +301,7 @@ fn sock_5_answers_that_nobody_asked_for_are_ignored<D: Parent>() {
     let unasked =
         count(&key, 9) + &all_closed(&key) + &count(&json!("another"), 9) + &all_closed(&json!(null));
     peer.write(unasked.clone() + "\"after them\"\n");
-    assert_eq!(channel.recv().unwrap().unwrap().json::<&str>().unwrap(), "after them");
+    assert_eq!(channel.recv().unwrap().unwrap().decode::<&str>().unwrap(), "after them");
     thread::scope(|scope| {
         let counting = scope.spawn(|| list.connections());
         assert_asks(&mut peer, "GET_COUNT", &key);

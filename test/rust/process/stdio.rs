@@ -124,7 +124,7 @@ fn where_the_channel_is_nothing_else_is<D: Parent>() {
     for number in [1, 5] {
         let line = format!("echo '\"hello\"' >&{number}");
         let mut kid = start_with_channel::<D>(Command::shell(line).stdio(number, Stdio::Null), number);
-        assert_eq!(kid.channel.recv().unwrap().unwrap().json::<&str>().unwrap(), "hello");
+        assert_eq!(kid.channel.recv().unwrap().unwrap().decode::<&str>().unwrap(), "hello");
         assert!(kid.process().wait().unwrap().success());
     }
 }

@@ -1,9 +1,10 @@
 //! A core and what goes in and out of it, as text: for tests that can be read like a transcript.
 
 use crossfork::proto::{Attached, Channel, Event, Outcome, Ticket};
+use crossfork::v8::JsString;
 use crossfork::wire::control::{self, SocketKey};
 use crossfork::wire::json;
-use crossfork::{HandleType, Limits, ProtocolError};
+use crossfork::{HandleType, Limits, ProtocolError, Serialization};
 use serde_json::Value;
 
 use crate::sim::token::{Ledger, Token};
@@ -23,7 +24,7 @@ impl End {
     }
 
     pub fn with(limits: Limits) -> Self {
-        End { core: Channel::new(limits), fds: Ledger::default() }
+        End { core: Channel::new(Serialization::Json, limits), fds: Ledger::default() }
     }
 
     /// One read.
@@ -68,7 +69,7 @@ impl End {
 
     pub fn send_fd(&mut self, message: Value, fd: Token) -> Ticket {
         let message = json::encode(&message).expect("encodes");
-        let frame = control::encode_handle(HandleType::NetSocket, &message, None, None);
+        let frame = control::encode_handle(Serialization::Json, HandleType::NetSocket, &message, None, None);
         self.core.send_handle(frame, fd).map_err(|(error, _)| error).expect("is accepted")
     }
 }
@@ -150,8 +151,5 @@ pub fn counted_handle(message: &str, key: &str) -> String {
 }
 
 pub fn key(text: &str) -> SocketKey {
-    match control::parse(&counted_handle("1", text).into()) {
-        Some(control::Control::Handle(frame)) => frame.key.expect("a key"),
-        other => panic!("{other:?}"),
-    }
+    SocketKey::new(JsString::from(text)).expect("is not empty")
 }

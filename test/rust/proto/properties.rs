@@ -1,5 +1,6 @@
 //! Properties that hold for any script: see `sim`.
 
+use crossfork::Serialization;
 use proptest::prelude::*;
 
 use crate::sim::{feed, pair};
@@ -40,6 +41,13 @@ proptest! {
     fn a_core_fed_anything_replies_to_each_handle_and_keeps_no_descriptor(
         script in prop::collection::vec(instruction(), 0..60),
     ) {
-        feed::run(&script.concat());
+        feed::run(Serialization::Json, &script.concat());
+    }
+
+    #[test]
+    fn a_core_in_the_advanced_mode_does_the_same(
+        script in prop::collection::vec(instruction(), 0..60),
+    ) {
+        feed::run(Serialization::Advanced, &script.concat());
     }
 }

@@ -4,9 +4,9 @@ use std::collections::VecDeque;
 use std::fs;
 use std::path::Path;
 
-use crossfork::HandleType;
 use crossfork::wire::control::{self, DgramType};
 use crossfork::wire::json;
+use crossfork::{HandleType, Serialization};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -203,7 +203,7 @@ fn submit(end: &mut End, line: &str) {
         other => panic!("{other}"),
     });
     let list = handle.key.as_deref().map(key);
-    let frame = control::encode_handle(wire_type, &message, list.as_ref(), dgram_type);
+    let frame = control::encode_handle(Serialization::Json, wire_type, &message, list.as_ref(), dgram_type);
     let fd = end.fds.open();
     end.core.send_handle(frame, fd).map_err(|(error, _)| error).expect("is open");
 }

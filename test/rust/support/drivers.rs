@@ -4,7 +4,9 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crossfork::{Error, Limits, Message, Outgoing, Payload, SendError, Unsent, blocking, tokio as tasks};
+use crossfork::{
+    Error, Limits, Message, Outgoing, Payload, SendError, Serialization, Unsent, blocking, tokio as tasks, v8,
+};
 use serde::Serialize;
 use tokio::runtime::Runtime;
 use tokio::time::timeout;
@@ -12,8 +14,15 @@ use tokio::time::timeout;
 /// A channel of either driver, used from threads.
 pub trait Driver: Clone + Send + Sync + Sized + 'static {
     const NAME: &'static str;
+    const SERIALIZATION: Serialization = Serialization::Json;
     fn from_env() -> Result<Self, Error>;
-    fn from_socket(socket: OwnedFd, limits: Limits) -> Result<Self, Error>;
+    fn from_socket(socket: OwnedFd, limits: Limits) -> Result<Self, Error> {
+        Self::from_socket_with(socket, Self::SERIALIZATION, limits)
+    }
+    fn from_socket_with(socket: OwnedFd, serialization: Serialization, limits: Limits)
+    -> Result<Self, Error>;
+    fn serialization(&self) -> Serialization;
+    fn set_v8_options(&self, options: v8::Options);
     fn recv(&self) -> Result<Option<Message>, Error>;
     fn recv_timeout(&self, time: Duration) -> Result<Option<Message>, Error>;
     fn send<T: Serialize + ?Sized>(&self, message: &T) -> Result<(), Error>;
@@ -48,8 +57,18 @@ impl Driver for blocking::Channel {
     fn from_env() -> Result<Self, Error> {
         blocking::Channel::from_env()
     }
-    fn from_socket(socket: OwnedFd, limits: Limits) -> Result<Self, Error> {
-        blocking::Channel::from_socket(socket, limits)
+    fn from_socket_with(
+        socket: OwnedFd,
+        serialization: Serialization,
+        limits: Limits,
+    ) -> Result<Self, Error> {
+        blocking::Channel::from_socket_with(socket, serialization, limits)
+    }
+    fn serialization(&self) -> Serialization {
+        blocking::Channel::serialization(self)
+    }
+    fn set_v8_options(&self, options: v8::Options) {
+        blocking::Channel::set_v8_options(self, options);
     }
     fn recv(&self) -> Result<Option<Message>, Error> {
         blocking::Channel::recv(self)
@@ -142,8 +161,18 @@ impl Driver for Tasks {
     fn from_env() -> Result<Self, Error> {
         Tasks::open(tasks::Channel::from_env)
     }
-    fn from_socket(socket: OwnedFd, limits: Limits) -> Result<Self, Error> {
-        Tasks::open(|| tasks::Channel::from_socket(socket, limits))
+    fn from_socket_with(
+        socket: OwnedFd,
+        serialization: Serialization,
+        limits: Limits,
+    ) -> Result<Self, Error> {
+        Tasks::open(|| tasks::Channel::from_socket_with(socket, serialization, limits))
+    }
+    fn serialization(&self) -> Serialization {
+        self.channel.serialization()
+    }
+    fn set_v8_options(&self, options: v8::Options) {
+        self.channel.set_v8_options(options);
     }
     fn recv(&self) -> Result<Option<Message>, Error> {
         self.runtime.block_on(self.channel.recv())

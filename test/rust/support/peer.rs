@@ -1,25 +1,30 @@
-//! The other end of a channel, held by the test: it writes any bytes and reads what comes.
+//! The other end of a channel, held by the test: it writes any bytes and reads what comes. In the
+//! advanced mode it writes and reads the same lines of text, and they travel as V8's values.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 
-use bytes::{Buf, BytesMut};
-use crossfork::Limits;
+use bytes::BytesMut;
 use crossfork::sys::scm;
+use crossfork::wire::frame;
+use crossfork::{Limits, Serialization};
 use nix::poll::PollFlags;
 use serde_json::Value;
 
 use super::deadline::wait;
 use super::descriptors;
 use super::drivers::Driver;
+use super::transcode;
 
 pub const ACK: &str = r#"{"cmd":"NODE_HANDLE_ACK"}"#;
 pub const NACK: &str = r#"{"cmd":"NODE_HANDLE_NACK"}"#;
 
 pub struct Peer {
     pub socket: UnixStream,
+    serialization: Serialization,
     buffer: BytesMut,
     /// Bytes at the front of the buffer that hold no line end.
     scanned: usize,
@@ -34,7 +39,7 @@ pub fn connect<D: Driver>() -> (D, Peer) {
 
 pub fn connect_with<D: Driver>(limits: Limits) -> (D, Peer) {
     let (ours, theirs) = UnixStream::pair().unwrap();
-    (D::from_socket(ours.into(), limits).unwrap(), Peer::new(theirs))
+    (D::from_socket(ours.into(), limits).unwrap(), Peer::of::<D>(theirs))
 }
 
 /// Two channels that are each other's peers.
@@ -56,12 +61,51 @@ pub fn keyed_line(msg: &str, key: &str) -> String {
 
 impl Peer {
     pub fn new(socket: UnixStream) -> Self {
-        Peer { socket, buffer: BytesMut::new(), scanned: 0, fds: VecDeque::new() }
+        Peer::speaking(Serialization::Json, socket)
     }
 
-    /// Writes everything.
-    pub fn write(&self, bytes: impl AsRef<[u8]>) {
-        let mut rest = bytes.as_ref();
+    /// One for a channel of this driver.
+    pub fn of<D: Driver>(socket: UnixStream) -> Self {
+        Peer::speaking(D::SERIALIZATION, socket)
+    }
+
+    pub fn speaking(serialization: Serialization, socket: UnixStream) -> Self {
+        Peer { socket, serialization, buffer: BytesMut::new(), scanned: 0, fds: VecDeque::new() }
+    }
+
+    /// Writes all of a text: any in JSON, whole lines otherwise.
+    pub fn write(&self, text: impl AsRef<[u8]>) {
+        self.write_raw(&self.encode(text.as_ref()));
+    }
+
+    /// What a text is on the wire.
+    pub fn encode<'a>(&self, text: &'a [u8]) -> Cow<'a, [u8]> {
+        if self.serialization == Serialization::Json {
+            return text.into();
+        }
+        let text = std::str::from_utf8(text).expect("a text");
+        assert!(text.ends_with('\n'), "{text:?} are not whole lines");
+        text.lines().flat_map(|line| transcode::nodes_frame(self.serialization, line)).collect()
+    }
+
+    /// How many bytes a channel writes for these lines.
+    pub fn length_of(&self, lines: &str) -> usize {
+        lines.lines().map(|line| transcode::frame(self.serialization, line).len()).sum()
+    }
+
+    /// What a message is on the wire, without its framing.
+    pub fn content(&self, text: &str) -> Vec<u8> {
+        let frame = transcode::nodes_frame(self.serialization, text);
+        frame::content(self.serialization, &frame).to_vec()
+    }
+
+    fn decode(&self, frame: &[u8]) -> String {
+        transcode::text(self.serialization, frame::content(self.serialization, frame))
+    }
+
+    /// Writes all of the bytes.
+    pub fn write_raw(&self, bytes: &[u8]) {
+        let mut rest = bytes;
         while !rest.is_empty() {
             rest = &rest[self.write_some(rest)..];
         }
@@ -81,9 +125,13 @@ impl Peer {
         wait(&self.socket, PollFlags::POLLOUT, "the channel reads what its peer writes");
     }
 
-    /// Writes the bytes with descriptors on the first.
-    pub fn write_with(&self, bytes: impl AsRef<[u8]>, fds: &[BorrowedFd<'_>]) {
-        let bytes = bytes.as_ref();
+    /// Writes a text with descriptors on the first byte.
+    pub fn write_with(&self, text: impl AsRef<[u8]>, fds: &[BorrowedFd<'_>]) {
+        self.write_raw_with(&self.encode(text.as_ref()), fds);
+    }
+
+    /// Writes bytes with descriptors on the first.
+    pub fn write_raw_with(&self, bytes: &[u8], fds: &[BorrowedFd<'_>]) {
         let n = loop {
             match descriptors::send_many(self.socket.as_fd(), bytes, fds) {
                 Ok(n) => break n,
@@ -91,7 +139,7 @@ impl Peer {
                 Err(e) => panic!("the peer cannot write: {e}"),
             }
         };
-        self.write(&bytes[n..]);
+        self.write_raw(&bytes[n..]);
     }
 
     /// Writes as much as the kernel takes now, and says how much that was.
@@ -106,14 +154,23 @@ impl Peer {
     /// The next line, without its end.
     pub fn line(&mut self) -> String {
         loop {
-            if let Some(at) = memchr::memchr(b'\n', &self.buffer[self.scanned..]) {
-                let line = self.buffer.split_to(self.scanned + at);
-                self.buffer.advance(1);
+            if let Some(length) = self.first_frame() {
+                let line = self.buffer.split_to(length);
                 self.scanned = 0;
-                return String::from_utf8(line.to_vec()).expect("a channel writes UTF-8");
+                return self.decode(&line);
             }
             self.scanned = self.buffer.len();
             assert!(self.read(), "the channel ended where a line was expected");
+        }
+    }
+
+    fn first_frame(&self) -> Option<usize> {
+        match self.serialization {
+            Serialization::Json => {
+                let at = memchr::memchr(b'\n', &self.buffer[self.scanned..])?;
+                Some(self.scanned + at + 1)
+            }
+            _ => transcode::first_frame(self.serialization, &self.buffer),
         }
     }
 
@@ -144,9 +201,14 @@ impl Peer {
     /// Reads until the end, and gives the lines before it. The last is whole.
     pub fn rest(&mut self) -> Vec<String> {
         let bytes = self.rest_as_bytes();
-        assert!(bytes.is_empty() || bytes.ends_with(b"\n"), "half a line came before the end");
-        let text = String::from_utf8(bytes).expect("a channel writes UTF-8");
-        text.lines().map(str::to_owned).collect()
+        let (mut lines, mut rest) = (Vec::new(), bytes.as_slice());
+        while !rest.is_empty() {
+            let length = transcode::first_frame(self.serialization, rest);
+            let (line, behind) = rest.split_at(length.expect("the last message before the end is whole"));
+            lines.push(self.decode(line));
+            rest = behind;
+        }
+        lines
     }
 
     pub fn rest_as_bytes(&mut self) -> Vec<u8> {

@@ -1,7 +1,8 @@
 //! Lines out of reads (SER-2, SER-8, SER-9).
 
 use bytes::BytesMut;
-use crossfork::wire::json::{Line, Splitter};
+use crossfork::wire::frame::Frame;
+use crossfork::wire::json::Splitter;
 use proptest::prelude::*;
 
 const TOO_LONG: &[u8] = b"(too long)";
@@ -13,14 +14,15 @@ fn lines<'a>(reads: impl IntoIterator<Item = &'a [u8]>, max_message: usize) -> V
     let (mut splitter, mut buffer, mut lines) = (Splitter::default(), BytesMut::new(), Vec::new());
     for read in reads {
         buffer.extend_from_slice(read);
-        while let Some(line) = splitter.next_line(&mut buffer, max_message) {
+        while let Some(line) = splitter.next_frame(&mut buffer, max_message) {
             lines.push(match line {
-                Line::Whole(line) => line.to_vec(),
-                Line::TooLong(start) => {
+                Frame::Whole(line) => line.to_vec(),
+                Frame::TooLong(start) => {
                     assert!(start.len() > max_message, "{} bytes are not too long", start.len());
                     TOO_LONG.to_vec()
                 }
-                Line::Skipped => SKIPPED.to_vec(),
+                Frame::Skipped => SKIPPED.to_vec(),
+                Frame::Foreign => panic!("lines are nobody's but Node's"),
             });
         }
     }
@@ -82,15 +84,15 @@ fn ser_9_a_line_over_the_limit_is_reported_once_and_the_next_is_given_however_it
 fn ser_9_an_endless_line_is_reported_before_it_ends_and_is_not_kept() {
     let (mut splitter, mut buffer) = (Splitter::default(), BytesMut::new());
     buffer.extend_from_slice(&[b'x'; 101]);
-    assert!(matches!(splitter.next_line(&mut buffer, 100), Some(Line::TooLong(_))));
+    assert!(matches!(splitter.next_frame(&mut buffer, 100), Some(Frame::TooLong(_))));
     for _ in 0..1000 {
         buffer.extend_from_slice(&[b'x'; 100]);
-        assert_eq!(splitter.next_line(&mut buffer, 100), None);
+        assert_eq!(splitter.next_frame(&mut buffer, 100), None);
         assert!(buffer.is_empty(), "{} bytes of the skipped line are kept", buffer.len());
     }
     buffer.extend_from_slice(b"x\n1\n");
-    assert_eq!(splitter.next_line(&mut buffer, 100), Some(Line::Skipped));
-    assert_eq!(splitter.next_line(&mut buffer, 100), Some(Line::Whole("1".into())));
+    assert_eq!(splitter.next_frame(&mut buffer, 100), Some(Frame::Skipped));
+    assert_eq!(splitter.next_frame(&mut buffer, 100), Some(Frame::Whole("1".into())));
 }
 
 /// If an unfinished line were scanned again with each read, a large message in small reads would
@@ -100,18 +102,18 @@ fn ser_2_what_was_scanned_is_not_scanned_again() {
     let (mut splitter, mut buffer) = (Splitter::default(), BytesMut::new());
     for _ in 0..5000 {
         buffer.extend_from_slice(b"x");
-        assert_eq!(splitter.next_line(&mut buffer, usize::MAX), None);
+        assert_eq!(splitter.next_frame(&mut buffer, usize::MAX), None);
         let last = buffer.len() - 1;
         buffer[last] = b'\n';
     }
     buffer.extend_from_slice(b"\n");
-    let line = splitter.next_line(&mut buffer, usize::MAX);
-    assert!(matches!(line, Some(Line::Whole(line)) if line.len() == 5000));
+    let line = splitter.next_frame(&mut buffer, usize::MAX);
+    assert!(matches!(line, Some(Frame::Whole(line)) if line.len() == 5000));
     // And from the start again with the next line.
     buffer.extend_from_slice(b"1\n2\n");
-    assert_eq!(splitter.next_line(&mut buffer, usize::MAX), Some(Line::Whole("1".into())));
-    assert_eq!(splitter.next_line(&mut buffer, usize::MAX), Some(Line::Whole("2".into())));
-    assert_eq!(splitter.next_line(&mut buffer, usize::MAX), None);
+    assert_eq!(splitter.next_frame(&mut buffer, usize::MAX), Some(Frame::Whole("1".into())));
+    assert_eq!(splitter.next_frame(&mut buffer, usize::MAX), Some(Frame::Whole("2".into())));
+    assert_eq!(splitter.next_frame(&mut buffer, usize::MAX), None);
 }
 
 proptest! {

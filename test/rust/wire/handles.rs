@@ -1,12 +1,13 @@
-//! What a `NODE_HANDLE` says, and how it is written (HND-1, HND-10, SOCK-1).
+//! What a `NODE_HANDLE` says, and how it is written, as JSON (HND-1, HND-10, SOCK-1).
 
 use bytes::Bytes;
 use crossfork::HandleType;
-use crossfork::wire::control::{self, Control, DgramType, HandleFrame, SocketKey};
+use crossfork::v8::JsString;
+use crossfork::wire::control::{Control, DgramType, HandleFrame, SocketKey, json};
 
 fn frame(line: impl AsRef<[u8]>) -> HandleFrame {
     let line = Bytes::copy_from_slice(line.as_ref());
-    match control::parse(&line) {
+    match json::parse(&line) {
         Some(Control::Handle(frame)) => frame,
         other => panic!("{} is {other:?}", line.escape_ascii()),
     }
@@ -103,30 +104,36 @@ fn sock_1_a_key_is_what_javascript_calls_a_true_string() {
 }
 
 #[test]
-fn sock_1_a_key_outlives_its_message() {
-    let kept = key(r#""6:::8080""#);
-    assert_eq!(kept.detached(), kept);
+fn sock_1_a_key_is_the_same_however_it_is_written() {
+    assert_eq!(key(r#""-1:/a\u002fb:-1""#), key(r#""-1:/a/b:-1""#));
+    assert_eq!(Some(key(r#""6:::8080""#)), SocketKey::new(JsString::from("6:::8080")));
+    let lone = [0x61, 0xd800, 0x62, 0xdc00, 0xd83d, 0xde00, 0xdbff, 0xdbff];
+    assert_eq!(
+        Some(key(r#""a\ud800b\uDC00\ud83d\ude00\udbff\udbff""#)),
+        SocketKey::new(JsString::from_utf16(&lone))
+    );
+    assert_ne!(key(r#""\ud800""#), key(r#""\ud801""#));
 }
 
 #[test]
 fn hnd_1_frames_are_written_as_node_writes_them() {
     let write = |t, m: &[u8], k: Option<&SocketKey>, d| {
-        String::from_utf8(control::encode_handle(t, m, k, d)).expect("UTF-8")
+        String::from_utf8(json::encode_handle(t, m, k, d)).expect("UTF-8")
     };
     assert_eq!(
-        write(HandleType::NetServer, b"{\"a\":1}\n", None, None),
+        write(HandleType::NetServer, b"{\"a\":1}", None, None),
         "{\"cmd\":\"NODE_HANDLE\",\"type\":\"net.Server\",\"msg\":{\"a\":1}}\n"
     );
     assert_eq!(
-        write(HandleType::NetSocket, b"1\n", Some(&key(r#""4:127.0.0.1:0""#)), None),
+        write(HandleType::NetSocket, b"1", Some(&key(r#""4:127.0.0.1:0""#)), None),
         "{\"cmd\":\"NODE_HANDLE\",\"type\":\"net.Socket\",\"msg\":1,\"key\":\"4:127.0.0.1:0\"}\n"
     );
     assert_eq!(
-        write(HandleType::DgramSocket, b"null\n", None, Some(DgramType::Udp6)),
+        write(HandleType::DgramSocket, b"null", None, Some(DgramType::Udp6)),
         "{\"cmd\":\"NODE_HANDLE\",\"type\":\"dgram.Socket\",\"msg\":null,\"dgramType\":\"udp6\"}\n"
     );
     assert_eq!(
-        write(HandleType::DgramSocket, b"null\n", None, Some(DgramType::Udp4)),
+        write(HandleType::DgramSocket, b"null", None, Some(DgramType::Udp4)),
         "{\"cmd\":\"NODE_HANDLE\",\"type\":\"dgram.Socket\",\"msg\":null,\"dgramType\":\"udp4\"}\n"
     );
 }
@@ -140,22 +147,30 @@ fn hnd_1_every_type_has_its_name() {
 }
 
 #[test]
-fn sock_3_sock_4_answers_carry_the_key_as_it_came() {
-    let odd = key(r#""-1:/a\u002fb:-1""#);
+fn sock_3_sock_4_answers_carry_the_key_as_node_writes_it() {
+    let answer = |key: &SocketKey, count| {
+        String::from_utf8(json::encode_socket("NODE_SOCKET_COUNT", key, count)).expect("UTF-8")
+    };
     assert_eq!(
-        control::encode_socket_count(&odd, 2),
-        b"{\"cmd\":\"NODE_SOCKET_COUNT\",\"key\":\"-1:/a\\u002fb:-1\",\"count\":2}\n"
+        answer(&key(r#""-1:/a\u002fb:-1""#), Some(2)),
+        "{\"cmd\":\"NODE_SOCKET_COUNT\",\"key\":\"-1:/a/b:-1\",\"count\":2}\n"
     );
-    assert_eq!(
-        control::encode_all_closed(&odd),
-        b"{\"cmd\":\"NODE_SOCKET_ALL_CLOSED\",\"key\":\"-1:/a\\u002fb:-1\"}\n"
-    );
+    for (odd, written) in [
+        (r#""\"\\""#, r#""\"\\""#),
+        (r#""\u0000\u001f\u0020""#, r#""\u0000\u001f ""#),
+        (r#""\ud800x\uDFFF""#, r#""\ud800x\udfff""#),
+        (r#""\u00e9\ud83d\ude00\u2028""#, "\"\u{e9}\u{1F600}\u{2028}\""),
+    ] {
+        let frame = answer(&key(odd), None);
+        assert_eq!(frame, format!("{{\"cmd\":\"NODE_SOCKET_COUNT\",\"key\":{written}}}\n"));
+        assert_eq!(key(written), key(odd));
+    }
 }
 
 #[test]
 fn hnd_6_the_replies_are_nodes() {
-    assert_eq!(control::HANDLE_ACK, b"{\"cmd\":\"NODE_HANDLE_ACK\"}\n");
-    assert_eq!(control::HANDLE_NACK, b"{\"cmd\":\"NODE_HANDLE_NACK\"}\n");
+    assert_eq!(json::HANDLE_ACK, b"{\"cmd\":\"NODE_HANDLE_ACK\"}\n");
+    assert_eq!(json::HANDLE_NACK, b"{\"cmd\":\"NODE_HANDLE_NACK\"}\n");
 }
 
 #[test]
@@ -163,11 +178,11 @@ fn hnd_6_the_beginning_of_a_handle_message_is_known_wherever_it_is_cut() {
     let line = br#"{"cmd":"NODE_HANDLE","type":"net.Socket","msg":"xxxxxxxx"}"#;
     let cmd = br#"{"cmd":"NODE_HANDLE""#.len();
     for cut in 0..=line.len() {
-        assert_eq!(control::begins_handle(&line[..cut]), cut >= cmd, "cut at {cut}");
+        assert_eq!(json::begins_handle(&line[..cut]), cut >= cmd, "cut at {cut}");
     }
     for other in
         [&b"{\"cmd\":\"NODE_HANDLE_ACK\",\"pad\":\"x"[..], b"{\"msg\":{\"cmd\":\"NODE_HANDLE\",", b"[\"cmd\""]
     {
-        assert!(!control::begins_handle(other), "{}", other.escape_ascii());
+        assert!(!json::begins_handle(other), "{}", other.escape_ascii());
     }
 }

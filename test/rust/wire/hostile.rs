@@ -6,14 +6,14 @@ use std::fmt::Debug;
 
 use crossfork::proto::{Channel, Event};
 use crossfork::wire::json;
-use crossfork::{Limits, Payload, ProtocolError};
+use crossfork::{Limits, Payload, ProtocolError, Serialization};
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
 fn event(line: impl AsRef<[u8]>) -> Event<()> {
-    let mut channel = Channel::new(Limits::default());
+    let mut channel = Channel::new(Serialization::Json, Limits::default());
     channel.read_buffer().extend_from_slice(line.as_ref());
     channel.read_buffer().extend_from_slice(b"\n");
     channel.handle_input(line.as_ref().len() + 1, [], false);
@@ -28,7 +28,7 @@ fn payload(line: impl AsRef<[u8]>) -> Payload {
 }
 
 fn decode<T: DeserializeOwned>(line: impl AsRef<[u8]>) -> Result<T, ProtocolError> {
-    payload(line).json()
+    payload(line).decode()
 }
 
 /// The error gives the message back as it came.
@@ -48,8 +48,8 @@ fn ser_6_invalid_utf_8_reads_as_replacement_characters_and_the_bytes_stay() {
     assert_eq!(decode::<Value>(line).expect("decodes")["b"], "\u{fffd}\u{fffd}\u{fffd}");
     // A value that borrows from the payload.
     let payload = payload(b"\"a\xff\"");
-    assert_eq!(payload.json::<&str>().expect("decodes"), "a\u{fffd}");
-    assert_eq!(payload.clone().json::<String>().expect("decodes"), "a\u{fffd}");
+    assert_eq!(payload.decode::<&str>().expect("decodes"), "a\u{fffd}");
+    assert_eq!(payload.clone().decode::<String>().expect("decodes"), "a\u{fffd}");
     assert_eq!(payload.into_bytes(), b"\"a\xff\"".as_slice());
 }
 
@@ -65,7 +65,7 @@ fn ser_6_a_lone_surrogate_is_an_error_for_a_string_and_reachable_otherwise() {
         assert_undecodable::<String>(line);
         assert_undecodable::<Value>(line);
         let payload = payload(line);
-        assert_eq!(payload.json::<&RawValue>().expect("decodes").get(), line);
+        assert_eq!(payload.decode::<&RawValue>().expect("decodes").get(), line);
         assert_eq!(payload.as_bytes(), line.as_bytes());
     }
     assert_eq!(decode::<String>(r#""\ud83d\ude00""#).expect("a whole pair decodes"), "\u{1F600}");
@@ -88,8 +88,8 @@ fn ser_6_ten_thousand_levels_pass_through_and_do_not_overflow_the_stack() {
         let line = format!("{}1{}", open.repeat(10_000), close.repeat(10_000));
         assert_undecodable::<Value>(&line);
         let payload = payload(&line);
-        assert_eq!(payload.json::<&RawValue>().expect("passes").get(), line);
-        payload.json::<IgnoredAny>().expect("passes");
+        assert_eq!(payload.decode::<&RawValue>().expect("passes").get(), line);
+        payload.decode::<IgnoredAny>().expect("passes");
         let frame = json::reencode(payload.as_bytes()).expect("goes back");
         assert_eq!(frame.strip_suffix(b"\n"), Some(line.as_bytes()));
     }
@@ -107,7 +107,7 @@ fn ser_6_of_a_key_given_twice_a_map_has_the_last() {
 
 #[test]
 fn ser_5_numbers_that_do_not_fit_are_errors_and_reachable() {
-    let raw = |line: &str| payload(line).json::<Box<RawValue>>().expect("passes").get().to_owned();
+    let raw = |line: &str| payload(line).decode::<Box<RawValue>>().expect("passes").get().to_owned();
     for line in ["1e999", "-1e400", "123456789012345678901234567890", "0.1e-999", "-0"] {
         assert_eq!(raw(line), line);
     }
@@ -154,16 +154,16 @@ fn ser_6_white_space_around_a_value_is_allowed() {
 #[test]
 fn hnd_1_a_handles_undefined_message_reads_as_null() {
     let line = b"{\"cmd\":\"NODE_HANDLE\",\"type\":\"net.Server\"}\n";
-    let mut channel = Channel::new(Limits::default());
+    let mut channel = Channel::new(Serialization::Json, Limits::default());
     channel.read_buffer().extend_from_slice(line);
     channel.handle_input(line.len(), [()], false);
     let Some(Event::Message { payload, handle: Some(_) }) = channel.poll_event() else {
         panic!("no message with a handle");
     };
     assert_eq!(payload.as_bytes(), b"");
-    assert_eq!(payload.json::<Value>().expect("decodes"), Value::Null);
-    assert_eq!(payload.json::<Option<u8>>().expect("decodes"), None);
-    payload.json::<()>().expect("decodes");
+    assert_eq!(payload.decode::<Value>().expect("decodes"), Value::Null);
+    assert_eq!(payload.decode::<Option<u8>>().expect("decodes"), None);
+    payload.decode::<()>().expect("decodes");
 }
 
 #[test]

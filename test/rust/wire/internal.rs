@@ -1,15 +1,15 @@
-//! Which messages are Node's own (INT-1).
+//! Which messages are Node's own, as JSON (INT-1).
 
 use bytes::Bytes;
-use crossfork::wire::control::{self, Control};
+use crossfork::wire::control::{Control, json};
 
 fn is_internal(line: &[u8]) -> bool {
-    let parsed = control::parse(&Bytes::copy_from_slice(line)).is_some();
+    let parsed = json::parse(&Bytes::copy_from_slice(line)).is_some();
     if parsed {
-        assert!(control::may_be_internal(line), "the quick look missed {}", line.escape_ascii());
+        assert!(json::may_be_internal(line), "the quick look missed {}", line.escape_ascii());
     }
     if let Ok(text) = std::str::from_utf8(line) {
-        let reserved = control::reserved_cmd(line).is_some();
+        let reserved = json::reserved_cmd(line).is_some();
         assert_eq!(reserved, parsed, "what is received and what is refused differ for {text}");
     }
     parsed
@@ -125,14 +125,14 @@ fn int_1_depth_does_not_hide_what_is_internal() {
 
 #[test]
 fn int_1_the_refused_cmd_is_named() {
-    let cmd = |line: &str| control::reserved_cmd(line.as_bytes());
+    let cmd = |line: &str| json::reserved_cmd(line.as_bytes());
     assert_eq!(cmd("{\"cmd\":\"\\u004eODE_X\"}\n").as_deref(), Some("NODE_X"));
     assert_eq!(cmd("{\"cmd\":\"NODE_\"}\n"), None);
 }
 
 #[test]
 fn int_2_every_command_is_told_by_its_name_and_unknown_ones_are_swallowed() {
-    let parse = |line: &str| control::parse(&Bytes::copy_from_slice(line.as_bytes()));
+    let parse = |line: &str| json::parse(&Bytes::copy_from_slice(line.as_bytes()));
     assert!(matches!(parse(r#"{"cmd":"NODE_HANDLE"}"#), Some(Control::Handle(_))));
     assert!(matches!(parse(r#"{"cmd":"NODE_HANDLE_ACK"}"#), Some(Control::HandleAck)));
     assert!(matches!(parse(r#"{"cmd":"NODE_HANDLE_NACK","x":1}"#), Some(Control::HandleNack)));

@@ -2,8 +2,8 @@
 
 use std::os::fd::{AsFd, AsRawFd};
 
-use crossfork::Stdio;
 use crossfork::launch::{Command, Fork};
+use crossfork::{Serialization, Stdio};
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use serde_json::{Value, json};
 
@@ -21,8 +21,10 @@ pub fn scenarios<D: Driver>() -> Vec<Scenario<D>> {
             move |t: &Scope<D>| {
                 let child = t.start(t.script("peer.cjs").channel_at(number));
                 child.echo();
-                let expected =
-                    [format!("NODE_CHANNEL_FD={number}"), "NODE_CHANNEL_SERIALIZATION_MODE=json".to_owned()];
+                let expected = [
+                    format!("NODE_CHANNEL_FD={number}"),
+                    format!("NODE_CHANNEL_SERIALIZATION_MODE={}", crate::serialization()),
+                ];
                 assert_eq!(proc::channel_variables(child.id()), expected, "CH-2: one of each");
                 child.disconnect().expect("the end");
                 child.exits_with(0);
@@ -47,6 +49,7 @@ pub fn scenarios<D: Driver>() -> Vec<Scenario<D>> {
         }),
         scenario(node, "CH-10: a command line with a channel does the same", |t: &Scope<D>| {
             let command = Command::<D::Mark>::new(&t.runtime.bin).arg(script_path("peer.cjs"));
+            let command = command.serialization(crate::serialization());
             let child = t.adopt(D::spawn(command, 4).expect("a child"));
             child.echo();
             child.disconnect().expect("the end");
@@ -54,12 +57,17 @@ pub fn scenarios<D: Driver>() -> Vec<Scenario<D>> {
         }),
         scenario(node, "CH-7: a shell in between changes nothing", |t: &Scope<D>| {
             let line = format!("exec '{}' '{}'", t.runtime.bin.display(), script_path("peer.cjs"));
-            let child = t.adopt(D::spawn(Command::<D::Mark>::shell(line), 3).expect("a child"));
+            let command = Command::<D::Mark>::shell(line).serialization(crate::serialization());
+            let child = t.adopt(D::spawn(command, 3).expect("a child"));
             child.echo();
         }),
         scenario(all, "CH-2: a variable that the caller sets does not get in the way", |t: &Scope<D>| {
             let fork = t.script("peer.cjs").env("NODE_CHANNEL_FD", "77");
-            let child = t.start(fork.env("NODE_CHANNEL_SERIALIZATION_MODE", "advanced"));
+            let other = match crate::serialization() {
+                Serialization::Json => "advanced",
+                _ => "json",
+            };
+            let child = t.start(fork.env("NODE_CHANNEL_SERIALIZATION_MODE", other));
             child.echo();
             assert_eq!(proc::channel_variables(child.id()).len(), 2);
         }),

@@ -1,4 +1,5 @@
-//! PROTOCOL sections 2 and 4: what goes over the channel as JSON, and what never reaches the user.
+//! PROTOCOL sections 2 and 4: what goes over the channel, in JSON most of all, and what never
+//! reaches the user.
 
 use crossfork::Error;
 use serde_json::value::RawValue;
@@ -33,13 +34,15 @@ pub fn scenarios<D: Driver>() -> Vec<Scenario<D>> {
                 child.send(&number).expect("a number");
                 child.expect(&Value::Null);
             }
-        }),
+        })
+        .in_json(),
         scenario(all, "SER-3/11: escaped lone surrogates come back as they were", |t: &Scope<D>| {
             let child = t.peer();
             for text in [r#""\ud800""#, r#""a\udfffb""#, r#"{"\ud800":"\udbff"}"#] {
                 raw_round_trip(&child, text);
             }
-        }),
+        })
+        .in_json(),
         scenario(all, "SER-3/11: every other character comes back as it was", |t: &Scope<D>| {
             let child = t.peer();
             let texts = [
@@ -65,7 +68,8 @@ pub fn scenarios<D: Driver>() -> Vec<Scenario<D>> {
                     child.expect(&json!({ "same": true }));
                 }
             },
-        ),
+        )
+        .in_json(),
         scenario(scripts, "SER-3/5: what the child sends arrives, to the byte", |t: &Scope<D>| {
             let child = t.peer();
             child.send(&json!({ "op": "odd" })).expect("a request");
@@ -73,11 +77,13 @@ pub fn scenarios<D: Driver>() -> Vec<Scenario<D>> {
                 let message = child.receive(text);
                 assert_eq!(String::from_utf8_lossy(message.payload().as_bytes()), *text);
             }
-        }),
+        })
+        .in_json(),
         scenario(all, "SER-3: the order and the names of keys stay", |t: &Scope<D>| {
             let child = t.peer();
             raw_round_trip(&child, r#"{"z":1,"a":2,"":3,"constructor":5,"toString":6}"#);
-        }),
+        })
+        .in_json(),
         scenario(all, "SER-2: a message of 3 MB comes back whole", |t: &Scope<D>| {
             t.peer().round_trip(&json!("é€😀".repeat(350_000)));
         }),
@@ -102,7 +108,8 @@ pub fn scenarios<D: Driver>() -> Vec<Scenario<D>> {
                 }
                 child.echo();
             },
-        ),
+        )
+        .in_json(),
         scenario(all, "INT-1: cmd:\"NODE_\" is an ordinary message", |t: &Scope<D>| {
             t.peer().round_trip(&json!({ "cmd": "NODE_" }));
         }),
@@ -174,7 +181,7 @@ fn hundred_thousand<D: Driver>(t: &Scope<D>) {
         });
         for i in 0..COUNT {
             let message = child.receive("a number");
-            assert_eq!(message.json::<usize>().expect("a number"), i);
+            assert_eq!(message.decode::<usize>().expect("a number"), i);
         }
     });
 }

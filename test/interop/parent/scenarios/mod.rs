@@ -1,5 +1,6 @@
 //! The scenarios, by group.
 
+mod advanced;
 mod establishment;
 mod given;
 mod life;
@@ -11,20 +12,32 @@ mod pressure;
 mod sockets;
 mod taken;
 
+use crossfork::Serialization;
+
 use crate::child::{Kind, Runtime, Scope};
 use crate::driver::Driver;
 
 pub struct Scenario<D: Driver> {
     pub name: String,
     who: fn(&Runtime) -> bool,
+    /// The one serialization that it is about, if it is not about both.
+    serialization: Option<Serialization>,
     pub run: Box<Run<D>>,
 }
 
 type Run<D> = dyn Fn(&Scope<D>) + Send;
 
 impl<D: Driver> Scenario<D> {
-    pub fn is_for(&self, runtime: &Runtime) -> bool {
-        (self.who)(runtime)
+    pub fn is_for(&self, runtime: &Runtime, serialization: Serialization) -> bool {
+        (self.who)(runtime) && self.serialization.is_none_or(|only| only == serialization)
+    }
+
+    fn in_advanced(self) -> Self {
+        Scenario { serialization: Some(Serialization::Advanced), ..self }
+    }
+
+    fn in_json(self) -> Self {
+        Scenario { serialization: Some(Serialization::Json), ..self }
     }
 }
 
@@ -32,6 +45,7 @@ impl<D: Driver> Scenario<D> {
 /// If there is no such group.
 pub fn of_group<D: Driver>(group: &str) -> Vec<Scenario<D>> {
     match group {
+        "advanced" => advanced::scenarios(),
         "establishment" => establishment::scenarios(),
         "messages" => messages::scenarios(),
         "given" => given::scenarios(),
@@ -51,7 +65,7 @@ fn scenario<D: Driver>(
     name: impl Into<String>,
     run: impl Fn(&Scope<D>) + Send + 'static,
 ) -> Scenario<D> {
-    Scenario { name: name.into(), who, run: Box::new(run) }
+    Scenario { name: name.into(), who, serialization: None, run: Box::new(run) }
 }
 
 /// Every child.

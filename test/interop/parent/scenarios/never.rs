@@ -66,7 +66,8 @@ pub fn scenarios<D: Driver>() -> Vec<Scenario<D>> {
             let error = child.send(&std::collections::BTreeMap::from([(vec![1], 2)])).unwrap_err();
             assert!(matches!(error, Error::Send(SendError::Encode(_))), "{error}");
             lives(&child);
-        }),
+        })
+        .in_json(),
         scenario(
             all,
             "NEVER-1/SER-11: pretty JSON and line ends inside a raw value are sent on one line",
@@ -80,7 +81,8 @@ pub fn scenarios<D: Driver>() -> Vec<Scenario<D>> {
                 }
                 lives(&child);
             },
-        ),
+        )
+        .in_json(),
         scenario(
             node,
             "NEVER-4/HND-12: twenty handles from the child are answered once each",

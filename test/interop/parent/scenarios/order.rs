@@ -84,7 +84,7 @@ fn threads<D: Driver>(t: &Scope<D>) {
 fn cramped<D: Driver>(t: &Scope<D>) -> crate::child::Child<D> {
     let line = r#"ulimit -n 80; exec "$0" "$@""#;
     let command = Command::<D::Mark>::shell(line).arg(&t.runtime.bin).arg(script_path("cramped.cjs"));
-    t.adopt(D::spawn(command, 3).expect("a child"))
+    t.adopt(D::spawn(command.serialization(crate::serialization()), 3).expect("a child"))
 }
 
 fn refused<D: Driver>(t: &Scope<D>) {

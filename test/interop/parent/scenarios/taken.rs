@@ -80,7 +80,7 @@ pub fn scenarios<D: Driver>() -> Vec<Scenario<D>> {
             for _ in 0..COUNT {
                 child.send(&json!({ "op": "send-wrapped" })).expect("a request");
                 let mut message = child.receive("the inner message");
-                assert_eq!(message.json::<&str>().expect("a text"), "inner");
+                assert_eq!(message.decode::<&str>().expect("a text"), "inner");
                 let handle = message.take_handle().expect("a handle");
                 assert_eq!(handle.wire_type().as_str(), "net.Socket");
                 // A second answer would end the child.

@@ -5,13 +5,12 @@ use std::ops::Range;
 
 use crossfork::proto::{Attached, Channel, Event, Outcome};
 use crossfork::wire::control;
-use crossfork::{HandleType, Limits, ProtocolError};
+use crossfork::{HandleType, Limits, ProtocolError, Serialization};
 
 use super::heard::{Delivered, Heard};
-use super::lines::line;
-use super::side;
-use super::tap;
+use super::lines::{framed, line};
 use super::token::{Ledger, Token};
+use super::{side, tap, transcode};
 
 /// So small that scripts of some hundred bytes reach them.
 const LIMITS: Limits = Limits {
@@ -22,6 +21,7 @@ const LIMITS: Limits = Limits {
 };
 
 struct Feed {
+    serialization: Serialization,
     core: Channel<Token>,
     ledger: Ledger,
     heard: Heard,
@@ -35,11 +35,12 @@ struct Feed {
 }
 
 /// Runs a script: the peer's text, among instructions.
-pub fn run(script: &[u8]) {
+pub fn run(serialization: Serialization, script: &[u8]) {
     let mut feed = Feed {
-        core: Channel::new(LIMITS),
+        serialization,
+        core: Channel::new(serialization, LIMITS),
         ledger: Ledger::default(),
-        heard: Heard::new(LIMITS.max_message),
+        heard: Heard::new(serialization, LIMITS.max_message),
         output: Vec::new(),
         ended: false,
         leaving: false,
@@ -54,7 +55,8 @@ pub fn run(script: &[u8]) {
 
 impl Feed {
     /// An instruction is a control character, and may take further bytes of the script. Anything
-    /// else is the peer's text, so that it stands in a script as it is.
+    /// else is the peer's text, so that it stands in a script as it is; in the advanced mode, it is
+    /// the length of a frame, whose record follows.
     fn step(&mut self, operation: u8, script: &mut impl Iterator<Item = u8>) {
         let mut next = || usize::from(script.next().unwrap_or(0));
         match operation {
@@ -65,10 +67,13 @@ impl Feed {
                 self.read(&text, usize::from(operation % 4), operation == 4);
             }
             // A whole line in one read.
-            5..=9 => self.read(&line(next(), next()), usize::from(operation - 5) % 4, operation == 9),
+            5..=9 => {
+                let line = line(self.serialization, next(), next());
+                self.read(&line, usize::from(operation - 5) % 4, operation == 9);
+            }
             // A line in parts, its descriptor with the first.
             11 | 12 => {
-                let (line, size) = (line(next(), next()), 1 + next());
+                let (line, size) = (line(self.serialization, next(), next()), 1 + next());
                 for (at, part) in line.chunks(size).enumerate() {
                     let is_first = at == 0;
                     let dropped = operation == 12;
@@ -90,6 +95,10 @@ impl Feed {
             }
             24 => drop(self.core.withdraw(next() as u64)),
             25 => self.core.handle_end(),
+            32.. if self.serialization == Serialization::Advanced => {
+                let record: Vec<u8> = script.take(usize::from(operation - 32)).collect();
+                self.read(&framed(&record), 0, false);
+            }
             b'\n' | 13 | 32.. => self.read(&[operation], 0, false),
             _ => {}
         }
@@ -119,12 +128,13 @@ impl Feed {
     }
 
     fn send(&mut self, message: &str) {
-        let sent = self.core.send(format!("{message}\n").into_bytes());
+        let sent = self.core.send(transcode::frame(self.serialization, message));
         assert_eq!(sent.is_ok(), self.core.is_connected());
     }
 
     fn send_handle(&mut self, message: &str) {
-        let frame = control::encode_handle(HandleType::NetSocket, message.as_bytes(), None, None);
+        let message = transcode::frame(self.serialization, message);
+        let frame = control::encode_handle(self.serialization, HandleType::NetSocket, &message, None, None);
         let fd = self.open(None);
         let sent = self.core.send_handle(frame, fd);
         assert_eq!(sent.is_ok(), self.core.is_connected());
@@ -165,7 +175,9 @@ impl Feed {
                 (payload.into_bytes(), file)
             }
             Event::Invalid(
-                ProtocolError::NotJson { line: text } | ProtocolError::MissingDescriptor { message: text },
+                ProtocolError::NotJson { line: text }
+                | ProtocolError::NotV8 { frame: text, .. }
+                | ProtocolError::MissingDescriptor { message: text },
             ) => (text, None),
             Event::Invalid(error) => {
                 // Every error can be shown, and shows nothing that a terminal would obey.
@@ -199,8 +211,7 @@ impl Feed {
     }
 
     fn replies(&self) -> usize {
-        let text = String::from_utf8_lossy(&self.output);
-        let count = |reply: &[u8]| text.matches(&*String::from_utf8_lossy(reply)).count();
-        count(control::HANDLE_ACK) + count(control::HANDLE_NACK)
+        let count = |reply: &[u8]| self.output.windows(reply.len()).filter(|window| *window == reply).count();
+        count(control::handle_ack(self.serialization)) + count(control::handle_nack(self.serialization))
     }
 }

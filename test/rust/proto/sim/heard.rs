@@ -3,10 +3,16 @@
 
 use std::ops::Range;
 
+use crossfork::wire::advanced;
 use crossfork::wire::control::{self, Control};
+use crossfork::wire::frame::content;
+use crossfork::{Serialization, v8};
 use serde_json::Value;
 
+use super::transcode;
+
 pub struct Heard {
+    serialization: Serialization,
     stream: Vec<u8>,
     /// Where each read ended.
     reads: Vec<usize>,
@@ -34,8 +40,9 @@ enum Meaning {
 }
 
 impl Heard {
-    pub fn new(max_message: usize) -> Self {
+    pub fn new(serialization: Serialization, max_message: usize) -> Self {
         Heard {
+            serialization,
             stream: Vec::new(),
             reads: Vec::new(),
             arrivals: Vec::new(),
@@ -59,17 +66,18 @@ impl Heard {
     pub fn check(&self) -> usize {
         let (mut replies, mut start) = (0, 0);
         let mut delivered = self.delivered.iter().peekable();
-        for line in self.stream.split_inclusive(|b| *b == b'\n') {
-            let range = start..start + line.len();
+        while let Some(length) = transcode::first_frame(self.serialization, &self.stream[start..])
+            && !self.is_buns()
+        {
+            let range = start..start + length;
             start = range.end;
-            let Some(text) = line.strip_suffix(b"\n") else {
-                break;
-            };
+            let text = content(self.serialization, &self.stream[range.clone()]);
             if text.len() > self.max_message {
-                replies += usize::from(control::begins_handle(self.known_at_the_limit(&range, text)));
+                let known = self.known_at_the_limit(&range, text);
+                replies += usize::from(control::begins_handle(self.serialization, known));
                 continue;
             }
-            let meaning = meaning(text);
+            let meaning = self.meaning(text);
             replies += usize::from(matches!(meaning, Meaning::Handle(_) | Meaning::Internal(_)));
             let (expected, is_handle) = match meaning {
                 Meaning::Control => continue,
@@ -98,28 +106,46 @@ impl Heard {
         assert!(meets, "a descriptor that came at {arrival:?} went to the message at {message:?} (HND-5)");
     }
 
-    /// As much of a line that is too long as had come when that was known.
+    /// As much of a message that is too long as had come when that was known.
     fn known_at_the_limit<'a>(&self, range: &Range<usize>, text: &'a [u8]) -> &'a [u8] {
-        let over = range.start + self.max_message;
+        let start = match self.serialization {
+            Serialization::Json => range.start,
+            _ => range.start + advanced::PREFIX,
+        };
+        let over = start + self.max_message;
         let end = *self.reads.iter().find(|end| **end > over).expect("it is over the limit");
-        &text[..text.len().min(end - range.start)]
+        &text[..text.len().min(end - start)]
+    }
+
+    /// Whether the stream begins as Bun's own format does, of which nothing is read.
+    fn is_buns(&self) -> bool {
+        self.serialization == Serialization::Advanced
+            && matches!(self.stream[..], [1..=5, _, _, _, fifth, ..] if fifth != 0xFF)
+    }
+
+    fn meaning(&self, text: &[u8]) -> Meaning {
+        let meaning = match control::parse(self.serialization, &text.to_vec().into()) {
+            None => Meaning::Plain,
+            Some(Control::Handle(frame)) if frame.internal => Meaning::Internal(frame.message.to_vec()),
+            Some(Control::Handle(frame)) => Meaning::Handle(frame.message.to_vec()),
+            Some(_) => Meaning::Control,
+        };
+        // Where a plain decoder can read the message, it must agree (INT-1).
+        let value = match self.serialization {
+            Serialization::Json => serde_json::from_str::<Value>(&String::from_utf8_lossy(text)).ok(),
+            _ => v8::from_slice(text).ok(),
+        };
+        if let Some(value) = value {
+            agree(&meaning, &value);
+        }
+        meaning
     }
 }
 
-fn meaning(text: &[u8]) -> Meaning {
-    let meaning = match control::parse(&text.to_vec().into()) {
-        None => Meaning::Plain,
-        Some(Control::Handle(frame)) if frame.internal => Meaning::Internal(frame.message.to_vec()),
-        Some(Control::Handle(frame)) => Meaning::Handle(frame.message.to_vec()),
-        Some(_) => Meaning::Control,
-    };
-    // Where a plain JSON parser can read the line, it must agree (INT-1).
-    if let Ok(value) = serde_json::from_str::<Value>(&String::from_utf8_lossy(text)) {
-        let cmd = value.get("cmd").and_then(Value::as_str).unwrap_or_default();
-        let is_internal = cmd.starts_with("NODE_") && cmd.len() > 5;
-        assert_eq!(is_internal, !matches!(meaning, Meaning::Plain), "{value}");
-        let is_handle = matches!(meaning, Meaning::Handle(_) | Meaning::Internal(_));
-        assert_eq!(cmd == "NODE_HANDLE", is_handle, "{value}");
-    }
-    meaning
+fn agree(meaning: &Meaning, value: &Value) {
+    let cmd = value.get("cmd").and_then(Value::as_str).unwrap_or_default();
+    let is_internal = cmd.starts_with("NODE_") && cmd.len() > 5;
+    assert_eq!(is_internal, !matches!(meaning, Meaning::Plain), "{value}");
+    let is_handle = matches!(meaning, Meaning::Handle(_) | Meaning::Internal(_));
+    assert_eq!(cmd == "NODE_HANDLE", is_handle, "{value}");
 }

@@ -1,9 +1,52 @@
 //! What a peer may write, well or ill meant.
 
+use crossfork::Serialization;
+use crossfork::v8::{Options, Value};
+use crossfork::wire::advanced;
+
 use super::tap;
 
-/// One line of many kinds, with its end.
-pub fn line(kind: usize, number: usize) -> Vec<u8> {
+/// One frame of many kinds.
+pub fn line(serialization: Serialization, kind: usize, number: usize) -> Vec<u8> {
+    let text = text(kind, number);
+    match serialization {
+        Serialization::Json => [text.as_slice(), b"\n"].concat(),
+        _ => {
+            let value = serde_json::from_slice::<Value>(&text).ok();
+            let frame = value.and_then(|value| advanced::encode(&value, &Options::default()).ok());
+            frame.unwrap_or_else(|| framed(&odd_record(kind, number)))
+        }
+    }
+}
+
+/// Any bytes as a frame with a length.
+pub fn framed(record: &[u8]) -> Vec<u8> {
+    [advanced::prefix(record.len()).expect("is short").as_slice(), record].concat()
+}
+
+/// What stands in for a text that is no JSON, or of which there is no value.
+fn odd_record(kind: usize, number: usize) -> Vec<u8> {
+    let handle = line(Serialization::Advanced, 2, number);
+    let handle = &handle[advanced::PREFIX..];
+    match (kind + number) % 11 {
+        0 => Vec::new(),
+        1 => vec![0xFF, 0x0F],
+        2 => [&[0xFF, 0x10], &handle[2..]].concat(),
+        3 => handle[..handle.len() - 1 - number % (handle.len() - 1)].to_vec(),
+        4 => [handle, &[0; 3]].concat(),
+        5 => [&handle[..handle.len() - 1], &[7]].concat(),
+        // The padding that V8 writes before two-byte strings (ADV-5), where none is needed.
+        6 => [&handle[..2], &[0, 0, 0], &handle[2..]].concat(),
+        // An object that contains itself.
+        7 => b"\xff\x0fo\"\x03cmd\"\x0bNODE_HANDLE\"\x03msg^\0{\x02".to_vec(),
+        8 => b"\xff\x0fo\"\x03cmdc\x0cN\0O\0D\0E\0_\0X\0{\x01".to_vec(),
+        // The last of several counts, as in JavaScript.
+        9 => b"\xff\x0fo\"\x03cmd\"\x01x\"\x03cmd\"\x0bNODE_HANDLE{\x02".to_vec(),
+        _ => b"\xff\x0fo\"\x03cmd\"\x0bNODE_HANDLE\"\x03cmd_{\x02".to_vec(),
+    }
+}
+
+fn text(kind: usize, number: usize) -> Vec<u8> {
     let message = tap::message(number, 0);
     let long = tap::message(number, 2 * number);
     let handle = |message: &str| format!(r#"{{"cmd":"NODE_HANDLE","type":"net.Socket","msg":{message}}}"#);
@@ -34,7 +77,7 @@ pub fn line(kind: usize, number: usize) -> Vec<u8> {
         23 => String::new(),
         24 => "undefined".to_owned(),
         25 => " { \"cmd\" :\t\"NODE_HANDLE\" , \"n\" : 1e999 } \r".to_owned(),
-        _ => return b"{\"cmd\":\"NODE_HANDLE\",\"msg\":\"a\xffb\"}\n".to_vec(),
+        _ => return b"{\"cmd\":\"NODE_HANDLE\",\"msg\":\"a\xffb\"}".to_vec(),
     };
-    (text + "\n").into_bytes()
+    text.into_bytes()
 }

@@ -8,4 +8,7 @@ pub mod pair;
 mod side;
 mod tap;
 pub mod token;
+#[path = "../../support/transcode.rs"]
+#[allow(dead_code, reason = "shared with the tests of the drivers")]
+pub mod transcode;
 mod wire;

@@ -1,8 +1,8 @@
 //! Two connected cores under any script of commands, reads, writes and accidents.
 
-use crossfork::Limits;
+use crossfork::{Limits, Serialization};
 
-use super::side::{ASK_CLOSED, ASK_COUNT, Fate, Side};
+use super::side::{Fate, Side, question};
 use super::tap::Tap;
 use super::token::Ledger;
 use super::wire::Wire;
@@ -11,6 +11,7 @@ use super::wire::Wire;
 const MAX_MESSAGE: usize = 160;
 
 struct Pair {
+    serialization: Serialization,
     sides: [Side; 2],
     /// What each side has written and the other has not read.
     wires: [Wire; 2],
@@ -44,11 +45,15 @@ impl Pair {
             limits.max_waiting_descriptors = 2;
         }
         let room = 1 << (5 + (setting >> 2 & 7));
+        let is_advanced = setting >> 13 & 1 != 0;
+        let serialization = if is_advanced { Serialization::Advanced } else { Serialization::Json };
+        let tap = || Tap::new(serialization);
         Pair {
-            sides: [Side::new(limits), Side::new(limits)],
+            serialization,
+            sides: [Side::new(serialization, limits), Side::new(serialization, limits)],
             wires: [Wire::new(room), Wire::new(room)],
-            written: Default::default(),
-            read: Default::default(),
+            written: [tap(), tap()],
+            read: [tap(), tap()],
             ledger: Ledger::default(),
             segment: 1 + (setting >> 5 & 255) as usize,
             max_message: limits.max_message,
@@ -137,11 +142,11 @@ impl Pair {
 
     /// Asks the peer about its sockets, as a Node parent would, between two of our messages.
     fn ask(&mut self, who: usize, when_closed: bool) {
-        let question = if when_closed { ASK_CLOSED } else { ASK_COUNT };
+        let question = question(self.serialization, when_closed);
         let wire = &mut self.wires[who];
         let fits = wire.room() >= question.len();
         if self.written[who].at_boundary() && !wire.broken && !wire.ended && fits {
-            wire.write(question, None, self.segment);
+            wire.write(&question, None, self.segment);
         }
     }
 

@@ -2,13 +2,17 @@
 //! that it got, and what must hold between the two.
 
 use crossfork::proto::{Channel, Event, LossReason, Outcome, Ticket};
+use crossfork::v8::JsString;
 use crossfork::wire::control::{self, SocketKey};
-use crossfork::{HandleType, Limits, ProtocolError, SendError};
+use crossfork::wire::frame::content;
+use crossfork::{HandleType, Limits, ProtocolError, SendError, Serialization};
 
 use super::tap::{self, Kind};
 use super::token::{Ledger, Token};
+use super::transcode;
 
 pub struct Side {
+    serialization: Serialization,
     pub core: Channel<Token>,
     pub sent: Vec<Sent>,
     pub seen: Seen,
@@ -28,9 +32,9 @@ pub struct Side {
 pub struct Sent {
     ticket: Ticket,
     file: Option<usize>,
-    /// Its line is this long.
+    /// It is this long on the wire, without its framing.
     pub length: usize,
-    /// How often its line went out whole, and how often it was refused.
+    /// How often it went out whole, and how often it was refused.
     pub writes: usize,
     pub nacks: usize,
     pub fate: Fate,
@@ -63,9 +67,10 @@ pub struct Seen {
 }
 
 impl Side {
-    pub fn new(limits: Limits) -> Self {
+    pub fn new(serialization: Serialization, limits: Limits) -> Self {
         Side {
-            core: Channel::new(limits),
+            serialization,
+            core: Channel::new(serialization, limits),
             sent: Vec::new(),
             seen: Seen::default(),
             sockets: Vec::new(),
@@ -77,9 +82,9 @@ impl Side {
     }
 
     pub fn send(&mut self, pad: usize) {
-        let frame = tap::message(self.sent.len(), pad) + "\n";
-        let length = frame.len() - 1;
-        match self.core.send(frame.into_bytes()) {
+        let frame = transcode::frame(self.serialization, &tap::message(self.sent.len(), pad));
+        let length = content(self.serialization, &frame).len();
+        match self.core.send(frame) {
             Ok(ticket) => self.accepted(ticket, None, length),
             Err(SendError::Closed) => assert!(!self.core.is_connected()),
             Err(other) => panic!("{other}"),
@@ -87,10 +92,11 @@ impl Side {
     }
 
     pub fn send_handle(&mut self, pad: usize, counted: bool, ledger: &Ledger) {
-        let message = tap::message(self.sent.len(), pad);
+        let message = transcode::frame(self.serialization, &tap::message(self.sent.len(), pad));
         let key = counted.then(key);
-        let frame = control::encode_handle(HandleType::NetSocket, message.as_bytes(), key.as_ref(), None);
-        let (fd, length) = (ledger.open(), frame.len() - 1);
+        let frame =
+            control::encode_handle(self.serialization, HandleType::NetSocket, &message, key.as_ref(), None);
+        let (fd, length) = (ledger.open(), content(self.serialization, &frame).len());
         let file = fd.file();
         match self.core.send_handle(frame, fd) {
             Ok(ticket) => self.accepted(ticket, Some(file), length),
@@ -220,7 +226,7 @@ impl Side {
         match event {
             Event::Message { payload, handle } => {
                 assert!(!self.leaving, "delivered after disconnect (LIFE-4)");
-                let number = tap::number(std::str::from_utf8(payload.as_bytes()).expect("UTF-8"));
+                let number = tap::number(&transcode::text(self.serialization, payload.as_bytes()));
                 let last = self.seen.delivered.last();
                 assert!(last.is_none_or(|last| *last < number), "{number} is behind {last:?}");
                 let file = handle.as_ref().map(|handle| handle.fd.file());
@@ -249,11 +255,13 @@ impl Side {
 
 /// The one list that counted sockets are in.
 pub fn key() -> SocketKey {
-    match control::parse(&r#"{"cmd":"NODE_HANDLE","key":"4:127.0.0.1:0"}"#.into()) {
-        Some(control::Control::Handle(frame)) => frame.key.expect("a key"),
-        other => panic!("{other:?}"),
-    }
+    SocketKey::new(JsString::from("4:127.0.0.1:0")).expect("is not empty")
 }
 
-pub const ASK_COUNT: &[u8] = b"{\"cmd\":\"NODE_SOCKET_GET_COUNT\",\"key\":\"4:127.0.0.1:0\"}\n";
-pub const ASK_CLOSED: &[u8] = b"{\"cmd\":\"NODE_SOCKET_NOTIFY_CLOSE\",\"key\":\"4:127.0.0.1:0\"}\n";
+/// A question about that list, as a Node parent asks it.
+pub fn question(serialization: Serialization, when_closed: bool) -> Vec<u8> {
+    match when_closed {
+        true => control::encode_notify_close(serialization, &key()),
+        false => control::encode_get_count(serialization, &key()),
+    }
+}

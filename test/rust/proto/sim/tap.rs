@@ -1,6 +1,11 @@
-//! What passes a point of a stream, seen as lines.
+//! What passes a point of a stream, seen as messages.
 
-/// A kind of line, as far as a test tells them apart.
+use crossfork::Serialization;
+use crossfork::wire::frame;
+
+use super::transcode;
+
+/// A kind of message, as far as a test tells them apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// A user's message, by its number.
@@ -15,32 +20,38 @@ pub enum Kind {
     AllClosed,
 }
 
-/// Collects bytes and gives the lines that they complete.
-#[derive(Default)]
+/// Collects bytes and gives the messages that they complete.
 pub struct Tap {
-    line: Vec<u8>,
+    serialization: Serialization,
+    begun: Vec<u8>,
 }
 
 impl Tap {
+    pub fn new(serialization: Serialization) -> Self {
+        Tap { serialization, begun: Vec::new() }
+    }
+
     pub fn pass(&mut self, bytes: &[u8]) -> Vec<Kind> {
         let mut kinds = Vec::new();
-        for byte in bytes {
-            match byte {
-                b'\n' => kinds.push(kind(&std::mem::take(&mut self.line))),
-                _ => self.line.push(*byte),
-            }
+        self.begun.extend_from_slice(bytes);
+        while let Some(length) = transcode::first_frame(self.serialization, &self.begun) {
+            let rest = self.begun.split_off(length);
+            let whole = std::mem::replace(&mut self.begun, rest);
+            let content = frame::content(self.serialization, &whole);
+            let is_aligned = whole.len().is_multiple_of(4) || self.serialization == Serialization::Json;
+            assert!(is_aligned, "a frame of {} bytes (ADV-3)", whole.len());
+            kinds.push(kind(&transcode::text(self.serialization, content)));
         }
         kinds
     }
 
-    /// Whether no line is half through.
+    /// Whether no message is half through.
     pub fn at_boundary(&self) -> bool {
-        self.line.is_empty()
+        self.begun.is_empty()
     }
 }
 
-fn kind(line: &[u8]) -> Kind {
-    let text = std::str::from_utf8(line).expect("cores write UTF-8");
+fn kind(text: &str) -> Kind {
     let is = |cmd: &str| text.starts_with(&format!("{{\"cmd\":\"NODE_{cmd}\""));
     if is("HANDLE") {
         return Kind::Handle(number(text));

@@ -1,0 +1,14 @@
+//! The format of V8's serializer: bytes to values and back, without a channel.
+
+#[path = "v8/any.rs"]
+mod any;
+#[path = "v8/hostile/mod.rs"]
+mod hostile;
+#[path = "v8/kit.rs"]
+mod kit;
+#[path = "v8/meter.rs"]
+mod meter;
+#[path = "v8/mutations.rs"]
+mod mutations;
+#[path = "v8/vectors/mod.rs"]
+mod vectors;

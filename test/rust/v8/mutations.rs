@@ -1,0 +1,71 @@
+//! What Node wrote, damaged in every way that one byte can be.
+
+use crossfork::v8::{self, Kind, Value};
+use crossfork::wire::control::advanced as control;
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+
+use crate::any;
+use crate::hostile::takes_little;
+use crate::kit::vectors;
+
+#[derive(Debug, Deserialize)]
+#[allow(dead_code, reason = "read, and not looked at")]
+struct Message {
+    cmd: String,
+    id: Option<u64>,
+    payload: Option<Value>,
+}
+
+/// Half a varint is too little, and half a record no message of Node's own.
+#[test]
+fn adv_2_a_record_that_ends_anywhere_too_early_is_an_error_for_every_reader() {
+    for vector in vectors() {
+        for end in 0..vector.record.len() {
+            let (name, part) = (format!("{} up to {end}", vector.id), &vector.record[..end]);
+            let error = Value::decode(part).expect_err(&name);
+            assert_eq!(error.kind(), &Kind::Truncated, "{name}");
+            assert!(error.offset().is_some_and(|at| at <= end), "{name}");
+            v8::from_slice::<serde_json::Value>(part).expect_err(&name);
+            v8::from_slice::<IgnoredAny>(part).expect_err(&name);
+            v8::from_slice::<Message>(part).expect_err(&name);
+            v8::from_slice::<Vec<Value>>(part).expect_err(&name);
+            assert!(control::parse(&part.to_vec().into()).is_none(), "{name}");
+            assert_eq!(control::reserved_cmd(part), None, "{name}");
+            any::check(part);
+        }
+    }
+}
+
+#[test]
+fn adv_2_bytes_behind_the_value_are_an_error_for_every_reader() {
+    for vector in vectors() {
+        for tail in [&[0u8][..], b"_", b"\xff", &[0; 9]] {
+            let long = [&vector.record, tail].concat();
+            let error = Value::decode(&long).expect_err(&vector.id);
+            assert_eq!(error.kind(), &Kind::TrailingBytes(tail.len()), "{}", vector.id);
+            v8::from_slice::<IgnoredAny>(&long).expect_err(&vector.id);
+            assert!(control::parse(&long.into()).is_none(), "{}", vector.id);
+        }
+    }
+}
+
+#[test]
+fn adv_2_any_byte_may_be_any_other_and_what_then_can_be_read_is_steady() {
+    /// What means something where a value, an end, a length or a version may be.
+    const MEANINGS: &[u8] = b"\0\x01\x0f\x7f\x80\xff_0TFIUNZ\"cSoAaDyxnzsR;'B~Vr^\\{$@:,-.m";
+    for vector in vectors() {
+        let mut record = vector.record.clone();
+        for at in 0..record.len() {
+            let right = record[at];
+            for wrong in 0..=255 {
+                record[at] = wrong;
+                takes_little(&record, |record| match MEANINGS.contains(&wrong) || Value::decode(record).is_ok() {
+                    true => any::check(record),
+                    false => drop(v8::from_slice::<Message>(record).expect_err("is damaged")),
+                });
+            }
+            record[at] = right;
+        }
+    }
+}
