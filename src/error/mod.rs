@@ -1,12 +1,14 @@
 //! What can go wrong, by whose fault it was: [`SendError`] is our caller's, [`ProtocolError`] the
 //! peer's, [`EnvError`] the environment's that we were started in, and [`Error`] is any of them.
 
+mod env;
 mod format;
 mod v8;
 
 use bytes::Bytes;
 use std::{fmt, io};
 
+pub use env::EnvError;
 pub use format::FormatError;
 pub use v8::{V8Error, V8ErrorKind};
 
@@ -152,25 +154,6 @@ pub enum ProtocolError {
     },
     /// The peer asks for the state of sockets and does not read the answers; one was left out.
     TooManyRequests,
-}
-
-/// Why no channel could be opened from the environment.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum EnvError {
-    /// `NODE_CHANNEL_FD` is not set: nobody started us with a channel, or it was taken already.
-    NotAChild,
-    /// `NODE_CHANNEL_FD` is not the number of a descriptor.
-    InvalidNumber(String),
-    /// `NODE_CHANNEL_FD` names a descriptor that is not open, or not a Unix stream socket.
-    NotAChannel {
-        /// The number.
-        fd: i32,
-        /// What was found there.
-        found: String,
-    },
-    /// `NODE_CHANNEL_SERIALIZATION_MODE` is not one that this crate speaks.
-    UnknownSerialization(String),
 }
 
 impl Error {
@@ -323,26 +306,6 @@ impl fmt::Display for ProtocolError {
     }
 }
 
-impl fmt::Display for EnvError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            EnvError::NotAChild => f.write_str(
-                "there is no channel: this program is meant to be started by child_process.fork, \
-                 or by spawn with 'ipc' in its stdio",
-            ),
-            EnvError::InvalidNumber(value) => {
-                write!(f, "NODE_CHANNEL_FD is {value:?}, not the number of a descriptor")
-            }
-            EnvError::NotAChannel { fd, found } => {
-                write!(f, "NODE_CHANNEL_FD is {fd}, which is {found}, not a channel")
-            }
-            EnvError::UnknownSerialization(mode) => {
-                write!(f, "the serialization {mode:?} is not known: use 'json' or 'advanced'")
-            }
-        }
-    }
-}
-
 /// The beginning of what the peer sent, safe to print.
 struct Excerpt<'a>(&'a [u8]);
 
@@ -387,8 +350,6 @@ impl std::error::Error for ProtocolError {
         }
     }
 }
-
-impl std::error::Error for EnvError {}
 
 impl From<SendError> for Error {
     fn from(e: SendError) -> Self {

@@ -4,7 +4,7 @@ use bytes::{Buf, Bytes, BytesMut};
 use serde::Serialize;
 
 use super::frame::Frame;
-use super::v8::{self, Options};
+use super::v8::{self, Options, tag};
 use crate::error::{SendError, V8Error};
 
 /// How many bytes a frame's length takes: it is big-endian and does not count itself.
@@ -150,18 +150,37 @@ const HEADER: &[u8] = &[0xFF, 0x0F];
 /// A Node 18 is stuck for ever if a read of its ends inside of a length (ADV-3), and its reads end
 /// where the bytes that are there end, or after 64 KiB. Both are multiples of four bytes if every
 /// frame is one, and then no read ever ends inside of the four bytes of a length. The padding is in
-/// front of the value, where V8 itself puts some (ADV-5).
+/// front of a tag, where V8 itself puts some (ADV-5).
 pub(crate) fn finish(frame: &mut Vec<u8>) -> Result<(), SendError> {
-    let (end, value) = (frame.len(), PREFIX + HEADER.len());
+    let end = frame.len();
     let padding = end.next_multiple_of(ALIGNED) - end;
     if padding > 0 && frame[PREFIX..].starts_with(HEADER) {
+        let at = last_tag(frame).unwrap_or(PREFIX + HEADER.len());
+        // Twice the memory for three bytes would cost more than to move all of it.
+        frame.reserve_exact(padding);
         frame.resize(end + padding, 0);
-        frame.copy_within(value..end, value + padding);
-        frame[value..value + padding].fill(0);
+        frame.copy_within(at..end, at + padding);
+        frame[at..at + padding].fill(0);
     }
     let length = prefix(frame.len() - PREFIX)?;
     frame[..PREFIX].copy_from_slice(&length);
     Ok(())
+}
+
+/// The tag with which the value ends, if it is one that does: what follows it is short. Behind it
+/// there are one count, or two, in bytes of which all but the last have their highest bit set.
+fn last_tag(frame: &[u8]) -> Option<usize> {
+    let counts = match *frame.get(PREFIX + HEADER.len()..)? {
+        [tag::OBJECT | tag::MAP | tag::SET, ..] => 1,
+        [tag::HOST_OBJECT, kind, ..] if u32::from(kind) == tag::HOST_PLAIN => 1,
+        [tag::DENSE_ARRAY | tag::SPARSE_ARRAY, ..] => 2,
+        _ => return None,
+    };
+    let mut at = frame.len();
+    for _ in 0..counts {
+        at = frame[..at - 1].iter().rposition(|byte| *byte < 0x80)? + 1;
+    }
+    at.checked_sub(1)
 }
 
 /// The length that a frame begins with.

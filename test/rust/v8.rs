@@ -2,6 +2,8 @@
 
 #[path = "v8/any.rs"]
 mod any;
+#[path = "v8/encode/mod.rs"]
+mod encode;
 #[path = "v8/hostile/mod.rs"]
 mod hostile;
 #[path = "v8/kit.rs"]
@@ -10,5 +12,9 @@ mod kit;
 mod meter;
 #[path = "v8/mutations.rs"]
 mod mutations;
+#[path = "v8/regexp.rs"]
+mod regexp;
+#[path = "v8/types/mod.rs"]
+mod types;
 #[path = "v8/vectors/mod.rs"]
 mod vectors;

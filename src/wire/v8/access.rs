@@ -178,7 +178,8 @@ impl<'de> SeqAccess<'de> for &mut Dense<'_, 'de> {
     }
 
     fn size_hint(&self) -> Option<usize> {
-        Some(self.left)
+        // A length may be a lie, and arrays nest.
+        Some(self.left.min(256))
     }
 }
 
@@ -257,8 +258,13 @@ pub(super) struct Numbers<'de> {
 }
 
 impl<'de> Numbers<'de> {
-    pub(super) fn new(kind: ViewKind, bytes: &'de [u8]) -> Self {
-        Numbers { kind, bytes }
+    pub(super) fn visit<V: Visitor<'de>>(kind: ViewKind, bytes: &'de [u8], visitor: V) -> Result<V::Value> {
+        let mut numbers = Numbers { kind, bytes };
+        let value = visitor.visit_seq(&mut numbers)?;
+        match numbers.bytes {
+            [] => Ok(value),
+            _ => Err(V8Error::custom("there are more elements than were expected")),
+        }
     }
 
     #[inline]
@@ -279,7 +285,7 @@ macro_rules! element {
     };
 }
 
-impl<'de> SeqAccess<'de> for Numbers<'de> {
+impl<'de> SeqAccess<'de> for &mut Numbers<'de> {
     type Error = V8Error;
 
     #[inline]

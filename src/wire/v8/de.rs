@@ -3,7 +3,6 @@
 use std::any::TypeId;
 use std::marker::PhantomData;
 
-use serde::de::value::SeqAccessDeserializer;
 use serde::de::{self, Deserialize, DeserializeSeed, Deserializer, IntoDeserializer, Visitor};
 use serde::forward_to_deserialize_any;
 
@@ -298,7 +297,7 @@ fn view<'de, V: Visitor<'de>>(kind: ViewKind, bytes: &'de [u8], visitor: V) -> R
         ViewKind::Buffer | ViewKind::Uint8Array | ViewKind::Uint8ClampedArray | ViewKind::DataView => {
             visitor.visit_borrowed_bytes(bytes)
         }
-        _ => visitor.visit_seq(Numbers::new(kind, bytes)),
+        _ => Numbers::visit(kind, bytes, visitor),
     }
 }
 
@@ -352,7 +351,7 @@ impl<'de> Deserializer<'de> for &mut De<'de> {
     /// A `Buffer` is a sequence to those who ask for one.
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
         match self.binary()? {
-            Some((kind, bytes)) => visitor.visit_seq(Numbers::new(kind, bytes)),
+            Some((kind, bytes)) => Numbers::visit(kind, bytes, visitor),
             None => self.any_here(visitor),
         }
     }
@@ -421,11 +420,11 @@ impl<'de> De<'de> {
         let mut value = None::<S::Value>;
         if typeid::of::<S>() == TypeId::of::<PhantomData<Vec<u8>>>()
             && let Ok(place) = castaway::cast!(&mut value, &mut Option<Vec<u8>>)
-            && let Some((kind, bytes)) = self.binary()?
         {
-            match kind.bytes_per_element() {
-                1 => *place = Some(bytes.to_vec()),
-                _ => return seed.deserialize(SeqAccessDeserializer::new(Numbers::new(kind, bytes))),
+            let start = self.reader.clone();
+            match self.binary()? {
+                Some((kind, bytes)) if kind.bytes_per_element() == 1 => *place = Some(bytes.to_vec()),
+                _ => self.reader = start,
             }
         }
         match value {

@@ -35,9 +35,11 @@ struct Passing {
 /// Lets a value write itself. `call` is to serialize what came under [`NAME`]. `None` if that was
 /// no value: serde keeps the name, and something else under it, where it buffers.
 pub(super) fn write(writer: &mut Writer, call: impl FnOnce()) -> Option<Result<(), V8Error>> {
-    WRITER.set(Some(Passing { writer: std::mem::take(writer), written: None }));
+    let ours = Passing { writer: std::mem::take(writer), written: None };
+    // There is another one at the door if something else than a value is being tried.
+    let outer = WRITER.replace(Some(ours));
     call();
-    let passing = WRITER.take()?;
+    let passing = WRITER.replace(outer)?;
     *writer = passing.writer;
     passing.written
 }

@@ -444,6 +444,14 @@ impl Name<'_> {
         self.writer.key(&v.to_string())
     }
 
+    /// In the digits that JSON has for it.
+    fn float(self, v: impl Serialize, finite: bool) -> Result<()> {
+        match serde_json::to_string(&v) {
+            Ok(digits) if finite => self.writer.key(&digits),
+            _ => Self::refuse(),
+        }
+    }
+
     fn refuse<T>() -> Result<T> {
         Err(V8Error::new(V8ErrorKind::Invalid("the key of a map must be a string or a number")))
     }
@@ -473,17 +481,11 @@ impl ser::Serializer for Name<'_> {
     displayed!(serialize_u128: u128, serialize_char: char);
 
     fn serialize_f32(self, v: f32) -> Result<()> {
-        match v.is_finite() {
-            true => self.display(serde_json::json!(v)),
-            false => Self::refuse(),
-        }
+        self.float(v, v.is_finite())
     }
 
     fn serialize_f64(self, v: f64) -> Result<()> {
-        match v.is_finite() {
-            true => self.display(serde_json::json!(v)),
-            false => Self::refuse(),
-        }
+        self.float(v, v.is_finite())
     }
 
     fn serialize_str(self, v: &str) -> Result<()> {

@@ -224,10 +224,23 @@ impl Writer {
         if !bytes.len().is_multiple_of(kind.bytes_per_element()) {
             return Err(V8Error::new(V8ErrorKind::Invalid("a view must end with an element")));
         }
+        let length = 3 + varint_length(bytes.len() as u32) + bytes.len();
+        self.out.reserve(length + 3);
+        self.pad_frame(length);
         self.open_view(kind)?;
         self.blob(bytes)?;
         self.close();
         Ok(())
+    }
+
+    /// A frame will be padded to a multiple of four bytes. A view that is all of its value is large,
+    /// perhaps, and is not moved for that afterwards: the padding is put in front of it now.
+    fn pad_frame(&mut self, length: usize) {
+        let is_all = self.out.len() == self.start + 2 && self.start > 0;
+        let end = self.out.len() + length;
+        if is_all {
+            self.out.resize(self.out.len() + end.next_multiple_of(4) - end, tag::PADDING);
+        }
     }
 
     /// Begins a view: its bytes are to follow, behind their number.

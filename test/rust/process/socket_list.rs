@@ -1,12 +1,13 @@
 //! Connections that children hold, as their owner sees them (SOCK-5).
 
 use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
 use std::sync::Mutex;
 use std::thread;
 use std::time::Duration;
 
 use crossfork::launch::Command;
-use crossfork::{Error, Message, Outgoing, SendError, Signal};
+use crossfork::{Error, Limits, Message, Outgoing, SendError, Serialization, Signal};
 use serde_json::{Value, json};
 
 use crate::support::deadline::{eventually, in_time};
@@ -26,6 +27,7 @@ for_both_drivers!(in_time:
     sock_5_a_child_process_that_is_killed_completes_closed,
     sock_5_a_channel_that_we_disconnect_completes_closed,
     sock_1_each_list_has_a_key_of_its_own,
+    sock_1_one_list_spans_channels_of_both_serializations,
     sock_2_a_connection_without_the_list_is_not_counted,
     sock_5_answers_that_nobody_asked_for_are_ignored,
     sock_5_an_answer_that_comes_too_late_is_not_taken_for_the_next,
@@ -393,5 +395,32 @@ fn sock_6_a_question_waits_behind_a_handle<D: Parent>() {
         peer.write(count(&key, 1));
         assert_eq!(counting.join().unwrap().unwrap(), 1);
         sender.join().unwrap().unwrap();
+    });
+}
+
+fn sock_1_one_list_spans_channels_of_both_serializations<D: Parent>() {
+    let list = D::List::new();
+    let children = [Serialization::Json, Serialization::Advanced].map(|serialization| {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        let channel = D::from_socket_with(ours.into(), serialization, Limits::default()).unwrap();
+        let mut peer = Peer::speaking(serialization, theirs);
+        let (key, fd) = hand_over(&list, &channel, &mut peer);
+        (channel, peer, key, fd)
+    });
+    let [(_json, mut first, key, _first_fd), (_advanced, mut second, same_key, _second_fd)] = children;
+    assert_eq!(key, same_key);
+    thread::scope(|scope| {
+        let asked = scope.spawn(|| list.connections());
+        for (peer, open) in [(&mut first, 1), (&mut second, 2)] {
+            assert_asks(peer, "GET_COUNT", &key);
+            peer.write(count(&key, open));
+        }
+        assert_eq!(asked.join().unwrap().unwrap(), 3);
+        let closed = scope.spawn(|| list.closed());
+        for peer in [&mut first, &mut second] {
+            assert_asks(peer, "NOTIFY_CLOSE", &key);
+            peer.write(all_closed(&key));
+        }
+        closed.join().unwrap().unwrap();
     });
 }

@@ -1,5 +1,7 @@
 //! What Node wrote, damaged in every way that one byte can be.
 
+use std::collections::BTreeSet;
+
 use crossfork::v8::{self, Kind, Value};
 use crossfork::wire::control::advanced as control;
 use serde::Deserialize;
@@ -54,15 +56,21 @@ fn adv_2_bytes_behind_the_value_are_an_error_for_every_reader() {
 fn adv_2_any_byte_may_be_any_other_and_what_then_can_be_read_is_steady() {
     /// What means something where a value, an end, a length or a version may be.
     const MEANINGS: &[u8] = b"\0\x01\x0f\x7f\x80\xff_0TFIUNZ\"cSoAaDyxnzsR;'B~Vr^\\{$@:,-.m";
-    for vector in vectors() {
-        let mut record = vector.record.clone();
+    let records: BTreeSet<Vec<u8>> = vectors().into_iter().map(|vector| vector.record).collect();
+    for mut record in records {
         for at in 0..record.len() {
             let right = record[at];
+            // In a long run of one byte, which only text has, three speak for all.
+            if at >= 3 && record[at - 3..at] == [right; 3] {
+                continue;
+            }
             for wrong in 0..=255 {
                 record[at] = wrong;
-                takes_little(&record, |record| match MEANINGS.contains(&wrong) || Value::decode(record).is_ok() {
-                    true => any::check(record),
-                    false => drop(v8::from_slice::<Message>(record).expect_err("is damaged")),
+                takes_little(&record, |record| {
+                    match MEANINGS.contains(&wrong) || Value::decode(record).is_ok() {
+                        true => any::check(record),
+                        false => drop(v8::from_slice::<Message>(record).expect_err("is damaged")),
+                    }
                 });
             }
             record[at] = right;

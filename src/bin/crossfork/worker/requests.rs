@@ -66,13 +66,13 @@ impl Request {
     /// Ordinary messages, which are echoed, are not parsed.
     pub(super) fn parse(message: &Message) -> Option<Self> {
         let payload = message.payload();
-        let name: &[u8] = match payload.serialization() {
-            Serialization::Json => b"\"crossfork\"",
-            // A string of nine characters, as V8 writes it (ADV-4).
-            _ => b"\"\x09crossfork",
+        let is_there = |name| memchr::memmem::find(payload.as_bytes(), name).is_some();
+        let may_be_one = match payload.serialization() {
+            Serialization::Json => is_there(b"\"crossfork\""),
+            // In one byte a character, or two, as V8 has it in memory (ADV-4).
+            _ => is_there(b"crossfork") || is_there(b"c\0r\0o\0s\0s\0f\0o\0r\0k\0"),
         };
-        memchr::memmem::find(payload.as_bytes(), name)?;
-        message.decode().ok()
+        may_be_one.then(|| message.decode().ok())?
     }
 }
 

@@ -7,8 +7,8 @@ use serde::Deserialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 
 use super::takes_little;
-use crate::meter;
 use crate::kit::{hex, newest, record, varint};
+use crate::meter;
 
 /// `[a, b, c, …]`, in which each is an array of ten references to the one before.
 fn laughs(levels: u32) -> Vec<u8> {
@@ -48,7 +48,10 @@ fn adv_6_what_is_read_anew_is_limited_for_every_type() {
     limited::<Tree>(&laughs(20));
     // Of what takes a byte there could be most.
     let count = 4000;
-    let of = |id| [hex("41"), varint(count), [hex("5e"), varint(id)].concat().repeat(4000), hex("2400"), varint(count)].concat();
+    let of = |id| {
+        [hex("41"), varint(count), [hex("5e"), varint(id)].concat().repeat(4000), hex("2400"), varint(count)]
+            .concat()
+    };
     let length = varint(count + 2);
     let references = hex("5e02").repeat(4000);
     let record = [record("41"), length.clone(), hex("79"), of(1), references, hex("2400"), length].concat();

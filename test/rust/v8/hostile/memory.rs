@@ -42,7 +42,8 @@ fn adv_6_holes_do_not_multiply() {
     });
     // Eight holes a byte are allowed, and each is a value.
     let enough = 8 * bytes.len() * 2 * size_of::<serde_json::Value>();
-    let most = meter::most(|| v8::from_slice::<Vec<Vec<Option<u8>>>>(&bytes).expect_err("has too many holes"));
+    let most =
+        meter::most(|| v8::from_slice::<Vec<Vec<Option<u8>>>>(&bytes).expect_err("has too many holes"));
     assert!(most < enough, "{most} bytes for a record of {}", bytes.len());
     let most = meter::most(|| v8::from_slice::<serde_json::Value>(&bytes).expect_err("has too many holes"));
     assert!(most < enough, "{most} bytes for a record of {}", bytes.len());

@@ -110,8 +110,6 @@ fn never_3_a_record_from_elsewhere_is_made_fit_for_the_peer() {
         assert_eq!(passed.is_some(), first == 18 || has_safe_form, "{}", vector.id);
         // Its author can read it for sure, and gets it as it was.
         let back = frames::frame_of(&vector.record).expect(&vector.id);
-        let value = vector.record[2..].iter();
-        assert!(back.iter().rev().zip(value.rev()).all(|(a, b)| a == b), "{}", vector.id);
         assert_eq!(Value::decode(&back[frames::PREFIX..]), Value::decode(&vector.record), "{}", vector.id);
     }
 }

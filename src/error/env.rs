@@ -1,0 +1,44 @@
+//! Why there is no channel in the environment.
+
+use std::fmt;
+
+/// Why no channel could be opened from the environment.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum EnvError {
+    /// `NODE_CHANNEL_FD` is not set: nobody started us with a channel, or it was taken already.
+    NotAChild,
+    /// `NODE_CHANNEL_FD` is not the number of a descriptor.
+    InvalidNumber(String),
+    /// `NODE_CHANNEL_FD` names a descriptor that is not open, or not a Unix stream socket.
+    NotAChannel {
+        /// The number.
+        fd: i32,
+        /// What was found there.
+        found: String,
+    },
+    /// `NODE_CHANNEL_SERIALIZATION_MODE` is not one that this crate speaks.
+    UnknownSerialization(String),
+}
+
+impl fmt::Display for EnvError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            EnvError::NotAChild => f.write_str(
+                "there is no channel: this program is meant to be started by child_process.fork, \
+                 or by spawn with 'ipc' in its stdio",
+            ),
+            EnvError::InvalidNumber(value) => {
+                write!(f, "NODE_CHANNEL_FD is {value:?}, not the number of a descriptor")
+            }
+            EnvError::NotAChannel { fd, found } => {
+                write!(f, "NODE_CHANNEL_FD is {fd}, which is {found}, not a channel")
+            }
+            EnvError::UnknownSerialization(mode) => {
+                write!(f, "the serialization {mode:?} is not known: use 'json' or 'advanced'")
+            }
+        }
+    }
+}
+
+impl std::error::Error for EnvError {}
