@@ -1,7 +1,7 @@
 //! What a new process inherits: chosen descriptors at chosen numbers, and no others.
 
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 use std::sync::Arc;
@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::socket::{SockType, getsockopt, sockopt};
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
 use nix::unistd::Pid;
 
@@ -46,8 +47,8 @@ impl Kept {
     }
 }
 
-/// The error of a start that other threads have disturbed, by opening or closing a number that
-/// was to be written to. Nothing has happened, and it can be tried again.
+/// The error of a start that other threads have disturbed, by closing a number that was to be
+/// written to. Nothing has happened, and it can be tried again.
 pub const DISTURBED: i32 = libc::EAGAIN;
 
 /// Arranges that the process finds each descriptor at its number. All others above 2 are closed
@@ -84,7 +85,7 @@ pub fn inherit(command: &mut Command, fds: Vec<(RawFd, OwnedFd)>, new_session: b
     let looked_at = targets.clone();
     let child_side = move || {
         // A number that changed hands meanwhile may have become that report's.
-        if looked_at.iter().any(Target::has_changed) {
+        if looked_at.iter().any(Target::has_report) {
             return Err(io::Error::from_raw_os_error(DISTURBED));
         }
         if new_session {
@@ -105,11 +106,21 @@ pub fn inherit(command: &mut Command, fds: Vec<(RawFd, OwnedFd)>, new_session: b
 }
 
 impl Target {
-    /// Whether another file is there than before the start. None is fine.
-    fn has_changed(&self) -> bool {
+    /// Whether the report of a failed exec may be there, which was not before the start. Anything
+    /// else that other threads have opened there is the child's copy of it, and can be overwritten.
+    fn has_report(&self) -> bool {
         let before = (self.device.load(Ordering::Relaxed), self.inode.load(Ordering::Relaxed));
         identity(self.number).is_some_and(|now| now != before)
+            && super::inherit::peek(self.number, may_be_report).unwrap_or(true)
     }
+}
+
+/// The standard library reports over a socket of packets on Linux, and over a pipe elsewhere.
+fn may_be_report(fd: BorrowedFd<'_>) -> io::Result<bool> {
+    Ok(match cfg!(target_os = "linux") {
+        true => matches!(getsockopt(&fd, sockopt::SockType), Ok(SockType::SeqPacket)),
+        false => true,
+    })
 }
 
 /// Which open file the number stands for.
