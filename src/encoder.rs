@@ -54,11 +54,11 @@ impl Encoder {
         })
     }
 
-    /// Makes the frame of a message in memory that this thread keeps for it.
+    /// Makes the frame of a message in memory that this thread keeps for it, unless it is taken.
     pub(crate) fn with_frame<T: Serialize + ?Sized, R>(
         &self,
         message: &T,
-        then: impl FnOnce(&[u8]) -> Result<R, Error>,
+        then: impl FnOnce(&mut Vec<u8>) -> Result<R, Error>,
     ) -> Result<R, Error> {
         thread_local!(static FRAME: Cell<Vec<u8>> = const { Cell::new(Vec::new()) });
         // Taken out, for the message's own code runs now, and may come here again.
@@ -68,7 +68,7 @@ impl Encoder {
             Serialization::Json => json::encode_to(&mut frame, message)?,
             Serialization::Advanced => advanced::encode_to(&mut frame, message, &self.v8_options())?,
         }
-        let result = then(&frame);
+        let result = then(&mut frame);
         if frame.capacity() <= KEPT {
             FRAME.set(frame);
         }

@@ -265,8 +265,12 @@ impl Link {
     }
 
     /// Accepts a frame to be written with others, and says how many bytes wait.
-    pub(crate) fn feed(&mut self, frame: &[u8]) -> Result<usize, Error> {
-        self.core.feed(frame)?;
+    /// A large one is taken, and a small one copied.
+    pub(crate) fn feed(&mut self, frame: &mut Vec<u8>) -> Result<usize, Error> {
+        match frame.len() > HIGH_WATER {
+            true => drop(self.core.send(std::mem::take(frame))?),
+            false => self.core.feed(frame)?,
+        }
         Ok(self.core.queued_bytes())
     }
 

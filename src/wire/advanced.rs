@@ -116,7 +116,9 @@ pub fn encode_to<T: Serialize + ?Sized>(
     // V8 aligns what it writes by the place in the frame, its length included (ADV-5).
     frame.extend_from_slice(&[0; PREFIX]);
     v8::to_writer(frame, value, options).map_err(|e| SendError::Encode(e.into()))?;
-    finish(frame)
+    check_length(frame)?;
+    finish(frame);
+    Ok(())
 }
 
 /// Makes a frame of a record for the peer that wrote it, after making sure that it is whole.
@@ -135,7 +137,8 @@ fn around(record: &[u8]) -> Result<Vec<u8>, SendError> {
     let mut frame = Vec::with_capacity(PREFIX + record.len() + ALIGNED);
     frame.extend_from_slice(&[0; PREFIX]);
     frame.extend_from_slice(record);
-    finish(&mut frame)?;
+    check_length(&frame)?;
+    finish(&mut frame);
     Ok(frame)
 }
 
@@ -151,7 +154,7 @@ const HEADER: &[u8] = &[0xFF, 0x0F];
 /// where the bytes that are there end, or after 64 KiB. Both are multiples of four bytes if every
 /// frame is one, and then no read ever ends inside of the four bytes of a length. The padding is in
 /// front of a tag, where V8 itself puts some (ADV-5).
-pub(crate) fn finish(frame: &mut Vec<u8>) -> Result<(), SendError> {
+pub(crate) fn finish(frame: &mut Vec<u8>) {
     let end = frame.len();
     let padding = end.next_multiple_of(ALIGNED) - end;
     if padding > 0 && frame[PREFIX..].starts_with(HEADER) {
@@ -162,9 +165,8 @@ pub(crate) fn finish(frame: &mut Vec<u8>) -> Result<(), SendError> {
         frame.copy_within(at..end, at + padding);
         frame[at..at + padding].fill(0);
     }
-    let length = prefix(frame.len() - PREFIX)?;
-    frame[..PREFIX].copy_from_slice(&length);
-    Ok(())
+    let length = (frame.len() - PREFIX) as u32;
+    frame[..PREFIX].copy_from_slice(&length.to_be_bytes());
 }
 
 /// The tag with which the value ends, if it is one that does: what follows it is short. Behind it
@@ -181,6 +183,10 @@ fn last_tag(frame: &[u8]) -> Option<usize> {
         at = frame[..at - 1].iter().rposition(|byte| *byte < 0x80)? + 1;
     }
     at.checked_sub(1)
+}
+
+fn check_length(frame: &[u8]) -> Result<(), SendError> {
+    prefix(frame.len() - PREFIX).map(drop)
 }
 
 /// The length that a frame begins with.

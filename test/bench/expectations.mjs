@@ -1,12 +1,16 @@
 // What is expected of the figures. Nothing fails when they fall short: the machine may be busy.
 
-import { sizeName } from './figures.mjs';
+import { caseKey, caseName } from './figures.mjs';
 import { NODE, OURS, SCENARIOS } from './plan.mjs';
 
 const MIB = 1024 * 1024;
 
 /** As fast, but for noise. */
 const AS_FAST = 0.9;
+
+const OBJECTS = ['object', '1000 objects'];
+const CODECS = ['typed', 'value'];
+const MODES = ['advanced-receive', 'advanced-feed', 'advanced-send'];
 
 /** How many of the figures that miss are listed. */
 const LISTED = 6;
@@ -77,16 +81,48 @@ const EXPECTATIONS = [
       return f.get(s, size, ours, 'parentRss') / 1e6;
     }),
   },
+  {
+    text: "encodes and decodes objects in half of v8's time",
+    most: 1 / 2,
+    figures: each(['encode', 'decode'], OBJECTS, (f, s, one, ours) => f.ratio(s, one, 'time', ours, NODE), CODECS),
+  },
+  {
+    text: "encodes and decodes bytes in 1.5 of a memcpy's time",
+    most: 1.5,
+    figures: each(
+      ['encode', 'decode'],
+      ['16 MiB Buffer', '16 MiB Vec<u8>'],
+      (f, s, one, ours) => f.ratio(s, one, 'time', ours, 'memcpy'),
+      CODECS,
+    ),
+  },
+  {
+    text: "objects in the advanced mode at JSON's rate",
+    least: AS_FAST,
+    figures: each(MODES, OBJECTS, (f, s, one, ours) => f.ratio(s, one, 'rate', ours, 'blocking json')),
+  },
+  {
+    text: "Buffers in the advanced mode at 5 times JSON's rate",
+    least: 5,
+    figures: each(MODES, ['64 KiB Buffer', '1 MiB Buffer'], (f, s, one, ours) =>
+      f.ratio(s, one, 'rate', ours, 'blocking json'),
+    ),
+  },
+  {
+    text: 'in the advanced mode as fast as a Node child',
+    least: AS_FAST,
+    figures: each(MODES, undefined, (f, s, one, ours) => f.ratio(s, one, 'rate', ours, NODE)),
+  },
 ];
 
-/** One figure for each scenario, size and driver. */
-function each(scenarios, sizes, figure) {
+/** One figure for each scenario, case (all, if none are said) and contestant. */
+function each(scenarios, keys, figure, contestants = OURS) {
   return (figures) =>
     SCENARIOS.filter(({ name }) => scenarios.includes(name)).flatMap(({ name, cases }) =>
-      (sizes ?? cases.map(({ size }) => size)).flatMap((size) =>
-        OURS.map((ours) => ({
-          value: figure(figures, name, size, ours),
-          where: [ours, name, sizeName(size)].filter(Boolean).join(' '),
+      (keys ?? cases.map(caseKey)).flatMap((key) =>
+        contestants.map((ours) => ({
+          value: figure(figures, name, key, ours),
+          where: [ours, name, caseName(key)].filter(Boolean).join(' '),
         })),
       ),
     );

@@ -6,9 +6,18 @@ export function median(values) {
   return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 }
 
-/** The name of a message's size; empty for what has none. */
-export function sizeName(size) {
-  if (size === undefined) return '';
+/** What tells a scenario's cases apart: their names, or the sizes of their messages. */
+export function caseKey({ name, size }) {
+  return name ?? size;
+}
+
+/** How a case is called by its key; empty if there is only one. */
+export function caseName(key) {
+  if (key === undefined || typeof key === 'string') return key ?? '';
+  return sizeName(key);
+}
+
+function sizeName(size) {
   if (size < 1024) return `${size} B`;
   return size < 1024 * 1024 ? `${size / 1024} KiB` : `${size / 1024 / 1024} MiB`;
 }
@@ -16,32 +25,32 @@ export function sizeName(size) {
 export class Figures {
   #runs = new Map();
 
-  add(scenario, size, contestant, result) {
+  add(scenario, one, contestant, result) {
     for (const [metric, value] of Object.entries(result)) {
       if (value === undefined || Number.isNaN(value)) continue;
-      const key = [scenario, size ?? '', contestant, metric].join('|');
+      const key = [scenario, one ?? '', contestant, metric].join('|');
       if (!this.#runs.has(key)) this.#runs.set(key, []);
       this.#runs.get(key).push(value);
     }
   }
 
   /** The median, or undefined where nothing was measured. */
-  get(scenario, size, contestant, metric) {
-    const runs = this.#runs.get([scenario, size ?? '', contestant, metric].join('|'));
+  get(scenario, one, contestant, metric) {
+    const runs = this.#runs.get([scenario, one ?? '', contestant, metric].join('|'));
     return runs && median(runs);
   }
 
   /** The quotient of two contestants' medians. */
-  ratio(scenario, size, metric, contestant, other) {
-    const value = this.get(scenario, size, contestant, metric);
-    const divisor = this.get(scenario, size, other, metric);
+  ratio(scenario, one, metric, contestant, other) {
+    const value = this.get(scenario, one, contestant, metric);
+    const divisor = this.get(scenario, one, other, metric);
     return value === undefined || divisor === undefined ? undefined : value / divisor;
   }
 
   toJSON() {
     return [...this.#runs].map(([key, runs]) => {
-      const [scenario, size, contestant, metric] = key.split('|');
-      return { scenario, size: size === '' ? undefined : Number(size), contestant, metric, median: median(runs), runs };
+      const [scenario, one, contestant, metric] = key.split('|');
+      return { scenario, case: one, contestant, metric, median: median(runs), runs };
     });
   }
 }

@@ -1,6 +1,8 @@
 'use strict';
 
-// The messages of every measurement, and how a Node process sends many.
+// The messages of the measurements, and how a Node process sends many.
+
+const { serialize } = require('node:v8');
 
 // All numbers have as many digits, so that all messages are equally long.
 const FIRST = 1_000_000;
@@ -16,14 +18,16 @@ function sum(count) {
 }
 
 /**
- * Sends `count` items to `target`, a process or child process. From time to time it waits until the kernel has them:
+ * Sends `count` items, or parcels, to `target`, a process or child process. From time to time it waits until the kernel has them:
  * seldom enough that the channel does not run dry, and often enough that no queue grows.
  */
-async function sendItems(target, count, size, handle) {
-  const text = pad(size);
-  const together = Math.max(4, Math.min(64, Math.floor((256 * 1024) / size)));
+async function sendItems(target, count, { size = 0, handle, parcel }) {
+  const text = parcel ? '' : pad(size);
+  const bytes = parcel ? serialize(parcel.pack()).length : size;
+  const together = Math.max(4, Math.min(64, Math.floor((256 * 1024) / bytes)));
   for (let i = 0; i < count; i++) {
-    const item = { seq: FIRST + i, pad: text };
+    const seq = FIRST + i;
+    const item = parcel ? { seq, body: parcel.pack() } : { seq, pad: text };
     if ((i + 1) % together !== 0) target.send(item, handle);
     else
       await new Promise((resolve, reject) => target.send(item, handle, (error) => (error ? reject(error) : resolve())));

@@ -1,23 +1,25 @@
 // Runs the plan: every contestant once, then every contestant again, so that whatever disturbs the machine disturbs
 // them all.
 
-import { execFileSync, fork, spawnSync } from 'node:child_process';
+import { deepStrictEqual } from 'node:assert/strict';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 
-const here = import.meta.dirname;
+import { Measurer, Measurers } from './measurer.mjs';
+import { NODE } from './plan.mjs';
 
-/** More than a Node parent has for itself. */
-const DEADLINE = 90_000;
+const here = import.meta.dirname;
 const { build } = createRequire(import.meta.url)('../../js/build.cjs');
 
-/** @returns {{ child: string, parent: string, pair: string, worker: string }} the paths of the programs, built */
+/** @returns {{ child: string, codec: string, parent: string, pair: string, worker: string }} the paths of the programs, built */
 export function buildAll() {
   // The same features for all, so that what they depend on is built once.
   const how = { features: ['cli'], release: true };
   return {
     child: build({ example: 'bench-child', ...how }),
+    codec: build({ example: 'bench-codec', ...how }),
     parent: build({ example: 'bench-parent', ...how }),
     pair: build({ example: 'bench-pair', ...how }),
     worker: build({ bin: 'crossfork', ...how }),
@@ -42,70 +44,20 @@ export function pinning() {
   }
 }
 
-/** The parents that run. Each is started when it is first needed, and then lives on, so that its code is warm. */
-export class Parents {
-  #start;
-  #running = new Map();
-
-  /** @param {(name: string, pinned: boolean) => Parent} start */
-  constructor(start) {
-    this.#start = start;
-  }
-
-  async measure(name, { pinned = false, fresh = false }, order) {
-    if (!fresh) return this.#lasting(name, pinned).measure(order);
-    const parent = this.#start(name, pinned);
-    try {
-      return await parent.measure(order);
-    } finally {
-      parent.end();
-    }
-  }
-
-  #lasting(name, pinned) {
-    const key = `${name} ${pinned}`;
-    if (!this.#running.has(key)) this.#running.set(key, this.#start(name, pinned));
-    return this.#running.get(key);
-  }
-
-  end() {
-    for (const parent of this.#running.values()) parent.end();
-  }
+/** @returns {Measurers} by name, and whether they are to stay on one core */
+export function parents({ programs, node, pins }) {
+  return new Measurers((name, pinned) => {
+    const command = name === NODE ? [node, join(here, 'parent.cjs')] : [programs.parent, name];
+    return new Measurer([...(pinned ? pins[0] : []), ...command]);
+  });
 }
 
-/** A Node or Rust parent, kept on one core if there is a `pin`. */
-export class Parent {
-  #process;
-
-  constructor(name, { programs, node, pin = [] }) {
-    const command = name === 'node' ? [node, join(here, 'parent.cjs')] : [programs.parent, name];
-    const [execPath, ...args] = [...pin, ...command];
-    const module = args.pop();
-    this.#process = fork(module, { execPath, execArgv: args });
-  }
-
-  async measure(order) {
-    let timer;
-    const answer = await new Promise((resolve, reject) => {
-      const ended = (code, signal) => reject(new Error(`the parent ended with ${signal ?? code}`));
-      this.#process.once('error', reject).once('exit', ended);
-      this.#process.once('message', (message) => {
-        this.#process.off('error', reject).off('exit', ended);
-        resolve(message);
-      });
-      timer = setTimeout(() => {
-        reject(new Error(`no answer within ${DEADLINE / 1000} s: ${order.command.join(' ')}`));
-        this.#process.kill('SIGKILL');
-      }, DEADLINE);
-      this.#process.send(order);
-    }).finally(() => clearTimeout(timer));
-    if (answer.error) throw new Error(answer.error);
-    return answer.result;
-  }
-
-  end() {
-    if (this.#process.connected) this.#process.disconnect();
-  }
+/** @returns {Measurers} by whether they are Node's: values reach them as they are */
+export function codecs({ programs, node }) {
+  return new Measurers((isNode) => {
+    const command = isNode ? [node, join(here, 'codec', 'node.cjs')] : [programs.codec];
+    return new Measurer(command, { serialization: 'advanced' });
+  });
 }
 
 /**
@@ -113,21 +65,13 @@ export class Parent {
  * @returns {Promise<{ time: number, rate?: number, cpu?: number, rss?: number, byte?: number, cpuByte?: number,
  *   parentCpu?: number, parentRss?: number }>}
  */
-export async function measure(scenario, { size, warm, count }, contestant, { programs, node, parents, pins }) {
-  const [asParent, asChild] = scenario.child ? [contestant, scenario.child] : ['node', contestant];
-  const result = scenario.pair
-    ? pair(programs.pair, [contestant, scenario.pair, size, warm, count], scenario.pinned, pins)
-    : await parents.measure(asParent, scenario, {
-        job: scenario.job,
-        ...child(scenario.job, asChild, [size, warm, count], programs, node),
-        children: scenario.children,
-        size,
-        warm,
-        count,
-        blind: asChild === 'limit',
-      });
-  const { time, cpu, rss, parentCpu, parentRss } = result;
-  const n = count ?? 1;
+export async function measure(scenario, one, contestant, setup) {
+  // In JSON the same is another case.
+  const [name, mode] = contestant.split(' ');
+  const own = { ...one, ...one[mode] };
+  if (own.kind) own.serialization = mode ? 'json' : 'advanced';
+  const { time, cpu, rss, parentCpu, parentRss } = await result(scenario, own, name, setup);
+  const { count: n = 1, size } = own;
   return {
     time: time / n,
     rate: (n / time) * 1e6,
@@ -140,12 +84,42 @@ export async function measure(scenario, { size, warm, count }, contestant, { pro
   };
 }
 
+async function result(scenario, one, contestant, { programs, node, parents, codecs, pins }) {
+  const { kind, size, warm, count, serialization } = one;
+  if (scenario.pair) {
+    return pair(programs.pair, [contestant, scenario.pair, size, warm, count], scenario.pinned, pins);
+  }
+  if (scenario.codec) return codec(scenario.codec, one, contestant, codecs);
+  const [asParent, asChild] = scenario.child ? [contestant, scenario.child] : [NODE, contestant];
+  const order = {
+    job: scenario.job,
+    ...child(scenario.job, asChild, one, programs, node),
+    children: scenario.children,
+    serialization,
+    kind,
+    size,
+    warm,
+    count,
+    blind: asChild === 'limit',
+  };
+  const { pinned = false, fresh = false } = scenario;
+  const answer = await (fresh ? parents.askNew(order, asParent, pinned) : parents.ask(order, asParent, pinned));
+  return answer.result;
+}
+
+/** What was encoded or decoded comes back, so that a contestant cannot be fast by doing something else. */
+async function codec(job, { kind, warm, count, value }, contestant, codecs) {
+  const order = { job, contestant, kind, warm, count, value: value() };
+  const answer = await codecs.ask(order, contestant === NODE);
+  deepStrictEqual(answer.value, order.value);
+  return answer.result;
+}
+
 /** How a contestant is started, and with what standard streams. */
-function child(job, contestant, [size, warm, count], programs, node) {
+function child(job, contestant, { kind, size, warm, count }, programs, node) {
   // These begin with an echo, which is what every child does when its job is done.
   const echo = ['trip', 'start', 'idle'].includes(job);
-  const sends = job === 'send' || job === 'feed';
-  const args = (echo ? ['echo'] : [job, ...(sends ? [size] : []), warm, count]).map(String);
+  const args = (echo ? ['echo'] : jobArgs(job, kind, size, warm, count)).map(String);
   const stdio = ['ignore', 'inherit', 'inherit', 'ipc'];
   switch (contestant) {
     case 'node': {
@@ -161,6 +135,11 @@ function child(job, contestant, [size, warm, count], programs, node) {
     default:
       return { command: [programs.child, contestant, ...args], stdio };
   }
+}
+
+function jobArgs(job, kind, size, ...counts) {
+  if (kind) return ['parcels', kind, job, size ?? 0, ...counts];
+  return job === 'send' || job === 'feed' ? [job, size, ...counts] : [job, ...counts];
 }
 
 /** Not pinned to one core, the two processes are on two: where the scheduler puts them would decide everything. */

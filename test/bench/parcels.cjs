@@ -5,7 +5,9 @@
 
 /** Bytes that look like data: as text, they have as many digits as bytes have. */
 function bytes(size) {
-  return Buffer.from(Uint8Array.from({ length: size }, (_, i) => i * 7));
+  const body = Buffer.alloc(size);
+  for (let i = 0; i < size; i++) body[i] = i * 7;
+  return body;
 }
 
 /** An object as programs send them. */

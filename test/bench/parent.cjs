@@ -8,6 +8,7 @@ const { once } = require('node:events');
 const { readFileSync } = require('node:fs');
 const net = require('node:net');
 const { sum, sendItems, pad, FIRST } = require('./items.cjs');
+const { parcel } = require('./parcels.cjs');
 
 const DEADLINE = 60_000;
 
@@ -32,7 +33,8 @@ process.on('message', async (order) => {
 
 async function measure(order) {
   const started = now();
-  const child = spawn(order.command[0], order.command.slice(1), { stdio: order.stdio });
+  const { stdio, serialization } = order;
+  const child = spawn(order.command[0], order.command.slice(1), { stdio, serialization });
   const ended = new Promise((resolve) => child.on('exit', (code, signal) => resolve(signal ?? code)));
   let timer;
   const deadline = new Promise((_, reject) => {
@@ -55,11 +57,12 @@ async function measure(order) {
 }
 
 /** The child receives. */
-async function receive(child, { warm, count, size, blind }) {
+async function receive(child, { warm, count, size, blind, kind }) {
+  const body = kind && parcel(kind, size);
   return last([warm, count], async (n) => {
     const start = now();
     const reported = next(child);
-    await sendItems(child, n, size);
+    await sendItems(child, n, { size, parcel: body });
     const report = await reported;
     if (!blind && report.sum !== sum(n)) throw new Error(`received ${report.sum} and not ${sum(n)}`);
     return { time: now() - start, cpu: report.cpu };
@@ -67,7 +70,8 @@ async function receive(child, { warm, count, size, blind }) {
 }
 
 /** The child sends. */
-async function take(child, { warm, count, blind }) {
+async function take(child, { warm, count, blind, kind, size }) {
+  const body = kind && parcel(kind, size);
   return last([warm, count], async (n) => {
     let seen = 0;
     const start = now();
@@ -75,6 +79,7 @@ async function take(child, { warm, count, blind }) {
       child.on('message', function look(message) {
         if (message.seq !== undefined) {
           seen += message.seq;
+          body?.open(message.body);
           return;
         }
         child.off('message', look);
@@ -116,7 +121,7 @@ async function giveHandles(child, { warm, count }) {
     return await last([warm, count], async (n) => {
       const start = now();
       const reported = next(child);
-      await sendItems(child, n, 0, server);
+      await sendItems(child, n, { handle: server });
       const { cpu } = await reported;
       return { time: now() - start, cpu };
     });

@@ -1,5 +1,7 @@
 // What is measured: scenarios, the sizes of messages, how many, and who takes part.
 
+import { CODEC_SCENARIOS, MODE_SCENARIOS } from './advanced-plan.mjs';
+
 export const NODE = 'node';
 export const OURS = ['blocking', 'tokio'];
 const CHILDREN = [NODE, ...OURS, 'bare'];
@@ -189,14 +191,15 @@ const PARENT_SCENARIOS = [NODE, 'blocking'].flatMap((child) => {
   ];
 });
 
-export const SCENARIOS = [...CHILD_SCENARIOS, ...PARENT_SCENARIOS];
+export const SCENARIOS = [...CHILD_SCENARIOS, ...PARENT_SCENARIOS, ...CODEC_SCENARIOS, ...MODE_SCENARIOS];
 
 /** A tenth of everything, once: to see that it works. */
 export function quick(scenarios) {
   const tenth = (n) => n && Math.ceil(n / 10);
+  const less = (one) => one && { ...one, count: tenth(one.count), warm: tenth(one.warm) };
   return scenarios.map((scenario) => ({
     ...scenario,
     times: 1,
-    cases: scenario.cases.map((c) => ({ ...c, count: tenth(c.count), warm: tenth(c.warm) })),
+    cases: scenario.cases.map((one) => ({ ...less(one), json: less(one.json), base64: less(one.base64) })),
   }));
 }

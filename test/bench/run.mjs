@@ -1,8 +1,8 @@
-// `npm run bench`: Node and Rust children side by side under one Node parent, Rust with Rust, and Node and Rust parents
-// side by side with the same children.
+// `npm run bench`: Node and Rust children side by side under one Node parent, Rust with Rust, Node and Rust parents side
+// by side with the same children; values of the `advanced` mode encoded and decoded, and messages beside those in JSON.
 //
 //   --quick            a tenth of everything, once
-//   --only NAME,...    some scenarios (plan.mjs), or `parents` for all that compare parents
+//   --only NAME,...    some scenarios (plan.mjs), or a table: children, parents, values, modes
 //   --runs N           how often everything is measured; medians are shown (5)
 //   --node PATH        the Node of the parent and the child (the one that runs this)
 //   --json FILE        writes every run to a file
@@ -13,10 +13,10 @@ import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 
 import { verdicts } from './expectations.mjs';
-import { Figures } from './figures.mjs';
-import { buildAll, measure, Parent, Parents, pinning } from './measure.mjs';
+import { caseKey, Figures } from './figures.mjs';
+import { buildAll, codecs, measure, parents, pinning } from './measure.mjs';
 import { quick, SCENARIOS } from './plan.mjs';
-import { tables } from './table.mjs';
+import { tableOf, tables } from './table.mjs';
 
 const { values: options } = parseArgs({
   options: {
@@ -39,7 +39,14 @@ const version = execFileSync(options.node, ['--version'], { encoding: 'utf8' }).
 console.log(`Node ${version}, ${cpus().length} x ${cpus()[0].model.trim()}, medians of ${runs} runs`);
 console.log('node: a Node child; blocking, tokio: Rust children; worker: the crossfork command; bare: a hand-written');
 console.log('loop; limit: a child that does nothing with the bytes, which shows what the parent can do.');
-if (scenarios.some(({ child }) => child)) console.log('In the table of parents, the columns are parents.');
+const has = (table) => scenarios.some((scenario) => tableOf(scenario) === table);
+if (has('parents')) console.log('In the table of parents, the columns are parents.');
+if (has('values')) {
+  console.log("values: v8.serialize and v8.deserialize of Node, and ours into types of one's own and into v8::Value.");
+}
+if (has('modes')) {
+  console.log('modes: children in the advanced mode, and in JSON: with Buffers as they are, and as base64.');
+}
 console.log();
 console.log(tables(scenarios, figures).join('\n'));
 console.log(verdicts(figures).join('\n'));
@@ -47,7 +54,7 @@ if (options.json) writeFileSync(options.json, `${JSON.stringify({ version, runs,
 
 function choose() {
   const names = options.only?.split(',') ?? SCENARIOS.map(({ name }) => name);
-  const called = (scenario, name) => scenario.name === name || (name === 'parents' && scenario.child !== undefined);
+  const called = (scenario, name) => scenario.name === name || tableOf(scenario) === name;
   const unknown = names.filter((name) => !SCENARIOS.some((scenario) => called(scenario, name)));
   if (unknown.length > 0) {
     throw new Error(`--only: no ${unknown.join(', ')}; there are ${SCENARIOS.map(({ name }) => name).join(', ')}`);
@@ -63,22 +70,23 @@ function choose() {
 async function measureAll() {
   const figures = new Figures();
   const { node } = options;
-  const parents = new Parents((name, pinned) => new Parent(name, { programs, node, pin: pinned ? pins[0] : [] }));
-  const setup = { programs, node, parents, pins };
+  const setup = { programs, node, pins };
+  const running = { parents: parents(setup), codecs: codecs(setup) };
   try {
     for (const scenario of scenarios) {
       const started = performance.now();
       for (const one of scenario.cases) {
         for (let run = 0; run < runs * (scenario.times ?? 1); run++) {
-          for (const contestant of scenario.contestants) {
-            figures.add(scenario.name, one.size, contestant, await measure(scenario, one, contestant, setup));
+          for (const contestant of one.contestants ?? scenario.contestants) {
+            const seen = await measure(scenario, one, contestant, { ...setup, ...running });
+            figures.add(scenario.name, caseKey(one), contestant, seen);
           }
         }
       }
       console.error(`${scenario.name}: ${((performance.now() - started) / 1000).toFixed(1)} s`);
     }
   } finally {
-    parents.end();
+    for (const measurers of Object.values(running)) measurers.end();
   }
   return figures;
 }

@@ -1,10 +1,34 @@
-// The table that people read.
+// The tables that people read.
 
-import { sizeName } from './figures.mjs';
+import { CODECS, MODES } from './advanced-plan.mjs';
+import { caseKey, caseName } from './figures.mjs';
 import { NODE, OURS, PARENTS } from './plan.mjs';
 
-const COLUMNS = [NODE, ...OURS, 'worker', 'bare', 'limit'];
-const RATIOS = OURS.flatMap((ours) => [NODE, 'bare'].map((other) => [ours, other]));
+const sideBySide = OURS.flatMap((ours) => [NODE, 'bare'].map((other) => [ours, other]));
+
+/** The columns of each table, and which of them are divided by which. */
+const TABLES = {
+  children: { columns: [NODE, ...OURS, 'worker', 'bare', 'limit'], ratios: sideBySide },
+  parents: { columns: PARENTS, ratios: sideBySide },
+  values: {
+    columns: CODECS,
+    ratios: [
+      ['typed', NODE],
+      ['value', NODE],
+      ['typed', 'memcpy'],
+      ['value', 'memcpy'],
+    ],
+  },
+  modes: {
+    columns: MODES,
+    ratios: [
+      ...OURS.map((ours) => [ours, NODE]),
+      ['blocking', 'blocking json'],
+      ['blocking', 'blocking base64'],
+      [NODE, 'node json'],
+    ],
+  },
+};
 
 const METRICS = {
   rate: { unit: 'thousand/s', scale: 1e-3, of: '' },
@@ -17,21 +41,23 @@ const METRICS = {
   parentRss: { unit: 'MB', scale: 1e-6, of: "parent's memory" },
 };
 
-/** The lines of the table of children, and of the table of parents. */
+/** The lines of all tables that have something in them. */
 export function tables(scenarios, figures) {
-  const children = scenarios.filter(({ child }) => !child);
-  const parents = scenarios.filter(({ child }) => child);
-  return [
-    ...(children.length > 0 ? table('children', COLUMNS, children, figures) : []),
-    ...(parents.length > 0 ? table('parents', PARENTS, parents, figures) : []),
-  ];
+  return Object.entries(TABLES).flatMap(([name, { columns, ratios }]) => {
+    const own = scenarios.filter((scenario) => tableOf(scenario) === name);
+    return own.length > 0 ? table(name, columns, ratios, own, figures) : [];
+  });
 }
 
-function table(name, columns, scenarios, figures) {
-  const rows = [[name, '', 'unit', ...columns, ...RATIOS.map(([ours, other]) => `${ours}/${other}`)]];
+export function tableOf({ table, child }) {
+  return table ?? (child ? 'parents' : 'children');
+}
+
+function table(name, columns, ratios, scenarios, figures) {
+  const rows = [[name, '', 'unit', ...columns, ...ratios.map(([one, other]) => `${one}/${other}`)]];
   for (const scenario of scenarios) {
     for (const metric of scenario.show) {
-      for (const { size } of scenario.cases) rows.push(row(columns, scenario, metric, size, figures));
+      for (const one of scenario.cases) rows.push(row(columns, ratios, scenario, metric, caseKey(one), figures));
       rows.push([]);
     }
   }
@@ -44,17 +70,17 @@ function table(name, columns, scenarios, figures) {
   );
 }
 
-function row(columns, { name, title, contestants }, metric, size, figures) {
+function row(columns, ratios, { name, title }, metric, key, figures) {
   const { unit, scale, of } = METRICS[metric];
   const value = (contestant) => {
-    const median = contestants.includes(contestant) ? figures.get(name, size, contestant, metric) : undefined;
+    const median = figures.get(name, key, contestant, metric);
     return median === undefined ? '' : short(median * scale);
   };
-  const ratio = ([ours, other]) => {
-    const quotient = figures.ratio(name, size, metric, ours, other);
+  const ratio = ([one, other]) => {
+    const quotient = figures.ratio(name, key, metric, one, other);
     return quotient === undefined ? '' : quotient.toFixed(2);
   };
-  return [of ? `${title}: ${of}` : title, sizeName(size), unit, ...columns.map(value), ...RATIOS.map(ratio)];
+  return [of ? `${title}: ${of}` : title, caseName(key), unit, ...columns.map(value), ...ratios.map(ratio)];
 }
 
 /** Three digits that matter. */

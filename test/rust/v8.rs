@@ -2,8 +2,12 @@
 
 #[path = "v8/any.rs"]
 mod any;
+#[path = "v8/arbitrary.rs"]
+mod arbitrary;
 #[path = "v8/encode/mod.rs"]
 mod encode;
+#[path = "v8/envelope/mod.rs"]
+mod envelope;
 #[path = "v8/hostile/mod.rs"]
 mod hostile;
 #[path = "v8/kit.rs"]
@@ -12,6 +16,8 @@ mod kit;
 mod meter;
 #[path = "v8/mutations.rs"]
 mod mutations;
+#[path = "v8/properties.rs"]
+mod properties;
 #[path = "v8/regexp.rs"]
 mod regexp;
 #[path = "v8/types/mod.rs"]

@@ -118,8 +118,7 @@ fn encode(cmd: &str, room: usize, fill: impl FnOnce(&mut Frame)) -> Vec<u8> {
     frame.writer.tag(tag::OBJECT_END);
     frame.writer.varint(frame.properties);
     let mut bytes = frame.writer.into_inner();
-    // It is refused when it is too long, which the user's message alone would be.
-    let _ = advanced::finish(&mut bytes);
+    advanced::finish(&mut bytes);
     bytes
 }
 

@@ -256,22 +256,9 @@ fn units(bytes: &[u8]) -> impl Iterator<Item = u16> {
 
 /// `None` if there is a surrogate without its other half.
 fn utf16_to_utf8(bytes: &[u8]) -> Option<String> {
-    // What has most characters in its bytes has three for each.
-    let mut text = Vec::with_capacity(bytes.len() / 2 * 3);
-    let mut units = units(bytes);
-    while let Some(unit) = units.next() {
-        let high = (unit >> 12 | 0xe0) as u8;
-        let (middle, low) = ((unit >> 6 & 0x3f | 0x80) as u8, (unit & 0x3f | 0x80) as u8);
-        match unit {
-            0..0x80 => text.push(unit as u8),
-            0x80..0x800 => text.extend_from_slice(&[(unit >> 6 | 0xc0) as u8, low]),
-            0xd800..0xe000 => {
-                let pair = [unit, units.next()?];
-                let c = char::decode_utf16(pair).next()?.ok()?;
-                text.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
-            }
-            _ => text.extend_from_slice(&[high, middle, low]),
-        }
+    let mut text = String::with_capacity(bytes.len());
+    for c in char::decode_utf16(units(bytes)) {
+        text.push(c.ok()?);
     }
-    String::from_utf8(text).ok()
+    Some(text)
 }

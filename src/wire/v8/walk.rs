@@ -14,7 +14,7 @@ type Result<T> = std::result::Result<T, V8Error>;
 /// they refer to is not looked at.
 pub(crate) fn skip(reader: &mut Reader<'_>) -> Result<bool> {
     let mut references = References(false);
-    Walker { reader, watch: &mut references }.value()?;
+    Walker { reader, watch: &mut references, open: Vec::new() }.value()?;
     Ok(references.0)
 }
 
@@ -22,7 +22,7 @@ pub(crate) fn skip(reader: &mut Reader<'_>) -> Result<bool> {
 pub(crate) fn survey(record: &[u8]) -> Result<Survey> {
     let mut reader = Reader::new(record)?;
     let mut survey = Survey::default();
-    Walker { reader: &mut reader, watch: &mut survey }.value()?;
+    Walker { reader: &mut reader, watch: &mut survey, open: Vec::new() }.value()?;
     reader.end()?;
     survey.referred.sort_unstable();
     survey.referred.dedup();
@@ -155,13 +155,89 @@ impl Watch for Survey {
     }
 }
 
+/// How deep a value may be nested to be walked through. Nothing is on the stack for a level, and Node
+/// itself goes no deeper than some thousands.
+const MAX_LEVELS: usize = 1 << 14;
+
 struct Walker<'w, 'a, W> {
     reader: &'w mut Reader<'a>,
     watch: &'w mut W,
+    open: Vec<Open>,
+}
+
+/// What has begun and not ended, and how far it is.
+enum Open {
+    /// Elements of a dense array: how many are left, and how many there are.
+    Elements(usize, usize),
+    /// Properties: up to which tag, how many there were, and the array's length behind their count.
+    Properties(u8, usize, Option<usize>),
+    /// Keys and values of a `Map` by turns.
+    Entries(usize),
+    /// The values of a `Set`.
+    Values(usize),
+    Error(ErrorParts),
 }
 
 impl<'a, W: Watch> Walker<'_, 'a, W> {
     fn value(&mut self) -> Result<()> {
+        self.begin()?;
+        while let Some(open) = self.open.last_mut() {
+            let ended = match open {
+                Open::Elements(0, length) => {
+                    *open = Open::Properties(tag::DENSE_ARRAY_END, 0, Some(*length));
+                    continue;
+                }
+                Open::Elements(left, _) => {
+                    *left -= 1;
+                    if self.reader.eat(tag::HOLE)? {
+                        continue;
+                    }
+                    false
+                }
+                Open::Properties(end, count, length) => {
+                    let ended = self.reader.eat(*end)?;
+                    if ended {
+                        self.reader.count(*count)?;
+                        length.map_or(Ok(()), |length| self.reader.count(length))?;
+                    } else {
+                        *count += 1;
+                        key(self.reader)?;
+                    }
+                    ended
+                }
+                Open::Entries(count) => {
+                    // It ends behind a value, never behind a key.
+                    let ended = *count % 2 == 0 && self.reader.eat(tag::MAP_END)?;
+                    if ended {
+                        self.reader.count(*count)?;
+                    }
+                    *count += 1;
+                    ended
+                }
+                Open::Values(count) => {
+                    let ended = self.reader.eat(tag::SET_END)?;
+                    if ended {
+                        self.reader.count(*count)?;
+                    }
+                    *count += 1;
+                    ended
+                }
+                Open::Error(parts) => match parts.next(self.reader)? {
+                    None => true,
+                    Some(ErrorPart::Cause) => false,
+                    Some(ErrorPart::Kind(_) | ErrorPart::Message(_) | ErrorPart::Stack(_)) => continue,
+                },
+            };
+            match ended {
+                true => drop(self.open.pop()),
+                false => self.begin()?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads a value, or the beginning of one that has others inside.
+    fn begin(&mut self) -> Result<()> {
         let tag = self.reader.tag()?;
         match tag {
             tag::UNDEFINED | tag::NULL | tag::TRUE | tag::FALSE => Ok(()),
@@ -178,54 +254,25 @@ impl<'a, W: Watch> Walker<'_, 'a, W> {
             }
             _ => {
                 let id = self.watch.opened(self.reader.at() - 1);
-                self.reader.enter()?;
-                self.object(tag, id)?;
-                self.reader.leave();
-                Ok(())
+                self.begin_object(tag, id)
             }
         }
     }
 
-    fn object(&mut self, tag: u8, id: usize) -> Result<()> {
+    fn begin_object(&mut self, tag: u8, id: usize) -> Result<()> {
         match tag {
-            tag::OBJECT => {
-                let count = self.properties(tag::OBJECT_END)?;
-                self.reader.count(count)
-            }
+            tag::OBJECT => self.enter(Open::Properties(tag::OBJECT_END, 0, None)),
             tag::DENSE_ARRAY => {
                 let length = dense_length(self.reader)?;
-                for _ in 0..length {
-                    if !self.reader.eat(tag::HOLE)? {
-                        self.value()?;
-                    }
-                }
-                let count = self.properties(tag::DENSE_ARRAY_END)?;
-                self.reader.count(count)?;
-                self.reader.count(length)
+                self.enter(Open::Elements(length, length))
             }
             tag::SPARSE_ARRAY => {
                 let length = self.reader.varint()? as usize;
-                let count = self.properties(tag::SPARSE_ARRAY_END)?;
-                self.reader.count(count)?;
-                self.reader.count(length)
+                self.enter(Open::Properties(tag::SPARSE_ARRAY_END, 0, Some(length)))
             }
-            tag::MAP => {
-                let mut count = 0;
-                while !self.reader.eat(tag::MAP_END)? {
-                    self.value()?;
-                    self.value()?;
-                    count += 2;
-                }
-                self.reader.count(count)
-            }
-            tag::SET => {
-                let mut count = 0;
-                while !self.reader.eat(tag::SET_END)? {
-                    self.value()?;
-                    count += 1;
-                }
-                self.reader.count(count)
-            }
+            tag::MAP => self.enter(Open::Entries(0)),
+            tag::SET => self.enter(Open::Values(0)),
+            tag::ERROR => self.enter(Open::Error(ErrorParts::default())),
             tag::DATE | tag::NUMBER_OBJECT => self.reader.double().map(drop),
             tag::TRUE_OBJECT | tag::FALSE_OBJECT => Ok(()),
             tag::BIGINT_OBJECT => self.reader.bigint().map(drop),
@@ -234,51 +281,33 @@ impl<'a, W: Watch> Walker<'_, 'a, W> {
                 self.reader.string()?;
                 regexp_flags(self.reader).map(drop)
             }
-            tag::ERROR => self.error(),
             tag::ARRAY_BUFFER => {
                 let length = self.reader.blob()?.len();
                 self.watch.buffer(id, length);
                 self.view(Some(length))
             }
             tag::RESIZABLE_ARRAY_BUFFER => resizable(self.reader).map(drop),
-            tag::HOST_OBJECT => self.host_object(),
+            tag::HOST_OBJECT => match self.reader.varint()? {
+                tag::HOST_VIEW => host_view(self.reader).map(drop),
+                tag::HOST_PLAIN => {
+                    if !self.reader.eat(tag::OBJECT)? {
+                        return self.reader.invalid("a host object without properties");
+                    }
+                    let inner = self.watch.opened(self.reader.at() - 1);
+                    self.watch.alias(inner);
+                    self.enter(Open::Properties(tag::OBJECT_END, 0, None))
+                }
+                kind => Err(self.reader.error(V8ErrorKind::UnknownHostObject(kind))),
+            },
             _ => Err(unknown(self.reader, tag)),
         }
     }
 
-    fn properties(&mut self, end: u8) -> Result<usize> {
-        let mut count = 0;
-        while !self.reader.eat(end)? {
-            key(self.reader)?;
-            self.value()?;
-            count += 1;
-        }
-        Ok(count)
-    }
-
-    fn error(&mut self) -> Result<()> {
-        let mut parts = ErrorParts::default();
-        while let Some(part) = parts.next(self.reader)? {
-            match part {
-                ErrorPart::Kind(_) | ErrorPart::Message(_) | ErrorPart::Stack(_) => {}
-                ErrorPart::Cause => self.value()?,
-            }
-        }
-        Ok(())
-    }
-
-    fn host_object(&mut self) -> Result<()> {
-        match self.reader.varint()? {
-            tag::HOST_VIEW => host_view(self.reader).map(drop),
-            tag::HOST_PLAIN => {
-                if !self.reader.eat(tag::OBJECT)? {
-                    return self.reader.invalid("a host object without properties");
-                }
-                let inner = self.watch.opened(self.reader.at() - 1);
-                self.watch.alias(inner);
-                self.object(tag::OBJECT, inner)
-            }
-            kind => Err(self.reader.error(V8ErrorKind::UnknownHostObject(kind))),
+    fn enter(&mut self, open: Open) -> Result<()> {
+        self.open.push(open);
+        match self.open.len() > MAX_LEVELS {
+            true => Err(self.reader.error(V8ErrorKind::TooDeep)),
+            false => Ok(()),
         }
     }
 

@@ -1,10 +1,13 @@
-//! A child of the benchmark's parents: `bench-child blocking|tokio|bare JOB [SIZE] [WARM COUNT]`.
-//! A job is done twice, first to warm up, and each time ends with a report. `node.cjs` does the same.
+//! A child of the benchmark's parents: `bench-child blocking|tokio|bare|limit JOB [SIZE] [WARM COUNT]`,
+//! or `... parcels KIND JOB SIZE WARM COUNT`. A job is done twice, first to warm up, and each time
+//! ends with a report. `node.cjs` does the same.
 
 #[path = "../contestants/mod.rs"]
 #[allow(dead_code)] // reports are read by parents
 mod contestants;
 mod limit;
+mod limit_frames;
+mod parcels;
 
 use std::net::TcpListener;
 
@@ -17,20 +20,16 @@ fn main() -> Result<()> {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     match args[..] {
-        ["blocking", job, ref numbers @ ..] => {
-            run_ready(perform(blocking::Channel::from_env()?, job, &parse(numbers)?))
-        }
-        ["tokio", job, ref numbers @ ..] => {
-            let numbers = parse(numbers)?;
-            run_tokio(async { perform(tasks::Channel::from_env()?, job, &numbers).await })
-        }
-        ["bare", job, ref numbers @ ..] => {
-            run_ready(perform(Bare::new(standard_input()?), job, &parse(numbers)?))
+        ["blocking", ref job @ ..] => run_ready(perform(blocking::Channel::from_env()?, job)),
+        ["tokio", ref job @ ..] => run_tokio(async { perform(tasks::Channel::from_env()?, job).await }),
+        ["bare", ref job @ ..] => run_ready(perform(Bare::new(standard_input()?), job)),
+        ["limit", "parcels", kind, job, ref numbers @ ..] => {
+            limit_frames::perform(standard_input()?, kind, job, &parse(numbers)?)
         }
         ["limit", job, ref numbers @ ..] => {
             run_ready(limit::perform(Bare::new(standard_input()?), job, &parse(numbers)?))
         }
-        _ => Err("usage: bench-child blocking|tokio|bare|limit JOB [NUMBER...]".into()),
+        _ => Err("usage: bench-child blocking|tokio|bare|limit [parcels KIND] JOB [NUMBER...]".into()),
     }
 }
 
@@ -38,35 +37,46 @@ fn parse(numbers: &[&str]) -> Result<Vec<u64>> {
     Ok(numbers.iter().map(|n| n.parse()).collect::<std::result::Result<_, _>>()?)
 }
 
-async fn perform(mut channel: impl Contestant, job: &str, numbers: &[u64]) -> Result<()> {
+async fn perform(mut channel: impl Contestant, job: &[&str]) -> Result<()> {
+    match *job {
+        ["parcels", kind, job, ref numbers @ ..] => {
+            parcels::perform(&mut channel, kind, job, &parse(numbers)?).await?
+        }
+        [job, ref numbers @ ..] => items(&mut channel, job, &parse(numbers)?).await?,
+        [] => return Err("no job".into()),
+    }
+    // The parent looks at this process before it disconnects.
+    while channel.echo().await? {}
+    Ok(())
+}
+
+async fn items(channel: &mut impl Contestant, job: &str, numbers: &[u64]) -> Result<()> {
     match (job, numbers) {
         ("echo", []) => {}
         ("receive", &[warm, count]) => {
             for count in [warm, count] {
-                receive(&mut channel, count).await?;
+                receive(channel, count).await?;
             }
         }
         ("send" | "feed", &[size, warm, count]) => {
             let pad = pad(size as usize);
             for count in [warm, count] {
-                send(&mut channel, job == "feed", &pad, count).await?;
+                send(channel, job == "feed", &pad, count).await?;
             }
         }
         ("take-handles", &[warm, count]) => {
             for count in [warm, count] {
-                take_handles(&mut channel, count).await?;
+                take_handles(channel, count).await?;
             }
         }
         ("give-handles", &[warm, count]) => {
             let listener = TcpListener::bind("127.0.0.1:0")?;
             for count in [warm, count] {
-                give_handles(&mut channel, &listener, count).await?;
+                give_handles(channel, &listener, count).await?;
             }
         }
         _ => return Err("no such job".into()),
     }
-    // The parent looks at this process before it disconnects.
-    while channel.echo().await? {}
     Ok(())
 }
 

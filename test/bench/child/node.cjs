@@ -1,15 +1,30 @@
 'use strict';
 
-// What main.rs does, in JavaScript: `node node.cjs JOB [SIZE] WARM COUNT`.
+// What main.rs does, in JavaScript: `node node.cjs JOB [SIZE] WARM COUNT`, or `parcels KIND JOB SIZE WARM COUNT`.
 
 const net = require('node:net');
 const { sendItems } = require('../items.cjs');
+const { parcel } = require('../parcels.cjs');
 
-const [job, ...numbers] = process.argv.slice(2);
-perform(job, numbers.map(Number)).catch((error) => {
-  console.error(error);
-  process.exit(1);
-});
+const [first, ...rest] = process.argv.slice(2);
+(first === 'parcels' ? performWithParcels(...rest) : perform(first, rest.map(Number)))
+  .then(() => {
+    // The parent looks at this process before it disconnects.
+    process.on('message', (message) => process.send(message));
+  })
+  .catch((error) => {
+    console.error(error);
+    process.exit(1);
+  });
+
+async function performWithParcels(kind, job, ...numbers) {
+  const [size, ...counts] = numbers.map(Number);
+  const body = parcel(kind, size);
+  for (const count of counts) {
+    if (job === 'receive') await receive(count, body);
+    else await send(count, { parcel: body });
+  }
+}
 
 async function perform(job, numbers) {
   switch (job) {
@@ -19,7 +34,7 @@ async function perform(job, numbers) {
     case 'send':
     case 'feed': {
       const [size, ...counts] = numbers;
-      for (const count of counts) await send(count, size);
+      for (const count of counts) await send(count, { size });
       break;
     }
     case 'take-handles':
@@ -28,24 +43,23 @@ async function perform(job, numbers) {
     case 'give-handles': {
       const server = net.createServer().listen(0, '127.0.0.1');
       await new Promise((resolve) => server.on('listening', resolve));
-      for (const count of numbers) await send(count, 0, server);
+      for (const count of numbers) await send(count, { handle: server });
       server.close();
       break;
     }
     default:
       throw new Error(`no job ${job}`);
   }
-  // The parent looks at this process before it disconnects.
-  process.on('message', (message) => process.send(message));
 }
 
-function receive(count) {
+function receive(count, parcel) {
   const before = process.cpuUsage();
   let sum = 0;
   let left = count;
   return new Promise((resolve) => {
     process.on('message', function take(item) {
       sum += item.seq;
+      parcel?.open(item.body);
       if (--left > 0) return;
       process.off('message', take);
       report(sum, before, resolve);
@@ -53,10 +67,10 @@ function receive(count) {
   });
 }
 
-async function send(count, size, handle) {
+async function send(count, what) {
   await new Promise((resolve) => process.once('message', resolve));
   const before = process.cpuUsage();
-  await sendItems(process, count, size, handle);
+  await sendItems(process, count, what);
   await new Promise((resolve) => report(0, before, resolve));
 }
 

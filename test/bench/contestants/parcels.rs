@@ -24,8 +24,8 @@ pub struct Thing {
 #[derive(Deserialize, Serialize)]
 pub struct JsonBuffer {
     #[serde(rename = "type")]
-    pub class: String,
-    pub data: Vec<u8>,
+    class: String,
+    data: Vec<u8>,
 }
 
 /// Bytes that serde knows to be bytes, as `serde_bytes` has them.
@@ -48,6 +48,16 @@ pub fn thing(i: u32) -> Thing {
 
 pub fn things() -> Vec<Thing> {
     (0..1000).map(thing).collect()
+}
+
+pub fn json_buffer(size: usize) -> JsonBuffer {
+    JsonBuffer { class: "Buffer".into(), data: bytes(size) }
+}
+
+/// Text as long as the base64 of so many bytes. That it means bytes is left out of it, in favour
+/// of those who do it so.
+pub fn base64(size: usize) -> String {
+    "A".repeat(size.div_ceil(3) * 4)
 }
 
 impl Serialize for Blob {

@@ -13,7 +13,7 @@ use std::time::Instant;
 
 use contestants::bare::Bare;
 use contestants::{Result, run_ready};
-use crossfork::{Escalation, Serialization, Stdio, blocking, tokio as tasks};
+use crossfork::{Escalation, Stdio, blocking, tokio as tasks};
 use jobs::{Took, perform};
 use serde::{Deserialize, Serialize};
 
@@ -22,9 +22,6 @@ use serde::{Deserialize, Serialize};
 struct Order {
     job: String,
     command: Vec<String>,
-    /// The serialization of the children's channels.
-    #[serde(default)]
-    advanced: bool,
     #[serde(default = "one")]
     children: usize,
     #[serde(default)]
@@ -33,12 +30,6 @@ struct Order {
     warm: u64,
     #[serde(default)]
     count: u64,
-}
-
-impl Order {
-    fn serialization(&self) -> Serialization {
-        if self.advanced { Serialization::Advanced } else { Serialization::Json }
-    }
 }
 
 #[derive(Serialize)]
@@ -70,7 +61,7 @@ fn with_threads(order: &Order) -> Result<Took> {
     let started = Instant::now();
     let children = start_all(order, |program, args| {
         let command = blocking::Command::new(program).args(args).stdio(0, Stdio::Null);
-        Ok(command.serialization(order.serialization()).kill_on_drop().spawn_with_channel(3)?)
+        Ok(command.kill_on_drop().spawn_with_channel(3)?)
     })?;
     let mut channels: Vec<_> = children.iter().map(|child| child.channel.clone()).collect();
     let took = run_ready(perform(&mut channels, order, started))?;
@@ -85,7 +76,7 @@ fn with_tasks(order: &Order) -> Result<Took> {
         let started = Instant::now();
         let children = start_all(order, |program, args| {
             let command = tasks::Command::new(program).args(args).stdio(0, Stdio::Null);
-            Ok(command.serialization(order.serialization()).kill_on_drop().spawn_with_channel(3)?)
+            Ok(command.kill_on_drop().spawn_with_channel(3)?)
         })?;
         let mut channels: Vec<_> = children.iter().map(|child| child.channel.clone()).collect();
         let took = perform(&mut channels, order, started).await?;

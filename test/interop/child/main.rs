@@ -8,7 +8,7 @@ mod serve;
 
 use std::process::{Command, ExitCode};
 
-use crossfork::{Error, HandleType, ProtocolError, blocking};
+use crossfork::{Error, HandleType, Message, ProtocolError, Serialization, blocking, v8};
 use drivers::{Driver, Tasks};
 use serde_json::{Value, json};
 
@@ -50,6 +50,9 @@ fn run<D: Driver>() -> Result<(), Error> {
                 "op": "handle", "type": handle.wire_type().as_str(), "kind": serve::kind(&handle), "value": value,
             }))?;
             serve::serve(handle)?;
+            continue;
+        }
+        if recode(&channel, &message)? {
             continue;
         }
         let operation = message.decode::<Value>().ok().filter(|value| value["op"].is_string());
@@ -94,6 +97,23 @@ fn operate<D: Driver>(channel: &D, request: &Value) -> Result<Then, Error> {
         _ => channel.send(request)?,
     }
     Ok(Then::GoOn)
+}
+
+/// Takes a value to pieces, and puts it together for a Node of that version. Values of every kind
+/// may be in the request, so that it is none for `operate`.
+fn recode<D: Driver>(channel: &D, message: &Message) -> Result<bool, Error> {
+    if message.payload().serialization() != Serialization::Advanced {
+        return Ok(false);
+    }
+    let request = message.value().unwrap_or(v8::Value::Undefined);
+    if request.get("op").and_then(v8::Value::as_str) != Some("recode") {
+        return Ok(false);
+    }
+    let member = |name| request.get(name).expect("a member");
+    let major = member("node").as_f64().expect("a version");
+    channel.set_v8_options(v8::Options::new().oldest_node(major as u32));
+    channel.send(&v8::Value::object([("op", "recoded".into()), ("value", member("value").clone())]))?;
+    Ok(true)
 }
 
 fn burst<D: Driver>(channel: &D, request: &Value) -> Result<(), Error> {

@@ -8,7 +8,6 @@ const { parentOf } = require('../kit/parent.cjs');
 const peers = require('../kit/peers.cjs');
 const { resting, stopped } = require('../kit/proc.cjs');
 const { run } = require('../kit/runner.cjs');
-const { drowns } = require('../kit/runtime.cjs');
 const { event, until, within } = require('../kit/wait.cjs');
 
 const TEST_CHILDREN = ['blocking', 'tokio'];
@@ -86,7 +85,6 @@ function disconnectUnread(child) {
 
 scenarios['LIFE-3: what the child sent before it disconnects arrives: 5 MB'] = {
   kinds: TEST_CHILDREN,
-  unless: drowns,
   run: async (t) => {
     const child = t.child();
     child.send({ op: 'burst-then-close', count: 50, size: 100_000 });

@@ -2,14 +2,15 @@
 //! program that sends some to real Nodes (`test/interop/values/main.rs`).
 
 use crossfork::v8::{
-    BigInt, BufferView, ErrorKind, ErrorObject, JsString, Object, RegExp, RegExpFlags, Shared, SparseArray, Value,
-    View, ViewKind,
+    BigInt, BufferView, ErrorKind, ErrorObject, JsString, Object, RegExp, RegExpFlags, Shared, SparseArray,
+    Value, View, ViewKind,
 };
 
 /// The value of these words. With `of_node` only what every Node gives back as it came: keys in
 /// JavaScript's order, for one, and no views on buffers that others share.
 pub fn value(words: &[u32], of_node: bool) -> Value {
-    let mut builder = Builder { words: words.iter(), labels: Vec::new(), buffers: Vec::new(), of_node };
+    let (labels, buffers) = (Vec::new(), Vec::new());
+    let mut builder = Builder { words: words.iter(), begun: 0, labels, buffers, of_node };
     let mut value = builder.value(5);
     count_labels(&mut value);
     value
@@ -17,6 +18,8 @@ pub fn value(words: &[u32], of_node: bool) -> Value {
 
 struct Builder<'w> {
     words: std::slice::Iter<'w, u32>,
+    /// How many labels were given.
+    begun: u32,
     /// Those that can be referred to: their objects have begun.
     labels: Vec<u32>,
     /// Those of them that are buffers, and their lengths.
@@ -26,8 +29,9 @@ struct Builder<'w> {
 
 const KEYS: [&str; 12] =
     ["0", "7", "42", "4294967294", "4294967295", "a", "b", "key", "00", "", "\u{e9}", "\u{20ac}"];
+const INDEXES: [(&str, u32); 4] = [("0", 0), ("7", 7), ("42", 42), ("4294967294", 4294967294)];
 const TEXTS: [&str; 6] = ["", "text", "\u{ff}", "\u{20ac}uro", "\u{1f600}", "a\0b"];
-const SOURCES: [&str; 5] = ["a", "(?:b|c)+?", "[^\\d-]", "(?<name>x{2,})", "\\u20ac"];
+const SOURCES: [&str; 5] = ["a", "(?:b|c)+?", "[^\\d\\-]", "(?<name>x{2,})", "\\u20ac"];
 const VIEWS: [ViewKind; 13] = [
     ViewKind::Int8Array,
     ViewKind::Uint8Array,
@@ -63,6 +67,10 @@ impl Builder<'_> {
         self.word() as usize % most
     }
 
+    fn coin(&mut self) -> bool {
+        self.below(2) == 0
+    }
+
     fn pick<T: Clone>(&mut self, of: &[T]) -> T {
         of[self.below(of.len())].clone()
     }
@@ -72,7 +80,8 @@ impl Builder<'_> {
             0..=4 => self.primitive(),
             5 if !self.labels.is_empty() => Value::Reference(self.pick(&self.labels.clone())),
             6 | 7 if depth > 0 => {
-                let label = self.labels.len() as u32 + 100;
+                self.begun += 1;
+                let label = self.begun;
                 self.labels.push(label);
                 let value = self.object(depth);
                 match &value {
@@ -95,7 +104,7 @@ impl Builder<'_> {
         match self.below(8) {
             0 => Value::Null,
             1 => Value::Undefined,
-            2 => (self.word() % 2 == 0).into(),
+            2 => self.coin().into(),
             3 => self.number().into(),
             4 => Value::BigInt(self.bigint()),
             5 | 6 => Value::String(self.text()),
@@ -113,7 +122,7 @@ impl Builder<'_> {
 
     fn bigint(&mut self) -> BigInt {
         let digits: Vec<u64> = (0..self.below(4)).map(|_| u64::from(self.word()) << 17).collect();
-        BigInt::new(self.word() % 2 == 0, &digits)
+        BigInt::new(self.coin(), &digits)
     }
 
     fn text(&mut self) -> JsString {
@@ -125,7 +134,7 @@ impl Builder<'_> {
 
     fn object(&mut self, depth: usize) -> Value {
         match self.below(if self.of_node { 13 } else { 16 }) {
-            0 => Value::Object(self.properties(depth)),
+            0 => Value::Object(self.properties(depth, u32::MAX)),
             1 => Value::Array(self.values(depth)),
             2 => self.array_with_holes(depth),
             3 => self.map(depth),
@@ -136,9 +145,9 @@ impl Builder<'_> {
             8 => Value::Date(if self.of_node { f64::from(self.word()) } else { self.number() }),
             9 => self.boxed(),
             10 => self.regexp(),
-            11 => Value::Object(self.properties(depth)),
+            11 => Value::Object(self.properties(depth, u32::MAX)),
             12 => Value::Array(self.values(depth)),
-            13 => Value::HostObject(self.properties(depth)),
+            13 => Value::HostObject(self.properties(depth, u32::MAX)),
             14 => {
                 let bytes = self.bytes();
                 let most = bytes.len() as u32 + self.word() % 9;
@@ -152,27 +161,26 @@ impl Builder<'_> {
         (0..self.below(4)).map(|_| self.value(depth - 1)).collect()
     }
 
-    /// Indexes before other names, and those in their order, if it is to be as in JavaScript.
-    fn properties(&mut self, depth: usize) -> Object {
+    /// Indexes below a length; before other names, and in their order, if it is to be as in
+    /// JavaScript.
+    fn properties(&mut self, depth: usize, length: u32) -> Object {
+        let index = |key: &&str| INDEXES.iter().find(|(of, _)| of == key).map(|(_, n)| *n);
         let mut keys: Vec<&str> = Vec::new();
         for _ in 0..self.below(5) {
             let key = self.pick(&KEYS);
-            if !keys.contains(&key) {
+            if !keys.contains(&key) && index(&key).is_none_or(|n| n < length) {
                 keys.push(key);
             }
         }
         if self.of_node {
-            // In KEYS the indexes are the first four.
-            keys.sort_by_key(|key| KEYS[..4].iter().position(|index| index == key).unwrap_or(4));
+            keys.sort_by_key(|key| index(key).unwrap_or(u32::MAX));
         }
         keys.into_iter().map(|key| (key.into(), self.value(depth - 1))).collect()
     }
 
     fn array_with_holes(&mut self, depth: usize) -> Value {
         let length = 1 + self.below(50) as u32;
-        let mut properties = self.properties(depth);
-        let index = |key: &JsString| KEYS[..4].iter().any(|index| *key == *index);
-        properties.retain(|(key, _)| !index(key) || key.as_str().is_some_and(|key| key.parse::<u32>().is_ok_and(|n| n < length)));
+        let properties = self.properties(depth, length);
         let first_is_there = properties.first().is_some_and(|(key, _)| *key == "0");
         // One that is complete is another kind of array.
         match length == 1 && first_is_there && properties.len() == 1 {
@@ -182,17 +190,18 @@ impl Builder<'_> {
     }
 
     fn map(&mut self, depth: usize) -> Value {
-        let entries = (0..self.below(4)).map(|_| (self.value(depth - 1), self.value(depth - 1)));
-        Value::Map(entries.collect()).distinct(self.of_node)
+        let count = self.below(4);
+        let entries = (0..count).map(|_| (self.value(depth - 1), self.value(depth - 1))).collect();
+        Value::Map(entries).distinct(self.of_node)
     }
 
     fn error(&mut self, depth: usize) -> Value {
         let kind = self.pick(&ERRORS);
         // A Node gives an error without a stack one of its own.
-        let has_stack = self.of_node || self.word() % 2 == 0;
-        let message = (self.word() % 4 != 0).then(|| self.text());
+        let has_stack = self.of_node || self.coin();
+        let message = (self.below(4) > 0).then(|| self.text());
         let stack = has_stack.then(|| self.text());
-        let cause = (self.word() % 3 == 0).then(|| self.value(depth - 1));
+        let cause = (self.below(3) == 0).then(|| self.value(depth - 1));
         Value::Error(Box::new(ErrorObject { kind, message, stack, cause }))
     }
 
@@ -209,8 +218,8 @@ impl Builder<'_> {
 
     /// A view on a buffer of its own, or on one that is there.
     fn buffer_view(&mut self) -> Value {
-        let (buffer, length) = match self.buffers.last() {
-            Some((label, length)) if self.word() % 2 == 0 => (Value::Reference(*label), *length),
+        let (buffer, length) = match self.buffers.last().copied() {
+            Some((label, length)) if self.coin() => (Value::Reference(label), length),
             _ => {
                 let bytes = self.bytes();
                 let length = bytes.len() as u32;
@@ -227,7 +236,7 @@ impl Builder<'_> {
 
     fn boxed(&mut self) -> Value {
         match self.below(4) {
-            0 => Value::BoolObject(self.word() % 2 == 0),
+            0 => Value::BoolObject(self.coin()),
             1 => Value::NumberObject(self.number()),
             2 => Value::BigIntObject(self.bigint()),
             _ => Value::StringObject(self.text()),
@@ -245,16 +254,26 @@ trait Distinct {
     fn distinct(self, wanted: bool) -> Self;
 }
 
-/// What JavaScript keeps of a `Map` or a `Set`: nothing twice. Objects are never the same, unless
-/// they are references.
+/// What JavaScript keeps of a `Map` or a `Set`: nothing twice. No two objects are the same, unless
+/// one is a reference.
 impl Distinct for Value {
     fn distinct(mut self, wanted: bool) -> Self {
-        let is_object = |value: &Value| !matches!(value, Value::Reference(_)) && value.is_object();
         let mut seen: Vec<Value> = Vec::new();
-        let mut keep = |key: &Value| {
-            let known = key == &Value::Number(-0.0) || !is_object(key) && seen.contains(key);
-            seen.push(key.clone());
-            !known
+        let mut keep = |key: &Value| match key {
+            Value::Reference(_) => false,
+            // Which becomes 0.
+            Value::Number(n) if *n == 0.0 => false,
+            Value::Undefined
+            | Value::Null
+            | Value::Bool(_)
+            | Value::Number(_)
+            | Value::BigInt(_)
+            | Value::String(_) => {
+                let is_new = !seen.contains(key);
+                seen.push(key.clone());
+                is_new
+            }
+            _ => true,
         };
         match &mut self {
             _ if !wanted => {}
@@ -263,19 +282,6 @@ impl Distinct for Value {
             _ => {}
         }
         self
-    }
-}
-
-trait IsObject {
-    fn is_object(&self) -> bool;
-}
-
-impl IsObject for Value {
-    fn is_object(&self) -> bool {
-        !matches!(
-            self,
-            Value::Undefined | Value::Null | Value::Bool(_) | Value::Number(_) | Value::BigInt(_) | Value::String(_)
-        )
     }
 }
 
@@ -288,7 +294,6 @@ fn count_labels(value: &mut Value) {
         Value::Reference(label) => referred.push(*label),
         _ => {}
     });
-    // What was dropped with its label, and is referred to, cannot be.
     let order: Vec<u32> = labels.into_iter().filter(|label| referred.contains(label)).collect();
     let number = |label: &u32| order.iter().position(|of| of == label).map(|at| at as u32 + 1);
     walk(value, &mut |value| match value {
@@ -296,6 +301,7 @@ fn count_labels(value: &mut Value) {
             Some(number) => shared.label = number,
             None => *value = std::mem::replace(&mut shared.value, Value::Null),
         },
+        // It may have been dropped with what it was on.
         Value::Reference(label) => *value = number(label).map_or(Value::Null, Value::Reference),
         _ => {}
     });

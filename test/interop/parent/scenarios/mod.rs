@@ -1,6 +1,7 @@
 //! The scenarios, by group.
 
 mod advanced;
+mod dialects;
 mod establishment;
 mod given;
 mod life;
@@ -46,6 +47,7 @@ impl<D: Driver> Scenario<D> {
 pub fn of_group<D: Driver>(group: &str) -> Vec<Scenario<D>> {
     match group {
         "advanced" => advanced::scenarios(),
+        "dialects" => dialects::scenarios(),
         "establishment" => establishment::scenarios(),
         "messages" => messages::scenarios(),
         "given" => given::scenarios(),

@@ -103,7 +103,7 @@ proptest! {
     fn adv_4_any_number_is_written_as_v8_would_and_comes_back(bits: u64, small: i32, any: f64) {
         for n in [f64::from_bits(bits), small.into(), f64::from(small) + 0.5, f64::from(small) * 4.0, any] {
             let record = Value::Number(n).encode(&newest()).expect("encodes");
-            let is_int = n >= -2147483648.0 && n <= 2147483647.0 && n.fract() == 0.0 && n.to_bits() != 1 << 63;
+let is_int = (-2147483648.0..=2147483647.0).contains(&n) && n.fract() == 0.0 && n.to_bits() != 1 << 63;
             prop_assert_eq!(record[2], if is_int { b'I' } else { b'N' });
             prop_assert_eq!(Value::decode(&record), Ok(Value::Number(n)));
             let back: f64 = v8::from_slice(&record).expect("reads");

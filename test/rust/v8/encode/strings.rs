@@ -1,11 +1,12 @@
 //! Strings in one byte or two a character, and where two-byte ones are aligned (ADV-4, ADV-5).
 
-use crossfork::v8::{self, ErrorKind, JsString, RegExp, RegExpFlags, Value};
+use crossfork::v8::{self, ErrorKind, JsString, Kind, RegExp, RegExpFlags, Value};
 use crossfork::wire::advanced as frames;
 use proptest::prelude::*;
 
 use super::{serialized, written};
 use crate::kit::{js, newest};
+use crate::meter;
 
 #[test]
 fn adv_4_a_string_has_one_byte_a_character_up_to_ff_and_two_beyond() {
@@ -122,4 +123,16 @@ proptest! {
 /// Units of every kind, surrogates among them.
 fn unit() -> impl Strategy<Value = u16> {
     prop_oneof![4 => 0x20..0x7fu16, 1 => 0x80..0x100u16, 1 => any::<u16>(), 1 => 0xd7f0..0xe010u16]
+}
+
+/// Not even the memory for it is taken.
+#[test]
+fn adv_4_a_string_that_v8_cannot_hold_is_refused() {
+    let longest = (1 << 29) - 24;
+    let text = String::from_utf8(vec![0; longest + 1]).expect("is ASCII");
+    let most = meter::most(|| {
+        let error = v8::to_vec(&(1, &text), &newest()).expect_err("is too long");
+        assert_eq!(error.kind(), &Kind::TooLong);
+    });
+    assert!(most < 4096, "{most} bytes");
 }

@@ -35,5 +35,5 @@ fn refused(text: &str, kind: &Kind) {
     v8::from_slice::<Vec<u8>>(&record).expect_err(text);
     v8::from_slice::<Vec<Value>>(&record).expect_err(text);
     v8::from_slice::<IgnoredAny>(&record).expect_err(text);
-    takes_little(&record, |record| any::check(record));
+    takes_little(&record, any::check);
 }
