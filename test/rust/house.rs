@@ -10,6 +10,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("error", &[]),
     ("limits", &[]),
     ("sys", &[]),
+    ("fd", &["sys"]),
     ("wire", &["error"]),
     ("message", &["wire", "error"]),
     ("proto", &["wire", "message", "error", "limits"]),
