@@ -2,7 +2,7 @@
 //! their way in or out. All of it ends with the context.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd, OwnedFd, RawFd};
 use std::sync::Arc;
@@ -14,20 +14,23 @@ use napi_derive::napi;
 use nix::errno::Errno;
 
 use crate::reactor::{Notice, Reactor};
+use crate::sys::own;
 
 pub struct Context {
     reactor: Arc<Reactor>,
     notice: Notice,
     sockets: HashMap<u32, Socket>,
+    /// The descriptors' numbers of `sockets`, for two owners would close another's.
+    numbers: HashSet<RawFd>,
     /// Received and not yet taken, or duplicated and not yet sent.
     kept: HashMap<RawFd, OwnedFd>,
     last_socket: u32,
 }
 
-pub struct Socket {
-    pub fd: OwnedFd,
+struct Socket {
+    fd: OwnedFd,
     /// epoll knows it.
-    pub known: bool,
+    known: bool,
 }
 
 thread_local! {
@@ -49,7 +52,14 @@ pub fn open_context(env: &Env, notify: Function<'_, (), ()>) -> napi::Result<u32
     let (for_reactor, notice): (Notice, Notice) = (build()?, build()?);
     let number = LAST.fetch_add(1, Ordering::Relaxed);
     let reactor = Reactor::join(number, for_reactor)?;
-    let context = Context { reactor, notice, sockets: HashMap::new(), kept: HashMap::new(), last_socket: 0 };
+    let context = Context {
+        reactor,
+        notice,
+        sockets: HashMap::new(),
+        numbers: HashSet::new(),
+        kept: HashMap::new(),
+        last_socket: 0,
+    };
     CONTEXTS.with_borrow_mut(|contexts| contexts.insert(number, context));
     // Added after the notices' own, and so run before these.
     env.add_env_cleanup_hook(number, close_context)?;
@@ -83,10 +93,15 @@ pub fn reports(context: u32) -> Vec<u32> {
 }
 
 impl Context {
-    pub fn add(&mut self, fd: OwnedFd) -> u32 {
+    pub fn add(&mut self, fd: RawFd) -> io::Result<u32> {
+        let fd = own(fd)?;
+        if !self.numbers.insert(fd.as_raw_fd()) {
+            let _ = fd.into_raw_fd();
+            return Err(Errno::EEXIST.into());
+        }
         self.last_socket = self.last_socket.wrapping_add(1);
         self.sockets.insert(self.last_socket, Socket { fd, known: false });
-        self.last_socket
+        Ok(self.last_socket)
     }
 
     pub fn socket(&self, number: u32) -> io::Result<BorrowedFd<'_>> {
@@ -102,6 +117,7 @@ impl Context {
 
     pub fn close(&mut self, number: u32) {
         if let Some(socket) = self.sockets.remove(&number) {
+            self.numbers.remove(&socket.fd.as_raw_fd());
             if socket.known {
                 self.reactor.forget(socket.fd.as_fd());
             }

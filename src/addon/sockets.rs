@@ -13,7 +13,7 @@ use nix::errno::Errno;
 use crate::context::with;
 use crate::passing::{self, Credentials};
 use crate::result::{errno, number, or_errno};
-use crate::sys::{borrow, own};
+use crate::sys::borrow;
 
 thread_local! {
     /// The descriptors of the last read, until `taken` is called, which is at once.
@@ -26,10 +26,10 @@ const FDS_LOST: u8 = 2;
 const CUT: u8 = 4;
 const END: u8 = 8;
 
-/// Takes the descriptor over.
+/// Takes the descriptor over. `EEXIST` if another socket has it.
 #[napi(catch_unwind)]
 pub fn open_socket(context: u32, fd: i32) -> i32 {
-    number(with(context, |own_context| Ok(own_context.add(own(fd)?) as i32)))
+    number(with(context, |here| Ok(here.add(fd)? as i32)))
 }
 
 #[napi(catch_unwind)]
@@ -76,9 +76,9 @@ pub fn arrived(context: u32) -> Vec<i32> {
 
 /// Sends once, from an offset on. The descriptors stay whose they are.
 #[napi(catch_unwind)]
-pub fn write_socket(context: u32, socket: u32, bytes: &[u8], offset: u32, fds: Option<&[i32]>) -> i32 {
-    let bytes = bytes.get(offset as usize..).unwrap_or_default();
-    number(with(context, |own| passing::send(own.socket(socket)?, bytes, fds.unwrap_or_default())))
+pub fn write_socket(context: u32, socket: u32, bytes: &[u8], offset: i64, fds: Option<&[i32]>) -> i32 {
+    let rest = usize::try_from(offset).ok().and_then(|offset| bytes.get(offset..)).unwrap_or_default();
+    number(with(context, |own| passing::send(own.socket(socket)?, rest, fds.unwrap_or_default())))
 }
 
 /// A duplicate that is ours until it is released or discarded.

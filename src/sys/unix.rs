@@ -5,7 +5,6 @@ use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
 use nix::errno::Errno;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{self, AddressFamily, Backlog, Shutdown, SockFlag, SockType, UnixAddr, sockopt};
 
 /// How a Unix socket keeps its bytes together.
@@ -108,17 +107,17 @@ pub fn has_ended(socket: BorrowedFd<'_>) -> io::Result<bool> {
     }
 }
 
+/// Through libc, for nix does not know POLLRDHUP, the hang-up of one direction.
 fn has_hung_up(socket: BorrowedFd<'_>) -> io::Result<bool> {
-    // POLLRDHUP is asked for, POLLHUP comes unasked.
-    let wanted = PollFlags::from_bits_retain(libc::POLLRDHUP);
-    let mut fds = [PollFd::new(socket, wanted)];
-    while let Err(e) = poll(&mut fds, PollTimeout::ZERO) {
-        if e != Errno::EINTR {
-            return Err(e.into());
+    let mut asked = libc::pollfd { fd: socket.as_raw_fd(), events: libc::POLLRDHUP, revents: 0 };
+    // SAFETY: one pollfd, which lives longer than the call.
+    while unsafe { libc::poll(&mut asked, 1, 0) } < 0 {
+        let error = io::Error::last_os_error();
+        if error.kind() != io::ErrorKind::Interrupted {
+            return Err(error);
         }
     }
-    let events = fds[0].revents().unwrap_or(PollFlags::empty());
-    Ok(events.intersects(wanted | PollFlags::POLLHUP))
+    Ok(asked.revents & (libc::POLLRDHUP | libc::POLLHUP) != 0)
 }
 
 fn unread(socket: BorrowedFd<'_>) -> io::Result<libc::c_int> {
