@@ -5,10 +5,13 @@ const { FdSocket } = require('./fd-socket.cjs');
 
 module.exports = {
   ...require('./adopt.cjs'),
+  ...require('./binary.cjs'),
+  ...require('./cluster-fork.cjs'),
   ...require('./describe.cjs'),
   ...require('./fd-of.cjs'),
   ...require('./fd-server.cjs'),
   ...require('./flags.cjs'),
+  ...require('./fork.cjs'),
   ...require('./listen-fds.cjs'),
   ...require('./memory.cjs'),
   FdSocket,
