@@ -31,7 +31,8 @@ function maker({ kind, family, type, listening, remote }) {
 }
 
 function adoptStream({ fd, flags: { readable, writable } }) {
-  return new net.Socket({ fd, readable, writable });
+  // Bun's constructor takes no descriptor.
+  return process.versions.bun ? net.connect({ fd }) : new net.Socket({ fd, readable, writable });
 }
 
 function adoptServer({ fd }) {

@@ -22,7 +22,8 @@ function open(fd) {
 
 function find(object) {
   // fs.FileHandle, fs streams, terminals, FdSocket, and whoever is polite.
-  if (typeof object.fd === 'number') return object.fd;
+  const { fd } = object;
+  if (typeof fd === 'number') return fd;
   // net.Socket, net.Server, the pipes of child processes. Not of dgram.Socket, which warns.
   const state = stateOf(object);
   return state === undefined ? object._handle?.fd : state.handle?.fd;

@@ -5,12 +5,12 @@ use std::os::fd::{BorrowedFd, IntoRawFd, RawFd};
 
 use crossfork::fd::{self, SocketType};
 use napi::Either;
-use napi::bindgen_prelude::BufferSlice;
+use napi::bindgen_prelude::Uint8ArraySlice;
 use napi_derive::napi;
 use nix::errno::Errno;
 
 use crate::result::{OrErrno, number, or_errno};
-use crate::sys::borrow;
+use crate::sys::{borrow, writable};
 
 /// As `js/` numbers them.
 pub fn socket_type(number: u32) -> io::Result<SocketType> {
@@ -65,9 +65,9 @@ pub fn send_fds(socket: i32, bytes: &[u8], fds: &[i32]) -> i32 {
 
 /// As much as one call brings. The caller closes the descriptors.
 #[napi(catch_unwind)]
-pub fn recv_fds(socket: i32, mut buffer: BufferSlice<'_>, max_fds: u32) -> Either<Received, i32> {
+pub fn recv_fds(socket: i32, mut memory: Uint8ArraySlice<'_>, max_fds: u32) -> Either<Received, i32> {
     or_errno(borrow(socket).and_then(|socket| {
-        let received = fd::try_recv(socket, &mut buffer, max_fds as usize)?.ok_or(Errno::EAGAIN)?;
+        let received = fd::try_recv(socket, writable(&mut memory), max_fds as usize)?.ok_or(Errno::EAGAIN)?;
         Ok(Received {
             length: received.len as u32,
             fds: received.fds.into_iter().map(IntoRawFd::into_raw_fd).collect(),

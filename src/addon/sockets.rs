@@ -6,14 +6,14 @@ use std::os::fd::{IntoRawFd, OwnedFd};
 
 use crossfork::fd;
 use napi::Either;
-use napi::bindgen_prelude::BufferSlice;
+use napi::bindgen_prelude::Uint8ArraySlice;
 use napi_derive::napi;
 use nix::errno::Errno;
 
 use crate::context::with;
 use crate::passing::{self, Credentials};
 use crate::result::{errno, number, or_errno};
-use crate::sys::borrow;
+use crate::sys::{borrow, writable};
 
 thread_local! {
     /// The descriptors of the last read, until `taken` is called, which is at once.
@@ -47,9 +47,9 @@ pub fn close_socket(context: u32, socket: u32) {
 
 /// Reads once. Returns the length, plus the flags times 2 to the 32nd.
 #[napi(catch_unwind)]
-pub fn read_socket(context: u32, socket: u32, mut buffer: BufferSlice<'_>) -> f64 {
+pub fn read_socket(context: u32, socket: u32, mut memory: Uint8ArraySlice<'_>) -> f64 {
     let received = with(context, |own| {
-        Ok(fd::try_recv(own.socket(socket)?, &mut buffer, fd::MAX_FDS)?.ok_or(Errno::EAGAIN)?)
+        Ok(fd::try_recv(own.socket(socket)?, writable(&mut memory), fd::MAX_FDS)?.ok_or(Errno::EAGAIN)?)
     });
     match received {
         Err(e) => errno(&e).into(),

@@ -7,7 +7,7 @@ use std::os::fd::{BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
 use crossfork::fd::Mapping;
 use napi::Env;
-use napi::bindgen_prelude::BufferSlice;
+use napi::bindgen_prelude::{BufferSlice, Uint8ArraySlice};
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, fcntl};
 
@@ -28,6 +28,13 @@ pub fn own(number: RawFd) -> io::Result<OwnedFd> {
     borrow(number)?;
     // SAFETY: it is open, and whoever gave us the number was told that it is ours from now on.
     Ok(unsafe { OwnedFd::from_raw_fd(number) })
+}
+
+/// Memory of JavaScript's to write to. Nothing of JavaScript runs meanwhile that could detach it.
+pub fn writable<'a>(memory: &'a mut Uint8ArraySlice<'_>) -> &'a mut [u8] {
+    // SAFETY: the memory is there until JavaScript runs again. Another thread that it is shared
+    // with may change it, and only the kernel looks at it.
+    unsafe { memory.as_mut() }
 }
 
 /// A Buffer over a mapping, which is unmapped when the Buffer is collected.
