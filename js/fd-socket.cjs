@@ -62,7 +62,7 @@ class FdSocket extends EventEmitter {
     this.#event = type === 'stream' ? 'data' : 'message';
     this.#reader = new Reader(type, maxMessageBytes);
     this.#watch = new Watch(fd, (readable, writable) => this.#onReady(readable, writable));
-    this.#queue = new SendQueue(this.#watch);
+    this.#queue = new SendQueue(this.#watch, type);
   }
 
   /** The number of its descriptor, while it is open. */
