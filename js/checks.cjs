@@ -39,7 +39,8 @@ function checkFunction(value, name) {
 /** Options may be left out. */
 function checkOptions(value, name = 'options') {
   if (value === undefined) return {};
-  if (value === null || typeof value !== 'object' || Array.isArray(value)) throw wrongType(name, 'of type object', value);
+  if (value === null || typeof value !== 'object' || Array.isArray(value))
+    throw wrongType(name, 'of type object', value);
   return value;
 }
 

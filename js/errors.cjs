@@ -19,7 +19,11 @@ function check(result, syscall, details) {
 }
 
 function wrongType(name, expected, value) {
-  return coded(TypeError, 'ERR_INVALID_ARG_TYPE', `The "${name}" argument must be ${expected}. Received ${show(value)}`);
+  return coded(
+    TypeError,
+    'ERR_INVALID_ARG_TYPE',
+    `The "${name}" argument must be ${expected}. Received ${show(value)}`,
+  );
 }
 
 function wrongValue(name, value, why) {

@@ -116,11 +116,7 @@ export function socketpair(options?: { type?: UnixSocketType }): [number, number
  * Sends once. Returns how many bytes were sent, which on a stream may be fewer than there are, and null if it would
  * have to wait: then nothing was sent. What is sent stays the caller's, who may close it at once.
  */
-export function sendFds(
-  socket: HasFd,
-  data: string | NodeJS.ArrayBufferView,
-  fds?: readonly HasFd[],
-): number | null;
+export function sendFds(socket: HasFd, data: string | NodeJS.ArrayBufferView, fds?: readonly HasFd[]): number | null;
 
 export interface RecvFdsOptions {
   /** 65536 by default. */

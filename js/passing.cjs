@@ -42,7 +42,10 @@ function recvFds(socket, options) {
   if (wouldBlock(received)) return null;
   const { length, ...rest } = check(received, 'recvmsg');
   // Not all that memory for a few bytes.
-  return { data: length * 2 < maxBytes ? Buffer.from(buffer.subarray(0, length)) : buffer.subarray(0, length), ...rest };
+  return {
+    data: length * 2 < maxBytes ? Buffer.from(buffer.subarray(0, length)) : buffer.subarray(0, length),
+    ...rest,
+  };
 }
 
 /** The numbers of what is to be sent, in an array that native code reads without running anybody's code. */

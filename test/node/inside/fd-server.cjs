@@ -78,7 +78,10 @@ run({
       client.send(`${i}`);
       return client;
     });
-    await until(() => echoed.length === 200, () => `200 echoes, not ${echoed.length}`);
+    await until(
+      () => echoed.length === 200,
+      () => `200 echoes, not ${echoed.length}`,
+    );
     assert.deepStrictEqual(new Set(echoed), new Set(clients.map((_, i) => `${i} ${i}`)));
     for (const client of clients) client.destroy();
   },

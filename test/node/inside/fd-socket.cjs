@@ -89,7 +89,10 @@ run({
     b.on('message', () => received++);
     await event(a, 'drain');
     assert.deepStrictEqual([a.writableLength, a.writableNeedDrain], [0, false]);
-    await until(() => received === sent + 2, () => `${sent + 2} messages, not ${received}`);
+    await until(
+      () => received === sent + 2,
+      () => `${sent + 2} messages, not ${received}`,
+    );
   },
 
   'descriptors that wait count too, and may be closed by the sender': async (t) => {
@@ -104,7 +107,10 @@ run({
       received += fds.length;
     });
     await event(a, 'drain');
-    await until(() => received === sent, () => `${sent} descriptors, not ${received}`);
+    await until(
+      () => received === sent,
+      () => `${sent} descriptors, not ${received}`,
+    );
   },
 
   'callbacks come in the order of their messages': async (t) => {
@@ -375,7 +381,8 @@ run({
       (task) => readFileSync(`/proc/self/task/${task}/comm`, 'utf8') === 'crossfork\n',
     );
     assert.ok(thread, 'there is a thread that waits');
-    const switches = () => /\nvoluntary_ctxt_switches:\s+(\d+)/.exec(readFileSync(`/proc/self/task/${thread}/status`))[1];
+    const switches = () =>
+      /\nvoluntary_ctxt_switches:\s+(\d+)/.exec(readFileSync(`/proc/self/task/${thread}/status`))[1];
     const before = switches();
     await new Promise((resolve) => setTimeout(resolve, 300));
     assert.strictEqual(switches(), before, 'it woke up');

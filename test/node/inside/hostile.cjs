@@ -43,7 +43,10 @@ const NOT_FDS = [
 function assertError(act, name) {
   const error = thrown(act);
   assert.ok(error instanceof Error, name);
-  assert.ok(error instanceof TypeError || error instanceof RangeError || typeof error.errno === 'number', `${name}: ${error}`);
+  assert.ok(
+    error instanceof TypeError || error instanceof RangeError || typeof error.errno === 'number',
+    `${name}: ${error}`,
+  );
 }
 
 run({
@@ -149,14 +152,29 @@ run({
 
   'options that make no sense': (t) => {
     const [a] = t.pair();
-    for (const options of [null, 5, 'x', [], { maxBytes: 0 }, { maxBytes: 2 ** 40 }, { maxBytes: '5' }, { maxFds: -1 }]) {
+    for (const options of [
+      null,
+      5,
+      'x',
+      [],
+      { maxBytes: 0 },
+      { maxBytes: 2 ** 40 },
+      { maxBytes: '5' },
+      { maxFds: -1 },
+    ]) {
       assertError(() => recvFds(a, options), `recvFds ${JSON.stringify(options)}`);
     }
     assertError(() => recvFds(a, { maxFds: 254 }), 'maxFds');
     for (const options of [null, { type: 'raw' }, { type: 1 }, { type: '__proto__' }]) {
       assertError(() => socketpair(options), 'socketpair');
     }
-    for (const options of [null, { highWaterMark: -1 }, { highWaterMark: '1' }, { allowHalfOpen: 1 }, { maxMessageBytes: 0 }]) {
+    for (const options of [
+      null,
+      { highWaterMark: -1 },
+      { highWaterMark: '1' },
+      { allowHalfOpen: 1 },
+      { maxMessageBytes: 0 },
+    ]) {
       assertError(() => new FdSocket(a, options), `FdSocket ${JSON.stringify(options)}`);
     }
   },

@@ -73,7 +73,10 @@ async function one(name, { unless, run }) {
   try {
     await within(Promise.resolve(run(scope)), 'the end of the scenario', DEADLINE_MS);
     await scope.clean();
-    await until(() => openFds() <= before, () => `as few descriptors are open as before: ${before}, not ${listFds().join(', ')}`);
+    await until(
+      () => openFds() <= before,
+      () => `as few descriptors are open as before: ${before}, not ${listFds().join(', ')}`,
+    );
     return { name, outcome: 'passed' };
   } catch (error) {
     await scope.clean();

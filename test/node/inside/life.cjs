@@ -59,7 +59,10 @@ run({
   'a worker that is terminated leaves nothing open': endsWell('terminate', 'nothing is left\n'),
   'a worker that ends by itself leaves nothing open': endsWell('end-worker', 'nothing is left\n'),
   'workers that come and go, while the main thread goes on': endsWell('churn', 'all 300 arrived\n'),
-  'the thread that waits ends with the last context that had a socket': endsWell('thread', 'before 0, during 1, after 0\n'),
+  'the thread that waits ends with the last context that had a socket': endsWell(
+    'thread',
+    'before 0, during 1, after 0\n',
+  ),
   '100,000 descriptors, none left open': endsWell('hundred-thousand', 'none left\n'),
   '10,000 sockets opened and closed, memory flat': endsWell('ten-thousand', 'flat\n'),
 });

@@ -155,7 +155,10 @@ const PARTS = {
     await ready;
     if (openFds() < before + 100) throw new Error(`it has few open: ${openFds()}`);
     await worker.terminate();
-    await until(() => openFds() <= before, () => `${before} are open, not ${openFds()}`);
+    await until(
+      () => openFds() <= before,
+      () => `${before} are open, not ${openFds()}`,
+    );
     console.log('nothing is left');
     process.exit(0);
   },
@@ -166,7 +169,10 @@ const PARTS = {
     const { worker, ready } = startWorker('idle');
     await ready;
     await new Promise((resolve) => worker.once('exit', resolve));
-    await until(() => openFds() <= before, () => `${before} are open, not ${openFds()}`);
+    await until(
+      () => openFds() <= before,
+      () => `${before} are open, not ${openFds()}`,
+    );
     console.log('nothing is left');
     process.exit(0);
   },
@@ -181,7 +187,10 @@ const PARTS = {
       for (let j = 0; j < 30; j++) a.send('x');
       await worker.terminate();
     }
-    await until(() => arrived === 300, () => `300 messages, not ${arrived}`);
+    await until(
+      () => arrived === 300,
+      () => `300 messages, not ${arrived}`,
+    );
     console.log('all 300 arrived');
     process.exit(0);
   },
@@ -211,8 +220,14 @@ const PARTS = {
     for (let i = 0; i < 1000; i++) {
       if (!a.send('x', hundred)) await new Promise((resolve) => a.once('drain', resolve));
     }
-    await until(() => arrived === 100_000, () => `100,000 descriptors, not ${arrived}`);
-    await until(() => openFds() <= before, () => `${before} are open, not ${openFds()}`);
+    await until(
+      () => arrived === 100_000,
+      () => `100,000 descriptors, not ${arrived}`,
+    );
+    await until(
+      () => openFds() <= before,
+      () => `${before} are open, not ${openFds()}`,
+    );
     console.log('none left');
     process.exit(0);
   },
@@ -249,7 +264,7 @@ const PARTS = {
 
 /** The first worker opens what stays in some runtimes. */
 async function warmUp() {
-  sockets().forEach((socket) => socket.destroy());
+  for (const socket of sockets()) socket.destroy();
   const { worker, ready } = startWorker('idle');
   await ready;
   await new Promise((resolve) => worker.once('exit', resolve));
