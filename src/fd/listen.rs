@@ -3,6 +3,7 @@
 use std::io;
 use std::os::fd::OwnedFd;
 
+use crate::sys::describe::describe;
 use crate::sys::inherit;
 
 /// A descriptor that was open when this process started, meant for it.
@@ -47,8 +48,12 @@ impl ListenFd {
             return Ok(Vec::new());
         }
         let count = i32::try_from(number(count)?).map_err(|_| io::Error::from_raw_os_error(libc::EINVAL))?;
-        let mut names = names.into_iter().flat_map(|names| names.split(':'));
         let numbers = FIRST..FIRST.saturating_add(count);
+        // All or none: if the number is wrong, some may be another's, and closing them would harm.
+        for number in numbers.clone() {
+            inherit::peek(number, |fd| describe(fd).map(drop))?;
+        }
+        let mut names = names.into_iter().flat_map(|names| names.split(':'));
         numbers
             .map(|number| {
                 let name = names.next().filter(|name| !name.is_empty()).unwrap_or("unknown").to_owned();
