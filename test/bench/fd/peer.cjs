@@ -1,11 +1,12 @@
 'use strict';
 
 // The other process of the contests about descriptors: receives what the first sends, and answers when it has all.
-// Its first argument says how: fork, fd-socket, net.
+// Its first argument is the contest's name (contest.mjs).
 
 const net = require('node:net');
 
-const [how, path, count] = process.argv.slice(2);
+const [how, name, count] = process.argv.slice(2);
+const path = `\0${name}`;
 const wanted = Number(count);
 let received = 0;
 
@@ -15,6 +16,7 @@ const PEERS = {
       handle.close();
       if (++received === wanted) process.send('all');
     });
+    process.send('ready');
   },
 
   'fd-socket'() {
@@ -28,16 +30,15 @@ const PEERS = {
 
   'data-fd-socket'() {
     const { connect } = require('../../../js/index.cjs');
-    count_(connect(path));
+    countBytes(connect(path), 'send');
   },
 
   'data-net'() {
-    const socket = net.connect(path);
-    count_(socket, 'write');
+    countBytes(net.connect(path), 'write');
   },
 };
 
-function count_(socket, send = 'send') {
+function countBytes(socket, send) {
   socket.on('data', (data) => {
     received += data.length;
     if (received >= wanted) {
