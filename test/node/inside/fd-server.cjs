@@ -3,9 +3,9 @@
 const assert = require('node:assert');
 const { existsSync } = require('node:fs');
 const { event, until } = require('../../interop/kit/wait.cjs');
-const { crossfork, run, thrown } = require('./kit.cjs');
+const { crossfork, fillUp, hasPrlimit, limitFds, run, thrown } = require('./kit.cjs');
 
-const { FdSocket, connect, createFdServer } = crossfork;
+const { FdSocket, closeFd, connect, createFdServer } = crossfork;
 
 function serve(t, path, options, listener) {
   const server = createFdServer(path, options, listener);
@@ -84,6 +84,30 @@ run({
     );
     assert.deepStrictEqual(new Set(echoed), new Set(clients.map((_, i) => `${i} ${i}`)));
     for (const client of clients) client.destroy();
+  },
+
+  'no descriptor is free: connections wait until one is': {
+    unless: () => !hasPrlimit() && 'there is no prlimit here',
+    run: async (t) => {
+      const path = `\0crossfork-test-${process.pid}`;
+      let connections = 0;
+      serve(t, path, (connection) => {
+        connections++;
+        t.after(() => connection.destroy());
+      });
+      limitFds(300);
+      t.after(() => limitFds(4096));
+      const fillers = fillUp();
+      closeFd(fillers.pop());
+      const client = connect(path);
+      t.after(() => client.destroy());
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      const seen = connections;
+      fillers.forEach(closeFd);
+      await until(() => connections === 1, 'the connection');
+      // Bun frees some of its own meanwhile.
+      assert.ok(seen === 0 || process.versions.bun, 'there was none to be had');
+    },
   },
 
   'a server that is closed in its own listener': async (t) => {

@@ -3,7 +3,7 @@
 const assert = require('node:assert');
 const { readFileSync, readdirSync } = require('node:fs');
 const { event, until, within } = require('../../interop/kit/wait.cjs');
-const { crossfork, openFds, run } = require('./kit.cjs');
+const { crossfork, fillUp, hasPrlimit, limitFds, openFds, run } = require('./kit.cjs');
 
 const { closeFd, describeFd, dup, recvFds, socketpair } = crossfork;
 
@@ -393,9 +393,9 @@ run({
     run: async (t) => {
       const [a, b] = t.sockets('seqpacket');
       a.send('x', [0, 0, 0, 0, 0, 0, 0, 0]);
-      limit(300);
-      t.after(() => limit(4096));
-      const fillers = fill();
+      limitFds(300);
+      t.after(() => limitFds(4096));
+      const fillers = fillUp();
       for (const fd of fillers.splice(0, 3)) closeFd(fd);
       const got = await new Promise((resolve) => {
         b.on('message', (data, fds) => resolve([String(data), fds.length, fds.lost]));
@@ -423,27 +423,3 @@ run({
     assert.strictEqual(String(recvFds(copy).data), 'x');
   },
 });
-
-/** As many descriptors as this process may have. */
-function fill() {
-  const fillers = [];
-  try {
-    while (true) fillers.push(dup(0));
-  } catch (error) {
-    assert.strictEqual(error.code, 'EMFILE');
-    return fillers;
-  }
-}
-
-function hasPrlimit() {
-  return spawnPrlimit(['--version']).status === 0;
-}
-
-function limit(count) {
-  const { status, stderr } = spawnPrlimit([`--pid=${process.pid}`, `--nofile=${count}:`]);
-  assert.strictEqual(status, 0, stderr);
-}
-
-function spawnPrlimit(args) {
-  return require('node:child_process').spawnSync('prlimit', args, { encoding: 'utf8' });
-}

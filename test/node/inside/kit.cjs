@@ -4,6 +4,8 @@
 //   {"name", "outcome": "passed" | "failed" | "skipped", "detail"?}
 // and {"finished": true} behind the last. Each must leave as many descriptors open as it has found.
 
+const assert = require('node:assert');
+const { spawnSync } = require('node:child_process');
 const { closeSync, mkdtempSync, openSync, readdirSync, readlinkSync, rmSync } = require('node:fs');
 const { tmpdir } = require('node:os');
 const { join } = require('node:path');
@@ -138,6 +140,26 @@ class Scope {
   }
 }
 
+/** Opens as many descriptors as this process may have. */
+function fillUp() {
+  const fillers = [];
+  try {
+    while (true) fillers.push(crossfork.dup(0));
+  } catch (error) {
+    assert.strictEqual(error.code, 'EMFILE');
+    return fillers;
+  }
+}
+
+const prlimit = (args) => spawnSync('prlimit', args, { encoding: 'utf8' });
+const hasPrlimit = () => prlimit(['--version']).status === 0;
+
+/** How many descriptors this process may have. */
+function limitFds(count) {
+  const { status, stderr } = prlimit([`--pid=${process.pid}`, `--nofile=${count}:`]);
+  assert.strictEqual(status, 0, stderr);
+}
+
 /** The error that a function throws, or fails with. */
 function thrown(act) {
   try {
@@ -148,4 +170,4 @@ function thrown(act) {
   throw new Error(`nothing was thrown by ${act}`);
 }
 
-module.exports = { crossfork, openFds, run, thrown };
+module.exports = { crossfork, fillUp, hasPrlimit, limitFds, openFds, run, thrown };

@@ -199,6 +199,8 @@ const PARTS = {
     const counts = [threads()];
     const { worker, ready } = startWorker('busy');
     await ready;
+    // It gives itself its name.
+    await until(() => threads() > 0, 'the thread has begun');
     counts.push(threads());
     await worker.terminate();
     await until(() => threads() === 0, 'the thread has ended');
