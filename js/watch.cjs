@@ -15,7 +15,7 @@ let alive = 0;
 
 /** The number of this context, which is entered with its first socket. */
 function own() {
-  context ??= native.openContext(onNotice);
+  context ??= check(native.openContext(onNotice), 'epoll_create1');
   return context;
 }
 

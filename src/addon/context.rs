@@ -14,6 +14,7 @@ use napi_derive::napi;
 use nix::errno::Errno;
 
 use crate::reactor::{Notice, Reactor};
+use crate::result::errno;
 use crate::sys::own;
 
 pub struct Context {
@@ -45,13 +46,17 @@ pub fn with<T>(context: u32, act: impl FnOnce(&mut Context) -> io::Result<T>) ->
     CONTEXTS.with_borrow_mut(|contexts| act(contexts.get_mut(&context).ok_or(Errno::EBADF)?))
 }
 
-/// Enters this context: `notify` is called when [`reports`] has something. Returns its number.
+/// Enters this context: `notify` is called when [`reports`] has something. Returns its
+/// number, or a negative error number.
 #[napi(catch_unwind)]
-pub fn open_context(env: &Env, notify: Function<'_, (), ()>) -> napi::Result<u32> {
+pub fn open_context(env: &Env, notify: Function<'_, (), ()>) -> napi::Result<i32> {
     let build = || notify.build_threadsafe_function::<()>().weak::<true>().build_callback(|_| Ok(()));
     let (for_reactor, notice): (Notice, Notice) = (build()?, build()?);
     let number = LAST.fetch_add(1, Ordering::Relaxed);
-    let reactor = Reactor::join(number, for_reactor)?;
+    let reactor = match Reactor::join(number, for_reactor) {
+        Ok(reactor) => reactor,
+        Err(e) => return Ok(errno(&e)),
+    };
     let context = Context {
         reactor,
         notice,
@@ -63,7 +68,7 @@ pub fn open_context(env: &Env, notify: Function<'_, (), ()>) -> napi::Result<u32
     CONTEXTS.with_borrow_mut(|contexts| contexts.insert(number, context));
     // Added after the notices' own, and so run before these.
     env.add_env_cleanup_hook(number, close_context)?;
-    Ok(number)
+    Ok(number as i32)
 }
 
 fn close_context(number: u32) {

@@ -6,7 +6,7 @@ const assert = require('node:assert');
 const { spawn } = require('node:child_process');
 const { join } = require('node:path');
 const { within } = require('../../interop/kit/wait.cjs');
-const { run } = require('./kit.cjs');
+const { hasPrlimit, run } = require('./kit.cjs');
 
 const PROGRAM = join(__dirname, 'programs', 'life.cjs');
 const isDeno = Boolean(process.versions.deno);
@@ -55,6 +55,10 @@ run({
     'caught 1, 3, 5, 7, 9; seen 0, 1, 2, 3, 4, 5, 6, 7, 8, 9\n',
   ),
 
+  'the first socket, when no descriptor is free: an error, and it can be tried again': {
+    unless: () => !hasPrlimit() && 'there is no prlimit here',
+    run: endsWell('full', 'EMFILE, ok\n'),
+  },
   'worker threads have sockets of their own': endsWell('workers', 'echoed 4\n'),
   'a worker that is terminated leaves nothing open': endsWell('terminate', 'nothing is left\n'),
   'a worker that ends by itself leaves nothing open': endsWell('end-worker', 'nothing is left\n'),

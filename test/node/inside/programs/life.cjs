@@ -6,6 +6,7 @@ const { readdirSync, readFileSync } = require('node:fs');
 const { isMainThread, parentPort, Worker, workerData } = require('node:worker_threads');
 const { until } = require('../../../interop/kit/wait.cjs');
 const { FdSocket, closeFd, createFdServer, socketpair } = require('../../../../js/index.cjs');
+const { fillUp, limitFds, thrown } = require('../kit.cjs');
 
 const sockets = (type = 'seqpacket') => socketpair({ type }).map((fd) => new FdSocket(fd));
 const openFds = () => readdirSync('/proc/self/fd').filter((fd) => isOurs(fd)).length;
@@ -128,6 +129,17 @@ const PARTS = {
     setTimeout(() => {
       for (let i = 0; i < 10; i++) a.send(`${i}`);
     }, 20);
+  },
+
+  full() {
+    limitFds(100);
+    const [a, b] = socketpair();
+    const fillers = fillUp();
+    const { code } = thrown(() => new FdSocket(a));
+    fillers.forEach(closeFd);
+    for (const fd of [a, b]) new FdSocket(fd).destroy();
+    console.log(`${code}, ok`);
+    process.exit(0);
   },
 
   async workers() {
