@@ -70,6 +70,9 @@
 //! one of the types of `std`: see [`Handle`]. [`blocking::Channel::send_handle`] is the way back;
 //! [`Outgoing`] says how. Whatever would crash a Node process is refused before it is sent.
 //!
+//! For descriptors over other sockets, and between programs that are not parent and child, see
+//! [`fd`].
+//!
 //! # Errors
 //!
 //! [`Error`] tells whose fault it was. After [`Error::Protocol`], which is about one message of
@@ -107,6 +110,8 @@ pub mod blocking;
 mod encoder;
 mod env;
 mod error;
+#[cfg(target_os = "linux")]
+pub mod fd;
 mod handle;
 mod holders;
 pub mod launch;

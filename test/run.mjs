@@ -14,16 +14,24 @@ const testsIn = (folder) =>
     .map((file) => join(folder, file));
 
 const STEPS = [
-  ['development tools', existsSync(join(ROOT, 'node_modules/.bin/biome')) ? null : ['npm', 'ci']],
+  [
+    'development tools',
+    ['biome', 'tsc', 'attw', 'pnpm'].every((name) => existsSync(join(ROOT, 'node_modules/.bin', name)))
+      ? null
+      : ['npm', 'ci'],
+  ],
   ['runtimes', ['node', 'test/runtimes/index.mjs']],
   ['Rust formatting', cargo('fmt', '--all', '--check')],
   ['JavaScript formatting and lints', ['node_modules/.bin/biome', 'check', '--error-on-warnings', '.']],
   ['Rust lints', cargo('clippy', '--all-targets', '--all-features', '--', '-D', 'warnings')],
   ['Rust lints, no features', cargo('clippy', '--', '-D', 'warnings')],
+  ['Rust lints, the addon', cargo('clippy', '--package', 'crossfork-addon', '--', '-D', 'warnings')],
   ['Rust documentation', cargo('doc', '--no-deps', '--all-features'), { RUSTDOCFLAGS: '-D warnings' }],
   ['Rust tests', cargo('test', '--all-features')],
   ['Rust tests, no features', cargo('test', '--lib')],
-  ['JavaScript tests', nodeTest(...testsIn('test/node'))],
+  ['addon and command', ['node', 'js/build.cjs']],
+  // One file at a time, for many of them start processes that measure their descriptors or wait for others.
+  ['JavaScript tests', nodeTest('--test-concurrency=1', ...testsIn('test/node'))],
   // One file at a time: they share the processors with the processes that they start.
   ['interop', nodeTest('--test-concurrency=1', ...testsIn('test/interop'))],
   ['npm start -- --once', ['npm', 'start', '--', '--once'], { PORT: '0' }],

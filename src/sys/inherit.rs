@@ -64,7 +64,12 @@ pub fn adopt(number: RawFd) -> io::Result<OwnedFd> {
 
 /// Sets `FD_CLOEXEC`.
 pub fn set_cloexec(fd: BorrowedFd<'_>) -> io::Result<()> {
-    fcntl(fd, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC))?;
+    set_cloexec_to(fd, true)
+}
+
+/// Sets or clears `FD_CLOEXEC`, the only flag that a descriptor has by itself.
+pub fn set_cloexec_to(fd: BorrowedFd<'_>, on: bool) -> io::Result<()> {
+    fcntl(fd, FcntlArg::F_SETFD(if on { FdFlag::FD_CLOEXEC } else { FdFlag::empty() }))?;
     Ok(())
 }
 

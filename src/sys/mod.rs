@@ -1,9 +1,15 @@
 //! System calls, and the only unsafe code of the crate. Knows nothing of the protocol.
 #![allow(unsafe_code)]
 
+#[cfg(target_os = "linux")]
+pub mod describe;
 pub mod inherit;
+#[cfg(target_os = "linux")]
+pub mod memory;
 pub mod probe;
 #[cfg(feature = "tokio")]
 pub mod reactor;
 pub mod scm;
 pub mod spawn;
+#[cfg(target_os = "linux")]
+pub mod unix;

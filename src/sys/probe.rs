@@ -134,9 +134,16 @@ fn probe_file(fd: BorrowedFd<'_>) -> nix::Result<Kind> {
 
 /// Sets `O_NONBLOCK`, which belongs to the open file and so to every process that shares it.
 pub fn set_nonblocking(fd: BorrowedFd<'_>) -> io::Result<()> {
+    set_nonblocking_to(fd, true)
+}
+
+/// Sets or clears `O_NONBLOCK`.
+pub fn set_nonblocking_to(fd: BorrowedFd<'_>, on: bool) -> io::Result<()> {
     let flags = OFlag::from_bits_retain(fcntl(fd, FcntlArg::F_GETFL)?);
-    if !flags.contains(OFlag::O_NONBLOCK) {
-        fcntl(fd, FcntlArg::F_SETFL(flags | OFlag::O_NONBLOCK))?;
+    let mut wanted = flags;
+    wanted.set(OFlag::O_NONBLOCK, on);
+    if wanted != flags {
+        fcntl(fd, FcntlArg::F_SETFL(wanted))?;
     }
     Ok(())
 }

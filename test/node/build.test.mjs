@@ -1,6 +1,6 @@
 import assert from 'node:assert';
 import { spawnSync } from 'node:child_process';
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
@@ -10,9 +10,10 @@ const BUILD = join(import.meta.dirname, '../../js/build.cjs');
 const folder = mkdtempSync(join(tmpdir(), 'crossfork-'));
 after(() => rmSync(folder, { recursive: true }));
 
-/** Runs js/build.cjs with nothing but `path` to find programs in. */
+/** Runs js/build.cjs with nothing but `path` to find programs in. It never touches what is built. */
 function runBuild(path) {
-  return spawnSync(process.execPath, [BUILD], { env: { ...process.env, PATH: path }, encoding: 'utf8' });
+  const args = [BUILD, '--to', join(folder, 'native')];
+  return spawnSync(process.execPath, args, { env: { ...process.env, PATH: path }, encoding: 'utf8' });
 }
 
 /** A folder with a `cargo` that is this shell script: what cargo says, without the minutes that it takes. */
@@ -30,28 +31,34 @@ test('build: tells where cargo put an executable', () => {
   assert.strictEqual(build({ example: 'echo_worker' }), executable, 'also when there is nothing to do');
 });
 
-test('build: run directly it prints the path and nothing else on stdout', () => {
-  const artifact = '{"reason":"compiler-artifact","target":{"name":"crossfork"},"executable":"/there/crossfork"}';
-  const library = '{"reason":"compiler-artifact","target":{"name":"crossfork"},"executable":null}';
-  const { status, stdout } = runBuild(cargoThat(`echo '${library}'; echo warning >&2; echo '${artifact}'`));
-  assert.strictEqual(stdout, '/there/crossfork\n');
+test('build: run directly it puts the addon and the command where it is told, and prints their paths alone', () => {
+  const made = join(folder, 'made');
+  writeFileSync(made, 'contents', { mode: 0o755 });
+  const artifact = (target, more) => JSON.stringify({ reason: 'compiler-artifact', target, ...more });
+  const library = artifact({ name: 'crossfork_addon', kind: ['cdylib'] }, { filenames: [made], executable: null });
+  const binary = artifact({ name: 'crossfork', kind: ['bin'] }, { filenames: [made], executable: made });
+  const { status, stdout } = runBuild(cargoThat(`echo '${library}'; echo warning >&2; echo '${binary}'`));
+  const paths = ['crossfork.node', 'crossfork'].map((name) => join(folder, 'native', name));
+  assert.strictEqual(stdout, `${paths.join('\n')}\n`);
   assert.strictEqual(status, 0);
+  assert.deepStrictEqual(readdirSync(join(folder, 'native')), ['crossfork', 'crossfork.node']);
+  for (const path of paths) assert.strictEqual(readFileSync(path, 'utf8'), 'contents');
 });
 
 test('build: without cargo it says how to get it', () => {
   const { status, stdout, stderr } = runBuild(folder);
-  assert.match(stderr, /^Cannot build crossfork: cargo is not on the PATH\. [^\n]*rustup[^\n]*\n$/);
+  assert.match(stderr, /^Cannot build the addon: cargo is not on the PATH\. [^\n]*rustup[^\n]*\n$/);
   assert.strictEqual(stdout, '');
   assert.strictEqual(status, 1);
 });
 
 test('build: when cargo fails, its own words and one sentence', () => {
   const { status, stderr } = runBuild(cargoThat('echo "error: no such feature" >&2; exit 101'));
-  assert.strictEqual(stderr, 'error: no such feature\nCannot build crossfork: cargo ended with exit code 101.\n');
+  assert.strictEqual(stderr, 'error: no such feature\nCannot build the addon: cargo ended with exit code 101.\n');
   assert.strictEqual(status, 1);
 });
 
-test('build: when cargo names no executable, that is an error', () => {
+test('build: when cargo names nothing that it has made, that is an error', () => {
   const { status, stderr } = runBuild(cargoThat('echo "{\\"reason\\":\\"build-finished\\"}"'));
   assert.match(stderr, /did not say where/);
   assert.strictEqual(status, 1);

@@ -39,7 +39,7 @@ pub fn thing(i: u32) -> Thing {
     Thing {
         id: i,
         name: format!("user {i}"),
-        active: i % 2 == 0,
+        active: i.is_multiple_of(2),
         score: f64::from(i) / 8.0 + 0.1,
         tags: vec!["blue".into(), "round".into()],
         parent: i.checked_sub(1),

@@ -1,0 +1,14 @@
+'use strict';
+
+const { accessSync, constants } = require('node:fs');
+const native = require('./load.cjs');
+
+/** The path of the `crossfork` command that is part of this package. */
+function crossforkPath() {
+  return native.find('command', 'crossfork', (path) => {
+    accessSync(path, constants.X_OK);
+    return path;
+  });
+}
+
+module.exports = { crossforkPath };

@@ -1,0 +1,300 @@
+'use strict';
+
+const { EventEmitter } = require('node:events');
+const { toBytes } = require('./bytes.cjs');
+const { checkBoolean, checkFd, checkFunction, checkInteger, checkOptions, MAX_INT } = require('./checks.cjs');
+const { describeFd } = require('./describe.cjs');
+const { check, coded, systemError } = require('./errors.cjs');
+const { iterate } = require('./iterate.cjs');
+const { checkEmpty, numbersOf, wouldBlock } = require('./passing.cjs');
+const { Reader } = require('./reader.cjs');
+const { closeUnlessHeld } = require('./received-fds.cjs');
+const { SendQueue } = require('./send-queue.cjs');
+const { READABLE, Watch, WRITABLE } = require('./watch.cjs');
+
+const EMSGSIZE = -90;
+
+function checkSocketOptions(options) {
+  const { allowHalfOpen = false, highWaterMark = 65536, maxMessageBytes = 262144 } = checkOptions(options);
+  checkBoolean(allowHalfOpen, 'options.allowHalfOpen');
+  checkInteger(highWaterMark, 'options.highWaterMark', 0, MAX_INT);
+  checkInteger(maxMessageBytes, 'options.maxMessageBytes', 1, MAX_INT);
+  return { allowHalfOpen, highWaterMark, maxMessageBytes };
+}
+
+/**
+ * A Unix socket over which descriptors travel with the bytes. It owns its descriptor, and closes it.
+ *
+ * Emits 'data' (on a stream) or 'message' (on others), each with the bytes and the descriptors that came with them,
+ * 'end', 'drain', 'error' and 'close'.
+ */
+class FdSocket extends EventEmitter {
+  #fd;
+  #type;
+  #watch;
+  #reader;
+  #queue;
+  #event;
+  #allowHalfOpen;
+  #highWaterMark;
+  /** As streams have it: null is neither asked for nor forbidden. */
+  #flowing = null;
+  #kicked = false;
+  #needDrain = false;
+  /** No more is to be read, or sent; and when all is sent, it is to be closed. */
+  #readEnded = false;
+  #writeEnded = false;
+  #closing = false;
+  #destroyed = false;
+
+  constructor(fd, options) {
+    super();
+    const { allowHalfOpen, highWaterMark, maxMessageBytes } = checkSocketOptions(options);
+    this.#allowHalfOpen = allowHalfOpen;
+    this.#highWaterMark = highWaterMark;
+    const { kind, family, type, listening } = describeFd(checkFd(fd));
+    if (kind !== 'socket' || family !== 'Unix' || listening) {
+      const what = listening ? 'a listening socket' : `a ${kind === 'socket' ? `socket of family ${family}` : kind}`;
+      throw coded(TypeError, 'ERR_INVALID_FD_TYPE', `An FdSocket needs a Unix socket, and ${fd} is ${what}`);
+    }
+    this.#fd = fd;
+    this.#type = type;
+    this.#event = type === 'stream' ? 'data' : 'message';
+    this.#reader = new Reader(type, maxMessageBytes);
+    this.#watch = new Watch(fd, (readable, writable) => this.#onReady(readable, writable));
+    this.#queue = new SendQueue(this.#watch, type);
+  }
+
+  /** The number of its descriptor, while it is open. */
+  get fd() {
+    return this.#destroyed ? undefined : this.#fd;
+  }
+
+  get type() {
+    return this.#type;
+  }
+
+  get destroyed() {
+    return this.#destroyed;
+  }
+
+  /** How much waits to be sent: its bytes, and 1024 for each descriptor. */
+  get writableLength() {
+    return this.#queue.weight;
+  }
+
+  get writableHighWaterMark() {
+    return this.#highWaterMark;
+  }
+
+  /** 'drain' will come. */
+  get writableNeedDrain() {
+    return this.#needDrain;
+  }
+
+  /** Who made the connection at the other end: `{ pid, uid, gid }`. */
+  get peerCredentials() {
+    return this.#destroyed ? undefined : check(this.#watch.peer, 'getsockopt');
+  }
+
+  /**
+   * Sends bytes, with descriptors. These stay the caller's, who may close them at once. Returns false if so much waits
+   * already that it is time to wait for 'drain'.
+   */
+  send(data, handles, callback) {
+    if (typeof handles === 'function') return this.send(data, undefined, handles);
+    if (callback !== undefined) checkFunction(callback, 'callback');
+    const fds = handles === undefined ? undefined : numbersOf(Array.isArray(handles) ? handles : [handles], 'handles');
+    const bytes = toBytes(data);
+    checkEmpty(bytes, data, () => this.#type);
+    if (this.#destroyed || this.#writeEnded) return this.#refuse(callback);
+    const error = this.#queue.send(bytes, fds?.length > 0 ? fds : undefined, callback);
+    if (error) this.destroy(error);
+    else if (!this.#queue.isEmpty) this.#wait();
+    this.#needDrain ||= this.#queue.weight > 0 && this.#queue.weight >= this.#highWaterMark;
+    return !this.#needDrain && !this.#destroyed;
+  }
+
+  #refuse(callback) {
+    const [code, why] = this.#destroyed
+      ? ['ERR_STREAM_DESTROYED', 'Cannot call send after the socket was destroyed']
+      : ['ERR_STREAM_WRITE_AFTER_END', 'Cannot call send after end'];
+    const error = coded(Error, code, why);
+    if (callback) process.nextTick(callback, error);
+    else if (!this.#destroyed) this.destroy(error);
+    return false;
+  }
+
+  /** Tells the peer, after all that was sent, that no more will come. */
+  end() {
+    if (this.#writeEnded || this.#destroyed) return this;
+    this.#writeEnded = true;
+    if (this.#queue.isEmpty) this.#finish();
+    return this;
+  }
+
+  /** Closes, after all that was sent. Nothing more is received. */
+  close(callback) {
+    if (callback !== undefined) this.once('close', checkFunction(callback, 'callback'));
+    if (this.#destroyed) return this;
+    this.#closing = true;
+    this.#readEnded = true;
+    return this.#writeEnded && this.#queue.isEmpty ? this.destroy() : this.end();
+  }
+
+  /** Closes at once. What was not sent will not be. */
+  destroy(error) {
+    if (this.#destroyed) return this;
+    this.#destroyed = true;
+    this.#watch.close();
+    this.#queue.drop(error ?? coded(Error, 'ERR_STREAM_DESTROYED', 'The socket was destroyed before this was sent'));
+    process.nextTick(() => {
+      try {
+        if (error) this.emit('error', error);
+      } finally {
+        this.emit('close', error !== undefined);
+      }
+    });
+    return this;
+  }
+
+  pause() {
+    this.#flowing = false;
+    this.#wait();
+    return this;
+  }
+
+  resume() {
+    this.#flowing = true;
+    this.#kick();
+    return this;
+  }
+
+  isPaused() {
+    return this.#flowing === false;
+  }
+
+  /** The process stays alive while the socket waits. That is so from the beginning. */
+  ref() {
+    this.#watch.referred = true;
+    return this;
+  }
+
+  unref() {
+    this.#watch.referred = false;
+    return this;
+  }
+
+  on(event, listener) {
+    super.on(event, listener);
+    if (event === this.#event && this.#flowing === null) this.resume();
+    return this;
+  }
+
+  addListener(event, listener) {
+    return this.on(event, listener);
+  }
+
+  /** One message, or part of the stream, after the other. Leaving the loop destroys the socket. */
+  [Symbol.asyncIterator]() {
+    return iterate(this, this.#event);
+  }
+
+  /** Reads once the listeners are there, and nobody else's code is running. */
+  #kick() {
+    if (this.#kicked || this.#destroyed) return;
+    this.#kicked = true;
+    this.#wait();
+    process.nextTick(() => {
+      this.#kicked = false;
+      this.#read();
+    });
+  }
+
+  #onReady(readable, writable) {
+    if (writable) this.#write();
+    if (readable) this.#read();
+  }
+
+  /** As long as there is something and somebody wants it, within limits: others wait too. */
+  #read() {
+    const reader = this.#reader;
+    try {
+      for (let left = reader.turn; left > 0 && this.#isReading; left -= reader.length + reader.each) {
+        const result = reader.read(this.#watch);
+        if (wouldBlock(result)) return;
+        if (result < 0) return void this.destroy(systemError(result, 'recvmsg'));
+        if (reader.isCut) return this.#tooLong();
+        if (reader.isEnd) return this.#onEnd();
+        this.#deliver();
+        if (reader.isDrained) return;
+      }
+    } finally {
+      // After a listener's exception too.
+      this.#wait();
+    }
+  }
+
+  get #isReading() {
+    return this.#flowing === true && !this.#readEnded && !this.#destroyed;
+  }
+
+  #deliver() {
+    const { data, fds } = this.#reader;
+    try {
+      this.emit(this.#event, data, fds);
+    } finally {
+      closeUnlessHeld(fds);
+    }
+  }
+
+  #tooLong() {
+    this.#reader.fds.close();
+    this.destroy(systemError(EMSGSIZE, 'recvmsg'));
+  }
+
+  #onEnd() {
+    this.#readEnded = true;
+    try {
+      this.emit('end');
+    } finally {
+      if (this.#writeEnded && this.#queue.isEmpty) this.destroy();
+      else if (!this.#allowHalfOpen) this.close();
+    }
+  }
+
+  #write() {
+    if (this.#destroyed) return;
+    const error = this.#queue.flush();
+    if (error) return void this.destroy(error);
+    this.#wait();
+    if (!this.#queue.isEmpty) return;
+    if (this.#writeEnded) return this.#finish();
+    if (this.#needDrain) {
+      this.#needDrain = false;
+      this.emit('drain');
+    }
+  }
+
+  /** All is sent. */
+  #finish() {
+    if (this.#closing || this.#readEnded) return void this.destroy();
+    const result = this.#watch.end();
+    // The peer has gone first.
+    if (result < 0) this.destroy();
+  }
+
+  /** Asks for the next event that matters. */
+  #wait() {
+    if (this.#destroyed) return;
+    const sending = !this.#queue.isEmpty;
+    const reading = this.#isReading;
+    this.#watch.waiting = sending || reading;
+    // Where it is about to read, that will tell.
+    const events = (sending ? WRITABLE : 0) | (reading && !this.#kicked ? READABLE : 0);
+    const result = events === 0 ? 0 : this.#watch.arm(events);
+    if (result < 0) this.destroy(systemError(result, 'epoll_ctl'));
+  }
+}
+
+module.exports = { FdSocket, checkSocketOptions };

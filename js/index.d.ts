@@ -1,0 +1,269 @@
+/// <reference types="node" />
+
+import type { ChildProcess, ForkOptions } from 'node:child_process';
+import type { Worker } from 'node:cluster';
+import type { Socket as DgramSocket } from 'node:dgram';
+import type { EventEmitter } from 'node:events';
+import type { Server, Socket } from 'node:net';
+
+// Forking
+
+/** What `child_process.fork` takes, but for what makes no sense when a program is run in Node's place. */
+export type ProgramForkOptions = Omit<ForkOptions, 'execPath'>;
+
+/**
+ * Starts a program with a channel, as `child_process.fork` starts a module. A path with a slash is relative to this
+ * process's folder; a name without one is looked for on the PATH. What cannot be started is thrown.
+ */
+export function fork(binary: string | URL, args?: readonly string[], options?: ProgramForkOptions): ChildProcess;
+export function fork(binary: string | URL, options?: ProgramForkOptions): ChildProcess;
+
+/**
+ * Starts a program as a worker of Node's own cluster. The last of the arguments takes the place of the module that
+ * cluster passes to each worker; without any, the program gets one that is empty.
+ */
+export function clusterFork(binary: string | URL, args?: readonly string[], env?: NodeJS.ProcessEnv): Worker;
+
+/** The path of the `crossfork` command that is part of this package. */
+export function crossforkPath(): string;
+
+// Descriptors
+
+/** What has a descriptor: its number, a socket, a server, a pipe, a FileHandle, anything with an `fd`. */
+export type HasFd = number | Socket | Server | DgramSocket | { readonly fd: unknown };
+
+/** The number of the descriptor that an object has, made sure to be open. It stays the object's. */
+export function fdOf(object: HasFd): number;
+
+/**
+ * The right object for what a descriptor is, which owns it from then on: a connection or pipe, a server that listens,
+ * a UDP socket. Anything else comes back as the number, and stays the caller's.
+ */
+export function adopt(fd: number): Socket | Server | DgramSocket | number;
+
+export interface IpAddress {
+  address: string;
+  port: number;
+  family: 'IPv4' | 'IPv6';
+}
+
+export interface FdDescription {
+  fd: number;
+  kind: 'socket' | 'pipe' | 'file' | 'memfd' | 'directory' | 'terminal' | 'device' | 'other';
+  /** Of a socket. */
+  family?: 'IPv4' | 'IPv6' | 'Unix' | 'other';
+  /** Of a socket. */
+  type?: 'stream' | 'seqpacket' | 'dgram' | 'other';
+  /** Of a socket. */
+  listening?: boolean;
+  /** A socket's own address: an IP address, or a path. An abstract name begins with a zero byte. */
+  local?: IpAddress | string;
+  /** The address that a socket is connected with. */
+  remote?: IpAddress | string;
+  flags: { readable: boolean; writable: boolean; append: boolean; nonblocking: boolean; cloexec: boolean };
+}
+
+/** Says what a descriptor is, and how it is set. It stays whose it is. */
+export function describeFd(fd: HasFd): FdDescription;
+
+/** A new descriptor for the same thing, close-on-exec. The caller closes it. */
+export function dup(fd: HasFd): number;
+
+/** Closes a descriptor that nothing else owns. */
+export function closeFd(fd: number): void;
+
+/** Decides whether programs that are started get the descriptor. */
+export function setCloexec(fd: HasFd, on?: boolean): void;
+
+/** Decides whether calls on the descriptor wait, for all who share the open file. */
+export function setNonblocking(fd: HasFd, on?: boolean): void;
+
+export interface MemfdOptions {
+  /** What can no longer be done to it: become smaller, become larger, change, get more seals. None by default. */
+  seals?: readonly ('shrink' | 'grow' | 'write' | 'seal')[];
+}
+
+/** A file in memory with these contents. The caller closes it. */
+export function memfd(name: string, data?: string | NodeJS.ArrayBufferView, options?: MemfdOptions): number;
+
+/**
+ * A Buffer over all of a memfd's memory, shared with all who map it, and unmapped when it is collected. The descriptor
+ * stays the caller's and can be closed. The memfd is sealed against shrinking; where it can't be written to, what is
+ * written to the Buffer stays in it.
+ */
+export function mapFd(fd: HasFd): Buffer;
+
+export interface ListenFd {
+  /** `unknown` if it has no name. */
+  name: string;
+  fd: number;
+}
+
+/**
+ * Socket activation: the descriptors that LISTEN_FDS, LISTEN_PID and LISTEN_FDNAMES tell of. The caller owns them. The
+ * variables are removed, and the second time there is none.
+ */
+export function listenFds(): ListenFd[];
+
+// Passing descriptors
+
+export type UnixSocketType = 'stream' | 'seqpacket' | 'dgram';
+
+/** Two sockets that are connected with each other, non-blocking and close-on-exec. The caller closes both. */
+export function socketpair(options?: { type?: UnixSocketType }): [number, number];
+
+/**
+ * Sends once. Returns how many bytes were sent, which on a stream may be fewer than there are, and null if it would
+ * have to wait: then nothing was sent. What is sent stays the caller's, who may close it at once.
+ */
+export function sendFds(socket: HasFd, data: string | NodeJS.ArrayBufferView, fds?: readonly HasFd[]): number | null;
+
+export interface RecvFdsOptions {
+  /** 65536 by default. */
+  maxBytes?: number;
+  /** 253 by default, which is the most that a message can have. */
+  maxFds?: number;
+}
+
+export interface Received {
+  data: Buffer;
+  /** The caller closes them. */
+  fds: number[];
+  /** There were more than `maxFds`, which are closed, or more than this process may have. */
+  fdsLost: boolean;
+  /** The message was longer than `maxBytes`, and its end is lost. */
+  cut: boolean;
+  /** Nothing was received, and nothing will be. */
+  end: boolean;
+}
+
+/** Receives once. Returns null if it would have to wait. */
+export function recvFds(socket: HasFd, options?: RecvFdsOptions): Received | null;
+
+/**
+ * The descriptors that came with a message. One that is taken is the taker's, who closes it; the others are closed when
+ * the listeners have returned, or when a loop over the socket goes on.
+ */
+export interface ReceivedFds extends Iterable<number> {
+  /** How many can still be taken. */
+  readonly length: number;
+  /** Some did not make it, for this process may not have more. */
+  readonly lost: boolean;
+  /** Takes the next one. */
+  take(): number | undefined;
+  takeAll(): number[];
+  /** Takes one with each step: `const [input, output] = fds` takes two. */
+  [Symbol.iterator](): IterableIterator<number>;
+  /** Closes those that were not taken. */
+  close(): void;
+}
+
+export interface PeerCredentials {
+  pid: number;
+  uid: number;
+  gid: number;
+}
+
+export interface FdSocketOptions {
+  /** Do not close when the peer has ended. */
+  allowHalfOpen?: boolean;
+  /** When `send` returns false: 65536 bytes by default. A descriptor that waits counts for 1024. */
+  highWaterMark?: number;
+  /** A longer message ends a packet socket with EMSGSIZE: 262144 by default. */
+  maxMessageBytes?: number;
+}
+
+export interface FdSocketEvents {
+  /** On a stream: some bytes, and the descriptors that rode on them. */
+  data: [data: Buffer, fds: ReceivedFds];
+  /** On packets and datagrams. */
+  message: [data: Buffer, fds: ReceivedFds];
+  end: [];
+  drain: [];
+  error: [error: NodeJS.ErrnoException];
+  close: [hadError: boolean];
+}
+
+/** A Unix socket over which descriptors travel with the bytes. It owns its descriptor, and closes it. */
+export class FdSocket extends EventEmitter {
+  /** Takes the descriptor over, unless it throws. */
+  constructor(fd: number, options?: FdSocketOptions);
+  /** While it is open. */
+  readonly fd: number | undefined;
+  readonly type: UnixSocketType;
+  readonly destroyed: boolean;
+  /** How much waits to be sent. */
+  readonly writableLength: number;
+  readonly writableHighWaterMark: number;
+  /** 'drain' will come. */
+  readonly writableNeedDrain: boolean;
+  /** Who is at the other end, while it is open. */
+  readonly peerCredentials: PeerCredentials | undefined;
+  /**
+   * Sends bytes, with descriptors. These stay the caller's, who may close them at once. Returns false if so much waits
+   * already that it is time to wait for 'drain'. What fails goes to the callback; without one it ends the socket.
+   */
+  send(
+    data: string | NodeJS.ArrayBufferView,
+    handles?: HasFd | readonly HasFd[],
+    callback?: (error: NodeJS.ErrnoException | null) => void,
+  ): boolean;
+  send(data: string | NodeJS.ArrayBufferView, callback: (error: NodeJS.ErrnoException | null) => void): boolean;
+  /** Tells the peer, after all that was sent, that no more will come. */
+  end(): this;
+  /** Closes, after all that was sent. */
+  close(callback?: () => void): this;
+  /** Closes at once. */
+  destroy(error?: Error): this;
+  pause(): this;
+  resume(): this;
+  isPaused(): boolean;
+  /** The process stays alive while the socket waits. That is so from the beginning. */
+  ref(): this;
+  unref(): this;
+  on<Name extends keyof FdSocketEvents>(event: Name, listener: (...args: FdSocketEvents[Name]) => void): this;
+  once<Name extends keyof FdSocketEvents>(event: Name, listener: (...args: FdSocketEvents[Name]) => void): this;
+  off<Name extends keyof FdSocketEvents>(event: Name, listener: (...args: FdSocketEvents[Name]) => void): this;
+  /** Descriptors that were not taken are closed when the loop goes on. Leaving the loop destroys the socket. */
+  [Symbol.asyncIterator](): AsyncIterableIterator<{ data: Buffer; fds: ReceivedFds }>;
+}
+
+/** Connects, at once, as Unix sockets do: what fails is thrown. An abstract name begins with a zero byte. */
+export function connect(path: string, options?: FdSocketOptions & { type?: UnixSocketType }): FdSocket;
+
+export interface FdServerOptions extends FdSocketOptions {
+  type?: 'stream' | 'seqpacket';
+  /** How many may wait to be accepted: 511 by default. */
+  backlog?: number;
+}
+
+export interface FdServerEvents {
+  connection: [socket: FdSocket];
+  error: [error: NodeJS.ErrnoException];
+  close: [];
+}
+
+/** Listens at a path, which it owns, and removes when it closes. */
+export class FdServer extends EventEmitter {
+  constructor(path: string, options?: FdServerOptions);
+  /** While it listens. */
+  readonly fd: number | undefined;
+  readonly listening: boolean;
+  /** The path, while it listens. */
+  address(): string | null;
+  /** Stops listening. Connections that were accepted go on. */
+  close(callback?: () => void): this;
+  ref(): this;
+  unref(): this;
+  on<Name extends keyof FdServerEvents>(event: Name, listener: (...args: FdServerEvents[Name]) => void): this;
+  once<Name extends keyof FdServerEvents>(event: Name, listener: (...args: FdServerEvents[Name]) => void): this;
+  off<Name extends keyof FdServerEvents>(event: Name, listener: (...args: FdServerEvents[Name]) => void): this;
+}
+
+/** Listens at a path, at once: what fails is thrown. An abstract name begins with a zero byte. */
+export function createFdServer(
+  path: string,
+  options?: FdServerOptions,
+  listener?: (socket: FdSocket) => void,
+): FdServer;
+export function createFdServer(path: string, listener: (socket: FdSocket) => void): FdServer;

@@ -1,0 +1,165 @@
+'use strict';
+
+const { lengthOf } = require('./bytes.cjs');
+const { systemError } = require('./errors.cjs');
+const { wouldBlock } = require('./passing.cjs');
+const { discard, keepDup } = require('./watch.cjs');
+
+/** What a waiting descriptor counts for, in bytes: a process may have few. */
+const WEIGHT_OF_FD = 1024;
+
+/** Small parts of a stream are copied into one call of this many bytes. */
+const TOGETHER = 65536;
+const SMALL = 4096;
+
+/** EPIPE, ECONNRESET, ENOTCONN, ECONNREFUSED: nobody is there. After any other error the next message may pass. */
+const GONE = new Set([-32, -104, -107, -111]);
+
+/** What was sent and the kernel has not taken yet, in order. */
+class SendQueue {
+  #watch;
+  #stream;
+  #entries = [];
+  /** How many of the first entries are sent already. */
+  #head = 0;
+  #weight = 0;
+
+  constructor(watch, type) {
+    this.#watch = watch;
+    this.#stream = type === 'stream';
+  }
+
+  get isEmpty() {
+    return this.#head === this.#entries.length;
+  }
+
+  /** How much waits: bytes, and something for each descriptor. */
+  get weight() {
+    return this.#weight;
+  }
+
+  /** Sends at once if nothing waits, and keeps what is left. Returns the error that ends the socket, if any. */
+  send(bytes, fds, callback) {
+    const entry = { bytes, length: lengthOf(bytes), offset: 0, fds, kept: undefined, callback };
+    if (this.isEmpty) {
+      const result = this.#write(entry);
+      if (result !== undefined) return this.#settle(entry, result);
+    }
+    // The caller may close what was given, or hand it to others.
+    if (entry.fds) entry.fds = entry.kept = duplicate(entry.fds);
+    this.#weight += weightOf(entry);
+    this.#entries.push(entry);
+    return undefined;
+  }
+
+  /** Sends what it can. Returns the error that ends the socket, if any. */
+  flush() {
+    while (!this.isEmpty) {
+      const first = this.#entries[this.#head];
+      const before = weightOf(first);
+      const count = this.#together();
+      if (count > 1) {
+        const result = this.#writeTogether(count);
+        if (wouldBlock(result)) break;
+        const error = result < 0 ? this.#shift(result) : undefined;
+        if (error) return error;
+        continue;
+      }
+      const result = this.#write(first);
+      this.#weight += weightOf(first) - before;
+      if (result === undefined) break;
+      const error = this.#shift(result);
+      if (error) return error;
+    }
+    return undefined;
+  }
+
+  /** How many small entries from the first on can go in one call: on a stream, and none with descriptors. */
+  #together() {
+    if (!this.#stream) return 1;
+    let bytes = 0;
+    let end = this.#head;
+    for (; end < this.#entries.length; end++) {
+      const { fds, length, offset } = this.#entries[end];
+      bytes += length - offset;
+      if (fds || length > SMALL || bytes > TOGETHER) break;
+    }
+    return end - this.#head;
+  }
+
+  /** One call for so many entries. Returns what it returned. */
+  #writeTogether(count) {
+    const entries = this.#entries.slice(this.#head, this.#head + count);
+    const result = this.#watch.write(Buffer.concat(entries.map(({ bytes, offset }) => bytes.subarray(offset))), 0);
+    for (let left = result, i = 0; left > 0; i++) {
+      const part = Math.min(left, entries[i].length - entries[i].offset);
+      entries[i].offset += part;
+      this.#weight -= part;
+      left -= part;
+      if (entries[i].offset === entries[i].length) this.#shift(0);
+    }
+    return result;
+  }
+
+  /** Takes the first one out: it is sent, or cannot be. */
+  #shift(result) {
+    const entry = this.#entries[this.#head];
+    this.#entries[this.#head++] = undefined;
+    // Not each time, for then each time all others would be moved.
+    if (this.#head === this.#entries.length || this.#head === 1024) {
+      this.#entries.splice(0, this.#head);
+      this.#head = 0;
+    }
+    this.#weight -= weightOf(entry);
+    if (entry.kept) discard([...entry.kept]);
+    return this.#settle(entry, result);
+  }
+
+  /** Nothing of it will be sent. */
+  drop(error) {
+    for (const { kept, callback } of this.#entries.splice(0).slice(this.#head)) {
+      if (kept) discard([...kept]);
+      if (callback) process.nextTick(callback, error);
+    }
+    this.#head = 0;
+    this.#weight = 0;
+  }
+
+  /** All of an entry, if it can be: 0, an error number, or undefined if it would have to wait. */
+  #write(entry) {
+    do {
+      const result = this.#watch.write(entry.bytes, entry.offset, entry.fds);
+      if (wouldBlock(result)) return undefined;
+      if (result < 0) return result;
+      entry.offset += result;
+      // They went with the first byte.
+      entry.fds = undefined;
+    } while (entry.offset < entry.length);
+    return 0;
+  }
+
+  /** A message that is refused is its callback's business, unless it leaves the socket useless. */
+  #settle({ offset, callback }, result) {
+    const error = result < 0 ? systemError(result, 'sendmsg') : null;
+    if (callback) process.nextTick(callback, error);
+    const useless = offset > 0 || GONE.has(result) || !callback;
+    return error && useless ? error : undefined;
+  }
+}
+
+function weightOf({ length, offset, fds }) {
+  return length - offset + (fds?.length ?? 0) * WEIGHT_OF_FD;
+}
+
+function duplicate(fds) {
+  const made = [];
+  try {
+    for (const fd of fds) made.push(keepDup(fd));
+  } catch (error) {
+    discard(made);
+    throw error;
+  }
+  return Int32Array.from(made);
+}
+
+module.exports = { SendQueue };

@@ -1,0 +1,168 @@
+//! Looking at descriptors, and changing them.
+
+use std::ffi::CString;
+use std::os::fd::IntoRawFd;
+
+use crossfork::fd::{self, Address, Family, Kind, ListenFd, Seals, SocketType};
+use napi::bindgen_prelude::BufferSlice;
+use napi::{Either, Env};
+use napi_derive::napi;
+use nix::errno::Errno;
+
+use crate::result::{OrErrno, errno, number, or_errno};
+use crate::sys::{borrow, buffer, own};
+
+#[napi(object, object_from_js = false)]
+pub struct Description {
+    pub kind: &'static str,
+    pub family: Option<&'static str>,
+    #[napi(js_name = "type")]
+    pub kind_of_socket: Option<&'static str>,
+    pub listening: Option<bool>,
+    pub local: Option<Either<String, IpAddress>>,
+    pub remote: Option<Either<String, IpAddress>>,
+    pub readable: bool,
+    pub writable: bool,
+    pub append: bool,
+    pub nonblocking: bool,
+    pub cloexec: bool,
+}
+
+#[napi(object, object_from_js = false)]
+pub struct IpAddress {
+    pub address: String,
+    pub port: u32,
+    pub family: &'static str,
+}
+
+#[napi(object, object_from_js = false)]
+pub struct Activated {
+    pub name: String,
+    pub fd: i32,
+}
+
+/// 0 if it is.
+#[napi(catch_unwind)]
+pub fn check_open(fd: i32) -> i32 {
+    number(borrow(fd).map(|_| 0))
+}
+
+#[napi(catch_unwind)]
+pub fn describe(fd: i32) -> OrErrno<Description> {
+    or_errno(borrow(fd).and_then(fd::describe).map(Description::from))
+}
+
+/// The number of a new descriptor for the same thing, which the caller closes.
+#[napi(catch_unwind)]
+pub fn dup(fd: i32) -> i32 {
+    number(borrow(fd).and_then(|fd| Ok(fd.try_clone_to_owned()?.into_raw_fd())))
+}
+
+#[napi(catch_unwind)]
+pub fn close(fd: i32) -> i32 {
+    number(own(fd).and_then(|fd| Ok(nix::unistd::close(fd)?)).map(|()| 0))
+}
+
+#[napi(catch_unwind)]
+pub fn set_cloexec(fd: i32, on: bool) -> i32 {
+    number(borrow(fd).and_then(|fd| fd::set_cloexec(fd, on)).map(|()| 0))
+}
+
+#[napi(catch_unwind)]
+pub fn set_nonblocking(fd: i32, on: bool) -> i32 {
+    number(borrow(fd).and_then(|fd| fd::set_nonblocking(fd, on)).map(|()| 0))
+}
+
+/// The number of a new memfd, which the caller closes.
+#[napi(catch_unwind)]
+pub fn memfd(name: String, contents: &[u8], shrink: bool, grow: bool, write: bool, seal: bool) -> i32 {
+    let Ok(name) = CString::new(name) else { return -(Errno::EINVAL as i32) };
+    let wanted = [(shrink, Seals::SHRINK), (grow, Seals::GROW), (write, Seals::WRITE), (seal, Seals::SEAL)];
+    let seals = wanted.iter().filter(|(on, _)| *on).fold(Seals::NONE, |all, (_, seal)| all | *seal);
+    number(fd::memfd(&name, contents, seals).map(|fd| fd.into_raw_fd()))
+}
+
+/// The memfd's memory; nothing if it is empty.
+#[napi(catch_unwind)]
+pub fn map_fd(env: &Env, fd: i32, max: i64) -> napi::Result<Either<Option<BufferSlice<'_>>, i32>> {
+    let mapping = match borrow(fd).and_then(fd::map) {
+        Ok(mapping) => mapping,
+        Err(e) => return Ok(Either::B(errno(&e))),
+    };
+    Ok(match mapping {
+        Some(mapping) if i64::try_from(mapping.len()).is_ok_and(|len| len <= max) => {
+            Either::A(Some(buffer(env, mapping)?))
+        }
+        Some(_) => Either::B(-(Errno::EFBIG as i32)),
+        None => Either::A(None),
+    })
+}
+
+/// What the three variables tell of. The caller owns the descriptors.
+#[napi(catch_unwind)]
+pub fn listen_fds(
+    pid: Option<String>,
+    count: Option<String>,
+    names: Option<String>,
+) -> OrErrno<Vec<Activated>> {
+    let found = ListenFd::from_values(pid.as_deref(), count.as_deref(), names.as_deref());
+    let owned = |ListenFd { name, fd, .. }| Activated { name, fd: fd.into_raw_fd() };
+    or_errno(found.map(|found| found.into_iter().map(owned).collect()))
+}
+
+impl From<fd::Description> for Description {
+    fn from(found: fd::Description) -> Self {
+        let fd::Description { kind, socket, readable, writable, append, nonblocking, cloexec, .. } = found;
+        let socket = socket.as_ref();
+        Description {
+            kind: match kind {
+                Kind::Socket => "socket",
+                Kind::Pipe => "pipe",
+                Kind::File => "file",
+                Kind::Memory => "memfd",
+                Kind::Directory => "directory",
+                Kind::Terminal => "terminal",
+                Kind::Device => "device",
+                _ => "other",
+            },
+            family: socket.map(|socket| family_name(socket.family)),
+            kind_of_socket: socket.map(|socket| match socket.kind {
+                Some(SocketType::Stream) => "stream",
+                Some(SocketType::SeqPacket) => "seqpacket",
+                Some(SocketType::Dgram) => "dgram",
+                _ => "other",
+            }),
+            listening: socket.map(|socket| socket.listening),
+            local: socket.and_then(|socket| address(socket.local.as_ref()?)),
+            remote: socket.and_then(|socket| address(socket.peer.as_ref()?)),
+            readable,
+            writable,
+            append,
+            nonblocking,
+            cloexec,
+        }
+    }
+}
+
+fn family_name(family: Family) -> &'static str {
+    match family {
+        Family::Ipv4 => "IPv4",
+        Family::Ipv6 => "IPv6",
+        Family::Unix => "Unix",
+        _ => "other",
+    }
+}
+
+/// An abstract name keeps its zero byte, as Node has it.
+fn address(address: &Address) -> Option<Either<String, IpAddress>> {
+    match address {
+        Address::Ip(ip) => Some(Either::B(IpAddress {
+            address: ip.ip().to_string(),
+            port: ip.port().into(),
+            family: family_name(if ip.is_ipv4() { Family::Ipv4 } else { Family::Ipv6 }),
+        })),
+        Address::Path(path) => Some(Either::A(path.to_string_lossy().into_owned())),
+        Address::Abstract(name) => Some(Either::A(format!("\0{}", String::from_utf8_lossy(name)))),
+        _ => None,
+    }
+}

@@ -1,0 +1,96 @@
+//! Descriptors over sockets that JavaScript has by number. Nothing waits.
+
+use std::io;
+use std::os::fd::{BorrowedFd, IntoRawFd, RawFd};
+
+use crossfork::fd::{self, SocketType};
+use napi::Either;
+use napi::bindgen_prelude::Uint8ArraySlice;
+use napi_derive::napi;
+use nix::errno::Errno;
+
+use crate::result::{OrErrno, number, or_errno};
+use crate::sys::{borrow, writable};
+
+/// As `js/` numbers them.
+pub fn socket_type(number: u32) -> io::Result<SocketType> {
+    match number {
+        0 => Ok(SocketType::Stream),
+        1 => Ok(SocketType::SeqPacket),
+        2 => Ok(SocketType::Dgram),
+        _ => Err(Errno::EINVAL.into()),
+    }
+}
+
+#[napi(object, object_from_js = false)]
+pub struct Received {
+    pub length: u32,
+    pub fds: Vec<i32>,
+    pub cut: bool,
+    pub fds_lost: bool,
+    pub end: bool,
+}
+
+#[napi(object, object_from_js = false)]
+pub struct Credentials {
+    pub pid: i32,
+    pub uid: u32,
+    pub gid: u32,
+}
+
+/// Two numbers, which the caller closes.
+#[napi(catch_unwind)]
+pub fn socketpair(kind: u32) -> OrErrno<Vec<i32>> {
+    let pair = socket_type(kind).and_then(fd::pair);
+    or_errno(pair.map(|(a, b)| vec![a.into_raw_fd(), b.into_raw_fd()]))
+}
+
+/// The number of a new socket, which the caller closes.
+#[napi(catch_unwind)]
+pub fn connect(path: &[u8], kind: u32) -> i32 {
+    number(socket_type(kind).and_then(|kind| fd::connect(path, kind)).map(|fd| fd.into_raw_fd()))
+}
+
+/// The number of a new socket, which the caller closes.
+#[napi(catch_unwind)]
+pub fn bind(path: &[u8], kind: u32, backlog: i32) -> i32 {
+    number(socket_type(kind).and_then(|kind| fd::bind(path, kind, backlog)).map(|fd| fd.into_raw_fd()))
+}
+
+/// How many bytes were sent. The descriptors stay the caller's.
+#[napi(catch_unwind)]
+pub fn send_fds(socket: i32, bytes: &[u8], fds: &[i32]) -> i32 {
+    number(borrow(socket).and_then(|socket| send(socket, bytes, fds)))
+}
+
+/// As much as one call brings. The caller closes the descriptors.
+#[napi(catch_unwind)]
+pub fn recv_fds(socket: i32, mut memory: Uint8ArraySlice<'_>, max_fds: u32) -> Either<Received, i32> {
+    or_errno(borrow(socket).and_then(|socket| {
+        let received = fd::try_recv(socket, writable(&mut memory), max_fds as usize)?.ok_or(Errno::EAGAIN)?;
+        Ok(Received {
+            length: received.len as u32,
+            fds: received.fds.into_iter().map(IntoRawFd::into_raw_fd).collect(),
+            cut: received.cut,
+            fds_lost: received.fds_lost,
+            end: received.end,
+        })
+    }))
+}
+
+/// One send. Each number is looked at before it is used.
+pub fn send(socket: BorrowedFd<'_>, bytes: &[u8], fds: &[RawFd]) -> io::Result<i32> {
+    // More in one call than a result can tell of is a stream's business to send in parts.
+    let bytes = &bytes[..bytes.len().min(MOST)];
+    let sent = match fds {
+        [] => fd::try_send(socket, bytes, &[]),
+        [one] => fd::try_send(socket, bytes, &[borrow(*one)?]),
+        many => {
+            let many: Vec<_> = many.iter().map(|fd| borrow(*fd)).collect::<io::Result<_>>()?;
+            fd::try_send(socket, bytes, &many)
+        }
+    }?;
+    Ok(sent.ok_or(Errno::EAGAIN)? as i32)
+}
+
+const MOST: usize = 1 << 30;

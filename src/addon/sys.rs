@@ -1,0 +1,47 @@
+//! The addon's only unsafe code: numbers that come from JavaScript, where nothing owns them, and
+//! memory that goes there.
+#![allow(unsafe_code)]
+
+use std::io;
+use std::os::fd::{BorrowedFd, FromRawFd, OwnedFd, RawFd};
+
+use crossfork::fd::Mapping;
+use napi::Env;
+use napi::bindgen_prelude::{BufferSlice, Uint8ArraySlice};
+use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, fcntl};
+
+/// A descriptor by its number, made sure to be open. To be used at once: JavaScript may close it
+/// as soon as it runs again.
+pub fn borrow(number: RawFd) -> io::Result<BorrowedFd<'static>> {
+    if number < 0 {
+        return Err(Errno::EBADF.into());
+    }
+    // SAFETY: not -1. Until it is known to be open, it is given to a call that fails if it isn't.
+    let fd = unsafe { BorrowedFd::borrow_raw(number) };
+    fcntl(fd, FcntlArg::F_GETFD)?;
+    Ok(fd)
+}
+
+/// A descriptor that JavaScript hands over.
+pub fn own(number: RawFd) -> io::Result<OwnedFd> {
+    borrow(number)?;
+    // SAFETY: it is open, and whoever gave us the number was told that it is ours from now on.
+    Ok(unsafe { OwnedFd::from_raw_fd(number) })
+}
+
+/// Memory of JavaScript's to write to. Nothing of JavaScript runs meanwhile that could detach it.
+pub fn writable<'a>(memory: &'a mut Uint8ArraySlice<'_>) -> &'a mut [u8] {
+    // SAFETY: the memory is there until JavaScript runs again. Another thread that it is shared
+    // with may change it, and only the kernel looks at it.
+    unsafe { memory.as_mut() }
+}
+
+/// A Buffer over a mapping, which is unmapped when the Buffer is collected.
+pub fn buffer(env: &Env, mapping: Mapping) -> napi::Result<BufferSlice<'_>> {
+    let (start, len) = (mapping.as_ptr(), mapping.len());
+    // SAFETY: the memory can be read and written to and won't shrink, and lives until the mapping
+    // is dropped by the finalizer. Others may write to it, as with a SharedArrayBuffer: nothing in
+    // Rust reads it.
+    unsafe { BufferSlice::from_external(env, start, len, mapping, |_, mapping| drop(mapping)) }
+}

@@ -1,0 +1,67 @@
+//! Socket activation: the sockets that systemd, or whoever plays its part, has opened for us.
+
+use std::io;
+use std::os::fd::OwnedFd;
+
+use crate::sys::describe::describe;
+use crate::sys::inherit;
+
+/// A descriptor that was open when this process started, meant for it.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct ListenFd {
+    /// What it is called, `unknown` if it has no name.
+    pub name: String,
+    /// It is close-on-exec now.
+    pub fd: OwnedFd,
+}
+
+/// Takes the descriptors that `LISTEN_FDS`, `LISTEN_PID` and `LISTEN_FDNAMES` tell of, and removes
+/// these from the environment: the second time there is none. The caller owns them. To be called
+/// before other threads are started, for C code in them may read the environment meanwhile.
+///
+/// # Errors
+/// `EINVAL` if the variables make no sense, `EBADF` if a descriptor is not open.
+pub fn listen_fds() -> io::Result<Vec<ListenFd>> {
+    let values = inherit::take_env(["LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"]);
+    let [pid, count, names] = values.map(|value| value.map(|value| value.to_string_lossy().into_owned()));
+    ListenFd::from_values(pid.as_deref(), count.as_deref(), names.as_deref())
+}
+
+impl ListenFd {
+    /// As [`listen_fds`], for those who have read the three variables already, in the order
+    /// `LISTEN_PID`, `LISTEN_FDS`, `LISTEN_FDNAMES`.
+    ///
+    /// # Errors
+    /// As [`listen_fds`].
+    pub fn from_values(
+        pid: Option<&str>,
+        count: Option<&str>,
+        names: Option<&str>,
+    ) -> io::Result<Vec<ListenFd>> {
+        let (Some(pid), Some(count)) = (pid, count) else {
+            return Ok(Vec::new());
+        };
+        let number = |text: &str| text.parse::<u32>().map_err(|_| io::Error::from_raw_os_error(libc::EINVAL));
+        // Meant for another, who has started us and forgot to remove them.
+        if number(pid)? != std::process::id() {
+            return Ok(Vec::new());
+        }
+        let count = i32::try_from(number(count)?).map_err(|_| io::Error::from_raw_os_error(libc::EINVAL))?;
+        let numbers = FIRST..FIRST.saturating_add(count);
+        // All or none: if the number is wrong, some may be another's, and closing them would harm.
+        for number in numbers.clone() {
+            inherit::peek(number, |fd| describe(fd).map(drop))?;
+        }
+        let mut names = names.into_iter().flat_map(|names| names.split(':'));
+        numbers
+            .map(|number| {
+                let name = names.next().filter(|name| !name.is_empty()).unwrap_or("unknown").to_owned();
+                Ok(ListenFd { name, fd: inherit::adopt(number)? })
+            })
+            .collect()
+    }
+}
+
+/// After the standard three.
+const FIRST: i32 = 3;

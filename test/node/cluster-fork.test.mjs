@@ -1,0 +1,95 @@
+import assert from 'node:assert';
+import { execFile } from 'node:child_process';
+import cluster from 'node:cluster';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { promisify } from 'node:util';
+import { commandLine, runtimes } from '../runtimes/index.mjs';
+import { command } from './native.mjs';
+
+const require = createRequire(import.meta.url);
+const { clusterFork } = require('../../js/index.cjs');
+const { event } = require('../interop/kit/wait.cjs');
+
+const folder = mkdtempSync(join(tmpdir(), 'crossfork-'));
+after(() => rmSync(folder, { recursive: true }));
+
+const { execPath } = process;
+const echo = (t, ...args) => {
+  const worker = clusterFork(...args);
+  t.after(() => worker.process.kill('SIGKILL'));
+  return worker;
+};
+
+test('CH-11: clusterFork puts a program into the cluster, and returns the Worker', async (t) => {
+  const worker = echo(t, command, ['worker']);
+  assert.ok(worker instanceof cluster.Worker);
+  assert.strictEqual(cluster.workers[worker.id], worker);
+  assert.deepStrictEqual(worker.process.spawnargs, [command, 'worker']);
+  worker.send('hello');
+  assert.deepStrictEqual((await event(worker, 'message'))[0], 'hello');
+});
+
+test('clusterFork: process.execPath and cluster.settings are as before, whatever happens', (t) => {
+  cluster.setupPrimary({ exec: 'the-users-own.js', args: ['x'], silent: true });
+  const settings = cluster.settings;
+  echo(t, command, ['worker']);
+  assert.strictEqual(process.execPath, execPath);
+  assert.strictEqual(cluster.settings, settings);
+  assert.deepStrictEqual([settings.exec, settings.args], ['the-users-own.js', ['x']]);
+
+  const { fork } = cluster;
+  t.after(() => {
+    cluster.fork = fork;
+  });
+  cluster.fork = () => {
+    assert.strictEqual(process.execPath, command);
+    throw new Error('not today');
+  };
+  assert.throws(() => clusterFork(command, ['worker']), /not today/);
+  assert.strictEqual(process.execPath, execPath);
+  assert.strictEqual(cluster.settings, settings);
+});
+
+test('clusterFork: silent and the rest are as cluster.setupPrimary was told; the environment is given', async (t) => {
+  cluster.setupPrimary({ silent: true });
+  const worker = echo(t, '/bin/sh', ['-c', 'echo "$VARIABLE $NODE_UNIQUE_ID"'], { VARIABLE: 'x' });
+  const [text] = await event(worker.process.stdout, 'data');
+  assert.strictEqual(String(text), `x ${worker.id}\n`);
+});
+
+test('clusterFork: without arguments there is one that is empty, for cluster always passes one', async (t) => {
+  const worker = echo(t, '/bin/true');
+  assert.deepStrictEqual(worker.process.spawnargs, ['/bin/true', '']);
+});
+
+test('clusterFork: what cannot be started is thrown', () => {
+  assert.throws(() => clusterFork('/no/such/program'), { code: 'ENOENT' });
+  assert.throws(() => clusterFork('worker.js'), { code: 'ERR_INVALID_ARG_VALUE' });
+  assert.throws(() => clusterFork(command, 'worker'), { code: 'ERR_INVALID_ARG_TYPE' });
+  assert.throws(() => clusterFork(command, [], 5), { code: 'ERR_INVALID_ARG_TYPE' });
+  assert.strictEqual(process.execPath, execPath);
+});
+
+const PROGRAM = `
+  const { clusterFork } = require(${JSON.stringify(require.resolve('../../js/index.cjs'))});
+  const worker = clusterFork(process.argv[2], ['worker']);
+  worker.on('message', (message) => {
+    console.log(message);
+    worker.process.kill('SIGKILL');
+  });
+  worker.send('an echo');`;
+
+for (const runtime of runtimes) {
+  const skip = runtime.kind !== 'node' && `${runtime.name} has no cluster that a foreign program could join`;
+  test(`clusterFork: in ${runtime.name}`, { skip }, async () => {
+    const program = join(folder, 'program.cjs');
+    writeFileSync(program, PROGRAM);
+    const args = commandLine(runtime, program, [command]);
+    const { stdout } = await promisify(execFile)(runtime.bin, args, { timeout: 30_000 });
+    assert.strictEqual(stdout, 'an echo\n');
+  });
+}

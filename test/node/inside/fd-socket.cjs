@@ -1,0 +1,425 @@
+'use strict';
+
+const assert = require('node:assert');
+const { readFileSync, readdirSync } = require('node:fs');
+const { event, until, within } = require('../../interop/kit/wait.cjs');
+const { crossfork, fillUp, hasPrlimit, limitFds, openFds, run } = require('./kit.cjs');
+
+const { closeFd, describeFd, dup, recvFds, socketpair } = crossfork;
+
+const number = (i, size = 8) => {
+  const bytes = Buffer.alloc(size);
+  bytes.writeUInt32LE(i);
+  return bytes;
+};
+
+/** Sends with the manners of a stream. */
+async function sendAll(socket, count, make) {
+  for (let i = 0; i < count; i++) {
+    if (!socket.send(...make(i))) await event(socket, 'drain');
+  }
+}
+
+run({
+  'messages and their descriptors arrive together, in order': async (t) => {
+    for (const type of ['seqpacket', 'dgram']) {
+      const [a, b] = t.sockets(type);
+      const kinds = { 0: t.opens('/'), 1: t.opens('/dev/null'), 2: t.owns(crossfork.memfd('x')) };
+      const names = ['directory', 'device', 'memfd'];
+      let next = 0;
+      const done = new Promise((resolve) => {
+        b.on('message', (data, fds) => {
+          assert.strictEqual(data.readUInt32LE(0), next);
+          assert.strictEqual(fds.length, 1);
+          const fd = fds.take();
+          assert.strictEqual(describeFd(fd).kind, names[next % 3]);
+          closeFd(fd);
+          if (++next === 3000) resolve();
+        });
+      });
+      await sendAll(a, 3000, (i) => [number(i), [kinds[i % 3]]]);
+      await within(done, () => `3000 messages, not ${next}`);
+    }
+  },
+
+  "a stream's descriptors come with the bytes that they rode on": async (t) => {
+    const [a, b] = t.sockets('stream');
+    const got = [];
+    b.on('data', (data, fds) => got.push([String(data), fds.length]));
+    const closed = event(b, 'close');
+    a.send('one', 0);
+    a.send('two', [0, 0]);
+    a.send('three');
+    a.end();
+    await closed;
+    assert.deepStrictEqual(got.shift(), ['one', 1]);
+    assert.deepStrictEqual(got.shift(), ['two', 2]);
+    assert.deepStrictEqual(got, [['three', 0]]);
+  },
+
+  'partial writes: all bytes arrive, the descriptors once': async (t) => {
+    const [a, b] = t.sockets('stream');
+    const size = 5 * 1024 * 1024 + 7;
+    const content = Buffer.alloc(size, 'some text, ');
+    const parts = [];
+    let fdCount = 0;
+    b.on('data', (data, fds) => {
+      parts.push(Buffer.from(data));
+      fdCount += fds.length;
+    });
+    const sent = new Promise((resolve) => a.send(content, [0, 0], resolve));
+    assert.strictEqual(a.writableNeedDrain, true);
+    assert.ok(a.writableLength > 0);
+    assert.strictEqual(await within(sent, 'it to be sent'), null);
+    assert.strictEqual(a.writableLength, 0);
+    const closed = event(b, 'close');
+    a.end();
+    await closed;
+    assert.ok(Buffer.concat(parts).equals(content));
+    assert.strictEqual(fdCount, 2);
+  },
+
+  'back-pressure: send tells when to wait, and drain when to go on': async (t) => {
+    const [a, b] = t.sockets('seqpacket', { highWaterMark: 10_000 });
+    let sent = 0;
+    while (a.send(Buffer.alloc(1000))) sent++;
+    assert.ok(a.writableLength >= 10_000 && a.writableLength < 12_000, `${a.writableLength}`);
+    assert.strictEqual(a.send('more, if one insists'), false);
+    let received = 0;
+    b.on('message', () => received++);
+    await event(a, 'drain');
+    assert.deepStrictEqual([a.writableLength, a.writableNeedDrain], [0, false]);
+    await until(
+      () => received === sent + 2,
+      () => `${sent + 2} messages, not ${received}`,
+    );
+  },
+
+  'descriptors that wait count too, and may be closed by the sender': async (t) => {
+    const [a, b] = t.sockets('seqpacket');
+    const file = t.owns(dup(0));
+    let sent = 1;
+    while (a.send('x', file)) sent++;
+    closeFd(file);
+    assert.ok(sent < 1000, `${sent} wait`);
+    let received = 0;
+    b.on('message', (_, fds) => {
+      received += fds.length;
+    });
+    await event(a, 'drain');
+    await until(
+      () => received === sent,
+      () => `${sent} descriptors, not ${received}`,
+    );
+  },
+
+  'callbacks come in the order of their messages': async (t) => {
+    const [a, b] = t.sockets('seqpacket');
+    b.resume();
+    const order = [];
+    await new Promise((resolve) => {
+      for (let i = 0; i < 2000; i++) {
+        a.send(Buffer.alloc(500), (error) => {
+          assert.strictEqual(error, null);
+          order.push(i);
+          if (order.length === 2000) resolve();
+        });
+      }
+    });
+    assert.deepStrictEqual(order, [...order.keys()]);
+  },
+
+  'descriptors that are not taken are closed when the listeners have returned': async (t) => {
+    const [a, b] = t.sockets('seqpacket');
+    const before = openFds();
+    const seen = [];
+    b.on('message', (_, fds) => seen.push(fds));
+    for (let i = 0; i < 100; i++) a.send('x', [0, 0]);
+    await until(() => seen.length === 100, '100 messages');
+    assert.strictEqual(openFds(), before);
+    assert.deepStrictEqual([seen[0].length, seen[0].take(), seen[0].takeAll()], [0, undefined, []]);
+  },
+
+  'descriptors that are taken stay open; the others of the message do not': async (t) => {
+    const [a, b] = t.sockets('seqpacket');
+    a.send('x', [0, 0, 0, 0]);
+    const [first, second] = await new Promise((resolve) => {
+      b.once('message', (_, fds) => {
+        const [one, two] = fds;
+        assert.strictEqual(fds.length, 2);
+        resolve([one, two]);
+      });
+    });
+    t.owns(first);
+    t.owns(second);
+    assert.notStrictEqual(describeFd(first).fd, describeFd(second).fd);
+  },
+
+  'nobody listens: nothing is read, and what came is closed with the socket': async (t) => {
+    const [end, watched] = socketpair();
+    const [a, b] = t.sockets('seqpacket');
+    a.send('x', end);
+    closeFd(end);
+    b.destroy();
+    a.destroy();
+    await until(() => recvFds(watched)?.end, 'the descriptor on its way to be closed');
+    closeFd(watched);
+  },
+
+  'end: all that was sent arrives before it': async (t) => {
+    for (const type of ['stream', 'seqpacket']) {
+      const [a, b] = t.sockets(type);
+      let bytes = 0;
+      b.on(type === 'stream' ? 'data' : 'message', (data) => {
+        bytes += data.length;
+      });
+      const ended = event(b, 'end');
+      for (let i = 0; i < 3000; i++) a.send(Buffer.alloc(1000));
+      a.end();
+      await ended;
+      assert.strictEqual(bytes, 3_000_000);
+      if (!b.destroyed) await event(b, 'close');
+    }
+  },
+
+  'allowHalfOpen: the other direction stays open after the end': async (t) => {
+    const [a, b] = t.sockets('stream', { allowHalfOpen: true });
+    const answer = event(a, 'data');
+    b.on('data', () => {});
+    b.on('end', () => b.send('answer'));
+    a.send('question');
+    a.end();
+    const [data] = await answer;
+    assert.strictEqual(String(data), 'answer');
+    const closed = event(a, 'close');
+    b.end();
+    await closed;
+  },
+
+  'close: what was sent is sent, nothing more is received, and then it is closed': async (t) => {
+    const [a, b] = t.sockets('seqpacket');
+    let received = 0;
+    b.on('message', () => received++);
+    for (let i = 0; i < 2000; i++) a.send(Buffer.alloc(500));
+    await new Promise((resolve) => a.close(resolve));
+    assert.deepStrictEqual([a.destroyed, a.fd], [true, undefined]);
+    if (!b.destroyed) await event(b, 'close');
+    assert.strictEqual(received, 2000);
+  },
+
+  'destroy: at once, with its error, and the callbacks hear of it': async (t) => {
+    const [a] = t.sockets('seqpacket');
+    const outcomes = [];
+    while (a.send(Buffer.alloc(5000), (error) => outcomes.push(error)));
+    const events = [];
+    a.on('error', (error) => events.push(error.message));
+    a.on('close', (hadError) => events.push(hadError));
+    a.destroy(new Error('enough'));
+    assert.strictEqual(a.destroy(new Error('again')), a);
+    await until(() => events.length === 2, 'both events');
+    assert.deepStrictEqual(events, ['enough', true]);
+    assert.strictEqual(outcomes.at(-1).message, 'enough');
+    assert.strictEqual(outcomes[0], null);
+  },
+
+  'after the end nothing can be sent': async (t) => {
+    const [a] = t.sockets('seqpacket');
+    a.end();
+    const error = await new Promise((resolve) => a.send('x', resolve));
+    assert.strictEqual(error.code, 'ERR_STREAM_WRITE_AFTER_END');
+    a.destroy();
+    const later = await new Promise((resolve) => a.send('x', resolve));
+    assert.strictEqual(later.code, 'ERR_STREAM_DESTROYED');
+    assert.strictEqual(a.send('x'), false);
+  },
+
+  'a peer that is gone': async (t) => {
+    for (const type of ['stream', 'seqpacket', 'dgram']) {
+      const [a, b] = t.sockets(type);
+      b.destroy();
+      const failed = event(a, 'close').catch((error) => error);
+      a.send('x');
+      const error = await failed;
+      assert.ok(['EPIPE', 'ECONNREFUSED', 'ECONNRESET'].includes(error.code), error.code);
+      assert.ok(a.destroyed);
+    }
+  },
+
+  "a message that the kernel refuses is its callback's business": async (t) => {
+    const [a, b] = t.sockets('seqpacket');
+    const error = await new Promise((resolve) => a.send(Buffer.alloc(64 * 1024 * 1024), resolve));
+    assert.deepStrictEqual([error.code, error.syscall], ['EMSGSIZE', 'sendmsg']);
+    a.send('the next one');
+    const [data] = await event(b, 'message');
+    assert.strictEqual(String(data), 'the next one');
+  },
+
+  'a message that is longer than allowed ends the receiver, and its descriptors are closed': async (t) => {
+    const [a, b] = t.sockets('seqpacket', { maxMessageBytes: 100 });
+    b.on('message', () => assert.fail('it was delivered'));
+    a.send(Buffer.alloc(101), [0]);
+    const error = await event(b, 'close').catch((error) => error);
+    assert.strictEqual(error.code, 'EMSGSIZE');
+  },
+
+  'an empty packet of another program is a message, and not the end': async (t) => {
+    const [a, b] = t.sockets('dgram');
+    const empty = event(b, 'message');
+    a.send('');
+    assert.strictEqual((await empty)[0].length, 0);
+    a.send('x');
+    assert.strictEqual(String((await event(b, 'message'))[0]), 'x');
+  },
+
+  'pause and resume': async (t) => {
+    const [a, b] = t.sockets('seqpacket');
+    const got = [];
+    b.on('message', (data) => {
+      got.push(String(data));
+      b.pause();
+    });
+    for (const text of ['one', 'two', 'three']) a.send(text);
+    for (const [i, text] of ['one', 'two', 'three'].entries()) {
+      await until(() => got.length > i, text);
+      assert.strictEqual(got.length, i + 1, 'it went on though it was paused');
+      assert.ok(b.isPaused());
+      b.resume();
+    }
+    assert.deepStrictEqual(got, ['one', 'two', 'three']);
+  },
+
+  'for await: messages one after the other, and their descriptors': async (t) => {
+    const [a, b] = t.sockets('seqpacket');
+    for (let i = 0; i < 50; i++) a.send(number(i), [0]);
+    a.end();
+    let next = 0;
+    const before = openFds();
+    for await (const { data, fds } of b) {
+      assert.strictEqual(data.readUInt32LE(0), next++);
+      await new Promise(setImmediate);
+      assert.strictEqual(fds.length, 1, 'it was closed before the loop went on');
+      assert.ok(openFds() <= before + 1);
+    }
+    assert.strictEqual(next, 50);
+    assert.ok(b.destroyed);
+  },
+
+  'for await: leaving the loop destroys the socket': async (t) => {
+    const [a, b] = t.sockets('stream');
+    a.send('x', 0);
+    for await (const { data } of b) {
+      assert.strictEqual(String(data), 'x');
+      break;
+    }
+    assert.ok(b.destroyed);
+  },
+
+  'for await: an error ends it': async (t) => {
+    const [, b] = t.sockets('stream');
+    setImmediate(() => b.destroy(new Error('enough')));
+    await assert.rejects(async () => {
+      for await (const message of b) assert.fail(message);
+    }, /enough/);
+  },
+
+  'peerCredentials: who is at the other end': (t) => {
+    const [a] = t.sockets('stream');
+    const { pid, uid, gid } = a.peerCredentials;
+    assert.deepStrictEqual([pid, uid, gid], [process.pid, process.getuid(), process.getgid()]);
+    a.destroy();
+    assert.strictEqual(a.peerCredentials, undefined);
+  },
+
+  'many sockets at once: each keeps its order': async (t) => {
+    const pairs = Array.from({ length: 40 }, () => t.sockets('seqpacket'));
+    await Promise.all(
+      pairs.map(async ([a, b]) => {
+        let next = 0;
+        const done = new Promise((resolve) => {
+          b.on('message', (data) => {
+            assert.strictEqual(data.readUInt32LE(0), next++);
+            if (next === 500) resolve();
+          });
+        });
+        await sendAll(a, 500, (i) => [number(i, 300)]);
+        await within(done, () => `500 messages, not ${next}`);
+      }),
+    );
+  },
+
+  'a busy socket does not keep others waiting': async (t) => {
+    const [a, b] = t.sockets('stream');
+    const [c, d] = t.sockets('stream');
+    let bytes = 0;
+    let stop = false;
+    b.on('data', (data) => {
+      bytes += data.length;
+    });
+    const feed = () => {
+      while (!stop && a.send(Buffer.alloc(65536)));
+    };
+    a.on('drain', feed);
+    feed();
+    const answers = [];
+    d.on('data', (data) => d.send(data));
+    c.on('data', () => answers.push(bytes));
+    for (let i = 0; i < 5; i++) {
+      c.send('ping');
+      await until(() => answers.length > i, 'an answer');
+      await new Promise(setImmediate);
+    }
+    stop = true;
+    assert.ok(answers[4] > answers[0], 'the busy one was busy');
+  },
+
+  'an idle socket costs nothing': async (t) => {
+    t.sockets('stream');
+    const [, b] = t.sockets('stream');
+    b.on('data', () => {});
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    const thread = readdirSync('/proc/self/task').find(
+      (task) => readFileSync(`/proc/self/task/${task}/comm`, 'utf8') === 'crossfork\n',
+    );
+    assert.ok(thread, 'there is a thread that waits');
+    const switches = () =>
+      /\nvoluntary_ctxt_switches:\s+(\d+)/.exec(readFileSync(`/proc/self/task/${thread}/status`))[1];
+    const before = switches();
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    assert.strictEqual(switches(), before, 'it woke up');
+  },
+
+  'received at the descriptor limit: the message says that some are lost': {
+    unless: () => !hasPrlimit() && 'there is no prlimit here',
+    run: async (t) => {
+      const [a, b] = t.sockets('seqpacket');
+      a.send('x', [0, 0, 0, 0, 0, 0, 0, 0]);
+      limitFds(300);
+      t.after(() => limitFds(4096));
+      const fillers = fillUp();
+      for (const fd of fillers.splice(0, 3)) closeFd(fd);
+      const got = await new Promise((resolve) => {
+        b.on('message', (data, fds) => resolve([String(data), fds.length, fds.lost]));
+      });
+      fillers.forEach(closeFd);
+      // Bun frees some of its own meanwhile.
+      assert.ok(got[1] < 8, `${got[1]} came`);
+      assert.deepStrictEqual([got[0], got[2]], ['x', true]);
+      a.send('y', 0);
+      const [, fds] = await event(b, 'message');
+      assert.strictEqual(fds.lost, false);
+    },
+  },
+
+  'a socket that was closed is heard of no more, though a duplicate lives': async (t) => {
+    const [a, b] = t.sockets('seqpacket');
+    b.on('message', () => assert.fail('it was delivered'));
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    const copy = t.owns(dup(b));
+    b.destroy();
+    a.send('x');
+    const [c, d] = t.sockets('seqpacket');
+    c.send('a later one');
+    await event(d, 'message');
+    assert.strictEqual(String(recvFds(copy).data), 'x');
+  },
+});

@@ -1,0 +1,240 @@
+'use strict';
+
+// Whatever JavaScript passes, it gets an error, and the process goes on.
+
+const assert = require('node:assert');
+const { crossfork, run, thrown } = require('./kit.cjs');
+
+const { FdSocket, closeFd, recvFds, sendFds, socketpair } = crossfork;
+
+const liar = new Proxy(
+  {},
+  {
+    get() {
+      throw new TypeError('no');
+    },
+  },
+);
+const NOT_FDS = [
+  -1,
+  Number.NaN,
+  1.5,
+  2 ** 31,
+  2 ** 53,
+  Number.NEGATIVE_INFINITY,
+  '0',
+  null,
+  undefined,
+  true,
+  1n,
+  Symbol('fd'),
+  () => 1,
+  [],
+  {},
+  { fd: -1 },
+  { fd: 1e12 },
+  { fd: '0' },
+  { fd: Number.NaN },
+  { _handle: { fd: -7 } },
+  liar,
+  999_999,
+];
+
+function assertError(act, name) {
+  const error = thrown(act);
+  assert.ok(error instanceof Error, name);
+  assert.ok(
+    error instanceof TypeError || error instanceof RangeError || typeof error.errno === 'number',
+    `${name}: ${error}`,
+  );
+}
+
+run({
+  'nothing that is not an open descriptor is taken for one': (t) => {
+    const [a, b] = t.pair('seqpacket');
+    const [socket] = t.sockets();
+    for (const value of NOT_FDS) {
+      for (const name of ['fdOf', 'describeFd', 'dup', 'setCloexec', 'setNonblocking', 'mapFd', 'adopt', 'closeFd']) {
+        assertError(() => crossfork[name](value), `${name}(${typeof value})`);
+      }
+      assertError(() => sendFds(value, 'x'), 'sendFds');
+      assertError(() => recvFds(value), 'recvFds');
+      assertError(() => sendFds(a, 'x', [value]), 'sendFds with it');
+      assertError(() => new FdSocket(value), 'FdSocket');
+      // Nothing, no descriptors, a callback.
+      if (value !== undefined && typeof value !== 'function' && !Array.isArray(value)) {
+        assertError(() => socket.send('x', value), 'send with it');
+      }
+      assertError(() => socket.send('x', [value]), 'send with it in a list');
+    }
+    assert.strictEqual(recvFds(b), null, 'nothing was sent');
+  },
+
+  'nothing that is not bytes is taken for bytes': (t) => {
+    const [a, b] = t.pair('seqpacket');
+    const [socket] = t.sockets();
+    for (const value of [undefined, null, 5, {}, [], [1, 2], { length: 5 }, new ArrayBuffer(5), Symbol('x'), liar]) {
+      assertError(() => sendFds(a, value), `sendFds(${typeof value})`);
+      assertError(() => socket.send(value), `send(${typeof value})`);
+      if (value !== undefined) assertError(() => crossfork.memfd('x', value), 'memfd');
+    }
+    assert.strictEqual(recvFds(b), null, 'nothing was sent');
+  },
+
+  'memory that is detached has no bytes': (t) => {
+    const [a] = t.pair('seqpacket');
+    for (const make of [(b) => new Uint8Array(b), (b) => new Float64Array(b), (b) => Buffer.from(b)]) {
+      const bytes = make(new ArrayBuffer(64));
+      structuredClone(bytes.buffer, { transfer: [bytes.buffer] });
+      assertError(() => sendFds(a, bytes), 'sendFds');
+    }
+    const view = new DataView(new ArrayBuffer(8));
+    structuredClone(view.buffer, { transfer: [view.buffer] });
+    assertError(() => sendFds(a, view), 'sendFds');
+  },
+
+  'memory that is detached by what is sent with it has no bytes': (t) => {
+    const [a, b] = t.pair('dgram');
+    const bytes = new Uint8Array(64);
+    const mean = {
+      get fd() {
+        structuredClone(bytes.buffer, { transfer: [bytes.buffer] });
+        return 0;
+      },
+    };
+    sendFds(a, bytes, [mean]);
+    const { data, fds } = recvFds(b);
+    fds.forEach(closeFd);
+    assert.strictEqual(data.length, 0);
+  },
+
+  'a view that lies about its length': (t) => {
+    const [a, b] = t.pair('seqpacket');
+    const bytes = new Uint8Array([1, 2, 3]);
+    for (const name of ['length', 'byteLength', 'byteOffset', 'buffer']) {
+      Object.defineProperty(bytes, name, { value: 2 ** 40 });
+    }
+    assert.strictEqual(sendFds(a, bytes), 3);
+    assert.deepStrictEqual([...recvFds(b).data], [1, 2, 3]);
+    const [one, two] = t.sockets();
+    two.on('message', () => {});
+    one.send(bytes);
+    assert.strictEqual(one.writableLength, 0);
+  },
+
+  'memory that is shared, and other views': (t) => {
+    const [a, b] = t.pair('seqpacket');
+    const shared = new Uint8Array(new SharedArrayBuffer(3)).fill(7);
+    const views = [shared, new Uint16Array([257, 257]), new DataView(Uint8Array.of(9, 8, 7, 6).buffer, 1, 2)];
+    const bytes = views.map((view) => {
+      sendFds(a, view);
+      return [...recvFds(b).data];
+    });
+    assert.deepStrictEqual(bytes, [
+      [7, 7, 7],
+      [1, 1, 1, 1],
+      [8, 7],
+    ]);
+  },
+
+  'a list that changes while it is read': (t) => {
+    const [a, b] = t.pair('seqpacket');
+    const list = [0, 0];
+    Object.defineProperty(list, 0, {
+      get() {
+        list.length = 1;
+        return 0;
+      },
+    });
+    assertError(() => sendFds(a, 'x', list), 'sendFds');
+    assert.strictEqual(recvFds(b), null);
+  },
+
+  'options that make no sense': (t) => {
+    const [a] = t.pair();
+    for (const options of [
+      null,
+      5,
+      'x',
+      [],
+      { maxBytes: 0 },
+      { maxBytes: 2 ** 40 },
+      { maxBytes: '5' },
+      { maxFds: -1 },
+    ]) {
+      assertError(() => recvFds(a, options), `recvFds ${JSON.stringify(options)}`);
+    }
+    assertError(() => recvFds(a, { maxFds: 254 }), 'maxFds');
+    for (const options of [null, { type: 'raw' }, { type: 1 }, { type: '__proto__' }]) {
+      assertError(() => socketpair(options), 'socketpair');
+    }
+    for (const options of [
+      null,
+      { highWaterMark: -1 },
+      { highWaterMark: '1' },
+      { allowHalfOpen: 1 },
+      { maxMessageBytes: 0 },
+    ]) {
+      assertError(() => new FdSocket(a, options), `FdSocket ${JSON.stringify(options)}`);
+    }
+  },
+
+  'paths that make no sense': () => {
+    for (const path of ['', 5, null, undefined, {}, 'a\0b', '\0a\0b', 'x'.repeat(200), `\0${'x'.repeat(200)}`]) {
+      assertError(() => crossfork.connect(path), `connect ${path}`);
+      assertError(() => crossfork.createFdServer(path), `createFdServer ${path}`);
+    }
+  },
+
+  'an FdSocket of what is not a Unix connection': (t) => {
+    const server = crossfork.createFdServer(`\0crossfork-test-${process.pid}`);
+    t.after(() => server.close());
+    for (const fd of [t.opens('/'), server.fd]) {
+      assert.strictEqual(thrown(() => new FdSocket(fd)).code, 'ERR_INVALID_FD_TYPE');
+    }
+  },
+
+  'a second FdSocket of the same descriptor': (t) => {
+    const [socket] = t.sockets();
+    assert.strictEqual(thrown(() => new FdSocket(socket.fd)).code, 'EEXIST');
+  },
+
+  'a descriptor that is closed behind the back of its FdSocket': async (t) => {
+    const [fd, other] = socketpair();
+    const socket = new FdSocket(fd);
+    t.owns(other);
+    closeFd(fd);
+    const failed = new Promise((resolve) => socket.on('error', resolve));
+    socket.on('data', () => {});
+    const error = await failed;
+    assert.strictEqual(error.code, 'EBADF');
+  },
+
+  'methods on something else': () => {
+    for (const name of ['send', 'end', 'close', 'destroy', 'pause', 'resume', 'ref', 'unref']) {
+      for (const self of [{}, null, FdSocket.prototype]) {
+        assert.ok(thrown(() => FdSocket.prototype[name].call(self, 'x')) instanceof TypeError, name);
+      }
+    }
+  },
+
+  'the native functions themselves': () => {
+    const native = require('../../../js/load.cjs');
+    const values = [undefined, null, -1, 1e20, Number.NaN, 'x', {}, [], new Uint8Array(0), () => {}, 999_998];
+    for (const [name, call] of Object.entries(native)) {
+      // It takes what calls it for a context.
+      if (name === 'openContext') continue;
+      for (const value of values) {
+        for (const count of [0, 1, 3, 6]) {
+          try {
+            const result = call(...new Array(count).fill(value));
+            if (['dup', 'memfd', 'connect', 'bind'].includes(name) && result >= 0) closeFd(result);
+            if (name === 'socketpair' && Array.isArray(result)) result.forEach(closeFd);
+          } catch (error) {
+            assert.ok(error instanceof Error, name);
+          }
+        }
+      }
+    }
+  },
+});

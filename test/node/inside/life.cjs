@@ -1,0 +1,72 @@
+'use strict';
+
+// How processes and contexts live with sockets, and how they end. Each is tried in a process of its own.
+
+const assert = require('node:assert');
+const { spawn } = require('node:child_process');
+const { join } = require('node:path');
+const { within } = require('../../interop/kit/wait.cjs');
+const { hasPrlimit, run } = require('./kit.cjs');
+
+const PROGRAM = join(__dirname, 'programs', 'life.cjs');
+const isDeno = Boolean(process.versions.deno);
+const command = isDeno ? ['run', '--quiet', '--allow-all', PROGRAM] : [PROGRAM];
+
+/** What one of the program's parts wrote, and how it ended. */
+async function part(t, name) {
+  const child = spawn(process.execPath, [...command, name], { stdio: ['ignore', 'pipe', 'pipe'] });
+  t.after(() => child.kill('SIGKILL'));
+  const output = { stdout: '', stderr: '' };
+  for (const stream of ['stdout', 'stderr']) {
+    child[stream].on('data', (bytes) => {
+      output[stream] += bytes;
+    });
+  }
+  const end = new Promise((resolve) => child.on('close', (code, signal) => resolve(signal ?? code)));
+  const how = await within(end, () => `the end of ${name}: ${output.stdout}${output.stderr}`);
+  return { how, ...output };
+}
+
+const endsWell = (name, stdout) => async (t) => {
+  assert.deepStrictEqual(await part(t, name), { how: 0, stdout, stderr: '' });
+};
+
+run({
+  'a process lives as long as a socket waits': endsWell('waiting', 'later\n'),
+  'a process does not live for a socket that nobody reads': endsWell('unread', 'done\n'),
+  'a process does not live for a socket that is unreferenced': endsWell('unref', 'done\n'),
+  'ref after unref': endsWell('ref', 'later\n'),
+  'a process lives as long as a server listens, unless that is unreferenced': endsWell('server', 'closed\n'),
+  'what was sent is sent before the process ends': endsWell('flush', 'all\n'),
+
+  'process.exit in a listener': async (t) => {
+    const { how, stdout, stderr } = await part(t, 'exit');
+    assert.deepStrictEqual({ how, stdout, stderr }, { how: 7, stdout: 'a message\n', stderr: '' });
+  },
+
+  'an exception in a listener is uncaught, and the process ends': async (t) => {
+    const { how, stderr } = await part(t, 'throw');
+    assert.strictEqual(how, 1);
+    assert.match(stderr, /thrown in a listener/);
+  },
+
+  'an exception that is caught after all: nothing is lost, and order is kept': endsWell(
+    'caught',
+    'caught 1, 3, 5, 7, 9; seen 0, 1, 2, 3, 4, 5, 6, 7, 8, 9\n',
+  ),
+
+  'the first socket, when no descriptor is free: an error, and it can be tried again': {
+    unless: () => !hasPrlimit() && 'there is no prlimit here',
+    run: endsWell('full', 'EMFILE, ok\n'),
+  },
+  'worker threads have sockets of their own': endsWell('workers', 'echoed 4\n'),
+  'a worker that is terminated leaves nothing open': endsWell('terminate', 'nothing is left\n'),
+  'a worker that ends by itself leaves nothing open': endsWell('end-worker', 'nothing is left\n'),
+  'workers that come and go, while the main thread goes on': endsWell('churn', 'all 300 arrived\n'),
+  'the thread that waits ends with the last context that had a socket': endsWell(
+    'thread',
+    'before 0, during 1, after 0\n',
+  ),
+  '100,000 descriptors, none left open': endsWell('hundred-thousand', 'none left\n'),
+  '10,000 sockets opened and closed, memory flat': endsWell('ten-thousand', 'flat\n'),
+});

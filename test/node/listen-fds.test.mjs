@@ -1,0 +1,49 @@
+// Socket activation, in a process that a shell starts with descriptors, as systemd would.
+import assert from 'node:assert';
+import { spawnSync } from 'node:child_process';
+import { createRequire } from 'node:module';
+import { test } from 'node:test';
+import './native.mjs';
+
+const INDEX = createRequire(import.meta.url).resolve('../../js/index.cjs');
+
+function activated(variables, program) {
+  const script = `exec 3</dev/null 4</; ${variables} exec "$0" -e "$1"`;
+  const source = `const { describeFd, listenFds } = require(${JSON.stringify(INDEX)}); ${program}`;
+  const { stdout, stderr } = spawnSync('sh', ['-c', script, process.execPath, source], { encoding: 'utf8' });
+  assert.strictEqual(stderr, '');
+  return JSON.parse(stdout);
+}
+
+test('listenFds: descriptors with their names, close-on-exec, once', () => {
+  const found = activated(
+    'LISTEN_PID=$$ LISTEN_FDS=2 LISTEN_FDNAMES=web:',
+    `const all = listenFds();
+     const kinds = all.map(({ fd }) => [describeFd(fd).kind, describeFd(fd).flags.cloexec]);
+     console.log(JSON.stringify([all, kinds, process.env.LISTEN_FDS ?? 'gone', listenFds()]));`,
+  );
+  assert.deepStrictEqual(found, [
+    [
+      { name: 'web', fd: 3 },
+      { name: 'unknown', fd: 4 },
+    ],
+    [
+      ['device', true],
+      ['directory', true],
+    ],
+    'gone',
+    [],
+  ]);
+});
+
+test('listenFds: none that are for another process, and none without variables', () => {
+  const program = 'console.log(JSON.stringify(listenFds()))';
+  assert.deepStrictEqual(activated('LISTEN_PID=1 LISTEN_FDS=2', program), []);
+  assert.deepStrictEqual(activated('', program), []);
+});
+
+test('listenFds: what makes no sense is an error', () => {
+  const program = 'try { listenFds(); } catch (error) { console.log(JSON.stringify(error.code)); }';
+  assert.strictEqual(activated('LISTEN_PID=$$ LISTEN_FDS=many', program), 'EINVAL');
+  assert.strictEqual(activated('LISTEN_PID=$$ LISTEN_FDS=200', program), 'EBADF');
+});

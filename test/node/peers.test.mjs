@@ -1,0 +1,198 @@
+// Descriptors between processes that are not parent and child in any way that matters: Node, Rust and Python.
+import assert from 'node:assert';
+import { spawn, spawnSync } from 'node:child_process';
+import dgram from 'node:dgram';
+import { once } from 'node:events';
+import { closeSync, mkdtempSync, openSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import net from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import './native.mjs';
+
+const require = createRequire(import.meta.url);
+const { build } = require('../../js/build.cjs');
+const { closeFd, createFdServer, describeFd, dup, mapFd, memfd, socketpair } = require('../../js/index.cjs');
+const { event, until, within } = require('../interop/kit/wait.cjs');
+
+const folder = mkdtempSync(join(tmpdir(), 'crossfork-'));
+after(() => rmSync(folder, { recursive: true }));
+const peer = (file) => join(import.meta.dirname, 'peers', file);
+const hasPython = spawnSync('python3', ['-c', 'import socket; socket.send_fds']).status === 0;
+
+const PEERS = {
+  node: [process.execPath, peer('peer.cjs')],
+  rust: [build({ example: 'fd-peer' })],
+  python: ['python3', peer('peer.py')],
+};
+const skip = (name) => name === 'python' && !hasPython && 'there is no Python with send_fds here';
+
+let paths = 0;
+
+/** An FdSocket that the peer has connected to. */
+async function start(t, name, how, type) {
+  const path = join(folder, `${++paths}`);
+  const server = createFdServer(path, { type });
+  const [file, ...args] = PEERS[name];
+  const child = spawn(file, [...args, how, type, path], { stdio: ['ignore', 'inherit', 'inherit'] });
+  t.after(() => child.kill('SIGKILL'));
+  const [socket] = await event(server, 'connection');
+  server.close();
+  t.after(() => socket.destroy());
+  return { socket, child, event: type === 'stream' ? 'data' : 'message' };
+}
+
+/** The next message, with what came with it taken. */
+async function take(t, { socket, event: name }) {
+  const [data, fds] = await within(
+    new Promise((resolve) => socket.once(name, (data, fds) => resolve([String(data), fds.takeAll()]))),
+    'a message',
+  );
+  t.after(() => fds.forEach(closeFd));
+  return [data, fds];
+}
+
+const opened = (t, path, flags = 'r') => {
+  const fd = openSync(path, flags);
+  t.after(() => closeSync(fd));
+  return fd;
+};
+
+/** The same thing, in whatever process: the kernel's numbers of it. */
+const identity = (fd) => {
+  const { dev, ino } = require('node:fs').fstatSync(fd);
+  return `${dev} ${ino}`;
+};
+
+for (const name of Object.keys(PEERS)) {
+  for (const type of ['stream', 'seqpacket']) {
+    test(`${name}, ${type}: everything comes back`, { skip: skip(name) }, async (t) => {
+      const connection = await start(t, name, 'echo', type);
+      const server = net.createServer().listen(0, '127.0.0.1');
+      await event(server, 'listening');
+      t.after(() => server.close());
+      const udp = dgram.createSocket('udp4').bind(0, '127.0.0.1');
+      await event(udp, 'listening');
+      t.after(() => udp.close());
+      const pipe = spawn('cat', { stdio: ['pipe', 'ignore', 'ignore'] });
+      t.after(() => pipe.kill());
+      const memory = memfd('crossfork-test', 'x');
+      t.after(() => closeFd(memory));
+      const [half, other] = socketpair();
+      t.after(() => [half, other].forEach(closeFd));
+      const handles = [opened(t, import.meta.filename), opened(t, '/'), server, udp, pipe.stdin, memory, half];
+      connection.socket.send('all of it', handles);
+      const [text, fds] = await take(t, connection);
+      assert.strictEqual(text, 'all of it');
+      assert.deepStrictEqual(
+        fds.map((fd) => [identity(fd), describeFd(fd).kind]),
+        handles.map((handle) => [identity(describeFd(handle).fd), describeFd(handle).kind]),
+      );
+    });
+
+    test(`${name}, ${type}: 1 and 253 in one message`, { skip: skip(name) }, async (t) => {
+      const connection = await start(t, name, 'echo', type);
+      for (const count of [1, 253, 1]) {
+        connection.socket.send(`${count}`, new Array(count).fill(opened(t, '/')));
+        const [text, fds] = await take(t, connection);
+        assert.deepStrictEqual([text, fds.length], [`${count}`, count]);
+      }
+    });
+
+    test(`${name}, ${type}: a file is read by the peer`, { skip: skip(name) }, async (t) => {
+      const connection = await start(t, name, 'read', type);
+      const path = join(folder, 'file');
+      writeFileSync(path, 'what is in the file');
+      connection.socket.send('x', opened(t, path));
+      assert.deepStrictEqual(await take(t, connection), ['what is in the file', []]);
+    });
+  }
+}
+
+for (const name of ['node', 'rust']) {
+  test(`${name}: a TCP server goes on serving in the peer, when its first owner has closed it`, async (t) => {
+    const connection = await start(t, name, 'serve', 'seqpacket');
+    const server = net.createServer().listen(0, '127.0.0.1');
+    await event(server, 'listening');
+    const { port } = server.address();
+    connection.socket.send('x', server);
+    const [pid] = await take(t, connection);
+    server.close();
+    for (let i = 0; i < 3; i++) {
+      const client = net.connect(port, '127.0.0.1').setEncoding('utf8');
+      const [text] = await event(client, 'data');
+      assert.strictEqual(text, `from ${pid}`);
+      client.destroy();
+    }
+  });
+}
+
+test('node: a UDP socket goes on in the peer', async (t) => {
+  const connection = await start(t, 'node', 'serve', 'seqpacket');
+  const socket = dgram.createSocket('udp4').bind(0, '127.0.0.1');
+  await event(socket, 'listening');
+  const { port } = socket.address();
+  connection.socket.send('x', socket);
+  const [pid] = await take(t, connection);
+  socket.close();
+  const client = dgram.createSocket('udp4');
+  t.after(() => client.close());
+  client.send('hello', port, '127.0.0.1');
+  const [text] = await event(client, 'message');
+  assert.strictEqual(String(text), `from ${pid}`);
+});
+
+test('node: memory is shared with the peer', async (t) => {
+  const connection = await start(t, 'node', 'map', 'seqpacket');
+  const fd = memfd('crossfork-test', Buffer.alloc(4096));
+  const memory = mapFd(fd);
+  connection.socket.send('x', fd);
+  closeFd(fd);
+  await take(t, connection);
+  assert.match(String(memory), /^written by the peer/);
+});
+
+test('node: mapFd hands memory over in time that does not depend on its size: nothing is copied', (t) => {
+  const rss = () => process.memoryUsage().rss;
+  const fd = memfd('crossfork-test');
+  t.after(() => closeFd(fd));
+  require('node:fs').truncateSync(`/proc/self/fd/${fd}`, 100 * 1024 * 1024);
+  const before = rss();
+  const maps = Array.from({ length: 20 }, () => mapFd(fd));
+  assert.ok(rss() - before < 50 * 1024 * 1024, 'two GB were mapped, and almost none of it is there');
+  assert.strictEqual(maps[19].length, 100 * 1024 * 1024);
+});
+
+test('a peer that dies with a message of ours in its hands', async (t) => {
+  const { socket, child } = await start(t, 'node', 'die', 'seqpacket');
+  const [mine, theirs] = socketpair();
+  t.after(() => closeFd(mine));
+  socket.resume();
+  const closed = once(socket, 'close');
+  socket.send('x', theirs);
+  closeFd(theirs);
+  await within(closed, 'the end');
+  await until(() => child.exitCode !== null || child.signalCode !== null, 'the peer is gone');
+  // What it held is closed, by the kernel.
+  const { recvFds } = require('../../js/index.cjs');
+  await until(() => recvFds(mine)?.end, 'the descriptor is closed');
+});
+
+test('a peer that dies while much is on its way to it: an error or the end, and nothing is left open', async (t) => {
+  for (let i = 0; i < 5; i++) {
+    const before = readdirSync('/proc/self/fd').length;
+    const { socket, child } = await start(t, 'node', 'echo', i % 2 ? 'stream' : 'seqpacket');
+    const errors = [];
+    socket.on('error', (error) => errors.push(error.code));
+    const closed = new Promise((resolve) => socket.once('close', resolve));
+    const file = dup(0);
+    for (let j = 0; j < 2000; j++) socket.send(Buffer.alloc(2000), file);
+    closeFd(file);
+    if (i > 1) socket.resume();
+    setTimeout(() => child.kill('SIGKILL'), i * 5);
+    await within(closed, 'the end');
+    for (const code of errors) assert.ok(['EPIPE', 'ECONNRESET'].includes(code), code);
+    await until(() => readdirSync('/proc/self/fd').length <= before, 'nothing is left open');
+  }
+});

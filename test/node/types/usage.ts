@@ -1,0 +1,84 @@
+// Compiled and never run: what users write has the types that they expect, and what is wrong is found.
+import type { ChildProcess } from 'node:child_process';
+import type { Worker } from 'node:cluster';
+import dgram from 'node:dgram';
+import { promises as fs } from 'node:fs';
+import net from 'node:net';
+import * as crossfork from 'crossfork';
+
+type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
+const is = <_ extends true>() => {};
+
+export async function forking(): Promise<void> {
+  const child: ChildProcess = crossfork.fork('./worker', ['a'], { serialization: 'advanced', silent: true, cwd: '/' });
+  crossfork.fork(new URL('file:///worker'), { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+  const worker: Worker = crossfork.clusterFork('./worker', ['a'], { ...process.env, B: 'c' });
+  child.send('x');
+  worker.send('x');
+  is<Same<ReturnType<typeof crossfork.crossforkPath>, string>>();
+  // @ts-expect-error the program is what is run
+  crossfork.fork('./worker', [], { execPath: '/bin/node' });
+  // @ts-expect-error arguments are strings
+  crossfork.fork('./worker', [5]);
+}
+
+export async function descriptors(): Promise<void> {
+  const file = await fs.open('/');
+  for (const handle of [5, file, new net.Socket(), net.createServer(), dgram.createSocket('udp4'), { fd: 5 }]) {
+    is<Same<ReturnType<typeof crossfork.fdOf>, number>>();
+    crossfork.fdOf(handle);
+    crossfork.dup(handle);
+  }
+  // @ts-expect-error not a descriptor
+  crossfork.fdOf('5');
+  // @ts-expect-error only a number can be taken over
+  crossfork.adopt(file);
+  const adopted = crossfork.adopt(5);
+  if (adopted instanceof net.Server) adopted.close();
+  else if (adopted instanceof net.Socket) adopted.end();
+  else if (typeof adopted === 'number') crossfork.closeFd(adopted);
+  else is<Same<typeof adopted, dgram.Socket>>();
+  const found = crossfork.describeFd(file);
+  if (typeof found.local === 'object') is<Same<typeof found.local.port, number>>();
+  is<Same<typeof found.flags.cloexec, boolean>>();
+  const memory: Buffer = crossfork.mapFd(crossfork.memfd('name', new Uint8Array(5), { seals: ['shrink', 'write'] }));
+  // @ts-expect-error no such seal
+  crossfork.memfd('name', memory, { seals: ['shrunk'] });
+  for (const { name, fd } of crossfork.listenFds()) is<Same<[typeof name, typeof fd], [string, number]>>();
+}
+
+export async function passing(): Promise<void> {
+  const [a, b] = crossfork.socketpair({ type: 'seqpacket' });
+  is<Same<ReturnType<typeof crossfork.sendFds>, number | null>>();
+  crossfork.sendFds(a, 'x', [5, net.createServer()]);
+  const received = crossfork.recvFds(b, { maxBytes: 5, maxFds: 1 });
+  // @ts-expect-error it may be null
+  received.data;
+  const fds: number[] | undefined = received?.fds;
+
+  const socket = new crossfork.FdSocket(a, { allowHalfOpen: true, highWaterMark: 5 });
+  socket.on('message', (data, received) => {
+    is<Same<typeof data, Buffer>>();
+    const [first, ...rest] = received;
+    is<Same<typeof first, number | undefined> extends true ? true : Same<typeof first, number>>();
+    is<Same<typeof rest, number[]>>();
+    received.take()?.toFixed();
+  });
+  socket.once('error', (error) => error.code?.startsWith('E'));
+  // @ts-expect-error no such event
+  socket.on('massage', () => {});
+  const more: boolean = socket.send('x', net.createServer(), (error) => error?.code);
+  socket.send(new Uint16Array(1), [5, 6]);
+  socket.send('x', () => {});
+  for await (const { data, fds } of socket.ref().unref())
+    is<Same<[typeof data, typeof fds], [Buffer, crossfork.ReceivedFds]>>();
+  is<Same<typeof socket.peerCredentials, crossfork.PeerCredentials | undefined>>();
+
+  const server = crossfork.createFdServer('/path', { type: 'seqpacket' }, (connection) => connection.destroy());
+  crossfork.createFdServer('/path', (connection) => connection.pause().resume());
+  server.on('connection', (connection) => connection.end().close());
+  // @ts-expect-error datagrams have no connections
+  crossfork.createFdServer('/path', { type: 'dgram' });
+  crossfork.connect('\0name', { type: 'dgram' }).close(() => server.close());
+  void [fds, more];
+}
