@@ -32,7 +32,7 @@ pub fn scenarios<D: Driver>() -> Vec<Scenario<D>> {
             let child = t.peer();
             let sizes = [0, 1, 2, 3, 4, 5, 255, 4096, 65_525, 65_536, 65_537, 1 << 20, 16 << 20];
             for size in sizes {
-                let bytes: Vec<u8> = (0..size).map(|i| (i * 31 >> 3) as u8).collect();
+                let bytes: Vec<u8> = (0..size).map(|i| ((i * 31) >> 3) as u8).collect();
                 there_and_back(&child, &Value::buffer(bytes));
             }
         }),
