@@ -1,6 +1,5 @@
 //! A Rust web server that renders its pages in a pool of Node workers, and survives their crashes.
-//! `cargo run --example render_pool --features tokio`, and see `/`, `/any/page` and `/crash`. With
-//! `-- --advanced`, messages are as V8 writes them.
+//! `cargo run --example render_pool --features tokio [-- --advanced]`; see `/`, `/a/page`, `/crash`.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -40,6 +40,8 @@ const STEPS = [
 // Every step must leave the temporary directory as it was. npm would keep a cache there.
 const temporary = mkdtempSync(join(tmpdir(), 'crossfork-test-'));
 const ENV = { ...process.env, TMPDIR: temporary, NODE_DISABLE_COMPILE_CACHE: '1' };
+// Ctrl-C ends the step, which then has failed; it must not end us before we have cleaned up.
+process.on('SIGINT', () => {});
 
 const done = [];
 for (const [name, command, env] of STEPS) {

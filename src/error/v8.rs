@@ -4,7 +4,10 @@ use std::fmt;
 
 /// Why a record could not be read, or a value could not be written: see [`kind`](V8Error::kind).
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct V8Error {
+pub struct V8Error(Box<Inner>);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Inner {
     kind: V8ErrorKind,
     at: Option<usize>,
 }
@@ -51,29 +54,31 @@ pub enum V8ErrorKind {
 }
 
 impl V8Error {
+    #[cold]
     pub(crate) fn new(kind: V8ErrorKind) -> Self {
-        V8Error { kind, at: None }
+        V8Error(Box::new(Inner { kind, at: None }))
     }
 
+    #[cold]
     pub(crate) fn at(kind: V8ErrorKind, at: usize) -> Self {
-        V8Error { kind, at: Some(at) }
+        V8Error(Box::new(Inner { kind, at: Some(at) }))
     }
 
     /// What is wrong.
     pub fn kind(&self) -> &V8ErrorKind {
-        &self.kind
+        &self.0.kind
     }
 
     /// Where it was found, in bytes from the beginning of the record. `None` for a value that could
     /// not be written.
     pub fn offset(&self) -> Option<usize> {
-        self.at
+        self.0.at
     }
 }
 
 impl fmt::Display for V8Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.kind {
+        match &self.0.kind {
             V8ErrorKind::Truncated => f.write_str("the record ends inside a value"),
             V8ErrorKind::NoHeader => f.write_str("this is not a record of V8's serializer"),
             V8ErrorKind::Version(16) => f.write_str(
@@ -101,7 +106,7 @@ impl fmt::Display for V8Error {
             V8ErrorKind::TooLong => f.write_str("a string or a buffer is longer than V8 reads"),
             V8ErrorKind::Custom(text) => f.write_str(text),
         }?;
-        match self.at {
+        match self.0.at {
             Some(at) => write!(f, " (at byte {at})"),
             None => Ok(()),
         }

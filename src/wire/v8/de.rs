@@ -23,7 +23,7 @@ const MAX_REREAD: usize = 16 << 20;
 /// Reads a whole record.
 pub(super) fn record<'de, T: Deserialize<'de>>(record: &'de [u8]) -> Result<T> {
     let mut de = De::new(record)?;
-    let value = T::deserialize(&mut de)?;
+    let value = de.next(PhantomData::<T>)?;
     de.reader.end()?;
     Ok(value)
 }
@@ -293,12 +293,15 @@ fn number<'de, V: Visitor<'de>>(n: f64, visitor: V) -> Result<V::Value> {
 
 /// Bytes where they are bytes, numbers where they are numbers.
 fn view<'de, V: Visitor<'de>>(kind: ViewKind, bytes: &'de [u8], visitor: V) -> Result<V::Value> {
-    match kind {
-        ViewKind::Buffer | ViewKind::Uint8Array | ViewKind::Uint8ClampedArray | ViewKind::DataView => {
-            visitor.visit_borrowed_bytes(bytes)
-        }
-        _ => Numbers::visit(kind, bytes, visitor),
+    match is_bytes(kind) {
+        true => visitor.visit_borrowed_bytes(bytes),
+        false => Numbers::visit(kind, bytes, visitor),
     }
+}
+
+fn is_bytes(kind: ViewKind) -> bool {
+    use ViewKind::*;
+    matches!(kind, Buffer | Uint8Array | Uint8ClampedArray | DataView)
 }
 
 impl<'de> Deserializer<'de> for &mut De<'de> {
@@ -423,7 +426,7 @@ impl<'de> De<'de> {
         {
             let start = self.reader.clone();
             match self.binary()? {
-                Some((kind, bytes)) if kind.bytes_per_element() == 1 => *place = Some(bytes.to_vec()),
+                Some((kind, bytes)) if is_bytes(kind) => *place = Some(bytes.to_vec()),
                 _ => self.reader = start,
             }
         }

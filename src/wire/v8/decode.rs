@@ -18,11 +18,16 @@ type Result<T> = std::result::Result<T, V8Error>;
 /// Reads a whole record. Large buffers share the memory of `source`, if the record lies in it.
 pub(super) fn record(record: &[u8], source: Option<&Bytes>) -> Result<Value> {
     let mut reader = Reader::new(record)?;
-    let survey = match walk::may_refer(record) {
-        true => Some(walk::survey(record)?),
-        false => None,
+    let mut decoder = Decoder::new(&mut reader, source, None, 0);
+    let value = match decoder.value() {
+        Err(_) if decoder.met_reference => {
+            // Labels have to be known before: once more, having looked through the whole.
+            let survey = walk::survey(record)?;
+            reader = Reader::new(record)?;
+            Decoder::new(&mut reader, source, Some(&survey), 0).value()?
+        }
+        value => value?,
     };
-    let value = Decoder::new(&mut reader, source, survey.as_ref(), 0).value()?;
     reader.end()?;
     Ok(value)
 }
@@ -44,6 +49,10 @@ struct Decoder<'d, 'a> {
     source: Option<&'d Bytes>,
     survey: Option<&'d Survey>,
     next_id: u32,
+    /// Without a survey that is the end of it.
+    met_reference: bool,
+    /// How many properties the last object had: the next one is probably like it.
+    likely: usize,
     /// Labels that are in the value already.
     labels: BTreeSet<u32>,
     /// The lengths of the labelled buffers.
@@ -60,38 +69,48 @@ impl<'d, 'a> Decoder<'d, 'a> {
         budget: usize,
     ) -> Self {
         let next_id = survey.map_or(0, |survey| survey.id_at(reader.at()));
-        Decoder { reader, source, survey, next_id, labels: BTreeSet::new(), buffers: BTreeMap::new(), budget }
+        Decoder {
+            reader,
+            source,
+            survey,
+            next_id,
+            met_reference: false,
+            likely: 1,
+            labels: BTreeSet::new(),
+            buffers: BTreeMap::new(),
+            budget,
+        }
     }
 
     fn value(&mut self) -> Result<Value> {
-        let value = self.bare_value()?;
-        self.view_on(value)
-    }
-
-    /// A value without the view that may follow it.
-    fn bare_value(&mut self) -> Result<Value> {
         let tag = self.reader.tag()?;
-        if tag == tag::REFERENCE {
-            return self.reference();
-        }
-        match self.primitive(tag)? {
-            Some(value) => Ok(value),
-            None => self.labelled(self.reader.at() - 1, |decoder| decoder.object(tag)),
+        let value = self.bare_value(tag)?;
+        match tag {
+            tag::REFERENCE | tag::ARRAY_BUFFER => self.view_on(value),
+            _ => Ok(value),
         }
     }
 
-    fn primitive(&mut self, tag: u8) -> Result<Option<Value>> {
-        Ok(Some(match tag {
-            tag::UNDEFINED => Value::Undefined,
-            tag::NULL => Value::Null,
+    /// A value without the view that may follow it. What is met most comes first, and is not handed
+    /// on: a value is large enough for that to be felt.
+    #[inline]
+    fn bare_value(&mut self, tag: u8) -> Result<Value> {
+        Ok(match tag {
+            tag::INT32 => Value::Number(self.reader.int32()?.into()),
+            tag::DOUBLE => Value::Number(self.reader.double()?),
+            tag::LATIN1 | tag::UTF16 | tag::UTF8 => match self.reader.text(tag)? {
+                Some(text) => Value::String(text.to_js()),
+                None => return Err(walk::unknown(self.reader, tag)),
+            },
             tag::TRUE => Value::Bool(true),
             tag::FALSE => Value::Bool(false),
-            tag::INT32 => Value::Number(self.reader.int32()?.into()),
+            tag::NULL => Value::Null,
+            tag::UNDEFINED => Value::Undefined,
             tag::UINT32 => Value::Number(self.reader.varint()?.into()),
-            tag::DOUBLE => Value::Number(self.reader.double()?),
             tag::BIGINT => Value::BigInt(self.bigint()?),
-            _ => return Ok(self.reader.text(tag)?.map(|text| Value::String(text.to_js()))),
-        }))
+            tag::REFERENCE => return self.reference(),
+            _ => return self.labelled(self.reader.at() - 1, |decoder| decoder.object(tag)),
+        })
     }
 
     /// An object that begins here, with a label if there are references to it.
@@ -124,6 +143,7 @@ impl<'d, 'a> Decoder<'d, 'a> {
 
     fn reference(&mut self) -> Result<Value> {
         let id = self.reader.varint()?;
+        self.met_reference = true;
         let missing = || self.reader.error(V8ErrorKind::NoSuchObject(id));
         let survey = self.survey.ok_or_else(missing)?;
         let (label, at) = survey.label(id).zip(survey.position(id)).ok_or_else(missing)?;
@@ -137,7 +157,8 @@ impl<'d, 'a> Decoder<'d, 'a> {
         if self.reader.next_is(tag::BUFFER_VIEW) {
             return Err(self.reader.error(V8ErrorKind::Shared));
         }
-        let value = self.bare_value()?;
+        let tag = self.reader.tag()?;
+        let value = self.bare_value(tag)?;
         let reread = self.reader.at() - at + walk::REREAD;
         self.budget =
             self.budget.checked_sub(reread).ok_or_else(|| self.reader.error(V8ErrorKind::Shared))?;
@@ -206,12 +227,17 @@ impl<'d, 'a> Decoder<'d, 'a> {
     fn properties(&mut self) -> Result<Object> {
         let mut properties = Vec::new();
         while !self.reader.eat(tag::OBJECT_END)? {
+            if properties.is_empty() {
+                properties.reserve_exact(self.likely);
+            }
             properties.push(self.property()?);
         }
         self.reader.count(properties.len())?;
+        self.likely = properties.len().clamp(1, 8);
         Ok(properties)
     }
 
+    #[inline]
     fn property(&mut self) -> Result<(JsString, Value)> {
         let key = match walk::key(self.reader)? {
             Key::Text(text) => text.to_js(),

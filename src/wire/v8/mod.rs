@@ -133,10 +133,17 @@ impl Value {
     }
 }
 
+/// How deep a record may be nested to go back to its author: a Node writes twice as deep as it reads,
+/// which is 1,600 levels at least.
+const MAX_RETURNED: usize = 1000;
+
 /// Whether a record is whole, so that whoever wrote it can read it.
 ///
 /// # Errors
-/// It is damaged.
+/// It is damaged, or too deep.
 pub(crate) fn check(record: &[u8]) -> Result<(), V8Error> {
-    walk::survey(record).map(drop)
+    match walk::survey(record)?.depth > MAX_RETURNED {
+        true => Err(V8Error::new(Kind::Invalid("the value is nested deeper than a Node is sure to read"))),
+        false => Ok(()),
+    }
 }

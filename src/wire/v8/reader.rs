@@ -66,6 +66,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Goes one level deeper.
+    #[inline]
     pub(crate) fn enter(&mut self) -> Result<()> {
         self.depth += 1;
         if self.depth > MAX_DEPTH {
@@ -74,6 +75,7 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
+    #[inline]
     pub(crate) fn leave(&mut self) {
         self.depth -= 1;
     }
@@ -86,12 +88,14 @@ impl<'a> Reader<'a> {
         }
     }
 
+    #[inline]
     pub(crate) fn byte(&mut self) -> Result<u8> {
         let byte = *self.bytes.get(self.at).ok_or_else(|| self.error(V8ErrorKind::Truncated))?;
         self.at += 1;
         Ok(byte)
     }
 
+    #[inline]
     pub(crate) fn take(&mut self, length: usize) -> Result<&'a [u8]> {
         if length > self.remaining() {
             return Err(self.error(V8ErrorKind::Truncated));
@@ -101,6 +105,7 @@ impl<'a> Reader<'a> {
         Ok(bytes)
     }
 
+    #[inline]
     pub(crate) fn varint(&mut self) -> Result<u32> {
         let first = self.byte()?;
         if first < 0x80 {
@@ -117,11 +122,13 @@ impl<'a> Reader<'a> {
         self.invalid("a number has more than 32 bits")
     }
 
+    #[inline]
     pub(crate) fn int32(&mut self) -> Result<i32> {
         let zigzag = self.varint()?;
         Ok((zigzag >> 1) as i32 ^ -((zigzag & 1) as i32))
     }
 
+    #[inline]
     pub(crate) fn double(&mut self) -> Result<f64> {
         let bytes = self.take(8)?;
         Ok(f64::from_le_bytes(bytes.try_into().unwrap_or_default()))
@@ -156,17 +163,20 @@ impl<'a> Reader<'a> {
     }
 
     /// Whether this tag comes next. It need not: there may be nothing.
+    #[inline]
     pub(crate) fn next_is(&mut self, tag: u8) -> bool {
         matches!(self.peek(), Ok(next) if next == tag)
     }
 
     /// Bytes behind their number.
+    #[inline]
     pub(crate) fn blob(&mut self) -> Result<&'a [u8]> {
         let length = self.varint()?;
         self.take(length as usize)
     }
 
     /// A string of which the tag is read already; `None` if it is no string's.
+    #[inline]
     pub(crate) fn text(&mut self, tag: u8) -> Result<Option<Text<'a>>> {
         Ok(Some(match tag {
             tag::LATIN1 => Text::Latin1(self.blob()?),
@@ -200,6 +210,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The count at the end of a container, which must be that of what came.
+    #[inline]
     pub(crate) fn count(&mut self, came: usize) -> Result<()> {
         match self.varint()? as usize == came {
             true => Ok(()),

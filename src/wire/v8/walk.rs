@@ -14,7 +14,7 @@ type Result<T> = std::result::Result<T, V8Error>;
 /// they refer to is not looked at.
 pub(crate) fn skip(reader: &mut Reader<'_>) -> Result<bool> {
     let mut references = References(false);
-    Walker { reader, watch: &mut references, open: Vec::new() }.value()?;
+    Walker { reader, watch: &mut references, open: Vec::new(), deepest: 0 }.value()?;
     Ok(references.0)
 }
 
@@ -22,7 +22,9 @@ pub(crate) fn skip(reader: &mut Reader<'_>) -> Result<bool> {
 pub(crate) fn survey(record: &[u8]) -> Result<Survey> {
     let mut reader = Reader::new(record)?;
     let mut survey = Survey::default();
-    Walker { reader: &mut reader, watch: &mut survey, open: Vec::new() }.value()?;
+    let mut walker = Walker { reader: &mut reader, watch: &mut survey, open: Vec::new(), deepest: 0 };
+    walker.value()?;
+    survey.depth = walker.deepest;
     reader.end()?;
     survey.referred.sort_unstable();
     survey.referred.dedup();
@@ -74,6 +76,8 @@ impl Watch for References {
 /// The objects of a record that is well-formed.
 #[derive(Default)]
 pub(crate) struct Survey {
+    /// How deep it is nested.
+    pub(crate) depth: usize,
     /// Where each object begins, by its number.
     opened: Vec<usize>,
     /// The numbers that are referred to, each once, in order.
@@ -163,6 +167,7 @@ struct Walker<'w, 'a, W> {
     reader: &'w mut Reader<'a>,
     watch: &'w mut W,
     open: Vec<Open>,
+    deepest: usize,
 }
 
 /// What has begun and not ended, and how far it is.
@@ -305,6 +310,7 @@ impl<'a, W: Watch> Walker<'_, 'a, W> {
 
     fn enter(&mut self, open: Open) -> Result<()> {
         self.open.push(open);
+        self.deepest = self.deepest.max(self.open.len());
         match self.open.len() > MAX_LEVELS {
             true => Err(self.reader.error(V8ErrorKind::TooDeep)),
             false => Ok(()),

@@ -162,6 +162,17 @@ scenarios['SOCK-2/3: a server whose path is not Latin has its connections counte
   assert.strictEqual(count, 1);
 };
 
+scenarios['NEVER-2: what this Node writes and could not read is not sent back'] = {
+  kinds: ['worker'],
+  run: async (t) => {
+    const child = t.child();
+    let deep = {};
+    for (let i = 0; i < 2500; i++) deep = { deep };
+    child.send(deep);
+    await child.echo();
+  },
+};
+
 scenarios['CH-2/10: the environment tells the mode'] = async (t) => {
   const child = t.child({
     stdio: ['ignore', 'pipe', 'pipe', 'ignore', 'ipc'],

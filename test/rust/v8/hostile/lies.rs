@@ -144,7 +144,14 @@ fn adv_6_a_view_stays_inside_of_its_buffer() {
         "Int16Array(<ArrayBuffer 01 02 03 04 05 06 07 08>, 4, 4)"
     );
     // A view on something else is none.
-    for text in ["30 56 42 00 00 00", "6f7b00 56 42 00 00 00", "5c000a00 56 42 00 00 00", "56 42 00 00 00"] {
+    for text in [
+        "30 56 42 00 00 00",
+        "6f7b00 56 42 00 00 00",
+        "5c000a00 56 42 00 00 00",
+        "56 42 00 00 00",
+        "4102 6f7b00 5e01 56 42 00 00 00 240002",
+        "4102 7e0001 5e01 56 42 00 00 00 240002",
+    ] {
         Value::decode(&record(text)).expect_err(text);
         any::check(&record(text));
     }
