@@ -1,17 +1,14 @@
 //! The insides of containers, element by element, for serde.
 
-use std::borrow::Cow;
-
 use serde::de::value::BorrowedStrDeserializer;
 use serde::de::{
-    Deserialize, DeserializeSeed, Deserializer, EnumAccess, Error as _, IntoDeserializer, MapAccess,
-    SeqAccess, VariantAccess, Visitor,
+    Deserialize, DeserializeSeed, Deserializer, EnumAccess, IntoDeserializer, MapAccess, SeqAccess,
+    VariantAccess, Visitor,
 };
-use serde::forward_to_deserialize_any;
 
 use super::de::De;
-use super::reader::Text;
-use super::tag::{self, ErrorKind, ViewKind};
+use super::names::Name;
+use super::tag::{self, ErrorKind};
 use super::walk::{self, ErrorPart, ErrorParts, Key};
 use crate::error::{V8Error, V8ErrorKind};
 
@@ -251,79 +248,6 @@ impl<'de> SeqAccess<'de> for &mut Sparse<'_, 'de> {
     }
 }
 
-/// The elements of a typed array.
-pub(super) struct Numbers<'de> {
-    kind: ViewKind,
-    bytes: &'de [u8],
-}
-
-impl<'de> Numbers<'de> {
-    pub(super) fn visit<V: Visitor<'de>>(kind: ViewKind, bytes: &'de [u8], visitor: V) -> Result<V::Value> {
-        let mut numbers = Numbers { kind, bytes };
-        let value = visitor.visit_seq(&mut numbers)?;
-        match numbers.bytes {
-            [] => Ok(value),
-            _ => Err(V8Error::custom("there are more elements than were expected")),
-        }
-    }
-
-    #[inline]
-    fn take<const N: usize>(&mut self) -> Option<[u8; N]> {
-        let (first, rest) = self.bytes.split_first_chunk()?;
-        self.bytes = rest;
-        Some(*first)
-    }
-}
-
-/// An element of so many bytes, given to the seed as the number that it is.
-macro_rules! element {
-    ($self:ident, $seed:ident, $number:expr) => {
-        match $self.take() {
-            Some(bytes) => $seed.deserialize($number(bytes).into_deserializer()).map(Some),
-            None => Ok(None),
-        }
-    };
-}
-
-impl<'de> SeqAccess<'de> for &mut Numbers<'de> {
-    type Error = V8Error;
-
-    #[inline]
-    fn next_element_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>> {
-        match self.kind {
-            ViewKind::Uint8Array | ViewKind::Buffer | ViewKind::Uint8ClampedArray | ViewKind::DataView => {
-                element!(self, seed, u8::from_le_bytes)
-            }
-            ViewKind::Int8Array => element!(self, seed, i8::from_le_bytes),
-            ViewKind::Int16Array => element!(self, seed, i16::from_le_bytes),
-            ViewKind::Uint16Array => element!(self, seed, u16::from_le_bytes),
-            ViewKind::Int32Array => element!(self, seed, i32::from_le_bytes),
-            ViewKind::Uint32Array => element!(self, seed, u32::from_le_bytes),
-            ViewKind::BigInt64Array => element!(self, seed, i64::from_le_bytes),
-            ViewKind::BigUint64Array => element!(self, seed, u64::from_le_bytes),
-            ViewKind::Float16Array => element!(self, seed, |bytes| half(u16::from_le_bytes(bytes))),
-            ViewKind::Float32Array => element!(self, seed, f32::from_le_bytes),
-            ViewKind::Float64Array => element!(self, seed, f64::from_le_bytes),
-        }
-    }
-
-    fn size_hint(&self) -> Option<usize> {
-        Some(self.bytes.len() / self.kind.bytes_per_element())
-    }
-}
-
-/// The number of these bits, as IEEE 754 has it for 16.
-fn half(bits: u16) -> f32 {
-    let sign = if bits >> 15 == 1 { -1.0 } else { 1.0 };
-    let (exponent, fraction) = (i32::from(bits >> 10 & 31), f32::from(bits & 1023));
-    sign * match exponent {
-        0 => fraction * 2f32.powi(-24),
-        31 if fraction == 0.0 => f32::INFINITY,
-        31 => f32::NAN,
-        _ => (1024.0 + fraction) * 2f32.powi(exponent - 25),
-    }
-}
-
 /// An error as an object: `name`, and what it has of `message`, `stack` and `cause`.
 pub(super) struct ErrorFields<'d, 'de> {
     de: &'d mut De<'de>,
@@ -381,93 +305,6 @@ impl<'de> MapAccess<'de> for &mut ErrorFields<'_, 'de> {
         self.part = self.parts.next(&mut self.de.reader)?;
         self.ended = self.part.is_none();
         Ok(value)
-    }
-}
-
-/// A property's name. Where a number is wanted it is read as one, as in JSON.
-pub(super) struct Name<'de>(Key<'de>);
-
-impl<'de> Name<'de> {
-    pub(super) fn new(key: Key<'de>) -> Self {
-        Name(key)
-    }
-
-    fn text(&self) -> Result<Cow<'de, str>> {
-        match self.0 {
-            Key::Index(index) => Ok(index.to_string().into()),
-            Key::Text(text) => text_of(text),
-        }
-    }
-
-    fn parse<T: std::str::FromStr>(&self) -> Result<T> {
-        let text = self.text()?;
-        text.parse().map_err(|_| V8Error::custom(format_args!("the key {text:?} is no such number")))
-    }
-}
-
-fn text_of(text: Text<'_>) -> Result<Cow<'_, str>> {
-    text.to_str()
-        .ok_or_else(|| V8Error::custom("a surrogate without its other half, which no Rust string can hold"))
-}
-
-macro_rules! parsed {
-    ($($method:ident => $visit:ident),* $(,)?) => {$(
-        fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
-            visitor.$visit(self.parse()?)
-        }
-    )*};
-}
-
-impl<'de> Deserializer<'de> for Name<'de> {
-    type Error = V8Error;
-
-    #[inline]
-    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
-        match self.text()? {
-            Cow::Borrowed(text) => visitor.visit_borrowed_str(text),
-            Cow::Owned(text) => visitor.visit_string(text),
-        }
-    }
-
-    parsed! {
-        deserialize_i8 => visit_i8,
-        deserialize_i16 => visit_i16,
-        deserialize_i32 => visit_i32,
-        deserialize_i64 => visit_i64,
-        deserialize_i128 => visit_i128,
-        deserialize_u8 => visit_u8,
-        deserialize_u16 => visit_u16,
-        deserialize_u32 => visit_u32,
-        deserialize_u64 => visit_u64,
-        deserialize_u128 => visit_u128,
-        deserialize_f32 => visit_f32,
-        deserialize_f64 => visit_f64,
-        deserialize_bool => visit_bool,
-    }
-
-    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
-        visitor.visit_some(self)
-    }
-
-    fn deserialize_newtype_struct<V: Visitor<'de>>(
-        self,
-        _name: &'static str,
-        visitor: V,
-    ) -> Result<V::Value> {
-        visitor.visit_newtype_struct(self)
-    }
-
-    fn deserialize_enum<V: Visitor<'de>>(
-        self,
-        _name: &'static str,
-        _variants: &'static [&'static str],
-        visitor: V,
-    ) -> Result<V::Value> {
-        visitor.visit_enum(self.text()?.into_deserializer())
-    }
-
-    forward_to_deserialize_any! {
-        char str string bytes byte_buf unit unit_struct seq tuple tuple_struct map struct identifier ignored_any
     }
 }
 

@@ -6,8 +6,10 @@ use std::marker::PhantomData;
 use serde::de::{self, Deserialize, DeserializeSeed, Deserializer, IntoDeserializer, Visitor};
 use serde::forward_to_deserialize_any;
 
-use super::access::{Dense, Entries, ErrorFields, Name, Numbers, Properties, Sparse, Values, Variant};
+use super::access::{Dense, Entries, ErrorFields, Properties, Sparse, Values, Variant};
 use super::bigint::BigInt;
+use super::names::Name;
+use super::numbers::Numbers;
 use super::reader::{Reader, Text};
 use super::regexp::RegExpFlags;
 use super::tag::{self, ViewKind};

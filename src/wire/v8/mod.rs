@@ -37,6 +37,8 @@ mod de;
 mod decode;
 mod door;
 mod encode;
+mod names;
+mod numbers;
 mod options;
 mod print;
 pub(crate) mod reader;

@@ -8,6 +8,7 @@ use serde::ser::{self, Serialize};
 
 use super::bigint::BigInt;
 use super::encode::distinct;
+use super::names::NameWriter;
 use super::writer::Writer;
 use super::{door, tag};
 use crate::error::{V8Error, V8ErrorKind};
@@ -417,7 +418,7 @@ impl ser::SerializeMap for Map<'_> {
 
     fn serialize_key<T: ?Sized + Serialize>(&mut self, key: &T) -> Result<()> {
         let begin = self.writer.out.len();
-        key.serialize(Name { writer: self.writer })?;
+        key.serialize(NameWriter { writer: self.writer })?;
         // Equal keys are equal bytes, but for what aligns them.
         let padded = self.writer.out.get(begin) == Some(&tag::PADDING);
         self.keys.push(begin + usize::from(padded)..self.writer.out.len());
@@ -431,146 +432,5 @@ impl ser::SerializeMap for Map<'_> {
     fn end(self) -> Result<()> {
         distinct(self.keys.iter().map(|key| &self.writer.out[key.clone()]))?;
         self.writer.end(tag::OBJECT_END, self.keys.len())
-    }
-}
-
-/// The name of a property: what JSON allows as one.
-struct Name<'w> {
-    writer: &'w mut Writer,
-}
-
-impl Name<'_> {
-    fn display(self, v: impl std::fmt::Display) -> Result<()> {
-        self.writer.key(&v.to_string())
-    }
-
-    /// In the digits that JSON has for it.
-    fn float(self, v: impl Serialize, finite: bool) -> Result<()> {
-        match serde_json::to_string(&v) {
-            Ok(digits) if finite => self.writer.key(&digits),
-            _ => Self::refuse(),
-        }
-    }
-
-    fn refuse<T>() -> Result<T> {
-        Err(V8Error::new(V8ErrorKind::Invalid("the key of a map must be a string or a number")))
-    }
-}
-
-macro_rules! displayed {
-    ($($method:ident: $type:ty),*) => {$(
-        fn $method(self, v: $type) -> Result<()> {
-            self.display(v)
-        }
-    )*};
-}
-
-impl ser::Serializer for Name<'_> {
-    type Ok = ();
-    type Error = V8Error;
-    type SerializeSeq = ser::Impossible<(), V8Error>;
-    type SerializeTuple = ser::Impossible<(), V8Error>;
-    type SerializeTupleStruct = ser::Impossible<(), V8Error>;
-    type SerializeTupleVariant = ser::Impossible<(), V8Error>;
-    type SerializeMap = ser::Impossible<(), V8Error>;
-    type SerializeStruct = ser::Impossible<(), V8Error>;
-    type SerializeStructVariant = ser::Impossible<(), V8Error>;
-
-    displayed!(serialize_bool: bool, serialize_i8: i8, serialize_i16: i16, serialize_i32: i32, serialize_i64: i64);
-    displayed!(serialize_i128: i128, serialize_u8: u8, serialize_u16: u16, serialize_u32: u32, serialize_u64: u64);
-    displayed!(serialize_u128: u128, serialize_char: char);
-
-    fn serialize_f32(self, v: f32) -> Result<()> {
-        self.float(v, v.is_finite())
-    }
-
-    fn serialize_f64(self, v: f64) -> Result<()> {
-        self.float(v, v.is_finite())
-    }
-
-    fn serialize_str(self, v: &str) -> Result<()> {
-        self.writer.key(v)
-    }
-
-    fn serialize_some<T: ?Sized + Serialize>(self, v: &T) -> Result<()> {
-        v.serialize(self)
-    }
-
-    fn serialize_newtype_struct<T: ?Sized + Serialize>(self, _name: &'static str, v: &T) -> Result<()> {
-        v.serialize(self)
-    }
-
-    fn serialize_unit_variant(self, _name: &'static str, _index: u32, variant: &'static str) -> Result<()> {
-        self.writer.key(variant)
-    }
-
-    fn serialize_bytes(self, _v: &[u8]) -> Result<()> {
-        Self::refuse()
-    }
-
-    fn serialize_none(self) -> Result<()> {
-        Self::refuse()
-    }
-
-    fn serialize_unit(self) -> Result<()> {
-        Self::refuse()
-    }
-
-    fn serialize_unit_struct(self, _name: &'static str) -> Result<()> {
-        Self::refuse()
-    }
-
-    fn serialize_newtype_variant<T: ?Sized + Serialize>(
-        self,
-        _name: &'static str,
-        _index: u32,
-        _variant: &'static str,
-        _v: &T,
-    ) -> Result<()> {
-        Self::refuse()
-    }
-
-    fn serialize_seq(self, _length: Option<usize>) -> Result<Self::SerializeSeq> {
-        Self::refuse()
-    }
-
-    fn serialize_tuple(self, _length: usize) -> Result<Self::SerializeTuple> {
-        Self::refuse()
-    }
-
-    fn serialize_tuple_struct(
-        self,
-        _name: &'static str,
-        _length: usize,
-    ) -> Result<Self::SerializeTupleStruct> {
-        Self::refuse()
-    }
-
-    fn serialize_tuple_variant(
-        self,
-        _name: &'static str,
-        _index: u32,
-        _variant: &'static str,
-        _length: usize,
-    ) -> Result<Self::SerializeTupleVariant> {
-        Self::refuse()
-    }
-
-    fn serialize_map(self, _length: Option<usize>) -> Result<Self::SerializeMap> {
-        Self::refuse()
-    }
-
-    fn serialize_struct(self, _name: &'static str, _length: usize) -> Result<Self::SerializeStruct> {
-        Self::refuse()
-    }
-
-    fn serialize_struct_variant(
-        self,
-        _name: &'static str,
-        _index: u32,
-        _variant: &'static str,
-        _length: usize,
-    ) -> Result<Self::SerializeStructVariant> {
-        Self::refuse()
     }
 }

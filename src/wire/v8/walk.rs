@@ -40,6 +40,14 @@ pub(crate) fn may_refer(record: &[u8]) -> bool {
     memchr::memchr(tag::REFERENCE, record).is_some()
 }
 
+/// What a reference refers to, as far as a view on it is concerned.
+enum Target {
+    Unknown,
+    /// A buffer of this length.
+    Buffer(usize),
+    Other,
+}
+
 /// What a walk tells of.
 trait Watch {
     /// An object begins at this offset. Returns its number.
@@ -49,27 +57,18 @@ trait Watch {
     /// This number is another one's for the same object.
     fn alias(&mut self, _id: usize) {}
     fn buffer(&mut self, _id: usize, _length: usize) {}
-    /// A reference to the object of this number, which is written in these bytes: gives its length
-    /// if it is a buffer.
-    fn reference(
-        &mut self,
-        _id: u32,
-        _place: Range<usize>,
-    ) -> std::result::Result<Option<usize>, V8ErrorKind> {
-        Ok(None)
+    /// A reference to the object of this number, which is written in these bytes.
+    fn reference(&mut self, _id: u32, _place: Range<usize>) -> std::result::Result<Target, V8ErrorKind> {
+        Ok(Target::Unknown)
     }
 }
 
 struct References(bool);
 
 impl Watch for References {
-    fn reference(
-        &mut self,
-        _id: u32,
-        _place: Range<usize>,
-    ) -> std::result::Result<Option<usize>, V8ErrorKind> {
+    fn reference(&mut self, _id: u32, _place: Range<usize>) -> std::result::Result<Target, V8ErrorKind> {
         self.0 = true;
-        Ok(None)
+        Ok(Target::Unknown)
     }
 }
 
@@ -148,14 +147,16 @@ impl Watch for Survey {
         self.buffers.push((id as u32, length));
     }
 
-    fn reference(&mut self, id: u32, place: Range<usize>) -> std::result::Result<Option<usize>, V8ErrorKind> {
+    fn reference(&mut self, id: u32, place: Range<usize>) -> std::result::Result<Target, V8ErrorKind> {
         if id as usize >= self.opened.len() {
             return Err(V8ErrorKind::NoSuchObject(id));
         }
         self.referred.push(self.canonical(id));
         self.references.push((place, id));
-        let buffer = self.buffers.binary_search_by_key(&id, |(of, _)| *of);
-        Ok(buffer.ok().map(|at| self.buffers[at].1))
+        Ok(match self.buffers.binary_search_by_key(&id, |(of, _)| *of) {
+            Ok(at) => Target::Buffer(self.buffers[at].1),
+            Err(_) => Target::Other,
+        })
     }
 }
 
@@ -254,8 +255,8 @@ impl<'a, W: Watch> Walker<'_, 'a, W> {
                 let begin = self.reader.at();
                 let id = self.reader.varint()?;
                 let place = begin..self.reader.at();
-                let length = self.watch.reference(id, place).map_err(|kind| self.reader.error(kind))?;
-                self.view(length)
+                let target = self.watch.reference(id, place).map_err(|kind| self.reader.error(kind))?;
+                self.view(target)
             }
             _ => {
                 let id = self.watch.opened(self.reader.at() - 1);
@@ -289,7 +290,7 @@ impl<'a, W: Watch> Walker<'_, 'a, W> {
             tag::ARRAY_BUFFER => {
                 let length = self.reader.blob()?.len();
                 self.watch.buffer(id, length);
-                self.view(Some(length))
+                self.view(Target::Buffer(length))
             }
             tag::RESIZABLE_ARRAY_BUFFER => resizable(self.reader).map(drop),
             tag::HOST_OBJECT => match self.reader.varint()? {
@@ -318,12 +319,17 @@ impl<'a, W: Watch> Walker<'_, 'a, W> {
     }
 
     /// Behind a buffer, or a reference to one: a view on it, if there is one.
-    fn view(&mut self, buffer: Option<usize>) -> Result<()> {
-        if self.reader.next_is(tag::BUFFER_VIEW) {
-            self.watch.opened(self.reader.at());
-            buffer_view(self.reader, buffer)?;
+    fn view(&mut self, target: Target) -> Result<()> {
+        if !self.reader.next_is(tag::BUFFER_VIEW) {
+            return Ok(());
         }
-        Ok(())
+        let length = match target {
+            Target::Unknown => None,
+            Target::Buffer(length) => Some(length),
+            Target::Other => return self.reader.invalid("a view on what is no buffer"),
+        };
+        self.watch.opened(self.reader.at());
+        buffer_view(self.reader, length).map(drop)
     }
 }
 
