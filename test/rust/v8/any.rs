@@ -24,7 +24,8 @@ fn read(record: &[u8]) -> Option<Value> {
     let value = Value::decode(record);
     let bytes = Bytes::copy_from_slice(record);
     assert_eq!(Value::decode_bytes(&bytes), value, "sharing memory makes a difference");
-    assert_eq!(v8::from_slice::<Value>(record), value, "serde makes a difference");
+    // Of several faults another one may be found first.
+    assert_eq!(v8::from_slice::<Value>(record).ok(), value.clone().ok(), "serde makes a difference");
     // A record that is whole goes back to its author as it is, also if it is too deep for us.
     let too_deep = matches!(&value, Err(error) if *error.kind() == Kind::TooDeep);
     let whole = frames::frame_of(record).is_ok();
