@@ -14,75 +14,56 @@ use crate::error::{V8Error, V8ErrorKind};
 
 type Result<T> = std::result::Result<T, V8Error>;
 
-/// The properties of an object.
-pub(super) struct Properties<'d, 'de> {
+/// Pairs of names, or keys, and values.
+pub(super) struct Pairs<'d, 'de> {
     de: &'d mut De<'de>,
+    of: PairsOf,
+    /// What the count at the end will have to be.
     count: usize,
     ended: bool,
 }
 
-impl<'d, 'de> Properties<'d, 'de> {
-    pub(super) fn visit<V: Visitor<'de>>(de: &'d mut De<'de>, visitor: V) -> Result<V::Value> {
-        let mut properties = Properties { de, count: 0, ended: false };
-        let value = visitor.visit_map(&mut properties)?;
-        match properties.ended {
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum PairsOf {
+    /// Properties, by their names.
+    Object,
+    /// Entries, by keys of any kind; both count.
+    Map,
+}
+
+impl<'d, 'de> Pairs<'d, 'de> {
+    pub(super) fn visit<V: Visitor<'de>>(de: &'d mut De<'de>, of: PairsOf, visitor: V) -> Result<V::Value> {
+        let mut pairs = Pairs { de, of, count: 0, ended: false };
+        let value = visitor.visit_map(&mut pairs)?;
+        match pairs.ended {
             true => Ok(value),
-            false => properties.de.too_many(),
+            false => pairs.de.too_many(),
         }
     }
 }
 
-impl<'de> MapAccess<'de> for &mut Properties<'_, 'de> {
+impl<'de> MapAccess<'de> for &mut Pairs<'_, 'de> {
     type Error = V8Error;
 
     #[inline]
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>> {
-        if self.de.reader.eat(tag::OBJECT_END)? {
+        let (end, step) = match self.of {
+            PairsOf::Object => (tag::OBJECT_END, 1),
+            PairsOf::Map => (tag::MAP_END, 2),
+        };
+        if self.de.reader.eat(end)? {
             self.ended = true;
             self.de.reader.count(self.count)?;
             return Ok(None);
         }
-        self.count += 1;
-        self.de.name(seed).map(Some)
+        self.count += step;
+        match self.of {
+            PairsOf::Object => self.de.name(seed).map(Some),
+            PairsOf::Map => self.de.next(seed).map(Some),
+        }
     }
 
     #[inline]
-    fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value> {
-        self.de.next(seed)
-    }
-}
-
-/// The entries of a `Map`.
-pub(super) struct Entries<'d, 'de> {
-    de: &'d mut De<'de>,
-    count: usize,
-    ended: bool,
-}
-
-impl<'d, 'de> Entries<'d, 'de> {
-    pub(super) fn visit<V: Visitor<'de>>(de: &'d mut De<'de>, visitor: V) -> Result<V::Value> {
-        let mut entries = Entries { de, count: 0, ended: false };
-        let value = visitor.visit_map(&mut entries)?;
-        match entries.ended {
-            true => Ok(value),
-            false => entries.de.too_many(),
-        }
-    }
-}
-
-impl<'de> MapAccess<'de> for &mut Entries<'_, 'de> {
-    type Error = V8Error;
-
-    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>> {
-        if self.de.reader.eat(tag::MAP_END)? {
-            self.ended = true;
-            self.de.reader.count(self.count)?;
-            return Ok(None);
-        }
-        self.count += 2;
-        self.de.next(seed).map(Some)
-    }
-
     fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value> {
         self.de.next(seed)
     }

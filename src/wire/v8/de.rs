@@ -6,7 +6,7 @@ use std::marker::PhantomData;
 use serde::de::{self, Deserialize, DeserializeSeed, Deserializer, IntoDeserializer, Visitor};
 use serde::forward_to_deserialize_any;
 
-use super::access::{Dense, Entries, ErrorFields, Properties, Sparse, Values, Variant};
+use super::access::{Dense, ErrorFields, Pairs, PairsOf, Sparse, Values, Variant};
 use super::bigint::BigInt;
 use super::names::Name;
 use super::numbers::Numbers;
@@ -60,10 +60,11 @@ impl<'de> De<'de> {
     }
 
     fn survey(&mut self) -> Result<&Survey> {
-        if self.survey.is_none() {
-            self.survey = Some(Box::new(walk::survey(self.reader.record())?));
-        }
-        self.survey.as_deref().ok_or_else(|| V8Error::new(V8ErrorKind::Shared))
+        let survey = match self.survey.take() {
+            Some(survey) => survey,
+            None => Box::new(walk::survey(self.reader.record())?),
+        };
+        Ok(self.survey.insert(survey))
     }
 
     /// Behind the tag of a reference: reads what it refers to with `read`, and comes back.
@@ -117,13 +118,10 @@ impl<'de> De<'de> {
 
     /// A value as itself.
     fn value(&mut self) -> Result<super::Value> {
-        let survey = match walk::may_refer(self.reader.record()) {
-            true => Some(self.survey()?),
-            false => None,
-        };
-        // Not `survey`, which holds all of us.
-        let survey = survey.is_some().then_some(self.survey.as_deref()).flatten();
-        let (value, reread) = decode::value(&mut self.reader, survey, self.budget)?;
+        if walk::may_refer(self.reader.record()) {
+            self.survey()?;
+        }
+        let (value, reread) = decode::value(&mut self.reader, self.survey.as_deref(), self.budget)?;
         self.spend(reread)?;
         Ok(value)
     }
@@ -190,10 +188,10 @@ impl<'de> De<'de> {
 
     fn object<V: Visitor<'de>>(&mut self, tag: u8, visitor: V) -> Result<V::Value> {
         match tag {
-            tag::OBJECT => Properties::visit(self, visitor),
+            tag::OBJECT => Pairs::visit(self, PairsOf::Object, visitor),
             tag::DENSE_ARRAY => Dense::visit(self, visitor),
             tag::SPARSE_ARRAY => Sparse::visit(self, visitor),
-            tag::MAP => Entries::visit(self, visitor),
+            tag::MAP => Pairs::visit(self, PairsOf::Map, visitor),
             tag::SET => Values::visit(self, visitor),
             tag::ERROR => ErrorFields::visit(self, visitor),
             tag::DATE | tag::NUMBER_OBJECT => number(self.reader.double()?, visitor),
@@ -223,7 +221,7 @@ impl<'de> De<'de> {
                     view(kind, bytes, visitor)
                 }
                 tag::HOST_PLAIN => match self.reader.eat(tag::OBJECT)? {
-                    true => Properties::visit(self, visitor),
+                    true => Pairs::visit(self, PairsOf::Object, visitor),
                     false => self.reader.invalid("a host object without properties"),
                 },
                 kind => Err(self.reader.error(V8ErrorKind::UnknownHostObject(kind))),

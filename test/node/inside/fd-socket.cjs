@@ -376,14 +376,19 @@ run({
     t.sockets('stream');
     const [, b] = t.sockets('stream');
     b.on('data', () => {});
-    await new Promise((resolve) => setTimeout(resolve, 100));
-    const thread = readdirSync('/proc/self/task').find(
-      (task) => readFileSync(`/proc/self/task/${task}/comm`, 'utf8') === 'crossfork\n',
-    );
-    assert.ok(thread, 'there is a thread that waits');
-    const switches = () =>
-      /\nvoluntary_ctxt_switches:\s+(\d+)/.exec(readFileSync(`/proc/self/task/${thread}/status`))[1];
-    const before = switches();
+    const find = () =>
+      readdirSync('/proc/self/task').find(
+        (task) => readFileSync(`/proc/self/task/${task}/comm`, 'utf8') === 'crossfork\n',
+      );
+    await until(find, 'there is a thread that waits');
+    const status = () => String(readFileSync(`/proc/self/task/${find()}/status`));
+    const switches = () => /\nvoluntary_ctxt_switches:\s+(\d+)/.exec(status())[1];
+    let before;
+    await until(() => {
+      const last = before;
+      before = switches();
+      return last === before && /\nState:\s+S/.test(status());
+    }, 'it has come to rest');
     await new Promise((resolve) => setTimeout(resolve, 300));
     assert.strictEqual(switches(), before, 'it woke up');
   },

@@ -201,7 +201,8 @@ fn stops<D: Driver>() -> Vec<Scenario<D>> {
             move |t: &Scope<D>| {
                 let child = t.start(t.script("stubborn.cjs"));
                 child.expect(&json!("ready"));
-                child.stop(quick);
+                // A busy machine may take a while to end it.
+                child.stop(Escalation { disconnect: quick.disconnect, ..Default::default() });
                 child.dies_by(Signal::TERM);
             },
         ),
