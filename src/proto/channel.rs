@@ -25,7 +25,7 @@ use crate::error::{ProtocolError, SendError};
 use crate::limits::Limits;
 use crate::message::Payload;
 use crate::wire::Serialization;
-use crate::wire::control::{self, Control, HandleFrame, SocketKey};
+use crate::wire::control::{self, Addressee, Control, HandleFrame, SocketKey};
 use crate::wire::frame::{self, Frame};
 
 /// How many replies and answers may wait for a peer that does not read before we stop reading
@@ -45,6 +45,8 @@ pub struct Channel<F> {
     sockets: Sockets,
     questions: Questions,
     events: VecDeque<(Event<F>, Cost)>,
+    /// What becomes of the cluster's messages.
+    cluster: Cluster<F>,
     /// Where in the stream the last event's cost was counted.
     counted: u64,
     waiting_bytes: usize,
@@ -72,6 +74,26 @@ enum State {
     Closed,
 }
 
+/// What becomes of messages of a cluster.
+enum Cluster<F> {
+    /// They are swallowed: this channel is in none.
+    Ignored,
+    /// They are events among the others, in their order.
+    InOrder,
+    /// They wait by themselves, so that no message that waits for the user holds them up.
+    Apart(VecDeque<(Payload, Option<Attached<F>>)>),
+}
+
+/// Which part of a cluster is at this end of the channel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClusterRole {
+    /// Its messages are events in their order: [`Event::Cluster`].
+    Primary,
+    /// Its messages come from [`poll_cluster`](Channel::poll_cluster), which is to be called after
+    /// each input.
+    Worker,
+}
+
 /// What an event makes us keep, by which the limits are reckoned.
 #[derive(Clone, Copy)]
 struct Cost {
@@ -94,6 +116,7 @@ impl<F> Channel<F> {
             sockets: Sockets::default(),
             questions: Questions::default(),
             events: VecDeque::new(),
+            cluster: Cluster::Ignored,
             counted: 0,
             waiting_bytes: 0,
             waiting_fds: 0,
@@ -244,6 +267,7 @@ impl<F> Channel<F> {
             },
             Some(Control::SocketCount(key, open)) => self.answered(key, Question::Count, open),
             Some(Control::SocketAllClosed(key)) => self.answered(key, Question::AllClosed, 0),
+            Some(Control::Cluster) => self.cluster(content, None),
             // Unknown ones are swallowed silently (INT-1).
             Some(Control::Other) => {}
         }
@@ -251,20 +275,22 @@ impl<F> Channel<F> {
 
     /// One reply for each frame, whatever becomes of the handle (HND-6).
     fn handle_handle(&mut self, frame: HandleFrame) {
-        let HandleFrame { wire_type, message, key, internal } = frame;
+        let HandleFrame { wire_type, message, key, addressee } = frame;
         let Some(fd) = self.inbox.take_fd() else {
             self.reply(control::handle_nack(self.serialization));
             return self.invalid(ProtocolError::MissingDescriptor { message });
         };
         self.reply(control::handle_ack(self.serialization));
-        // A handle for Node's own machinery is none of the user's.
-        if internal || self.state == State::Disconnecting {
-            return;
+        match addressee {
+            Addressee::User if self.state != State::Disconnecting => {
+                if let Some(key) = &key {
+                    self.sockets.opened(key);
+                }
+                self.deliver(message, Some(Attached { fd, wire_type, key }));
+            }
+            Addressee::Cluster => self.cluster(message, Some(Attached { fd, wire_type, key: None })),
+            Addressee::User | Addressee::Nobody => {}
         }
-        if let Some(key) = &key {
-            self.sockets.opened(key);
-        }
-        self.deliver(message, Some(Attached { fd, wire_type, key }));
     }
 
     /// An answer that nobody asked for is ignored, as in Node.
@@ -315,6 +341,15 @@ impl<F> Channel<F> {
         self.event(Event::Message { payload: Payload::new(self.serialization, payload), handle });
     }
 
+    fn cluster(&mut self, message: Bytes, handle: Option<Attached<F>>) {
+        let payload = Payload::new(self.serialization, message);
+        match &mut self.cluster {
+            Cluster::Ignored => {}
+            Cluster::InOrder => self.event(Event::Cluster { payload, handle }),
+            Cluster::Apart(waiting) => waiting.push_back((payload, handle)),
+        }
+    }
+
     fn invalid(&mut self, error: ProtocolError) {
         self.event(Event::Invalid(error));
     }
@@ -324,7 +359,10 @@ impl<F> Channel<F> {
             let consumed = self.inbox.consumed();
             let cost = Cost {
                 bytes: (consumed - self.counted) as usize,
-                fds: usize::from(matches!(event, Event::Message { handle: Some(_), .. })),
+                fds: usize::from(matches!(
+                    event,
+                    Event::Message { handle: Some(_), .. } | Event::Cluster { handle: Some(_), .. }
+                )),
             };
             self.counted = consumed;
             self.waiting_bytes += cost.bytes;
@@ -347,6 +385,16 @@ impl<F> Channel<F> {
     /// [`is_written`](Self::is_written) says so.
     pub fn send(&mut self, frame: Vec<u8>) -> Result<Ticket, SendError> {
         self.check(&frame)?;
+        let ticket = self.ticket();
+        self.push(Outgoing::Plain { ticket: Some(ticket), frame });
+        Ok(ticket)
+    }
+
+    /// Accepts a frame of Node's own machinery, such as the cluster's.
+    pub fn send_internal(&mut self, frame: Vec<u8>) -> Result<Ticket, SendError> {
+        if self.state != State::Open {
+            return Err(SendError::Closed);
+        }
         let ticket = self.ticket();
         self.push(Outgoing::Plain { ticket: Some(ticket), frame });
         Ok(ticket)
@@ -390,6 +438,14 @@ impl<F> Channel<F> {
         };
         self.push(Outgoing::Plain { ticket: Some(ticket), frame });
         Ok(ticket)
+    }
+
+    /// From now on messages of a cluster are received. Before, they are swallowed (INT-1).
+    pub fn join_cluster(&mut self, role: ClusterRole) {
+        self.cluster = match role {
+            ClusterRole::Primary => Cluster::InOrder,
+            ClusterRole::Worker => Cluster::Apart(VecDeque::new()),
+        };
     }
 
     /// Takes a message back, unless it has begun to be written. A handle that came with it is an
@@ -580,6 +636,14 @@ impl<F> Channel<F> {
             self.events = VecDeque::new();
         }
         Some(event)
+    }
+
+    /// The next message of the cluster's primary, for a [`ClusterRole::Worker`].
+    pub fn poll_cluster(&mut self) -> Option<(Payload, Option<Attached<F>>)> {
+        match &mut self.cluster {
+            Cluster::Apart(waiting) => waiting.pop_front(),
+            Cluster::Ignored | Cluster::InOrder => None,
+        }
     }
 
     /// What became of the handles that were sent, in order.

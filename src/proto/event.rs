@@ -20,6 +20,14 @@ pub enum Event<F> {
         /// The handle that came with it.
         handle: Option<Attached<F>>,
     },
+    /// A message of the cluster's, once [`Channel::join_cluster`](super::Channel::join_cluster) was
+    /// called.
+    Cluster {
+        /// The message.
+        payload: Payload,
+        /// The descriptor that came with it.
+        handle: Option<Attached<F>>,
+    },
     /// Something that is no message. The channel goes on.
     Invalid(ProtocolError),
     /// The channel is over. The last event.

@@ -4,13 +4,14 @@
 //! [`Channel`] is the whole machine; the other files are its parts.
 
 mod channel;
+pub mod cluster;
 mod event;
 mod handoff;
 mod inbox;
 mod outbox;
 mod sockets;
 
-pub use channel::Channel;
+pub use channel::{Channel, ClusterRole};
 pub use event::{Attached, Event, LossReason, Outcome, Transmit};
 pub use handoff::Ticket;
 pub use sockets::Question;

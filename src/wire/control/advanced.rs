@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
-use super::{Control, DgramType, HandleFrame, HandleType, SocketKey};
+use super::{Addressee, Control, DgramType, HandleFrame, HandleType, SocketKey};
 use crate::error::V8Error;
 use crate::wire::advanced;
 use crate::wire::v8::reader::{Reader, Text};
@@ -281,6 +281,7 @@ impl<'a> Envelope<'a> {
                 _ => Control::Other,
             },
             ("NODE_SOCKET_ALL_CLOSED", Some(key)) => Control::SocketAllClosed(key),
+            ("NODE_CLUSTER", _) => Control::Cluster,
             _ => Control::Other,
         }
     }
@@ -310,7 +311,7 @@ impl<'a> Envelope<'a> {
     fn handle(&self, message: Bytes) -> HandleFrame {
         HandleFrame {
             wire_type: self.wire_type.map(|of| of.to_js().to_string_lossy().into_owned()).unwrap_or_default(),
-            internal: reserved_cmd(&message).is_some(),
+            addressee: Addressee::of(reserved_cmd(&message).as_deref()),
             message,
             key: self.key(),
         }

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::{Control, DgramType, HandleFrame, HandleType, SocketKey};
+use super::{Addressee, Control, DgramType, HandleFrame, HandleType, SocketKey};
 use crate::wire::v8::JsString;
 
 /// The reply that takes a handle over (HND-6).
@@ -155,6 +155,7 @@ impl<'a> Envelope<'a> {
                 None => Control::Other,
             },
             ("NODE_SOCKET_ALL_CLOSED", Some(key)) => Control::SocketAllClosed(key),
+            ("NODE_CLUSTER", _) => Control::Cluster,
             _ => Control::Other,
         }
     }
@@ -163,7 +164,7 @@ impl<'a> Envelope<'a> {
         let message = self.msg.map(|msg| line.slice_ref(msg.get().as_bytes())).unwrap_or_default();
         HandleFrame {
             wire_type: self.wire_type.and_then(string).map(Cow::into_owned).unwrap_or_default(),
-            internal: reserved_cmd(&message).is_some(),
+            addressee: Addressee::of(reserved_cmd(&message).as_deref()),
             message,
             key: self.key(),
         }

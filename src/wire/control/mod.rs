@@ -115,6 +115,8 @@ pub enum Control {
     SocketCount(SocketKey, usize),
     /// The answer to our request to be told when none is open.
     SocketAllClosed(SocketKey),
+    /// A message between a cluster's primary and a worker of its (CLU-1).
+    Cluster,
     /// Anything else that begins with `NODE_`: swallowed.
     Other,
 }
@@ -128,8 +130,29 @@ pub struct HandleFrame {
     pub message: Bytes,
     /// The list that the socket is counted in.
     pub key: Option<SocketKey>,
-    /// The message is itself one of Node's own, and not for the user (HND-1).
-    pub internal: bool,
+    /// Who the message is for (HND-1).
+    pub addressee: Addressee,
+}
+
+/// Who a message is for that came with a descriptor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Addressee {
+    /// The user.
+    User,
+    /// The other side's part of a cluster (CLU-3).
+    Cluster,
+    /// Machinery of Node's that we do not know.
+    Nobody,
+}
+
+impl Addressee {
+    fn of(cmd: Option<&str>) -> Self {
+        match cmd {
+            None => Addressee::User,
+            Some("NODE_CLUSTER") => Addressee::Cluster,
+            Some(_) => Addressee::Nobody,
+        }
+    }
 }
 
 /// Reads one of Node's own messages out of what a frame holds; `None` for an ordinary one, and for

@@ -136,6 +136,7 @@ fn describe(event: &Event<Token>) -> String {
         Event::Invalid(ProtocolError::StrayDescriptors { count }) => format!("{count} stray"),
         Event::Invalid(ProtocolError::TooLong { limit }) => format!("over {limit}"),
         Event::Invalid(other) => format!("{other}"),
+        Event::Cluster { payload, .. } => format!("cluster {}", String::from_utf8_lossy(payload.as_bytes())),
         Event::Disconnected { lost } => format!("disconnected, {lost} lost"),
     }
 }

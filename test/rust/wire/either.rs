@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use crossfork::v8::JsString;
-use crossfork::wire::control::{self, Control, DgramType, HandleFrame, SocketKey};
+use crossfork::wire::control::{self, Addressee, Control, DgramType, HandleFrame, SocketKey};
 use crossfork::wire::frame::content;
 use crossfork::wire::{advanced, json};
 use crossfork::{HandleType, Serialization};
@@ -65,7 +65,7 @@ fn hnd_1_a_handle_says_what_was_written() {
                 let frame = control::encode_handle(serialization, wire_type, &user, key.as_ref(), dgram_type);
                 let read = handle(serialization, &frame);
                 assert_eq!((read.wire_type.as_str(), &read.key), (wire_type.as_str(), key));
-                assert!(!read.internal);
+                assert_eq!(read.addressee, Addressee::User);
                 // The family is for Node alone.
                 let family = [b"udp4", b"udp6"].map(|name| memchr::memmem::find(&frame, name).is_some());
                 assert_eq!(
@@ -87,9 +87,9 @@ fn hnd_10_a_handle_that_is_wrapped_twice_is_unwrapped() {
         let (once, twice) = (handle(serialization, &inner), handle(serialization, &outer));
         assert_eq!((twice.wire_type.as_str(), &twice.key), ("net.Socket", &Some(key.clone())));
         assert_eq!(twice.message, once.message);
-        assert!(!twice.internal);
+        assert_eq!(twice.addressee, Addressee::User);
         let thrice = control::encode_handle(serialization, HandleType::NetNative, &outer, None, None);
-        assert!(handle(serialization, &thrice).internal);
+        assert_ne!(handle(serialization, &thrice).addressee, Addressee::User);
     }
 }
 

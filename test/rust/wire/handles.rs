@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use crossfork::HandleType;
 use crossfork::v8::JsString;
-use crossfork::wire::control::{Control, DgramType, HandleFrame, SocketKey, json};
+use crossfork::wire::control::{Addressee, Control, DgramType, HandleFrame, SocketKey, json};
 
 fn frame(line: impl AsRef<[u8]>) -> HandleFrame {
     let line = Bytes::copy_from_slice(line.as_ref());
@@ -34,7 +34,7 @@ fn hnd_1_fields_are_read_in_any_order_and_the_message_is_cut_out_as_it_came() {
     let other = r#"{ "key" : "4::0", "msg" : "\ud800" , "x":{}, "type" : "net.Native","cmd":"NODE_HANDLE" }"#;
     assert_eq!(read(other), pair("net.Native", r#""\ud800""#));
     assert_eq!(frame(node).key, frame(other).key);
-    assert!(!frame(node).internal);
+    assert_eq!(frame(node).addressee, Addressee::User);
 }
 
 #[test]
@@ -60,9 +60,15 @@ fn hnd_1_of_a_field_given_twice_the_last_counts() {
 #[test]
 fn hnd_1_a_message_that_is_itself_internal_is_told_apart() {
     let newconn = r#"{"cmd":"NODE_HANDLE","type":"net.Native","msg":{"cmd":"NODE_CLUSTER","act":"newconn"}}"#;
-    assert!(frame(newconn).internal);
-    assert!(!frame(r#"{"cmd":"NODE_HANDLE","type":"net.Native","msg":{"cmd":"NODE_"}}"#).internal);
-    assert!(!frame(r#"{"cmd":"NODE_HANDLE","type":"net.Native","msg":"NODE_CLUSTER"}"#).internal);
+    assert_ne!(frame(newconn).addressee, Addressee::User);
+    assert_eq!(
+        frame(r#"{"cmd":"NODE_HANDLE","type":"net.Native","msg":{"cmd":"NODE_"}}"#).addressee,
+        Addressee::User
+    );
+    assert_eq!(
+        frame(r#"{"cmd":"NODE_HANDLE","type":"net.Native","msg":"NODE_CLUSTER"}"#).addressee,
+        Addressee::User
+    );
 }
 
 #[test]
@@ -73,9 +79,12 @@ fn hnd_10_a_retransmission_by_node_is_unwrapped() {
     assert_eq!(double.wire_type, single.wire_type);
     assert_eq!(double.message, single.message);
     assert_eq!(double.key, single.key);
-    assert!(!double.internal);
+    assert_eq!(double.addressee, Addressee::User);
     // Nobody wraps more than that: what is inside now is internal, and none of the user's.
-    assert!(frame(format!(r#"{{"cmd":"NODE_HANDLE","type":"net.Native","msg":{outer}}}"#)).internal);
+    assert_ne!(
+        frame(format!(r#"{{"cmd":"NODE_HANDLE","type":"net.Native","msg":{outer}}}"#)).addressee,
+        Addressee::User
+    );
 }
 
 #[test]

@@ -184,6 +184,7 @@ impl Feed {
                 assert!(!error.to_string().contains(char::is_control));
                 return;
             }
+            Event::Cluster { .. } => panic!("in no cluster"),
             Event::Disconnected { .. } => {
                 self.ended = true;
                 return;

@@ -237,6 +237,7 @@ impl Side {
             Event::Invalid(ProtocolError::TooLong { .. }) => self.seen.too_long += 1,
             Event::Invalid(ProtocolError::MissingDescriptor { .. }) => self.seen.missing += 1,
             Event::Invalid(other) => panic!("{other}"),
+            Event::Cluster { .. } => panic!("in no cluster"),
             Event::Disconnected { lost } => {
                 self.seen.ended = true;
                 self.check_lost(lost);

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use crossfork::HandleType;
 use crossfork::v8::{Kind, MAX_DEPTH, Value};
-use crossfork::wire::control::{Control, DgramType, SocketKey, advanced as control};
+use crossfork::wire::control::{Addressee, Control, DgramType, SocketKey, advanced as control};
 use proptest::prelude::*;
 
 use super::{content, encoded, envelope, handle};
@@ -32,7 +32,7 @@ fn hnd_1_fields_are_read_in_any_order_and_the_message_is_cut_out_as_it_came() {
     assert_eq!(read.wire_type, "net.Socket");
     assert_eq!(read.message, encoded(&user));
     assert_eq!(read.key, SocketKey::new(js("4::0")));
-    assert!(!read.internal);
+    assert_eq!(read.addressee, Addressee::User);
     let fields = [
         ("key", "4::0".into()),
         ("x", empty()),
@@ -148,20 +148,24 @@ fn hnd_10_a_retransmission_by_node_is_unwrapped() {
         assert_eq!(double.wire_type, "net.Socket");
         assert_eq!(double.message, single.message);
         assert_eq!(double.key, single.key);
-        assert!(!double.internal);
+        assert_eq!(double.addressee, Addressee::User);
         // Nobody wraps more than that: what is inside now is internal, and none of the user's.
         let twice = Value::decode(&outer).expect("decodes");
-        assert!(handle(&envelope([("type", "net.Native".into()), ("msg", twice)])).internal);
+        assert_eq!(
+            handle(&envelope([("type", "net.Native".into()), ("msg", twice)])).addressee,
+            Addressee::Nobody
+        );
     }
     for message in
         [Value::object([("cmd", "NODE_".into())]), "NODE_HANDLE".into(), Value::object([("cmd", "x".into())])]
     {
         let read = handle(&envelope([("type", "net.Native".into()), ("msg", message.clone())]));
-        assert_eq!((read.wire_type.as_str(), read.internal), ("net.Native", false));
+        assert_eq!((read.wire_type.as_str(), read.addressee), ("net.Native", Addressee::User));
         assert_eq!(read.message, encoded(&message));
     }
     let newconn = Value::object([("cmd", "NODE_CLUSTER".into()), ("act", "newconn".into())]);
-    assert!(handle(&envelope([("type", "net.Native".into()), ("msg", newconn)])).internal);
+    let newconn = handle(&envelope([("type", "net.Native".into()), ("msg", newconn)]));
+    assert_eq!(newconn.addressee, Addressee::Cluster);
 }
 
 #[test]

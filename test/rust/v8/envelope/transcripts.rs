@@ -104,6 +104,7 @@ impl End {
                     self.heard.push(format!("{message}{}", handle.unwrap_or_default()));
                 }
                 Event::Disconnected { lost } => assert_eq!(lost, 0),
+                Event::Cluster { .. } => panic!("in no cluster"),
                 Event::Invalid(error) => panic!("{error}"),
             }
         }

@@ -8,6 +8,8 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Weak};
 
+use serde::Serialize;
+
 use crate::encoder::Encoder;
 use crate::error::{Error, ProtocolError, SendError};
 use crate::handle::{Handle, Outgoing, Unsent, fits};
@@ -47,6 +49,14 @@ pub(crate) enum Step {
     Progress,
     /// It would have to wait.
     Blocked,
+}
+
+/// Something that was received.
+pub(crate) enum Received {
+    /// It is for the user: see [`Link::next`].
+    User(Result<Option<Message>, Error>),
+    /// It is for the primary of a cluster.
+    Cluster(Payload),
 }
 
 impl Link {
@@ -197,9 +207,20 @@ impl Link {
     /// What was received next; `Some(Ok(None))` when the channel is over, and from then on.
     pub(crate) fn next(
         &mut self,
-        owner: impl FnOnce() -> Weak<dyn SocketOwner>,
+        owner: impl Fn() -> Weak<dyn SocketOwner>,
     ) -> Option<Result<Option<Message>, Error>> {
-        Some(match self.core.poll_event() {
+        loop {
+            match self.received(&owner)? {
+                Received::User(message) => return Some(message),
+                // Only a cluster's primary asked for these, and it does not come here.
+                Received::Cluster(_) => {}
+            }
+        }
+    }
+
+    /// The same, and what a cluster's worker tells its primary, in order.
+    pub(crate) fn received(&mut self, owner: impl Fn() -> Weak<dyn SocketOwner>) -> Option<Received> {
+        Some(Received::User(match self.core.poll_event() {
             Some(Event::Message { payload, handle }) => {
                 let payload = payload.received_on(self.encoder.number());
                 match handle {
@@ -207,11 +228,13 @@ impl Link {
                     Some(attached) => self.with_handle(payload, attached, owner),
                 }
             }
+            // A worker has no descriptor that a primary would want: it is closed.
+            Some(Event::Cluster { payload, .. }) => return Some(Received::Cluster(payload)),
             Some(Event::Invalid(error)) => Err(error.into()),
             Some(Event::Disconnected { .. }) => self.over(),
             None if self.core.is_closed() => self.over(),
             None => return None,
-        })
+        }))
     }
 
     fn over(&mut self) -> Result<Option<Message>, Error> {
@@ -223,7 +246,7 @@ impl Link {
         &mut self,
         payload: Payload,
         attached: Attached<OwnedFd>,
-        owner: impl FnOnce() -> Weak<dyn SocketOwner>,
+        owner: impl Fn() -> Weak<dyn SocketOwner>,
     ) -> Result<Option<Message>, Error> {
         let Attached { fd, wire_type, key } = attached;
         let hold = key.map(|key| SocketHold::new(key, owner()));
@@ -262,6 +285,12 @@ impl Link {
     /// Accepts a frame. It is written when [`sent`](Self::sent) says so.
     pub(crate) fn submit(&mut self, frame: Vec<u8>) -> Result<Ticket, Error> {
         Ok(self.core.send(frame)?)
+    }
+
+    /// Accepts a message of Node's own machinery.
+    pub(crate) fn submit_internal<T: Serialize>(&mut self, message: &T) -> Result<Ticket, Error> {
+        let frame = self.encoder.frame(message)?;
+        Ok(self.core.send_internal(frame)?)
     }
 
     /// Accepts a frame to be written with others, and says how many bytes wait.

@@ -1,0 +1,5 @@
+//! Both sides of a cluster (`PROTOCOL` section 8: CLU) as machines, which never see a channel.
+
+mod message;
+
+pub use message::{Act, AddressType, Body, Message, Query, Reply, SockName};
