@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 use crossfork::wire::advanced;
-use crossfork::wire::control::{self, Control};
+use crossfork::wire::control::{self, Addressee, Control};
 use crossfork::wire::frame::content;
 use crossfork::{Serialization, v8};
 use serde_json::Value;
@@ -126,7 +126,9 @@ impl Heard {
     fn meaning(&self, text: &[u8]) -> Meaning {
         let meaning = match control::parse(self.serialization, &text.to_vec().into()) {
             None => Meaning::Plain,
-            Some(Control::Handle(frame)) if frame.internal => Meaning::Internal(frame.message.to_vec()),
+            Some(Control::Handle(frame)) if frame.addressee != Addressee::User => {
+                Meaning::Internal(frame.message.to_vec())
+            }
             Some(Control::Handle(frame)) => Meaning::Handle(frame.message.to_vec()),
             Some(_) => Meaning::Control,
         };
