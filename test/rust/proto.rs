@@ -2,6 +2,8 @@
 
 #[path = "proto/advanced.rs"]
 mod advanced;
+#[path = "proto/cluster_message.rs"]
+mod cluster_message;
 #[path = "proto/feed.rs"]
 mod feed;
 #[path = "proto/kit.rs"]
