@@ -18,7 +18,7 @@ use crate::message::Payload;
 use crate::proto::{Attached, Channel, Event, LossReason, Outcome, Question, Ticket};
 use crate::received::{Message, ReceivedHandle, SocketHold, SocketOwner};
 use crate::sys::probe::{self, Kind};
-use crate::sys::scm;
+use crate::sys::scm::{self, Packet};
 use crate::wire::Serialization;
 use crate::wire::control::{self, HandleType, SocketKey};
 
@@ -190,6 +190,18 @@ impl Link {
         // Not just closed: other threads may be waiting on it, and a process that inherited the
         // other half of our descriptor would keep it open.
         let _ = self.socket.shutdown(Shutdown::Both);
+        self.leave_nothing_unread();
+    }
+
+    /// To close a socket with data unread is a reset (LIFE-2), after which a Deno process never
+    /// emits 'disconnect'. Now that it is shut down nothing more comes in, and no read waits.
+    fn leave_nothing_unread(&mut self) {
+        let mut bytes = [0; 16 * 1024];
+        while let Ok(Packet { len: 1.., .. }) =
+            scm::recv_packet(self.socket.as_fd(), &mut bytes, &mut self.fds, false)
+        {
+            self.fds.clear();
+        }
     }
 
     /// Hands each known outcome to who waits for it; what nobody waits for is closed.
