@@ -1,5 +1,7 @@
 //! Both sides of a cluster (`PROTOCOL` section 8: CLU) as machines, which never see a channel.
 
 mod message;
+mod worker;
 
 pub use message::{Act, AddressType, Body, Message, Query, Reply, SockName};
+pub use worker::{Answer, Carried, Next, ServerId, Worker};
