@@ -1,6 +1,8 @@
 //! A channel's machine and its socket: single steps of I/O, none of which waits. What is common
 //! to the drivers, which only add ways of waiting.
 
+mod worker;
+
 use std::collections::HashMap;
 use std::io;
 use std::net::Shutdown;
@@ -21,6 +23,7 @@ use crate::sys::probe::{self, Kind};
 use crate::sys::scm::{self, Packet};
 use crate::wire::Serialization;
 use crate::wire::control::{self, HandleType, SocketKey};
+use worker::Member;
 
 /// How many bytes `feed` lets wait before it waits itself. About what the kernel takes at once.
 pub(crate) const HIGH_WATER: usize = 64 * 1024;
@@ -40,6 +43,8 @@ pub(crate) struct Link {
     failure: Option<io::Error>,
     /// The peer knows `net.BoundSocket`.
     bound_sockets: bool,
+    /// Our place in a cluster.
+    member: Member,
 }
 
 /// What a step of I/O came to.
@@ -70,6 +75,7 @@ impl Link {
             drained: false,
             failure: None,
             bound_sockets: false,
+            member: Member::none(),
         }
     }
 
@@ -85,7 +91,7 @@ impl Link {
     }
 
     pub(crate) fn wants_input(&self) -> bool {
-        self.core.wants_input()
+        self.core.wants_input() && self.member.is_heard()
     }
 
     pub(crate) fn wants_output(&self) -> bool {
@@ -94,12 +100,12 @@ impl Link {
 
     /// Whether a read is likely to find something.
     pub(crate) fn may_have_input(&self) -> bool {
-        !self.drained && self.core.wants_input()
+        !self.drained && self.wants_input()
     }
 
     /// Reads once. `Blocked` if there is nothing, or nothing more.
     pub(crate) fn read(&mut self) -> Step {
-        if !self.core.wants_input() {
+        if !self.wants_input() {
             return Step::Blocked;
         }
         let buffer = self.core.read_buffer();
@@ -107,13 +113,14 @@ impl Link {
         match scm::recv(self.socket.as_fd(), buffer, &mut self.fds) {
             Ok(received) if received.len == 0 => {
                 self.fds.clear();
-                self.end();
+                self.lost();
                 Step::Progress
             }
             Ok(received) => {
                 // A read that brings a descriptor ends with it, however much there is (HND-3).
                 self.drained = received.len < room && self.fds.is_empty() && !received.truncated;
                 self.core.handle_input(received.len, self.fds.drain(..), received.truncated);
+                self.heard();
                 if self.core.is_closed() {
                     // Of a peer that writes another format nothing more can be read.
                     self.end();
@@ -130,7 +137,7 @@ impl Link {
                 if e.kind() != io::ErrorKind::ConnectionReset {
                     self.failure = Some(e);
                 }
-                self.end();
+                self.lost();
                 Step::Progress
             }
         }
@@ -156,6 +163,12 @@ impl Link {
 
     /// Writes until nothing is left (`Progress`) or the kernel takes no more (`Blocked`).
     pub(crate) fn write(&mut self) -> Step {
+        let step = self.write_out();
+        self.spoken();
+        step
+    }
+
+    fn write_out(&mut self) -> Step {
         while let Some(transmit) = self.core.poll_transmit() {
             let fd = transmit.fd();
             match scm::send(self.socket.as_fd(), transmit.slices(), fd.map(|fd| fd.as_fd())) {
@@ -232,6 +245,7 @@ impl Link {
 
     /// The same, and what a cluster's worker tells its primary, in order.
     pub(crate) fn received(&mut self, owner: impl Fn() -> Weak<dyn SocketOwner>) -> Option<Received> {
+        self.member.has_receiver = true;
         Some(Received::User(match self.core.poll_event() {
             Some(Event::Message { payload, handle }) => {
                 let payload = payload.received_on(self.encoder.number());
@@ -421,6 +435,7 @@ impl Link {
     /// Begins to disconnect: see [`disconnected`](Self::disconnected).
     pub(crate) fn disconnect(&mut self) -> Result<(), Error> {
         self.core.disconnect()?;
+        self.member.has_left = true;
         self.readable();
         Ok(())
     }

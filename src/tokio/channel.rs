@@ -24,7 +24,9 @@ use crate::handle::{Outgoing, Unsent};
 use crate::holders::Reference;
 use crate::limits::Limits;
 use crate::link::{HIGH_WATER, Link, Step};
+use crate::listen::ConnectionOwner;
 use crate::message::Payload;
+use crate::proto::cluster::worker::ServerId;
 use crate::proto::{Question, Ticket};
 use crate::received::{Message, SocketOwner};
 use crate::sys::reactor;
@@ -287,6 +289,25 @@ impl Channel {
     }
 }
 
+/// For the cluster.
+impl Channel {
+    /// Waits until `ready` gives something.
+    pub(super) async fn wait<T>(&self, ready: impl FnMut(&mut Link) -> Option<T>) -> T {
+        self.0.wait(ready).await
+    }
+
+    /// Does something that others may wait for.
+    pub(super) fn with_link<T>(&self, action: impl FnOnce(&mut Link) -> T) -> T {
+        let value = action(&mut self.0.lock());
+        self.0.changed.notify_waiters();
+        value
+    }
+
+    pub(super) fn owner(&self) -> Arc<dyn ConnectionOwner> {
+        self.0.clone()
+    }
+}
+
 impl fmt::Debug for Channel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("tokio::Channel").finish_non_exhaustive()
@@ -501,6 +522,13 @@ impl SocketOwner for Shared {
     fn socket_closed(&self, key: &SocketKey) {
         let mut link = self.lock();
         link.socket_closed(key);
+        self.changed.notify_waiters();
+    }
+}
+
+impl ConnectionOwner for Shared {
+    fn connection_closed(&self, server: ServerId) {
+        self.lock().work(|worker| worker.connection_closed(server));
         self.changed.notify_waiters();
     }
 }

@@ -2,6 +2,8 @@
 
 mod message;
 mod read;
+pub mod worker;
 mod write;
 
 pub use message::{Act, AddressType, Body, Message, Query, Reply, SockName};
+pub use worker::Worker;

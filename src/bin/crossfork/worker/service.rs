@@ -79,7 +79,7 @@ impl Service {
         });
     }
 
-    fn connection<S>(&self, stream: S, hold: Option<SocketHold>)
+    pub(super) fn connection<S>(&self, stream: S, hold: Option<SocketHold>)
     where
         S: AsyncRead + AsyncWrite + Unpin + 'static,
     {
@@ -128,7 +128,7 @@ impl Service {
 
 /// Out of descriptors, accepting fails until some are closed; anything else is about the one
 /// connection that is gone already.
-async fn pause_after(e: &io::Error) {
+pub(super) async fn pause_after(e: &io::Error) {
     if matches!(e.raw_os_error(), Some(libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::ENOMEM)) {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
