@@ -1,9 +1,11 @@
 //! Both sides of a cluster (`PROTOCOL` section 8: CLU) as machines, which never see a channel.
 
 mod message;
+pub mod primary;
 mod read;
 pub mod worker;
 mod write;
 
 pub use message::{Act, AddressType, Body, Message, Query, Reply, SockName};
+pub use primary::Primary;
 pub use worker::Worker;

@@ -52,14 +52,14 @@ impl Listener {
             let Some(fd) = channel.wait(|link| link.next_connection(*id)).await else {
                 return Ok(None);
             };
-            let hold = ConnectionHold::new(*id, channel.owner());
+            let hold = ConnectionHold::new(*id, channel.connection_owner());
             let stream = Stream::from_fd(fd).map_err(|e| self.error(e))?;
             return Ok(Some(Connection::new(stream, hold)));
         };
         if !channel.wait(|link| link.make_room(*id)).await {
             return Ok(None);
         }
-        let hold = ConnectionHold::new(*id, channel.owner());
+        let hold = ConnectionHold::new(*id, channel.connection_owner());
         select! {
             biased;
             () = channel.wait(|link| link.is_over(*id).then_some(())) => Ok(None),
