@@ -113,7 +113,7 @@ fn life_4_a_failed_write_does_not_lose_what_was_received<D: Driver>() {
     let (channel, peer) = connect::<D>();
     let many = 1000;
     peer.write((0..many).map(|i| format!("{i}\n")).collect::<String>());
-    drop(peer);
+    peer.leave();
     // EPIPE, before anything was read.
     assert!(is_closed(channel.send(&json!(1))));
     assert!(!channel.is_connected());
@@ -229,7 +229,7 @@ fn life_8_sending_after_the_end_is_an_error<D: Driver>() {
 fn life_8_a_flush_tells_that_something_was_lost<D: Driver>() {
     let (channel, peer) = connect::<D>();
     channel.feed(&json!("never written")).unwrap();
-    drop(peer);
+    peer.leave();
     assert!(is_closed(channel.flush()));
     assert!(is_closed(channel.flush()), "and does not forget it");
 }
@@ -335,7 +335,7 @@ fn life_4_a_reply_counts_when_the_peer_reads_no_more<D: Driver>() {
     });
     drop(peer.line_with_fd());
     peer.write(format!("{ACK}\n"));
-    drop(peer);
+    peer.leave();
     handle.join().unwrap().unwrap();
     witness.assert_closed();
     assert!(is_closed(channel.send(&json!(2))));
