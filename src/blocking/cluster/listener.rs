@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use super::connection::{Connection, Stream};
 use super::worker::Server;
@@ -16,19 +16,29 @@ use crate::wire::v8::Value;
 /// the connections with it that nobody has taken.
 pub struct Listener {
     pub(super) server: Server,
-    /// What to accept from; without, connections come from the primary.
-    socket: Option<Arc<Socket>>,
+    from: From,
     address: String,
     local_addr: Option<SocketAddr>,
     path: Option<PathBuf>,
     data: Option<Value>,
 }
 
+/// Where connections come from.
+enum From {
+    Primary,
+    /// A shared socket, until nobody accepts from it any more: what is open takes clients in, even
+    /// if they wait in vain.
+    Socket(Mutex<Option<Arc<Socket>>>),
+}
+
 impl Listener {
     pub(super) fn new(server: Server, granted: Granted, address: &ListenAddress) -> Result<Self, Error> {
         let Granted { socket, local_addr, path, data } = granted;
-        let socket = socket.map(Arc::new);
-        Ok(Listener { server, socket, address: address.to_string(), local_addr, path, data })
+        let from = match socket {
+            Some(socket) => From::Socket(Mutex::new(Some(Arc::new(socket)))),
+            None => From::Primary,
+        };
+        Ok(Listener { server, from, address: address.to_string(), local_addr, path, data })
     }
 
     /// Waits for the next connection. `None` when no more will come: the worker is to stop, the
@@ -39,13 +49,30 @@ impl Listener {
     /// descriptor free, for one. The next call may succeed.
     pub fn accept(&self) -> Result<Option<Connection>, Error> {
         let Server { channel, id } = &self.server;
-        let Some(socket) = &self.socket else {
-            let Some(fd) = channel.wait(|link| link.next_connection(*id)) else {
-                return Ok(None);
-            };
-            let hold = ConnectionHold::new(*id, channel.owner());
-            let stream = Stream::from_fd(fd).map_err(|e| self.error(e))?;
-            return Ok(Some(Connection::new(stream, hold)));
+        match &self.from {
+            From::Primary => {
+                let Some(fd) = channel.wait(|link| link.next_connection(*id)) else {
+                    return Ok(None);
+                };
+                let hold = ConnectionHold::new(*id, channel.owner());
+                let stream = Stream::from_fd(fd).map_err(|e| self.error(e))?;
+                Ok(Some(Connection::new(stream, hold)))
+            }
+            From::Socket(socket) => {
+                let open = lock(socket).clone();
+                let accepted = self.accept_from(open);
+                if matches!(accepted, Ok(None)) {
+                    *lock(socket) = None;
+                }
+                accepted
+            }
+        }
+    }
+
+    fn accept_from(&self, socket: Option<Arc<Socket>>) -> Result<Option<Connection>, Error> {
+        let Server { channel, id } = &self.server;
+        let Some(socket) = socket else {
+            return Ok(None);
         };
         if !channel.wait(|link| link.make_room(*id)) {
             return Ok(None);
@@ -53,7 +80,7 @@ impl Listener {
         let hold = ConnectionHold::new(*id, channel.owner());
         let accepted = channel.wait_watching(Some(socket.clone()), |link| match link.is_over(*id) {
             true => Some(None),
-            false => Stream::accept(socket).map(Some),
+            false => Stream::accept(&socket).map(Some),
         });
         match accepted {
             None => Ok(None),
@@ -88,8 +115,15 @@ impl Listener {
 
     /// Takes no more connections. Those that were handed over before can still be accepted.
     pub fn close(&self) {
+        if let From::Socket(socket) = &self.from {
+            *lock(socket) = None;
+        }
         self.server.work(|worker, id| worker.close(id));
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(|e| e.into_inner())
 }
 
 impl fmt::Debug for Listener {
