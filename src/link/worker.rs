@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::os::fd::{AsFd, OwnedFd};
 
 use super::Link;
+use crate::error::{Error, SendError};
 use crate::handle::fits;
 use crate::proto::cluster::worker::{Answer, Carried, Next, ServerId, Worker};
 use crate::proto::cluster::{Act, Body, Message};
@@ -116,9 +117,13 @@ impl Link {
         self.member.machine.is_stopping() || self.core.is_closed()
     }
 
-    /// Whether the primary knows of an end that the worker wants, or is gone itself.
-    pub(crate) fn is_told(&self) -> bool {
-        self.member.machine.is_told() || self.core.is_closed()
+    /// Whether the primary knows that the worker's end is meant, once that is known.
+    pub(crate) fn told(&self) -> Option<Result<(), Error>> {
+        if self.member.machine.is_told() {
+            Some(Ok(()))
+        } else {
+            self.core.is_closed().then(|| Err(SendError::Closed.into()))
+        }
     }
 
     pub(crate) fn is_closed(&self) -> bool {

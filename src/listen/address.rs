@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use crate::error::Error;
 
@@ -69,7 +69,7 @@ impl ListenAddress {
             // A query is JSON, which has no other text.
             Place::Path(path) if path.to_str().is_none() => Err("the path is not UTF-8"),
             Place::Path(path) => match std::path::absolute(path) {
-                Ok(path) => Ok(Place::Path(path)),
+                Ok(path) => Ok(Place::Path(resolved(&path))),
                 Err(_) => Err("there is no current directory"),
             },
             Place::Fd(number) if number < 0 => Err("the descriptor's number is negative"),
@@ -94,6 +94,18 @@ impl Place {
             }
         }
     }
+}
+
+/// Without `..`, as Node resolves it: workers whose paths read the same share a server.
+fn resolved(path: &Path) -> PathBuf {
+    let mut resolved = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::ParentDir => drop(resolved.pop()),
+            part => resolved.push(part),
+        }
+    }
+    resolved
 }
 
 fn parse(text: &str) -> Option<Place> {

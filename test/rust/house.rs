@@ -23,6 +23,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("stop", &["signal"]),
     ("launch", &["env", "sys", "error", "limits", "signal", "wire"]),
     ("output", &["error"]),
+    ("listen", &["proto::cluster", "sys", "wire::v8", "error"]),
     ("link", &["proto", "sys", "wire", "handle", "received", "encoder", "message", "error", "limits"]),
     ("blocking", DRIVER),
     ("tokio", DRIVER),
@@ -30,7 +31,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
 
 const DRIVER: &[&str] = &[
     "link", "encoder", "env", "handle", "received", "message", "proto", "wire", "error", "limits", "sys",
-    "launch", "output", "signal", "stop", "holders",
+    "launch", "output", "signal", "stop", "holders", "listen",
 ];
 
 /// Rooms in which nothing is waited for, read or written.

@@ -4,6 +4,8 @@
 mod advanced;
 #[path = "proto/cluster_message.rs"]
 mod cluster_message;
+#[path = "proto/cluster_worker/mod.rs"]
+mod cluster_worker;
 #[path = "proto/feed.rs"]
 mod feed;
 #[path = "proto/kit.rs"]

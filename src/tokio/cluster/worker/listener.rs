@@ -4,6 +4,7 @@ use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use tokio::net::{TcpListener, UnixListener};
 use tokio::select;
@@ -18,12 +19,19 @@ use crate::wire::v8::Value;
 /// the connections with it that nobody has taken.
 pub struct Listener {
     pub(super) server: Server,
-    /// What to accept from; without, connections come from the primary.
-    socket: Option<Socket>,
+    from: From,
     address: String,
     local_addr: Option<SocketAddr>,
     path: Option<PathBuf>,
     data: Option<Value>,
+}
+
+/// Where connections come from.
+enum From {
+    Primary,
+    /// A shared socket, until nobody accepts from it any more: what is open takes clients in, even
+    /// if they wait in vain.
+    Socket(Mutex<Option<Arc<Socket>>>),
 }
 
 enum Socket {
@@ -35,7 +43,11 @@ impl Listener {
     pub(super) fn new(server: Server, granted: Granted, address: &ListenAddress) -> Result<Self, Error> {
         let Granted { socket, local_addr, path, data } = granted;
         let socket = socket.map(Socket::register).transpose().map_err(|e| address.error(e))?;
-        Ok(Listener { server, socket, address: address.to_string(), local_addr, path, data })
+        let from = match socket {
+            Some(socket) => From::Socket(Mutex::new(Some(Arc::new(socket)))),
+            None => From::Primary,
+        };
+        Ok(Listener { server, from, address: address.to_string(), local_addr, path, data })
     }
 
     /// Waits for the next connection. `None` when no more will come: the worker is to stop, the
@@ -48,13 +60,30 @@ impl Listener {
     /// descriptor free, for one. The next call may succeed.
     pub async fn accept(&self) -> Result<Option<Connection>, Error> {
         let Server { channel, id } = &self.server;
-        let Some(socket) = &self.socket else {
-            let Some(fd) = channel.wait(|link| link.next_connection(*id)).await else {
-                return Ok(None);
-            };
-            let hold = ConnectionHold::new(*id, channel.connection_owner());
-            let stream = Stream::from_fd(fd).map_err(|e| self.error(e))?;
-            return Ok(Some(Connection::new(stream, hold)));
+        match &self.from {
+            From::Primary => {
+                let Some(fd) = channel.wait(|link| link.next_connection(*id)).await else {
+                    return Ok(None);
+                };
+                let hold = ConnectionHold::new(*id, channel.connection_owner());
+                let stream = Stream::from_fd(fd).map_err(|e| self.error(e))?;
+                Ok(Some(Connection::new(stream, hold)))
+            }
+            From::Socket(socket) => {
+                let open = lock(socket).clone();
+                let accepted = self.accept_from(open).await;
+                if matches!(accepted, Ok(None)) {
+                    *lock(socket) = None;
+                }
+                accepted
+            }
+        }
+    }
+
+    async fn accept_from(&self, socket: Option<Arc<Socket>>) -> Result<Option<Connection>, Error> {
+        let Server { channel, id } = &self.server;
+        let Some(socket) = socket else {
+            return Ok(None);
         };
         if !channel.wait(|link| link.make_room(*id)).await {
             return Ok(None);
@@ -96,8 +125,15 @@ impl Listener {
 
     /// Takes no more connections. Those that were handed over before can still be accepted.
     pub fn close(&self) {
+        if let From::Socket(socket) = &self.from {
+            *lock(socket) = None;
+        }
         self.server.work(|worker, id| worker.close(id));
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(|e| e.into_inner())
 }
 
 impl Socket {

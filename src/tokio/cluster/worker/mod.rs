@@ -10,6 +10,7 @@ pub use udp::UdpSocket;
 
 use std::fmt;
 use std::io;
+use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 
 use serde::Serialize;
@@ -237,8 +238,7 @@ impl Worker {
     /// [`SendError::Closed`](crate::SendError::Closed) if the channel is over before the primary knows.
     pub async fn disconnect(&self) -> Result<(), Error> {
         self.channel.with_link(|link| link.work(|worker| worker.disconnect()));
-        self.channel.wait(|link| link.is_told().then_some(())).await;
-        Ok(())
+        self.channel.wait(|link| link.told()).await
     }
 
     /// Waits until the channel is over: the worker has stopped and its last connection is closed,
@@ -268,7 +268,7 @@ impl fmt::Debug for Worker {
 }
 
 /// The first address of the name, as Node takes it.
-async fn look_up(host: &Host) -> io::Result<std::net::SocketAddr> {
+async fn look_up(host: &Host) -> io::Result<SocketAddr> {
     let mut found = tokio::net::lookup_host((host.name.as_str(), host.port)).await?;
     found.next().ok_or_else(|| io::ErrorKind::NotFound.into())
 }
