@@ -121,24 +121,30 @@ impl World {
 
     /// What the channel has of it comes back before its end is known, or after.
     fn die(&mut self, worker: u32, before: bool) {
-        let its: Vec<_> =
-            self.open.iter().filter(|(_, (to, _))| *to == worker).map(|(seq, _)| *seq).collect();
+        while before && let Some(seq) = self.in_channel_to(worker) {
+            self.open.remove(&seq);
+            self.hub.lost(seq);
+            self.look();
+        }
+        let its: Vec<_> = self.open.iter().filter(|(_, (to, _))| *to == worker).map(|(seq, _)| *seq).collect();
         for seq in &its {
             let (_, file) = self.open.remove(seq).expect("an offer");
-            if !self.hub.sent.contains_key(seq) {
-                *self.deaths.entry(file).or_default() += 1;
-            }
-        }
-        let its = its.into_iter().filter(|seq| self.hub.sent.contains_key(seq)).collect::<Vec<_>>();
-        if before {
-            its.iter().for_each(|seq| self.hub.lost(*seq));
+            *self.deaths.entry(file).or_default() += u32::from(!self.hub.sent.contains_key(seq));
         }
         self.alive.remove(&worker);
         self.hub.machine.remove_worker(worker);
         self.look();
-        if !before {
-            its.iter().for_each(|seq| self.hub.lost(*seq));
+        for seq in its {
+            if self.hub.sent.contains_key(&seq) {
+                self.hub.lost(seq);
+                self.look();
+            }
         }
+    }
+
+    fn in_channel_to(&self, worker: u32) -> Option<u64> {
+        let its = self.open.iter().filter(|(_, (to, _))| *to == worker).map(|(seq, _)| *seq);
+        its.into_iter().find(|seq| self.hub.sent.contains_key(seq))
     }
 
     fn speak(&mut self, worker: u32, which: u8) {
