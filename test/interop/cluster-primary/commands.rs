@@ -46,6 +46,10 @@ enum Command {
     Open {
         inheritable: bool,
     },
+    /// Takes no events any more, or does again.
+    Deaf {
+        deaf: bool,
+    },
     /// Which workers are there, and how many descriptors are open.
     Look,
 }
@@ -55,11 +59,12 @@ pub struct State {
     workers: BTreeMap<WorkerId, ForkedWorker>,
     listeners: Vec<TcpListener>,
     handle: Option<Handle>,
+    pub deaf: bool,
 }
 
 impl State {
     pub fn new(primary: Primary) -> Self {
-        State { primary, workers: BTreeMap::new(), listeners: Vec::new(), handle: None }
+        State { primary, workers: BTreeMap::new(), listeners: Vec::new(), handle: None, deaf: false }
     }
 
     /// Keeps what commands may be about.
@@ -116,6 +121,10 @@ impl State {
             }
             Command::CloseUnused => {
                 self.primary.close_unused_servers();
+                Value::Null
+            }
+            Command::Deaf { deaf } => {
+                self.deaf = deaf;
                 Value::Null
             }
             Command::Open { inheritable } => self.open(inheritable)?,

@@ -44,8 +44,10 @@ export class Primary {
 
   #line(line) {
     if ('answer' in line) this.#answers.shift()(line);
-    else this.events.push(line);
-    for (const look of this.#waiting) look();
+    else {
+      this.events.push(line);
+      for (const look of this.#waiting) look(line);
+    }
   }
 
   /** Has the primary do something. */
@@ -58,19 +60,21 @@ export class Primary {
   }
 
   /** The first event, from `from` on, of which this is a part. */
-  async event(part, from = 0) {
+  event(part, from = 0) {
     const matches = (event) => Object.entries(part).every(([name, value]) => Object.is(event[name], value));
+    return this.#heard(matches, JSON.stringify(part), from);
+  }
+
+  #heard(matches, what, from) {
+    const before = this.events.slice(from).find(matches);
+    if (before) return before;
     let look;
     const found = new Promise((resolve) => {
-      look = () => {
-        const event = this.events.slice(from).find(matches);
-        if (event) resolve(event);
-      };
+      look = (event) => matches(event) && resolve(event);
     });
     this.#waiting.add(look);
-    look();
-    const what = () => `${JSON.stringify(part)}, after ${JSON.stringify(this.events.slice(-8))}`;
-    return this.#within(found, what).finally(() => this.#waiting.delete(look));
+    const last = () => `${what}, after ${JSON.stringify(this.events.slice(-8)).slice(0, 2000)}`;
+    return this.#within(found, last).finally(() => this.#waiting.delete(look));
   }
 
   /** A worker that is online. */
@@ -91,16 +95,9 @@ export class Primary {
     const id = this.#ids;
     const from = this.events.length;
     await this.does('send', { worker, message: { id, do: what, ...args } });
-    let look;
-    const answered = new Promise((resolve) => {
-      look = () => {
-        const event = this.events.slice(from).find((e) => e.event === 'message' && e.message?.id === id);
-        if (event) resolve('failed' in event.message ? { failed: event.message.failed } : event.message.answer);
-      };
-    });
-    this.#waiting.add(look);
-    look();
-    return this.#within(answered, `worker ${worker} to answer ${what}`).finally(() => this.#waiting.delete(look));
+    const isAnswer = (event) => event.event === 'message' && event.worker === worker && event.message?.id === id;
+    const { message } = await this.#heard(isAnswer, `worker ${worker} to answer ${what}`, from);
+    return 'failed' in message ? { failed: message.failed } : message.answer;
   }
 
   #within(promise, what) {
