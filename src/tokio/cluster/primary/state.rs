@@ -240,7 +240,7 @@ impl State {
     fn send(&mut self, worker: WorkerId, message: &Message) {
         if let Some(worker) = self.workers.get(&worker) {
             // Fails if the channel is over, and we shall hear of that.
-            worker.channel().push(|link| drop(link.submit_internal(message)));
+            worker.channel().push(|link| drop(link.submit_cluster(message)));
         }
     }
 
@@ -256,7 +256,7 @@ impl State {
         };
         match found.duplicate() {
             Ok((fd, wire_type)) => {
-                let parcel = Parcel::Server(server, reply.clone());
+                let parcel = Parcel::Server(server, Box::new(reply.clone()));
                 self.post(worker, &reply, wire_type, fd, parcel);
             }
             Err(e) => self.machine.handle_unshared(worker, server, reply, errno(&e)),
@@ -278,7 +278,7 @@ impl State {
             (Parcel::Connection(seq), arrived) => self.machine.handle_returned(seq, fd, arrived.is_ok()),
             (Parcel::Server(..), Ok(())) => {}
             (Parcel::Server(server, reply), Err(errno)) => {
-                self.machine.handle_unshared(worker, server, reply, errno);
+                self.machine.handle_unshared(worker, server, *reply, errno);
             }
         }
     }
