@@ -1,10 +1,10 @@
 //! How workers leave.
 
-use crossfork::proto::cluster::Balance;
+use crossfork::proto::cluster::primary::Balance;
 use serde_json::json;
 
-use crate::primary::kit::{Hub, query};
-use crate::primary::rotation::offers;
+use crate::cluster_primary::kit::{Hub, query};
+use crate::cluster_primary::rotation::offers;
 
 #[test]
 fn clu_10_a_worker_that_says_it_leaves_is_answered_each_time_and_told_of_once() {

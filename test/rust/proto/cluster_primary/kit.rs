@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use crossfork::proto::cluster::{Action, Balance, Message, Primary, ServerId, SockName, WorkerId};
+use crossfork::proto::cluster::primary::{Action, Balance, ServerId, WorkerId};
+use crossfork::proto::cluster::{Message, Primary, SockName};
 use serde_json::{Value, json};
 
 use crate::sim::token::{Ledger, Token};

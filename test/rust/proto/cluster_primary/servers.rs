@@ -1,9 +1,9 @@
 //! Who listens on what: queries and their answers.
 
-use crossfork::proto::cluster::Balance;
+use crossfork::proto::cluster::primary::Balance;
 use serde_json::{Value, json};
 
-use crate::primary::kit::{Hub, query};
+use crate::cluster_primary::kit::{Hub, query};
 
 const EADDRINUSE: i32 = 98;
 

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::primary::kit::Hub;
+use crate::cluster_primary::kit::Hub;
 
 /// The worker and the number of each offer among the actions, and the file that it is about.
 pub fn offers(actions: &[String]) -> Vec<(u32, u64, usize)> {
@@ -183,7 +183,7 @@ fn clu_16_with_several_such_connections_their_order_is_kept() {
     assert_eq!(hub.actions(), ["close a"]);
     assert!(files.iter().all(|file| !hub.is_open(*file)), "as in Node, they are closed with it");
 
-    let mut hub = Hub::with(crossfork::proto::cluster::Balance::RoundRobin, true);
+    let mut hub = Hub::with(crossfork::proto::cluster::primary::Balance::RoundRobin, true);
     hub.joins(1);
     hub.joins(2);
     let files: Vec<_> = (0..4).map(|_| hub.connects()).collect();

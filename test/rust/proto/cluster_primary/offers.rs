@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
-use crate::primary::kit::Hub;
-use crate::primary::rotation::offers;
+use crate::cluster_primary::kit::Hub;
+use crate::cluster_primary::rotation::offers;
 
 /// What was heard of the offer to worker 1.
 #[derive(Clone, Copy, Debug, PartialEq)]

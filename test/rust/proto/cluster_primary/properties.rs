@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crossfork::proto::cluster::Balance;
+use crossfork::proto::cluster::primary::Balance;
 use proptest::prelude::*;
 use serde_json::json;
 
-use crate::primary::kit::{Hub, query};
-use crate::primary::rotation::offers;
+use crate::cluster_primary::kit::{Hub, query};
+use crate::cluster_primary::rotation::offers;
 
 /// What is known from outside.
 struct World {

@@ -3,7 +3,8 @@
 use std::fs;
 use std::path::Path;
 
-use crossfork::proto::cluster::{Act, Action, Balance, Body, Message, Primary, ServerId, SockName};
+use crossfork::proto::cluster::primary::{Action, Balance, ServerId};
+use crossfork::proto::cluster::{Act, Body, Message, Primary, SockName};
 use serde_json::{Value, json};
 
 use crate::sim::token::{Ledger, Token};

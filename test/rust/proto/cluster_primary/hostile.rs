@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
-use crate::primary::kit::{Hub, query};
-use crate::primary::rotation::offers;
+use crate::cluster_primary::kit::{Hub, query};
+use crate::cluster_primary::rotation::offers;
 
 #[test]
 fn clu_2_a_worker_cannot_reply_for_another() {
