@@ -1,6 +1,9 @@
 //! A channel's machine and its socket: single steps of I/O, none of which waits. What is common
 //! to the drivers, which only add ways of waiting.
 
+#[cfg(feature = "tokio")]
+pub(crate) mod primary;
+
 use std::collections::HashMap;
 use std::io;
 use std::net::Shutdown;
@@ -32,6 +35,9 @@ pub(crate) struct Link {
     /// What became of the handles and questions whose senders wait: there from the sending on, filled
     /// when known.
     outcomes: HashMap<Ticket, Option<Outcome<OwnedFd>>>,
+    /// What the primary of a cluster has sent by itself.
+    #[cfg(feature = "tokio")]
+    parcels: primary::Parcels,
     /// Room for the descriptors of a read.
     fds: Vec<OwnedFd>,
     /// The last read seems to have taken all there was.
@@ -66,6 +72,8 @@ impl Link {
             core: Channel::new(serialization, limits),
             encoder: Arc::new(Encoder::new(serialization)),
             outcomes: HashMap::new(),
+            #[cfg(feature = "tokio")]
+            parcels: primary::Parcels::default(),
             fds: Vec::new(),
             drained: false,
             failure: None,
@@ -85,6 +93,10 @@ impl Link {
     }
 
     pub(crate) fn wants_input(&self) -> bool {
+        #[cfg(feature = "tokio")]
+        if self.is_held_back() {
+            return false;
+        }
         self.core.wants_input()
     }
 
@@ -195,6 +207,10 @@ impl Link {
     /// Hands each known outcome to who waits for it; what nobody waits for is closed.
     fn settle(&mut self) {
         while let Some(outcome) = self.core.poll_outcome() {
+            #[cfg(feature = "tokio")]
+            let Some(outcome) = self.parcels.settle(outcome) else {
+                continue;
+            };
             if let Some(slot) = self.outcomes.get_mut(&outcome.ticket()) {
                 *slot = Some(outcome);
             }

@@ -10,6 +10,8 @@ pub mod probe;
 #[cfg(feature = "tokio")]
 pub mod reactor;
 pub mod scm;
+#[cfg(feature = "tokio")]
+pub mod server;
 pub mod spawn;
 #[cfg(target_os = "linux")]
 pub mod unix;

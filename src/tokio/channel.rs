@@ -23,7 +23,7 @@ use crate::error::Error;
 use crate::handle::{Outgoing, Unsent};
 use crate::holders::Reference;
 use crate::limits::Limits;
-use crate::link::{HIGH_WATER, Link, Step};
+use crate::link::{HIGH_WATER, Link, Step, primary};
 use crate::message::Payload;
 use crate::proto::{Question, Ticket};
 use crate::received::{Message, SocketOwner};
@@ -31,6 +31,9 @@ use crate::sys::reactor;
 use crate::wire::Serialization;
 use crate::wire::control::SocketKey;
 use crate::wire::v8;
+
+/// How much news of a worker is dealt with before others get their turn.
+const MOST_NEWS: usize = 64;
 
 /// One end of a channel to a Node process, for tasks.
 ///
@@ -256,6 +259,48 @@ impl Channel {
             let _dropped = dropped;
             self.0.wait(|link| link.open_at_peer(ticket)).await
         })
+    }
+
+    /// From now on this is a primary's channel to a worker of its cluster.
+    pub(super) fn lead(&self) {
+        self.0.lock().lead();
+    }
+
+    /// Waits for something that the primary has to deal with, and takes all there is.
+    pub(super) async fn news(&self, news: &mut Vec<primary::News>) {
+        self.0
+            .wait(|link| {
+                news.extend(std::iter::from_fn(|| link.news(|| self.owner())).take(MOST_NEWS));
+                (!news.is_empty()).then_some(())
+            })
+            .await;
+    }
+
+    /// Has the link accept something, and writes as much as can be written now.
+    pub(super) fn push<T>(&self, submit: impl FnOnce(&mut Link) -> T) -> T {
+        let mut link = self.0.lock();
+        let submitted = submit(&mut link);
+        link.write();
+        if link.is_unsettled() {
+            self.0.changed.notify_waiters();
+        }
+        submitted
+    }
+
+    /// Reads nothing from the worker from now on, or reads again.
+    pub(super) fn hold_back(&self, hold: impl FnOnce() -> bool) {
+        self.0.lock().hold_back(hold());
+        self.0.changed.notify_waiters();
+    }
+
+    /// The worker's process has ended: takes what it has left, and ends the channel.
+    pub(super) fn bury(&self) {
+        self.0.lock().bury();
+        self.0.changed.notify_waiters();
+    }
+
+    fn owner(&self) -> Weak<Shared> {
+        Arc::downgrade(&self.0)
     }
 
     /// Ends the channel at once, whatever is not written.

@@ -3,6 +3,7 @@
 
 mod channel;
 mod child;
+pub mod cluster;
 mod output;
 mod process;
 mod socket_list;
