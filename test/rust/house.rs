@@ -26,7 +26,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("link", &["proto", "sys", "wire", "handle", "received", "encoder", "message", "error", "limits"]),
     ("blocking", DRIVER),
     ("tokio", DRIVER),
-    ("supervisor", &["tokio", "signal", "error", "sys::reap"]),
+    ("supervisor", &["tokio", "launch", "signal", "error", "sys::reap"]),
 ];
 
 const DRIVER: &[&str] = &[

@@ -317,6 +317,8 @@ impl Policy {
                         State::Forking | State::Closed => {}
                     }
                 }
+                // New clients are better refused than kept waiting for nobody.
+                self.actions.push_back(Action::CloseUnusedServers);
             }
             Phase::Stopping { .. } => {
                 self.phase = Phase::Stopping { code: exit_code::killed_by(signal) };

@@ -12,6 +12,7 @@ fn all_workers_are_asked_to_go_and_it_is_over_when_they_have_ended() {
     let mut world = World::serving(2);
     world.stop(Signal::TERM);
     assert!(world.workers.values().all(|worker| worker.asked && worker.signals.is_empty()));
+    assert_eq!(world.closed_servers, 1);
     world.exits_by(1, Ended::Code(0));
     assert_eq!(world.done, None);
     world.exits_by(2, Ended::Code(0));
