@@ -6,13 +6,16 @@ use super::notice::{Notice, Subject};
 use super::{Action, Phase, Policy, Time, Worker, exit_code};
 use crate::signal::Signal;
 
-/// How long a worker may live without its channel before it gets a SIGTERM. It has no connections
-/// any more (CLU-18), and what keeps it, a timer or a pool of a database, may do so for ever.
+/// How long a worker that was asked to go may live without its channel before it gets a SIGTERM. It
+/// has no connections any more (CLU-18), and what keeps it, a timer or a pool of a database, may do
+/// so for ever. One that leaves by itself may still have requests to finish (CLU-19).
 pub const LINGER: Duration = Duration::from_secs(1);
 
 #[derive(Clone, Debug)]
 pub(super) struct Leaving {
     pub(super) subject: Subject,
+    /// By us, and it has not said since that it leaves by itself.
+    was_asked: bool,
     press: Press,
 }
 
@@ -36,8 +39,14 @@ impl Leaving {
         }
     }
 
+    pub(super) fn goes_by_itself(&mut self) {
+        self.was_asked = false;
+    }
+
     pub(super) fn disconnected(&mut self, now: Time) {
-        if let Press::Kill(at) = self.press {
+        if let Press::Kill(at) = self.press
+            && self.was_asked
+        {
             self.press = Press::Terminate(now.saturating_add(LINGER), at);
         }
     }
@@ -46,13 +55,17 @@ impl Leaving {
 impl Policy {
     pub(super) fn dismiss(&mut self, worker: Worker, slot: usize, now: Time) {
         self.actions.push_back(Action::Disconnect { worker: worker.id });
-        self.keep_until_it_ends(worker, slot, now);
+        self.keep(worker, slot, true, now);
     }
 
     pub(super) fn keep_until_it_ends(&mut self, worker: Worker, slot: usize, now: Time) {
+        self.keep(worker, slot, false, now);
+    }
+
+    fn keep(&mut self, worker: Worker, slot: usize, was_asked: bool, now: Time) {
         let subject = Subject { slot, pid: worker.pid };
         let press = Press::Kill(now.saturating_add(self.settings.kill_timeout));
-        self.leaving.insert(worker.id, Leaving { subject, press });
+        self.leaving.insert(worker.id, Leaving { subject, was_asked, press });
     }
 
     /// Those whose time is up.
@@ -79,7 +92,7 @@ impl Policy {
 
     pub(super) fn kill(&mut self, worker: Worker, slot: usize) {
         let subject = Subject { slot, pid: worker.pid };
-        self.leaving.insert(worker.id, Leaving { subject, press: Press::Killed });
+        self.leaving.insert(worker.id, Leaving { subject, was_asked: false, press: Press::Killed });
         self.actions.push_back(Action::Kill { worker: worker.id, signal: Signal::KILL });
     }
 

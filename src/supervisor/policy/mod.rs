@@ -277,7 +277,11 @@ impl Policy {
             }
             // Who leaves before having been of use would be replaced without end.
             Some(_) => self.lost(id, now),
-            None => {}
+            None => {
+                if let Some(leaving) = self.leaving.get_mut(&id) {
+                    leaving.goes_by_itself();
+                }
+            }
         }
     }
 

@@ -49,6 +49,16 @@ fn a_worker_without_connections_that_lives_on_gets_a_sigterm_and_then_a_sigkill(
 }
 
 #[test]
+fn clu_19_a_worker_that_was_about_to_leave_when_it_was_asked_may_still_have_connections() {
+    let mut world = World::serving(1);
+    world.stop(Signal::TERM);
+    world.leaving(1);
+    world.disconnected(1);
+    world.wait(LINGER * 5);
+    assert!(world.workers[&1].signals.is_empty());
+}
+
+#[test]
 fn a_worker_that_does_not_go_is_killed_when_the_time_is_up() {
     let mut world = World::serving(2);
     world.stop(Signal::TERM);

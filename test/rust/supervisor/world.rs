@@ -225,12 +225,9 @@ impl World {
         assert!(stopping || !worker.signals.contains(&signal), "again {signal}");
         worker.signals.push(signal);
         let worker = worker.clone();
-        if stopping {
-            return;
-        }
         if signal == Signal::TERM {
-            assert!(worker.disconnected, "SIGTERM while it has connections: {worker:?}");
-        } else if !worker.asked && !worker.left {
+            assert!(worker.asked && worker.disconnected, "SIGTERM while it has connections: {worker:?}");
+        } else if !stopping && !worker.asked && !worker.left {
             let is_old = |(other, w): (&u32, &Worker)| *other < id && w.slot == worker.slot && w.stays();
             assert!(!worker.listens, "it serves: {worker:?}");
             assert!(self.workers.iter().any(is_old), "nobody else is in its instance: {worker:?}");
