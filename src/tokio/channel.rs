@@ -270,7 +270,12 @@ impl Channel {
     pub(super) async fn news(&self, news: &mut Vec<primary::News>) {
         self.0
             .wait(|link| {
-                news.extend(std::iter::from_fn(|| link.news(|| self.owner())).take(MOST_NEWS));
+                while news.len() < MOST_NEWS
+                    && !matches!(news.last(), Some(primary::News::Over(_)))
+                    && let Some(next) = link.news(|| self.owner())
+                {
+                    news.push(next);
+                }
                 (!news.is_empty()).then_some(())
             })
             .await;
