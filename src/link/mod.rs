@@ -61,7 +61,8 @@ pub(crate) enum Step {
 pub(crate) enum Received {
     /// It is for the user: see [`Link::next`].
     User(Result<Option<Message>, Error>),
-    /// It is for the primary of a cluster.
+    /// It is for the primary of a cluster, of which there is one for tasks only.
+    #[cfg_attr(not(feature = "tokio"), allow(dead_code))]
     Cluster(Payload),
 }
 

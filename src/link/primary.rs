@@ -30,7 +30,7 @@ pub(crate) enum Parcel {
     /// A connection, offered in the message of this number (CLU-13).
     Connection(u64),
     /// A server's socket, with the reply to a query (CLU-11).
-    Server(ServerId, Message),
+    Server(ServerId, Box<Message>),
 }
 
 /// A descriptor that the channel is done with.

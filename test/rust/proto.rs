@@ -12,6 +12,8 @@ mod kit;
 mod life;
 #[path = "proto/limits.rs"]
 mod limits;
+#[path = "proto/primary/mod.rs"]
+mod primary;
 #[path = "proto/properties.rs"]
 mod properties;
 #[path = "proto/receive.rs"]

@@ -255,7 +255,7 @@ impl State {
         };
         match found.duplicate() {
             Ok((fd, wire_type)) => {
-                let parcel = Parcel::Server(server, reply.clone());
+                let parcel = Parcel::Server(server, Box::new(reply.clone()));
                 self.post(worker, &reply, wire_type, fd, parcel);
             }
             Err(e) => self.machine.handle_unshared(worker, server, reply, errno(&e)),
@@ -277,7 +277,7 @@ impl State {
             (Parcel::Connection(seq), arrived) => self.machine.handle_returned(seq, fd, arrived.is_ok()),
             (Parcel::Server(..), Ok(())) => {}
             (Parcel::Server(server, reply), Err(errno)) => {
-                self.machine.handle_unshared(worker, server, reply, errno);
+                self.machine.handle_unshared(worker, server, *reply, errno);
             }
         }
     }
