@@ -88,6 +88,11 @@ impl Guard {
     fn carry_out(&mut self, action: Action) {
         match action {
             Action::Fork { slot } => self.fork(slot),
+            Action::Retire { worker } => {
+                if let Some(worker) = self.workers.get(&worker) {
+                    worker.retire();
+                }
+            }
             Action::Disconnect { worker } => {
                 if let Some(worker) = self.workers.get(&worker) {
                     worker.disconnect();

@@ -16,15 +16,18 @@ export { until, within };
 export const crossfork = build({ bin: 'crossfork', features: ['cli'] });
 
 /**
- * @param {{ app?: string, args?: string[], env?: object, appArgs?: string[], wrapper?: string[] }} what `app`: the name
- *   of one of the programs in apps/, or a path
+ * @param {{ app?: string, args?: string[], env?: object, appArgs?: string[], wrapper?: string[], detached?: boolean }}
+ *   what `app`: the name of one of the programs in apps/, or a path
  */
-export function supervise(t, runtime, { app: name = 'plain', args = [], appArgs = [], env = {}, wrapper = [] } = {}) {
+export function supervise(t, runtime, { app: name = 'plain', args = [], appArgs = [], wrapper = [], ...what } = {}) {
   const path = name.includes('/') ? name : app(name);
-  const command = [...wrapper, crossfork, 'run', '--node', runtime.bin, '-i', '2', ...args, path, '--', ...appArgs];
+  const instances = args.includes('-i') ? [] : ['-i', '2'];
+  const options = ['--node', runtime.bin, ...instances, ...args];
+  const command = [...wrapper, crossfork, 'run', ...options, path, '--', ...appArgs];
   const child = spawn(command[0], command.slice(1), {
-    env: { ...process.env, ...env },
+    env: { ...process.env, ...what.env },
     stdio: ['ignore', 'pipe', 'pipe'],
+    detached: what.detached,
   });
   const run = new Run(child);
   t.after(() => run.kill('SIGKILL')); // unless it has ended, as it should have: its workers end with it

@@ -28,7 +28,7 @@ use leaving::Leaving;
 use reload::{Newcomer, Reload};
 use restarts::{Admission, Restarts};
 
-pub use leaving::LINGER;
+pub use leaving::{LINGER, RETIREMENT};
 pub use notice::{Ended, Notice, Subject};
 pub use restarts::{FIRST_PAUSE, LONGEST_PAUSE, RESTARTS_A_MINUTE, SLOW_PAUSE};
 
@@ -59,6 +59,11 @@ pub enum Action {
     Fork {
         /// Its instance.
         slot: usize,
+    },
+    /// Give a worker no more connections.
+    Retire {
+        /// Its id.
+        worker: u32,
     },
     /// Ask a worker to go (CLU-14).
     Disconnect {
@@ -278,8 +283,9 @@ impl Policy {
             // Who leaves before having been of use would be replaced without end.
             Some(_) => self.lost(id, now),
             None => {
+                let kill = self.deadline(now);
                 if let Some(leaving) = self.leaving.get_mut(&id) {
-                    leaving.goes_by_itself();
+                    leaving.goes_by_itself(kill);
                 }
             }
         }
@@ -288,8 +294,9 @@ impl Policy {
     /// The worker's channel has ended.
     pub fn disconnected(&mut self, id: u32, now: Time) {
         self.lost(id, now);
+        let kill = self.deadline(now);
         if let Some(leaving) = self.leaving.get_mut(&id) {
-            leaving.disconnected(now);
+            leaving.disconnected(now, kill);
         }
     }
 
@@ -308,6 +315,7 @@ impl Policy {
             Phase::Running => {
                 self.phase = Phase::Stopping { code: exit_code::STOPPED };
                 self.print(Notice::Stopping { signal });
+                self.ask_retired(now);
                 if let Some((slot, worker)) = self.end_reload() {
                     self.dismiss(worker, slot, now);
                 }

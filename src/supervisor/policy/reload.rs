@@ -70,7 +70,7 @@ impl Policy {
         };
         let old = self.vacate(slot);
         self.enter(slot, worker, now);
-        self.dismiss(old, slot, now);
+        self.retire(old, slot, now);
         self.reload_slot(slot + 1, now);
     }
 

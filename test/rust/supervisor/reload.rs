@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crossfork::Signal;
-use crossfork::supervisor::policy::{FIRST_PAUSE, Notice, SETTLE};
+use crossfork::supervisor::policy::{FIRST_PAUSE, Notice, RETIREMENT, SETTLE};
 
 use crate::world::{KILL_TIMEOUT, LISTEN_TIMEOUT, World};
 
@@ -24,11 +24,13 @@ fn one_by_one_the_new_worker_listens_before_the_old_one_is_asked_to_go() {
         assert_eq!(world.newest(), new, "one at a time");
         assert_eq!(world.workers[&new].slot, slot);
         world.online(new);
-        assert!(!world.workers[&old].asked);
+        assert!(!world.workers[&old].retired);
         world.listening(new);
-        assert!(world.workers[&old].asked);
+        assert!(world.workers[&old].retired && !world.workers[&old].asked);
     }
     assert!(has_reloaded(&world));
+    world.wait(RETIREMENT);
+    assert!((1..=3).all(|old| world.workers[&old].asked));
     for old in 1..=3 {
         world.exits(old);
     }
@@ -45,8 +47,22 @@ fn an_old_worker_that_does_not_go_is_killed_in_the_end() {
     while world.workers[&1].signals.is_empty() {
         assert!(world.tick());
     }
-    assert_eq!((world.now - since, &*world.workers[&1].signals), (KILL_TIMEOUT, &[Signal::KILL][..]));
+    assert_eq!(world.now - since, RETIREMENT + KILL_TIMEOUT);
+    assert_eq!(world.workers[&1].signals, [Signal::KILL]);
     assert!(world.has_said(|notice| matches!(notice, Notice::Killed(..))));
+}
+
+#[test]
+fn an_old_worker_that_goes_by_itself_is_not_asked() {
+    type Going = fn(&mut World, u32);
+    for goes in [World::leaving as Going, World::disconnected] {
+        let mut world = World::serving(1);
+        world.reload();
+        world.starts(2);
+        goes(&mut world, 1);
+        world.wait(RETIREMENT * 5);
+        assert!(!world.workers[&1].asked && world.workers[&1].signals.is_empty());
+    }
 }
 
 #[test]
@@ -112,12 +128,12 @@ fn a_program_without_a_server_is_reloaded_when_the_new_worker_was_online_for_a_w
     world.wait(SETTLE);
     world.reload();
     world.online(3);
-    let since = world.now;
-    world.tick();
-    assert_eq!(world.now - since, SETTLE);
-    assert!(world.workers[&1].asked);
+    world.wait(SETTLE - Duration::from_millis(1));
+    assert!(!world.workers[&1].retired);
+    world.wait(Duration::from_millis(1));
+    assert!(world.workers[&1].retired);
     world.online(4);
-    world.tick();
+    world.wait(SETTLE);
     assert!(has_reloaded(&world));
 }
 
@@ -127,7 +143,7 @@ fn a_server_that_lost_its_server_in_the_reload_has_failed() {
     world.reload();
     world.online(2);
     world.wait(SETTLE * 2);
-    assert!(!world.workers[&1].asked);
+    assert!(!world.workers[&1].retired);
     world.wait(LISTEN_TIMEOUT);
     assert!(has_failed(&world));
 }
@@ -182,7 +198,7 @@ fn if_the_old_worker_ends_meanwhile_the_new_one_has_its_place() {
     world.starts(3);
     world.starts(4);
     assert!(has_reloaded(&world));
-    assert!(world.workers[&2].asked);
+    assert!(world.workers[&2].retired);
 }
 
 #[test]
@@ -193,7 +209,7 @@ fn clu_10_if_the_old_worker_leaves_meanwhile_the_new_one_has_its_place() {
     assert_eq!(world.ids(), [1, 2]);
     world.starts(2);
     assert!(has_reloaded(&world));
-    assert!(!world.workers[&1].asked, "it goes already");
+    assert!(!world.workers[&1].retired, "it goes already");
 }
 
 #[test]

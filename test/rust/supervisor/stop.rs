@@ -99,6 +99,17 @@ fn workers_that_start_or_come_new_or_leave_already_have_to_end_too() {
 }
 
 #[test]
+fn a_worker_that_was_to_be_asked_later_is_asked_at_once() {
+    let mut world = World::serving(1);
+    world.reload();
+    world.starts(2);
+    world.stop(Signal::TERM);
+    assert!(world.workers.values().all(|worker| worker.asked));
+    world.wait(KILL_TIMEOUT);
+    assert!(world.workers.values().all(|worker| worker.signals == [Signal::KILL]));
+}
+
+#[test]
 fn instances_that_wait_for_their_restart_stay_empty() {
     let mut world = World::serving(1);
     world.exits(1);

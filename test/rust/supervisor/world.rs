@@ -30,6 +30,8 @@ pub struct Worker {
     pub slot: usize,
     pub is_online: bool,
     pub listens: bool,
+    /// It gets no more connections.
+    pub retired: bool,
     /// It was asked to go.
     pub asked: bool,
     /// It goes by itself, or its channel has ended.
@@ -41,7 +43,7 @@ pub struct Worker {
 impl Worker {
     /// Takes new connections, or will.
     pub fn stays(&self) -> bool {
-        !self.asked && !self.left && !self.signals.contains(&Signal::KILL)
+        !self.retired && !self.asked && !self.left && !self.signals.contains(&Signal::KILL)
     }
 }
 
@@ -181,6 +183,7 @@ impl World {
             assert_eq!(self.done, None, "{action:?} after the end");
             match action {
                 Action::Fork { slot } => self.fork(slot),
+                Action::Retire { worker } => self.retire(worker),
                 Action::Disconnect { worker } => self.disconnect(worker),
                 Action::Kill { worker, signal } => self.kill(worker, signal),
                 Action::CloseUnusedServers => self.closed_servers += 1,
@@ -208,14 +211,22 @@ impl World {
         assert!(there <= 2, "{there} workers in one instance");
     }
 
-    /// Nobody is asked to go in whose place nobody is up.
-    fn disconnect(&mut self, id: u32) {
+    /// Nobody is to go in whose place nobody is up.
+    fn retire(&mut self, id: u32) {
         let worker = self.worker(id);
         assert!(worker.stays(), "it goes already: {worker:?}");
-        worker.asked = true;
+        worker.retired = true;
         let slot = worker.slot;
         let is_successor = |w: &Worker| w.slot == slot && w.stays() && (w.listens || w.is_online);
-        assert!(self.stopping || self.workers.values().any(is_successor), "instance {slot} is empty now");
+        assert!(self.workers.values().any(is_successor), "instance {slot} is empty now");
+    }
+
+    fn disconnect(&mut self, id: u32) {
+        let stopping = self.stopping;
+        let worker = self.worker(id);
+        assert!(stopping || worker.retired, "it serves: {worker:?}");
+        assert!(!worker.asked && !worker.left, "it goes already: {worker:?}");
+        worker.asked = true;
     }
 
     /// Nobody who serves is killed, if it is not that all are to end.
@@ -227,7 +238,7 @@ impl World {
         let worker = worker.clone();
         if signal == Signal::TERM {
             assert!(worker.asked && worker.disconnected, "SIGTERM while it has connections: {worker:?}");
-        } else if !stopping && !worker.asked && !worker.left {
+        } else if !stopping && !worker.retired && !worker.left {
             let is_old = |(other, w): (&u32, &Worker)| *other < id && w.slot == worker.slot && w.stays();
             assert!(!worker.listens, "it serves: {worker:?}");
             assert!(self.workers.iter().any(is_old), "nobody else is in its instance: {worker:?}");

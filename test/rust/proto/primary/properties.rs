@@ -126,7 +126,8 @@ impl World {
             self.hub.lost(seq);
             self.look();
         }
-        let its: Vec<_> = self.open.iter().filter(|(_, (to, _))| *to == worker).map(|(seq, _)| *seq).collect();
+        let its: Vec<_> =
+            self.open.iter().filter(|(_, (to, _))| *to == worker).map(|(seq, _)| *seq).collect();
         for seq in &its {
             let (_, file) = self.open.remove(seq).expect("an offer");
             *self.deaths.entry(file).or_default() += u32::from(!self.hub.sent.contains_key(seq));
