@@ -37,8 +37,8 @@ const requests = {
     response.end();
   },
   '/flood': (response) => {
-    for (let i = 0; i < 100; i++) console.log(`${i} ${'x'.repeat(100_000)}`);
-    response.end('all written');
+    for (let i = 0; i < 100; i++) process.stdout.write(`${i} ${'x'.repeat(100_000)}\n`);
+    process.stdout.write('', () => response.end('all written'));
   },
   '/orphan': (response) => {
     const { stdout } = spawnSync('sh', ['-c', 'sleep 1000 > /dev/null 2>&1 & echo $!'], { encoding: 'utf8' });
