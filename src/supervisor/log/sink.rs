@@ -110,7 +110,9 @@ impl Shared {
         if state.is_closed {
             return true;
         }
-        if state.waiting.len() + text.len() > CAPACITY && !state.waiting.is_empty() {
+        // Once stuck it needs more, or small lines would fill every gap, and be waited for again.
+        let most = if state.is_stuck { CAPACITY / 2 } else { CAPACITY };
+        if state.waiting.len() + text.len() > most && !state.waiting.is_empty() {
             if state.is_stuck {
                 state.lost += lines;
             }
