@@ -16,11 +16,17 @@ use crate::wire::control::{self, HandleType};
 /// The longest message of a cluster that is read: they have a path and the keys of TLS at most.
 const MAX_MESSAGE: usize = 64 * 1024;
 
+/// How many answers may wait for a worker to read them. As long as more do, none of its messages is
+/// dealt with; but acknowledgements are, on which they may wait.
+const MOST_ANSWERS: usize = 128;
+
 /// The descriptors that the primary itself has sent, until the channel is done with them.
 #[derive(Default)]
 pub(super) struct Parcels {
     sent: HashMap<Ticket, Parcel>,
     done: VecDeque<Returned>,
+    /// The last answers to the worker, [`MOST_ANSWERS`] at most.
+    answers: VecDeque<Ticket>,
     /// Nothing is read from the worker for now.
     held_back: bool,
 }
@@ -76,10 +82,26 @@ impl Parcels {
     }
 }
 
+impl Parcels {
+    fn answered(&mut self, ticket: Ticket) {
+        if self.answers.len() == MOST_ANSWERS {
+            self.answers.pop_front();
+        }
+        self.answers.push_back(ticket);
+    }
+}
+
 impl Link {
     /// From now on this is the channel to a worker.
     pub(crate) fn lead(&mut self) {
         self.core.join_cluster(ClusterRole::Primary);
+    }
+
+    /// Accepts a message of the cluster.
+    pub(crate) fn submit_cluster(&mut self, message: &Message) -> Result<(), Error> {
+        let ticket = self.submit_internal(message)?;
+        self.parcels.answered(ticket);
+        Ok(())
     }
 
     /// Accepts a message of the cluster with a descriptor, which comes back as a [`Returned`]. It
@@ -99,6 +121,7 @@ impl Link {
         match self.core.send_handle(frame, fd) {
             Ok(ticket) => {
                 self.parcels.sent.insert(ticket, parcel);
+                self.parcels.answered(ticket);
                 Ok(())
             }
             Err((_, fd)) => Err(Returned { parcel, fd, arrived: Err(libc::EPIPE) }),
@@ -110,6 +133,9 @@ impl Link {
         if let Some(returned) = self.parcels.done.pop_front() {
             return Some(News::Returned(returned));
         }
+        if self.is_not_read() {
+            return None;
+        }
         Some(match self.received(owner)? {
             Received::Cluster(payload) => match decode(&payload) {
                 Ok(message) => News::Cluster(message),
@@ -120,6 +146,14 @@ impl Link {
             Received::User(Err(error)) if error.is_protocol() => News::Invalid(error),
             Received::User(Err(error)) => News::Over(Some(error)),
         })
+    }
+
+    /// Whether too many answers wait for the worker.
+    fn is_not_read(&self) -> bool {
+        let answers = &self.parcels.answers;
+        answers.len() == MOST_ANSWERS
+            && answers.front().is_some_and(|oldest| !self.core.is_written(*oldest))
+            && !self.core.is_broken()
     }
 
     /// Whether somebody has to be there for what was begun: to write the rest, or to take back what

@@ -35,6 +35,7 @@ pub(super) struct Rotation<F> {
     members: HashMap<WorkerId, Member>,
     /// The oldest first.
     waiting: VecDeque<Connection<F>>,
+    arrived: u64,
     /// A pause has begun.
     pausing: bool,
     /// So many wait that no more are wanted for now.
@@ -52,6 +53,8 @@ enum Member {
 /// A connection that no worker has accepted yet.
 pub(super) struct Connection<F> {
     pub(super) fd: F,
+    /// How many came before it.
+    pub(super) place: u64,
     /// How many workers died with it.
     pub(super) deaths: u8,
 }
@@ -63,6 +66,7 @@ impl<F> Rotation<F> {
             resting: VecDeque::new(),
             members: HashMap::new(),
             waiting: VecDeque::new(),
+            arrived: 0,
             pausing: false,
             full: false,
         }
@@ -84,13 +88,16 @@ impl<F> Rotation<F> {
 
     /// A new connection.
     pub(super) fn arrived(&mut self, fd: F) {
-        self.waiting.push_back(Connection { fd, deaths: 0 });
+        self.waiting.push_back(Connection { fd, place: self.arrived, deaths: 0 });
+        self.arrived += 1;
     }
 
-    /// One that a worker did not take. It has waited the longest.
+    /// One that a worker did not take, which goes back to its place.
     pub(super) fn came_back(&mut self, connection: Connection<F>) {
         if connection.deaths < MAX_DEATHS {
-            self.waiting.push_front(connection);
+            // Among the first, for it was one of them.
+            let at = self.waiting.iter().take_while(|other| other.place < connection.place).count();
+            self.waiting.insert(at, connection);
         }
     }
 

@@ -22,6 +22,7 @@ pub(super) struct Offers<F>(HashMap<u64, Offer<F>>);
 struct Offer<F> {
     worker: WorkerId,
     server: ServerId,
+    place: u64,
     deaths: u8,
     state: State<F>,
 }
@@ -51,14 +52,23 @@ impl<F> Offers<F> {
         Offers(HashMap::new())
     }
 
-    pub(super) fn insert(&mut self, number: u64, worker: WorkerId, server: ServerId, deaths: u8) {
-        self.0.insert(number, Offer { worker, server, deaths, state: State::Sent });
+    /// A connection is offered, and its descriptor goes to the channel.
+    pub(super) fn insert(
+        &mut self,
+        number: u64,
+        worker: WorkerId,
+        server: ServerId,
+        from: Connection<F>,
+    ) -> F {
+        let Connection { fd, place, deaths } = from;
+        self.0.insert(number, Offer { worker, server, place, deaths, state: State::Sent });
+        fd
     }
 
     /// The worker replied. A reply to another worker's offer, or a second one, is none (CLU-2).
     pub(super) fn replied(&mut self, number: u64, worker: WorkerId, accepted: bool) -> Option<Known<F>> {
         let offer = self.0.get_mut(&number).filter(|offer| offer.worker == worker)?;
-        let (server, deaths) = (offer.server, offer.deaths);
+        let (server, place, deaths) = (offer.server, offer.place, offer.deaths);
         let answer = Some((worker, accepted));
         let back = match offer.state {
             State::Sent => {
@@ -66,7 +76,7 @@ impl<F> Offers<F> {
                 None
             }
             State::Held(_) => match self.0.remove(&number)?.state {
-                State::Held(fd) if !accepted => Some(Connection { fd, deaths }),
+                State::Held(fd) if !accepted => Some(Connection { fd, place, deaths }),
                 _ => None,
             },
             State::Answered { .. } | State::Orphaned => return None,
@@ -77,7 +87,7 @@ impl<F> Offers<F> {
     /// The descriptor is back: the worker's process has the connection, or does not have it.
     pub(super) fn returned(&mut self, number: u64, fd: F, arrived: bool) -> Option<Known<F>> {
         let mut offer = self.0.remove(&number)?;
-        let Offer { worker, server, deaths, .. } = offer;
+        let Offer { worker, server, place, deaths, .. } = offer;
         let (answer, back) = match offer.state {
             State::Sent if arrived => {
                 offer.state = State::Held(fd);
@@ -85,28 +95,29 @@ impl<F> Offers<F> {
                 return None;
             }
             // It will not reply to what it did not get.
-            State::Sent => (Some((worker, false)), Some(Connection { fd, deaths })),
+            State::Sent => (Some((worker, false)), Some(Connection { fd, place, deaths })),
             State::Answered { accepted: true } => (None, None),
-            State::Answered { accepted: false } => (None, Some(Connection { fd, deaths })),
-            State::Orphaned => (None, Some(Connection { fd, deaths: deaths + u8::from(arrived) })),
+            State::Answered { accepted: false } => (None, Some(Connection { fd, place, deaths })),
+            State::Orphaned => (None, Some(Connection { fd, place, deaths: deaths + u8::from(arrived) })),
             // A channel gives a descriptor back once.
             State::Held(_) => (None, None),
         };
         Some(Known { server, answer, back })
     }
 
-    /// The worker is gone: what it had not accepted is for others (where Node loses it, CLU-16),
-    /// the oldest last.
+    /// The worker is gone: what it had not accepted is for others (where Node loses it, CLU-16).
     pub(super) fn abandoned(&mut self, worker: WorkerId) -> Vec<(ServerId, Connection<F>)> {
-        let mut its: Vec<u64> =
+        let its: Vec<u64> =
             self.0.iter().filter(|(_, offer)| offer.worker == worker).map(|(number, _)| *number).collect();
-        its.sort_unstable_by(|a, b| b.cmp(a));
         let mut back = Vec::new();
         for number in its {
             let Some(mut offer) = self.0.remove(&number) else { continue };
             match offer.state {
                 State::Held(fd) => {
-                    back.push((offer.server, Connection { fd, deaths: offer.deaths + 1 }));
+                    back.push((
+                        offer.server,
+                        Connection { fd, place: offer.place, deaths: offer.deaths + 1 },
+                    ));
                     continue;
                 }
                 State::Sent => offer.state = State::Orphaned,

@@ -362,8 +362,8 @@ impl<F> Primary<F> {
         while let Some((worker, connection)) = rotation.next(self.next_seq) {
             let body = Body::Act(Act::NewConnection { key: found.key.clone() });
             let message = Message { seq: self.next_seq, body };
-            self.offers.insert(self.next_seq, worker, server, connection.deaths);
-            self.actions.push_back(Action::Offer { worker, message, fd: connection.fd });
+            let fd = self.offers.insert(self.next_seq, worker, server, connection);
+            self.actions.push_back(Action::Offer { worker, message, fd });
             self.next_seq += 1;
         }
         if rotation.begins_pause() {

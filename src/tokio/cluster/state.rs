@@ -245,7 +245,7 @@ impl State {
     fn send(&mut self, worker: WorkerId, message: &Message) {
         if let Some(worker) = self.workers.get(&worker) {
             // Fails if the channel is over, and we shall hear of that.
-            worker.channel().push(|link| drop(link.submit_internal(message)));
+            worker.channel().push(|link| drop(link.submit_cluster(message)));
         }
     }
 

@@ -27,7 +27,8 @@ const MOST: usize = 256;
 
 /// A worker, as its primary sees it: Node's `cluster.Worker`.
 ///
-/// It is cheap to clone, and does not keep the cluster alive.
+/// It is cheap to clone, and does not keep the cluster alive. Kept beyond the worker's end, it keeps
+/// two descriptors.
 #[derive(Clone)]
 pub struct ForkedWorker(Arc<Forked>);
 

@@ -46,6 +46,10 @@ enum Command {
     Open {
         inheritable: bool,
     },
+    /// Takes no events any more, or does again.
+    Deaf {
+        deaf: bool,
+    },
     /// Which workers are there, and how many descriptors are open.
     Look,
 }
@@ -53,19 +57,30 @@ enum Command {
 pub struct State {
     primary: Primary,
     workers: BTreeMap<WorkerId, ForkedWorker>,
+    /// The last one that has exited: kept, its channel would be too.
+    gone: Option<ForkedWorker>,
     listeners: Vec<TcpListener>,
     handle: Option<Handle>,
+    pub deaf: bool,
 }
 
 impl State {
     pub fn new(primary: Primary) -> Self {
-        State { primary, workers: BTreeMap::new(), listeners: Vec::new(), handle: None }
+        State {
+            primary,
+            workers: BTreeMap::new(),
+            gone: None,
+            listeners: Vec::new(),
+            handle: None,
+            deaf: false,
+        }
     }
 
     /// Keeps what commands may be about.
     pub fn keep(&mut self, event: Event) {
         match event {
             Event::Fork { worker } => drop(self.workers.insert(worker.id(), worker)),
+            Event::Exit { worker, .. } => self.gone = self.workers.remove(&worker.id()),
             Event::Message { mut message, .. } => {
                 if let Some(handle) = message.take_handle() {
                     self.handle = Some(handle.into_parts().0);
@@ -118,6 +133,10 @@ impl State {
                 self.primary.close_unused_servers();
                 Value::Null
             }
+            Command::Deaf { deaf } => {
+                self.deaf = deaf;
+                Value::Null
+            }
             Command::Open { inheritable } => self.open(inheritable)?,
             Command::Look => json!({
                 "workers": self.primary.workers().iter().map(ForkedWorker::id).collect::<Vec<_>>(),
@@ -127,7 +146,8 @@ impl State {
     }
 
     fn worker(&self, id: WorkerId) -> &ForkedWorker {
-        self.workers.get(&id).unwrap_or_else(|| panic!("no worker {id}"))
+        let gone = self.gone.as_ref().filter(|worker| worker.id() == id);
+        self.workers.get(&id).or(gone).unwrap_or_else(|| panic!("no worker {id}"))
     }
 
     fn open(&mut self, inheritable: bool) -> Result<Value, Error> {

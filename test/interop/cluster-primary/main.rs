@@ -79,7 +79,7 @@ async fn run(wanted: Wanted) {
     let mut state = commands::State::new(primary.clone());
     loop {
         tokio::select! {
-            event = primary.next() => match event {
+            event = primary.next(), if !state.deaf => match event {
                 Some(event) => {
                     report::event(&event);
                     state.keep(event);

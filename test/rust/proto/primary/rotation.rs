@@ -91,6 +91,20 @@ fn clu_13_a_refused_connection_goes_to_another_worker_before_those_that_came_lat
 }
 
 #[test]
+fn clu_13_refused_connections_keep_their_order_however_the_refusals_come() {
+    let mut hub = Hub::serving(3);
+    let files: Vec<_> = (0..3).map(|_| hub.connects()).collect();
+    let given = offers(&hub.actions());
+    for at in [1, 0, 2] {
+        hub.refuses(given[at].0, given[at].1);
+        assert!(offers(&hub.actions()).is_empty());
+    }
+    hub.pause_is_over();
+    let again = offers(&hub.actions());
+    assert_eq!(again.iter().map(|(_, _, file)| *file).collect::<Vec<_>>(), files);
+}
+
+#[test]
 fn clu_16_when_all_refuse_a_connection_waits_for_the_end_of_the_pause() {
     let mut hub = Hub::serving(2);
     let file = hub.connects();
