@@ -10,6 +10,7 @@ pub mod memory;
 pub mod probe;
 #[cfg(feature = "tokio")]
 pub mod reactor;
+pub mod reap;
 pub mod scm;
 #[cfg(feature = "tokio")]
 pub mod server;

@@ -27,6 +27,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("link", &["proto", "sys", "wire", "handle", "received", "encoder", "message", "error", "limits"]),
     ("blocking", DRIVER),
     ("tokio", DRIVER),
+    ("supervisor", &["tokio", "launch", "signal", "error", "sys::reap"]),
 ];
 
 const DRIVER: &[&str] = &[

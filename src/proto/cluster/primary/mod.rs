@@ -1,7 +1,7 @@
 //! The primary's machine: who listens on what, and who gets which connection.
 //!
 //! **Commands**: [`add_worker`](Primary::add_worker), [`remove_worker`](Primary::remove_worker),
-//! [`disconnect`](Primary::disconnect), [`close_unused`](Primary::close_unused). **Input**:
+//! [`retire`](Primary::retire), [`disconnect`](Primary::disconnect), [`close_unused`](Primary::close_unused). **Input**:
 //! [`handle_message`](Primary::handle_message), [`handle_bound`](Primary::handle_bound),
 //! [`handle_unshared`](Primary::handle_unshared), [`handle_connection`](Primary::handle_connection),
 //! [`handle_returned`](Primary::handle_returned),
@@ -43,6 +43,8 @@ struct Worker {
     leaving: bool,
     /// It was asked to (CLU-14).
     asked: bool,
+    /// It is to be asked soon, and gets no more connections.
+    retired: bool,
     servers: BTreeSet<ServerId>,
 }
 
@@ -85,6 +87,20 @@ impl<F> Primary<F> {
         }
         for server in servers {
             self.distribute(server);
+        }
+    }
+
+    /// The worker gets no more connections, but is not told: it goes on with those that it has, and
+    /// its servers are still its own.
+    pub fn retire(&mut self, id: WorkerId) {
+        let Some(worker) = self.workers.get_mut(&id) else {
+            return;
+        };
+        worker.retired = true;
+        for server in worker.servers.clone() {
+            if let Some(rotation) = self.rotation(server) {
+                rotation.remove(id);
+            }
         }
     }
 
@@ -258,6 +274,7 @@ impl<F> Primary<F> {
 
     /// Answers a query, now or when the socket is made (CLU-11).
     fn admit(&mut self, id: WorkerId, seq: u64, server: ServerId) {
+        let retired = self.workers.get(&id).is_some_and(|worker| worker.retired);
         let Some(found) = self.servers.get_mut(server) else {
             return;
         };
@@ -272,7 +289,9 @@ impl<F> Primary<F> {
             State::Binding { asked, .. } => asked.push((id, seq)),
             State::Listening { sockname, rotation } => {
                 reply.sockname = sockname.clone();
-                rotation.add(id);
+                if !retired {
+                    rotation.add(id);
+                }
                 self.send(id, Body::Reply(reply));
                 self.distribute(server);
             }

@@ -77,6 +77,16 @@ impl ForkedWorker {
         self.0.channel.send_handle(message, handle).await
     }
 
+    /// Gives it no more connections from now on, without a word: it goes on with those that it has.
+    /// Some time before a [`disconnect`](Self::disconnect), for an HTTP server of Node 26 closes what
+    /// has not brought a request yet. Under [`Balance::Shared`](super::Balance) workers accept by
+    /// themselves, and nothing happens.
+    pub fn retire(&self) {
+        if let Some(cluster) = self.0.cluster.upgrade() {
+            cluster.retire(self.0.id);
+        }
+    }
+
     /// Asks it to end: it gets no more connections, closes its servers, finishes what it is doing,
     /// and disconnects (CLU-18). Nothing happens if it was asked before, or is gone.
     pub fn disconnect(&self) {

@@ -98,6 +98,12 @@ impl Cluster {
         self.perform(&mut state);
     }
 
+    pub(super) fn retire(&self, id: WorkerId) {
+        let mut state = self.lock();
+        state.machine.retire(id);
+        self.perform(&mut state);
+    }
+
     pub(super) fn close_unused(&self) {
         let mut state = self.lock();
         state.machine.close_unused();

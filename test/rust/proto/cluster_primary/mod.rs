@@ -6,5 +6,6 @@ mod kit;
 mod offers;
 mod properties;
 mod replay;
+mod retiring;
 mod rotation;
 mod servers;
