@@ -153,6 +153,7 @@ class SendQueue {
     do {
       // Its memory was taken away since: detached, or resized.
       if (lengthOf(entry.bytes) !== entry.length) return EFAULT;
+      const wanted = entry.length - entry.offset;
       const result = this.#watch.write(entry.bytes, entry.offset, entry.fds);
       this.#stuck = result === ETOOMANYREFS;
       if (wouldBlock(result) || this.#stuck) return undefined;
@@ -161,6 +162,8 @@ class SendQueue {
       this.#left -= result;
       // They went with the first byte.
       entry.fds = undefined;
+      // A stream that takes a part is full.
+      if (result < wanted) return undefined;
     } while (entry.offset < entry.length && this.#left > 0);
     return entry.offset < entry.length ? undefined : 0;
   }
