@@ -20,7 +20,8 @@ function adopt(fd) {
 }
 
 function maker({ kind, family, type, listening, connected }) {
-  if (kind === 'pipe') return adoptStream;
+  // Bun's net.Socket can do nothing with a pipe.
+  if (kind === 'pipe') return process.versions.bun ? undefined : adoptStream;
   if (kind !== 'socket') return undefined;
   const ip = family === 'IPv4' || family === 'IPv6';
   if (type === 'dgram' && ip) return adoptDatagrams;

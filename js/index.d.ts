@@ -41,7 +41,8 @@ export function fdOf(object: HasFd): number;
 
 /**
  * The right object for what a descriptor is, which owns it from then on: a connection or pipe, a server that listens,
- * a UDP socket. Anything else comes back as the number, and stays the caller's, as it does if this throws.
+ * a UDP socket. Anything else comes back as the number, and stays the caller's, as it does if this throws. In Bun a pipe
+ * stays a number too.
  */
 export function adopt(fd: number): Socket | Server | DgramSocket | number;
 

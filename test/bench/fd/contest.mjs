@@ -1,7 +1,7 @@
 // One contest: how fast something goes to a process that was started for it. Prints the figure alone, in units a second.
 //
 //   contest.mjs fork|fd-socket COUNT                   handles, to a Node child, and to any process
-//   contest.mjs usocket COUNT FOLDER                   the same, with the package in that folder
+//   contest.mjs usocket COUNT FOLDER                   the same, with the package in that folder, where its socket is too
 //   contest.mjs data-net|data-fd-socket COUNT SIZE     messages of a size, over a stream
 //   contest.mjs packets-fd-socket COUNT SIZE           messages with borders
 //   contest.mjs unix-dgram COUNT SIZE FOLDER           the same, with the package in that folder
@@ -11,7 +11,6 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { createRequire } from 'node:module';
 import net from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 const { closeFd, createFdServer, dup, mapFd, memfd } = createRequire(import.meta.url)('../../../js/index.cjs');
@@ -67,7 +66,7 @@ const CONTESTS = {
   /** A window at a time, which the peer acknowledges: it loses descriptors when it would have to wait. */
   async usocket() {
     const { UServer } = other(contest);
-    const path = join(tmpdir(), NAME);
+    const path = join(more.at(-1), NAME);
     const server = new UServer();
     await new Promise((resolve) => server.listen(path, resolve));
     const { socket } = await startPeer(server, contest, count, WINDOW, more.at(-1));
@@ -90,7 +89,7 @@ const CONTESTS = {
   /** Its sockets cannot answer, so that the peer does it through another. */
   async 'unix-dgram'() {
     const unix = other(contest);
-    const path = join(tmpdir(), NAME);
+    const path = join(more.at(-1), NAME);
     const { child } = await startPeer(undefined, contest, count, more.at(-1));
     await once(child, 'message');
     const client = unix.createSocket('unix_dgram');

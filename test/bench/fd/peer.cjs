@@ -3,10 +3,9 @@
 // The other process of the contests about descriptors: receives what the first sends, and answers when it has all.
 // Its first argument is the contest's name (contest.mjs).
 
-const { closeSync, rmSync } = require('node:fs');
+const { closeSync } = require('node:fs');
 const { createRequire } = require('node:module');
 const net = require('node:net');
-const { tmpdir } = require('node:os');
 const { join } = require('node:path');
 
 const [how, name, count, ...more] = process.argv.slice(2);
@@ -36,14 +35,11 @@ const PEERS = {
 
   usocket() {
     const { USocket } = other(how);
-    const file = join(tmpdir(), name);
+    const file = join(more.at(-1), name);
     const socket = new USocket({ path: file });
     const window = Number(more[0]);
-    socket.on('connected', () => {
-      rmSync(file);
-      // Not before: it aborts.
-      socket.on('data', () => {});
-    });
+    // Not before: it aborts.
+    socket.on('connected', () => socket.on('data', () => {}));
     socket.on('fds', (fds) => {
       for (const fd of fds) closeSync(fd);
       const before = received;
@@ -54,16 +50,13 @@ const PEERS = {
   },
 
   'unix-dgram'() {
-    const file = join(tmpdir(), name);
+    const file = join(more.at(-1), name);
     const socket = other(how).createSocket('unix_dgram', () => {
       if (++received % wanted === 0) process.send('all');
     });
     socket.on('listening', () => process.send('ready'));
     socket.bind(file);
-    process.on('disconnect', () => {
-      rmSync(file);
-      process.exit();
-    });
+    process.on('disconnect', () => process.exit());
   },
 
   'data-fd-socket'() {

@@ -1,7 +1,7 @@
 'use strict';
 
 const assert = require('node:assert');
-const { spawn } = require('node:child_process');
+const { spawnSync } = require('node:child_process');
 const dgram = require('node:dgram');
 const fs = require('node:fs');
 const net = require('node:net');
@@ -159,11 +159,20 @@ run({
   },
 
   'adopt: the end of a pipe': async (t) => {
-    const child = spawn('cat', { stdio: ['pipe', 'pipe', 'ignore'] });
-    t.after(() => child.kill());
-    const input = adopt(dup(child.stdin));
-    const output = adopt(dup(child.stdout));
-    t.after(() => [input, output, child.stdin, child.stdout].map((stream) => stream.destroy()));
+    const path = `${t.folder()}/fifo`;
+    assert.strictEqual(spawnSync('mkfifo', [path]).status, 0);
+    const { O_NONBLOCK, O_RDONLY, O_WRONLY } = fs.constants;
+    const ends = [O_RDONLY, O_WRONLY].map((how) => t.opens(path, how | O_NONBLOCK));
+    assert.deepStrictEqual(
+      ends.map((end) => describeFd(end)).map(({ kind, flags }) => [kind, flags.readable, flags.writable]),
+      [
+        ['pipe', true, false],
+        ['pipe', false, true],
+      ],
+    );
+    if (process.versions.bun) return assert.deepStrictEqual(ends.map(adopt), ends);
+    const [output, input] = ends.map((end) => adopt(dup(end)));
+    t.after(() => [input, output].map((stream) => stream.destroy()));
     assert.ok(input instanceof net.Socket);
     input.write('through the pipe');
     const [data] = await event(output, 'data');

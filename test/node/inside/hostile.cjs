@@ -170,7 +170,7 @@ run({
     assert.deepStrictEqual([...recvFds(b).data], [1, 2, 3]);
   },
 
-  'a mapping that is given away, or taken apart': async (t) => {
+  'a mapping that is given away, or taken apart': () => {
     for (let i = 0; i < 20; i++) {
       const fd = crossfork.memfd('crossfork-test', Buffer.alloc(65536, 7));
       const map = crossfork.mapFd(fd);
@@ -187,10 +187,9 @@ run({
           if (error instanceof assert.AssertionError) throw error;
         }
       }
-      map.fill(1);
+      if (map.length > 0) map[0] = 1;
       collect();
     }
-    assert.ok(t);
   },
 
   'a view that lies about its length': (t) => {

@@ -60,7 +60,11 @@ run({
 
   'the first socket, when no descriptor is free: an error, and it can be tried again': {
     unless: () => !hasPrlimit() && 'there is no prlimit here',
-    run: endsWell('full', 'EMFILE, EMFILE, ok\n'),
+    run: endsWell('full', 'EMFILE, ok\n'),
+  },
+  'the first server, when only its own descriptor is free: an error, and neither path nor descriptor is left': {
+    unless: () => (process.versions.bun || !hasPrlimit()) && 'there is no way to have so few descriptors here',
+    run: endsWell('full-server', 'EMFILE, ok\n'),
   },
   'more descriptors on their way than the user may have: they wait, and all arrive': {
     unless: () => (isDeno || !hasPrlimit()) && 'there is no way to be another user here',

@@ -37,7 +37,9 @@ const threads = () =>
 function startWorker(part) {
   const worker = new Worker(__filename, { workerData: { part } });
   const ready = new Promise((resolve, reject) => worker.once('message', resolve).once('error', reject));
-  return { worker, ready };
+  // It may come together with the message.
+  const exit = new Promise((resolve) => worker.once('exit', resolve));
+  return { worker, ready, exit };
 }
 
 const PARTS = {
@@ -149,15 +151,23 @@ const PARTS = {
     const [a, b] = socketpair();
     const fillers = fillUp();
     const { code } = thrown(() => new FdSocket(a));
-    // One for the server's own, and none for what waits for all.
-    closeFd(fillers.pop());
-    const path = join(tmpdir(), `crossfork-life-${process.pid}`);
-    const server = thrown(() => createFdServer(path));
-    const left = existsSync(path) ? 'the path is left' : 'ok';
-    fillers.push(dup(0));
     fillers.forEach(closeFd);
     for (const fd of [a, b]) new FdSocket(fd).destroy();
-    console.log(`${code}, ${server.code}, ${left}`);
+    console.log(`${code}, ok`);
+    process.exit(0);
+  },
+
+  'full-server'() {
+    limitFds(100);
+    const fillers = fillUp();
+    closeFd(fillers.pop());
+    const path = join(tmpdir(), `crossfork-life-${process.pid}`);
+    const { code } = thrown(() => createFdServer(path));
+    const left = existsSync(path) ? 'the path is left' : 'ok';
+    // Its descriptor is free again.
+    fillers.push(dup(0));
+    fillers.forEach(closeFd);
+    console.log(`${code}, ${left}`);
     process.exit(0);
   },
 
@@ -200,13 +210,14 @@ const PARTS = {
     await Promise.all(
       pairs.map(async ([mine, theirs], i) => {
         const worker = new Worker(__filename, { workerData: { part: 'echo', fd: theirs } });
+        const exit = new Promise((resolve) => worker.once('exit', resolve));
         const socket = new FdSocket(mine);
         socket.send(`from ${i}`);
         for await (const { data } of socket) {
           if (String(data) === `from ${i}`) echoed++;
           break;
         }
-        await new Promise((resolve) => worker.once('exit', resolve));
+        await exit;
       }),
     );
     console.log(`echoed ${echoed}`);
@@ -230,9 +241,9 @@ const PARTS = {
   async 'end-worker'() {
     await warmUp();
     const before = openFds();
-    const { worker, ready } = startWorker('idle');
+    const { ready, exit } = startWorker('idle');
     await ready;
-    await new Promise((resolve) => worker.once('exit', resolve));
+    await exit;
     await until(
       () => openFds() <= before,
       () => `${before} are open, not ${openFds()}`,
@@ -330,9 +341,9 @@ const PARTS = {
 /** The first worker opens what stays in some runtimes. */
 async function warmUp() {
   for (const socket of sockets()) socket.destroy();
-  const { worker, ready } = startWorker('idle');
+  const { ready, exit } = startWorker('idle');
   await ready;
-  await new Promise((resolve) => worker.once('exit', resolve));
+  await exit;
 }
 
 const WORKERS = {
