@@ -41,6 +41,10 @@ pub const STABLE: Duration = Duration::from_secs(10);
 /// How long a worker that does not listen must be online to count as up.
 pub const SETTLE: Duration = Duration::from_secs(3);
 
+/// A signal to stop that comes so soon after the first is the same one: a terminal sends it to a
+/// wrapper such as `npx` too, which passes it on.
+pub const SAME_SIGNAL: Duration = Duration::from_millis(250);
+
 /// What can be chosen.
 #[derive(Clone, Copy, Debug)]
 pub struct Settings {
@@ -113,6 +117,7 @@ enum Phase {
     /// Until all workers have ended.
     Stopping {
         code: u8,
+        since: Time,
     },
     Done,
 }
@@ -313,7 +318,7 @@ impl Policy {
     pub fn stop(&mut self, signal: Signal, now: Time) {
         match self.phase {
             Phase::Running => {
-                self.phase = Phase::Stopping { code: exit_code::STOPPED };
+                self.phase = Phase::Stopping { code: exit_code::STOPPED, since: now };
                 self.print(Notice::Stopping { signal });
                 self.ask_retired(now);
                 if let Some((slot, worker)) = self.end_reload() {
@@ -332,11 +337,11 @@ impl Policy {
                 // New clients are better refused than kept waiting for nobody.
                 self.actions.push_back(Action::CloseUnusedServers);
             }
-            Phase::Stopping { .. } => {
-                self.phase = Phase::Stopping { code: exit_code::killed_by(signal) };
+            Phase::Stopping { since, .. } if now.saturating_sub(since) >= SAME_SIGNAL => {
+                self.phase = Phase::Stopping { code: exit_code::killed_by(signal), since };
                 self.kill_all();
             }
-            Phase::Done => {}
+            Phase::Stopping { .. } | Phase::Done => {}
         }
         self.finish_if_all_have_ended();
     }
@@ -454,7 +459,7 @@ impl Policy {
     }
 
     fn finish_if_all_have_ended(&mut self) {
-        if let Phase::Stopping { code } = self.phase
+        if let Phase::Stopping { code, .. } = self.phase
             && self.leaving.is_empty()
             && self.forking == 0
         {
