@@ -93,11 +93,9 @@ impl Sink {
         loop {
             let mut written = pin!(shared.written.notified());
             written.as_mut().enable();
-            let state = shared.lock();
-            if state.is_closed || state.waiting.is_empty() && !state.is_writing {
+            if shared.is_done() {
                 return;
             }
-            drop(state);
             written.await;
         }
     }
@@ -126,6 +124,11 @@ impl Shared {
         state.waiting.extend_from_slice(text);
         self.filled.notify_one();
         true
+    }
+
+    fn is_done(&self) -> bool {
+        let state = self.lock();
+        state.is_closed || state.waiting.is_empty() && !state.is_writing
     }
 
     fn lose(&self, lines: usize) {
