@@ -11,6 +11,21 @@ pub(crate) const CHANNEL_FD: &str = "NODE_CHANNEL_FD";
 pub(crate) const UNIQUE_ID: &str = "NODE_UNIQUE_ID";
 pub(crate) const SERIALIZATION_MODE: &str = "NODE_CHANNEL_SERIALIZATION_MODE";
 
+/// Takes the channel of a cluster's worker out of the environment, and the worker's number.
+pub(crate) fn take_worker() -> Result<(u32, OwnedFd, Serialization), EnvError> {
+    // Another channel is left for who opens it as such.
+    if std::env::var_os(UNIQUE_ID).is_none_or(|id| id.is_empty()) {
+        return Err(EnvError::NotAWorker);
+    }
+    let [id] = inherit::take_env([UNIQUE_ID]);
+    let id = id.unwrap_or_default().to_string_lossy().into_owned();
+    let Ok(number) = id.parse() else {
+        return Err(EnvError::InvalidId(id));
+    };
+    let (fd, serialization) = take_channel()?;
+    Ok((number, fd, serialization))
+}
+
 /// Takes the channel out of the environment.
 pub(crate) fn take_channel() -> Result<(OwnedFd, Serialization), EnvError> {
     let [fd, mode] = inherit::take_env([CHANNEL_FD, SERIALIZATION_MODE]);

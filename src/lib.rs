@@ -117,6 +117,7 @@ mod holders;
 pub mod launch;
 mod limits;
 mod link;
+mod listen;
 mod message;
 mod output;
 pub mod proto;
@@ -130,6 +131,11 @@ pub mod sys;
 #[cfg(feature = "tokio")]
 pub mod tokio;
 pub mod wire;
+
+/// What both drivers' workers of a cluster have in common.
+pub mod cluster {
+    pub use crate::listen::{BindOptions, ListenAddress, ListenOptions};
+}
 
 pub use error::{EnvError, Error, FormatError, ProtocolError, SendError, V8Error};
 pub use handle::{Handle, Outgoing, Unsent};

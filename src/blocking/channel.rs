@@ -3,7 +3,7 @@
 //! Every waiting call does the same: it does what I/O can be done, looks whether its own
 //! condition holds, and else waits. One thread at a time waits in `poll`, for all; the others
 //! wait for it to tell them that something happened, and one of them takes its place when it
-//! leaves. So a sender makes progress when nobody receives, and receives what comes meanwhile.
+//! leaves. Listeners that threads accept from are waited for in the same `poll`. So a sender makes progress when nobody receives, and receives what comes meanwhile.
 
 use std::fmt;
 use std::io::{self, Read, Write};
@@ -22,7 +22,9 @@ use crate::handle::{Outgoing, Unsent};
 use crate::holders::Reference;
 use crate::limits::Limits;
 use crate::link::{HIGH_WATER, Link};
+use crate::listen::ConnectionOwner;
 use crate::message::Payload;
+use crate::proto::cluster::worker::ServerId;
 use crate::proto::{Question, Ticket};
 use crate::received::{Message, SocketOwner};
 use crate::wire::Serialization;
@@ -55,12 +57,20 @@ struct Shared {
     bell: Bell,
 }
 
+/// A descriptor that is open for as long as it is waited for.
+pub(super) type Watched = Arc<dyn AsFd + Send + Sync>;
+
 struct State {
     link: Link,
     /// What the thread in `poll` waits for, if there is one.
     polling: Option<PollFlags>,
     /// Threads that wait for the one in `poll`.
     waiting: usize,
+    /// Other descriptors that threads wait to read from, until one of these can be.
+    watched: Vec<(u64, Watched)>,
+    /// Some of them came after the thread in `poll` had begun to wait.
+    has_unpolled: bool,
+    next_watch: u64,
     send_timeout: Option<Duration>,
 }
 
@@ -106,7 +116,15 @@ impl Channel {
         let link = Link::new(socket.into(), serialization, limits);
         Ok(Channel(Arc::new(Shared {
             encoder: link.encoder(),
-            state: Mutex::new(State { link, polling: None, waiting: 0, send_timeout: None }),
+            state: Mutex::new(State {
+                link,
+                polling: None,
+                waiting: 0,
+                watched: Vec::new(),
+                has_unpolled: false,
+                next_watch: 0,
+                send_timeout: None,
+            }),
             changed: Condvar::new(),
             bell: Bell::new()?,
         })))
@@ -302,6 +320,40 @@ impl Channel {
     }
 }
 
+/// For the cluster.
+impl Channel {
+    /// Waits until `ready` gives something.
+    pub(super) fn wait<T>(&self, ready: impl FnMut(&mut Link) -> Option<T>) -> T {
+        self.wait_watching(None, ready)
+    }
+
+    /// Waits until `ready` gives something, and has it look whenever this descriptor can be read.
+    pub(super) fn wait_watching<T>(
+        &self,
+        watched: Option<Watched>,
+        mut ready: impl FnMut(&mut Link) -> Option<T>,
+    ) -> T {
+        loop {
+            if let Some(value) = self.0.wait_watching(None, watched.as_ref(), |state| ready(&mut state.link))
+            {
+                return value;
+            }
+        }
+    }
+
+    /// Does something that others may wait for.
+    pub(super) fn with_link<T>(&self, action: impl FnOnce(&mut Link) -> T) -> T {
+        let mut state = self.0.lock();
+        let value = action(&mut state.link);
+        self.0.leave(&state);
+        value
+    }
+
+    pub(super) fn owner(&self) -> Arc<dyn ConnectionOwner> {
+        self.0.clone()
+    }
+}
+
 impl fmt::Debug for Channel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("blocking::Channel").finish_non_exhaustive()
@@ -331,17 +383,26 @@ impl Reference for WeakChannel {
 /// Waiting.
 impl Shared {
     /// Waits until `ready` gives something; `None` if the time went by.
-    fn wait<T>(
+    fn wait<T>(&self, timeout: Option<Duration>, ready: impl FnMut(&mut State) -> Option<T>) -> Option<T> {
+        self.wait_watching(timeout, None, ready)
+    }
+
+    /// The same, where the condition may hold when this descriptor can be read.
+    fn wait_watching<T>(
         &self,
         timeout: Option<Duration>,
+        watched: Option<&Watched>,
         mut ready: impl FnMut(&mut State) -> Option<T>,
     ) -> Option<T> {
         let deadline = timeout.and_then(|t| Instant::now().checked_add(t));
         let mut waited = false;
         let mut state = self.lock();
+        let watch = state.next_watch;
+        state.next_watch += 1;
         loop {
             state.link.write();
             if let Some(value) = ready(&mut state) {
+                state.watched.retain(|(id, _)| *id != watch);
                 self.leave(&state);
                 return Some(value);
             }
@@ -352,10 +413,17 @@ impl Shared {
             let left = deadline.map(|d| d.saturating_duration_since(Instant::now()));
             // A timeout of nothing looks once.
             if left == Some(Duration::ZERO) && waited {
+                state.watched.retain(|(id, _)| *id != watch);
                 self.leave(&state);
                 return None;
             }
             waited = true;
+            if let Some(watched) = watched
+                && state.watched.iter().all(|(id, _)| *id != watch)
+            {
+                state.watched.push((watch, watched.clone()));
+                state.has_unpolled = true;
+            }
             state = match state.polling {
                 None => self.poll(state, left),
                 Some(_) => self.wait_for_poller(state, left),
@@ -379,18 +447,24 @@ impl Shared {
         flags.set(PollFlags::POLLOUT, state.link.wants_output());
         state.polling = Some(flags);
         let socket = state.link.socket();
+        let watched = state.watched.clone();
+        state.has_unpolled = false;
         drop(state);
 
         let mut fds =
-            [PollFd::new(socket.as_fd(), flags), PollFd::new(self.bell.ear.as_fd(), PollFlags::POLLIN)];
+            vec![PollFd::new(socket.as_fd(), flags), PollFd::new(self.bell.ear.as_fd(), PollFlags::POLLIN)];
+        fds.extend(watched.iter().map(|(_, fd)| PollFd::new(fd.as_fd(), PollFlags::POLLIN)));
         let result = poll(&mut fds, poll_timeout(timeout));
         let happened = fds[0].revents().unwrap_or(PollFlags::empty());
         if fds[1].any() == Some(true) {
             self.bell.heard();
         }
+        let can_be_read = watched.iter().zip(&fds[2..]).filter(|(_, fd)| fd.any() == Some(true));
 
         let mut state = self.lock();
         state.polling = None;
+        // Who waits for it looks now, and comes back if there was nothing for it.
+        can_be_read.for_each(|((id, _), _)| state.watched.retain(|(other, _)| other != id));
         if let Err(e) = result
             && e != Errno::EINTR
         {
@@ -440,10 +514,12 @@ impl Shared {
     }
 
     /// Calls the thread in `poll` back if there is something else to wait for now: output, input
-    /// that there was no room for, or no output any more, for it was written or is lost.
+    /// that there was no room for, another descriptor, or no output any more, for it was written or
+    /// is lost.
     fn call_poller(&self, state: &State) {
         if let Some(flags) = state.polling
-            && (state.link.wants_output() != flags.contains(PollFlags::POLLOUT)
+            && (state.has_unpolled
+                || state.link.wants_output() != flags.contains(PollFlags::POLLOUT)
                 || state.link.wants_input() && !flags.contains(PollFlags::POLLIN))
         {
             self.bell.ring();
@@ -466,6 +542,14 @@ impl SocketOwner for Shared {
     fn socket_closed(&self, key: &SocketKey) {
         let mut state = self.lock();
         state.link.socket_closed(key);
+        self.leave(&state);
+    }
+}
+
+impl ConnectionOwner for Shared {
+    fn connection_closed(&self, server: ServerId) {
+        let mut state = self.lock();
+        state.link.work(|worker| worker.connection_closed(server));
         self.leave(&state);
     }
 }

@@ -2,6 +2,7 @@
 
 mod channel;
 mod child;
+pub mod cluster;
 mod output;
 mod process;
 mod socket_list;

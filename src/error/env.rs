@@ -8,6 +8,10 @@ use std::fmt;
 pub enum EnvError {
     /// `NODE_CHANNEL_FD` is not set: nobody started us with a channel, or it was taken already.
     NotAChild,
+    /// `NODE_UNIQUE_ID` is not set: this process is no worker of a cluster, or said so already.
+    NotAWorker,
+    /// `NODE_UNIQUE_ID` is not a number.
+    InvalidId(String),
     /// `NODE_CHANNEL_FD` is not the number of a descriptor.
     InvalidNumber(String),
     /// `NODE_CHANNEL_FD` names a descriptor that is not open, or not a Unix stream socket.
@@ -28,6 +32,12 @@ impl fmt::Display for EnvError {
                 "there is no channel: this program is meant to be started by child_process.fork, \
                  or by spawn with 'ipc' in its stdio",
             ),
+            EnvError::NotAWorker => {
+                f.write_str("NODE_UNIQUE_ID is not set: this program is meant to be started by cluster.fork")
+            }
+            EnvError::InvalidId(value) => {
+                write!(f, "NODE_UNIQUE_ID is {value:?}, not the number of a worker")
+            }
             EnvError::InvalidNumber(value) => {
                 write!(f, "NODE_CHANNEL_FD is {value:?}, not the number of a descriptor")
             }

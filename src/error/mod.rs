@@ -35,6 +35,13 @@ pub enum Error {
         /// Why: it is not there, is not executable, this process has no descriptor free, ...
         reason: io::Error,
     },
+    /// A listener of a cluster's worker could not be opened, or failed. The channel goes on.
+    Listen {
+        /// What was to be listened on.
+        address: String,
+        /// Why: the address is in use, is not ours, this process has no descriptor free, ...
+        reason: io::Error,
+    },
     /// The operating system failed.
     Io(io::Error),
 }
@@ -88,6 +95,8 @@ pub enum SendError {
         /// How many times it was transmitted.
         transmissions: u32,
     },
+    /// This worker of a cluster stops, and listens no more.
+    Stopping,
     /// The time set for sending went by. The message was taken back, unless its first byte had
     /// been written already: then it is completed by later calls.
     TimedOut,
@@ -154,6 +163,11 @@ pub enum ProtocolError {
     },
     /// The peer asks for the state of sockets and does not read the answers; one was left out.
     TooManyRequests,
+    /// The primary's reply to a query of this worker's cannot be used (CLU-11).
+    InvalidReply {
+        /// Why.
+        reason: &'static str,
+    },
 }
 
 impl Error {
@@ -171,6 +185,15 @@ impl Error {
                 (_, io::ErrorKind::NotADirectory) => "ENOTDIR",
                 _ => "ERR_SPAWN",
             },
+            Error::Listen { reason, .. } => match (reason.raw_os_error(), reason.kind()) {
+                (Some(libc::EMFILE), _) => "EMFILE",
+                (_, io::ErrorKind::AddrInUse) => "EADDRINUSE",
+                (_, io::ErrorKind::AddrNotAvailable) => "EADDRNOTAVAIL",
+                (_, io::ErrorKind::PermissionDenied) => "EACCES",
+                (_, io::ErrorKind::NotFound) => "ENOENT",
+                (_, io::ErrorKind::InvalidInput) => "EINVAL",
+                _ => "ERR_LISTEN",
+            },
             Error::Io(_) => "ERR_IPC_SYSTEM",
         }
     }
@@ -187,7 +210,7 @@ impl SendError {
     pub fn code(&self) -> &'static str {
         match self {
             SendError::Closed => "ERR_IPC_CHANNEL_CLOSED",
-            SendError::Disconnected => "ERR_IPC_DISCONNECTED",
+            SendError::Disconnected | SendError::Stopping => "ERR_IPC_DISCONNECTED",
             SendError::Encode(_) | SendError::OtherSerialization { .. } => "ERR_INVALID_ARG_TYPE",
             SendError::TooLong { .. } => "ENOBUFS",
             SendError::Reserved { .. } => "ERR_INVALID_ARG_VALUE",
@@ -212,6 +235,7 @@ impl ProtocolError {
             ProtocolError::StrayDescriptors { .. } => "ERR_IPC_STRAY_DESCRIPTOR",
             ProtocolError::UnexpectedReply { .. } => "ERR_IPC_UNEXPECTED_REPLY",
             ProtocolError::TooManyRequests => "ERR_IPC_TOO_MANY_REQUESTS",
+            ProtocolError::InvalidReply { .. } => "ERR_IPC_INVALID_REPLY",
         }
     }
 }
@@ -223,6 +247,7 @@ impl fmt::Display for Error {
             Error::Protocol(e) => e.fmt(f),
             Error::Env(e) => e.fmt(f),
             Error::Spawn { program, reason } => write!(f, "{program} cannot be started: {reason}"),
+            Error::Listen { address, reason } => write!(f, "cannot listen on {address}: {reason}"),
             Error::Io(e) => write!(f, "the channel failed: {e}"),
         }
     }
@@ -233,6 +258,7 @@ impl fmt::Display for SendError {
         match self {
             SendError::Closed => f.write_str("the channel is closed"),
             SendError::Disconnected => f.write_str("the channel is already disconnected"),
+            SendError::Stopping => f.write_str("this worker stops, and listens no more"),
             SendError::Encode(e) => write!(f, "the message cannot be written as {}: {e}", e.format()),
             SendError::OtherSerialization { message, channel } => write!(
                 f,
@@ -302,6 +328,9 @@ impl fmt::Display for ProtocolError {
             ProtocolError::TooManyRequests => {
                 f.write_str("the peer does not read the answers to its NODE_SOCKET_* requests")
             }
+            ProtocolError::InvalidReply { reason } => {
+                write!(f, "the primary's reply cannot be used: {reason}")
+            }
         }
     }
 }
@@ -327,7 +356,7 @@ impl std::error::Error for Error {
             Error::Send(e) => e.source(),
             Error::Protocol(e) => e.source(),
             Error::Env(_) => None,
-            Error::Spawn { reason: e, .. } | Error::Io(e) => Some(e),
+            Error::Spawn { reason: e, .. } | Error::Listen { reason: e, .. } | Error::Io(e) => Some(e),
         }
     }
 }
@@ -379,8 +408,10 @@ impl From<io::Error> for Error {
 impl From<Error> for io::Error {
     fn from(e: Error) -> Self {
         let kind = match &e {
-            Error::Spawn { reason: e, .. } | Error::Io(e) => e.kind(),
-            Error::Send(SendError::Closed | SendError::Disconnected) => io::ErrorKind::NotConnected,
+            Error::Spawn { reason: e, .. } | Error::Listen { reason: e, .. } | Error::Io(e) => e.kind(),
+            Error::Send(SendError::Closed | SendError::Disconnected | SendError::Stopping) => {
+                io::ErrorKind::NotConnected
+            }
             Error::Send(SendError::TimedOut) => io::ErrorKind::TimedOut,
             Error::Send(_) => io::ErrorKind::InvalidInput,
             Error::Protocol(_) => io::ErrorKind::InvalidData,

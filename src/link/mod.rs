@@ -3,6 +3,7 @@
 
 #[cfg(feature = "tokio")]
 pub(crate) mod primary;
+mod worker;
 
 use std::collections::HashMap;
 use std::io;
@@ -21,9 +22,10 @@ use crate::message::Payload;
 use crate::proto::{Attached, Channel, Event, LossReason, Outcome, Question, Ticket};
 use crate::received::{Message, ReceivedHandle, SocketHold, SocketOwner};
 use crate::sys::probe::{self, Kind};
-use crate::sys::scm;
+use crate::sys::scm::{self, Packet};
 use crate::wire::Serialization;
 use crate::wire::control::{self, HandleType, SocketKey};
+use worker::Member;
 
 /// How many bytes `feed` lets wait before it waits itself. About what the kernel takes at once.
 pub(crate) const HIGH_WATER: usize = 64 * 1024;
@@ -46,6 +48,8 @@ pub(crate) struct Link {
     failure: Option<io::Error>,
     /// The peer knows `net.BoundSocket`.
     bound_sockets: bool,
+    /// Our place in a cluster.
+    member: Member,
 }
 
 /// What a step of I/O came to.
@@ -79,6 +83,7 @@ impl Link {
             drained: false,
             failure: None,
             bound_sockets: false,
+            member: Member::none(),
         }
     }
 
@@ -98,7 +103,7 @@ impl Link {
         if self.is_held_back() {
             return false;
         }
-        self.core.wants_input()
+        self.core.wants_input() && self.member.is_heard()
     }
 
     pub(crate) fn wants_output(&self) -> bool {
@@ -107,12 +112,12 @@ impl Link {
 
     /// Whether a read is likely to find something.
     pub(crate) fn may_have_input(&self) -> bool {
-        !self.drained && self.core.wants_input()
+        !self.drained && self.wants_input()
     }
 
     /// Reads once. `Blocked` if there is nothing, or nothing more.
     pub(crate) fn read(&mut self) -> Step {
-        if !self.core.wants_input() {
+        if !self.wants_input() {
             return Step::Blocked;
         }
         let buffer = self.core.read_buffer();
@@ -120,13 +125,14 @@ impl Link {
         match scm::recv(self.socket.as_fd(), buffer, &mut self.fds) {
             Ok(received) if received.len == 0 => {
                 self.fds.clear();
-                self.end();
+                self.lost();
                 Step::Progress
             }
             Ok(received) => {
                 // A read that brings a descriptor ends with it, however much there is (HND-3).
                 self.drained = received.len < room && self.fds.is_empty() && !received.truncated;
                 self.core.handle_input(received.len, self.fds.drain(..), received.truncated);
+                self.heard();
                 if self.core.is_closed() {
                     // Of a peer that writes another format nothing more can be read.
                     self.end();
@@ -143,7 +149,7 @@ impl Link {
                 if e.kind() != io::ErrorKind::ConnectionReset {
                     self.failure = Some(e);
                 }
-                self.end();
+                self.lost();
                 Step::Progress
             }
         }
@@ -169,6 +175,12 @@ impl Link {
 
     /// Writes until nothing is left (`Progress`) or the kernel takes no more (`Blocked`).
     pub(crate) fn write(&mut self) -> Step {
+        let step = self.write_out();
+        self.spoken();
+        step
+    }
+
+    fn write_out(&mut self) -> Step {
         while let Some(transmit) = self.core.poll_transmit() {
             let fd = transmit.fd();
             match scm::send(self.socket.as_fd(), transmit.slices(), fd.map(|fd| fd.as_fd())) {
@@ -203,6 +215,18 @@ impl Link {
         // Not just closed: other threads may be waiting on it, and a process that inherited the
         // other half of our descriptor would keep it open.
         let _ = self.socket.shutdown(Shutdown::Both);
+        self.leave_nothing_unread();
+    }
+
+    /// To close a socket with data unread is a reset (LIFE-2), after which a Deno process never
+    /// emits 'disconnect'. Now that it is shut down nothing more comes in, and no read waits.
+    fn leave_nothing_unread(&mut self) {
+        let mut bytes = [0; 16 * 1024];
+        while let Ok(Packet { len: 1.., .. }) =
+            scm::recv_packet(self.socket.as_fd(), &mut bytes, &mut self.fds, false)
+        {
+            self.fds.clear();
+        }
     }
 
     /// Hands each known outcome to who waits for it; what nobody waits for is closed.
@@ -237,6 +261,7 @@ impl Link {
 
     /// The same, and what a cluster's worker tells its primary, in order.
     pub(crate) fn received(&mut self, owner: impl Fn() -> Weak<dyn SocketOwner>) -> Option<Received> {
+        self.member.has_receiver = true;
         Some(Received::User(match self.core.poll_event() {
             Some(Event::Message { payload, handle }) => {
                 let payload = payload.received_on(self.encoder.number());
@@ -426,6 +451,7 @@ impl Link {
     /// Begins to disconnect: see [`disconnected`](Self::disconnected).
     pub(crate) fn disconnect(&mut self) -> Result<(), Error> {
         self.core.disconnect()?;
+        self.member.has_left = true;
         self.readable();
         Ok(())
     }

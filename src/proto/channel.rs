@@ -16,6 +16,7 @@ use std::collections::VecDeque;
 
 use bytes::{Bytes, BytesMut};
 
+use super::cluster::worker::Carried;
 use super::event::{Attached, Event, LossReason, Outcome, Transmit};
 use super::handoff::{Handoff, Held, Outgoing, Replied, Sent, TRANSMISSIONS, Ticket};
 use super::inbox::Inbox;
@@ -81,7 +82,7 @@ enum Cluster<F> {
     /// They are events among the others, in their order.
     InOrder,
     /// They wait by themselves, so that no message that waits for the user holds them up.
-    Apart(VecDeque<(Payload, Option<Attached<F>>)>),
+    Apart(VecDeque<(Payload, Carried<Attached<F>>)>),
 }
 
 /// Which part of a cluster is at this end of the channel.
@@ -133,11 +134,14 @@ impl<F> Channel<F> {
     /// Whether input is wanted now. It is not while as much as the limits allow waits to be
     /// received, or the peer does not read our replies.
     pub fn wants_input(&self) -> bool {
-        self.state != State::Closed
-            && self.events.len() < self.limits.max_waiting_messages
-            && self.waiting_bytes < self.limits.max_waiting_bytes
-            && self.waiting_fds < self.limits.max_waiting_descriptors
-            && self.outbox.replies() < MAX_WAITING_REPLIES
+        self.state != State::Closed && !self.is_full() && self.outbox.replies() < MAX_WAITING_REPLIES
+    }
+
+    /// Whether as much as the limits allow waits to be received.
+    pub fn is_full(&self) -> bool {
+        self.events.len() >= self.limits.max_waiting_messages
+            || self.waiting_bytes >= self.limits.max_waiting_bytes
+            || self.waiting_fds >= self.limits.max_waiting_descriptors
     }
 
     /// The buffer to read into: bytes are appended to it, and then told by
@@ -267,7 +271,7 @@ impl<F> Channel<F> {
             },
             Some(Control::SocketCount(key, open)) => self.answered(key, Question::Count, open),
             Some(Control::SocketAllClosed(key)) => self.answered(key, Question::AllClosed, 0),
-            Some(Control::Cluster) => self.cluster(content, None),
+            Some(Control::Cluster) => self.cluster(content, Carried::Nothing),
             // Unknown ones are swallowed silently (INT-1).
             Some(Control::Other) => {}
         }
@@ -278,6 +282,10 @@ impl<F> Channel<F> {
         let HandleFrame { wire_type, message, key, addressee } = frame;
         let Some(fd) = self.inbox.take_fd() else {
             self.reply(control::handle_nack(self.serialization));
+            // Node does not send it again, and waits for what the worker says (HND-9, CLU-13).
+            if let (Addressee::Cluster, Cluster::Apart(_)) = (addressee, &self.cluster) {
+                self.cluster(message.clone(), Carried::Lost);
+            }
             return self.invalid(ProtocolError::MissingDescriptor { message });
         };
         self.reply(control::handle_ack(self.serialization));
@@ -288,7 +296,9 @@ impl<F> Channel<F> {
                 }
                 self.deliver(message, Some(Attached { fd, wire_type, key }));
             }
-            Addressee::Cluster => self.cluster(message, Some(Attached { fd, wire_type, key: None })),
+            Addressee::Cluster => {
+                self.cluster(message, Carried::Handle(Attached { fd, wire_type, key: None }));
+            }
             Addressee::User | Addressee::Nobody => {}
         }
     }
@@ -341,12 +351,15 @@ impl<F> Channel<F> {
         self.event(Event::Message { payload: Payload::new(self.serialization, payload), handle });
     }
 
-    fn cluster(&mut self, message: Bytes, handle: Option<Attached<F>>) {
+    fn cluster(&mut self, message: Bytes, carried: Carried<Attached<F>>) {
         let payload = Payload::new(self.serialization, message);
-        match &mut self.cluster {
-            Cluster::Ignored => {}
-            Cluster::InOrder => self.event(Event::Cluster { payload, handle }),
-            Cluster::Apart(waiting) => waiting.push_back((payload, handle)),
+        match (&mut self.cluster, carried) {
+            (Cluster::Ignored, _) => {}
+            (Cluster::InOrder, Carried::Handle(handle)) => {
+                self.event(Event::Cluster { payload, handle: Some(handle) });
+            }
+            (Cluster::InOrder, _) => self.event(Event::Cluster { payload, handle: None }),
+            (Cluster::Apart(waiting), carried) => waiting.push_back((payload, carried)),
         }
     }
 
@@ -466,6 +479,11 @@ impl<F> Channel<F> {
         let (sent, held) = self.handoff.cancel()?;
         self.replay(held);
         Some(Some(sent.fd))
+    }
+
+    /// Reports a message of the cluster's that is none, among the other events.
+    pub fn report(&mut self, error: ProtocolError) {
+        self.invalid(error);
     }
 
     /// A socket that came with this key is closed now.
@@ -639,7 +657,7 @@ impl<F> Channel<F> {
     }
 
     /// The next message of the cluster's primary, for a [`ClusterRole::Worker`].
-    pub fn poll_cluster(&mut self) -> Option<(Payload, Option<Attached<F>>)> {
+    pub fn poll_cluster(&mut self) -> Option<(Payload, Carried<Attached<F>>)> {
         match &mut self.cluster {
             Cluster::Apart(waiting) => waiting.pop_front(),
             Cluster::Ignored | Cluster::InOrder => None,

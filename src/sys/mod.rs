@@ -1,6 +1,7 @@
 //! System calls, and the only unsafe code of the crate. Knows nothing of the protocol.
 #![allow(unsafe_code)]
 
+pub mod bind;
 #[cfg(target_os = "linux")]
 pub mod describe;
 pub mod inherit;

@@ -24,7 +24,9 @@ use crate::handle::{Outgoing, Unsent};
 use crate::holders::Reference;
 use crate::limits::Limits;
 use crate::link::{HIGH_WATER, Link, Step, primary};
+use crate::listen::ConnectionOwner;
 use crate::message::Payload;
+use crate::proto::cluster::worker::ServerId;
 use crate::proto::{Question, Ticket};
 use crate::received::{Message, SocketOwner};
 use crate::sys::reactor;
@@ -272,7 +274,7 @@ impl Channel {
             .wait(|link| {
                 while news.len() < MOST_NEWS
                     && !matches!(news.last(), Some(primary::News::Over(_)))
-                    && let Some(next) = link.news(|| self.owner())
+                    && let Some(next) = link.news(|| self.socket_owner())
                 {
                     news.push(next);
                 }
@@ -304,7 +306,7 @@ impl Channel {
         self.0.changed.notify_waiters();
     }
 
-    fn owner(&self) -> Weak<Shared> {
+    fn socket_owner(&self) -> Weak<Shared> {
         Arc::downgrade(&self.0)
     }
 
@@ -334,6 +336,25 @@ impl Channel {
         let sent = self.0.wait(|link| link.sent(ticket)).await;
         cancelled.ticket = None;
         sent
+    }
+}
+
+/// For the cluster.
+impl Channel {
+    /// Waits until `ready` gives something.
+    pub(super) async fn wait<T>(&self, ready: impl FnMut(&mut Link) -> Option<T>) -> T {
+        self.0.wait(ready).await
+    }
+
+    /// Does something that others may wait for.
+    pub(super) fn with_link<T>(&self, action: impl FnOnce(&mut Link) -> T) -> T {
+        let value = action(&mut self.0.lock());
+        self.0.changed.notify_waiters();
+        value
+    }
+
+    pub(super) fn connection_owner(&self) -> Arc<dyn ConnectionOwner> {
+        self.0.clone()
     }
 }
 
@@ -551,6 +572,13 @@ impl SocketOwner for Shared {
     fn socket_closed(&self, key: &SocketKey) {
         let mut link = self.lock();
         link.socket_closed(key);
+        self.changed.notify_waiters();
+    }
+}
+
+impl ConnectionOwner for Shared {
+    fn connection_closed(&self, server: ServerId) {
+        self.lock().work(|worker| worker.connection_closed(server));
         self.changed.notify_waiters();
     }
 }

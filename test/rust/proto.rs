@@ -4,6 +4,10 @@
 mod advanced;
 #[path = "proto/cluster_message.rs"]
 mod cluster_message;
+#[path = "proto/cluster_primary/mod.rs"]
+mod cluster_primary;
+#[path = "proto/cluster_worker/mod.rs"]
+mod cluster_worker;
 #[path = "proto/feed.rs"]
 mod feed;
 #[path = "proto/kit.rs"]
@@ -12,8 +16,6 @@ mod kit;
 mod life;
 #[path = "proto/limits.rs"]
 mod limits;
-#[path = "proto/primary/mod.rs"]
-mod primary;
 #[path = "proto/properties.rs"]
 mod properties;
 #[path = "proto/receive.rs"]

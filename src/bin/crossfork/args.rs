@@ -19,7 +19,7 @@ struct CommandLine {
 #[derive(Subcommand)]
 pub(crate) enum Command {
     /// A ready-made child: it echoes messages, serves HTTP on servers and sockets that it is
-    /// given, and echoes datagrams. Meant to be forked by Node.
+    /// given, and echoes datagrams. Meant to be forked by Node, by cluster.fork too.
     Worker(WorkerOptions),
     /// Runs a Node program that listens on many workers, and replaces those that end. SIGHUP
     /// reloads it without a gap; SIGTERM and SIGINT stop it, sent twice at once.
@@ -40,6 +40,11 @@ pub(crate) struct WorkerOptions {
     /// The longest message to accept, in bytes; a longer one is skipped and reported
     #[arg(long, value_name = "BYTES", default_value_t = 128 << 20)]
     pub(crate) max_message: usize,
+
+    /// In a cluster, where to listen through the primary: PORT, HOST:PORT, unix:PATH or udp:HOST:PORT;
+    /// may be given several times
+    #[arg(long, value_name = "ADDRESS", default_value = "8000")]
+    pub(crate) listen: Vec<String>,
 
     /// How long requests in flight may take to finish after a disconnect or SIGTERM
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]

@@ -59,8 +59,11 @@ impl Query {
             AddressType::Udp6 => map.serialize_entry("addressType", "udp6")?,
             AddressType::Fd => map.serialize_entry("addressType", &())?,
         }
-        if let Some(fd) = self.fd {
-            map.serialize_entry("fd", &fd)?;
+        match self.fd {
+            Some(fd) => map.serialize_entry("fd", &fd)?,
+            // As Node writes it: part of the key by which workers share a socket (CLU-15).
+            None if self.address_type.is_udp() => map.serialize_entry("fd", &-1)?,
+            None => {}
         }
         if matches!(self.address_type, AddressType::Tcp4 | AddressType::Tcp6) || self.address_type.is_udp() {
             map.serialize_entry("flags", &self.flags)?;

@@ -10,6 +10,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 const here = import.meta.dirname;
 const DEADLINE_MS = 20_000;
+const PATIENCE_MS = 1000;
 
 /** How each is started, given the number of workers. */
 export const CONTESTANTS = {
@@ -66,6 +67,7 @@ export class Contestant {
   }
 
   async stop() {
+    if (this.process.exitCode !== null || this.process.signalCode !== null) return;
     const ended = once(this.process, 'exit');
     this.process.kill('SIGTERM');
     await ended;
@@ -92,6 +94,8 @@ function ask(port) {
       response.on('data', (bytes) => (text += bytes)).on('end', () => resolve(Number(text)));
     });
     request.on('error', reject);
+    // Node loses a connection whose worker dies before it has accepted it.
+    request.setTimeout(PATIENCE_MS, () => request.destroy(new Error('no answer')));
   });
 }
 

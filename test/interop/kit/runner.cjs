@@ -78,6 +78,12 @@ class Scope {
     return child;
   }
 
+  /** Another process that does not outlive the scenario: with a `pid`, `stderr` and `killNow()`. */
+  adopt(child) {
+    this.#children.push(child);
+    return child;
+  }
+
   after(cleanup) {
     this.#cleanups.push(cleanup);
   }

@@ -1,6 +1,8 @@
 //! The services themselves: HTTP on streams, echo on datagrams.
 
 use std::convert::Infallible;
+use std::pin::pin;
+use std::time::Duration;
 
 use crossfork::SocketHold;
 use http_body_util::Full;
@@ -9,20 +11,45 @@ use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
-use hyper_util::server::graceful::Watcher;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, BufReader};
 use tokio::net::UdpSocket;
+use tokio::select;
+use tokio::sync::watch;
+use tokio::time::sleep;
 
-/// Serves one connection. The hold outlives the stream.
-pub(super) async fn serve<S>(stream: S, hold: Option<SocketHold>, watcher: Watcher)
+/// How long after the end was asked for a first request may be on its way.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// Serves one connection until the client ends it, or we stop and no request is in flight. The
+/// hold outlives the stream.
+pub(super) async fn serve<S>(stream: S, _hold: Option<SocketHold>, mut stopping: watch::Receiver<bool>)
 where
     S: AsyncRead + AsyncWrite + Unpin + 'static,
 {
+    let mut stream = BufReader::new(stream);
+    // hyper would close a connection on which nothing has come, though it may be on its way.
+    select! {
+        biased;
+        _ = stream.fill_buf() => {}
+        () = grace(&mut stopping) => return,
+    }
     let connection = hyper::server::conn::http1::Builder::new()
         .serve_connection(TokioIo::new(stream), service_fn(respond));
+    let mut connection = pin!(connection);
     // An error is the client's, and ends the connection as well as any other way.
-    let _ = watcher.watch(connection).await;
-    drop(hold);
+    select! {
+        biased;
+        _ = connection.as_mut() => {}
+        _ = stopping.wait_for(|stopping| *stopping) => {
+            connection.as_mut().graceful_shutdown();
+            let _ = connection.await;
+        }
+    }
+}
+
+async fn grace(stopping: &mut watch::Receiver<bool>) {
+    let _ = stopping.wait_for(|stopping| *stopping).await;
+    sleep(GRACE).await;
 }
 
 async fn respond(_: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {

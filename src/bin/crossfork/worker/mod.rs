@@ -1,5 +1,6 @@
 //! `crossfork worker`: a child that Node can fork without anybody writing Rust.
 
+mod cluster;
 mod http;
 mod requests;
 mod service;
@@ -27,7 +28,12 @@ pub(crate) fn main(options: &WorkerOptions) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let result = LocalSet::new().block_on(&runtime, run(options));
+    let is_in_cluster = std::env::var_os("NODE_UNIQUE_ID").is_some_and(|id| !id.is_empty());
+    let tasks = LocalSet::new();
+    let result = match is_in_cluster {
+        true => tasks.block_on(&runtime, cluster::run(options)),
+        false => tasks.block_on(&runtime, run(options)),
+    };
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(e) => {

@@ -7,13 +7,13 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use crossfork::{Handle, ProtocolError, ReceivedHandle, SocketHold};
-use hyper_util::server::graceful::GracefulShutdown;
 use nix::sys::socket::{Backlog, listen};
 use serde_json::{Value, json};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::unix::pipe;
 use tokio::net::{TcpListener, TcpStream, UdpSocket, UnixListener, UnixStream};
-use tokio::task::{JoinSet, spawn_local};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
 
 use super::{http, was_refused};
 
@@ -21,7 +21,8 @@ use super::{http, was_refused};
 const BACKLOG: i32 = 511;
 
 pub(super) struct Service {
-    connections: RefCell<Option<GracefulShutdown>>,
+    connections: RefCell<JoinSet<()>>,
+    stopping: watch::Sender<bool>,
     /// The tasks that accept, and others that need not finish.
     endless: RefCell<JoinSet<()>>,
     pub(super) stats: Stats,
@@ -30,8 +31,9 @@ pub(super) struct Service {
 impl Service {
     pub(super) fn new() -> Rc<Self> {
         Rc::new(Service {
-            connections: RefCell::new(Some(GracefulShutdown::new())),
-            endless: RefCell::new(JoinSet::new()),
+            connections: RefCell::default(),
+            stopping: watch::Sender::new(false),
+            endless: RefCell::default(),
             stats: Stats::default(),
         })
     }
@@ -79,13 +81,12 @@ impl Service {
         });
     }
 
-    fn connection<S>(&self, stream: S, hold: Option<SocketHold>)
+    pub(super) fn connection<S>(&self, stream: S, hold: Option<SocketHold>)
     where
         S: AsyncRead + AsyncWrite + Unpin + 'static,
     {
-        if let Some(connections) = &*self.connections.borrow() {
-            spawn_local(http::serve(stream, hold, connections.watcher()));
-        }
+        let serving = http::serve(stream, hold, self.stopping.subscribe());
+        spawn_in(&mut self.connections.borrow_mut(), serving);
     }
 
     /// A writing end gets one line, a reading end is read to its end.
@@ -106,29 +107,28 @@ impl Service {
     }
 
     pub(super) fn spawn(&self, task: impl Future<Output = ()> + 'static) {
-        let mut endless = self.endless.borrow_mut();
-        while endless.try_join_next().is_some() {}
-        endless.spawn_local(task);
+        spawn_in(&mut self.endless.borrow_mut(), task);
     }
 
     /// Stops accepting and waits for the requests in flight; false if some were not done in time.
     pub(super) async fn drain(&self, timeout: Duration) -> bool {
         self.endless.take().shutdown().await;
-        // A connection that came just before may have its request waiting, and hyper would close it
-        // as idle. It is started, then told by the event loop that there is something, then reads.
-        for _ in 0..3 {
-            tokio::task::yield_now().await;
-        }
-        match self.connections.take() {
-            Some(connections) => tokio::time::timeout(timeout, connections.shutdown()).await.is_ok(),
-            None => true,
-        }
+        self.stopping.send_replace(true);
+        let mut connections = self.connections.take();
+        let all = async { while connections.join_next().await.is_some() {} };
+        tokio::time::timeout(timeout, all).await.is_ok()
     }
+}
+
+/// Nothing is kept of those that have ended.
+fn spawn_in(tasks: &mut JoinSet<()>, task: impl Future<Output = ()> + 'static) {
+    while tasks.try_join_next().is_some() {}
+    tasks.spawn_local(task);
 }
 
 /// Out of descriptors, accepting fails until some are closed; anything else is about the one
 /// connection that is gone already.
-async fn pause_after(e: &io::Error) {
+pub(super) async fn pause_after(e: &io::Error) {
     if matches!(e.raw_os_error(), Some(libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::ENOMEM)) {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }

@@ -2,11 +2,15 @@
 
 // Parts that end in different ways: the first argument says which.
 
-const { readdirSync, readFileSync } = require('node:fs');
+const { existsSync, readdirSync, readFileSync } = require('node:fs');
+const { tmpdir } = require('node:os');
+const { join } = require('node:path');
 const { isMainThread, parentPort, Worker, workerData } = require('node:worker_threads');
 const { until } = require('../../../interop/kit/wait.cjs');
-const { FdSocket, closeFd, createFdServer, socketpair } = require('../../../../js/index.cjs');
-const { fillUp, limitFds, thrown } = require('../kit.cjs');
+const { FdSocket, closeFd, createFdServer, dup, recvFds, sendFds, socketpair } = require('../../../../js/index.cjs');
+const { collect, fillUp, limitFds, thrown } = require('../kit.cjs');
+
+const NOBODY = 65534;
 
 const sockets = (type = 'seqpacket') => socketpair({ type }).map((fd) => new FdSocket(fd));
 const openFds = () => readdirSync('/proc/self/fd').filter((fd) => isOurs(fd)).length;
@@ -33,7 +37,9 @@ const threads = () =>
 function startWorker(part) {
   const worker = new Worker(__filename, { workerData: { part } });
   const ready = new Promise((resolve, reject) => worker.once('message', resolve).once('error', reject));
-  return { worker, ready };
+  // It may come together with the message.
+  const exit = new Promise((resolve) => worker.once('exit', resolve));
+  return { worker, ready, exit };
 }
 
 const PARTS = {
@@ -83,14 +89,23 @@ const PARTS = {
   },
 
   flush() {
+    const size = 4 * 1024 * 1024;
     const [a, b] = sockets('stream');
-    a.send(Buffer.alloc(4 * 1024 * 1024));
+    a.send(Buffer.alloc(size));
     a.end();
     let bytes = 0;
     b.unref();
     b.on('data', (data) => {
       bytes += data.length;
-      if (bytes === 4 * 1024 * 1024) console.log('all');
+    });
+    process.on('exit', () => {
+      // The last of it may be sent, and b not have heard of it.
+      while (bytes < size) {
+        const rest = recvFds(b);
+        if (!rest || rest.end) break;
+        bytes += rest.data.length;
+      }
+      console.log(bytes === size ? 'all' : `${bytes} bytes`);
     });
   },
 
@@ -142,19 +157,67 @@ const PARTS = {
     process.exit(0);
   },
 
+  'full-server'() {
+    limitFds(100);
+    const fillers = fillUp();
+    closeFd(fillers.pop());
+    const path = join(tmpdir(), `crossfork-life-${process.pid}`);
+    const { code } = thrown(() => createFdServer(path));
+    const left = existsSync(path) ? 'the path is left' : 'ok';
+    // Its descriptor is free again.
+    fillers.push(dup(0));
+    fillers.forEach(closeFd);
+    console.log(`${code}, ${left}`);
+    process.exit(0);
+  },
+
+  /** The kernel counts by user, and lets one who is not root have as many on their way as open: a few more. */
+  async 'many-on-their-way'() {
+    limitFds(200);
+    if (process.getuid() === 0) process.setuid(NOBODY);
+    // Nobody receives these.
+    const [c, d] = socketpair({ type: 'seqpacket' });
+    const fifty = new Array(50).fill(0);
+    const { code } = thrown(() => {
+      while (true) sendFds(c, 'x', fifty);
+    });
+    const [a, b] = sockets();
+    const all = (async () => {
+      for (let i = 0; i < 300; i++) {
+        if (!a.send(`${i}`, fifty.slice(0, 10))) await new Promise((resolve) => a.once('drain', resolve));
+      }
+    })();
+    await until(() => a.writableLength > 0, 'some wait');
+    while (recvFds(d, { maxFds: 0 }) !== null);
+    let arrived = 0;
+    let next = 0;
+    b.on('message', (data, fds) => {
+      if (String(data) !== `${next++}`) throw new Error(`${data} came as number ${next}`);
+      arrived += fds.length;
+    });
+    await all;
+    await until(
+      () => arrived === 3000,
+      () => `3000 descriptors, not ${arrived}`,
+    );
+    console.log(`${code}, all ${arrived} arrived in order`);
+    process.exit(0);
+  },
+
   async workers() {
     const pairs = Array.from({ length: 4 }, () => socketpair());
     let echoed = 0;
     await Promise.all(
       pairs.map(async ([mine, theirs], i) => {
         const worker = new Worker(__filename, { workerData: { part: 'echo', fd: theirs } });
+        const exit = new Promise((resolve) => worker.once('exit', resolve));
         const socket = new FdSocket(mine);
         socket.send(`from ${i}`);
         for await (const { data } of socket) {
           if (String(data) === `from ${i}`) echoed++;
           break;
         }
-        await new Promise((resolve) => worker.once('exit', resolve));
+        await exit;
       }),
     );
     console.log(`echoed ${echoed}`);
@@ -178,9 +241,9 @@ const PARTS = {
   async 'end-worker'() {
     await warmUp();
     const before = openFds();
-    const { worker, ready } = startWorker('idle');
+    const { ready, exit } = startWorker('idle');
     await ready;
-    await new Promise((resolve) => worker.once('exit', resolve));
+    await exit;
     await until(
       () => openFds() <= before,
       () => `${before} are open, not ${openFds()}`,
@@ -261,8 +324,7 @@ const PARTS = {
     };
     const settled = async () => {
       for (let i = 0; i < 5; i++) {
-        if (process.versions.bun) Bun.gc(true);
-        else globalThis.gc?.();
+        collect();
         await new Promise(setImmediate);
       }
       return process.memoryUsage().rss;
@@ -279,9 +341,9 @@ const PARTS = {
 /** The first worker opens what stays in some runtimes. */
 async function warmUp() {
   for (const socket of sockets()) socket.destroy();
-  const { worker, ready } = startWorker('idle');
+  const { ready, exit } = startWorker('idle');
   await ready;
-  await new Promise((resolve) => worker.once('exit', resolve));
+  await exit;
 }
 
 const WORKERS = {

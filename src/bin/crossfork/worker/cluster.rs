@@ -1,0 +1,103 @@
+//! The worker in a cluster: what it is given comes through the primary.
+
+use std::rc::Rc;
+
+use crossfork::tokio::cluster::{Listener, UdpSocket, Worker};
+use crossfork::{Error, Limits};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinSet;
+
+use super::service::{Service, pause_after};
+use super::{arrived, receive};
+use crate::args::WorkerOptions;
+
+pub(super) async fn run(options: &WorkerOptions) -> Result<(), Error> {
+    let limits = Limits { max_message: options.max_message, ..Limits::default() };
+    let worker = Worker::from_env_with(limits)?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let service = Service::new();
+    let mut servers = Vec::new();
+    for address in &options.listen {
+        servers.push(Server::open(&worker, address).await?);
+    }
+    let mut serving = JoinSet::new();
+    for server in &servers {
+        serving.spawn_local(server.clone().serve(service.clone()));
+    }
+
+    let result = tokio::select! {
+        result = receive(worker.channel(), &service) => result,
+        () = worker.stopping() => Ok(()),
+        () = arrived(&mut terminate) => Ok(()),
+        () = arrived(&mut interrupt) => Ok(()),
+    };
+    servers.iter().for_each(Server::close);
+    let stop = async {
+        // What was accepted until now is served.
+        serving.join_all().await;
+        service.drain(options.drain_timeout).await
+    };
+    // The primary is heard meanwhile: connections on their way go back to it.
+    let drained = tokio::select! {
+        drained = stop => drained,
+        never = hear(&worker) => never,
+    };
+    if !drained {
+        eprintln!("crossfork worker: requests in flight were cut off");
+    }
+    result
+}
+
+async fn hear(worker: &Worker) -> bool {
+    worker.closed().await;
+    std::future::pending().await
+}
+
+/// Something to serve on.
+#[derive(Clone)]
+enum Server {
+    Streams(Rc<Listener>),
+    Datagrams(Rc<UdpSocket>),
+}
+
+impl Server {
+    async fn open(worker: &Worker, address: &str) -> Result<Self, Error> {
+        Ok(match address.strip_prefix("udp:") {
+            Some(address) => Server::Datagrams(worker.bind_udp(address).await?.into()),
+            None => Server::Streams(worker.listen(address).await?.into()),
+        })
+    }
+
+    /// Until no more comes.
+    async fn serve(self, service: Rc<Service>) {
+        match self {
+            Server::Streams(listener) => loop {
+                match listener.accept().await {
+                    Ok(Some(connection)) => service.connection(connection, None),
+                    Ok(None) => return,
+                    Err(Error::Listen { reason, .. }) => pause_after(&reason).await,
+                    Err(_) => return,
+                }
+            },
+            Server::Datagrams(socket) => {
+                let mut buffer = vec![0; 64 * 1024];
+                loop {
+                    match socket.recv_from(&mut buffer).await {
+                        // An error is about a datagram that could not be delivered.
+                        Ok(Some((len, from))) => drop(socket.send_to(&buffer[..len], from).await),
+                        Ok(None) => return,
+                        Err(_) => {}
+                    }
+                }
+            }
+        }
+    }
+
+    fn close(&self) {
+        match self {
+            Server::Streams(listener) => listener.close(),
+            Server::Datagrams(socket) => socket.close(),
+        }
+    }
+}

@@ -1,0 +1,45 @@
+// {Node 18 to 26 as the primary} x {the three Rust workers} x {round robin, shared sockets} x {json, advanced} x {the
+// scenarios}.
+import assert from 'node:assert';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { describe, test } from 'node:test';
+import { runtimes } from '../runtimes/index.mjs';
+import { runScenarios } from './process.mjs';
+
+const { build } = createRequire(import.meta.url)('../../js/build.cjs');
+
+const DEADLINE_MS = 120_000;
+const command = process.env.CROSSFORK_BIN ?? build({ bin: 'crossfork', features: ['cli'] });
+const worker =
+  process.env.CROSSFORK_CLUSTER_WORKER ?? build({ example: 'interop-cluster-worker', features: ['tokio'] });
+
+const workers = [
+  { kind: 'worker', binary: command },
+  { kind: 'blocking', binary: worker },
+  { kind: 'tokio', binary: worker },
+];
+
+describe('workers of a cluster', { concurrency: 2 }, () => {
+  for (const runtime of runtimes.filter(({ kind }) => kind === 'node')) {
+    for (const { kind, binary } of workers) {
+      for (const policy of ['rr', 'none']) {
+        for (const serialization of ['json', 'advanced']) {
+          for (const file of ['serving.cjs', 'ending.cjs']) {
+            test(`${runtime.name} -> ${kind}, ${policy}, ${serialization}: ${file}`, async (t) => {
+              const script = join(import.meta.dirname, 'cluster', file);
+              const options = JSON.stringify({ policy, serialization });
+              const { results, end } = await runScenarios(runtime.bin, [script, kind, binary, options], DEADLINE_MS);
+              for (const { name, outcome, detail } of results) {
+                await t.test(name, { skip: outcome === 'skipped' && detail }, () => {
+                  if (outcome === 'failed') assert.fail(detail);
+                });
+              }
+              assert.strictEqual(end, undefined);
+            });
+          }
+        }
+      }
+    }
+  }
+});
