@@ -106,22 +106,21 @@ fn prepare(fd: BorrowedFd<'_>) -> io::Result<()> {
     probe::set_nonblocking(fd)
 }
 
-/// A duplicate of a descriptor of this process that somebody names by its number, and what it is:
-/// a socket that listens, or is bound, and that new processes would inherit. What is close-on-exec
-/// is not meant for others. The caller owns the duplicate.
+/// A duplicate of a descriptor of this process that somebody names by its number: a stream socket
+/// that listens, or is bound, and that new processes would inherit. What is close-on-exec is not
+/// meant for others. The caller owns the duplicate.
 ///
 /// # Errors
 /// `EBADF` if it is not open, `EACCES` if it is close-on-exec, `EINVAL` if it is no such socket.
-pub fn given(number: i32) -> io::Result<(OwnedFd, Kind)> {
+pub fn given(number: i32) -> io::Result<OwnedFd> {
     inherit::peek(number, |fd| {
         if FdFlag::from_bits_retain(fcntl(fd, FcntlArg::F_GETFD)?).contains(FdFlag::FD_CLOEXEC) {
             return Err(io::Error::from_raw_os_error(libc::EACCES));
         }
-        let kind = probe::probe(fd)?;
-        match kind {
-            Kind::TcpListener | Kind::TcpBound | Kind::UnixListener | Kind::Udp4 | Kind::Udp6 => {
+        match probe::probe(fd)? {
+            Kind::TcpListener | Kind::TcpBound | Kind::UnixListener => {
                 probe::set_nonblocking(fd)?;
-                Ok((fd.try_clone_to_owned()?, kind))
+                fd.try_clone_to_owned()
             }
             _ => Err(io::Error::from_raw_os_error(libc::EINVAL)),
         }

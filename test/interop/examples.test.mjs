@@ -18,6 +18,7 @@ const examples = {
   drive_node: build({ example: 'drive_node' }),
   hand_over: build({ example: 'hand_over' }),
   render_pool: build({ example: 'render_pool', features: ['tokio'] }),
+  primary: build({ example: 'primary', features: ['tokio'] }),
 };
 
 describe('examples', { concurrency: 2 }, () => {
@@ -85,6 +86,32 @@ describe('examples', { concurrency: 2 }, () => {
         await untilGone(workers());
       },
     );
+  }
+
+  for (const runtime of nodes) {
+    test(`primary: --once has four requests served by two workers on ${runtime.name}`, DEADLINE, async (t) => {
+      const { code, output } = await start(t, runtime, 'primary', ['--once']).end();
+      assert.strictEqual(code, 0, output);
+      const pids = numbersIn(output, /^http:\/\/127\.0\.0\.1:\d+\/ is served by worker \d, process (\d+)$/gm);
+      assert.strictEqual(new Set(pids).size, 2, output);
+      const answers = numbersIn(output, /^served by node, pid is (\d+)$/gm);
+      assert.strictEqual(answers.length, 4, output);
+      assert.deepStrictEqual([...new Set(answers)].sort(), pids.sort());
+      assert.strictEqual([...output.matchAll(/^worker \d ended: code Some\(0\), signal None$/gm)].length, 2, output);
+      assertGone(pids);
+    });
+
+    test(`primary: a worker on ${runtime.name} that is killed is replaced`, DEADLINE, async (t) => {
+      const server = start(t, runtime, 'primary');
+      const [, first] = await server.line(/is served by worker 1, process (\d+)$/m);
+      process.kill(Number(first), 'SIGKILL');
+      const [, address] = await server.line(/^(http:.*) is served by worker 3, process \d+$/m);
+      assert.match(await (await fetch(address)).text(), /^served by node/);
+      const pids = numbersIn(server.output, /process (\d+)$/gm);
+      server.kill('SIGTERM');
+      await server.end();
+      await untilGone(pids);
+    });
   }
 
   const [runtime] = runtimes;

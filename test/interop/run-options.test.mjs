@@ -220,6 +220,23 @@ test('a binary that is a worker by itself takes the place of the program', DEADL
   assert.strictEqual(await run.stop(), 0, run.text);
 });
 
+test('a Rust worker is run, reloaded and stopped as a program of Node is', DEADLINE, async (t) => {
+  const path = join(scratch(t), 'socket');
+  const run = supervise(t, runtime, { app: crossfork, appArgs: ['worker', '--listen', `unix:${path}`] });
+  const served = async (workers) => {
+    const pids = new Set();
+    for (let i = 0; i < 4; i++) pids.add(Number(/pid is (\d+)/.exec((await get(path)).body)[1]));
+    assert.deepStrictEqual([...pids].sort(), workers.sort());
+  };
+  const old = await run.workers();
+  await served(old);
+  run.kill('SIGHUP');
+  for (const pid of old) await run.said(new RegExp(`\\(pid ${pid}\\) has ended: exit code 0$`));
+  await served((await run.workers(4)).slice(2));
+  assert.strictEqual(await run.stop(), 0, run.text);
+  assert.ok(!existsSync(path));
+});
+
 function scratch(t) {
   const folder = mkdtempSync(join(tmpdir(), 'crossfork-run-'));
   t.after(() => rmSync(folder, { recursive: true }));

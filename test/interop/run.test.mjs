@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { runtimes } from '../runtimes/index.mjs';
-import { get, supervise, within } from './supervised.mjs';
+import { get, supervise, until, within } from './supervised.mjs';
 
 const DEADLINE = { timeout: 120_000 };
 const nodes = runtimes.filter(({ kind }) => kind === 'node');
@@ -92,10 +92,25 @@ for (const runtime of nodes) {
       const held = await hold(await run.port());
       run.kill('SIGTERM');
       await run.said(/SIGTERM: stopping$/);
-      run.kill('SIGINT');
+      // One that comes too soon counts as the same.
+      await until(() => {
+        run.kill('SIGINT');
+        return run.text.includes('has ended: SIGKILL');
+      }, 'the second signal is obeyed');
       assert.strictEqual(await run.end(), 130, run.text);
       await assert.rejects(held.response, { code: 'ECONNRESET' });
       await run.said(/has ended: SIGKILL$/);
+    });
+
+    test('signals that come together are one, as when npx passes on what the terminal sent', DEADLINE, async (t) => {
+      const run = supervise(t, runtime, { args: ['-i', '1'] });
+      const held = await hold(await run.port(1));
+      const [worker] = await run.workers(1);
+      for (const signal of ['SIGSTOP', 'SIGINT', 'SIGTERM', 'SIGCONT']) run.kill(signal);
+      await run.said(/: stopping$/);
+      process.kill(worker, 'SIGUSR2');
+      assert.deepStrictEqual(await held.response, { status: 200, body: `${worker} and done` });
+      assert.strictEqual(await run.end(), 0, run.text);
     });
 
     test('a worker with a request that takes too long is killed in the end', DEADLINE, async (t) => {

@@ -114,7 +114,7 @@ pub(crate) fn parse() -> Command {
 /// name, which is our subcommand (CH-9). They are not for us.
 fn own_args(args: Vec<OsString>) -> Vec<OsString> {
     let forked = std::env::var_os("NODE_CHANNEL_FD").is_some();
-    match args.iter().position(|arg| arg == "worker") {
+    match args.iter().position(|arg| arg == "worker" || arg == "run") {
         Some(at) if forked => {
             args.into_iter().enumerate().filter(|(i, _)| *i == 0 || *i >= at).map(|(_, arg)| arg).collect()
         }

@@ -32,12 +32,19 @@ struct Shared {
 struct State {
     waiting: Vec<u8>,
     is_writing: bool,
-    /// How many lines were thrown away since the last that was not.
+    /// How many lines were thrown away behind those that wait.
     lost: usize,
-    /// Nobody waits for room any more, until there is some.
+    /// All are thrown away, and nobody waits for room any more, until there is some.
     is_stuck: bool,
     /// No more can be written, or is to be.
     is_closed: bool,
+}
+
+/// What is done where there is none.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Room {
+    Wait,
+    OrLose,
 }
 
 impl Sink {
@@ -69,22 +76,20 @@ impl Sink {
                 let mut written = pin!(shared.written.notified());
                 // Before the look: it may be written in between.
                 written.as_mut().enable();
-                if shared.take(text, lines) {
+                if shared.take(text, lines, Room::Wait) {
                     return;
                 }
                 written.await;
             }
         };
         if tokio::time::timeout(PATIENCE, room).await.is_err() {
-            shared.lose(lines);
+            shared.take(text, lines, Room::OrLose);
         }
     }
 
     /// As [`write`](Self::write), but waits for nothing.
     pub fn write_now(&self, text: &[u8], lines: usize) {
-        if !self.0.0.take(text, lines) {
-            self.0.0.lose(lines);
-        }
+        self.0.0.take(text, lines, Room::OrLose);
     }
 
     /// Waits until all is written.
@@ -93,45 +98,38 @@ impl Sink {
         loop {
             let mut written = pin!(shared.written.notified());
             written.as_mut().enable();
-            let state = shared.lock();
-            if state.is_closed || state.waiting.is_empty() && !state.is_writing {
+            if shared.is_done() {
                 return;
             }
-            drop(state);
             written.await;
         }
     }
 }
 
 impl Shared {
-    /// False if there is no room, and it is worth waiting for some.
-    fn take(&self, text: &[u8], lines: usize) -> bool {
+    /// False if there is no room, and it is to be waited for.
+    fn take(&self, text: &[u8], lines: usize, room: Room) -> bool {
         let mut state = self.lock();
         if state.is_closed {
             return true;
         }
-        // Once stuck it needs more, or small lines would fill every gap, and be waited for again.
-        let most = if state.is_stuck { CAPACITY / 2 } else { CAPACITY };
-        if state.waiting.len() + text.len() > most && !state.waiting.is_empty() {
-            if state.is_stuck {
-                state.lost += lines;
-            }
-            return state.is_stuck;
+        if state.waiting.is_empty() || state.waiting.len() + text.len() <= CAPACITY && !state.is_stuck {
+            state.waiting.extend_from_slice(text);
+            self.filled.notify_one();
+            return true;
         }
-        state.is_stuck = false;
-        let lost = std::mem::take(&mut state.lost);
-        if lost > 0 {
-            state.waiting.extend((self.lost)(lost));
+        if room == Room::Wait && !state.is_stuck {
+            return false;
         }
-        state.waiting.extend_from_slice(text);
-        self.filled.notify_one();
+        // Others wait to be written, and then it is stuck no more.
+        state.is_stuck = true;
+        state.lost += lines;
         true
     }
 
-    fn lose(&self, lines: usize) {
-        let mut state = self.lock();
-        state.is_stuck = true;
-        state.lost += lines;
+    fn is_done(&self) -> bool {
+        let state = self.lock();
+        state.is_closed || state.waiting.is_empty() && !state.is_writing
     }
 
     fn write_all(&self, mut to: impl Write) {
@@ -156,6 +154,11 @@ impl Shared {
         }
         std::mem::swap(&mut state.waiting, batch);
         state.is_writing = !batch.is_empty();
+        state.is_stuck = false;
+        let lost = std::mem::take(&mut state.lost);
+        if lost > 0 {
+            state.waiting.extend((self.lost)(lost));
+        }
         drop(state);
         // There is room again.
         self.written.notify_waiters();

@@ -15,10 +15,12 @@
 //! A slot whose workers never listened has no server in it. A worker there is up when it has been
 //! online for [`SETTLE`], or until the deadline of a reload if that is shorter.
 
+mod action;
 mod leaving;
 mod notice;
 mod reload;
 mod restarts;
+mod slots;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -27,7 +29,9 @@ use crate::signal::Signal;
 use leaving::Leaving;
 use reload::{Newcomer, Reload};
 use restarts::{Admission, Restarts};
+use slots::{Place, Slot, State, Worker};
 
+pub use action::{Action, Settings, exit_code};
 pub use leaving::{LINGER, RETIREMENT};
 pub use notice::{Ended, Notice, Subject};
 pub use restarts::{FIRST_PAUSE, LONGEST_PAUSE, RESTARTS_A_MINUTE, SLOW_PAUSE};
@@ -41,52 +45,9 @@ pub const STABLE: Duration = Duration::from_secs(10);
 /// How long a worker that does not listen must be online to count as up.
 pub const SETTLE: Duration = Duration::from_secs(3);
 
-/// What can be chosen.
-#[derive(Clone, Copy, Debug)]
-pub struct Settings {
-    /// How many workers there are to be.
-    pub instances: usize,
-    /// How long a worker may take to end that was asked to, or that leaves by itself.
-    pub kill_timeout: Duration,
-    /// How long a reload waits for a new worker to listen.
-    pub listen_timeout: Duration,
-}
-
-/// What is to be done, in this order.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Action {
-    /// Start a worker, and call [`Policy::forked`] or [`Policy::fork_failed`].
-    Fork {
-        /// Its instance.
-        slot: usize,
-    },
-    /// Give a worker no more connections.
-    Retire {
-        /// Its id.
-        worker: u32,
-    },
-    /// Ask a worker to go (CLU-14).
-    Disconnect {
-        /// Its id.
-        worker: u32,
-    },
-    /// Send a signal to a worker.
-    Kill {
-        /// Its id.
-        worker: u32,
-        /// Which.
-        signal: Signal,
-    },
-    /// Close the listening sockets that no worker listens on (CLU-16).
-    CloseUnusedServers,
-    /// Tell the user.
-    Print(Notice),
-    /// It is over: exit with this code.
-    Done {
-        /// The code.
-        code: u8,
-    },
-}
+/// A signal to stop that comes so soon after the first is the same one: a terminal sends it to a
+/// wrapper such as `npx` too, which passes it on.
+pub const SAME_SIGNAL: Duration = Duration::from_millis(250);
 
 /// The machine.
 #[derive(Clone, Debug)]
@@ -113,45 +74,9 @@ enum Phase {
     /// Until all workers have ended.
     Stopping {
         code: u8,
+        since: Time,
     },
     Done,
-}
-
-#[derive(Clone, Debug)]
-struct Slot {
-    state: State,
-    /// How many workers in a row were lost before they had been up for [`STABLE`].
-    failures: u32,
-    /// There is a server in this instance.
-    has_listened: bool,
-}
-
-#[derive(Clone, Copy, Debug)]
-enum State {
-    /// Nobody is here until then.
-    Waiting { until: Time },
-    /// A fork was ordered.
-    Forking,
-    /// It was forked.
-    Starting(Worker),
-    /// It serves, since then.
-    Up(Worker, Time),
-    /// Nobody is here, and nobody comes.
-    Closed,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Worker {
-    id: u32,
-    pid: u32,
-    online: Option<Time>,
-}
-
-/// Where a worker that serves, or is to serve, can be.
-#[derive(Clone, Copy, Debug)]
-enum Place {
-    Slot(usize),
-    Newcomer(usize),
 }
 
 impl Policy {
@@ -313,7 +238,7 @@ impl Policy {
     pub fn stop(&mut self, signal: Signal, now: Time) {
         match self.phase {
             Phase::Running => {
-                self.phase = Phase::Stopping { code: exit_code::STOPPED };
+                self.phase = Phase::Stopping { code: exit_code::STOPPED, since: now };
                 self.print(Notice::Stopping { signal });
                 self.ask_retired(now);
                 if let Some((slot, worker)) = self.end_reload() {
@@ -332,11 +257,11 @@ impl Policy {
                 // New clients are better refused than kept waiting for nobody.
                 self.actions.push_back(Action::CloseUnusedServers);
             }
-            Phase::Stopping { .. } => {
-                self.phase = Phase::Stopping { code: exit_code::killed_by(signal) };
+            Phase::Stopping { since, .. } if now.saturating_sub(since) >= SAME_SIGNAL => {
+                self.phase = Phase::Stopping { code: exit_code::killed_by(signal), since };
                 self.kill_all();
             }
-            Phase::Done => {}
+            Phase::Stopping { .. } | Phase::Done => {}
         }
         self.finish_if_all_have_ended();
     }
@@ -408,53 +333,8 @@ impl Policy {
         self.actions.push_back(Action::Fork { slot });
     }
 
-    /// Of use from now on.
-    fn up(&mut self, slot: usize, now: Time) {
-        let State::Starting(worker) = self.slots[slot].state else {
-            return;
-        };
-        self.enter(slot, worker, now);
-        if self.is_reloaded_in_place(slot) {
-            self.reload_slot(slot + 1, now);
-        }
-    }
-
-    fn enter(&mut self, slot: usize, worker: Worker, now: Time) {
-        self.slots[slot].state = State::Up(worker, now);
-        let listens = self.slots[slot].has_listened;
-        self.print(Notice::Up(Subject { slot, pid: worker.pid }, listens));
-    }
-
-    fn vacate(&mut self, slot: usize) -> Worker {
-        match std::mem::replace(&mut self.slots[slot].state, State::Closed) {
-            State::Starting(worker) | State::Up(worker, _) => worker,
-            State::Waiting { .. } | State::Forking | State::Closed => {
-                unreachable!("a place is that of a worker")
-            }
-        }
-    }
-
-    fn place(&self, id: u32) -> Option<Place> {
-        let of = |state: &State| match state {
-            State::Starting(worker) | State::Up(worker, _) => worker.id == id,
-            State::Waiting { .. } | State::Forking | State::Closed => false,
-        };
-        let slot = self.slots.iter().position(|slot| of(&slot.state)).map(Place::Slot);
-        slot.or_else(|| self.newcomer_place(id))
-    }
-
-    /// A worker that is not up yet.
-    fn starting(&mut self, id: u32) -> Option<&mut Worker> {
-        let slots = self.slots.iter_mut().filter_map(|slot| match &mut slot.state {
-            State::Starting(worker) => Some(worker),
-            _ => None,
-        });
-        let newcomer = self.reload.as_mut().and_then(Reload::newcomer_worker);
-        slots.chain(newcomer).find(|worker| worker.id == id)
-    }
-
     fn finish_if_all_have_ended(&mut self) {
-        if let Phase::Stopping { code } = self.phase
+        if let Phase::Stopping { code, .. } = self.phase
             && self.leaving.is_empty()
             && self.forking == 0
         {
@@ -469,38 +349,5 @@ impl Policy {
 
     fn print(&mut self, notice: Notice) {
         self.actions.push_back(Action::Print(notice));
-    }
-}
-
-impl Slot {
-    /// When this worker counts as up even though it does not listen.
-    fn settled(&self, worker: &Worker) -> Option<Time> {
-        worker.online.filter(|_| !self.has_listened).map(|online| online.saturating_add(SETTLE))
-    }
-
-    fn close_if_forking(&mut self) {
-        if matches!(self.state, State::Forking) {
-            self.state = State::Closed;
-        }
-    }
-}
-
-/// How the supervisor itself ends.
-pub mod exit_code {
-    use crate::signal::Signal;
-
-    /// It was asked to stop, and all workers ended in time.
-    pub const STOPPED: u8 = 0;
-    /// No worker could be started at all.
-    pub const NOT_STARTED: u8 = 1;
-    /// The command line was wrong.
-    pub const USAGE: u8 = 2;
-    /// It was asked to stop, and some worker had to be killed when the time was up. As `timeout`
-    /// has it.
-    pub const TIMED_OUT: u8 = 124;
-
-    /// It was asked twice, the second time by this signal. As shells have it.
-    pub fn killed_by(signal: Signal) -> u8 {
-        128 + signal.native() as u8
     }
 }

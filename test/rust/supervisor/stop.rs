@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crossfork::Signal;
-use crossfork::supervisor::policy::{Ended, LINGER, Notice, exit_code};
+use crossfork::supervisor::policy::{Ended, LINGER, Notice, SAME_SIGNAL, exit_code};
 
 use crate::world::{KILL_TIMEOUT, World};
 
@@ -74,12 +74,24 @@ fn a_worker_that_does_not_go_is_killed_when_the_time_is_up() {
 fn the_second_signal_kills_at_once() {
     let mut world = World::serving(2);
     world.stop(Signal::TERM);
+    world.wait(SAME_SIGNAL);
     world.stop(Signal::INT);
     assert!(world.workers.values().all(|worker| worker.signals == [Signal::KILL]));
     world.exits(1);
     world.exits(2);
     assert_eq!(world.done, Some(130));
     assert_eq!(exit_code::killed_by(Signal::TERM), 143);
+}
+
+#[test]
+fn a_second_signal_right_after_the_first_is_the_same_one() {
+    let mut world = World::serving(1);
+    world.stop(Signal::INT);
+    world.wait(SAME_SIGNAL - Duration::from_millis(1));
+    world.stop(Signal::INT);
+    assert!(world.workers[&1].signals.is_empty());
+    world.exits(1);
+    assert_eq!(world.done, Some(0));
 }
 
 #[test]

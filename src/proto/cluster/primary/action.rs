@@ -56,8 +56,8 @@ pub enum Action<F> {
         server: ServerId,
         /// Where.
         query: Query,
-        /// Whether it is to listen, and its connections are to be accepted; or else it is shared.
-        listen: bool,
+        /// Whether we accept its connections, or else it is shared.
+        accept: bool,
     },
     /// Close the server's socket.
     Close {

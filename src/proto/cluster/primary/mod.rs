@@ -257,7 +257,7 @@ impl<F> Primary<F> {
                     worker.servers.insert(server);
                 }
                 if is_new {
-                    self.actions.push_back(Action::Bind { server, query, listen: !shared });
+                    self.actions.push_back(Action::Bind { server, query, accept: !shared });
                 }
                 self.admit(id, seq, server);
             }

@@ -27,18 +27,16 @@ pub(super) struct Bound {
     pub(super) path: Option<OwnPath>,
 }
 
-/// Makes the socket that the query asks for. If we are to `listen`, it does so.
-pub(super) fn bind(query: &Query, listen: bool) -> io::Result<Bound> {
+/// Makes the socket that the query asks for. It listens, if it can: also where the workers will
+/// accept, so that an address in use is known now, and not when they listen (CLU-12).
+pub(super) fn bind(query: &Query) -> io::Result<Bound> {
     let bound = match query.address_type {
         AddressType::Tcp4 | AddressType::Tcp6 => Bound { socket: tcp(query)?, path: None },
         AddressType::Udp4 | AddressType::Udp6 => Bound { socket: udp(query)?, path: None },
         AddressType::Path => unix(query)?,
-        AddressType::Fd => {
-            let (socket, _) = server::given(query.fd.unwrap_or(-1))?;
-            Bound { socket, path: None }
-        }
+        AddressType::Fd => Bound { socket: server::given(query.fd.unwrap_or(-1))?, path: None },
     };
-    if listen {
+    if !query.address_type.is_udp() {
         server::listen(&bound.socket, query.backlog.unwrap_or(BACKLOG))?;
     }
     Ok(bound)

@@ -172,7 +172,7 @@ impl Cluster {
                 Action::Send { worker, message } => state.send(worker, &message),
                 Action::Offer { worker, message, fd } => state.offer(worker, &message, fd),
                 Action::Share { worker, server, reply } => state.share(worker, server, reply),
-                Action::Bind { server, query, listen } => self.bind(state, server, &query, listen),
+                Action::Bind { server, query, accept } => self.bind(state, server, &query, accept),
                 Action::Close { server } => drop(state.servers.remove(&server)),
                 Action::Resume { server } => {
                     if let Some(server) = state.servers.get_mut(&server) {
@@ -208,17 +208,17 @@ impl Cluster {
         }
     }
 
-    fn bind(&self, state: &mut State, id: ServerId, query: &Query, listen: bool) {
+    fn bind(&self, state: &mut State, id: ServerId, query: &Query, accept: bool) {
         let _inside = self.runtime.enter();
-        let made = address::bind(query, listen).and_then(|bound| {
+        let made = address::bind(query).and_then(|bound| {
             let sockname = address::sockname(&bound.socket);
-            Ok(match listen {
+            Ok(match accept {
                 true => (Server::listening(bound)?, sockname),
                 false => (Server::shared(bound, query.address_type.is_udp()), None),
             })
         });
         let bound = made.map(|(mut server, sockname)| {
-            if listen {
+            if accept {
                 let task = self.runtime.spawn(server::accept(self.me.clone(), id));
                 server.served_by(task.abort_handle());
             }

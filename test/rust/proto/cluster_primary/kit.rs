@@ -142,11 +142,11 @@ impl Hub {
                 self.shared.push((worker, server, reply));
                 line
             }
-            Action::Bind { server, query, listen } => {
+            Action::Bind { server, query, accept } => {
                 self.servers.push(server);
                 let address = query.address.as_deref().unwrap_or("*");
                 let port = query.port.map_or(String::new(), |port| format!(":{port}"));
-                let what = if listen { "listen" } else { "bind" };
+                let what = if accept { "listen" } else { "share" };
                 format!("{what} {} at {address}{port}", self.name(server))
             }
             Action::Close { server } => format!("close {}", self.name(server)),

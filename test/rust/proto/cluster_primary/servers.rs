@@ -104,7 +104,7 @@ fn clu_11_a_workers_second_socket_for_datagrams_at_one_address_is_for_the_kernel
         hub.says(id, udp(0));
         hub.says(id, udp(1));
     }
-    assert_eq!(hub.actions(), ["bind a at 0.0.0.0:53", "bind b at 0.0.0.0:53"]);
+    assert_eq!(hub.actions(), ["share a at 0.0.0.0:53", "share b at 0.0.0.0:53"]);
     for server in hub.servers.clone() {
         hub.machine.handle_bound(server, Ok(None));
     }
@@ -120,7 +120,7 @@ fn clu_11_datagrams_are_shared_in_any_case_and_everything_is_if_so_wanted() {
         let mut hub = Hub::with(balance, false);
         hub.machine.add_worker(1);
         hub.says(1, asked);
-        assert!(hub.actions()[0].starts_with("bind a at "));
+        assert!(hub.actions()[0].starts_with("share a at "));
         hub.machine.handle_bound(hub.servers[0], Ok(None));
         let shared = hub.actions();
         assert_eq!(shared.len(), 1);

@@ -1,0 +1,74 @@
+//! What the policy is told once, and what it wants done.
+
+use std::time::Duration;
+
+use super::notice::Notice;
+use crate::signal::Signal;
+
+/// What can be chosen.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// How many workers there are to be.
+    pub instances: usize,
+    /// How long a worker may take to end that was asked to, or that leaves by itself.
+    pub kill_timeout: Duration,
+    /// How long a reload waits for a new worker to listen.
+    pub listen_timeout: Duration,
+}
+
+/// What is to be done, in this order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Start a worker, and call [`Policy::forked`](super::Policy::forked) or
+    /// [`Policy::fork_failed`](super::Policy::fork_failed).
+    Fork {
+        /// Its instance.
+        slot: usize,
+    },
+    /// Give a worker no more connections.
+    Retire {
+        /// Its id.
+        worker: u32,
+    },
+    /// Ask a worker to go (CLU-14).
+    Disconnect {
+        /// Its id.
+        worker: u32,
+    },
+    /// Send a signal to a worker.
+    Kill {
+        /// Its id.
+        worker: u32,
+        /// Which.
+        signal: Signal,
+    },
+    /// Close the listening sockets that no worker listens on (CLU-16).
+    CloseUnusedServers,
+    /// Tell the user.
+    Print(Notice),
+    /// It is over: exit with this code.
+    Done {
+        /// The code.
+        code: u8,
+    },
+}
+
+/// How the supervisor itself ends.
+pub mod exit_code {
+    use super::Signal;
+
+    /// It was asked to stop, and all workers ended in time.
+    pub const STOPPED: u8 = 0;
+    /// No worker could be started at all.
+    pub const NOT_STARTED: u8 = 1;
+    /// The command line was wrong.
+    pub const USAGE: u8 = 2;
+    /// It was asked to stop, and some worker had to be killed when the time was up. As `timeout`
+    /// has it.
+    pub const TIMED_OUT: u8 = 124;
+
+    /// It was asked twice, the second time by this signal. As shells have it.
+    pub fn killed_by(signal: Signal) -> u8 {
+        128 + signal.native() as u8
+    }
+}

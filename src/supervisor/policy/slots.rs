@@ -1,0 +1,102 @@
+//! The instances, and who is in them.
+
+use super::notice::{Notice, Subject};
+use super::reload::Reload;
+use super::{Policy, SETTLE, Time};
+
+#[derive(Clone, Debug)]
+pub(super) struct Slot {
+    pub(super) state: State,
+    /// How many workers in a row were lost before they had been up for [`STABLE`].
+    pub(super) failures: u32,
+    /// There is a server in this instance.
+    pub(super) has_listened: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) enum State {
+    /// Nobody is here until then.
+    Waiting { until: Time },
+    /// A fork was ordered.
+    Forking,
+    /// It was forked.
+    Starting(Worker),
+    /// It serves, since then.
+    Up(Worker, Time),
+    /// Nobody is here, and nobody comes.
+    Closed,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Worker {
+    pub(super) id: u32,
+    pub(super) pid: u32,
+    pub(super) online: Option<Time>,
+}
+
+/// Where a worker that serves, or is to serve, can be.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Place {
+    Slot(usize),
+    Newcomer(usize),
+}
+
+impl Slot {
+    /// When this worker counts as up even though it does not listen.
+    pub(super) fn settled(&self, worker: &Worker) -> Option<Time> {
+        worker.online.filter(|_| !self.has_listened).map(|online| online.saturating_add(SETTLE))
+    }
+
+    pub(super) fn close_if_forking(&mut self) {
+        if matches!(self.state, State::Forking) {
+            self.state = State::Closed;
+        }
+    }
+}
+
+impl Policy {
+    /// Of use from now on.
+    pub(super) fn up(&mut self, slot: usize, now: Time) {
+        let State::Starting(worker) = self.slots[slot].state else {
+            return;
+        };
+        self.enter(slot, worker, now);
+        if self.is_reloaded_in_place(slot) {
+            self.reload_slot(slot + 1, now);
+        }
+    }
+
+    pub(super) fn enter(&mut self, slot: usize, worker: Worker, now: Time) {
+        self.slots[slot].state = State::Up(worker, now);
+        let listens = self.slots[slot].has_listened;
+        self.print(Notice::Up(Subject { slot, pid: worker.pid }, listens));
+    }
+
+    pub(super) fn vacate(&mut self, slot: usize) -> Worker {
+        match std::mem::replace(&mut self.slots[slot].state, State::Closed) {
+            State::Starting(worker) | State::Up(worker, _) => worker,
+            State::Waiting { .. } | State::Forking | State::Closed => {
+                unreachable!("a place is that of a worker")
+            }
+        }
+    }
+
+    pub(super) fn place(&self, id: u32) -> Option<Place> {
+        let of = |state: &State| match state {
+            State::Starting(worker) | State::Up(worker, _) => worker.id == id,
+            State::Waiting { .. } | State::Forking | State::Closed => false,
+        };
+        let slot = self.slots.iter().position(|slot| of(&slot.state)).map(Place::Slot);
+        slot.or_else(|| self.newcomer_place(id))
+    }
+
+    /// A worker that is not up yet.
+    pub(super) fn starting(&mut self, id: u32) -> Option<&mut Worker> {
+        let slots = self.slots.iter_mut().filter_map(|slot| match &mut slot.state {
+            State::Starting(worker) => Some(worker),
+            _ => None,
+        });
+        let newcomer = self.reload.as_mut().and_then(Reload::newcomer_worker);
+        slots.chain(newcomer).find(|worker| worker.id == id)
+    }
+}
