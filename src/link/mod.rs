@@ -91,7 +91,8 @@ impl Link {
     }
 
     pub(crate) fn wants_input(&self) -> bool {
-        self.core.wants_input() && self.member.is_heard()
+        // One that reads no more may still have written, and its end is to be seen.
+        self.core.wants_input() && (self.member.is_heard() || self.core.is_broken())
     }
 
     pub(crate) fn wants_output(&self) -> bool {

@@ -108,6 +108,7 @@ fn checked(answer: Option<Answer<OwnedFd>>, address: &ListenAddress) -> Result<C
         Some(Answer::Shared { fd, data }) => Ok((Some(fd), None, data)),
         Some(Answer::Failed(errno)) => Err(address.error(io::Error::from_raw_os_error(errno))),
         Some(Answer::Invalid(reason)) => Err(ProtocolError::InvalidReply { reason }.into()),
+        Some(Answer::InUse) => Err(address.error(in_use())),
         Some(Answer::Stopped) => Err(SendError::Stopping.into()),
         None => Err(SendError::Closed.into()),
     }

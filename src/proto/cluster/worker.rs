@@ -73,6 +73,8 @@ pub enum Answer<F> {
     Failed(i32),
     /// The reply makes no sense, and why.
     Invalid(&'static str),
+    /// This worker listens there already, or has asked to.
+    InUse,
     /// This worker stops, and listens no more.
     Stopped,
 }
@@ -185,11 +187,13 @@ impl<F> Worker<F> {
     /// [`take_answer`](Self::take_answer). The query's index is counted here.
     pub fn listen(&mut self, mut query: Query) -> ServerId {
         if self.is_stopping() {
-            let id = self.add(Server::new(query, State::Closed));
-            self.answer(id, Answer::Stopped);
-            return id;
+            return self.refused(query, Answer::Stopped);
         }
         let indexes = self.indexes.entry(Place::of(&query)).or_insert(Indexes { next: 0, live: 0 });
+        // Known without asking (CLU-15); and a Node that was asked would forget its first server.
+        if indexes.live > 0 && query.port != Some(0) {
+            return self.refused(query, Answer::InUse);
+        }
         query.index = indexes.next;
         indexes.next += 1;
         indexes.live += 1;
@@ -326,6 +330,12 @@ impl<F> Worker<F> {
         let mut ids: Vec<_> = self.servers.keys().copied().collect();
         ids.sort_by_key(|id| id.0);
         ids.into_iter().for_each(|id| self.close(id));
+    }
+
+    fn refused(&mut self, query: Query, answer: Answer<F>) -> ServerId {
+        let mut server = Server::new(query, State::Closed);
+        server.answer = Some(answer);
+        self.add(server)
     }
 
     fn add(&mut self, server: Server<F>) -> ServerId {
@@ -498,12 +508,6 @@ impl<F> Worker<F> {
         match &mut self.life {
             Life::Leaving { told } | Life::Dying { told } => *told = true,
             Life::Serving | Life::Asked => {}
-        }
-    }
-
-    fn answer(&mut self, id: ServerId, answer: Answer<F>) {
-        if let Some(server) = self.servers.get_mut(&id) {
-            server.answer = Some(answer);
         }
     }
 }
