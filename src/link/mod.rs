@@ -247,8 +247,13 @@ impl Link {
             Some(Event::Cluster { payload, .. }) => return Some(Received::Cluster(payload)),
             Some(Event::Invalid(error)) => Err(error.into()),
             Some(Event::Disconnected { .. }) => self.over(),
-            None if self.core.is_closed() => self.over(),
-            None => return None,
+            None => {
+                self.part();
+                if !self.core.is_closed() {
+                    return None;
+                }
+                self.over()
+            }
         }))
     }
 

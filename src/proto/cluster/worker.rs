@@ -255,6 +255,11 @@ impl<F> Worker<F> {
         self.servers.get(&id).is_some_and(Server::has_room)
     }
 
+    /// Whether there is a limit.
+    pub fn is_limited(&self, id: ServerId) -> bool {
+        self.servers.get(&id).is_some_and(|server| server.max.is_some())
+    }
+
     /// A connection was accepted from a shared socket.
     pub fn connection_opened(&mut self, id: ServerId) {
         self.busy += 1;

@@ -8,13 +8,12 @@ use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-use crossfork::cluster::ListenOptions;
 use serde_json::json;
 
 use crate::for_both_workers;
-use crate::primary::{KEY, connect, granted, listen};
+use crate::primary::{KEY, connect, granted, shared};
 use crate::support::deadline::{eventually, in_time};
-use crate::support::descriptors::{tcp_bound, tcp_pair, udp4, watched};
+use crate::support::descriptors::{tcp_pair, udp4, watched};
 use crate::support::peer::{ACK, NACK};
 use crate::support::workers::{Listen, Work};
 
@@ -135,11 +134,7 @@ fn clu_13_the_limit_counts_connections_until_they_are_closed<W: Work>() {
 
 fn a_shared_socket_is_accepted_from_as_far_as_the_limit_allows<W: Work>() {
     let (worker, mut primary) = connect::<W>();
-    let socket = tcp_bound();
-    let listener =
-        listen(&worker, "127.0.0.1:0", ListenOptions::default(), || primary.share("net.Native", &socket));
-    let listener = listener.unwrap();
-    primary.expect_act("listening");
+    let listener = shared(&worker, &mut primary);
     listener.set_max_connections(Some(1));
     let address = listener.local_addr().unwrap();
     let _clients = [TcpStream::connect(address).unwrap(), TcpStream::connect(address).unwrap()];
@@ -159,11 +154,7 @@ fn a_shared_socket_is_accepted_from_as_far_as_the_limit_allows<W: Work>() {
 fn many_accept_from_a_shared_socket_while_others_talk<W: Work>() {
     const CLIENTS: usize = 40;
     let (worker, mut primary) = connect::<W>();
-    let socket = tcp_bound();
-    let listener =
-        listen(&worker, "127.0.0.1:0", ListenOptions::default(), || primary.share("net.Native", &socket));
-    let listener = listener.unwrap();
-    primary.expect_act("listening");
+    let listener = shared(&worker, &mut primary);
     let address = listener.local_addr().unwrap();
     let served = Arc::new(Mutex::new(HashSet::new()));
     let acceptors: Vec<_> = (0..4)

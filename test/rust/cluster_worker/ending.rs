@@ -6,7 +6,7 @@ use crossfork::{Error, SendError};
 use serde_json::json;
 
 use crate::for_both_workers;
-use crate::primary::{KEY, connect, granted};
+use crate::primary::{KEY, connect, granted, shared};
 use crate::support::deadline::in_time;
 use crate::support::descriptors::tcp_pair;
 use crate::support::workers::{Listen, Work};
@@ -14,6 +14,8 @@ use crate::support::workers::{Listen, Work};
 for_both_workers!(in_time:
     clu_18_asked_to_stop_it_gives_what_was_accepted_and_ends_with_its_last_connection,
     clu_18_every_waiting_call_is_told_of_the_end,
+    clu_18_what_was_said_before_is_received_and_can_be_answered,
+    clu_9_a_listener_that_another_thread_closes_gives_none_to_who_waits,
     clu_19_by_its_own_will_it_returns_when_the_primary_knows,
     clu_19_its_disconnect_fails_if_the_primary_is_gone_first,
     clu_19_without_its_primary_a_worker_that_may_not_exit_goes_on,
@@ -41,6 +43,41 @@ fn clu_18_asked_to_stop_it_gives_what_was_accepted_and_ends_with_its_last_connec
     worker.closed();
     assert!(worker.recv().unwrap().is_none());
     assert!(matches!(worker.send(&1), Err(Error::Send(SendError::Closed))));
+}
+
+fn clu_18_what_was_said_before_is_received_and_can_be_answered<W: Work>() {
+    let (worker, mut primary) = connect::<W>();
+    primary.peer.write("1\n");
+    worker.recv().unwrap().expect("a message");
+    let (stop, _) = primary.text(json!({ "act": "disconnect" }));
+    primary.peer.write(format!("2\n3\n{stop}\n"));
+    worker.stopping();
+    for expected in [2, 3] {
+        let message = worker.recv().unwrap().expect("what was said before");
+        assert_eq!(message.decode::<u32>().unwrap(), expected);
+        worker.send(&expected).unwrap();
+    }
+    assert!(worker.recv().unwrap().is_none());
+    assert_eq!(primary.peer.rest(), ["2", "3"]);
+}
+
+fn clu_9_a_listener_that_another_thread_closes_gives_none_to_who_waits<W: Work>() {
+    for is_shared in [false, true] {
+        let (worker, mut primary) = connect::<W>();
+        let listener = match is_shared {
+            false => granted(&worker, &mut primary),
+            true => shared(&worker, &mut primary),
+        };
+        let waiting = thread::spawn({
+            let listener = listener.clone();
+            move || listener.accept().unwrap().is_none()
+        });
+        listener.close();
+        primary.expect_act("close");
+        assert!(waiting.join().unwrap());
+        worker.send(&json!("it goes on")).unwrap();
+        primary.peer.line();
+    }
 }
 
 fn clu_18_every_waiting_call_is_told_of_the_end<W: Work>() {

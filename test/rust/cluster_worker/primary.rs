@@ -8,6 +8,7 @@ use crossfork::cluster::ListenOptions;
 use crossfork::{Error, Limits, Serialization};
 use serde_json::{Value, json};
 
+use crate::support::descriptors::tcp_bound;
 use crate::support::peer::{ACK, Peer};
 use crate::support::workers::Work;
 
@@ -130,6 +131,15 @@ pub fn listen<W: Work>(
 /// A listener that is served by round robin.
 pub fn granted<W: Work>(worker: &W, primary: &mut Primary) -> W::Listener {
     let listener = listen(worker, "127.0.0.1:0", ListenOptions::default(), || primary.grant()).unwrap();
+    primary.expect_act("listening");
+    listener
+}
+
+/// A listener that accepts from a shared socket.
+pub fn shared<W: Work>(worker: &W, primary: &mut Primary) -> W::Listener {
+    let socket = tcp_bound();
+    let answer = || primary.share("net.Native", &socket);
+    let listener = listen(worker, "127.0.0.1:0", ListenOptions::default(), answer).unwrap();
     primary.expect_act("listening");
     listener
 }
