@@ -160,7 +160,6 @@ scenarios['CLU-20: the command lets requests in flight finish after SIGTERM, and
     worker.process.kill('SIGTERM');
     await until(() => worker.acts('close').length === 1, 'it closes its server');
     for (let i = 0; i < 5; i++) assert.strictEqual(await get(where), workers[1].pid);
-    for (const { finish } of begun) assert.ok(workers.some(({ pid }) => pid));
     await Promise.all(begun.map(({ finish }) => finish()));
     await worker.ends({ exitedAfterDisconnect: false });
   },
