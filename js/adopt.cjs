@@ -19,15 +19,15 @@ function adopt(fd) {
   return make(found);
 }
 
-function maker({ kind, family, type, listening, remote }) {
+function maker({ kind, family, type, listening, connected }) {
   if (kind === 'pipe') return adoptStream;
   if (kind !== 'socket') return undefined;
   const ip = family === 'IPv4' || family === 'IPv6';
   if (type === 'dgram' && ip) return adoptDatagrams;
   if (type !== 'stream' || (!ip && family !== 'Unix')) return undefined;
   if (listening) return adoptServer;
-  // A TCP socket that is bound only is neither a connection nor a server.
-  return ip && remote === undefined ? undefined : adoptStream;
+  // What is bound only is neither a connection nor a server.
+  return connected ? adoptStream : undefined;
 }
 
 function adoptStream({ fd, flags: { readable, writable } }) {

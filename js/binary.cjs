@@ -1,11 +1,11 @@
 'use strict';
 
 const { accessSync, constants } = require('node:fs');
-const native = require('./load.cjs');
+const { find } = require('./find.cjs');
 
 /** The path of the `crossfork` command that is part of this package. */
 function crossforkPath() {
-  return native.find('command', 'crossfork', (path) => {
+  return find('command', 'crossfork', (path) => {
     accessSync(path, constants.X_OK);
     return path;
   });

@@ -2,10 +2,11 @@
 
 const { wrongType } = require('./errors.cjs');
 
-// From the prototype, for an object may have a property of that name that lies.
-const prototype = Object.getPrototypeOf(Uint8Array.prototype);
-const getter = (name) => Object.getOwnPropertyDescriptor(prototype, name).get;
-const [getBuffer, getOffset, getLength] = ['buffer', 'byteOffset', 'byteLength'].map(getter);
+// From the prototypes, for an object may have properties of these names that lie.
+const getters = (prototype) =>
+  ['buffer', 'byteOffset', 'byteLength'].map((name) => Object.getOwnPropertyDescriptor(prototype, name).get);
+const [getBuffer, getOffset, getLength] = getters(Object.getPrototypeOf(Uint8Array.prototype));
+const ofDataView = getters(DataView.prototype);
 
 /** The bytes of a string, or those that a view of memory shows, not copied. Detached memory has none. */
 function toBytes(data, name = 'data') {
@@ -13,9 +14,9 @@ function toBytes(data, name = 'data') {
   if (!ArrayBuffer.isView(data)) {
     throw wrongType(name, 'of type string or an instance of Buffer, TypedArray or DataView', data);
   }
-  if (data instanceof DataView) return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
   if (data instanceof Uint8Array) return data;
-  return new Uint8Array(getBuffer.call(data), getOffset.call(data), getLength.call(data));
+  const view = data instanceof DataView ? ofDataView : [getBuffer, getOffset, getLength];
+  return new Uint8Array(...view.map((get) => get.call(data)));
 }
 
 /** How many bytes there really are. */
@@ -23,4 +24,9 @@ function lengthOf(bytes) {
   return getLength.call(bytes);
 }
 
-module.exports = { lengthOf, toBytes };
+/** The bytes from an offset on, not copied. */
+function from(bytes, offset) {
+  return new Uint8Array(getBuffer.call(bytes), getOffset.call(bytes) + offset, getLength.call(bytes) - offset);
+}
+
+module.exports = { from, lengthOf, toBytes };

@@ -9,7 +9,7 @@ const { findProgram } = require('./program.cjs');
  * Starts a program as a worker of Node's own cluster, and returns the Worker. Everything but the program and its
  * arguments is as cluster.setupPrimary was told.
  *
- * Cluster always runs process.execPath (CH-11), and passes a module: so the last argument takes the module's place,
+ * Cluster always runs process.execPath (CH-11), and passes a module: so the first argument takes the module's place,
  * and a program without arguments gets an empty one.
  */
 function clusterFork(binary, args = [], env = undefined) {
@@ -18,19 +18,24 @@ function clusterFork(binary, args = [], env = undefined) {
   }
   const all = checkList(args, 'args', MAX_INT).map((one, i) => checkString(one, `args[${i}]`));
   checkOptions(env, 'env');
-  const program = findProgram(binary);
+  const program = findProgram(binary, { ...process.env, ...env });
 
   // What it takes from process.argv the first time is for workers in Node.
   if (Object.keys(cluster.settings).length === 0) cluster.setupPrimary();
   const { settings } = cluster;
   const { execPath } = process;
+  const [first = '', ...rest] = all;
+  const { NODE_OPTIONS } = process.env;
   try {
     process.execPath = program;
-    cluster.settings = { ...settings, exec: all.at(-1) ?? '', execArgv: all.slice(0, -1), args: [] };
-    return cluster.fork(env);
+    cluster.settings = { ...settings, exec: first, execArgv: [], args: rest };
+    // Where these ask for the inspector, cluster would give the program an --inspect-port.
+    delete process.env.NODE_OPTIONS;
+    return cluster.fork(NODE_OPTIONS === undefined ? env : { NODE_OPTIONS, ...env });
   } finally {
     process.execPath = execPath;
     cluster.settings = settings;
+    if (NODE_OPTIONS !== undefined) process.env.NODE_OPTIONS = NODE_OPTIONS;
   }
 }
 

@@ -2,6 +2,7 @@
 
 const { EventEmitter } = require('node:events');
 const { unlinkSync } = require('node:fs');
+const { resolve } = require('node:path');
 const { checkFunction, checkInteger, checkOptions, checkPath, checkWord, MAX_INT } = require('./checks.cjs');
 const { check, systemError, wrongValue } = require('./errors.cjs');
 const { checkSocketOptions, FdSocket } = require('./fd-socket.cjs');
@@ -19,11 +20,15 @@ const TRY_AGAIN_MS = 100;
 /** Listens at a path. Emits 'connection' with an FdSocket, 'error' and 'close'. It owns the path, and removes it. */
 class FdServer extends EventEmitter {
   #path;
+  /** As it is wherever this process goes; undefined for an abstract name. */
+  #file;
   #fd;
   #watch;
   #socketOptions;
   #full = false;
   #closed = false;
+  /** 'close' was emitted. */
+  #over = false;
 
   constructor(path, options) {
     super();
@@ -32,9 +37,15 @@ class FdServer extends EventEmitter {
     if (type === 'dgram') throw wrongValue('options.type', type, 'must have connections, which datagrams have not');
     checkInteger(backlog, 'options.backlog', 0, MAX_INT);
     this.#socketOptions = checkSocketOptions(socketOptions);
-    this.#fd = check(native.bind(checkPath(path), place, Math.min(backlog, 65535)), 'bind', { path });
+    this.#fd = check(native.bind(checkPath(path), place, backlog), 'bind', { path });
     this.#path = path;
-    this.#watch = new Watch(this.#fd, () => this.#accept());
+    this.#file = path.startsWith('\0') ? undefined : resolve(path);
+    try {
+      this.#watch = handOver(this.#fd, (fd) => new Watch(fd, () => this.#accept()));
+    } catch (error) {
+      this.#removePath();
+      throw error;
+    }
     this.#watch.waiting = true;
     this.#wait();
   }
@@ -55,13 +66,21 @@ class FdServer extends EventEmitter {
 
   /** Stops listening. Connections that were accepted go on. */
   close(callback) {
-    if (callback !== undefined) this.once('close', checkFunction(callback, 'callback'));
+    if (callback !== undefined) this.#whenClosed(checkFunction(callback, 'callback'));
     if (this.#closed) return this;
     this.#closed = true;
     this.#watch.close();
-    if (!this.#path.startsWith('\0')) removeQuietly(this.#path);
-    process.nextTick(() => this.emit('close'));
+    this.#removePath();
+    process.nextTick(() => {
+      this.#over = true;
+      this.emit('close');
+    });
     return this;
+  }
+
+  #whenClosed(callback) {
+    if (this.#over) process.nextTick(callback);
+    else this.once('close', callback);
   }
 
   ref() {
@@ -81,7 +100,7 @@ class FdServer extends EventEmitter {
         if (wouldBlock(fd)) return;
         if (FULL.has(fd)) return this.#rest();
         if (fd < 0) return this.#fail(systemError(fd, 'accept'));
-        this.emit('connection', new FdSocket(fd, this.#socketOptions));
+        this.emit('connection', socketOf(fd, this.#socketOptions));
       }
     } finally {
       this.#wait();
@@ -106,15 +125,27 @@ class FdServer extends EventEmitter {
     this.close();
     this.emit('error', error);
   }
-}
 
-function removeQuietly(path) {
-  try {
-    unlinkSync(path);
-  } catch {
-    // Somebody was faster.
+  #removePath() {
+    try {
+      if (this.#file !== undefined) unlinkSync(this.#file);
+    } catch {
+      // Somebody was faster.
+    }
   }
 }
+
+/** What takes a descriptor over that nobody else knows of: it is closed if that fails. */
+function handOver(fd, take) {
+  try {
+    return take(fd);
+  } catch (error) {
+    native.close(fd);
+    throw error;
+  }
+}
+
+const socketOf = (number, options) => handOver(number, (fd) => new FdSocket(fd, options));
 
 /** Listens at a path, at once: what fails is thrown. */
 function createFdServer(path, options, listener) {
@@ -129,7 +160,7 @@ function connect(path, options) {
   const { type = 'stream', ...rest } = checkOptions(options);
   const place = checkWord(type, 'options.type', TYPES);
   const socketOptions = checkSocketOptions(rest);
-  return new FdSocket(check(native.connect(checkPath(path), place), 'connect', { path }), socketOptions);
+  return socketOf(check(native.connect(checkPath(path), place), 'connect', { path }), socketOptions);
 }
 
 module.exports = { FdServer, connect, createFdServer };

@@ -13,6 +13,10 @@ const { SendQueue } = require('./send-queue.cjs');
 const { READABLE, Watch, WRITABLE } = require('./watch.cjs');
 
 const EMSGSIZE = -90;
+const ECONNRESET = -104;
+
+/** When to try again what the kernel will not tell of. */
+const TRY_AGAIN_MS = 10;
 
 function checkSocketOptions(options) {
   const { allowHalfOpen = false, highWaterMark = 65536, maxMessageBytes = 262144 } = checkOptions(options);
@@ -46,6 +50,11 @@ class FdSocket extends EventEmitter {
   #writeEnded = false;
   #closing = false;
   #destroyed = false;
+  /** 'close' was emitted. */
+  #closed = false;
+  #retry;
+  /** The peer has gone without reading all; what it sent before is still to be read. */
+  #reset;
 
   constructor(fd, options) {
     super();
@@ -94,12 +103,13 @@ class FdSocket extends EventEmitter {
 
   /** Who made the connection at the other end: `{ pid, uid, gid }`. */
   get peerCredentials() {
-    return this.#destroyed ? undefined : check(this.#watch.peer, 'getsockopt');
+    return this.#destroyed ? undefined : (check(this.#watch.peer, 'getsockopt') ?? undefined);
   }
 
   /**
-   * Sends bytes, with descriptors. These stay the caller's, who may close them at once. Returns false if so much waits
-   * already that it is time to wait for 'drain'.
+   * Sends bytes, with descriptors. The descriptors stay the caller's, who may close them at once. The bytes are not
+   * copied, and must stay as they are until the callback is called. Returns false if so much waits already that it is
+   * time to wait for 'drain'.
    */
   send(data, handles, callback) {
     if (typeof handles === 'function') return this.send(data, undefined, handles);
@@ -125,8 +135,9 @@ class FdSocket extends EventEmitter {
     return false;
   }
 
-  /** Tells the peer, after all that was sent, that no more will come. */
-  end() {
+  /** Tells the peer, after all that was sent, that no more will come. What is given is sent first, as with `send`. */
+  end(data, handles, callback) {
+    if (data !== undefined) this.send(data, handles, callback);
     if (this.#writeEnded || this.#destroyed) return this;
     this.#writeEnded = true;
     if (this.#queue.isEmpty) this.#finish();
@@ -135,11 +146,16 @@ class FdSocket extends EventEmitter {
 
   /** Closes, after all that was sent. Nothing more is received. */
   close(callback) {
-    if (callback !== undefined) this.once('close', checkFunction(callback, 'callback'));
+    if (callback !== undefined) this.#whenClosed(checkFunction(callback, 'callback'));
     if (this.#destroyed) return this;
     this.#closing = true;
     this.#readEnded = true;
     return this.#writeEnded && this.#queue.isEmpty ? this.destroy() : this.end();
+  }
+
+  #whenClosed(callback) {
+    if (this.#closed) process.nextTick(callback);
+    else this.once('close', () => callback());
   }
 
   /** Closes at once. What was not sent will not be. */
@@ -152,6 +168,7 @@ class FdSocket extends EventEmitter {
       try {
         if (error) this.emit('error', error);
       } finally {
+        this.#closed = true;
         this.emit('close', error !== undefined);
       }
     });
@@ -195,9 +212,9 @@ class FdSocket extends EventEmitter {
     return this.on(event, listener);
   }
 
-  /** One message, or part of the stream, after the other. Leaving the loop destroys the socket. */
+  /** One message, or part of the stream, after the other. */
   [Symbol.asyncIterator]() {
-    return iterate(this, this.#event);
+    return iterate(this, this.#event, this.#allowHalfOpen);
   }
 
   /** Reads once the listeners are there, and nobody else's code is running. */
@@ -223,6 +240,11 @@ class FdSocket extends EventEmitter {
       for (let left = reader.turn; left > 0 && this.#isReading; left -= reader.length + reader.each) {
         const result = reader.read(this.#watch);
         if (wouldBlock(result)) return;
+        // Told once, and with packets before what the peer has sent.
+        if (result === ECONNRESET && this.#reset === undefined) {
+          this.#reset = systemError(result, 'recvmsg');
+          continue;
+        }
         if (result < 0) return void this.destroy(systemError(result, 'recvmsg'));
         if (reader.isCut) return this.#tooLong();
         if (reader.isEnd) return this.#onEnd();
@@ -254,6 +276,7 @@ class FdSocket extends EventEmitter {
   }
 
   #onEnd() {
+    if (this.#reset) return void this.destroy(this.#reset);
     this.#readEnded = true;
     try {
       this.emit('end');
@@ -291,9 +314,18 @@ class FdSocket extends EventEmitter {
     const reading = this.#isReading;
     this.#watch.waiting = sending || reading;
     // Where it is about to read, that will tell.
-    const events = (sending ? WRITABLE : 0) | (reading && !this.#kicked ? READABLE : 0);
+    const stuck = sending && this.#queue.isStuck;
+    if (stuck) this.#sendLater();
+    const events = (sending && !stuck ? WRITABLE : 0) | (reading && !this.#kicked ? READABLE : 0);
     const result = events === 0 ? 0 : this.#watch.arm(events);
     if (result < 0) this.destroy(systemError(result, 'epoll_ctl'));
+  }
+
+  #sendLater() {
+    this.#retry ??= setTimeout(() => {
+      this.#retry = undefined;
+      this.#write();
+    }, TRY_AGAIN_MS).unref();
   }
 }
 

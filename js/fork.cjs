@@ -19,7 +19,7 @@ function fork(binary, args, options) {
     throw wrongValue('options.execPath', execPath, 'has no meaning here, for the program itself is what is run');
   }
   if (rest.shell) throw wrongValue('options.shell', rest.shell, 'cannot be used, for a shell would have the channel');
-  const program = findProgram(binary, rest.env);
+  const program = findProgram(binary, rest.env ?? process.env);
   const all = [...strings(execArgv, 'options.execArgv'), ...strings(args, 'args')];
   return spawn(program, all, { ...rest, shell: false, stdio: withChannel(stdio, silent) });
 }

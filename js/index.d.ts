@@ -5,6 +5,7 @@ import type { Worker } from 'node:cluster';
 import type { Socket as DgramSocket } from 'node:dgram';
 import type { EventEmitter } from 'node:events';
 import type { Server, Socket } from 'node:net';
+import type { Readable, Writable } from 'node:stream';
 
 // Forking
 
@@ -19,7 +20,7 @@ export function fork(binary: string | URL, args?: readonly string[], options?: P
 export function fork(binary: string | URL, options?: ProgramForkOptions): ChildProcess;
 
 /**
- * Starts a program as a worker of Node's own cluster. The last of the arguments takes the place of the module that
+ * Starts a program as a worker of Node's own cluster. The first of the arguments takes the place of the module that
  * cluster passes to each worker; without any, the program gets one that is empty.
  */
 export function clusterFork(binary: string | URL, args?: readonly string[], env?: NodeJS.ProcessEnv): Worker;
@@ -29,15 +30,18 @@ export function crossforkPath(): string;
 
 // Descriptors
 
-/** What has a descriptor: its number, a socket, a server, a pipe, a FileHandle, anything with an `fd`. */
-export type HasFd = number | Socket | Server | DgramSocket | { readonly fd: unknown };
+/**
+ * What has a descriptor: its number, a socket, a server, a pipe (the streams of a child process are some), a
+ * FileHandle, anything with an `fd`.
+ */
+export type HasFd = number | Socket | Server | DgramSocket | Readable | Writable | { readonly fd: unknown };
 
 /** The number of the descriptor that an object has, made sure to be open. It stays the object's. */
 export function fdOf(object: HasFd): number;
 
 /**
  * The right object for what a descriptor is, which owns it from then on: a connection or pipe, a server that listens,
- * a UDP socket. Anything else comes back as the number, and stays the caller's.
+ * a UDP socket. Anything else comes back as the number, and stays the caller's, as it does if this throws.
  */
 export function adopt(fd: number): Socket | Server | DgramSocket | number;
 
@@ -56,6 +60,8 @@ export interface FdDescription {
   type?: 'stream' | 'seqpacket' | 'dgram' | 'other';
   /** Of a socket. */
   listening?: boolean;
+  /** Of a socket: it has a peer, or had one before the connection was reset. */
+  connected?: boolean;
   /** A socket's own address: an IP address, or a path. An abstract name begins with a zero byte. */
   local?: IpAddress | string;
   /** The address that a socket is connected with. */
@@ -197,11 +203,12 @@ export class FdSocket extends EventEmitter {
   readonly writableHighWaterMark: number;
   /** 'drain' will come. */
   readonly writableNeedDrain: boolean;
-  /** Who is at the other end, while it is open. */
+  /** Who made the connection at the other end, while it is open. Of datagrams only a pair knows. */
   readonly peerCredentials: PeerCredentials | undefined;
   /**
-   * Sends bytes, with descriptors. These stay the caller's, who may close them at once. Returns false if so much waits
-   * already that it is time to wait for 'drain'. What fails goes to the callback; without one it ends the socket.
+   * Sends bytes, with descriptors. The descriptors stay the caller's, who may close them at once. The bytes are not
+   * copied, and must stay as they are until the callback is called. Returns false if so much waits already that it is
+   * time to wait for 'drain'. What fails goes to the callback; without one it ends the socket.
    */
   send(
     data: string | NodeJS.ArrayBufferView,
@@ -209,9 +216,13 @@ export class FdSocket extends EventEmitter {
     callback?: (error: NodeJS.ErrnoException | null) => void,
   ): boolean;
   send(data: string | NodeJS.ArrayBufferView, callback: (error: NodeJS.ErrnoException | null) => void): boolean;
-  /** Tells the peer, after all that was sent, that no more will come. */
-  end(): this;
-  /** Closes, after all that was sent. */
+  /** Tells the peer, after all that was sent, that no more will come. What is given is sent first, as with `send`. */
+  end(
+    data?: string | NodeJS.ArrayBufferView,
+    handles?: HasFd | readonly HasFd[],
+    callback?: (error: NodeJS.ErrnoException | null) => void,
+  ): this;
+  /** Closes, after all that was sent. Nothing more is received. */
   close(callback?: () => void): this;
   /** Closes at once. */
   destroy(error?: Error): this;
@@ -224,11 +235,17 @@ export class FdSocket extends EventEmitter {
   on<Name extends keyof FdSocketEvents>(event: Name, listener: (...args: FdSocketEvents[Name]) => void): this;
   once<Name extends keyof FdSocketEvents>(event: Name, listener: (...args: FdSocketEvents[Name]) => void): this;
   off<Name extends keyof FdSocketEvents>(event: Name, listener: (...args: FdSocketEvents[Name]) => void): this;
-  /** Descriptors that were not taken are closed when the loop goes on. Leaving the loop destroys the socket. */
+  /**
+   * Descriptors that were not taken are closed when the loop goes on. Leaving the loop destroys the socket. The loop
+   * ends when the socket has closed, all being sent; with `allowHalfOpen`, when the peer has ended.
+   */
   [Symbol.asyncIterator](): AsyncIterableIterator<{ data: Buffer; fds: ReceivedFds }>;
 }
 
-/** Connects, at once, as Unix sockets do: what fails is thrown. An abstract name begins with a zero byte. */
+/**
+ * Connects, at once, as Unix sockets do: what fails is thrown, EAGAIN too, if as many wait already as the server lets
+ * wait. An abstract name begins with a zero byte.
+ */
 export function connect(path: string, options?: FdSocketOptions & { type?: UnixSocketType }): FdSocket;
 
 export interface FdServerOptions extends FdSocketOptions {

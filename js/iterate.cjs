@@ -4,11 +4,13 @@ const { hold } = require('./received-fds.cjs');
 
 /**
  * Each message with its descriptors, `{ data, fds }`. Descriptors that were not taken are closed when the loop goes
- * on. No more than one message is read ahead.
+ * on. No more than one message is read ahead. Leaving the loop destroys the socket. It ends when the socket has closed,
+ * all being sent, or with the peer's end where that leaves the other direction open.
  */
-async function* iterate(socket, event) {
+async function* iterate(socket, event, allowHalfOpen) {
   const ready = [];
   let over = socket.destroyed;
+  let ended = false;
   let failure;
   let wake;
 
@@ -20,7 +22,7 @@ async function* iterate(socket, event) {
       wake?.();
     },
     end() {
-      over = true;
+      over ||= allowHalfOpen;
       wake?.();
     },
     error(error) {
@@ -35,7 +37,7 @@ async function* iterate(socket, event) {
   for (const [name, listener] of Object.entries(listeners)) socket.on(name, listener);
   try {
     while (true) {
-      if (ready.length === 0 && !over && failure === undefined) {
+      while (ready.length === 0 && !over && failure === undefined) {
         await new Promise((resolve) => {
           wake = resolve;
           socket.resume();
@@ -44,6 +46,7 @@ async function* iterate(socket, event) {
       const message = ready.shift();
       if (message === undefined) {
         if (failure !== undefined) throw failure;
+        ended = true;
         return;
       }
       try {
@@ -54,8 +57,10 @@ async function* iterate(socket, event) {
     }
   } finally {
     for (const { fds } of ready) fds.close();
-    for (const [name, listener] of Object.entries(listeners)) socket.off(name, listener);
-    socket.destroy();
+    if (!ended) socket.destroy();
+    // The error that the loop was left with is on its way, and nobody else listens.
+    for (const name of [event, 'end', 'close']) socket.off(name, listeners[name]);
+    if (ended) socket.off('error', listeners.error);
   }
 }
 

@@ -3,7 +3,7 @@
 // What is to be run in Node's place, looked at before it is started: what execve says of it is little, and
 // with cluster it would say it too late.
 
-const { accessSync, closeSync, constants, openSync, readSync, statSync } = require('node:fs');
+const { accessSync, closeSync, constants, existsSync, openSync, readSync, statSync } = require('node:fs');
 const { delimiter, join, resolve } = require('node:path');
 const { fileURLToPath } = require('node:url');
 const { checkString } = require('./checks.cjs');
@@ -15,13 +15,13 @@ const SCRIPT = /\.[cm]?[jt]sx?$/;
  * The absolute path of a program. One with a slash is relative to this process's folder, wherever the program will
  * run; one without is looked for on the PATH.
  */
-function findProgram(binary, env = process.env) {
+function findProgram(binary, env) {
   const name = binary instanceof URL ? fileURLToPath(binary) : checkString(binary, 'binary');
   if (name === '' || name.includes('\0')) throw wrongValue('binary', binary, 'must be a path without null bytes');
   if (SCRIPT.test(name)) {
     throw wrongValue('binary', binary, 'must be a program, and is a script, for which there is child_process.fork');
   }
-  const path = name.includes('/') ? resolve(name) : onPath(name, env.PATH ?? '');
+  const path = name.includes('/') ? resolve(name) : onPath(name, `${env.PATH ?? ''}`);
   checkProgram(path);
   return path;
 }
@@ -56,6 +56,11 @@ function checkProgram(path) {
   const start = firstBytes(path);
   // Anything else is taken for a shell script by execvp.
   if (start !== undefined && !isProgram(start)) throw startError('ENOEXEC', path, 'it is not a program');
+  // The kernel would say that the script is not there.
+  const [, interpreter] = /^#!\s*(\S+)/.exec(start ?? '') ?? [];
+  if (interpreter !== undefined && !existsSync(interpreter)) {
+    throw startError('ENOENT', path, `it is a script for '${interpreter}', which is not there`);
+  }
 }
 
 /** Undefined where a program may be run and not read. */
@@ -63,8 +68,8 @@ function firstBytes(path) {
   let fd;
   try {
     fd = openSync(path, 'r');
-    const start = Buffer.alloc(4);
-    return start.subarray(0, readSync(fd, start, 0, 4, 0));
+    const start = Buffer.alloc(256);
+    return start.toString('latin1', 0, readSync(fd, start, 0, start.length, 0));
   } catch {
     return undefined;
   } finally {
@@ -72,11 +77,11 @@ function firstBytes(path) {
   }
 }
 
-const MACH_O = ['cffaedfe', 'cafebabe'];
+/** Of ELF, of scripts, and of Mach-O, for one processor and for several. */
+const BEGINNINGS = ['\x7fELF', '#!', '\xcf\xfa\xed\xfe', '\xca\xfe\xba\xbe'];
 
 function isProgram(start) {
-  const text = start.toString('latin1');
-  return text === '\x7fELF' || text.startsWith('#!') || MACH_O.includes(start.toString('hex'));
+  return BEGINNINGS.some((beginning) => start.startsWith(beginning));
 }
 
 const ERRNOS = { ENOENT: -2, ENOEXEC: -8, EACCES: -13 };

@@ -3,6 +3,7 @@
 // A socket that native code owns, and waits for in the kernel: one thread for all contexts of the process
 // (src/addon/reactor.rs), which calls this context when something has happened to sockets that were armed.
 
+const { AsyncResource } = require('node:async_hooks');
 const { check } = require('./errors.cjs');
 const native = require('./load.cjs');
 
@@ -38,6 +39,8 @@ function rethrow(error) {
 class Watch {
   #number;
   #onReady;
+  /** What happens to it happens where it was made, for AsyncLocalStorage, and not where the context was entered. */
+  #scope = new AsyncResource('CROSSFORK', { requireManualDestroy: true });
   #armed = 0;
   #closed = false;
   #referred = true;
@@ -67,7 +70,7 @@ class Watch {
     // What was asked for and did not happen is still wanted.
     const left = (readable ? 0 : armed & READABLE) | (writable ? 0 : armed & WRITABLE);
     if (left !== 0) this.arm(left);
-    this.#onReady(readable, writable);
+    this.#scope.runInAsyncScope(this.#onReady, undefined, readable, writable);
   }
 
   /** Keeps the process alive while it is set, unless the socket is unreferenced. */
@@ -94,6 +97,7 @@ class Watch {
     if (this.#closed) return;
     this.#closed = true;
     this.waiting = false;
+    this.#scope.emitDestroy();
     watches.delete(this.#number);
     native.closeSocket(context, this.#number);
   }
@@ -123,8 +127,8 @@ class Watch {
 
 /** Those that the last read brought. */
 const arrived = () => native.arrived(context);
-/** A duplicate. */
-const keepDup = (fd) => check(native.keepDup(context, fd), 'dup');
+/** The number of a duplicate, or a negative error number. */
+const keepDup = (fd) => native.keepDup(context, fd);
 /** It becomes the caller's. */
 const release = (fd) => native.release(context, fd);
 /** They are closed. */

@@ -147,6 +147,8 @@ pub mod proto;
 mod received;
 mod signal;
 mod stop;
+#[cfg(feature = "cli")]
+pub mod supervisor;
 #[doc(hidden)]
 pub mod sys;
 #[cfg(feature = "tokio")]

@@ -1,13 +1,19 @@
 // `npm test`: everything that a change must pass, step by step, up to the first that fails.
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 const ROOT = join(import.meta.dirname, '..');
 
+// Every step must leave the temporary directory as it was. npm would keep a cache there.
+const temporary = mkdtempSync(join(tmpdir(), 'crossfork-test-'));
+const failures = join(temporary, 'failures');
+
 const cargo = (...args) => ['cargo', ...args];
-const nodeTest = (...files) => ['node', '--test', '--test-reporter=spec', ...files];
+const reporter = (name, destination) => [`--test-reporter=${name}`, `--test-reporter-destination=${destination}`];
+const REPORTERS = [...reporter('spec', 'stdout'), ...reporter('./test/failures.mjs', failures)];
+const nodeTest = (...files) => ['node', '--test', ...REPORTERS, ...files];
 const testsIn = (folder) =>
   readdirSync(join(ROOT, folder))
     .filter((file) => file.endsWith('.test.mjs'))
@@ -37,13 +43,12 @@ const STEPS = [
   ['npm start -- --once', ['npm', 'start', '--', '--once'], { PORT: '0' }],
 ];
 
-// Every step must leave the temporary directory as it was. npm would keep a cache there.
-const temporary = mkdtempSync(join(tmpdir(), 'crossfork-test-'));
 const ENV = { ...process.env, TMPDIR: temporary, NODE_DISABLE_COMPILE_CACHE: '1' };
 // Ctrl-C ends the step, which then has failed; it must not end us before we have cleaned up.
 process.on('SIGINT', () => {});
 
 const done = [];
+let failed = '';
 for (const [name, command, env] of STEPS) {
   if (!command) continue;
   console.log(`\n=== ${name}: ${command.join(' ')}`);
@@ -55,6 +60,10 @@ for (const [name, command, env] of STEPS) {
     stdio: 'inherit',
   });
   const seconds = ((performance.now() - start) / 1000).toFixed(1);
+  if (existsSync(failures)) {
+    failed = readFileSync(failures, 'utf8');
+    rmSync(failures);
+  }
   const left = readdirSync(temporary);
   const passed = status === 0 && left.length === 0;
   done.push(`${passed ? 'passed' : 'FAILED'}  ${seconds.padStart(6)} s  ${name}`);
@@ -67,3 +76,5 @@ for (const [name, command, env] of STEPS) {
 }
 rmSync(temporary, { recursive: true });
 console.log(`\n=== summary\n${done.join('\n')}`);
+// Once more, behind everything: of a long log often only the end is kept.
+if (failed) console.log(`\n${failed}`);

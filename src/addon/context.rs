@@ -39,6 +39,8 @@ thread_local! {
     static CONTEXTS: RefCell<HashMap<u32, Context>> = RefCell::default();
 }
 
+const MOST_SOCKETS: u32 = i32::MAX as u32;
+
 static LAST: AtomicU32 = AtomicU32::new(0);
 
 /// Does something with a context.
@@ -104,7 +106,13 @@ impl Context {
             let _ = fd.into_raw_fd();
             return Err(Errno::EEXIST.into());
         }
-        self.last_socket = self.last_socket.wrapping_add(1);
+        // One that could be taken for an error number is none; after two billion it begins anew.
+        loop {
+            self.last_socket = self.last_socket % MOST_SOCKETS + 1;
+            if !self.sockets.contains_key(&self.last_socket) {
+                break;
+            }
+        }
         self.sockets.insert(self.last_socket, Socket { fd, known: false });
         Ok(self.last_socket)
     }

@@ -19,6 +19,7 @@ pub struct Description {
     #[napi(js_name = "type")]
     pub kind_of_socket: Option<&'static str>,
     pub listening: Option<bool>,
+    pub connected: Option<bool>,
     pub local: Option<Either<String, IpAddress>>,
     pub remote: Option<Either<String, IpAddress>>,
     pub readable: bool,
@@ -133,6 +134,7 @@ impl From<fd::Description> for Description {
                 _ => "other",
             }),
             listening: socket.map(|socket| socket.listening),
+            connected: socket.map(|socket| socket.connected),
             local: socket.and_then(|socket| address(socket.local.as_ref()?)),
             remote: socket.and_then(|socket| address(socket.peer.as_ref()?)),
             readable,

@@ -114,7 +114,10 @@ pub fn end_socket(context: u32, socket: u32) -> i32 {
 }
 
 #[napi(catch_unwind)]
-pub fn peer_of_socket(context: u32, socket: u32) -> Either<Credentials, i32> {
+pub fn peer_of_socket(context: u32, socket: u32) -> Either<Option<Credentials>, i32> {
     let peer = with(context, |own| fd::peer_credentials(own.socket(socket)?));
-    or_errno(peer.map(|peer| Credentials { pid: peer.pid, uid: peer.uid, gid: peer.gid }))
+    // So the kernel says that it does not know: of datagrams that were not made as a pair.
+    let known = |peer: &fd::Credentials| peer.uid != u32::MAX;
+    let shown = |peer: fd::Credentials| Credentials { pid: peer.pid, uid: peer.uid, gid: peer.gid };
+    or_errno(peer.map(|peer| Some(peer).filter(known).map(shown)))
 }

@@ -24,7 +24,7 @@ use crate::limits::Limits;
 use crate::link::{HIGH_WATER, Link};
 use crate::listen::ConnectionOwner;
 use crate::message::Payload;
-use crate::proto::cluster::ServerId;
+use crate::proto::cluster::worker::ServerId;
 use crate::proto::{Question, Ticket};
 use crate::received::{Message, SocketOwner};
 use crate::wire::Serialization;

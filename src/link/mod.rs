@@ -1,6 +1,8 @@
 //! A channel's machine and its socket: single steps of I/O, none of which waits. What is common
 //! to the drivers, which only add ways of waiting.
 
+#[cfg(feature = "tokio")]
+pub(crate) mod primary;
 mod worker;
 
 use std::collections::HashMap;
@@ -20,7 +22,7 @@ use crate::message::Payload;
 use crate::proto::{Attached, Channel, Event, LossReason, Outcome, Question, Ticket};
 use crate::received::{Message, ReceivedHandle, SocketHold, SocketOwner};
 use crate::sys::probe::{self, Kind};
-use crate::sys::scm;
+use crate::sys::scm::{self, Packet};
 use crate::wire::Serialization;
 use crate::wire::control::{self, HandleType, SocketKey};
 use worker::Member;
@@ -35,6 +37,9 @@ pub(crate) struct Link {
     /// What became of the handles and questions whose senders wait: there from the sending on, filled
     /// when known.
     outcomes: HashMap<Ticket, Option<Outcome<OwnedFd>>>,
+    /// What the primary of a cluster has sent by itself.
+    #[cfg(feature = "tokio")]
+    parcels: primary::Parcels,
     /// Room for the descriptors of a read.
     fds: Vec<OwnedFd>,
     /// The last read seems to have taken all there was.
@@ -60,7 +65,8 @@ pub(crate) enum Step {
 pub(crate) enum Received {
     /// It is for the user: see [`Link::next`].
     User(Result<Option<Message>, Error>),
-    /// It is for the primary of a cluster.
+    /// It is for the primary of a cluster, of which there is one for tasks only.
+    #[cfg_attr(not(feature = "tokio"), allow(dead_code))]
     Cluster(Payload),
 }
 
@@ -71,6 +77,8 @@ impl Link {
             core: Channel::new(serialization, limits),
             encoder: Arc::new(Encoder::new(serialization)),
             outcomes: HashMap::new(),
+            #[cfg(feature = "tokio")]
+            parcels: primary::Parcels::default(),
             fds: Vec::new(),
             drained: false,
             failure: None,
@@ -91,6 +99,10 @@ impl Link {
     }
 
     pub(crate) fn wants_input(&self) -> bool {
+        #[cfg(feature = "tokio")]
+        if self.is_held_back() {
+            return false;
+        }
         // One that reads no more may still have written, and its end is to be seen.
         self.core.wants_input() && (self.member.is_heard() || self.core.is_broken())
     }
@@ -204,11 +216,27 @@ impl Link {
         // Not just closed: other threads may be waiting on it, and a process that inherited the
         // other half of our descriptor would keep it open.
         let _ = self.socket.shutdown(Shutdown::Both);
+        self.leave_nothing_unread();
+    }
+
+    /// To close a socket with data unread is a reset (LIFE-2), after which a Deno process never
+    /// emits 'disconnect'. Now that it is shut down nothing more comes in, and no read waits.
+    fn leave_nothing_unread(&mut self) {
+        let mut bytes = [0; 16 * 1024];
+        while let Ok(Packet { len: 1.., .. }) =
+            scm::recv_packet(self.socket.as_fd(), &mut bytes, &mut self.fds, false)
+        {
+            self.fds.clear();
+        }
     }
 
     /// Hands each known outcome to who waits for it; what nobody waits for is closed.
     fn settle(&mut self) {
         while let Some(outcome) = self.core.poll_outcome() {
+            #[cfg(feature = "tokio")]
+            let Some(outcome) = self.parcels.settle(outcome) else {
+                continue;
+            };
             if let Some(slot) = self.outcomes.get_mut(&outcome.ticket()) {
                 *slot = Some(outcome);
             }

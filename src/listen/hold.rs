@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::proto::cluster::ServerId;
+use crate::proto::cluster::worker::ServerId;
 
 /// Counts a connection as open for as long as it is kept. It keeps the channel too: a worker that
 /// was asked to stop ends its channel with its last connection (CLU-18).

@@ -16,7 +16,7 @@ use std::collections::VecDeque;
 
 use bytes::{Bytes, BytesMut};
 
-use super::cluster::Carried;
+use super::cluster::worker::Carried;
 use super::event::{Attached, Event, LossReason, Outcome, Transmit};
 use super::handoff::{Handoff, Held, Outgoing, Replied, Sent, TRANSMISSIONS, Ticket};
 use super::inbox::Inbox;

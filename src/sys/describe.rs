@@ -65,6 +65,8 @@ pub struct SocketDescription {
     pub kind: Option<SocketType>,
     /// It listens.
     pub listening: bool,
+    /// It has a peer, or had one: a connection that was reset is still a connection.
+    pub connected: bool,
     /// Its own address.
     pub local: Option<Address>,
     /// The address that it is connected with.
@@ -152,6 +154,7 @@ fn describe_socket(fd: BorrowedFd<'_>) -> io::Result<SocketDescription> {
         },
         kind: unix::socket_type(fd)?,
         listening: socket::getsockopt(&fd, sockopt::AcceptConn).unwrap_or(false),
+        connected: unix::has_peer(fd),
         local: address(&local),
         peer: peer.ok().as_ref().and_then(address),
     })

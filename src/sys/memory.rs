@@ -129,9 +129,10 @@ pub fn map(fd: BorrowedFd<'_>) -> io::Result<Option<Mapping>> {
     let (start, shared) = match map(libc::MAP_SHARED) {
         Ok(start) => (start, true),
         // Sealed against writing, or open for reading alone. A page that can't be written to
-        // would kill whoever tries, so each gets a page of its own.
+        // would kill whoever tries, so each gets a page of its own. Reserved now, for so would one
+        // that can't be had later.
         Err(e) if matches!(e.raw_os_error(), Some(libc::EPERM | libc::EACCES)) => {
-            (map(libc::MAP_PRIVATE | libc::MAP_NORESERVE)?, false)
+            (map(libc::MAP_PRIVATE)?, false)
         }
         Err(e) => return Err(e),
     };

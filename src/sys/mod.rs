@@ -1,7 +1,6 @@
 //! System calls, and the only unsafe code of the crate. Knows nothing of the protocol.
 #![allow(unsafe_code)]
 
-pub mod bind;
 #[cfg(target_os = "linux")]
 pub mod describe;
 pub mod inherit;
@@ -10,7 +9,9 @@ pub mod memory;
 pub mod probe;
 #[cfg(feature = "tokio")]
 pub mod reactor;
+pub mod reap;
 pub mod scm;
+pub mod server;
 pub mod spawn;
 #[cfg(target_os = "linux")]
 pub mod unix;

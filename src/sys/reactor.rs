@@ -1,6 +1,7 @@
 //! A socket in tokio's reactor.
 
 use std::io;
+use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 
@@ -11,4 +12,10 @@ use tokio::io::unix::AsyncFd;
 pub fn register(socket: Arc<UnixStream>, interest: Interest) -> io::Result<AsyncFd<Arc<UnixStream>>> {
     // SAFETY: the Arc inside keeps the descriptor open, and the same, as long as the AsyncFd lives.
     Ok(unsafe { AsyncFd::register_with_interest(socket, interest) }?)
+}
+
+/// Registers a socket of our own for news that it can be read.
+pub fn register_owned(socket: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
+    // SAFETY: the AsyncFd owns the descriptor, which is open, and the same, as long as that lives.
+    Ok(unsafe { AsyncFd::register_with_interest(socket, Interest::READABLE) }?)
 }

@@ -53,10 +53,12 @@ pub fn connect(path: &[u8], kind: SocketType) -> io::Result<OwnedFd> {
 /// socket, and removes the path.
 pub fn bind(path: &[u8], kind: SocketType, backlog: i32) -> io::Result<OwnedFd> {
     let address = address(path)?;
+    // What is more is less to the kernel too. Before the path is made, which an error would leave.
+    let backlog = Backlog::new(backlog.min(libc::SOMAXCONN))?;
     let socket = socket::socket(AddressFamily::Unix, kind.into(), FLAGS, None)?;
     socket::bind(socket.as_raw_fd(), &address)?;
     if kind != SocketType::Dgram {
-        socket::listen(&socket, Backlog::new(backlog)?)?;
+        socket::listen(&socket, backlog)?;
     }
     Ok(socket)
 }
@@ -97,6 +99,13 @@ pub fn socket_type(socket: BorrowedFd<'_>) -> io::Result<Option<SocketType>> {
     }
 }
 
+/// Whether it is one end of a connection, or was: a TCP connection that was reset has no peer any
+/// longer, and has hung up, which a socket that never had one has not.
+pub fn has_peer(socket: BorrowedFd<'_>) -> bool {
+    socket::getpeername::<socket::SockaddrStorage>(socket.as_raw_fd()).is_ok()
+        || poll(socket, libc::POLLRDHUP).is_ok_and(|found| found & libc::POLLRDHUP != 0)
+}
+
 /// Whether a read of nothing was the end, and not an empty packet: the peer has hung up, and
 /// nothing is left to read.
 pub fn has_ended(socket: BorrowedFd<'_>) -> io::Result<bool> {
@@ -107,9 +116,13 @@ pub fn has_ended(socket: BorrowedFd<'_>) -> io::Result<bool> {
     }
 }
 
-/// Through libc, for nix does not know POLLRDHUP, the hang-up of one direction.
 fn has_hung_up(socket: BorrowedFd<'_>) -> io::Result<bool> {
-    let mut asked = libc::pollfd { fd: socket.as_raw_fd(), events: libc::POLLRDHUP, revents: 0 };
+    Ok(poll(socket, libc::POLLRDHUP)? & (libc::POLLRDHUP | libc::POLLHUP) != 0)
+}
+
+/// Through libc, for nix does not know POLLRDHUP, the hang-up of one direction.
+fn poll(socket: BorrowedFd<'_>, events: libc::c_short) -> io::Result<libc::c_short> {
+    let mut asked = libc::pollfd { fd: socket.as_raw_fd(), events, revents: 0 };
     // SAFETY: one pollfd, which lives longer than the call.
     while unsafe { libc::poll(&mut asked, 1, 0) } < 0 {
         let error = io::Error::last_os_error();
@@ -117,7 +130,7 @@ fn has_hung_up(socket: BorrowedFd<'_>) -> io::Result<bool> {
             return Err(error);
         }
     }
-    Ok(asked.revents & (libc::POLLRDHUP | libc::POLLHUP) != 0)
+    Ok(asked.revents)
 }
 
 fn unread(socket: BorrowedFd<'_>) -> io::Result<libc::c_int> {

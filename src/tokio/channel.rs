@@ -23,16 +23,19 @@ use crate::error::Error;
 use crate::handle::{Outgoing, Unsent};
 use crate::holders::Reference;
 use crate::limits::Limits;
-use crate::link::{HIGH_WATER, Link, Step};
+use crate::link::{HIGH_WATER, Link, Step, primary};
 use crate::listen::ConnectionOwner;
 use crate::message::Payload;
-use crate::proto::cluster::ServerId;
+use crate::proto::cluster::worker::ServerId;
 use crate::proto::{Question, Ticket};
 use crate::received::{Message, SocketOwner};
 use crate::sys::reactor;
 use crate::wire::Serialization;
 use crate::wire::control::SocketKey;
 use crate::wire::v8;
+
+/// How much news of a worker is dealt with before others get their turn.
+const MOST_NEWS: usize = 64;
 
 /// One end of a channel to a Node process, for tasks.
 ///
@@ -260,6 +263,53 @@ impl Channel {
         })
     }
 
+    /// From now on this is a primary's channel to a worker of its cluster.
+    pub(super) fn lead(&self) {
+        self.0.lock().lead();
+    }
+
+    /// Waits for something that the primary has to deal with, and takes all there is.
+    pub(super) async fn news(&self, news: &mut Vec<primary::News>) {
+        self.0
+            .wait(|link| {
+                while news.len() < MOST_NEWS
+                    && !matches!(news.last(), Some(primary::News::Over(_)))
+                    && let Some(next) = link.news(|| self.socket_owner())
+                {
+                    news.push(next);
+                }
+                (!news.is_empty()).then_some(())
+            })
+            .await;
+    }
+
+    /// Has the link accept something, and writes as much as can be written now.
+    pub(super) fn push<T>(&self, submit: impl FnOnce(&mut Link) -> T) -> T {
+        let mut link = self.0.lock();
+        let submitted = submit(&mut link);
+        link.write();
+        if link.is_unsettled() {
+            self.0.changed.notify_waiters();
+        }
+        submitted
+    }
+
+    /// Reads nothing from the worker from now on, or reads again.
+    pub(super) fn hold_back(&self, hold: impl FnOnce() -> bool) {
+        self.0.lock().hold_back(hold());
+        self.0.changed.notify_waiters();
+    }
+
+    /// The worker's process has ended: takes what it has left, and ends the channel.
+    pub(super) fn bury(&self) {
+        self.0.lock().bury();
+        self.0.changed.notify_waiters();
+    }
+
+    fn socket_owner(&self) -> Weak<Shared> {
+        Arc::downgrade(&self.0)
+    }
+
     /// Ends the channel at once, whatever is not written.
     pub(super) fn close(&self) {
         self.0.lock().end();
@@ -303,7 +353,7 @@ impl Channel {
         value
     }
 
-    pub(super) fn owner(&self) -> Arc<dyn ConnectionOwner> {
+    pub(super) fn connection_owner(&self) -> Arc<dyn ConnectionOwner> {
         self.0.clone()
     }
 }

@@ -63,6 +63,26 @@ test('clusterFork: silent and the rest are as cluster.setupPrimary was told; the
   assert.strictEqual(String(text), `x ${worker.id}\n`);
 });
 
+test('clusterFork: arguments are in order, and none is added, also where this process is inspected', async (t) => {
+  cluster.setupPrimary({ silent: true });
+  const before = process.env.NODE_OPTIONS;
+  t.after(() => {
+    if (before === undefined) delete process.env.NODE_OPTIONS;
+    else process.env.NODE_OPTIONS = before;
+  });
+  process.env.NODE_OPTIONS = '--inspect=0';
+  const worker = echo(t, '/bin/sh', ['-c', 'echo "$@" $NODE_OPTIONS', 'sh', '--inspect', 'last']);
+  assert.strictEqual(process.env.NODE_OPTIONS, '--inspect=0');
+  const [text] = await event(worker.process.stdout, 'data');
+  assert.strictEqual(String(text), '--inspect last --inspect=0\n');
+});
+
+test('clusterFork: a name is looked for on the PATH of its environment', (t) => {
+  const worker = echo(t, 'true', [], { PATH: '/nowhere:/bin' });
+  assert.deepStrictEqual(worker.process.spawnargs, ['/bin/true', '']);
+  assert.throws(() => clusterFork('true', [], { PATH: '/nowhere' }), { code: 'ENOENT' });
+});
+
 test('clusterFork: without arguments there is one that is empty, for cluster always passes one', async (t) => {
   const worker = echo(t, '/bin/true');
   assert.deepStrictEqual(worker.process.spawnargs, ['/bin/true', '']);

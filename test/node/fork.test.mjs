@@ -63,6 +63,11 @@ test('fork: arguments may be left out, and options follow at once', async () => 
   assert.deepStrictEqual(texts.map(String), new Array(4).fill('0 x\n'));
 });
 
+test('fork: an environment of null is that of this process, as in Node', async () => {
+  const child = fork('sh', ['-c', 'echo "$PATH"'], { env: null, silent: true });
+  assert.strictEqual(String(await event(child.stdout, 'data')), `${process.env.PATH}\n`);
+});
+
 test('fork: execArgv comes before the arguments, as in Node', async () => {
   const script = file('arguments', '#!/bin/sh\necho "$@"\n', 0o755);
   const child = fork(script, ['c', 'd'], { execArgv: ['a', 'b'], silent: true });
@@ -88,6 +93,11 @@ test('fork: what cannot be started is thrown, with the reason', () => {
     [folder, 'EACCES', /it is not a file$/],
     [file('text', 'just text', 0o755), 'ENOEXEC', /it is not a program$/],
     [file('empty', '', 0o755), 'ENOEXEC', /it is not a program$/],
+    [
+      file('lost', '#!/no/such/shell -e\n', 0o755),
+      'ENOENT',
+      /it is a script for '\/no\/such\/shell', which is not there$/,
+    ],
   ];
   for (const [path, code, message] of errors) {
     assert.throws(

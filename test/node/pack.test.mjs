@@ -15,8 +15,8 @@ import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { after, test } from 'node:test';
-import { runtimes } from '../runtimes/index.mjs';
-import './native.mjs';
+import { commandLine, runtimes } from '../runtimes/index.mjs';
+import { addon } from './native.mjs';
 
 const ROOT = join(import.meta.dirname, '../..');
 const manifest = createRequire(import.meta.url)('../../package.json');
@@ -53,6 +53,14 @@ test('pack: what is needed at run time, what is needed to build, and nothing els
     files.filter((file) => !allowed.test(file)),
     [],
   );
+});
+
+// A symbol that a runtime lacks is found out when it is called, so that loading alone would not tell.
+test('pack: the addon knows Node-API up to version 8, and nothing of V8', () => {
+  const text = readFileSync(addon, 'latin1');
+  assert.ok(text.includes('napi_type_tag_object'), 'names of version 8 can be found');
+  // From version 9 on all names begin so.
+  assert.deepStrictEqual(text.match(/node_api_\w+|_ZN2v8\w+|_ZN4node\w+/g), null);
 });
 
 test('pack: it is small', () => {
@@ -92,6 +100,16 @@ const PROGRAM = `
   });
   child.send('it works');`;
 
+const MODULE = `
+  import { createRequire } from 'node:module';
+  import { FdSocket, closeFd, describeFd, socketpair } from 'crossfork';
+  const [a, b] = socketpair().map((fd) => new FdSocket(fd));
+  b.on('data', (data, fds) => {
+    console.log(String(data), describeFd(fds.take()).kind);
+    b.close();
+  });
+  a.end('it works', createRequire(import.meta.url)('node:fs').openSync('/', 'r'));`;
+
 for (const [name, command] of Object.entries(INSTALLERS)) {
   test(`pack: installed by ${name} where there is no Rust, it works`, { skip: !command && 'not here' }, () => {
     const project = join(folder, name);
@@ -105,6 +123,12 @@ for (const [name, command] of Object.entries(INSTALLERS)) {
     assert.notStrictEqual(run('cargo', ['--version']).status, 0, 'there is Rust');
     const program = run(process.execPath, ['-e', PROGRAM]);
     assert.deepStrictEqual([program.stdout, program.stderr], ['it works 0\n', '']);
+    const module = join(project, 'module.mjs');
+    writeFileSync(module, MODULE);
+    for (const runtime of runtimes) {
+      const { stdout, stderr } = run(runtime.bin, commandLine(runtime, module));
+      assert.deepStrictEqual([runtime.name, stdout, stderr], [runtime.name, 'it works directory\n', '']);
+    }
     const help = run(join(project, 'node_modules/.bin/crossfork'), ['--help']);
     assert.match(help.stdout, /worker/);
   });

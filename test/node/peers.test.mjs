@@ -13,7 +13,7 @@ import './native.mjs';
 
 const require = createRequire(import.meta.url);
 const { build } = require('../../js/build.cjs');
-const { closeFd, createFdServer, describeFd, dup, mapFd, memfd, socketpair } = require('../../js/index.cjs');
+const { closeFd, createFdServer, describeFd, dup, mapFd, memfd, recvFds, socketpair } = require('../../js/index.cjs');
 const { event, until, within } = require('../interop/kit/wait.cjs');
 
 const folder = mkdtempSync(join(tmpdir(), 'crossfork-'));
@@ -175,9 +175,49 @@ test('a peer that dies with a message of ours in its hands', async (t) => {
   await within(closed, 'the end');
   await until(() => child.exitCode !== null || child.signalCode !== null, 'the peer is gone');
   // What it held is closed, by the kernel.
-  const { recvFds } = require('../../js/index.cjs');
   await until(() => recvFds(mine)?.end, 'the descriptor is closed');
 });
+
+test('python: control data that is truncated in the peer', { skip: skip('python') }, async (t) => {
+  for (const type of ['stream', 'seqpacket']) {
+    const connection = await start(t, 'python', 'one', type);
+    const [mine, theirs] = socketpair();
+    t.after(() => closeFd(mine));
+    for (const [handles, answer] of [
+      [[theirs], '1 whole'],
+      [[theirs, theirs, theirs, theirs, theirs], 'truncated'],
+      [[theirs], '1 whole'],
+    ]) {
+      connection.socket.send('x', handles);
+      const [text] = await take(t, connection);
+      assert.ok(text.includes(answer), text);
+    }
+    // The kernel has closed what there was no room for.
+    closeFd(theirs);
+    await until(() => recvFds(mine)?.end, 'all copies are closed');
+  }
+});
+
+for (const type of ['stream', 'seqpacket']) {
+  for (const how of ['die at once', 'die answering']) {
+    test(`${type}: a peer that does this: ${how}`, async (t) => {
+      const before = readdirSync('/proc/self/fd').length;
+      const { socket, child, event: name } = await start(t, 'node', how, type);
+      const seen = [];
+      let bytes = 0;
+      socket.on(name, (data) => {
+        bytes += data.length;
+      });
+      for (const event of ['end', 'error', 'close']) socket.on(event, (value) => seen.push(value?.code ?? event));
+      socket.send('x', [0, 0]);
+      await until(() => seen.includes('close'), 'the close');
+      assert.match(seen.join(), /^(end|ECONNRESET|EPIPE),close$/);
+      if (how === 'die answering') assert.ok(bytes > 0, 'what it had sent was received');
+      await until(() => child.exitCode !== null || child.signalCode !== null, 'the peer is gone');
+      await until(() => readdirSync('/proc/self/fd').length <= before, 'nothing is left open');
+    });
+  }
+}
 
 test('a peer that dies while much is on its way to it: an error or the end, and nothing is left open', async (t) => {
   for (let i = 0; i < 5; i++) {

@@ -4,6 +4,8 @@
 mod advanced;
 #[path = "proto/cluster_message.rs"]
 mod cluster_message;
+#[path = "proto/cluster_primary/mod.rs"]
+mod cluster_primary;
 #[path = "proto/cluster_worker/mod.rs"]
 mod cluster_worker;
 #[path = "proto/feed.rs"]

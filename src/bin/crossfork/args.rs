@@ -1,9 +1,13 @@
 //! The command line.
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
+use crossfork::supervisor::instances::Instances;
+use crossfork::supervisor::log::Format;
+use crossfork::tokio::cluster::Balance;
 
 #[derive(Parser)]
 #[command(name = "crossfork", version, about = "Rust and Node fork each other")]
@@ -17,7 +21,19 @@ pub(crate) enum Command {
     /// A ready-made child: it echoes messages, serves HTTP on servers and sockets that it is
     /// given, and echoes datagrams. Meant to be forked by Node, by cluster.fork too.
     Worker(WorkerOptions),
+    /// Runs a Node program that listens on many workers, and replaces those that end. SIGHUP
+    /// reloads it without a gap; SIGTERM and SIGINT stop it, sent twice at once.
+    #[command(after_help = RUN_HELP)]
+    Run(RunOptions),
 }
+
+const RUN_HELP: &str = "\
+Exit codes:
+  0        stopped as asked, and all workers ended in time
+  1        no worker could be started
+  2        the command line was wrong
+  124      stopped as asked, but some worker had to be killed after the kill timeout
+  130, 143 stopped at once, by a second SIGINT or SIGTERM";
 
 #[derive(Args, Clone, Debug)]
 pub(crate) struct WorkerOptions {
@@ -33,6 +49,61 @@ pub(crate) struct WorkerOptions {
     /// How long requests in flight may take to finish after a disconnect or SIGTERM
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
     pub(crate) drain_timeout: Duration,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct RunOptions {
+    /// How many workers: a number, max (one for each processor that may be used), or -1 (one less)
+    #[arg(short, long, value_name = "N|max|-1", default_value = "max", allow_hyphen_values = true)]
+    pub(crate) instances: Instances,
+
+    /// How connections come to workers: in turn (rr), or to whoever accepts first (shared)
+    #[arg(long, value_name = "rr|shared", value_parser = balance)]
+    pub(crate) balance: Option<Balance>,
+
+    /// The node to run it with [default: CROSSFORK_NODE, or the one on PATH]
+    #[arg(long, value_name = "PATH")]
+    pub(crate) node: Option<PathBuf>,
+
+    /// Arguments for node itself, separated by blanks
+    #[arg(long, value_name = "ARGS", allow_hyphen_values = true)]
+    pub(crate) node_args: Vec<String>,
+
+    /// Run as if started there
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) cwd: Option<PathBuf>,
+
+    /// Variables for the workers, one NAME=value a line; those of the environment come first
+    #[arg(long, value_name = "FILE")]
+    pub(crate) env_file: Option<PathBuf>,
+
+    /// How the workers' output is passed on: as it is, with a prefix, or as JSON
+    #[arg(long, value_name = "raw|formatted|json", default_value = "formatted")]
+    pub(crate) log: Format,
+
+    /// How long a worker may take to end before it is killed
+    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
+    pub(crate) kill_timeout: Duration,
+
+    /// How long a reload waits for a new worker to listen before it is given up
+    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
+    pub(crate) listen_timeout: Duration,
+
+    /// The program: what node would run, or a binary that is a worker by itself
+    #[arg(value_name = "APP")]
+    pub(crate) app: PathBuf,
+
+    /// Its arguments
+    #[arg(last = true, value_name = "ARGS")]
+    pub(crate) args: Vec<OsString>,
+}
+
+fn balance(text: &str) -> Result<Balance, String> {
+    match text {
+        "rr" => Ok(Balance::RoundRobin),
+        "shared" => Ok(Balance::Shared),
+        _ => Err("neither rr nor shared".to_owned()),
+    }
 }
 
 pub(crate) fn parse() -> Command {

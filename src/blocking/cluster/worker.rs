@@ -15,7 +15,8 @@ use crate::limits::Limits;
 use crate::listen::{
     BindOptions, Host, ListenAddress, ListenOptions, Place, exclusive, granted, granted_udp,
 };
-use crate::proto::cluster::{Answer, Query, ServerId};
+use crate::proto::cluster::Query;
+use crate::proto::cluster::worker::{Answer, ServerId};
 use crate::received::Message;
 use crate::wire::Serialization;
 

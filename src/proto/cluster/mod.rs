@@ -1,7 +1,11 @@
 //! Both sides of a cluster (`PROTOCOL` section 8: CLU) as machines, which never see a channel.
 
 mod message;
-mod worker;
+pub mod primary;
+mod read;
+pub mod worker;
+mod write;
 
 pub use message::{Act, AddressType, Body, Message, Query, Reply, SockName};
-pub use worker::{Answer, Carried, Next, ServerId, Worker};
+pub use primary::Primary;
+pub use worker::Worker;

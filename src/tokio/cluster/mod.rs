@@ -1,11 +1,11 @@
-//! Clusters as Node's: [`Worker`] is one of the processes that a primary has forked.
+//! Node's `cluster` for tasks, from both sides: [`Primary`] forks workers that are Node programs,
+//! unmodified, or anything else that speaks the channel; [`Worker`] is this process as the worker of
+//! a primary, Node's or ours.
 
-mod connection;
-mod listener;
-mod udp;
+mod primary;
 mod worker;
 
-pub use connection::Connection;
-pub use listener::Listener;
-pub use udp::UdpSocket;
-pub use worker::Worker;
+pub use crate::proto::cluster::AddressType;
+pub use crate::proto::cluster::primary::{Balance, WorkerId};
+pub use primary::{Address, Event, ForkedWorker, Primary, Settings};
+pub use worker::{Connection, Listener, UdpSocket, Worker};

@@ -1,48 +1,112 @@
 // `npm run bench:fd`: descriptors and data through FdSocket, beside what else there is. Medians of five runs.
 //
-//   --quick    a tenth of everything, once
+//   --quick    a tenth of everything, once, without the packages that must be compiled first
 
-import { execFileSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 
-import { median, sizeName } from '../figures.mjs';
-
-createRequire(import.meta.url)('../../../js/build.cjs').buildNative();
+import { caseName, median } from '../figures.mjs';
+import { installOthers } from './others.mjs';
 
 const quick = process.argv.includes('--quick');
 const RUNS = quick ? 1 : 5;
-const few = (count) => (quick ? Math.ceil(count / 10) : count);
+const DEADLINE_MS = 60_000;
+const few = (count) => (quick ? Math.ceil(count / 500) * 50 : count);
 
-const contest = (...args) => {
+createRequire(import.meta.url)('../../../js/build.cjs').buildNative();
+const others = quick ? { folders: {}, remove() {} } : installOthers();
+
+/** A figure, or a word for why there is none. Each has a process group of its own, which ends with it. */
+async function contest(args) {
   const script = join(import.meta.dirname, 'contest.mjs');
-  return Number(execFileSync(process.execPath, [script, ...args.map(String)], { encoding: 'utf8', timeout: 60_000 }));
-};
+  const child = spawn(process.execPath, [script, ...args.map(String)], {
+    stdio: ['ignore', 'pipe', 'ignore'],
+    detached: true,
+  });
+  let output = '';
+  child.stdout.on('data', (text) => {
+    output += text;
+  });
+  let hung = false;
+  const deadline = setTimeout(() => {
+    hung = true;
+    endGroup(child);
+  }, DEADLINE_MS);
+  const [code, signal] = await once(child, 'exit');
+  clearTimeout(deadline);
+  endGroup(child);
+  if (hung) return 'hung';
+  return code === 0 ? Number(output) : `ended with ${signal ?? code}`;
+}
 
-/** Both in turn, so that whatever disturbs the machine disturbs both. */
-function compare(title, unit, ours, theirs) {
-  const runs = [[], []];
-  for (let i = 0; i < RUNS; i++) {
-    runs[0].push(contest(...ours));
-    runs[1].push(contest(...theirs));
+/** With the peer, if that is still there. */
+function endGroup({ pid }) {
+  try {
+    process.kill(-pid, 'SIGKILL');
+  } catch (error) {
+    if (error.code !== 'ESRCH') throw error;
   }
-  const [a, b] = runs.map(median);
-  const show = (figure) => Math.round(figure).toLocaleString('en').padStart(10);
-  console.log(`${title.padEnd(48)} ${show(a)} ${show(b)} ${unit}   ${(a / b).toFixed(2)}`);
 }
 
-console.log(`Node ${process.version}, medians of ${RUNS} runs: crossfork, the other, their ratio`);
-compare('handles: FdSocket, child.send', 'a second', ['fd-socket', few(20_000)], ['fork', few(5000)]);
-for (const [size, count] of [
-  [64, 100_000],
-  [1024, 100_000],
-  [16384, 16_384],
-  [65536, 8192],
-  [1048576, 512],
-]) {
-  const title = `messages of ${sizeName(size)}: FdSocket, net.Socket`;
-  compare(title, 'a second', ['data-fd-socket', size, few(count)], ['data-net', size, few(count)]);
+/**
+ * What `title` says of each: ours first. In turn, so that whatever disturbs the machine disturbs all; who fails once is
+ * out.
+ */
+async function compare(title, contestants) {
+  const present = Object.entries(contestants).filter(([, args]) => args !== undefined);
+  const results = new Map(present.map(([name]) => [name, []]));
+  for (let run = 0; run < RUNS; run++) {
+    for (const [name, args] of present) {
+      const all = results.get(name);
+      if (typeof all.at(-1) !== 'string') all.push(await contest(args));
+    }
+  }
+  const figures = [...results].map(([name, all]) => [name, typeof all.at(-1) === 'string' ? all.at(-1) : median(all)]);
+  const [[, ours]] = figures;
+  console.log(`\n${title}`);
+  for (const [name, figure] of figures) {
+    const isFigure = typeof figure === 'number';
+    const shown = isFigure ? Math.round(figure).toLocaleString('en') : figure;
+    console.log(`  ${name.padEnd(32)} ${shown.padStart(12)}   ${isFigure ? (ours / figure).toFixed(2) : ''}`);
+  }
 }
-for (const bytes of [1024 * 1024, 100 * 1024 * 1024]) {
-  compare(`${sizeName(bytes)} of memory: mapFd, a copy`, 'a second', ['map', bytes], ['copy', bytes]);
+
+/** The arguments of a contest with a package, if that could be built. */
+const withPackage = (name, ...args) => others.folders[name] && [name, ...args, others.folders[name]];
+
+try {
+  console.log(`Node ${process.version}, medians of ${RUNS} runs; behind each figure, how many times that ours is`);
+  await compare('descriptors a second, one a message, to another process', {
+    'FdSocket.send': ['fd-socket', few(20_000)],
+    'child.send': ['fork', few(5000)],
+    usocket: withPackage('usocket', few(5000)),
+  });
+  for (const size of [64, 1024]) {
+    await compare(`messages of ${caseName(size)} with borders a second (unix-dgram cannot pass descriptors)`, {
+      'FdSocket, seqpacket': ['packets-fd-socket', few(100_000), size],
+      'unix-dgram': withPackage('unix-dgram', few(50_000), size),
+    });
+  }
+  for (const [size, count] of [
+    [64, 100_000],
+    [1024, 100_000],
+    [16384, 16_384],
+    [65536, 8192],
+    [1048576, 1024],
+  ]) {
+    await compare(`messages of ${caseName(size)} a second over a stream`, {
+      FdSocket: ['data-fd-socket', few(count), size],
+      'net.Socket': ['data-net', few(count), size],
+    });
+  }
+  await compare('mappings of memory a second', {
+    'mapFd, 100 MiB': ['map', 100 * 1024 * 1024],
+    'mapFd, 1 MiB': ['map', 1024 * 1024],
+    'a copy of 1 MiB': ['copy', 1024 * 1024],
+    'a copy of 100 MiB': ['copy', 100 * 1024 * 1024],
+  });
+} finally {
+  others.remove();
 }

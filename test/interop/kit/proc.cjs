@@ -27,8 +27,18 @@ function stopped(pid) {
   return threadStates(pid).every((state) => state === 'T');
 }
 
-const statuses = (pid) =>
-  readdirSync(`/proc/${pid}/task`).map((task) => readFileSync(`/proc/${pid}/task/${task}/status`, 'utf8'));
+const statuses = (pid) => readdirSync(`/proc/${pid}/task`).flatMap((task) => statusOf(`/proc/${pid}/task/${task}`));
+
+/** None of a thread that has ended since it was listed. */
+function statusOf(task) {
+  try {
+    return [readFileSync(`${task}/status`, 'utf8')];
+  } catch (error) {
+    if (['ENOENT', 'ESRCH'].includes(error.code)) return [];
+    throw error;
+  }
+}
+
 const threadStates = (pid) => statuses(pid).map((status) => /^State:\s+(\w)/m.exec(status)[1]);
 
 /** How often its threads have been scheduled: one that runs for however short a time adds to it. */

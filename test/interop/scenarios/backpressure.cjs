@@ -14,7 +14,7 @@ const scenarios = {};
 
 scenarios['LIFE-9: a child that sends to a stopped parent waits'] = {
   kinds: ['blocking', 'tokio'],
-  deadline: 60_000,
+  deadline: 150_000,
   run: async (t) => {
     const size = 10_000;
     const count = 2000;
@@ -32,16 +32,16 @@ scenarios['LIFE-9: a child that sends to a stopped parent waits'] = {
        child.on('exit', (code) => process.exit(code));
        child.send({ op: 'burst', count: ${count}, size: ${size} });`,
     );
-    await until(() => resting(pid), 'the child waits', 30_000);
+    await until(() => resting(pid), 'the child waits', 60_000);
     assertBelow(10 * MEGABYTE, pid);
     process.kill(parent.pid, 'SIGCONT');
-    const [code] = await event(parent, 'exit', 'the parent to have received everything', 30_000);
+    const [code] = await event(parent, 'exit', 'the parent to have received everything', 60_000);
     assert.strictEqual(code, 0);
   },
 };
 
 scenarios['LIFE-9: a child that echoes to a parent which only writes waits'] = {
-  deadline: 60_000,
+  deadline: 150_000,
   unless: () => !isNode && 'only Node lets a test stop its reading',
   run: async (t) => {
     const child = t.child();
@@ -61,7 +61,7 @@ scenarios['LIFE-9: a child that echoes to a parent which only writes waits'] = {
       queued = channel.writeQueueSize;
       return queued > 0 && queued === before && resting(child.pid);
     };
-    await until(stuck, 'the child waits', 30_000);
+    await until(stuck, 'the child waits', 60_000);
     // What may wait to be received is 64 MB by default, and there are the system's buffers.
     assert.ok(count * size - queued < 66 * MEGABYTE, `the child has taken all but ${queued} bytes`);
     assertBelow(128 * MEGABYTE, child.pid);

@@ -1,6 +1,7 @@
 'use strict';
 
 const assert = require('node:assert');
+const { spawn } = require('node:child_process');
 const dgram = require('node:dgram');
 const fs = require('node:fs');
 const net = require('node:net');
@@ -155,6 +156,41 @@ run({
     socket.destroy();
     await closed;
     assert.strictEqual(thrown(() => describeFd(a)).code, 'EBADF');
+  },
+
+  'adopt: the end of a pipe': async (t) => {
+    const child = spawn('cat', { stdio: ['pipe', 'pipe', 'ignore'] });
+    t.after(() => child.kill());
+    const input = adopt(dup(child.stdin));
+    const output = adopt(dup(child.stdout));
+    t.after(() => [input, output, child.stdin, child.stdout].map((stream) => stream.destroy()));
+    assert.ok(input instanceof net.Socket);
+    input.write('through the pipe');
+    const [data] = await event(output, 'data');
+    assert.strictEqual(String(data), 'through the pipe');
+  },
+
+  'adopt: a connection that was reset is still a connection, and tells': {
+    ...denoHides,
+    run: async (t) => {
+      const server = await listening(t, { port: 0, host: '127.0.0.1' });
+      const client = net.connect(server.address().port, '127.0.0.1');
+      const [connection] = await event(server, 'connection');
+      await event(client, 'ready');
+      const fd = dup(connection);
+      const gone = new Promise((resolve) => connection.on('error', () => {}).on('close', resolve));
+      connection.resume();
+      if (client.resetAndDestroy) client.resetAndDestroy();
+      else client.destroy();
+      await gone;
+      const { connected, listening: listens } = describeFd(fd);
+      assert.deepStrictEqual([connected, listens], [true, false]);
+      const adopted = adopt(fd);
+      assert.ok(adopted instanceof net.Socket);
+      const closed = new Promise((resolve) => adopted.on('error', () => {}).on('close', resolve));
+      adopted.resume();
+      await closed;
+    },
   },
 
   'adopt: a UDP socket': {

@@ -1,8 +1,8 @@
 'use strict';
 
 const assert = require('node:assert');
-const { existsSync } = require('node:fs');
-const { event, until } = require('../../interop/kit/wait.cjs');
+const { existsSync, readdirSync } = require('node:fs');
+const { event, until, within } = require('../../interop/kit/wait.cjs');
 const { crossfork, fillUp, hasPrlimit, limitFds, run, thrown } = require('./kit.cjs');
 
 const { FdSocket, closeFd, connect, createFdServer } = crossfork;
@@ -108,6 +108,34 @@ run({
       // Bun frees some of its own meanwhile.
       assert.ok(seen === 0 || process.versions.bun, 'there was none to be had');
     },
+  },
+
+  'close: the callback is called, also when all is over': async (t) => {
+    const server = serve(t, `\0crossfork-test-${process.pid}`);
+    const close = () => new Promise((resolve) => server.close(resolve));
+    await within(Promise.all([close(), close()]), 'both callbacks');
+    await within(close(), 'one more');
+  },
+
+  'the path is removed where it was made, wherever this process has gone': (t) => {
+    const folder = t.folder();
+    const here = process.cwd();
+    t.after(() => process.chdir(here));
+    process.chdir(folder);
+    const server = serve(t, 'socket');
+    assert.strictEqual(server.address(), 'socket');
+    process.chdir('/');
+    server.close();
+    assert.deepStrictEqual(readdirSync(folder), []);
+  },
+
+  'a backlog that is longer than the system has is as long as it has': (t) => {
+    for (const backlog of [0, 1, 5000, 2 ** 31 - 1]) {
+      const path = `${t.folder()}/socket`;
+      const server = serve(t, path, { backlog });
+      connect(path).destroy();
+      server.close();
+    }
   },
 
   'a server that is closed in its own listener': async (t) => {

@@ -3,7 +3,8 @@
 // Whatever JavaScript passes, it gets an error, and the process goes on.
 
 const assert = require('node:assert');
-const { crossfork, run, thrown } = require('./kit.cjs');
+const { event, until } = require('../../interop/kit/wait.cjs');
+const { collect, crossfork, run, thrown } = require('./kit.cjs');
 
 const { FdSocket, closeFd, recvFds, sendFds, socketpair } = crossfork;
 
@@ -106,6 +107,90 @@ run({
     const { data, fds } = recvFds(b);
     fds.forEach(closeFd);
     assert.strictEqual(data.length, 0);
+  },
+
+  'memory that is detached while it waits to be sent': async (t) => {
+    for (const type of ['stream', 'seqpacket', 'dgram']) {
+      const [a, b] = t.sockets(type);
+      let received = 0;
+      b.on(type === 'stream' ? 'data' : 'message', (data) => {
+        received += data.length;
+      });
+      b.pause();
+      let sent = 0;
+      while (!a.writableNeedDrain) {
+        a.send(new Uint8Array(5000));
+        sent += 5000;
+      }
+      // Of all kinds: sent together with others, alone, and with descriptors.
+      const outcomes = [];
+      for (const [size, handles] of [
+        [100, []],
+        [8000, []],
+        [100, [0]],
+      ]) {
+        const bytes = new Uint8Array(size);
+        a.send(bytes, handles, (error) => outcomes.push(error?.code));
+        structuredClone(bytes.buffer, { transfer: [bytes.buffer] });
+        a.send(new Uint8Array(7), (error) => outcomes.push(error));
+        sent += 7;
+      }
+      b.resume();
+      await until(
+        () => outcomes.length === 6 && received === sent,
+        () => `${type}: 6 outcomes, not ${outcomes}, and ${sent} bytes, not ${received}`,
+      );
+      assert.deepStrictEqual(outcomes, ['EFAULT', null, 'EFAULT', null, 'EFAULT', null]);
+    }
+  },
+
+  'a view that lies while it waits to be sent': async (t) => {
+    const [a, b] = t.sockets('stream');
+    const got = [];
+    b.on('data', (data) => got.push(data));
+    const first = Buffer.alloc(1024 * 1024, 'x');
+    a.send(first);
+    for (const text of ['one', 'two', 'three']) {
+      const bytes = Buffer.from(text);
+      for (const name of ['subarray', 'slice', 'constructor', 'length', 'byteLength', 'copy']) {
+        Object.defineProperty(bytes, name, { value: name.endsWith('ength') ? 2 ** 20 : () => liar });
+      }
+      a.send(bytes);
+    }
+    a.end();
+    await event(b, 'end');
+    assert.strictEqual(String(Buffer.concat(got).subarray(first.length)), 'onetwothree');
+  },
+
+  'a DataView that lies about its memory': (t) => {
+    const [a, b] = t.pair('seqpacket');
+    const view = new DataView(Uint8Array.of(1, 2, 3).buffer);
+    for (const name of ['byteLength', 'byteOffset', 'buffer']) Object.defineProperty(view, name, { value: liar });
+    assert.strictEqual(sendFds(a, view), 3);
+    assert.deepStrictEqual([...recvFds(b).data], [1, 2, 3]);
+  },
+
+  'a mapping that is given away, or taken apart': async (t) => {
+    for (let i = 0; i < 20; i++) {
+      const fd = crossfork.memfd('crossfork-test', Buffer.alloc(65536, 7));
+      const map = crossfork.mapFd(fd);
+      closeFd(fd);
+      for (const act of [
+        () => structuredClone(map),
+        () => structuredClone(map.buffer, { transfer: [map.buffer] }),
+        () => map.buffer.transfer(10),
+        () => map.buffer.resize(10),
+      ]) {
+        try {
+          assert.strictEqual(new Uint8Array(act() ?? [7])[0], 7);
+        } catch (error) {
+          if (error instanceof assert.AssertionError) throw error;
+        }
+      }
+      map.fill(1);
+      collect();
+    }
+    assert.ok(t);
   },
 
   'a view that lies about its length': (t) => {

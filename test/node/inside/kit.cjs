@@ -160,6 +160,12 @@ function limitFds(count) {
   assert.strictEqual(status, 0, stderr);
 }
 
+/** Collects what is garbage, where the runtime has a way to be asked. */
+function collect() {
+  if (process.versions.bun) globalThis.Bun.gc(true);
+  else globalThis.gc?.();
+}
+
 /** The error that a function throws, or fails with. */
 function thrown(act) {
   try {
@@ -170,4 +176,4 @@ function thrown(act) {
   throw new Error(`nothing was thrown by ${act}`);
 }
 
-module.exports = { crossfork, fillUp, hasPrlimit, limitFds, openFds, run, thrown };
+module.exports = { collect, crossfork, fillUp, hasPrlimit, limitFds, openFds, run, thrown };

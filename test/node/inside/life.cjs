@@ -10,7 +10,10 @@ const { hasPrlimit, run } = require('./kit.cjs');
 
 const PROGRAM = join(__dirname, 'programs', 'life.cjs');
 const isDeno = Boolean(process.versions.deno);
-const command = isDeno ? ['run', '--quiet', '--allow-all', PROGRAM] : [PROGRAM];
+/** With a way to ask for a garbage collection. */
+const command = isDeno
+  ? ['run', '--quiet', '--allow-all', '--v8-flags=--expose-gc', PROGRAM]
+  : [...(process.versions.bun ? [] : ['--expose-gc']), PROGRAM];
 
 /** What one of the program's parts wrote, and how it ended. */
 async function part(t, name) {
@@ -57,7 +60,11 @@ run({
 
   'the first socket, when no descriptor is free: an error, and it can be tried again': {
     unless: () => !hasPrlimit() && 'there is no prlimit here',
-    run: endsWell('full', 'EMFILE, ok\n'),
+    run: endsWell('full', 'EMFILE, EMFILE, ok\n'),
+  },
+  'more descriptors on their way than the user may have: they wait, and all arrive': {
+    unless: () => (isDeno || !hasPrlimit()) && 'there is no way to be another user here',
+    run: endsWell('many-on-their-way', 'ETOOMANYREFS, all 3000 arrived in order\n'),
   },
   'worker threads have sockets of their own': endsWell('workers', 'echoed 4\n'),
   'a worker that is terminated leaves nothing open': endsWell('terminate', 'nothing is left\n'),

@@ -3,16 +3,10 @@
 const assert = require('node:assert');
 const fs = require('node:fs');
 const { until } = require('../../interop/kit/wait.cjs');
-const { crossfork, run, thrown } = require('./kit.cjs');
+const { collect, crossfork, run, thrown } = require('./kit.cjs');
 
 const { closeFd, mapFd, memfd } = crossfork;
 const mappings = () => fs.readFileSync('/proc/self/maps', 'utf8').split('/memfd:crossfork-test').length - 1;
-
-/** Collects what is garbage, where the runtime has a way to be asked. */
-function collect() {
-  if (process.versions.bun) globalThis.Bun.gc(true);
-  else globalThis.gc?.();
-}
 
 run({
   'memfd: a file with contents': (t) => {

@@ -41,6 +41,13 @@ const PARTS = {
     socket.send('done');
   },
 
+  /** Dies in the middle of its answer, with descriptors in it and others waiting. */
+  'die answering'(_, fds) {
+    const all = fds.takeAll();
+    for (let i = 0; i < 100; i++) socket.send(Buffer.alloc(100_000), all);
+    process.kill(process.pid, 'SIGKILL');
+  },
+
   /** Takes what comes, and dies of it. */
   die(_, fds) {
     fds.takeAll();
@@ -48,4 +55,6 @@ const PARTS = {
   },
 };
 
+// Where the peer dies before it hears anything.
+if (how === 'die at once') process.kill(process.pid, 'SIGKILL');
 socket.on(event, PARTS[how]);

@@ -1,5 +1,5 @@
 // Compiled and never run: what users write has the types that they expect, and what is wrong is found.
-import type { ChildProcess } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import type { Worker } from 'node:cluster';
 import dgram from 'node:dgram';
 import { promises as fs } from 'node:fs';
@@ -29,6 +29,9 @@ export async function descriptors(): Promise<void> {
     crossfork.fdOf(handle);
     crossfork.dup(handle);
   }
+  const { stdin, stdout } = spawn('cat');
+  crossfork.dup(stdin);
+  crossfork.describeFd(stdout).connected?.valueOf();
   // @ts-expect-error not a descriptor
   crossfork.fdOf('5');
   // @ts-expect-error only a number can be taken over
@@ -70,6 +73,7 @@ export async function passing(): Promise<void> {
   const more: boolean = socket.send('x', net.createServer(), (error) => error?.code);
   socket.send(new Uint16Array(1), [5, 6]);
   socket.send('x', () => {});
+  socket.end('x', [5], (error) => error?.syscall).end();
   for await (const { data, fds } of socket.ref().unref())
     is<Same<[typeof data, typeof fds], [Buffer, crossfork.ReceivedFds]>>();
   is<Same<typeof socket.peerCredentials, crossfork.PeerCredentials | undefined>>();

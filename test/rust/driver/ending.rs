@@ -1,5 +1,6 @@
 //! How a channel ends, from either side, and what becomes of what is under way.
 
+use std::io::Read;
 use std::net::Shutdown;
 use std::os::fd::AsFd;
 use std::thread;
@@ -20,6 +21,7 @@ in_both_modes!(in_time:
     life_1_a_peer_that_only_stops_writing_is_gone,
     life_1_two_channels_see_each_other_disconnect,
     life_2_a_reset_is_an_end_and_comes_after_what_was_sent,
+    life_2_what_is_left_unread_is_no_reset_for_the_peer,
     life_4_a_failed_write_does_not_lose_what_was_received,
     life_3_disconnect_writes_what_was_accepted_to_a_slow_reader,
     life_3_dropping_the_last_clone_closes_and_writes_what_it_can,
@@ -84,6 +86,17 @@ fn life_2_a_reset_is_an_end_and_comes_after_what_was_sent<D: Driver>() {
     assert!(channel.recv().unwrap().is_none());
 }
 
+fn life_2_what_is_left_unread_is_no_reset_for_the_peer<D: Driver>() {
+    let (channel, peer) = connect::<D>();
+    peer.write("\"nobody reads this\"\n");
+    let (socket, witness) = watched();
+    peer.write_with(handle_line("net.Socket", "\"nor this\""), &[socket.as_fd()]);
+    drop((channel, socket));
+    let ended = (&peer.socket).read(&mut [0]);
+    assert_eq!(ended.expect("an end, and not a reset"), 0);
+    witness.assert_closed();
+}
+
 fn life_2_writing_to_a_peer_that_is_gone_raises_no_sigpipe<D: Driver>() {
     restore_sigpipe();
     let (channel, peer) = connect::<D>();
@@ -100,7 +113,7 @@ fn life_4_a_failed_write_does_not_lose_what_was_received<D: Driver>() {
     let (channel, peer) = connect::<D>();
     let many = 1000;
     peer.write((0..many).map(|i| format!("{i}\n")).collect::<String>());
-    drop(peer);
+    peer.leave();
     // EPIPE, before anything was read.
     assert!(is_closed(channel.send(&json!(1))));
     assert!(!channel.is_connected());
@@ -216,7 +229,7 @@ fn life_8_sending_after_the_end_is_an_error<D: Driver>() {
 fn life_8_a_flush_tells_that_something_was_lost<D: Driver>() {
     let (channel, peer) = connect::<D>();
     channel.feed(&json!("never written")).unwrap();
-    drop(peer);
+    peer.leave();
     assert!(is_closed(channel.flush()));
     assert!(is_closed(channel.flush()), "and does not forget it");
 }
@@ -322,7 +335,7 @@ fn life_4_a_reply_counts_when_the_peer_reads_no_more<D: Driver>() {
     });
     drop(peer.line_with_fd());
     peer.write(format!("{ACK}\n"));
-    drop(peer);
+    peer.leave();
     handle.join().unwrap().unwrap();
     witness.assert_closed();
     assert!(is_closed(channel.send(&json!(2))));

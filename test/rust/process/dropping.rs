@@ -2,7 +2,6 @@
 
 use std::io::Read;
 use std::os::unix::net::UnixStream;
-use std::time::{Duration, Instant};
 
 use crossfork::launch::Command;
 use crossfork::{Signal, Stdio};
@@ -93,9 +92,8 @@ fn kill_on_drop_of_a_child_that_ignores_the_signal_does_not_wait<D: Parent>() {
     let mut kid = start_with_channel::<D>(command, 3);
     assert_eq!(receive(&kid), json!(1));
     let pid = kid.id();
-    let start = Instant::now();
+    // Would it wait for the end, it would wait here.
     drop(kid.unguarded());
-    assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
     assert!(runs(pid));
     kill(Pid::from_raw(pid as i32), SIGKILL).unwrap();
     eventually("nothing is left of the child", || is_gone(pid));

@@ -22,7 +22,6 @@ for_both_drivers!(in_time:
     life_6_the_exit_may_come_before_the_messages_are_received,
     life_6_the_channel_may_end_while_the_child_goes_on,
     a_child_that_exits_at_once_is_an_end_and_a_status,
-    life_8_sending_to_a_child_that_is_gone_is_an_error,
     life_9_a_child_that_never_reads_stops_the_sender_and_not_the_parent,
     life_9_a_child_that_floods_is_held_back,
     ser_8_a_child_killed_in_a_message_leaves_the_messages_before_it,
@@ -30,6 +29,13 @@ for_both_drivers!(in_time:
     hnd_8_a_child_killed_between_handle_and_acknowledgement,
     ser_6_a_child_that_prints_on_the_channel_is_an_error_each_time,
 );
+
+/// A child that another test is starting has a copy of the socket until its exec.
+mod alone {
+    use super::life_8_sending_to_a_child_that_is_gone_is_an_error;
+    use crate::support::{for_both_drivers, process::alone};
+    for_both_drivers!(alone: life_8_sending_to_a_child_that_is_gone_is_an_error);
+}
 
 const SHORT: Duration = Duration::from_millis(300);
 

@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
+use std::net::Shutdown;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 
@@ -215,6 +216,12 @@ impl Peer {
         while self.read() {}
         self.scanned = 0;
         self.buffer.split().to_vec()
+    }
+
+    /// Goes at once. A process that another test is starting has a copy of the socket until its
+    /// exec, so that a mere drop may take a moment.
+    pub fn leave(self) {
+        self.socket.shutdown(Shutdown::Both).unwrap();
     }
 
     /// Makes sure that the channel ends here.

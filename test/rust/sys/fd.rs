@@ -1,10 +1,11 @@
 use std::fs::File;
 use std::io::{ErrorKind, Read, Seek, Write};
-use std::net::{TcpListener, UdpSocket};
+use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::process::{Command, Stdio};
 
 use crossfork::fd::{self, Address, Family, Kind, ListenFd, Seals, SocketType};
+use nix::sys::socket::{self, AddressFamily, SockFlag, SockType, SockaddrIn, sockopt};
 
 use crate::support::descriptors::{identity, is_cloexec, is_nonblocking, watched};
 use crate::support::process::{alone, assert_success, command, is_inside};
@@ -227,4 +228,62 @@ fn listen_fds_that_are_for_another_or_make_no_sense() {
         }
         assert!(values(Some(&own), Some("2147483647")).is_err());
     });
+}
+
+#[test]
+fn connected_is_what_has_a_peer_or_had_one() {
+    let connected = |fd: &dyn AsFd| fd::describe(fd.as_fd()).unwrap().socket.unwrap().connected;
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    assert!(!connected(&listener));
+    let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let (mut server, _) = listener.accept().unwrap();
+    assert!(connected(&client) && connected(&server));
+    // Closed with bytes unread: a reset.
+    (&client).write_all(b"x").unwrap();
+    server.peek(&mut [0]).unwrap();
+    server.write_all(b"y").unwrap();
+    client.peek(&mut [0]).unwrap();
+    drop(client);
+    server.read_exact(&mut [0]).unwrap();
+    assert_eq!(server.read(&mut [0]).unwrap_err().kind(), ErrorKind::ConnectionReset);
+    assert!(server.peer_addr().is_err() && connected(&server));
+
+    let new = |family| socket::socket(family, SockType::Stream, SockFlag::empty(), None).unwrap();
+    let bound = new(AddressFamily::Inet);
+    socket::bind(bound.as_raw_fd(), &SockaddrIn::new(127, 0, 0, 1, 0)).unwrap();
+    assert!(!connected(&bound) && !connected(&new(AddressFamily::Unix)));
+    let (a, b) = fd::pair(SocketType::Stream).unwrap();
+    drop(a);
+    assert!(connected(&b));
+    let udp = UdpSocket::bind("127.0.0.1:0").unwrap();
+    assert!(!connected(&udp));
+    udp.connect(listener.local_addr().unwrap()).unwrap();
+    assert!(connected(&udp));
+}
+
+#[test]
+fn a_backlog_that_is_longer_than_the_system_has_is_as_long_as_it_has() {
+    let name = format!("\0crossfork-test-backlog-{}", std::process::id());
+    for backlog in [0, 511, 100_000, i32::MAX] {
+        let server = fd::bind(name.as_bytes(), SocketType::Stream, backlog).unwrap();
+        fd::connect(name.as_bytes(), SocketType::Stream).unwrap();
+        fd::accept(&server).unwrap();
+    }
+    let path = std::env::temp_dir().join(format!("crossfork-test-backlog-{}", std::process::id()));
+    assert!(fd::bind(path.as_os_str().as_encoded_bytes(), SocketType::Stream, -2).is_err());
+    assert!(!path.exists());
+}
+
+#[test]
+fn all_descriptors_arrive_beside_what_else_the_kernel_attaches() {
+    for kind in TYPES {
+        let (a, b) = fd::pair(kind).unwrap();
+        // Whoever shares the socket may have asked for these.
+        socket::setsockopt(&b, sockopt::PassCred, &true).unwrap();
+        socket::setsockopt(&b, sockopt::ReceiveTimestamp, &true).unwrap();
+        let file = root();
+        fd::send(&a, b"x", &vec![file.as_fd(); fd::MAX_FDS]).unwrap();
+        let (_, received) = recv(&b, fd::MAX_FDS);
+        assert_eq!((received.fds.len(), received.fds_lost), (fd::MAX_FDS, false));
+    }
 }

@@ -192,7 +192,7 @@ fn stops<D: Driver>() -> Vec<Scenario<D>> {
         scenario(all, "LIFE-1: stop() of a willing child needs no signal", |t: &Scope<D>| {
             let child = t.peer();
             child.echo();
-            let status = child.stop(Escalation::default());
+            let status = child.stop(Escalation { disconnect: patience(), ..Default::default() });
             assert_eq!(status.code(), Some(0), "{status}");
         }),
         scenario(
@@ -202,7 +202,7 @@ fn stops<D: Driver>() -> Vec<Scenario<D>> {
                 let child = t.start(t.script("stubborn.cjs"));
                 child.expect(&json!("ready"));
                 // A busy machine may take a while to end it.
-                child.stop(Escalation { disconnect: quick.disconnect, ..Default::default() });
+                child.stop(Escalation { after_signal: patience(), ..quick });
                 child.dies_by(Signal::TERM);
             },
         ),

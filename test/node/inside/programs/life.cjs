@@ -2,11 +2,15 @@
 
 // Parts that end in different ways: the first argument says which.
 
-const { readdirSync, readFileSync } = require('node:fs');
+const { existsSync, readdirSync, readFileSync } = require('node:fs');
+const { tmpdir } = require('node:os');
+const { join } = require('node:path');
 const { isMainThread, parentPort, Worker, workerData } = require('node:worker_threads');
 const { until } = require('../../../interop/kit/wait.cjs');
-const { FdSocket, closeFd, createFdServer, socketpair } = require('../../../../js/index.cjs');
-const { fillUp, limitFds, thrown } = require('../kit.cjs');
+const { FdSocket, closeFd, createFdServer, dup, recvFds, sendFds, socketpair } = require('../../../../js/index.cjs');
+const { collect, fillUp, limitFds, thrown } = require('../kit.cjs');
+
+const NOBODY = 65534;
 
 const sockets = (type = 'seqpacket') => socketpair({ type }).map((fd) => new FdSocket(fd));
 const openFds = () => readdirSync('/proc/self/fd').filter((fd) => isOurs(fd)).length;
@@ -83,14 +87,23 @@ const PARTS = {
   },
 
   flush() {
+    const size = 4 * 1024 * 1024;
     const [a, b] = sockets('stream');
-    a.send(Buffer.alloc(4 * 1024 * 1024));
+    a.send(Buffer.alloc(size));
     a.end();
     let bytes = 0;
     b.unref();
     b.on('data', (data) => {
       bytes += data.length;
-      if (bytes === 4 * 1024 * 1024) console.log('all');
+    });
+    process.on('exit', () => {
+      // The last of it may be sent, and b not have heard of it.
+      while (bytes < size) {
+        const rest = recvFds(b);
+        if (!rest || rest.end) break;
+        bytes += rest.data.length;
+      }
+      console.log(bytes === size ? 'all' : `${bytes} bytes`);
     });
   },
 
@@ -136,9 +149,48 @@ const PARTS = {
     const [a, b] = socketpair();
     const fillers = fillUp();
     const { code } = thrown(() => new FdSocket(a));
+    // One for the server's own, and none for what waits for all.
+    closeFd(fillers.pop());
+    const path = join(tmpdir(), `crossfork-life-${process.pid}`);
+    const server = thrown(() => createFdServer(path));
+    const left = existsSync(path) ? 'the path is left' : 'ok';
+    fillers.push(dup(0));
     fillers.forEach(closeFd);
     for (const fd of [a, b]) new FdSocket(fd).destroy();
-    console.log(`${code}, ok`);
+    console.log(`${code}, ${server.code}, ${left}`);
+    process.exit(0);
+  },
+
+  /** The kernel counts by user, and lets one who is not root have as many on their way as open: a few more. */
+  async 'many-on-their-way'() {
+    limitFds(200);
+    if (process.getuid() === 0) process.setuid(NOBODY);
+    // Nobody receives these.
+    const [c, d] = socketpair({ type: 'seqpacket' });
+    const fifty = new Array(50).fill(0);
+    const { code } = thrown(() => {
+      while (true) sendFds(c, 'x', fifty);
+    });
+    const [a, b] = sockets();
+    const all = (async () => {
+      for (let i = 0; i < 300; i++) {
+        if (!a.send(`${i}`, fifty.slice(0, 10))) await new Promise((resolve) => a.once('drain', resolve));
+      }
+    })();
+    await until(() => a.writableLength > 0, 'some wait');
+    while (recvFds(d, { maxFds: 0 }) !== null);
+    let arrived = 0;
+    let next = 0;
+    b.on('message', (data, fds) => {
+      if (String(data) !== `${next++}`) throw new Error(`${data} came as number ${next}`);
+      arrived += fds.length;
+    });
+    await all;
+    await until(
+      () => arrived === 3000,
+      () => `3000 descriptors, not ${arrived}`,
+    );
+    console.log(`${code}, all ${arrived} arrived in order`);
     process.exit(0);
   },
 
@@ -261,8 +313,7 @@ const PARTS = {
     };
     const settled = async () => {
       for (let i = 0; i < 5; i++) {
-        if (process.versions.bun) Bun.gc(true);
-        else globalThis.gc?.();
+        collect();
         await new Promise(setImmediate);
       }
       return process.memoryUsage().rss;

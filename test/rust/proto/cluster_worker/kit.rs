@@ -1,6 +1,7 @@
 //! A worker, and what it says and hears as text.
 
-use crossfork::proto::cluster::{AddressType, Carried, Message, Next, Query, ServerId, Worker};
+use crossfork::proto::cluster::worker::{Carried, Next, ServerId};
+use crossfork::proto::cluster::{AddressType, Message, Query, Worker};
 use serde_json::{Value, json};
 
 use crate::sim::token::{Ledger, Token};

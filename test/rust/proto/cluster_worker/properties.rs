@@ -3,7 +3,8 @@
 
 use std::collections::HashMap;
 
-use crossfork::proto::cluster::{Act, Body, Carried, Message, Next, Reply, ServerId, Worker};
+use crossfork::proto::cluster::worker::{Carried, Next, ServerId};
+use crossfork::proto::cluster::{Act, Body, Message, Reply, Worker};
 use proptest::prelude::*;
 
 use super::kit::tcp;
@@ -85,7 +86,7 @@ impl World {
                 self.servers.push(server);
             }
             Step::TakeAnswer(at) => {
-                if let Some(crossfork::proto::cluster::Answer::Shared { fd, .. }) =
+                if let Some(crossfork::proto::cluster::worker::Answer::Shared { fd, .. }) =
                     self.server(at).and_then(|server| self.worker.take_answer(server))
                 {
                     self.shared.push(fd);

@@ -4,7 +4,8 @@ use std::collections::{HashMap, VecDeque};
 use std::fs;
 use std::path::Path;
 
-use crossfork::proto::cluster::{Act, AddressType, Body, Carried, Message, Next, Query, ServerId, Worker};
+use crossfork::proto::cluster::worker::{Carried, Next, ServerId};
+use crossfork::proto::cluster::{Act, AddressType, Body, Message, Query, Worker};
 use serde_json::{Value, json};
 
 use super::kit::plain;

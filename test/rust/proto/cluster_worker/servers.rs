@@ -1,6 +1,7 @@
 //! Servers: asked for, granted or not, and the connections that come for them.
 
-use crossfork::proto::cluster::{AddressType, Answer, Carried, Next, Query, SockName};
+use crossfork::proto::cluster::worker::{Answer, Carried, Next};
+use crossfork::proto::cluster::{AddressType, Query, SockName};
 use serde_json::{Value, json};
 
 use super::kit::{Desk, KEY, failed, granted, tcp};

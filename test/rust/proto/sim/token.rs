@@ -22,6 +22,11 @@ impl Ledger {
         Token { file: files.len() - 1, ledger: self.clone() }
     }
 
+    /// Whether a descriptor of this file is open.
+    pub fn is_open(&self, file: usize) -> bool {
+        self.0.borrow()[file] > 0
+    }
+
     /// How many descriptors are open.
     pub fn descriptors(&self) -> usize {
         self.0.borrow().iter().sum()

@@ -9,8 +9,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::select;
 
+use super::Server;
 use super::connection::{Connection, Stream};
-use super::worker::Server;
 use crate::error::Error;
 use crate::listen::{self, ConnectionHold, Granted, ListenAddress};
 use crate::wire::v8::Value;
@@ -65,7 +65,7 @@ impl Listener {
                 let Some(fd) = channel.wait(|link| link.next_connection(*id)).await else {
                     return Ok(None);
                 };
-                let hold = ConnectionHold::new(*id, channel.owner());
+                let hold = ConnectionHold::new(*id, channel.connection_owner());
                 let stream = Stream::from_fd(fd).map_err(|e| self.error(e))?;
                 Ok(Some(Connection::new(stream, hold)))
             }
@@ -88,7 +88,7 @@ impl Listener {
         if !channel.wait(|link| link.make_room(*id)).await {
             return Ok(None);
         }
-        let hold = ConnectionHold::new(*id, channel.owner());
+        let hold = ConnectionHold::new(*id, channel.connection_owner());
         select! {
             biased;
             () = channel.wait(|link| link.is_over(*id).then_some(())) => Ok(None),

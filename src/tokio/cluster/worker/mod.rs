@@ -1,5 +1,13 @@
 //! [`Worker`]: this process as a worker of a cluster.
 
+mod connection;
+mod listener;
+mod udp;
+
+pub use connection::Connection;
+pub use listener::Listener;
+pub use udp::UdpSocket;
+
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
@@ -7,14 +15,14 @@ use std::os::fd::OwnedFd;
 
 use serde::Serialize;
 
-use super::{Listener, UdpSocket};
 use crate::error::Error;
 use crate::handle::{Outgoing, Unsent};
 use crate::limits::Limits;
 use crate::listen::{
     BindOptions, Host, ListenAddress, ListenOptions, Place, exclusive, granted, granted_udp,
 };
-use crate::proto::cluster::{Answer, Query, ServerId};
+use crate::proto::cluster::Query;
+use crate::proto::cluster::worker::{Answer, ServerId};
 use crate::received::Message;
 use crate::tokio::Channel;
 use crate::wire::Serialization;
@@ -29,7 +37,7 @@ use crate::wire::Serialization;
 /// [`Listener::accept`], [`recv`](Self::recv), [`stopping`](Self::stopping) and so on.
 ///
 /// When the primary wants the worker to stop, [`Listener::accept`] gives `None`. The channel is
-/// closed when the last [`Connection`](super::Connection) is, and there is nothing left to receive. A worker that loses its primary
+/// closed when the last [`Connection`] is, and there is nothing left to receive. A worker that loses its primary
 /// without having been told to stop exits at once, with the status 0, as Node's do (CLU-19): see
 /// [`set_exit_on_orphaned`](Self::set_exit_on_orphaned).
 ///

@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use tokio::net;
 use tokio::select;
 
-use super::worker::Server;
+use super::Server;
 
 /// A UDP socket that this worker shares with the others of its cluster: each datagram comes to one
 /// of them. Dropped, it is closed.

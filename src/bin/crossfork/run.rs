@@ -1,0 +1,67 @@
+//! `crossfork run`: a Node program on many workers.
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use crossfork::supervisor::policy::exit_code;
+use crossfork::supervisor::program::Program;
+use crossfork::supervisor::{Options, env_file, run};
+
+use crate::args::RunOptions;
+
+pub(crate) fn main(options: RunOptions) -> ExitCode {
+    match prepare(options).and_then(start) {
+        Ok(code) => ExitCode::from(code),
+        Err(Failure { code, why }) => {
+            eprintln!("crossfork run: {why}");
+            ExitCode::from(code)
+        }
+    }
+}
+
+struct Failure {
+    code: u8,
+    why: String,
+}
+
+/// The command line was wrong.
+fn usage(why: String) -> Failure {
+    Failure { code: exit_code::USAGE, why }
+}
+
+fn failed(why: String) -> Failure {
+    Failure { code: exit_code::NOT_STARTED, why }
+}
+
+fn prepare(options: RunOptions) -> Result<Options, Failure> {
+    // All else is relative to it, as if we had been started there.
+    if let Some(cwd) = &options.cwd {
+        std::env::set_current_dir(cwd).map_err(|e| usage(format!("{}: {e}", cwd.display())))?;
+    }
+    let app = &options.app;
+    let program = Program::find(app).map_err(|e| usage(format!("{}: {e}", app.display())))?;
+    if let Some(path) = &options.env_file {
+        env_file::read(path).map_err(|e| usage(e.to_string()))?;
+    }
+    let mut all = Options::new(program);
+    all.args = options.args;
+    all.instances = options.instances;
+    all.balance = options.balance;
+    all.node = options.node.map(OsString::from);
+    all.node_args =
+        options.node_args.iter().flat_map(|args| args.split_whitespace()).map(OsString::from).collect();
+    all.env_file = options.env_file;
+    all.log = options.log;
+    all.kill_timeout = options.kill_timeout;
+    all.listen_timeout = options.listen_timeout;
+    Ok(all)
+}
+
+fn start(options: Options) -> Result<u8, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|e| failed(format!("no event loop: {e}")))?;
+    let code = runtime.block_on(run(options)).map_err(|e| failed(e.to_string()))?;
+    // Output that is stuck would be waited for.
+    runtime.shutdown_background();
+    Ok(code)
+}

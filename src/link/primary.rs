@@ -1,0 +1,194 @@
+//! A link of a cluster's primary to one of its workers: what is sent by the primary itself, and
+//! what comes back of it.
+
+use std::collections::{HashMap, VecDeque};
+use std::os::fd::OwnedFd;
+use std::sync::Weak;
+
+use super::{Link, Received, Step};
+use crate::error::{Error, ProtocolError};
+use crate::message::Payload;
+use crate::proto::cluster::Message;
+use crate::proto::cluster::primary::ServerId;
+use crate::proto::{ClusterRole, LossReason, Outcome, Ticket};
+use crate::received::{self, SocketOwner};
+use crate::wire::control::{self, HandleType};
+
+/// The longest message of a cluster that is read: they have a path and the keys of TLS at most.
+const MAX_MESSAGE: usize = 64 * 1024;
+
+/// How many answers may wait for a worker to read them. As long as more do, none of its messages is
+/// dealt with; but acknowledgements are, on which they may wait.
+const MOST_ANSWERS: usize = 128;
+
+/// The descriptors that the primary itself has sent, until the channel is done with them.
+#[derive(Default)]
+pub(super) struct Parcels {
+    sent: HashMap<Ticket, Parcel>,
+    done: VecDeque<Returned>,
+    /// The last answers to the worker, [`MOST_ANSWERS`] at most.
+    answers: VecDeque<Ticket>,
+    /// Nothing is read from the worker for now.
+    held_back: bool,
+}
+
+/// Why a descriptor was sent.
+pub(crate) enum Parcel {
+    /// A connection, offered in the message of this number (CLU-13).
+    Connection(u64),
+    /// A server's socket, with the reply to a query (CLU-11).
+    Server(ServerId, Box<Message>),
+}
+
+/// A descriptor that the channel is done with.
+pub(crate) struct Returned {
+    pub(crate) parcel: Parcel,
+    pub(crate) fd: OwnedFd,
+    /// The worker has it; or why not.
+    pub(crate) arrived: Result<(), i32>,
+}
+
+/// Something of a worker's that its primary has to deal with.
+pub(crate) enum News {
+    Returned(Returned),
+    Cluster(Message),
+    Message(received::Message),
+    /// It sent something that makes no sense. More may follow.
+    Invalid(Error),
+    /// The channel is over.
+    Over(Option<Error>),
+}
+
+impl Parcels {
+    /// Takes what became of one of them; another's is given back.
+    pub(super) fn settle(&mut self, outcome: Outcome<OwnedFd>) -> Option<Outcome<OwnedFd>> {
+        let Some(parcel) = self.sent.remove(&outcome.ticket()) else {
+            return Some(outcome);
+        };
+        let (fd, arrived) = match outcome {
+            Outcome::Acked { fd, .. } => (fd, Ok(())),
+            Outcome::Lost { fd, reason, .. } => (
+                fd,
+                Err(match reason {
+                    // It has no descriptors free (HND-6).
+                    LossReason::Refused { .. } => libc::EMFILE,
+                    LossReason::Disconnected => libc::EPIPE,
+                    LossReason::System { errno } => errno,
+                }),
+            ),
+            Outcome::Answered { .. } | Outcome::Unanswered { .. } => return None,
+        };
+        self.done.push_back(Returned { parcel, fd, arrived });
+        None
+    }
+}
+
+impl Parcels {
+    fn answered(&mut self, ticket: Ticket) {
+        if self.answers.len() == MOST_ANSWERS {
+            self.answers.pop_front();
+        }
+        self.answers.push_back(ticket);
+    }
+}
+
+impl Link {
+    /// From now on this is the channel to a worker.
+    pub(crate) fn lead(&mut self) {
+        self.core.join_cluster(ClusterRole::Primary);
+    }
+
+    /// Accepts a message of the cluster.
+    pub(crate) fn submit_cluster(&mut self, message: &Message) -> Result<(), Error> {
+        let ticket = self.submit_internal(message)?;
+        self.parcels.answered(ticket);
+        Ok(())
+    }
+
+    /// Accepts a message of the cluster with a descriptor, which comes back as a [`Returned`]. It
+    /// must be one that travels safely as this type.
+    pub(crate) fn submit_parcel(
+        &mut self,
+        message: &Message,
+        wire_type: HandleType,
+        fd: OwnedFd,
+        parcel: Parcel,
+    ) -> Result<(), Returned> {
+        let frame = match self.encoder.frame(message) {
+            Ok(frame) => frame,
+            Err(_) => return Err(Returned { parcel, fd, arrived: Err(libc::EINVAL) }),
+        };
+        let frame = control::encode_handle(self.encoder.serialization(), wire_type, &frame, None, None);
+        match self.core.send_handle(frame, fd) {
+            Ok(ticket) => {
+                self.parcels.sent.insert(ticket, parcel);
+                self.parcels.answered(ticket);
+                Ok(())
+            }
+            Err((_, fd)) => Err(Returned { parcel, fd, arrived: Err(libc::EPIPE) }),
+        }
+    }
+
+    /// What is new, descriptors first: what comes from the worker may be about them.
+    pub(crate) fn news(&mut self, owner: impl Fn() -> Weak<dyn SocketOwner>) -> Option<News> {
+        if let Some(returned) = self.parcels.done.pop_front() {
+            return Some(News::Returned(returned));
+        }
+        if self.is_not_read() {
+            return None;
+        }
+        Some(match self.received(owner)? {
+            Received::Cluster(payload) => match decode(&payload) {
+                Ok(message) => News::Cluster(message),
+                Err(error) => News::Invalid(error.into()),
+            },
+            Received::User(Ok(Some(message))) => News::Message(message),
+            Received::User(Ok(None)) => News::Over(None),
+            Received::User(Err(error)) if error.is_protocol() => News::Invalid(error),
+            Received::User(Err(error)) => News::Over(Some(error)),
+        })
+    }
+
+    /// Whether too many answers wait for the worker.
+    fn is_not_read(&self) -> bool {
+        let answers = &self.parcels.answers;
+        answers.len() == MOST_ANSWERS
+            && answers.front().is_some_and(|oldest| !self.core.is_written(*oldest))
+            && !self.core.is_broken()
+    }
+
+    /// Whether somebody has to be there for what was begun: to write the rest, or to take back what
+    /// was not sent.
+    pub(crate) fn is_unsettled(&self) -> bool {
+        self.core.wants_output() || !self.parcels.done.is_empty()
+    }
+
+    /// Does not want to read from the worker, or does again.
+    pub(crate) fn hold_back(&mut self, hold: bool) {
+        self.parcels.held_back = hold;
+    }
+
+    pub(super) fn is_held_back(&self) -> bool {
+        self.parcels.held_back
+    }
+
+    /// The worker's process has ended. Takes what it has left, and closes the channel, which others
+    /// that it has started may have open.
+    pub(crate) fn bury(&mut self) {
+        self.readable();
+        // More than this many messages fit in no socket's buffer.
+        for _ in 0..4096 {
+            if self.read() == Step::Blocked {
+                break;
+            }
+        }
+        self.end();
+    }
+}
+
+fn decode(payload: &Payload) -> Result<Message, ProtocolError> {
+    if payload.as_bytes().len() > MAX_MESSAGE {
+        return Err(ProtocolError::TooLong { limit: MAX_MESSAGE });
+    }
+    payload.decode()
+}

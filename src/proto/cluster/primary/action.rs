@@ -1,0 +1,95 @@
+//! What a primary's machine wants done, and the names that it uses.
+
+use crate::proto::cluster::message::{Message, Query};
+
+/// A worker's number, in the order in which they were forked, from 1: Node's `worker.id`.
+pub type WorkerId = u32;
+
+/// A server's number, which is never used again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ServerId(pub(super) u64);
+
+/// How connections come to workers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Balance {
+    /// The primary accepts, and each connection goes to the next worker: Node's `SCHED_RR`.
+    #[default]
+    RoundRobin,
+    /// All workers accept from one socket, and the kernel decides: Node's `SCHED_NONE`. Sockets
+    /// for datagrams are shared in any case.
+    Shared,
+}
+
+/// What is to be done.
+#[derive(Debug, PartialEq)]
+pub enum Action<F> {
+    /// Send this to the worker.
+    Send {
+        /// The worker.
+        worker: WorkerId,
+        /// The message.
+        message: Message,
+    },
+    /// Send this to the worker with the connection, and give that back:
+    /// [`handle_returned`](super::Primary::handle_returned).
+    Offer {
+        /// The worker.
+        worker: WorkerId,
+        /// The message.
+        message: Message,
+        /// The connection.
+        fd: F,
+    },
+    /// Send this to the worker with a duplicate of the server's socket. If it cannot be sent, or
+    /// does not arrive: [`handle_unshared`](super::Primary::handle_unshared).
+    Share {
+        /// The worker.
+        worker: WorkerId,
+        /// The server.
+        server: ServerId,
+        /// The message.
+        reply: Message,
+    },
+    /// Make the server's socket, and tell: [`handle_bound`](super::Primary::handle_bound).
+    Bind {
+        /// The server.
+        server: ServerId,
+        /// Where.
+        query: Query,
+        /// Whether it is to listen, and its connections are to be accepted; or else it is shared.
+        listen: bool,
+    },
+    /// Close the server's socket.
+    Close {
+        /// The server.
+        server: ServerId,
+    },
+    /// The server has room for connections again.
+    Resume {
+        /// The server.
+        server: ServerId,
+    },
+    /// Workers refused connections of this server. Wait a little, and tell:
+    /// [`handle_pause_over`](super::Primary::handle_pause_over).
+    Pause {
+        /// The server.
+        server: ServerId,
+    },
+    /// The worker runs (CLU-5). Told once.
+    Online {
+        /// The worker.
+        worker: WorkerId,
+    },
+    /// The worker listens (CLU-8).
+    Listening {
+        /// The worker.
+        worker: WorkerId,
+        /// On what.
+        query: Query,
+    },
+    /// The worker says that it will end because it wants to (CLU-10). Told once.
+    Leaving {
+        /// The worker.
+        worker: WorkerId,
+    },
+}

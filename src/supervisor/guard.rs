@@ -1,0 +1,232 @@
+//! Where the policy, the primary and the signals meet.
+
+use std::collections::HashMap;
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use tokio::io::AsyncRead;
+use tokio::task::JoinSet;
+
+use super::log::{Log, Origin, Stream};
+use super::policy::{Action, Ended, Notice, Policy, Settings, Time};
+use super::program::Program;
+use super::signals::{Signals, Told};
+use super::{Options, env_file};
+use crate::error::Error;
+use crate::launch::Stdio;
+use crate::sys::reap::{adopts_orphans, reap_orphans};
+use crate::tokio::cluster::{self, Event, ForkedWorker, Primary};
+
+/// How long output is waited for when all workers have ended: processes that they started may have
+/// it open for ever, and nobody may read ours.
+const LAST_OUTPUT: Duration = Duration::from_secs(2);
+
+/// Tells each worker its instance, from 0.
+const INSTANCE: &str = "NODE_APP_INSTANCE";
+
+pub(super) struct Guard {
+    policy: Policy,
+    primary: Primary,
+    /// Those that have not ended.
+    workers: HashMap<u32, ForkedWorker>,
+    log: Log,
+    /// What passes on workers' output.
+    output: JoinSet<()>,
+    env_file: Option<PathBuf>,
+    env: Vec<(String, String)>,
+    signals: Signals,
+    adopts_orphans: bool,
+    start: Instant,
+}
+
+impl Guard {
+    pub(super) fn new(options: Options) -> Result<Self, Error> {
+        let settings = Settings {
+            instances: options.instances.count(),
+            kill_timeout: options.kill_timeout,
+            listen_timeout: options.listen_timeout,
+        };
+        let env = match &options.env_file {
+            Some(path) => env_file::read(path).map_err(std::io::Error::other)?,
+            None => Vec::new(),
+        };
+        Ok(Guard {
+            policy: Policy::new(settings),
+            // Before there is a worker that could be left alone.
+            signals: Signals::new()?,
+            log: Log::new(options.log)?,
+            primary: primary(&options),
+            workers: HashMap::new(),
+            output: JoinSet::new(),
+            env_file: options.env_file,
+            env,
+            adopts_orphans: adopts_orphans(),
+            start: Instant::now(),
+        })
+    }
+
+    pub(super) async fn run(mut self) -> Result<u8, Error> {
+        loop {
+            while let Some(action) = self.policy.poll_action() {
+                if let Action::Done { code } = action {
+                    self.finish().await;
+                    return Ok(code);
+                }
+                self.carry_out(action);
+            }
+            let tick = self.policy.next_tick().map_or(Duration::MAX, |at| at.saturating_sub(self.now()));
+            tokio::select! {
+                event = self.primary.next() => self.handle(event),
+                told = self.signals.next() => self.obey(told)?,
+                Some(_) = self.output.join_next() => {}
+                () = tokio::time::sleep(tick) => self.policy.tick(self.now()),
+            }
+        }
+    }
+
+    fn carry_out(&mut self, action: Action) {
+        match action {
+            Action::Fork { slot } => self.fork(slot),
+            Action::Retire { worker } => {
+                if let Some(worker) = self.workers.get(&worker) {
+                    worker.retire();
+                }
+            }
+            Action::Disconnect { worker } => {
+                if let Some(worker) = self.workers.get(&worker) {
+                    worker.disconnect();
+                }
+            }
+            Action::Kill { worker, signal } => {
+                // It may have become another user's, who has to end it then.
+                if let Some(Err(e)) = self.workers.get(&worker).map(|worker| worker.kill(signal)) {
+                    self.log.say(&format!("no {signal} for worker {worker}: {e}"));
+                }
+            }
+            Action::CloseUnusedServers => self.primary.close_unused_servers(),
+            Action::Print(notice) => {
+                if notice == Notice::Reloading {
+                    self.read_env();
+                }
+                self.log.say(&notice.to_string());
+            }
+            Action::Done { .. } => unreachable!("the loop has ended with it"),
+        }
+    }
+
+    fn fork(&mut self, slot: usize) {
+        let of_file = self.env.iter().map(|(name, value)| (name.clone(), value.clone()));
+        let env = of_file.chain([(INSTANCE.to_owned(), slot.to_string())]);
+        match self.primary.fork_with(env) {
+            Ok(worker) => {
+                self.pass_on(worker.take_stdout(), &worker, slot, Stream::Stdout);
+                self.pass_on(worker.take_stderr(), &worker, slot, Stream::Stderr);
+                self.policy.forked(slot, worker.id(), worker.pid(), self.now());
+                self.workers.insert(worker.id(), worker);
+            }
+            Err(e) => self.policy.fork_failed(slot, e.to_string(), self.now()),
+        }
+    }
+
+    fn pass_on<R>(&mut self, from: Option<R>, worker: &ForkedWorker, slot: usize, stream: Stream)
+    where
+        R: AsyncRead + Unpin + Send + 'static,
+    {
+        if let Some(from) = from {
+            let origin = Origin { slot, pid: worker.pid(), stream };
+            self.output.spawn(self.log.clone().pass_on(from, origin));
+        }
+    }
+
+    fn handle(&mut self, event: Option<Event>) {
+        let now = self.now();
+        match event {
+            Some(Event::Online { worker }) => self.policy.online(worker.id(), now),
+            Some(Event::Listening { worker, .. }) => self.policy.listening(worker.id(), now),
+            Some(Event::Leaving { worker }) => self.policy.leaving(worker.id(), now),
+            Some(Event::Disconnect { worker }) => self.policy.disconnected(worker.id(), now),
+            Some(Event::Exit { worker, code, signal }) => {
+                let how = match (code, signal) {
+                    (Some(code), _) => Ended::Code(code),
+                    (None, Some(signal)) => Ended::Signal(signal),
+                    (None, None) => Ended::Unknown,
+                };
+                self.policy.exited(worker.id(), how, now);
+                self.workers.remove(&worker.id());
+                // Orphans may have waited behind it.
+                self.reap();
+            }
+            Some(Event::Error { worker, error }) => {
+                self.log.say(&format!("the worker with pid {}: {error}", worker.pid()));
+            }
+            // What workers say to us means nothing to us.
+            Some(_) | None => {}
+        }
+    }
+
+    fn obey(&mut self, told: Told) -> Result<(), Error> {
+        match told {
+            Told::Stop(signal) => self.policy.stop(signal, self.now()),
+            Told::Reload => self.policy.reload(self.now()),
+            Told::Child => self.reap(),
+        }
+        Ok(())
+    }
+
+    /// A file that cannot be read now is no reason to lose what it said before.
+    fn read_env(&mut self) {
+        if let Some(path) = &self.env_file {
+            match env_file::read(path) {
+                Ok(env) => self.env = env,
+                Err(e) => self.log.say(&format!("the variables stay as they were: {e}")),
+            }
+        }
+    }
+
+    fn reap(&self) {
+        if self.adopts_orphans {
+            let is_worker = |pid| self.workers.values().any(|worker| worker.pid() == pid);
+            if let Err(e) = reap_orphans(is_worker) {
+                self.log.say(&format!("orphans cannot be reaped: {e}"));
+            }
+        }
+    }
+
+    async fn finish(mut self) {
+        // Closes all servers, and removes the paths of those that have one.
+        self.primary.disconnect();
+        let last = async { while self.output.join_next().await.is_some() {} };
+        let _ = tokio::time::timeout(LAST_OUTPUT, last).await;
+        self.log.flush(LAST_OUTPUT).await;
+    }
+
+    fn now(&self) -> Time {
+        self.start.elapsed()
+    }
+}
+
+fn primary(options: &Options) -> Primary {
+    let settings = match &options.program {
+        Program::Module(path) => {
+            let module = cluster::Primary::builder(path).exec_argv(&options.node_args);
+            match &options.node {
+                Some(node) => module.exec_path(node),
+                None => module,
+            }
+        }
+        Program::Binary(path) => cluster::Primary::program(path),
+    };
+    let settings = match options.balance {
+        Some(balance) => settings.balance(balance),
+        None => settings,
+    };
+    settings
+        .args(options.args.iter().map(OsString::as_os_str))
+        .silent()
+        .stdio(0, Stdio::Null)
+        // The terminal's Ctrl-C is ours to pass on.
+        .detached()
+        .keep_servers(true)
+        .start()
+}

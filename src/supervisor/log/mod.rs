@@ -1,0 +1,80 @@
+//! What workers write, passed on line by line, and never at the price that a worker waits for ever.
+
+mod format;
+mod lines;
+mod sink;
+
+use std::io;
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncReadExt};
+
+pub use format::{Format, Origin, Stream};
+pub use lines::{LONGEST_LINE, Lines};
+pub use sink::{CAPACITY, PATIENCE, Sink};
+
+/// Our own two outputs.
+#[derive(Clone, Debug)]
+pub struct Log {
+    format: Format,
+    stdout: Sink,
+    stderr: Sink,
+}
+
+impl Log {
+    /// To standard output and standard error.
+    ///
+    /// # Errors
+    /// If no thread can be started.
+    pub fn new(format: Format) -> io::Result<Self> {
+        Ok(Log {
+            format,
+            stdout: Sink::new(io::stdout(), format.lost())?,
+            stderr: Sink::new(io::stderr(), format.lost())?,
+        })
+    }
+
+    /// A line of our own.
+    pub fn say(&self, text: &str) {
+        let mut line = Vec::new();
+        self.format.ours(text, &mut line);
+        self.stderr.write_now(&line, 1);
+    }
+
+    /// Passes on what comes from there, until its end.
+    pub async fn pass_on(self, mut from: impl AsyncRead + Unpin, origin: Origin) {
+        let sink = match origin.stream {
+            Stream::Stdout => &self.stdout,
+            Stream::Stderr => &self.stderr,
+        };
+        let mut lines = Lines::default();
+        let mut buffer = vec![0; 16 * 1024];
+        let (mut text, mut count) = (Vec::new(), 0);
+        loop {
+            // An error is an end.
+            let read = from.read(&mut buffer).await.unwrap_or(0);
+            let mut take = |line: &[u8]| {
+                self.format.theirs(&origin, line, &mut text);
+                count += 1;
+            };
+            match read {
+                0 => lines.end(&mut take),
+                n => lines.feed(&buffer[..n], &mut take),
+            }
+            if count > 0 {
+                sink.write(&text, count).await;
+            }
+            if read == 0 {
+                return;
+            }
+            text.clear();
+            count = 0;
+        }
+    }
+
+    /// Waits until all is written, for so long at the most.
+    pub async fn flush(&self, patience: Duration) {
+        let both = async { tokio::join!(self.stdout.flush(), self.stderr.flush()) };
+        let _ = tokio::time::timeout(patience, both).await;
+    }
+}

@@ -1,0 +1,88 @@
+//! What `crossfork run` does: keeps a number of workers running, and replaces them without a gap.
+//!
+//! ```no_run
+//! use crossfork::supervisor::{Options, program::Program, run};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), crossfork::Error> {
+//! let mut options = Options::new(Program::Module("app.js".into()));
+//! options.args = vec!["--port".into(), "8080".into()];
+//! let code = run(options).await?;
+//! std::process::exit(code.into())
+//! # }
+//! ```
+//!
+//! [`policy`] decides, the [primary](crate::tokio::cluster::Primary) has the workers and their
+//! sockets, and here the two meet, and the signals.
+
+pub mod env_file;
+mod guard;
+pub mod instances;
+pub mod log;
+pub mod policy;
+pub mod program;
+mod signals;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::error::Error;
+use crate::tokio::cluster::Balance;
+use instances::Instances;
+use log::Format;
+use program::Program;
+
+/// What is run, and how.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Options {
+    /// The program.
+    pub program: Program,
+    /// Its arguments.
+    pub args: Vec<OsString>,
+    /// How many workers: by default one for each processor that we may use.
+    pub instances: Instances,
+    /// How connections come to workers. By default what `NODE_CLUSTER_SCHED_POLICY` says, and else
+    /// in turn.
+    pub balance: Option<Balance>,
+    /// The `node` that runs a module, if not that on PATH or in `CROSSFORK_NODE`.
+    pub node: Option<OsString>,
+    /// Arguments for Node itself.
+    pub node_args: Vec<OsString>,
+    /// More variables for workers' environment. It is read again for each reload.
+    pub env_file: Option<PathBuf>,
+    /// How workers' output is passed on.
+    pub log: Format,
+    /// How long workers may take to end (30 s).
+    pub kill_timeout: Duration,
+    /// How long a reload waits for a new worker to listen (30 s).
+    pub listen_timeout: Duration,
+}
+
+impl Options {
+    /// All by default.
+    pub fn new(program: Program) -> Self {
+        Options {
+            program,
+            args: Vec::new(),
+            instances: Instances::default(),
+            balance: None,
+            node: None,
+            node_args: Vec::new(),
+            env_file: None,
+            log: Format::default(),
+            kill_timeout: Duration::from_secs(30),
+            listen_timeout: Duration::from_secs(30),
+        }
+    }
+}
+
+/// Runs it until SIGTERM or SIGINT, and gives the exit code: see [`policy::exit_code`]. SIGHUP is a
+/// reload. Writes to standard output and standard error.
+///
+/// # Errors
+/// If the variables cannot be read, or the system has no signals or threads for us.
+pub async fn run(options: Options) -> Result<u8, Error> {
+    guard::Guard::new(options)?.run().await
+}

@@ -1,0 +1,506 @@
+//! What a supervisor decides: a machine that knows neither a clock nor processes.
+//!
+//! There is a slot for each instance, and in it
+//!
+//! ```text
+//!  Waiting ──due──► Forking ──forked──► Starting ──listening──► Up
+//!     ▲                │                   │                     │
+//!     └── a pause ─────┴─── it failed ─────┴──── it was lost ────┘
+//! ```
+//!
+//! Besides there are workers that leave, each with a deadline, and in a reload one newcomer, which
+//! takes its slot when it listens. A worker is lost when it says that it leaves, when its channel
+//! ends, or when it ends itself, whichever is first.
+//!
+//! A slot whose workers never listened has no server in it. A worker there is up when it has been
+//! online for [`SETTLE`], or until the deadline of a reload if that is shorter.
+
+mod leaving;
+mod notice;
+mod reload;
+mod restarts;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use crate::signal::Signal;
+use leaving::Leaving;
+use reload::{Newcomer, Reload};
+use restarts::{Admission, Restarts};
+
+pub use leaving::{LINGER, RETIREMENT};
+pub use notice::{Ended, Notice, Subject};
+pub use restarts::{FIRST_PAUSE, LONGEST_PAUSE, RESTARTS_A_MINUTE, SLOW_PAUSE};
+
+/// A point in time: how long after some moment that is the same for all calls.
+pub type Time = Duration;
+
+/// How long a worker must be up for its slot's pauses to begin anew.
+pub const STABLE: Duration = Duration::from_secs(10);
+
+/// How long a worker that does not listen must be online to count as up.
+pub const SETTLE: Duration = Duration::from_secs(3);
+
+/// What can be chosen.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// How many workers there are to be.
+    pub instances: usize,
+    /// How long a worker may take to end that was asked to, or that leaves by itself.
+    pub kill_timeout: Duration,
+    /// How long a reload waits for a new worker to listen.
+    pub listen_timeout: Duration,
+}
+
+/// What is to be done, in this order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Start a worker, and call [`Policy::forked`] or [`Policy::fork_failed`].
+    Fork {
+        /// Its instance.
+        slot: usize,
+    },
+    /// Give a worker no more connections.
+    Retire {
+        /// Its id.
+        worker: u32,
+    },
+    /// Ask a worker to go (CLU-14).
+    Disconnect {
+        /// Its id.
+        worker: u32,
+    },
+    /// Send a signal to a worker.
+    Kill {
+        /// Its id.
+        worker: u32,
+        /// Which.
+        signal: Signal,
+    },
+    /// Close the listening sockets that no worker listens on (CLU-16).
+    CloseUnusedServers,
+    /// Tell the user.
+    Print(Notice),
+    /// It is over: exit with this code.
+    Done {
+        /// The code.
+        code: u8,
+    },
+}
+
+/// The machine.
+#[derive(Clone, Debug)]
+pub struct Policy {
+    settings: Settings,
+    slots: Vec<Slot>,
+    leaving: BTreeMap<u32, Leaving>,
+    reload: Option<Reload>,
+    /// Another reload was asked for meanwhile.
+    again: bool,
+    /// When the sockets are to be closed that no worker wants any more since a reload.
+    tidy_at: Option<Time>,
+    restarts: Restarts,
+    phase: Phase,
+    /// Forks that were ordered and not yet answered.
+    forking: usize,
+    has_forked: bool,
+    actions: VecDeque<Action>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Running,
+    /// Until all workers have ended.
+    Stopping {
+        code: u8,
+    },
+    Done,
+}
+
+#[derive(Clone, Debug)]
+struct Slot {
+    state: State,
+    /// How many workers in a row were lost before they had been up for [`STABLE`].
+    failures: u32,
+    /// There is a server in this instance.
+    has_listened: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum State {
+    /// Nobody is here until then.
+    Waiting { until: Time },
+    /// A fork was ordered.
+    Forking,
+    /// It was forked.
+    Starting(Worker),
+    /// It serves, since then.
+    Up(Worker, Time),
+    /// Nobody is here, and nobody comes.
+    Closed,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Worker {
+    id: u32,
+    pid: u32,
+    online: Option<Time>,
+}
+
+/// Where a worker that serves, or is to serve, can be.
+#[derive(Clone, Copy, Debug)]
+enum Place {
+    Slot(usize),
+    Newcomer(usize),
+}
+
+impl Policy {
+    /// Begins with a fork for each instance.
+    pub fn new(settings: Settings) -> Self {
+        let slots = (0..settings.instances)
+            .map(|_| Slot { state: State::Closed, failures: 0, has_listened: false })
+            .collect();
+        let mut policy = Policy {
+            settings,
+            slots,
+            leaving: BTreeMap::new(),
+            reload: None,
+            again: false,
+            tidy_at: None,
+            restarts: Restarts::default(),
+            phase: Phase::Running,
+            forking: 0,
+            has_forked: false,
+            actions: VecDeque::new(),
+        };
+        for slot in 0..settings.instances {
+            policy.slots[slot].state = State::Forking;
+            policy.fork(slot);
+        }
+        policy
+    }
+
+    /// What is to be done next.
+    pub fn poll_action(&mut self) -> Option<Action> {
+        self.actions.pop_front()
+    }
+
+    /// When [`tick`](Self::tick) is to be called.
+    pub fn next_tick(&self) -> Option<Time> {
+        let slots = self.slots.iter().filter_map(|slot| match &slot.state {
+            State::Waiting { until } => Some(*until),
+            State::Starting(worker) => slot.settled(worker),
+            State::Forking | State::Up(..) | State::Closed => None,
+        });
+        let leaving = self.leaving.values().filter_map(Leaving::next_tick);
+        slots.chain(leaving).chain(self.reload_tick()).chain(self.tidy_at).min()
+    }
+
+    /// The time has come that [`next_tick`](Self::next_tick) said.
+    pub fn tick(&mut self, now: Time) {
+        self.press(now);
+        for i in 0..self.slots.len() {
+            let slot = &self.slots[i];
+            match &slot.state {
+                State::Starting(worker) if slot.settled(worker).is_some_and(|at| at <= now) => {
+                    self.up(i, now)
+                }
+                State::Waiting { until } if *until <= now => self.restart(i, now),
+                _ => {}
+            }
+        }
+        self.tick_reload(now);
+        self.tidy(now);
+    }
+
+    /// The fork that was ordered for this slot has given this worker.
+    pub fn forked(&mut self, slot: usize, id: u32, pid: u32, now: Time) {
+        self.forking -= 1;
+        self.has_forked = true;
+        let worker = Worker { id, pid, online: None };
+        if let Some(newcomer) = self.newcomer(slot)
+            && matches!(newcomer, Newcomer::Forking)
+        {
+            *newcomer = Newcomer::Starting(worker);
+        } else if matches!(self.slots[slot].state, State::Forking) && self.phase == Phase::Running {
+            self.slots[slot].state = State::Starting(worker);
+        } else {
+            self.slots[slot].close_if_forking();
+            self.dismiss(worker, slot, now);
+        }
+    }
+
+    /// The fork that was ordered for this slot has failed. If it was the very first, all is over.
+    pub fn fork_failed(&mut self, slot: usize, reason: String, now: Time) {
+        self.forking -= 1;
+        self.print(Notice::ForkFailed { slot, reason });
+        if !self.has_forked {
+            return self.finish(exit_code::NOT_STARTED);
+        }
+        if self.newcomer(slot).is_some_and(|newcomer| matches!(newcomer, Newcomer::Forking)) {
+            self.reload_failed("it could not be started", now);
+        } else if matches!(self.slots[slot].state, State::Forking) {
+            self.slots[slot].state = State::Closed;
+            self.failed(slot, now);
+        }
+        self.finish_if_all_have_ended();
+    }
+
+    /// The worker runs.
+    pub fn online(&mut self, id: u32, now: Time) {
+        if let Some(worker) = self.starting(id) {
+            worker.online.get_or_insert(now);
+        }
+    }
+
+    /// The worker listens.
+    pub fn listening(&mut self, id: u32, now: Time) {
+        match self.place(id) {
+            Some(Place::Slot(slot)) => {
+                self.slots[slot].has_listened = true;
+                self.up(slot, now);
+            }
+            Some(Place::Newcomer(slot)) => {
+                self.slots[slot].has_listened = true;
+                self.take_over(now);
+            }
+            None => {}
+        }
+    }
+
+    /// The worker has said that it leaves (CLU-10): its successor is not to wait for its end.
+    pub fn leaving(&mut self, id: u32, now: Time) {
+        let serves = |slot: &Slot| matches!(slot.state, State::Up(..));
+        match self.place(id) {
+            Some(Place::Slot(slot)) if serves(&self.slots[slot]) => {
+                let worker = self.vacate(slot);
+                self.keep_until_it_ends(worker, slot, now);
+                self.print(Notice::Leaving(Subject { slot, pid: worker.pid }));
+                if !self.newcomer_moves_in(slot) {
+                    self.restart(slot, now);
+                }
+            }
+            // Who leaves before having been of use would be replaced without end.
+            Some(_) => self.lost(id, now),
+            None => {
+                let kill = self.deadline(now);
+                if let Some(leaving) = self.leaving.get_mut(&id) {
+                    leaving.goes_by_itself(kill);
+                }
+            }
+        }
+    }
+
+    /// The worker's channel has ended.
+    pub fn disconnected(&mut self, id: u32, now: Time) {
+        self.lost(id, now);
+        let kill = self.deadline(now);
+        if let Some(leaving) = self.leaving.get_mut(&id) {
+            leaving.disconnected(now, kill);
+        }
+    }
+
+    /// The worker has ended.
+    pub fn exited(&mut self, id: u32, how: Ended, now: Time) {
+        self.lost(id, now);
+        if let Some(left) = self.leaving.remove(&id) {
+            self.print(Notice::Ended(left.subject, how));
+        }
+        self.finish_if_all_have_ended();
+    }
+
+    /// Asks all workers to go; asked again, kills them.
+    pub fn stop(&mut self, signal: Signal, now: Time) {
+        match self.phase {
+            Phase::Running => {
+                self.phase = Phase::Stopping { code: exit_code::STOPPED };
+                self.print(Notice::Stopping { signal });
+                self.ask_retired(now);
+                if let Some((slot, worker)) = self.end_reload() {
+                    self.dismiss(worker, slot, now);
+                }
+                for slot in 0..self.slots.len() {
+                    match self.slots[slot].state {
+                        State::Starting(worker) | State::Up(worker, _) => {
+                            self.slots[slot].state = State::Closed;
+                            self.dismiss(worker, slot, now);
+                        }
+                        State::Waiting { .. } => self.slots[slot].state = State::Closed,
+                        State::Forking | State::Closed => {}
+                    }
+                }
+                // New clients are better refused than kept waiting for nobody.
+                self.actions.push_back(Action::CloseUnusedServers);
+            }
+            Phase::Stopping { .. } => {
+                self.phase = Phase::Stopping { code: exit_code::killed_by(signal) };
+                self.kill_all();
+            }
+            Phase::Done => {}
+        }
+        self.finish_if_all_have_ended();
+    }
+
+    /// Does not serve any more, and was not asked to go.
+    fn lost(&mut self, id: u32, now: Time) {
+        match self.place(id) {
+            Some(Place::Slot(slot)) => {
+                if let State::Up(_, since) = self.slots[slot].state
+                    && now.saturating_sub(since) >= STABLE
+                {
+                    self.slots[slot].failures = 0;
+                }
+                let worker = self.vacate(slot);
+                self.keep_until_it_ends(worker, slot, now);
+                if !self.newcomer_moves_in(slot) {
+                    self.failed(slot, now);
+                }
+            }
+            Some(Place::Newcomer(slot)) => {
+                if let Some(worker) = self.starting(id).copied() {
+                    self.keep_until_it_ends(worker, slot, now);
+                }
+                self.reload_failed("it has ended before it listened", now);
+            }
+            None => {}
+        }
+    }
+
+    /// Another worker comes into the slot: the first at once, the next after growing pauses.
+    fn failed(&mut self, slot: usize, now: Time) {
+        if self.phase != Phase::Running {
+            return;
+        }
+        let pause = restarts::pause(self.slots[slot].failures);
+        self.slots[slot].failures += 1;
+        if self.is_reloaded_in_place(slot) {
+            self.reload_failed("it has ended before it listened", now);
+        }
+        // That may have begun another reload, and with it another worker here.
+        if !matches!(self.slots[slot].state, State::Closed) {
+            return;
+        }
+        if pause.is_zero() {
+            self.restart(slot, now);
+        } else {
+            self.print(Notice::Pause { slot, pause });
+            self.slots[slot].state = State::Waiting { until: now.saturating_add(pause) };
+        }
+    }
+
+    /// Unless there were too many restarts.
+    fn restart(&mut self, slot: usize, now: Time) {
+        let (admission, report) = self.restarts.admit(now);
+        if let Some(restarts) = report {
+            self.print(Notice::TooManyRestarts { restarts });
+        }
+        self.slots[slot].state = match admission {
+            Admission::Now => {
+                self.fork(slot);
+                State::Forking
+            }
+            Admission::NotBefore(until) => State::Waiting { until },
+        };
+    }
+
+    fn fork(&mut self, slot: usize) {
+        self.forking += 1;
+        self.actions.push_back(Action::Fork { slot });
+    }
+
+    /// Of use from now on.
+    fn up(&mut self, slot: usize, now: Time) {
+        let State::Starting(worker) = self.slots[slot].state else {
+            return;
+        };
+        self.enter(slot, worker, now);
+        if self.is_reloaded_in_place(slot) {
+            self.reload_slot(slot + 1, now);
+        }
+    }
+
+    fn enter(&mut self, slot: usize, worker: Worker, now: Time) {
+        self.slots[slot].state = State::Up(worker, now);
+        let listens = self.slots[slot].has_listened;
+        self.print(Notice::Up(Subject { slot, pid: worker.pid }, listens));
+    }
+
+    fn vacate(&mut self, slot: usize) -> Worker {
+        match std::mem::replace(&mut self.slots[slot].state, State::Closed) {
+            State::Starting(worker) | State::Up(worker, _) => worker,
+            State::Waiting { .. } | State::Forking | State::Closed => {
+                unreachable!("a place is that of a worker")
+            }
+        }
+    }
+
+    fn place(&self, id: u32) -> Option<Place> {
+        let of = |state: &State| match state {
+            State::Starting(worker) | State::Up(worker, _) => worker.id == id,
+            State::Waiting { .. } | State::Forking | State::Closed => false,
+        };
+        let slot = self.slots.iter().position(|slot| of(&slot.state)).map(Place::Slot);
+        slot.or_else(|| self.newcomer_place(id))
+    }
+
+    /// A worker that is not up yet.
+    fn starting(&mut self, id: u32) -> Option<&mut Worker> {
+        let slots = self.slots.iter_mut().filter_map(|slot| match &mut slot.state {
+            State::Starting(worker) => Some(worker),
+            _ => None,
+        });
+        let newcomer = self.reload.as_mut().and_then(Reload::newcomer_worker);
+        slots.chain(newcomer).find(|worker| worker.id == id)
+    }
+
+    fn finish_if_all_have_ended(&mut self) {
+        if let Phase::Stopping { code } = self.phase
+            && self.leaving.is_empty()
+            && self.forking == 0
+        {
+            self.finish(code);
+        }
+    }
+
+    fn finish(&mut self, code: u8) {
+        self.phase = Phase::Done;
+        self.actions.push_back(Action::Done { code });
+    }
+
+    fn print(&mut self, notice: Notice) {
+        self.actions.push_back(Action::Print(notice));
+    }
+}
+
+impl Slot {
+    /// When this worker counts as up even though it does not listen.
+    fn settled(&self, worker: &Worker) -> Option<Time> {
+        worker.online.filter(|_| !self.has_listened).map(|online| online.saturating_add(SETTLE))
+    }
+
+    fn close_if_forking(&mut self) {
+        if matches!(self.state, State::Forking) {
+            self.state = State::Closed;
+        }
+    }
+}
+
+/// How the supervisor itself ends.
+pub mod exit_code {
+    use crate::signal::Signal;
+
+    /// It was asked to stop, and all workers ended in time.
+    pub const STOPPED: u8 = 0;
+    /// No worker could be started at all.
+    pub const NOT_STARTED: u8 = 1;
+    /// The command line was wrong.
+    pub const USAGE: u8 = 2;
+    /// It was asked to stop, and some worker had to be killed when the time was up. As `timeout`
+    /// has it.
+    pub const TIMED_OUT: u8 = 124;
+
+    /// It was asked twice, the second time by this signal. As shells have it.
+    pub fn killed_by(signal: Signal) -> u8 {
+        128 + signal.native() as u8
+    }
+}

@@ -1,0 +1,121 @@
+//! What the user is told.
+
+use std::fmt;
+use std::time::Duration;
+
+use super::RESTARTS_A_MINUTE;
+use crate::signal::Signal;
+
+/// A sentence for the user.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Notice {
+    /// It is of use now; whether because it listens.
+    Up(Subject, bool),
+    /// It has said that it leaves; it is replaced at once.
+    Leaving(Subject),
+    /// It has ended.
+    Ended(Subject, Ended),
+    /// It had to be killed, after so long.
+    Killed(Subject, Duration),
+    /// The instance is started again after a pause.
+    Pause {
+        /// The instance.
+        slot: usize,
+        /// How long.
+        pause: Duration,
+    },
+    /// No worker could be started.
+    ForkFailed {
+        /// For this instance.
+        slot: usize,
+        /// Why.
+        reason: String,
+    },
+    /// Restarts are slow from now on, or still.
+    TooManyRestarts {
+        /// How many there were in a minute.
+        restarts: usize,
+    },
+    /// A reload begins.
+    Reloading,
+    /// All workers are new.
+    Reloaded,
+    /// The rest of the old workers stay.
+    ReloadFailed {
+        /// The instance at which it failed.
+        slot: usize,
+        /// The new worker.
+        worker: Option<Subject>,
+        /// What it did.
+        why: &'static str,
+    },
+    /// All workers are asked to go.
+    Stopping {
+        /// What we were told by.
+        signal: Signal,
+    },
+}
+
+/// A worker, as the user knows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Subject {
+    /// Its instance.
+    pub slot: usize,
+    /// Its process.
+    pub pid: u32,
+}
+
+/// How a worker has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// With this exit code.
+    Code(i32),
+    /// By this signal.
+    Signal(Signal),
+    /// Nobody knows.
+    Unknown,
+}
+
+impl fmt::Display for Notice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Notice::Up(worker, true) => write!(f, "{worker} listens"),
+            Notice::Up(worker, false) => write!(f, "{worker} is up, and does not listen"),
+            Notice::Leaving(worker) => write!(f, "{worker} leaves, and is replaced"),
+            Notice::Ended(worker, how) => write!(f, "{worker} has ended: {how}"),
+            Notice::Killed(worker, after) => write!(f, "{worker} has not ended in {after:?}, and is killed"),
+            Notice::Pause { slot, pause } => write!(f, "instance {slot} is started again in {pause:?}"),
+            Notice::ForkFailed { slot, reason } => write!(f, "instance {slot} cannot be started: {reason}"),
+            Notice::TooManyRestarts { restarts } => write!(
+                f,
+                "TOO MANY RESTARTS: {restarts} in the last minute, where {RESTARTS_A_MINUTE} are the most. \
+                 Workers are replaced slowly until that changes; those that serve go on."
+            ),
+            Notice::Reloading => f.write_str("reloading"),
+            Notice::Reloaded => f.write_str("reloaded"),
+            Notice::ReloadFailed { worker: Some(worker), why, .. } => {
+                write!(f, "RELOAD FAILED: {why}: the new {worker}. The workers that serve go on.")
+            }
+            Notice::ReloadFailed { slot, worker: None, why } => {
+                write!(f, "RELOAD FAILED: {why}: the new worker for instance {slot}. Those that serve go on.")
+            }
+            Notice::Stopping { signal } => write!(f, "{signal}: stopping"),
+        }
+    }
+}
+
+impl fmt::Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "worker {} (pid {})", self.slot, self.pid)
+    }
+}
+
+impl fmt::Display for Ended {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Ended::Code(code) => write!(f, "exit code {code}"),
+            Ended::Signal(signal) => signal.fmt(f),
+            Ended::Unknown => f.write_str("nobody knows how"),
+        }
+    }
+}

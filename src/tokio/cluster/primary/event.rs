@@ -1,0 +1,194 @@
+//! What a primary is told, and the queue that it waits in.
+
+use std::collections::VecDeque;
+use std::pin::pin;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::Notify;
+
+use super::ForkedWorker;
+use crate::error::Error;
+use crate::proto::cluster::{AddressType, Query};
+use crate::received::Message;
+use crate::signal::Signal;
+
+/// Something that happened in a cluster, in the order of Node's events (CLU-22). Of each worker:
+/// `Fork`, `Online`, then `Listening` and `Message`s, `Disconnect`, `Exit`.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Event {
+    /// The primary is there. The first event, once.
+    Setup,
+    /// A worker was started.
+    Fork {
+        /// The worker.
+        worker: ForkedWorker,
+    },
+    /// It runs. A program that is no part of a cluster never says so.
+    Online {
+        /// The worker.
+        worker: ForkedWorker,
+    },
+    /// It listens; once for each of its servers.
+    Listening {
+        /// The worker.
+        worker: ForkedWorker,
+        /// On what.
+        address: Address,
+    },
+    /// It sent a message, perhaps with a handle.
+    Message {
+        /// The worker.
+        worker: ForkedWorker,
+        /// The message.
+        message: Message,
+    },
+    /// It says that it will end because it wants to: `worker.disconnect()` or `worker.kill()` in
+    /// the worker. Node has no such event: this is the moment to start another.
+    Leaving {
+        /// The worker.
+        worker: ForkedWorker,
+    },
+    /// Its channel is over.
+    Disconnect {
+        /// The worker.
+        worker: ForkedWorker,
+    },
+    /// Its process has ended. The last event of a worker, always after `Disconnect`.
+    Exit {
+        /// The worker.
+        worker: ForkedWorker,
+        /// The exit code, if it ended by itself.
+        code: Option<i32>,
+        /// The signal, if one ended it.
+        signal: Option<Signal>,
+    },
+    /// It sent something that is no message, or its channel failed. A worker that is a Node program
+    /// does not do so.
+    Error {
+        /// The worker.
+        worker: ForkedWorker,
+        /// What was wrong. After [`Error::Protocol`] it goes on.
+        error: Error,
+    },
+}
+
+/// What a worker listens on: the arguments of Node's `'listening'`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Address {
+    /// An IP address or a path; `None` if it gave none, which means every interface.
+    pub address: Option<String>,
+    /// The port, where it has one.
+    pub port: Option<u16>,
+    /// What kind of address it is.
+    pub address_type: AddressType,
+    /// The descriptor of the primary's, if it asked for one.
+    pub fd: Option<i32>,
+}
+
+impl Event {
+    /// The worker that it is about.
+    pub fn worker(&self) -> Option<&ForkedWorker> {
+        match self {
+            Event::Setup => None,
+            Event::Fork { worker }
+            | Event::Online { worker }
+            | Event::Listening { worker, .. }
+            | Event::Message { worker, .. }
+            | Event::Leaving { worker }
+            | Event::Disconnect { worker }
+            | Event::Exit { worker, .. }
+            | Event::Error { worker, .. } => Some(worker),
+        }
+    }
+
+    /// What it makes us keep, where a worker can cause any number of them: about a page each.
+    fn cost(&self) -> usize {
+        match self {
+            Event::Message { message, .. } => {
+                1 + message.payload().as_bytes().len() / 4096
+                    + if message.handle().is_some() { 15 } else { 0 }
+            }
+            Event::Listening { .. } | Event::Error { .. } => 1,
+            _ => 0,
+        }
+    }
+}
+
+impl From<Query> for Address {
+    fn from(query: Query) -> Self {
+        let Query { address, port, address_type, fd, .. } = query;
+        Address { address, port, address_type, fd }
+    }
+}
+
+/// Events that nobody has taken.
+pub(super) struct Events {
+    queue: Mutex<Queue>,
+    changed: Notify,
+}
+
+struct Queue {
+    events: VecDeque<Event>,
+    /// Workers of whom an event is still to come.
+    workers: usize,
+    /// No more will come when these are gone.
+    ending: bool,
+}
+
+impl Events {
+    pub(super) fn new() -> Self {
+        let queue = Queue { events: VecDeque::from([Event::Setup]), workers: 0, ending: false };
+        Events { queue: Mutex::new(queue), changed: Notify::new() }
+    }
+
+    pub(super) fn push(&self, event: Event) {
+        if let Some(worker) = event.worker() {
+            worker.owes(event.cost());
+        }
+        let mut queue = self.lock();
+        match event {
+            Event::Fork { .. } => {
+                queue.workers += 1;
+                queue.ending = false;
+            }
+            Event::Exit { .. } => queue.workers -= 1,
+            _ => {}
+        }
+        queue.events.push_back(event);
+        drop(queue);
+        self.changed.notify_waiters();
+    }
+
+    /// `None` will be the end when no worker is left.
+    pub(super) fn end(&self) {
+        self.lock().ending = true;
+        self.changed.notify_waiters();
+    }
+
+    pub(super) async fn next(&self) -> Option<Event> {
+        loop {
+            let mut changed = pin!(self.changed.notified());
+            changed.as_mut().enable();
+            let event = {
+                let mut queue = self.lock();
+                if queue.events.is_empty() && queue.ending && queue.workers == 0 {
+                    return None;
+                }
+                queue.events.pop_front()
+            };
+            if let Some(event) = event {
+                if let Some(worker) = event.worker() {
+                    worker.paid(event.cost());
+                }
+                return Some(event);
+            }
+            changed.await;
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

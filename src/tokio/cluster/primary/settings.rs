@@ -1,0 +1,250 @@
+//! [`Settings`]: Node's `cluster.setupPrimary`.
+
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::Primary;
+use crate::env::UNIQUE_ID;
+use crate::error::Error;
+use crate::launch::Stdio;
+use crate::limits::Limits;
+use crate::proto::cluster::primary::{Balance, WorkerId};
+use crate::tokio::{Child, Command, Fork};
+use crate::wire::Serialization;
+
+/// What the workers of a [`Primary`] are, and how they are started.
+#[derive(Debug)]
+pub struct Settings {
+    exec: Exec,
+    args: Vec<OsString>,
+    cwd: Option<PathBuf>,
+    env: Vec<Env>,
+    stdio: BTreeMap<usize, Stdio>,
+    uid: Option<u32>,
+    gid: Option<u32>,
+    detached: bool,
+    serialization: Serialization,
+    limits: Limits,
+    pub(super) balance: Option<Balance>,
+    pub(super) keep_servers: bool,
+}
+
+#[derive(Debug)]
+enum Exec {
+    Module { module: OsString, exec_path: Option<OsString>, exec_argv: Vec<OsString> },
+    Program(OsString),
+}
+
+#[derive(Debug)]
+enum Env {
+    Set(OsString, OsString),
+    Remove(OsString),
+    Clear,
+}
+
+impl Settings {
+    pub(super) fn module(module: &OsStr) -> Self {
+        Self::new(Exec::Module { module: module.to_owned(), exec_path: None, exec_argv: Vec::new() })
+    }
+
+    pub(super) fn program(program: &OsStr) -> Self {
+        Self::new(Exec::Program(program.to_owned()))
+    }
+
+    fn new(exec: Exec) -> Self {
+        Settings {
+            exec,
+            args: Vec::new(),
+            cwd: None,
+            env: Vec::new(),
+            stdio: BTreeMap::new(),
+            uid: None,
+            gid: None,
+            detached: false,
+            serialization: Serialization::Json,
+            limits: Limits::default(),
+            balance: None,
+            keep_servers: false,
+        }
+    }
+
+    /// The program that runs the module, in place of `node`: see [`Fork::exec_path`].
+    pub fn exec_path(mut self, program: impl AsRef<OsStr>) -> Self {
+        if let Exec::Module { exec_path, .. } = &mut self.exec {
+            *exec_path = Some(program.as_ref().to_owned());
+        }
+        self
+    }
+
+    /// Arguments for Node itself, which come before the module.
+    pub fn exec_argv<S: AsRef<OsStr>>(mut self, args: impl IntoIterator<Item = S>) -> Self {
+        if let Exec::Module { exec_argv, .. } = &mut self.exec {
+            exec_argv.extend(args.into_iter().map(|arg| arg.as_ref().to_owned()));
+        }
+        self
+    }
+
+    /// Adds an argument.
+    pub fn arg(mut self, arg: impl AsRef<OsStr>) -> Self {
+        self.args.push(arg.as_ref().to_owned());
+        self
+    }
+
+    /// Adds arguments.
+    pub fn args<S: AsRef<OsStr>>(mut self, args: impl IntoIterator<Item = S>) -> Self {
+        self.args.extend(args.into_iter().map(|arg| arg.as_ref().to_owned()));
+        self
+    }
+
+    /// The working directory.
+    pub fn cwd(mut self, directory: impl AsRef<Path>) -> Self {
+        self.cwd = Some(directory.as_ref().to_owned());
+        self
+    }
+
+    /// Sets a variable in the workers' environment.
+    pub fn env(mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
+        self.env.push(Env::Set(name.as_ref().to_owned(), value.as_ref().to_owned()));
+        self
+    }
+
+    /// Takes a variable out of the workers' environment.
+    pub fn env_remove(mut self, name: impl AsRef<OsStr>) -> Self {
+        self.env.push(Env::Remove(name.as_ref().to_owned()));
+        self
+    }
+
+    /// Has the workers start from an empty environment.
+    pub fn env_clear(mut self) -> Self {
+        self.env.push(Env::Clear);
+        self
+    }
+
+    /// What each worker's descriptor of this number is. 0, 1 and 2 are inherited by default. Of a
+    /// [`Stdio::Fd`] each gets a duplicate.
+    pub fn stdio(mut self, number: usize, stdio: Stdio) -> Self {
+        self.stdio.insert(number, stdio);
+        self
+    }
+
+    /// The workers' standard streams are pipes to us.
+    pub fn silent(mut self) -> Self {
+        self.stdio.extend((0..3).map(|number| (number, Stdio::Pipe)));
+        self
+    }
+
+    /// The user that the workers run as.
+    pub fn uid(mut self, uid: u32) -> Self {
+        self.uid = Some(uid);
+        self
+    }
+
+    /// The group that the workers run as.
+    pub fn gid(mut self, gid: u32) -> Self {
+        self.gid = Some(gid);
+        self
+    }
+
+    /// Starts each worker in a session of its own, out of reach of the terminal's Ctrl-C.
+    pub fn detached(mut self) -> Self {
+        self.detached = true;
+        self
+    }
+
+    /// How messages are written ([`Serialization::Json`]).
+    pub fn serialization(mut self, serialization: Serialization) -> Self {
+        self.serialization = serialization;
+        self
+    }
+
+    /// Bounds on what a worker's channel may make us keep.
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// How connections come to workers. By default what `NODE_CLUSTER_SCHED_POLICY` says, `rr` or
+    /// `none`, and else [`Balance::RoundRobin`].
+    pub fn balance(mut self, balance: Balance) -> Self {
+        self.balance = Some(balance);
+        self
+    }
+
+    /// Whether a server stays open when no worker listens on it any more, so that its clients wait
+    /// for the next one that does. In Node they are refused.
+    pub fn keep_servers(mut self, keep: bool) -> Self {
+        self.keep_servers = keep;
+        self
+    }
+
+    /// Makes the primary, without workers.
+    ///
+    /// # Panics
+    /// Outside of a runtime.
+    pub fn start(self) -> Primary {
+        Primary::new(self)
+    }
+
+    /// Starts a worker.
+    pub(super) fn spawn(
+        &self,
+        id: WorkerId,
+        env: impl IntoIterator<Item = (OsString, OsString)>,
+    ) -> Result<Child, Error> {
+        /// The same for both builders, which have no trait in common.
+        macro_rules! with {
+            ($command:expr) => {{
+                let mut command =
+                    $command.args(&self.args).serialization(self.serialization).limits(self.limits);
+                if let Some(cwd) = &self.cwd {
+                    command = command.cwd(cwd);
+                }
+                for change in &self.env {
+                    command = match change {
+                        Env::Set(name, value) => command.env(name, value),
+                        Env::Remove(name) => command.env_remove(name),
+                        Env::Clear => command.env_clear(),
+                    };
+                }
+                for (name, value) in env {
+                    command = command.env(name, value);
+                }
+                command = command.env(UNIQUE_ID, id.to_string());
+                for (number, stdio) in &self.stdio {
+                    command = command.stdio(*number, again(stdio)?);
+                }
+                if let Some(uid) = self.uid {
+                    command = command.uid(uid);
+                }
+                if let Some(gid) = self.gid {
+                    command = command.gid(gid);
+                }
+                if self.detached { command.detached() } else { command }
+            }};
+        }
+        match &self.exec {
+            Exec::Module { module, exec_path, exec_argv } => {
+                let mut fork = Fork::new(module).exec_argv(exec_argv);
+                if let Some(program) = exec_path {
+                    fork = fork.exec_path(program);
+                }
+                with!(fork).spawn()
+            }
+            Exec::Program(program) => with!(Command::new(program)).spawn_with_channel(CHANNEL),
+        }
+    }
+}
+
+/// Where Node's `fork` has it.
+const CHANNEL: usize = 3;
+
+fn again(stdio: &Stdio) -> io::Result<Stdio> {
+    Ok(match stdio {
+        Stdio::Inherit => Stdio::Inherit,
+        Stdio::Null => Stdio::Null,
+        Stdio::Pipe => Stdio::Pipe,
+        Stdio::Fd(fd) => Stdio::Fd(fd.try_clone()?),
+    })
+}

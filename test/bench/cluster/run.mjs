@@ -1,0 +1,94 @@
+// `npm run bench:cluster`: Node's cluster and `crossfork run` with the same unmodified workers under the same load, which
+// comes from wrk.
+//
+//   --quick      one short run
+//   --runs N     how often everything is measured; medians are shown (5)
+//   --node PATH  the Node of the workers, and of Node's primary (the one that runs this)
+
+import { execFileSync, spawnSync } from 'node:child_process';
+import { createRequire } from 'node:module';
+import { parseArgs } from 'node:util';
+
+import { median } from '../figures.mjs';
+import { CONTESTANTS, Contestant } from './contestant.mjs';
+
+const { values: options } = parseArgs({
+  options: {
+    quick: { type: 'boolean', default: false },
+    runs: { type: 'string' },
+    node: { type: 'string', default: process.execPath },
+  },
+});
+const RUNS = Number(options.runs ?? (options.quick ? 1 : 5));
+const SECONDS = options.quick ? 1 : 4;
+const WORKERS = 2;
+const CLIENTS = 32;
+
+if (spawnSync('wrk', ['--version']).error) {
+  console.error('This bench needs wrk on the PATH (Debian and Ubuntu: apt install wrk).');
+  process.exit(2);
+}
+const { build } = createRequire(import.meta.url)('../../../js/build.cjs');
+const crossfork = build({ bin: 'crossfork', features: ['cli'], release: true });
+const setup = { crossfork, node: options.node, workers: WORKERS };
+
+/** What is measured of a contestant: its name, unit, and how it is shown. */
+const FIGURES = [
+  ['a connection per request', 'requests/s'],
+  ['  primary CPU', 'µs/connection'],
+  ['keep-alive', 'requests/s'],
+  ['primary memory', 'MB'],
+  ['first answer after', 'ms'],
+  ['killed worker replaced after', 'ms'],
+];
+
+const seen = Object.fromEntries(Object.keys(CONTESTANTS).map((name) => [name, []]));
+for (let i = 0; i < RUNS; i++) {
+  for (const name of Object.keys(CONTESTANTS)) seen[name].push(await measure(name));
+}
+report();
+
+async function measure(name) {
+  const contestant = await Contestant.start(name, setup);
+  try {
+    load(contestant, false, 0.5);
+    const before = contestant.cpu();
+    const each = load(contestant, true, SECONDS);
+    const cpu = (contestant.cpu() - before) / each.requests;
+    const kept = load(contestant, false, SECONDS);
+    const memory = contestant.memory() / 1e6;
+    const replaced = await contestant.replace();
+    return [each.rate, cpu, kept.rate, memory, contestant.firstAnswer, replaced];
+  } finally {
+    await contestant.stop();
+  }
+}
+
+/** A load from another process, with new connections for all requests or the same ones. */
+function load({ port }, close, seconds) {
+  const header = close ? ['--header', 'Connection: close'] : [];
+  const args = ['--threads', '1', '--connections', CLIENTS, '--duration', `${Math.ceil(seconds)}s`, ...header];
+  const text = execFileSync('wrk', [...args.map(String), `http://127.0.0.1:${port}/`], { encoding: 'utf8' });
+  const errors = /Socket errors: (.*)|Non-2xx[^\n]*/.exec(text);
+  // wrk counts as a read error that a server closes, which it was asked to.
+  if (errors && !/connect 0, read \d+, write 0, timeout 0/.test(errors[0])) throw new Error(errors[0]);
+  return {
+    requests: Number(/(\d+) requests in/.exec(text)[1]),
+    rate: Number(/Requests\/sec:\s+([\d.]+)/.exec(text)[1]),
+  };
+}
+
+function report() {
+  const version = execFileSync(options.node, ['--version'], { encoding: 'utf8' }).trim();
+  console.log(`Node ${version}, ${WORKERS} workers, ${CLIENTS} clients, medians of ${RUNS} runs of ${SECONDS} s`);
+  const names = Object.keys(CONTESTANTS);
+  const columns = [...names, 'rr: crossfork/node', 'shared: crossfork/node'];
+  console.log(['', ...columns].map((text, i) => (i ? text.padStart(24) : text.padEnd(46))).join(''));
+  for (const [i, [title, unit]] of FIGURES.entries()) {
+    const [nodeRr, ourRr, nodeShared, ourShared] = names.map((name) => median(seen[name].map((figures) => figures[i])));
+    const figures = [nodeRr, ourRr, nodeShared, ourShared].map((figure) => figure.toFixed(figure < 100 ? 1 : 0));
+    const ratios = [ourRr / nodeRr, ourShared / nodeShared].map((ratio) => ratio.toFixed(2));
+    const line = [...figures, ...ratios].map((text) => text.padStart(24)).join('');
+    console.log(`${title} (${unit})`.padEnd(46) + line);
+  }
+}

@@ -1,0 +1,77 @@
+// An HTTP server that can be told what to do. It listens on SOCKET, a path, or on any port.
+const cluster = require('node:cluster');
+const { spawnSync } = require('node:child_process');
+const { readFileSync } = require('node:fs');
+const http = require('node:http');
+
+const { GATE, MODE, NODE_APP_INSTANCE, SOCKET } = process.env;
+
+// It starts when somebody writes to this pipe.
+if (GATE) readFileSync(GATE);
+
+const held = new Set();
+process.on('SIGUSR2', () => {
+  for (const response of held) response.end(' and done');
+});
+
+const requests = {
+  '/': (response) => response.end(`${process.pid}`),
+  '/about': (response) => {
+    const { argv, execArgv, env } = process;
+    response.end(JSON.stringify({ instance: NODE_APP_INSTANCE, argv, execArgv, env, cwd: process.cwd() }));
+  },
+  '/hold': (response) => {
+    held.add(response);
+    response.write(`${process.pid}`);
+  },
+  '/crash': () => process.exit(3),
+  '/throw': (response) => {
+    response.end();
+    setImmediate(() => {
+      throw new Error('a bug in the program');
+    });
+  },
+  '/print': (response) => {
+    console.log('to stdout');
+    console.error('to stderr');
+    response.end();
+  },
+  '/flood': (response) => {
+    for (let i = 0; i < 100; i++) process.stdout.write(`${i} ${'x'.repeat(100_000)}\n`);
+    process.stdout.write('', () => response.end('all written'));
+  },
+  '/orphan': (response) => {
+    const { stdout } = spawnSync('sh', ['-c', 'sleep 1000 > /dev/null 2>&1 & echo $!'], { encoding: 'utf8' });
+    response.end(stdout.trim());
+  },
+};
+
+const server = http.createServer((request, response) => requests[request.url](response));
+
+// The pattern for an error that nothing has caught: accept no more, finish what was begun, and end.
+process.on('uncaughtException', (error) => {
+  console.error(`caught: ${error.message}`);
+  server.close(() => process.exit(1));
+  cluster.worker.disconnect();
+});
+
+switch (MODE) {
+  case 'fails':
+    console.error('it cannot start');
+    process.exit(1);
+    break;
+  case 'stubborn':
+    process.on('SIGTERM', () => console.log('SIGTERM is ignored'));
+    setInterval(() => {}, 1000);
+    break;
+  case 'timer':
+  case 'silent':
+    setInterval(() => {}, 1000);
+    break;
+  case 'leaves':
+    if (NODE_APP_INSTANCE !== '0') server.on('listening', () => setImmediate(() => cluster.worker.disconnect()));
+    break;
+}
+if (MODE !== 'silent') {
+  server.listen(...(SOCKET ? [SOCKET] : [0, '127.0.0.1']), () => console.log(`port ${server.address().port}`));
+}

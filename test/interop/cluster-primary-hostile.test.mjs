@@ -1,0 +1,99 @@
+// Workers that do what none should: they cannot harm their primary, nor the other workers.
+import assert from 'node:assert';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, test } from 'node:test';
+import { runtimes } from '../runtimes/index.mjs';
+import { request } from './cluster-primary/client.mjs';
+import { Primary } from './cluster-primary/primary.mjs';
+
+const here = import.meta.dirname;
+const runtime = runtimes.find(({ kind }) => kind === 'node');
+
+/** A primary with one worker that serves, and one that does this. */
+async function withHostile(t, deed) {
+  // The module is chosen by a variable, for both are of one cluster.
+  const primary = new Primary(t, runtime, { module: join(here, 'cluster-primary/either.cjs') });
+  const good = await primary.fork({ HOSTILE: '' });
+  const { address } = await good.does('listen', { listen: [{ port: 0, host: '127.0.0.1' }] });
+  const bad = await primary.fork({ HOSTILE: '1' });
+  const from = primary.events.length;
+  await primary.does('send', { worker: bad.id, message: { port: address.port, ...deed } });
+  const done = (part = { event: 'message', message: 'done' }) => primary.event({ worker: bad.id, ...part }, from);
+  const serves = async () => assert.strictEqual(await request(address.port), good.pid);
+  return { primary, good, bad, port: address.port, done, serves };
+}
+
+describe('hostile workers', { concurrency: 2 }, () => {
+  test('SER-6 HND-12: garbage is reported, and the worker goes on', async (t) => {
+    const { primary, bad, done, serves } = await withHostile(t, { do: 'garbage' });
+    await done();
+    const errors = primary.events.filter(({ event, worker }) => event === 'error' && worker === bad.id);
+    assert.ok(errors.length >= 6, JSON.stringify(errors));
+    assert.ok(errors.every(({ code }) => /^ERR_IPC_/.test(code)), JSON.stringify(errors));
+    await serves();
+    await primary.does('disconnect');
+    await primary.event({ finished: true });
+  });
+
+  test('LIFE-9: a flood that nobody takes is not read, takes no memory, and keeps nobody from serving', async (t) => {
+    const { primary, done, serves } = await withHostile(t, { do: 'echo' });
+    const before = memory(primary.pid);
+    await primary.does('deaf', { deaf: true });
+    await primary.does('send', { worker: 2, message: { do: 'flood', megabytes: 100 } });
+    for (let i = 0; i < 50; i++) await serves();
+    assert.ok(memory(primary.pid) < before + 20_000, `${before} kB, and now ${memory(primary.pid)} kB`);
+    await primary.does('deaf', { deaf: false });
+    await done();
+    assert.ok(memory(primary.pid) < before + 20_000, `${before} kB, and at last ${memory(primary.pid)} kB`);
+    const got = primary.events.filter(({ event, message }) => event === 'message' && message?.length === 60_000);
+    assert.ok(got.length * 60_003 >= 100e6, `${got.length} messages, once they were taken`);
+  });
+
+  test('CLU-2: replies to what it was never asked change nothing', async (t) => {
+    const { done, serves } = await withHostile(t, { do: 'replies' });
+    const answers = Array.from({ length: 20 }, serves);
+    await done();
+    await Promise.all(answers);
+    await serves();
+  });
+
+  for (const addressType of [4, 'udp4']) {
+    test(`CLU-6: servers without end are refused, to this worker alone: ${addressType}`, async (t) => {
+      const { primary, good, done, serves } = await withHostile(t, { do: 'queries', count: 10_000, addressType });
+      const { message } = await done({ event: 'message' });
+      assert.deepStrictEqual(message, { errors: [0, -24], ports: 256 });
+      await serves();
+      const another = await good.does('listen', { name: 'b', listen: [{ port: 0, host: '127.0.0.1' }] });
+      assert.strictEqual(await request(another.address.port), good.pid);
+      await primary.does('kill', { worker: 2, signal: 'SIGKILL' });
+      await primary.event({ event: 'exit', worker: 2 });
+      const { descriptors } = await primary.does('look');
+      assert.ok(descriptors < 40, `${descriptors} descriptors are left`);
+    });
+  }
+
+  test('CLU-6: more data than a server can need is refused', async (t) => {
+    const { primary, done, serves } = await withHostile(t, { do: 'data' });
+    await done();
+    await primary.event({ event: 'error', worker: 2, code: 'ERR_IPC_MESSAGE_TOO_LONG' });
+    await serves();
+  });
+
+  test('HND-8: a worker that never acknowledges gets nothing more, and the others serve', async (t) => {
+    const { primary, done, serves, port, good } = await withHostile(t, { do: 'greedy' });
+    await done();
+    // One of two goes to it: its client gets no answer, for the worker says that it has accepted it.
+    const answers = Array.from({ length: 6 }, () => request(port).catch(() => undefined));
+    for (let i = 0; i < 5; i++) await serves();
+    await primary.does('kill', { worker: 2, signal: 'SIGKILL' });
+    await primary.event({ event: 'exit', worker: 2 });
+    const pids = await Promise.all(answers);
+    assert.ok(pids.filter((pid) => pid === good.pid).length >= 5, JSON.stringify(pids));
+  });
+});
+
+/** How much memory a process has, in kilobytes. */
+function memory(pid) {
+  return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))[1]);
+}

@@ -1,0 +1,3 @@
+'use strict';
+
+require(process.env.HOSTILE ? './hostile.cjs' : './worker.cjs');

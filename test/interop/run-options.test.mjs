@@ -1,0 +1,244 @@
+// `crossfork run`: what can be said on its command line, what it prints, and where it runs.
+import assert from 'node:assert';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, test } from 'node:test';
+import { runtimes } from '../runtimes/index.mjs';
+import { app } from './apps/index.mjs';
+import { crossfork, get, supervise, until, within } from './supervised.mjs';
+
+const DEADLINE = { timeout: 120_000 };
+const [runtime] = runtimes.filter(({ kind }) => kind === 'node');
+
+describe('options', { concurrency: 2 }, () => {
+  test('each worker knows its instance, and an instance is told the same after a restart', DEADLINE, async (t) => {
+    const run = supervise(t, runtime, { args: ['-i', '3'] });
+    const port = await run.port(3);
+    const instances = async () => {
+      const found = [];
+      for (let i = 0; i < 3; i++) found.push(JSON.parse((await get(port, '/about')).body).instance);
+      return found.sort();
+    };
+    assert.deepStrictEqual(await instances(), ['0', '1', '2']);
+    await assert.rejects(get(port, '/crash'));
+    await run.workers(4);
+    assert.deepStrictEqual(await instances(), ['0', '1', '2']);
+    assert.strictEqual(await run.stop(), 0, run.text);
+  });
+
+  test('-i max and -i -1 follow the processors that may be used', DEADLINE, async (t) => {
+    const one = supervise(t, runtime, { args: ['-i', 'max'], wrapper: ['taskset', '-c', '0'] });
+    await one.port(1);
+    assert.strictEqual(await one.stop(), 0, one.text);
+    assert.strictEqual((await one.workers(1)).length, 1, one.text);
+    const least = supervise(t, runtime, { args: ['-i', '-1'], wrapper: ['taskset', '-c', '0'] });
+    await least.port(1);
+    assert.strictEqual(await least.stop(), 0, least.text);
+    assert.strictEqual((await least.workers(1)).length, 1, least.text);
+  });
+
+  test('arguments, arguments for node, a folder and variables arrive', DEADLINE, async (t) => {
+    const folder = scratch(t);
+    writeFileSync(join(folder, 'app.js'), readFileSync(app('plain')));
+    writeFileSync(join(folder, 'variables'), 'OF_FILE="in the file"\nOF_BOTH=file\nNODE_APP_INSTANCE=99\n');
+    const run = supervise(t, runtime, {
+      app: './app.js',
+      appArgs: ['--port', '8080', '-i', ''],
+      args: [
+        ...['-i', '1', '--cwd', folder, '--env-file', 'variables'],
+        ...['--node-args', '--max-http-header-size=9999 --no-warnings', '--node-args=--stack-trace-limit=5'],
+      ],
+      env: { OF_BOTH: 'environment', NODE_CHANNEL_FD: '1', NODE_UNIQUE_ID: '7' },
+    });
+    const about = JSON.parse((await get(await run.port(1), '/about')).body);
+    assert.deepStrictEqual(about.argv.slice(2), ['--port', '8080', '-i', '']);
+    assert.strictEqual(realpathSync(about.argv[1]), join(realpathSync(folder), 'app.js'));
+    assert.deepStrictEqual(about.execArgv, ['--max-http-header-size=9999', '--no-warnings', '--stack-trace-limit=5']);
+    assert.strictEqual(about.cwd, realpathSync(folder));
+    const { OF_FILE, OF_BOTH, NODE_CHANNEL_FD, NODE_UNIQUE_ID } = about.env;
+    assert.deepStrictEqual([OF_FILE, OF_BOTH], ['in the file', 'environment']);
+    assert.deepStrictEqual([NODE_CHANNEL_FD, NODE_UNIQUE_ID], [undefined, undefined]);
+    assert.strictEqual(about.instance, '0');
+    assert.strictEqual(await run.stop(), 0, run.text);
+  });
+
+  test('--log formatted: each line begins with the instance and the process', DEADLINE, async (t) => {
+    const run = supervise(t, runtime, { args: ['-i', '1'] });
+    await get(await run.port(1), '/print');
+    const [pid] = await run.workers(1);
+    await run.said(/to stdout$/);
+    await run.said(/to stderr$/);
+    assert.deepStrictEqual(printed(run), [
+      { stream: 'stderr', text: `[0 ${pid}] to stderr` },
+      { stream: 'stdout', text: `[0 ${pid}] to stdout` },
+    ]);
+    assert.strictEqual(await run.stop(), 0, run.text);
+  });
+
+  test('--log raw: lines stay as they are', DEADLINE, async (t) => {
+    const run = supervise(t, runtime, { args: ['-i', '1', '--log', 'raw'] });
+    const [[, port]] = await run.said(/^port (\d+)$/);
+    await get(Number(port), '/print');
+    await run.said(/^to stdout$/);
+    await run.said(/^to stderr$/);
+    assert.deepStrictEqual(printed(run), [
+      { stream: 'stderr', text: 'to stderr' },
+      { stream: 'stdout', text: 'to stdout' },
+    ]);
+    assert.strictEqual(await run.stop(), 0, run.text);
+  });
+
+  test('--log json: each line is an object, ours too', DEADLINE, async (t) => {
+    const run = supervise(t, runtime, { args: ['-i', '1', '--log', 'json'] });
+    const [[, port]] = await run.said(/"text":"port (\d+)"/);
+    await get(Number(port), '/print');
+    await run.said(/"to stdout"/);
+    await run.said(/"to stderr"/);
+    assert.strictEqual(await run.stop(), 0, run.text);
+    const lines = run.lines.map(({ stream, text }) => ({ ...JSON.parse(text), to: stream }));
+    for (const { time } of lines) assert.ok(Math.abs(Date.now() - time) < 120_000);
+    const { pid } = lines.find(({ text }) => text === 'to stdout');
+    const plain = lines.map(({ time, ...rest }) => rest);
+    for (const stream of ['stdout', 'stderr']) {
+      const expected = { instance: 0, pid, stream, text: `to ${stream}`, to: stream };
+      assert.deepStrictEqual(
+        plain.find(({ text }) => text === `to ${stream}`),
+        expected,
+      );
+    }
+    const ours = plain.filter(({ stream }) => stream === 'crossfork').map(({ text, to }) => ({ text, to }));
+    assert.deepStrictEqual(ours, [
+      { text: `worker 0 (pid ${pid}) listens`, to: 'stderr' },
+      { text: 'SIGTERM: stopping', to: 'stderr' },
+      { text: `worker 0 (pid ${pid}) has ended: exit code 0`, to: 'stderr' },
+    ]);
+  });
+
+  test('a worker goes on when nobody reads what it writes', DEADLINE, async (t) => {
+    const child = spawn(crossfork, ['run', '--node', runtime.bin, '-i', '1', '--log', 'raw', app('plain')], {
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    t.after(() => child.kill('SIGKILL'));
+    child.stdout.setEncoding('utf8');
+    const [first] = await within(once(child.stdout, 'data'), 'the port');
+    child.stdout.pause();
+    const port = Number(/^port (\d+)$/m.exec(first)[1]);
+    assert.strictEqual((await within(get(port, '/flood'), 'a worker that writes 10 MB')).body, 'all written');
+    assert.match((await get(port)).body, /^\d+$/);
+    let text = '';
+    child.stdout.on('data', (data) => {
+      text += data;
+    });
+    child.stdout.resume();
+    child.kill('SIGTERM');
+    await within(once(child, 'close'), 'the end');
+    assert.strictEqual(child.exitCode, 0);
+    assert.ok(text.length > 1_000_000, `${text.length}: some is kept`);
+    assert.ok(text.length < 9_000_000, `${text.length}: not all can be kept`);
+    assert.match(text, /^\[crossfork\] \d+ lines of output were lost here, for nobody read them$/m);
+  });
+});
+
+describe('a wrong command line', () => {
+  const runs = (...args) => {
+    const { status, stderr } = spawnSync(crossfork, ['run', ...args], { encoding: 'utf8', timeout: 60_000 });
+    return { status, stderr };
+  };
+  for (const [args, message] of [
+    [['/nowhere/app.js'], /^crossfork run: \/nowhere\/app\.js: No such file or directory/],
+    [['-i', '0', app('plain')], /neither a number from 1 to 1024, nor max, nor -1/],
+    [['--balance', 'fair', app('plain')], /neither rr nor shared/],
+    [['--log', 'xml', app('plain')], /none of raw, formatted and json/],
+    [['--cwd', '/nowhere', app('plain')], /^crossfork run: \/nowhere: No such file or directory/],
+    [['--env-file', '/nowhere/env', app('plain')], /^crossfork run: \/nowhere\/env: /],
+    [['--kill-timeout', 'soon', app('plain')], /not a number of seconds/],
+    [[], /<APP>/],
+  ]) {
+    test(`is an error that says so: ${args.slice(0, 2).join(' ')}`, () => {
+      const { status, stderr } = runs(...args);
+      assert.strictEqual(status, 2, stderr);
+      assert.match(stderr, message);
+    });
+  }
+
+  test('without a node nothing is started, and that is all', () => {
+    const { status, stderr } = runs('--node', '/nowhere/node', app('plain'));
+    assert.strictEqual(status, 1, stderr);
+    assert.match(stderr, /^\[crossfork\] instance 0 cannot be started: .*\/nowhere\/node/);
+    assert.ok(!stderr.includes('instance 1'), stderr);
+  });
+
+  test('--help tells of the exit codes', () => {
+    const { stdout } = spawnSync(crossfork, ['run', '--help'], { encoding: 'utf8' });
+    assert.match(stdout, /124 +stopped as asked, but some worker had to be killed/);
+  });
+});
+
+describe('orphans', { concurrency: 2 }, () => {
+  const canUnshare = spawnSync('unshare', ['--pid', '--fork', 'true']).status === 0;
+  const skip = !canUnshare && 'a namespace for processes cannot be made here';
+  test('as PID 1 it reaps them, and obeys signals', { ...DEADLINE, skip }, async (t) => {
+    const wrapper = ['unshare', '--pid', '--fork', '--kill-child'];
+    const run = supervise(t, runtime, { args: ['-i', '1'], wrapper });
+    const port = await run.port(1);
+    const [supervisor] = children(run.child.pid);
+    assert.deepStrictEqual(numbersOf(supervisor), [supervisor, 1]);
+    const inside = Number((await get(port, '/orphan')).body);
+    const orphan = children(supervisor).find((pid) => numbersOf(pid)?.[1] === inside);
+    assert.ok(orphan, 'the orphan is a child of PID 1');
+    process.kill(orphan, 'SIGKILL');
+    await until(() => !existsSync(`/proc/${orphan}`), 'the orphan is reaped');
+    // Nor is the end of a worker lost on the way.
+    await assert.rejects(get(port, '/crash'));
+    await run.said(/has ended: exit code 3$/);
+    await run.port(2);
+    process.kill(supervisor, 'SIGTERM');
+    assert.strictEqual(await run.end(), 0, run.text);
+  });
+
+  const python = spawnSync('python3', ['-c', 'import ctypes']).status === 0;
+  const noPython = !python && 'there is no Python here that could make it one';
+  test('as a subreaper it reaps them', { ...DEADLINE, skip: noPython }, async (t) => {
+    const program = 'import ctypes, os, sys; ctypes.CDLL(None).prctl(36, 1); os.execv(sys.argv[1], sys.argv[1:])';
+    const run = supervise(t, runtime, { args: ['-i', '1'], wrapper: ['python3', '-c', program] });
+    const orphan = Number((await get(await run.port(1), '/orphan')).body);
+    assert.ok(children(run.child.pid).includes(orphan));
+    process.kill(orphan, 'SIGKILL');
+    await until(() => !existsSync(`/proc/${orphan}`), 'the orphan is reaped');
+    assert.strictEqual(await run.stop(), 0, run.text);
+  });
+});
+
+test('a binary that is a worker by itself takes the place of the program', DEADLINE, async (t) => {
+  // Node with its script among the arguments is such a binary.
+  const run = supervise(t, runtime, { app: runtime.bin, appArgs: [app('plain'), 'an argument'] });
+  const about = JSON.parse((await get(await run.port(), '/about')).body);
+  assert.deepStrictEqual(about.argv.slice(1), [app('plain'), 'an argument']);
+  assert.strictEqual(await run.stop(), 0, run.text);
+});
+
+function scratch(t) {
+  const folder = mkdtempSync(join(tmpdir(), 'crossfork-run-'));
+  t.after(() => rmSync(folder, { recursive: true }));
+  return folder;
+}
+
+/** What the route /print has printed, in a fixed order. */
+function printed(run) {
+  return run.lines.filter(({ text }) => /to std(?:out|err)$/.test(text)).sort((a, b) => (a.stream < b.stream ? -1 : 1));
+}
+
+function children(pid) {
+  return readdirSync(`/proc/${pid}/task`).flatMap((task) =>
+    readFileSync(`/proc/${pid}/task/${task}/children`, 'utf8').split(' ').filter(Boolean).map(Number),
+  );
+}
+
+/** A process's numbers in all of its namespaces, ours first. */
+function numbersOf(pid) {
+  const [, numbers] = /^NSpid:\s(.*)$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'));
+  return numbers.split(/\s+/).map(Number);
+}

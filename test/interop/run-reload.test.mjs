@@ -1,0 +1,169 @@
+// `crossfork run`: SIGHUP replaces all workers without a gap.
+import assert from 'node:assert';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, test } from 'node:test';
+import { runtimes } from '../runtimes/index.mjs';
+import { get, supervise } from './supervised.mjs';
+
+const DEADLINE = { timeout: 120_000 };
+const nodes = runtimes.filter(({ kind }) => kind === 'node');
+
+for (const runtime of nodes) {
+  describe(runtime.name, { concurrency: 2 }, () => {
+    for (const balance of ['rr', 'shared']) {
+      // And in `rr` it is why a worker gets no more connections for a while before it is asked to go.
+      const skip =
+        balance === 'shared' &&
+        runtime.major >= 26 &&
+        'an HTTP server that is closed closes what it has accepted and has no request of yet';
+      test(`${balance}: under load, no request fails in three reloads`, { ...DEADLINE, skip }, async (t) => {
+        const run = supervise(t, runtime, { args: ['--balance', balance] });
+        const port = await run.port();
+        const load = start(port);
+        await load.served(100);
+        for (let round = 1; round <= 3; round++) {
+          run.kill('SIGHUP');
+          await run.said(/^\[crossfork\] reloaded$/, round);
+          await run.said(/has ended: exit code 0$/, round * 2);
+          await load.served(100);
+        }
+        const pids = await load.stop();
+        const workers = await run.workers(8);
+        assert.strictEqual(new Set(workers).size, 8);
+        for (const pid of [...workers.slice(0, 2), ...workers.slice(6)]) assert.ok(pids.has(pid), `${pid} served`);
+        assert.strictEqual(await run.stop(), 0, run.text);
+      });
+    }
+
+    test('a new worker that cannot start leaves the old ones where they are', DEADLINE, async (t) => {
+      const variables = file(t, 'A=1');
+      const run = supervise(t, runtime, { args: ['--env-file', variables.path] });
+      const port = await run.port();
+      const load = start(port);
+      await load.served(10);
+      variables.write('MODE=fails');
+      run.kill('SIGHUP');
+      await run.said(/^\[crossfork\] RELOAD FAILED: it has ended before it listened: the new worker 0 \(pid \d+\)\./);
+      await load.served(100);
+      variables.write('B=2');
+      run.kill('SIGHUP');
+      await run.said(/^\[crossfork\] reloaded$/);
+      const { env } = JSON.parse((await get(port, '/about')).body);
+      assert.deepStrictEqual([env.A, env.B], [undefined, '2']);
+      await load.stop();
+      assert.strictEqual(await run.stop(), 0, run.text);
+    });
+
+    test('a new worker that does not listen in time is killed, and the old ones stay', DEADLINE, async (t) => {
+      const variables = file(t, '');
+      const run = supervise(t, runtime, { args: ['--env-file', variables.path, '--listen-timeout', '1'] });
+      const port = await run.port();
+      const old = (await run.workers()).map(String);
+      variables.write('MODE=silent');
+      run.kill('SIGHUP');
+      await run.said(/^\[crossfork\] RELOAD FAILED: it does not listen: the new worker 0 \(pid \d+\)\./);
+      await run.said(/^\[crossfork\] worker 0 \(pid \d+\) has ended: SIGKILL$/);
+      const pids = new Set();
+      for (let i = 0; i < 10; i++) pids.add((await get(port)).body);
+      assert.deepStrictEqual([...pids].sort(), old.sort());
+      assert.strictEqual(await run.stop(), 0, run.text);
+    });
+  });
+}
+
+describe('reloads', { concurrency: 2 }, () => {
+  const [runtime] = nodes;
+
+  test('a program that does not listen can be reloaded', DEADLINE, async (t) => {
+    const run = supervise(t, runtime, { env: { MODE: 'silent' }, args: ['--listen-timeout', '1'] });
+    const old = await run.workers();
+    run.kill('SIGHUP');
+    await run.said(/^\[crossfork\] reloaded$/);
+    for (const pid of old) await run.said(new RegExp(`\\(pid ${pid}\\) has ended`));
+    assert.strictEqual(await run.stop(), 0, run.text);
+  });
+
+  test('variables that cannot be read any more stay as they were', DEADLINE, async (t) => {
+    const variables = file(t, 'A=1');
+    const run = supervise(t, runtime, { args: ['--env-file', variables.path] });
+    const port = await run.port();
+    variables.write("A='secret");
+    run.kill('SIGHUP');
+    await run.said(/^\[crossfork\] the variables stay as they were: .*: a line of it cannot be understood$/);
+    await run.said(/^\[crossfork\] reloaded$/);
+    assert.strictEqual(JSON.parse((await get(port, '/about')).body).env.A, '1');
+    assert.ok(!run.text.includes('secret'));
+    assert.strictEqual(await run.stop(), 0, run.text);
+  });
+
+  test('a port that the new program does not want is closed after a while', DEADLINE, async (t) => {
+    const variables = file(t, '');
+    const folder = mkdtempSync(join(tmpdir(), 'crossfork-run-'));
+    t.after(() => rmSync(folder, { recursive: true }));
+    const run = supervise(t, runtime, { args: ['--env-file', variables.path, '--listen-timeout', '5'] });
+    const port = await run.port();
+    const path = join(folder, 'socket');
+    variables.write(`SOCKET=${path}`);
+    run.kill('SIGHUP');
+    await run.said(/^\[crossfork\] reloaded$/);
+    assert.match((await get(path)).body, /^\d+$/);
+    // Until then a connection is accepted by nobody, and is ended with the socket.
+    await assert.rejects(get(port), { code: /ECONNRESET|ECONNREFUSED/ });
+    await assert.rejects(get(port), { code: 'ECONNREFUSED' });
+    assert.strictEqual(await run.stop(), 0, run.text);
+  });
+});
+
+/** Requests, each over a connection of its own, until it is stopped. */
+function start(port) {
+  const pids = new Map();
+  const failures = [];
+  let count = 0;
+  let stopped = false;
+  const waiting = new Set();
+  async function client() {
+    while (!stopped) {
+      try {
+        const { status, body } = await get(port);
+        assert.strictEqual(status, 200);
+        pids.set(Number(body), (pids.get(Number(body)) ?? 0) + 1);
+      } catch (error) {
+        failures.push(error.message);
+      }
+      count++;
+      for (const look of waiting) look();
+    }
+  }
+  const clients = Array.from({ length: 16 }, client);
+  return {
+    /** So many more. */
+    async served(more) {
+      const goal = count + more;
+      await new Promise((resolve) => {
+        const look = () => {
+          if (count < goal) return;
+          waiting.delete(look);
+          resolve();
+        };
+        waiting.add(look);
+      });
+    },
+    async stop() {
+      stopped = true;
+      await Promise.all(clients);
+      assert.deepStrictEqual(failures, [], `of ${count}`);
+      return pids;
+    },
+  };
+}
+
+function file(t, text) {
+  const folder = mkdtempSync(join(tmpdir(), 'crossfork-run-'));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const path = join(folder, 'variables');
+  const write = (text) => writeFileSync(path, `${text}\n`);
+  write(text);
+  return { path, write };
+}

@@ -1,0 +1,185 @@
+// `crossfork run`: workers that end, and how all ends.
+import assert from 'node:assert';
+import { spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { createWriteStream, mkdtempSync, rmSync } from 'node:fs';
+import net from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, test } from 'node:test';
+import { runtimes } from '../runtimes/index.mjs';
+import { get, supervise, within } from './supervised.mjs';
+
+const DEADLINE = { timeout: 120_000 };
+const nodes = runtimes.filter(({ kind }) => kind === 'node');
+
+for (const runtime of nodes) {
+  describe(runtime.name, { concurrency: 2 }, () => {
+    test('a worker that crashes is replaced, and the others serve meanwhile', DEADLINE, async (t) => {
+      const run = supervise(t, runtime);
+      const port = await run.port();
+      const crashed = get(port, '/crash');
+      await assert.rejects(crashed, { code: 'ECONNRESET' });
+      const [[, instance, pid]] = await run.said(/^\[crossfork\] worker (\d) \(pid (\d+)\) has ended: exit code 3$/);
+      const [, , fresh] = await run.workers(3);
+      await run.said(new RegExp(`^\\[crossfork\\] worker ${instance} \\(pid ${fresh}\\) listens$`));
+      const pids = new Set();
+      for (let i = 0; i < 4; i++) pids.add(Number((await get(port)).body));
+      assert.strictEqual(pids.size, 2);
+      assert.ok(pids.has(fresh) && !pids.has(Number(pid)), run.text);
+      assert.strictEqual(await run.stop(), 0, run.text);
+    });
+
+    test('CLU-10: a worker that leaves after an error finishes its requests, replaced already', DEADLINE, async (t) => {
+      const run = supervise(t, runtime, { args: ['-i', '1'] });
+      const port = await run.port(1);
+      const [old] = await run.workers(1);
+      const held = await hold(port);
+      await get(port, '/throw');
+      await run.said(/caught: a bug in the program$/);
+      await run.said(new RegExp(`worker 0 \\(pid ${old}\\) leaves, and is replaced$`));
+      const [, fresh] = await run.workers(2);
+      assert.strictEqual(Number((await get(port)).body), fresh);
+      process.kill(old, 'SIGUSR2');
+      assert.deepStrictEqual(await held.response, { status: 200, body: `${old} and done` });
+      await run.said(new RegExp(`\\(pid ${old}\\) has ended: exit code 1$`));
+      assert.strictEqual(await run.stop(), 0, run.text);
+    });
+
+    for (const balance of ['rr', 'shared']) {
+      test(`${balance}: clients wait while there is no worker`, DEADLINE, async (t) => {
+        const gate = fifo(t);
+        const run = supervise(t, runtime, { args: ['-i', '1', '--balance', balance], env: { GATE: gate.path } });
+        await gate.open();
+        const port = await run.port(1);
+        const [old] = await run.workers(1);
+        process.kill(old, 'SIGKILL');
+        await run.said(/has ended: SIGKILL$/);
+        const socket = net.connect(port, '127.0.0.1');
+        t.after(() => socket.destroy());
+        await within(once(socket, 'connect'), 'a connection that nobody serves yet');
+        socket.write('GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n');
+        await gate.open();
+        let answer = '';
+        for await (const data of socket) answer += data;
+        const [, fresh] = await run.workers(2);
+        assert.match(answer, /^HTTP\/1\.1 200 OK\r\n/);
+        assert.ok(answer.includes(`${fresh}`), answer);
+        assert.strictEqual(await run.stop(), 0, run.text);
+      });
+    }
+
+    for (const [signal, ...how] of [['SIGTERM'], ['SIGINT', 'to all of the terminal']]) {
+      test(`CLU-18: ${[signal, ...how].join(' ')} lets requests finish and refuses new ones`, DEADLINE, async (t) => {
+        // Only a group of its own can be signalled as a terminal does.
+        const run = supervise(t, runtime, { detached: true });
+        const port = await run.port();
+        const workers = await run.workers();
+        const held = await hold(port);
+        process.kill(signal === 'SIGINT' ? -run.child.pid : run.child.pid, signal);
+        await run.said(new RegExp(`^\\[crossfork\\] ${signal}: stopping$`));
+        await run.said(/has ended: exit code 0$/);
+        await assert.rejects(get(port), { code: 'ECONNREFUSED' });
+        const last = workers.find((pid) => !run.text.includes(`(pid ${pid}) has ended`));
+        process.kill(last, 'SIGUSR2');
+        assert.deepStrictEqual(await held.response, { status: 200, body: `${last} and done` });
+        assert.strictEqual(await run.end(), 0, run.text);
+      });
+    }
+
+    test('the second signal ends all at once', DEADLINE, async (t) => {
+      const run = supervise(t, runtime, { env: { MODE: 'stubborn' } });
+      const held = await hold(await run.port());
+      run.kill('SIGTERM');
+      await run.said(/SIGTERM: stopping$/);
+      run.kill('SIGINT');
+      assert.strictEqual(await run.end(), 130, run.text);
+      await assert.rejects(held.response, { code: 'ECONNRESET' });
+      await run.said(/has ended: SIGKILL$/);
+    });
+
+    test('a worker with a request that takes too long is killed in the end', DEADLINE, async (t) => {
+      const run = supervise(t, runtime, { args: ['--kill-timeout', '0.5'] });
+      const held = await hold(await run.port());
+      assert.strictEqual(await run.stop(), 124, run.text);
+      await assert.rejects(held.response, { code: 'ECONNRESET' });
+      await run.said(/has not ended in 500ms, and is killed$/);
+    });
+
+    test('a worker that is kept alive by a timer gets a SIGTERM when it has served all', DEADLINE, async (t) => {
+      const run = supervise(t, runtime, { env: { MODE: 'timer' } });
+      await run.port();
+      assert.strictEqual(await run.stop(), 0, run.text);
+      await run.said(/has ended: SIGTERM$/, 2);
+    });
+
+    test('a worker that ignores SIGTERM as well is killed in the end', DEADLINE, async (t) => {
+      const run = supervise(t, runtime, { env: { MODE: 'stubborn' }, args: ['--kill-timeout', '2'] });
+      await run.port();
+      assert.strictEqual(await run.stop(), 124, run.text);
+      await run.said(/SIGTERM is ignored$/, 2);
+      await run.said(/has ended: SIGKILL$/, 2);
+    });
+
+    test('CLU-19: when the supervisor is killed its workers end', DEADLINE, async (t) => {
+      const run = supervise(t, runtime);
+      await run.port();
+      assert.strictEqual(await run.stop('SIGKILL'), 'SIGKILL');
+      // The outputs were closed: nobody is left who had them.
+    });
+  });
+}
+
+describe('crash loops', { concurrency: 2 }, () => {
+  const [runtime] = nodes;
+
+  test('a program that cannot start is started again after growing pauses', DEADLINE, async (t) => {
+    const run = supervise(t, runtime, { args: ['-i', '1'], env: { MODE: 'fails' } });
+    for (const pause of ['100ms', '200ms', '400ms', '800ms']) {
+      await run.said(new RegExp(`^\\[crossfork\\] instance 0 is started again in ${pause}$`));
+    }
+    const ends = await run.said(/it cannot start$/, 4);
+    assert.ok(ends.length <= 5, run.text);
+    assert.strictEqual(await run.stop(), 0, run.text);
+  });
+
+  test('more than sixty restarts in a minute are told, and those that serve go on', DEADLINE, async (t) => {
+    const run = supervise(t, runtime, { args: ['-i', '3'], env: { MODE: 'leaves' } });
+    await run.said(/^\[crossfork\] TOO MANY RESTARTS: 60 in the last minute/);
+    const port = Number((await run.said(/port (\d+)$/))[0][1]);
+    const [[, server]] = await run.said(/^\[crossfork\] worker 0 \(pid (\d+)\) listens$/);
+    for (let i = 0; i < 3; i++) assert.strictEqual((await get(port)).body, server);
+    assert.strictEqual(await run.stop(), 0, run.text);
+    const starts = await run.said(/^\[\d+ \d+\] port/);
+    assert.ok(starts.length <= 63, `${starts.length}: sixty, and the first three`);
+  });
+});
+
+/** A request that is in flight until its worker gets SIGUSR2. */
+async function hold(port) {
+  let begins;
+  const begun = new Promise((resolve) => {
+    begins = resolve;
+  });
+  const response = get(port, '/hold', { onData: begins });
+  response.catch(() => {}); // looked at later
+  await within(Promise.race([begun, response]), 'a request to begin');
+  return { response };
+}
+
+/** A pipe that lets one program start each time that it is opened. */
+function fifo(t) {
+  const folder = mkdtempSync(join(tmpdir(), 'crossfork-run-'));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const path = join(folder, 'gate');
+  assert.strictEqual(spawnSync('mkfifo', [path]).status, 0);
+  return {
+    path,
+    async open() {
+      const pipe = createWriteStream(path);
+      await within(once(pipe, 'open'), 'a program that wants to start');
+      pipe.end();
+      await once(pipe, 'close');
+    },
+  };
+}

@@ -1,0 +1,118 @@
+'use strict';
+
+// In which order things happen, and where.
+
+const assert = require('node:assert');
+const { AsyncLocalStorage } = require('node:async_hooks');
+const { dirname } = require('node:path');
+const { event, until } = require('../../interop/kit/wait.cjs');
+const { crossfork, run } = require('./kit.cjs');
+
+const ENTRY = require.resolve('../../../js/index.cjs');
+const FOLDER = dirname(ENTRY);
+
+/** The package once more, as test runners and module loaders do it. */
+function loadAgain(isLoadedAgain) {
+  const before = { ...require.cache };
+  for (const path of Object.keys(require.cache)) if (isLoadedAgain(path)) delete require.cache[path];
+  try {
+    return require(ENTRY);
+  } finally {
+    Object.assign(require.cache, before);
+  }
+}
+
+run({
+  'messages, the end and the close come in this order, whatever listeners do': async (t) => {
+    for (const type of ['stream', 'seqpacket']) {
+      const [a, b] = t.sockets(type);
+      const seen = [];
+      let next = 0;
+      b.on(type === 'stream' ? 'data' : 'message', (data, fds) => {
+        for (const byte of data) assert.strictEqual(byte, next++ % 256);
+        seen.push(fds.length);
+        b.pause();
+        // At once, later in this turn, or in another.
+        const again = [
+          () => b.resume(),
+          () => process.nextTick(() => b.resume()),
+          () => setImmediate(() => b.resume()),
+        ];
+        again[seen.length % 3]();
+      });
+      for (const name of ['end', 'close']) b.on(name, () => seen.push(name));
+      for (let i = 0; i < 512; i++) a.send(Uint8Array.of(i), 0);
+      a.close();
+      await event(b, 'close');
+      assert.strictEqual(next, 512);
+      assert.deepStrictEqual(seen, [...new Array(512).fill(1), 'end', 'close']);
+    }
+  },
+
+  'all callbacks come before the close': async (t) => {
+    const [a] = t.sockets('seqpacket');
+    const seen = [];
+    let sent = 0;
+    while (a.send(Buffer.alloc(5000), () => seen.push('callback'))) sent++;
+    a.on('close', () => seen.push('close'));
+    a.destroy();
+    await event(a, 'close');
+    assert.deepStrictEqual(seen, [...new Array(sent + 1).fill('callback'), 'close']);
+  },
+
+  'after destroy there is nothing but the close': async (t) => {
+    for (const type of ['stream', 'seqpacket', 'dgram']) {
+      const [a, b] = t.sockets(type);
+      const seen = [];
+      for (const name of ['data', 'message', 'end', 'drain', 'error', 'close']) b.on(name, () => seen.push(name));
+      for (let i = 0; i < 10; i++) a.send('x', 0);
+      b.once(type === 'stream' ? 'data' : 'message', () => b.destroy());
+      await event(b, 'close');
+      await new Promise(setImmediate);
+      assert.deepStrictEqual(seen, [type === 'stream' ? 'data' : 'message', 'close']);
+    }
+  },
+
+  'events happen where the socket was made, for AsyncLocalStorage': async (t) => {
+    const storage = new AsyncLocalStorage();
+    const seen = [];
+    const make = (name) =>
+      storage.run(name, () => {
+        const [a, b] = t.sockets('seqpacket');
+        b.on('message', (data) => seen.push(`${data} in ${storage.getStore()}`));
+        return a;
+      });
+    const sockets = ['one', 'two', 'three'].map((name) => [name, make(name)]);
+    // The first read is what the listener asked for; the others are what the kernel tells of.
+    for (let round = 1; round < 4; round++) {
+      await new Promise(setImmediate);
+      for (const [name, socket] of sockets) socket.send(name);
+      await until(() => seen.length === 3 * round, 'three messages');
+    }
+    assert.deepStrictEqual(new Set(seen), new Set(['one in one', 'two in two', 'three in three']));
+  },
+
+  'loaded twice in one thread: each has its own sockets, and they speak with each other': async (t) => {
+    const isJs = (path) => path.startsWith(FOLDER);
+    for (const again of [loadAgain(isJs), loadAgain((path) => isJs(path) || path.endsWith('.node'))]) {
+      assert.notStrictEqual(again.FdSocket, crossfork.FdSocket);
+      // It opens what waits for all, which stays.
+      for (const fd of again.socketpair()) new again.FdSocket(fd).destroy();
+      const [one, two] = crossfork.socketpair({ type: 'seqpacket' });
+      const a = new crossfork.FdSocket(one);
+      const b = new again.FdSocket(two);
+      t.after(() => [a, b].map((socket) => socket.destroy()));
+      b.on('message', (data, fds) =>
+        b.send(
+          data,
+          [...fds].map((fd) => t.owns(fd)),
+        ),
+      );
+      for (const text of ['one', 'two']) {
+        a.send(text, [0, 0]);
+        const got = await new Promise((resolve) => a.once('message', (...args) => resolve(args.map(String))));
+        assert.deepStrictEqual(got[0], text);
+      }
+    }
+  },
+});

@@ -1,0 +1,133 @@
+//! How workers leave.
+
+use crossfork::proto::cluster::primary::Balance;
+use serde_json::json;
+
+use crate::cluster_primary::kit::{Hub, query};
+use crate::cluster_primary::rotation::offers;
+
+#[test]
+fn clu_10_a_worker_that_says_it_leaves_is_answered_each_time_and_told_of_once() {
+    let mut hub = Hub::serving(1);
+    assert!(!hub.machine.is_leaving(1));
+    hub.says(1, json!({ "act": "exitedAfterDisconnect", "seq": 5 }));
+    assert!(hub.machine.is_leaving(1));
+    hub.says(1, json!({ "act": "exitedAfterDisconnect", "seq": 6 }));
+    assert_eq!(hub.actions(), ["1 is leaving", r#"1 <- {"ack":5,"seq":1}"#, r#"1 <- {"ack":6,"seq":2}"#]);
+}
+
+#[test]
+fn clu_16_a_worker_that_is_about_to_leave_is_not_answered() {
+    let mut said_so = Hub::serving(1);
+    said_so.says(1, json!({ "act": "exitedAfterDisconnect", "seq": 5 }));
+    let mut was_asked = Hub::serving(1);
+    was_asked.machine.disconnect(1);
+    for mut hub in [said_so, was_asked] {
+        hub.actions();
+        hub.says(1, query(9000));
+        assert!(hub.actions().is_empty());
+    }
+}
+
+#[test]
+fn clu_18_a_worker_that_is_asked_to_end_gets_no_more_connections() {
+    let mut hub = Hub::serving(2);
+    hub.machine.disconnect(1);
+    hub.machine.disconnect(1);
+    assert_eq!(hub.actions(), [r#"1 <- {"act":"disconnect","seq":2}"#], "and is asked once");
+    assert!(hub.machine.is_leaving(1));
+    for _ in 0..3 {
+        hub.connects();
+        let [(to, seq, _)] = offers(&hub.actions())[..] else { panic!("one offer") };
+        assert_eq!(to, 2);
+        hub.takes(to, seq);
+    }
+}
+
+#[test]
+fn clu_18_what_it_refuses_meanwhile_goes_to_another_worker() {
+    let mut hub = Hub::serving(2);
+    let file = hub.connects();
+    hub.actions();
+    hub.machine.disconnect(1);
+    hub.refuses(1, 2);
+    let [(2, _, again)] = offers(&hub.actions())[..] else { panic!("for worker 2") };
+    assert_eq!(again, file);
+}
+
+#[test]
+fn clu_18_what_it_had_not_accepted_when_it_died_does_too() {
+    let mut hub = Hub::serving(2);
+    let file = hub.connects();
+    hub.actions();
+    hub.machine.disconnect(1);
+    hub.arrived(2);
+    hub.machine.remove_worker(1);
+    let [(2, _, again)] = offers(&hub.actions())[..] else { panic!("for worker 2") };
+    assert_eq!(again, file);
+}
+
+#[test]
+fn clu_18_the_last_one_closes_the_server_and_what_waits_for_it() {
+    let mut hub = Hub::serving(1);
+    let files = [hub.connects(), hub.connects()];
+    hub.actions();
+    hub.machine.disconnect(1);
+    assert_eq!(hub.actions(), [r#"1 <- {"act":"disconnect","seq":2}"#, "close a"]);
+    assert!(hub.is_open(files[0]), "it was offered, and may still be accepted");
+    assert!(!hub.is_open(files[1]));
+    hub.refuses(1, 1);
+    assert!(!hub.is_open(files[0]));
+    assert!(hub.actions().is_empty());
+}
+
+#[test]
+fn clu_16_a_kept_server_stays_open_without_workers_and_its_clients_wait_for_the_next() {
+    let ends: [fn(&mut Hub); 3] = [
+        |hub| hub.machine.remove_worker(1),
+        |hub| hub.machine.disconnect(1),
+        |hub| hub.says(1, json!({ "act": "close", "key": "null:8000:4:undefined" })),
+    ];
+    for end in ends {
+        let mut hub = Hub::with(Balance::RoundRobin, true);
+        hub.joins(1);
+        hub.actions();
+        end(&mut hub);
+        hub.connects();
+        let actions = hub.actions();
+        assert!(!actions.contains(&"close a".to_owned()), "{actions:?}");
+        assert!(offers(&actions).is_empty());
+        hub.machine.add_worker(2);
+        hub.says(2, query(8000));
+        let [(2, seq, 0)] = offers(&hub.actions())[..] else { panic!("for worker 2") };
+        hub.takes(2, seq);
+        hub.machine.remove_worker(2);
+        assert!(hub.actions().is_empty());
+        hub.connects();
+        hub.machine.close_unused();
+        assert_eq!(hub.actions(), ["close a"]);
+        assert_eq!(hub.fds.descriptors(), 0);
+    }
+}
+
+#[test]
+fn clu_16_only_servers_without_workers_are_unused() {
+    let mut hub = Hub::with(Balance::RoundRobin, true);
+    hub.joins(1);
+    hub.actions();
+    hub.machine.close_unused();
+    assert!(hub.actions().is_empty());
+}
+
+#[test]
+fn life_2_a_worker_that_is_gone_is_gone_for_good() {
+    let mut hub = Hub::serving(1);
+    hub.machine.remove_worker(1);
+    hub.actions();
+    hub.machine.remove_worker(1);
+    hub.machine.disconnect(1);
+    hub.says(1, query(8000));
+    hub.says(1, json!({ "act": "exitedAfterDisconnect" }));
+    assert!(hub.actions().is_empty());
+    assert!(!hub.machine.is_leaving(1));
+}

@@ -1,0 +1,185 @@
+//! Whatever happens in whatever order: `World` checks each action, and afterwards all can recover
+//! and all can end.
+
+use std::time::Duration;
+
+use crossfork::Signal;
+use proptest::prelude::*;
+
+use crate::world::{KILL_TIMEOUT, LISTEN_TIMEOUT, World};
+
+#[derive(Clone, Copy, Debug)]
+enum Input {
+    /// To the worker at this place of all that live.
+    Worker(usize, Said),
+    Reload,
+    Stop,
+    Tick,
+    LongWait,
+    ForksFail(bool),
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Said {
+    Online,
+    Listening,
+    Leaving,
+    Disconnected,
+    Exit,
+}
+
+const SAID: [Said; 5] = [Said::Online, Said::Listening, Said::Leaving, Said::Disconnected, Said::Exit];
+
+fn happens(world: &mut World, input: Input) {
+    match input {
+        Input::Worker(place, said) => {
+            let Some(id) = world.ids().get(place).copied() else {
+                return;
+            };
+            match said {
+                Said::Exit => world.exits(id),
+                // Nothing comes over a channel that has ended.
+                _ if world.workers[&id].disconnected => {}
+                Said::Online => world.online(id),
+                Said::Listening => world.listening(id),
+                Said::Leaving => world.leaving(id),
+                Said::Disconnected => world.disconnected(id),
+            }
+        }
+        Input::Reload => world.reload(),
+        Input::Stop => world.stop(Signal::TERM),
+        Input::Tick => {
+            world.tick();
+        }
+        Input::LongWait => world.wait(Duration::from_secs(12)),
+        Input::ForksFail(fail) => world.forks_fail = fail,
+    }
+}
+
+/// From then on all is well: each instance gets its one worker.
+fn recovers(mut world: World) {
+    world.forks_fail = false;
+    for _ in 0..100 {
+        for id in world.ids() {
+            match &world.workers[&id] {
+                worker if !worker.stays() => world.exits(id),
+                worker if !worker.listens => world.starts(id),
+                _ => {}
+            }
+        }
+        if !world.tick() {
+            break;
+        }
+    }
+    assert_eq!(world.policy.next_tick(), None, "it never comes to rest");
+    let mut slots: Vec<_> = world.workers.values().map(|worker| worker.slot).collect();
+    slots.sort();
+    assert_eq!(slots, [0, 1]);
+}
+
+/// Asked to, it ends: with workers that obey, and with such that do nothing at all.
+fn ends(world: &World, obedient: bool) {
+    let mut world = world.clone();
+    world.stop(Signal::TERM);
+    let since = world.now;
+    for _ in 0..10 {
+        for id in world.ids() {
+            if obedient || world.workers[&id].signals.contains(&Signal::KILL) {
+                world.exits(id);
+            }
+        }
+        world.tick();
+    }
+    assert!(world.now - since <= KILL_TIMEOUT);
+    assert!(world.done.is_some(), "{:?}", world.workers);
+}
+
+fn check(world: &World) {
+    ends(world, true);
+    ends(world, false);
+    recovers(world.clone());
+}
+
+fn explore(world: &World, depth: usize) {
+    check(world);
+    if depth == 0 {
+        return;
+    }
+    let workers = (0..world.workers.len()).flat_map(|place| SAID.map(|said| Input::Worker(place, said)));
+    let others = [Input::Reload, Input::Tick, Input::LongWait, Input::ForksFail(!world.forks_fail)];
+    for input in workers.chain(others) {
+        let mut world = world.clone();
+        happens(&mut world, input);
+        explore(&world, depth - 1);
+    }
+}
+
+#[test]
+fn every_order_of_few_things_from_the_start() {
+    explore(&World::new(2), 3);
+}
+
+#[test]
+fn every_order_of_few_things_while_all_serve() {
+    explore(&World::serving(2), 3);
+}
+
+#[test]
+fn every_order_of_few_things_in_a_reload() {
+    let mut world = World::serving(2);
+    world.reload();
+    explore(&world, 3);
+}
+
+#[test]
+fn every_order_of_few_things_late_in_a_reload_while_an_instance_waits() {
+    let mut world = World::serving(2);
+    world.reload();
+    world.starts(3);
+    world.exits(4);
+    world.exits(2);
+    let id = world.newest();
+    world.exits(id);
+    world.reload();
+    world.reload();
+    world.online(world.newest());
+    world.wait(LISTEN_TIMEOUT - Duration::from_secs(1));
+    explore(&world, 2);
+}
+
+fn input() -> impl Strategy<Value = Input> {
+    let said = prop::sample::select(SAID.to_vec());
+    prop_oneof![
+        20 => (0..6usize, said).prop_map(|(place, said)| Input::Worker(place, said)),
+        2 => Just(Input::Reload),
+        4 => Just(Input::Tick),
+        1 => Just(Input::LongWait),
+        1 => any::<bool>().prop_map(Input::ForksFail),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn long_stories(inputs in prop::collection::vec(input(), 1..80)) {
+        let mut world = World::new(2);
+        for input in inputs {
+            happens(&mut world, input);
+        }
+        check(&world);
+    }
+
+    #[test]
+    fn stories_that_end(inputs in prop::collection::vec(input(), 1..30), after in prop::collection::vec(input(), 1..30)) {
+        let mut world = World::new(2);
+        for input in inputs.into_iter().chain([Input::Stop]).chain(after) {
+            if world.done.is_none() {
+                happens(&mut world, input);
+            }
+        }
+        if world.done.is_none() {
+            ends(&world, false);
+        }
+    }
+}

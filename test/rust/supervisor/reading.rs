@@ -1,0 +1,94 @@
+//! What the user gives: a number of instances, a file of variables, a program.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use crossfork::supervisor::env_file;
+use crossfork::supervisor::instances::Instances;
+use crossfork::supervisor::program::Program;
+
+#[test]
+fn instances_are_a_number_or_follow_the_processors() {
+    let of = |text: &str, processors| text.parse::<Instances>().map(|instances| instances.of(processors));
+    assert_eq!(of("3", 8), Ok(3));
+    assert_eq!(of("max", 8), Ok(8));
+    assert_eq!(of("-1", 8), Ok(7));
+    assert_eq!(of("-1", 1), Ok(1));
+    for wrong in ["0", "-2", "", "1025", "many", "1.5"] {
+        assert!(of(wrong, 8).is_err(), "{wrong}");
+    }
+    assert_eq!(Instances::default(), Instances::Max);
+}
+
+#[test]
+fn instances_count_the_processors_that_we_may_use() {
+    let ours = nix::sched::sched_getaffinity(nix::unistd::Pid::from_raw(0)).unwrap();
+    let ours = (0..nix::sched::CpuSet::count()).filter(|cpu| ours.is_set(*cpu).unwrap()).count();
+    let counted = Instances::Max.count();
+    assert!((1..=ours).contains(&counted), "{counted} of {ours}: a control group may allow fewer");
+}
+
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("crossfork-{name}-{}", std::process::id()));
+        fs::create_dir(&path).unwrap();
+        Scratch(path)
+    }
+
+    fn file(&self, name: &str, text: impl AsRef<[u8]>, mode: u32) -> PathBuf {
+        let path = self.0.join(name);
+        fs::write(&path, text).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        path
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+#[test]
+fn variables_come_from_the_file_but_for_those_that_we_have() {
+    let scratch = Scratch::new("env-file");
+    let text = "# a comment\nPATH=/nowhere\nexport A=1\nB='two words' # more\n\nC=\"a\\nb\"\nD=${A}\n";
+    let path = scratch.file("env", text, 0o644);
+    let read = env_file::read(&path).unwrap();
+    let expected = [("A", "1"), ("B", "two words"), ("C", "a\nb"), ("D", "1")];
+    assert_eq!(read, expected.map(|(name, value)| (name.to_owned(), value.to_owned())));
+}
+
+#[test]
+fn what_is_wrong_with_a_file_of_variables_is_told_but_not_what_is_in_it() {
+    let scratch = Scratch::new("bad-env-file");
+    let path = scratch.file("env", "PASSWORD='secret", 0o644);
+    let error = env_file::read(&path).unwrap_err().to_string();
+    assert_eq!(error, format!("{}: a line of it cannot be understood", path.display()));
+    let error = env_file::read(Path::new("/nowhere/env")).unwrap_err().to_string();
+    assert!(error.starts_with("/nowhere/env: ") && error.contains("No such file"), "{error}");
+}
+
+#[test]
+fn an_executable_binary_is_run_by_itself_and_all_else_by_node() {
+    let scratch = Scratch::new("programs");
+    let found = |path: &Path| Program::find(path).unwrap();
+    let binary = fs::canonicalize(std::env::current_exe().unwrap()).unwrap();
+    assert_eq!(found(&binary), Program::Binary(binary.clone()));
+    let addon = scratch.file("addon.node", fs::read(&binary).unwrap().split_at(100).0, 0o644);
+    for path in [
+        scratch.file("app.js", "listen()", 0o644),
+        scratch.file("tool.js", "#!/usr/bin/env node\nlisten()", 0o755),
+        scratch.file("empty", "", 0o755),
+        addon,
+        scratch.0.clone(),
+    ] {
+        assert_eq!(found(&path), Program::Module(path.clone()));
+    }
+    let without_end = scratch.0.join("app");
+    assert_eq!(found(&without_end), Program::Module(without_end.clone()));
+    assert!(Program::find(&scratch.0.join("nothing")).is_err());
+}

@@ -1,0 +1,247 @@
+//! Workers and a clock that the policy takes for real ones, and what must hold whatever happens.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crossfork::Signal;
+use crossfork::supervisor::policy::{Action, Ended, Notice, Policy, Settings, Time};
+
+pub const KILL_TIMEOUT: Duration = Duration::from_secs(30);
+pub const LISTEN_TIMEOUT: Duration = Duration::from_secs(20);
+
+#[derive(Clone)]
+pub struct World {
+    pub policy: Policy,
+    pub now: Time,
+    /// Those that have not ended, by their ids.
+    pub workers: BTreeMap<u32, Worker>,
+    pub notices: Vec<Notice>,
+    pub done: Option<u8>,
+    pub closed_servers: usize,
+    /// When each fork was.
+    pub forks: Vec<(Time, usize)>,
+    pub forks_fail: bool,
+    stopping: bool,
+    ids: u32,
+}
+
+#[derive(Clone, Debug, Default)]
+pub struct Worker {
+    pub slot: usize,
+    pub is_online: bool,
+    pub listens: bool,
+    /// It gets no more connections.
+    pub retired: bool,
+    /// It was asked to go.
+    pub asked: bool,
+    /// It goes by itself, or its channel has ended.
+    pub left: bool,
+    pub disconnected: bool,
+    pub signals: Vec<Signal>,
+}
+
+impl Worker {
+    /// Takes new connections, or will.
+    pub fn stays(&self) -> bool {
+        !self.retired && !self.asked && !self.left && !self.signals.contains(&Signal::KILL)
+    }
+}
+
+impl World {
+    pub fn new(instances: usize) -> Self {
+        let settings = Settings { instances, kill_timeout: KILL_TIMEOUT, listen_timeout: LISTEN_TIMEOUT };
+        let mut world = World {
+            policy: Policy::new(settings),
+            now: Duration::from_secs(1000),
+            workers: BTreeMap::new(),
+            notices: Vec::new(),
+            done: None,
+            closed_servers: 0,
+            forks: Vec::new(),
+            forks_fail: false,
+            stopping: false,
+            ids: 0,
+        };
+        world.obey();
+        world
+    }
+
+    /// With all workers listening.
+    pub fn serving(instances: usize) -> Self {
+        let mut world = World::new(instances);
+        for id in world.ids() {
+            world.starts(id);
+        }
+        world
+    }
+
+    pub fn ids(&self) -> Vec<u32> {
+        self.workers.keys().copied().collect()
+    }
+
+    /// The one worker of this slot that stays.
+    #[track_caller]
+    pub fn of(&self, slot: usize) -> u32 {
+        let all: Vec<_> = self.workers.iter().filter(|(_, w)| w.slot == slot && w.stays()).collect();
+        assert_eq!(all.len(), 1, "{all:?}");
+        *all[0].0
+    }
+
+    pub fn newest(&self) -> u32 {
+        self.ids
+    }
+
+    /// Comes up as a server does.
+    pub fn starts(&mut self, id: u32) {
+        self.online(id);
+        self.listening(id);
+    }
+
+    pub fn online(&mut self, id: u32) {
+        self.worker(id).is_online = true;
+        self.policy.online(id, self.now);
+        self.obey();
+    }
+
+    pub fn listening(&mut self, id: u32) {
+        self.worker(id).listens = true;
+        self.policy.listening(id, self.now);
+        self.obey();
+    }
+
+    pub fn leaving(&mut self, id: u32) {
+        self.worker(id).left = true;
+        self.policy.leaving(id, self.now);
+        self.obey();
+    }
+
+    pub fn disconnected(&mut self, id: u32) {
+        let worker = self.worker(id);
+        worker.left = true;
+        worker.disconnected = true;
+        self.policy.disconnected(id, self.now);
+        self.obey();
+    }
+
+    pub fn exits(&mut self, id: u32) {
+        self.exits_by(id, Ended::Code(1));
+    }
+
+    pub fn exits_by(&mut self, id: u32, how: Ended) {
+        self.workers.remove(&id).expect("a worker ends once");
+        self.policy.exited(id, how, self.now);
+        self.obey();
+    }
+
+    pub fn reload(&mut self) {
+        self.policy.reload(self.now);
+        self.obey();
+    }
+
+    pub fn stop(&mut self, signal: Signal) {
+        self.stopping = true;
+        self.policy.stop(signal, self.now);
+        self.obey();
+    }
+
+    /// Goes on to the next point in time that the policy waits for; false if there is none.
+    pub fn tick(&mut self) -> bool {
+        let Some(at) = self.policy.next_tick() else {
+            return false;
+        };
+        self.now = self.now.max(at);
+        self.policy.tick(self.now);
+        self.obey();
+        let next = self.policy.next_tick();
+        assert!(next.is_none_or(|next| next > self.now), "a tick changes nothing: the driver would spin");
+        true
+    }
+
+    pub fn wait(&mut self, time: Duration) {
+        let end = self.now + time;
+        while self.policy.next_tick().is_some_and(|at| at <= end) {
+            self.tick();
+        }
+        self.now = end;
+    }
+
+    /// The forks since then, as pauses after it.
+    pub fn forks_since(&self, since: Time) -> Vec<Duration> {
+        self.forks.iter().filter(|(at, _)| *at >= since).map(|(at, _)| *at - since).collect()
+    }
+
+    pub fn has_said(&self, is_it: impl Fn(&Notice) -> bool) -> bool {
+        self.notices.iter().any(is_it)
+    }
+
+    fn worker(&mut self, id: u32) -> &mut Worker {
+        self.workers.get_mut(&id).expect("it has ended")
+    }
+
+    fn obey(&mut self) {
+        while let Some(action) = self.policy.poll_action() {
+            assert_eq!(self.done, None, "{action:?} after the end");
+            match action {
+                Action::Fork { slot } => self.fork(slot),
+                Action::Retire { worker } => self.retire(worker),
+                Action::Disconnect { worker } => self.disconnect(worker),
+                Action::Kill { worker, signal } => self.kill(worker, signal),
+                Action::CloseUnusedServers => self.closed_servers += 1,
+                Action::Print(notice) => {
+                    assert!(!notice.to_string().is_empty());
+                    self.notices.push(notice);
+                }
+                Action::Done { code } => {
+                    assert!(self.workers.is_empty(), "{:?} are left behind", self.workers);
+                    self.done = Some(code);
+                }
+            }
+        }
+    }
+
+    fn fork(&mut self, slot: usize) {
+        self.forks.push((self.now, slot));
+        if self.forks_fail {
+            return self.policy.fork_failed(slot, "no process is free".into(), self.now);
+        }
+        self.ids += 1;
+        self.workers.insert(self.ids, Worker { slot, ..Worker::default() });
+        self.policy.forked(slot, self.ids, 10_000 + self.ids, self.now);
+        let there = self.workers.values().filter(|w| w.slot == slot && w.stays()).count();
+        assert!(there <= 2, "{there} workers in one instance");
+    }
+
+    /// Nobody is to go in whose place nobody is up.
+    fn retire(&mut self, id: u32) {
+        let worker = self.worker(id);
+        assert!(worker.stays(), "it goes already: {worker:?}");
+        worker.retired = true;
+        let slot = worker.slot;
+        let is_successor = |w: &Worker| w.slot == slot && w.stays() && (w.listens || w.is_online);
+        assert!(self.workers.values().any(is_successor), "instance {slot} is empty now");
+    }
+
+    fn disconnect(&mut self, id: u32) {
+        let stopping = self.stopping;
+        let worker = self.worker(id);
+        assert!(stopping || worker.retired, "it serves: {worker:?}");
+        assert!(!worker.asked && !worker.left, "it goes already: {worker:?}");
+        worker.asked = true;
+    }
+
+    /// Nobody who serves is killed, if it is not that all are to end.
+    fn kill(&mut self, id: u32, signal: Signal) {
+        let stopping = self.stopping;
+        let worker = self.worker(id);
+        assert!(stopping || !worker.signals.contains(&signal), "again {signal}");
+        worker.signals.push(signal);
+        let worker = worker.clone();
+        if signal == Signal::TERM {
+            assert!(worker.asked && worker.disconnected, "SIGTERM while it has connections: {worker:?}");
+        } else if !stopping && !worker.retired && !worker.left {
+            let is_old = |(other, w): (&u32, &Worker)| *other < id && w.slot == worker.slot && w.stays();
+            assert!(!worker.listens, "it serves: {worker:?}");
+            assert!(self.workers.iter().any(is_old), "nobody else is in its instance: {worker:?}");
+        }
+    }
+}
