@@ -21,7 +21,7 @@ for_both_workers!(in_time:
 fn a_message_of_the_cluster_that_is_none_is_reported_and_the_next_one_heard<W: Work>() {
     let (worker, mut primary) = connect::<W>();
     primary.say(json!({ "act": "newconn", "key": 5 }));
-    let error = worker.recv().err().expect("no message");
+    let error = worker.recv().expect_err("no message");
     assert!(matches!(error, Error::Protocol(_)), "{error}");
     primary.say(json!({ "act": "sing" }));
     primary.peer.write("\"a word\"\n");
