@@ -47,6 +47,29 @@
 //! See [`launch`] for what can be said of a child, and [`blocking::SocketList`] for counting the
 //! connections that children hold.
 //!
+//! # A worker of Node's cluster
+//!
+//! A program that `cluster.fork` has started listens through its primary, and shares the address
+//! with the other workers, Node's too:
+//!
+//! ```no_run
+//! // In Node: process.execPath = 'target/debug/my_worker'; cluster.fork()
+//! use crossfork::{Error, blocking::cluster::Worker};
+//! use std::io::Write;
+//!
+//! fn main() -> Result<(), Error> {
+//!     let worker = Worker::from_env()?;
+//!     let listener = worker.listen("127.0.0.1:8000")?;
+//!     while let Some(mut connection) = listener.accept()? {
+//!         std::thread::spawn(move || connection.write_all(b"hello\n"));
+//!     }
+//!     worker.closed(); // asked to stop, and the last connection is closed
+//!     Ok(())
+//! }
+//! ```
+//!
+//! See [`blocking::cluster::Worker`] for how it ends.
+//!
 //! # Choosing a driver
 //!
 //! [`blocking::Channel`] is for threads, and needs no feature. [`tokio::Channel`](crate::tokio)

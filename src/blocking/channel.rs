@@ -343,9 +343,8 @@ impl Channel {
 
     /// Does something that others may wait for.
     pub(super) fn with_link<T>(&self, action: impl FnOnce(&mut Link) -> T) -> T {
-        let mut state = self.0.lock();
-        let value = action(&mut state.link);
-        self.0.leave(&state);
+        let value = action(&mut self.0.lock().link);
+        self.0.wake_all();
         value
     }
 
@@ -549,8 +548,14 @@ impl SocketOwner for Shared {
 impl ConnectionOwner for Shared {
     fn connection_closed(&self, server: ServerId) {
         let mut state = self.lock();
-        state.link.work(|worker| worker.connection_closed(server));
-        self.leave(&state);
+        let matters = state.link.work(|worker| {
+            worker.connection_closed(server);
+            worker.is_stopping() || worker.is_limited(server)
+        });
+        // Nobody waits for it otherwise.
+        if matters {
+            self.wake_all();
+        }
     }
 }
 

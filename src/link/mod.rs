@@ -103,7 +103,8 @@ impl Link {
         if self.is_held_back() {
             return false;
         }
-        self.core.wants_input() && self.member.is_heard()
+        // One that reads no more may still have written, and its end is to be seen.
+        self.core.wants_input() && (self.member.is_heard() || self.core.is_broken())
     }
 
     pub(crate) fn wants_output(&self) -> bool {
@@ -274,8 +275,13 @@ impl Link {
             Some(Event::Cluster { payload, .. }) => return Some(Received::Cluster(payload)),
             Some(Event::Invalid(error)) => Err(error.into()),
             Some(Event::Disconnected { .. }) => self.over(),
-            None if self.core.is_closed() => self.over(),
-            None => return None,
+            None => {
+                self.part();
+                if !self.core.is_closed() {
+                    return None;
+                }
+                self.over()
+            }
         }))
     }
 

@@ -26,6 +26,8 @@ pub(super) struct Member {
     pub(super) has_receiver: bool,
     /// The channel was ended by the user.
     pub(super) has_left: bool,
+    /// The user waits for the end of the channel, and for no message.
+    is_awaited: bool,
     /// All is done, and what was accepted is being written.
     is_closing: bool,
     exits_as_orphan: bool,
@@ -39,6 +41,7 @@ impl Member {
             unwritten: VecDeque::new(),
             has_receiver: false,
             has_left: false,
+            is_awaited: false,
             is_closing: false,
             exits_as_orphan: true,
         }
@@ -126,7 +129,10 @@ impl Link {
         }
     }
 
-    pub(crate) fn is_closed(&self) -> bool {
+    /// Whether the channel is over. It does not wait for messages to be received any more.
+    pub(crate) fn await_end(&mut self) -> bool {
+        self.member.is_awaited = true;
+        self.speak();
         self.core.is_closed()
     }
 }
@@ -160,8 +166,17 @@ impl Link {
                 self.member.unwritten.push_back(ticket);
             }
         }
+        // What the primary's program said before is received first, by who receives: see `part`.
+        if !self.member.has_receiver || self.member.is_awaited {
+            self.part();
+        }
+    }
+
+    /// Ends the channel if all is done.
+    pub(super) fn part(&mut self) {
         if self.member.machine.is_done() && self.core.disconnect().is_ok() {
             self.member.is_closing = true;
+            self.write();
         }
     }
 

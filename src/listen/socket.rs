@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io;
-use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -14,9 +14,12 @@ use super::options::ListenOptions;
 use crate::error::{Error, ProtocolError, SendError};
 use crate::proto::cluster::SockName;
 use crate::proto::cluster::worker::Answer;
-use crate::sys::bind;
 use crate::sys::probe::{self, Kind};
+use crate::sys::server::{self, Bind};
 use crate::wire::v8::Value;
+
+/// The backlog that Node uses.
+const BACKLOG: u32 = 511;
 
 /// A socket that listens.
 #[derive(Debug)]
@@ -109,6 +112,7 @@ fn checked(answer: Option<Answer<OwnedFd>>, address: &ListenAddress) -> Result<C
         Some(Answer::Shared { fd, data }) => Ok((Some(fd), None, data)),
         Some(Answer::Failed(errno)) => Err(address.error(io::Error::from_raw_os_error(errno))),
         Some(Answer::Invalid(reason)) => Err(ProtocolError::InvalidReply { reason }.into()),
+        Some(Answer::InUse) => Err(address.error(in_use())),
         Some(Answer::Stopped) => Err(SendError::Stopping.into()),
         None => Err(SendError::Closed.into()),
     }
@@ -140,7 +144,7 @@ fn listening(fd: OwnedFd, place: &Place, options: &ListenOptions) -> io::Result<
         }
         _ => return Err(not_that_kind()),
     };
-    bind::listen(&socket, options.backlog)?;
+    server::listen(&socket, options.backlog.unwrap_or(BACKLOG))?;
     if let Place::Path(path) = place {
         open_to_all(path, options)?;
     }
@@ -153,10 +157,11 @@ pub(crate) fn exclusive(
     address: &ListenAddress,
     options: &ListenOptions,
 ) -> Result<Granted, Error> {
+    let how = Bind { v6_only: options.ipv6_only, ..Bind::default() };
     let open = || {
         Ok(match place {
-            Place::Port(port) => Socket::Tcp(bind::tcp_everywhere(*port, options.ipv6_only)?.into()),
-            Place::Ip(address) => Socket::Tcp(bind::tcp(*address, options.ipv6_only)?.into()),
+            Place::Port(port) => Socket::Tcp(everywhere(*port, how)?.into()),
+            Place::Ip(address) => Socket::Tcp(server::tcp(*address, how)?.into()),
             Place::Path(path) => {
                 let listener = UnixListener::bind(path)?;
                 listener.set_nonblocking(true)?;
@@ -169,7 +174,7 @@ pub(crate) fn exclusive(
     };
     let listening = || {
         let socket = open()?;
-        bind::listen(&socket, options.backlog)?;
+        server::listen(&socket, options.backlog.unwrap_or(BACKLOG))?;
         Ok(socket)
     };
     let socket = listening().map_err(|reason| address.error(reason))?;
@@ -178,6 +183,18 @@ pub(crate) fn exclusive(
         _ => None,
     };
     Ok(Granted { local_addr: socket.local_addr(), socket: Some(socket), path, data: options.data.clone() })
+}
+
+/// Every interface, over IPv6 too where there is IPv6.
+fn everywhere(port: u16, how: Bind) -> io::Result<OwnedFd> {
+    match server::tcp((Ipv6Addr::UNSPECIFIED, port).into(), how) {
+        Err(e)
+            if matches!(e.raw_os_error(), Some(libc::EAFNOSUPPORT | libc::EADDRNOTAVAIL)) && !how.v6_only =>
+        {
+            server::tcp((Ipv4Addr::UNSPECIFIED, port).into(), how)
+        }
+        made => made,
+    }
 }
 
 impl Socket {

@@ -1,7 +1,6 @@
 //! System calls, and the only unsafe code of the crate. Knows nothing of the protocol.
 #![allow(unsafe_code)]
 
-pub mod bind;
 #[cfg(target_os = "linux")]
 pub mod describe;
 pub mod inherit;
@@ -12,7 +11,6 @@ pub mod probe;
 pub mod reactor;
 pub mod reap;
 pub mod scm;
-#[cfg(feature = "tokio")]
 pub mod server;
 pub mod spawn;
 #[cfg(target_os = "linux")]

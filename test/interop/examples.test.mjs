@@ -20,6 +20,7 @@ const examples = {
   render_pool: build({ example: 'render_pool', features: ['tokio'] }),
   primary: build({ example: 'primary', features: ['tokio'] }),
 };
+const clusterWorker = build({ example: 'cluster_worker', features: ['tokio'] });
 
 describe('examples', { concurrency: 2 }, () => {
   const nodes = runtimes.filter(({ kind }) => kind === 'node');
@@ -112,6 +113,29 @@ describe('examples', { concurrency: 2 }, () => {
       await server.end();
       await untilGone(pids);
     });
+
+    test(`cluster.js: ${runtime.name} has twelve requests served by two workers in Rust`, DEADLINE, async (t) => {
+      const { code, output, errors } = await cluster(t, runtime, ['--once']).end();
+      assert.strictEqual(code, 0, output + errors);
+      const [, ...workers] = /^http:\/\/127\.0\.0\.1:\d+\/ is served by (\d+) and (\d+)$/m.exec(output);
+      const answers = numbersIn(output, /^request \d+: hello from pid (\d+)$/gm);
+      assert.strictEqual(answers.length, 12, output);
+      for (const pid of workers) assert.strictEqual(answers.filter((answer) => answer === Number(pid)).length, 6);
+      assert.strictEqual(numbersIn(output, /^worker (\d+): ended with exit code 0$/gm).length, 2, output);
+      assertGone(workers);
+    });
+
+    test(`cluster.js: ${runtime.name} replaces a worker that dies, and stops at SIGTERM`, DEADLINE, async (t) => {
+      const primary = cluster(t, runtime);
+      const [, address, pid] = await primary.line(/^(http:\S+) is served by (\d+)/m);
+      process.kill(Number(pid), 'SIGKILL');
+      await primary.line(/ended with SIGKILL/);
+      for (let i = 0; i < 6; i++) assert.match(await (await fetch(address)).text(), /^hello from pid \d+\n$/);
+      primary.kill('SIGTERM');
+      const { code, output } = await primary.end();
+      assert.strictEqual(code, 0);
+      assert.strictEqual(numbersIn(output, /^worker (\d+): ended with exit code 0$/gm).length, 2, output);
+    });
   }
 
   const [runtime] = runtimes;
@@ -130,10 +154,15 @@ async function rendered(address, path) {
   return text;
 }
 
-function start(t, runtime, example, args = []) {
-  const program = spawn(examples[example], args, {
+const start = (t, runtime, example, args = []) => run(t, examples[example], args, { CROSSFORK_NODE: runtime.bin });
+
+const cluster = (t, runtime, args = []) =>
+  run(t, runtime.bin, ['examples/cluster.js', ...args], { CROSSFORK_WORKER: clusterWorker, PORT: '0' });
+
+function run(t, file, args, env) {
+  const program = spawn(file, args, {
     cwd: ROOT,
-    env: { ...process.env, CROSSFORK_NODE: runtime.bin },
+    env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const state = { output: '', errors: '' };

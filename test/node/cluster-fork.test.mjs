@@ -18,6 +18,8 @@ const folder = mkdtempSync(join(tmpdir(), 'crossfork-'));
 after(() => rmSync(folder, { recursive: true }));
 
 const { execPath } = process;
+/** In a cluster it listens: where no other does. */
+const WORKER = ['worker', '--listen', '127.0.0.1:0'];
 const echo = (t, ...args) => {
   const worker = clusterFork(...args);
   t.after(() => worker.process.kill('SIGKILL'));
@@ -25,10 +27,10 @@ const echo = (t, ...args) => {
 };
 
 test('CH-11: clusterFork puts a program into the cluster, and returns the Worker', async (t) => {
-  const worker = echo(t, command, ['worker']);
+  const worker = echo(t, command, WORKER);
   assert.ok(worker instanceof cluster.Worker);
   assert.strictEqual(cluster.workers[worker.id], worker);
-  assert.deepStrictEqual(worker.process.spawnargs, [command, 'worker']);
+  assert.deepStrictEqual(worker.process.spawnargs, [command, ...WORKER]);
   worker.send('hello');
   assert.deepStrictEqual((await event(worker, 'message'))[0], 'hello');
 });
@@ -36,7 +38,7 @@ test('CH-11: clusterFork puts a program into the cluster, and returns the Worker
 test('clusterFork: process.execPath and cluster.settings are as before, whatever happens', (t) => {
   cluster.setupPrimary({ exec: 'the-users-own.js', args: ['x'], silent: true });
   const settings = cluster.settings;
-  echo(t, command, ['worker']);
+  echo(t, command, WORKER);
   assert.strictEqual(process.execPath, execPath);
   assert.strictEqual(cluster.settings, settings);
   assert.deepStrictEqual([settings.exec, settings.args], ['the-users-own.js', ['x']]);
@@ -49,7 +51,7 @@ test('clusterFork: process.execPath and cluster.settings are as before, whatever
     assert.strictEqual(process.execPath, command);
     throw new Error('not today');
   };
-  assert.throws(() => clusterFork(command, ['worker']), /not today/);
+  assert.throws(() => clusterFork(command, WORKER), /not today/);
   assert.strictEqual(process.execPath, execPath);
   assert.strictEqual(cluster.settings, settings);
 });
@@ -96,20 +98,26 @@ test('clusterFork: what cannot be started is thrown', () => {
 
 const PROGRAM = `
   const { clusterFork } = require(${JSON.stringify(require.resolve('../../js/index.cjs'))});
-  const worker = clusterFork(process.argv[2], ['worker']);
-  worker.on('message', (message) => {
-    console.log(message);
-    worker.process.kill('SIGKILL');
+  const worker = clusterFork(process.argv[2], ${JSON.stringify(WORKER)});
+  worker.on('message', (message) => console.log(message));
+  worker.on('listening', ({ address, port }) => {
+    require('node:http').get({ host: address, port, agent: false }, (response) => {
+      response.on('data', (text) => console.log(String(text).replace(worker.process.pid, 'PID').trim()));
+      response.on('end', () => {
+        worker.send('an echo', () => worker.disconnect());
+      });
+    });
   });
-  worker.send('an echo');`;
+  worker.on('exit', (code) => console.log('exit', code, worker.exitedAfterDisconnect));`;
 
 for (const runtime of runtimes) {
   const skip = runtime.kind !== 'node' && `${runtime.name} has no cluster that a foreign program could join`;
-  test(`clusterFork: in ${runtime.name}`, { skip }, async () => {
+  test(`clusterFork: in ${runtime.name} its worker serves, talks, and ends when it is asked to`, { skip }, async () => {
     const program = join(folder, 'program.cjs');
     writeFileSync(program, PROGRAM);
     const args = commandLine(runtime, program, [command]);
     const { stdout } = await promisify(execFile)(runtime.bin, args, { timeout: 30_000 });
-    assert.strictEqual(stdout, 'an echo\n');
+    const expected = ['handled by child, pid is PID', 'an echo', 'exit 0 true', ''];
+    assert.deepStrictEqual(stdout.split('\n'), expected);
   });
 }

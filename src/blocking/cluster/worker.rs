@@ -30,7 +30,7 @@ use crate::wire::Serialization;
 /// [`Listener::accept`], [`recv`](Self::recv), [`stopping`](Self::stopping) and so on.
 ///
 /// When the primary wants the worker to stop, [`Listener::accept`] gives `None`. The channel is
-/// closed when the last [`Connection`](super::Connection) is. A worker that loses its primary
+/// closed when the last [`Connection`](super::Connection) is, and there is nothing left to receive. A worker that loses its primary
 /// without having been told to stop exits at once, with the status 0, as Node's do (CLU-19): see
 /// [`set_exit_on_orphaned`](Self::set_exit_on_orphaned).
 ///
@@ -233,9 +233,10 @@ impl Worker {
     }
 
     /// Waits until the channel is over: the worker has stopped and its last connection is closed,
-    /// or the primary is gone.
+    /// or the primary is gone. Messages that have not been received by then are dropped; where they
+    /// matter, wait for [`recv`](Self::recv) to give `None` instead.
     pub fn closed(&self) {
-        self.channel.wait(|link| link.is_closed().then_some(()))
+        self.channel.wait(|link| link.await_end().then_some(()))
     }
 
     /// Ends this process, with the status 0, as soon as the primary knows that it is meant.

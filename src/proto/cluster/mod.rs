@@ -1,6 +1,7 @@
 //! Both sides of a cluster (`PROTOCOL` section 8: CLU) as machines, which never see a channel.
 
 mod message;
+mod places;
 pub mod primary;
 mod read;
 pub mod worker;

@@ -15,6 +15,7 @@
 use std::collections::{HashMap, VecDeque};
 
 use super::message::{Act, AddressType, Body, Message, Query, Reply, SockName};
+use super::places::Places;
 use crate::wire::v8::Value;
 
 /// How many connections of one server may wait to be taken before more are refused.
@@ -31,7 +32,7 @@ pub struct Worker<F> {
     servers: HashMap<ServerId, Server<F>>,
     /// The servers that connections come for (CLU-15).
     keys: HashMap<String, ServerId>,
-    indexes: HashMap<Place, Indexes>,
+    places: Places,
     next_server: u64,
     /// Connections that were accepted and are not closed.
     busy: usize,
@@ -73,6 +74,8 @@ pub enum Answer<F> {
     Failed(i32),
     /// The reply makes no sense, and why.
     Invalid(&'static str),
+    /// This worker listens there already, or has asked to.
+    InUse,
     /// This worker stops, and listens no more.
     Stopped,
 }
@@ -114,7 +117,7 @@ enum State {
 enum Asked {
     Server(ServerId),
     /// A server that nobody wants any more: closed if it is granted.
-    Nobody(Place),
+    Nobody(Query),
     Exit,
 }
 
@@ -132,20 +135,6 @@ enum Life {
     Dying {
         told: bool,
     },
-}
-
-/// The same for two servers that only an index tells apart (CLU-6).
-#[derive(Clone, PartialEq, Eq, Hash)]
-struct Place {
-    address: Option<String>,
-    port: Option<u16>,
-    address_type: AddressType,
-    fd: Option<i32>,
-}
-
-struct Indexes {
-    next: u32,
-    live: usize,
 }
 
 impl<F> Server<F> {
@@ -167,7 +156,7 @@ impl<F> Default for Worker<F> {
             replies: HashMap::new(),
             servers: HashMap::new(),
             keys: HashMap::new(),
-            indexes: HashMap::new(),
+            places: Places::default(),
             next_server: 0,
             busy: 0,
         }
@@ -185,14 +174,12 @@ impl<F> Worker<F> {
     /// [`take_answer`](Self::take_answer). The query's index is counted here.
     pub fn listen(&mut self, mut query: Query) -> ServerId {
         if self.is_stopping() {
-            let id = self.add(Server::new(query, State::Closed));
-            self.answer(id, Answer::Stopped);
-            return id;
+            return self.refused(query, Answer::Stopped);
         }
-        let indexes = self.indexes.entry(Place::of(&query)).or_insert(Indexes { next: 0, live: 0 });
-        query.index = indexes.next;
-        indexes.next += 1;
-        indexes.live += 1;
+        match self.places.take(&query) {
+            Some(index) => query.index = index,
+            None => return self.refused(query, Answer::InUse),
+        }
         let seq = self.send(Body::Act(Act::QueryServer(query.clone())));
         let id = self.add(Server::new(query, State::Asked(seq)));
         self.replies.insert(seq, Asked::Server(id));
@@ -251,6 +238,11 @@ impl<F> Worker<F> {
         self.servers.get(&id).is_some_and(Server::has_room)
     }
 
+    /// Whether there is a limit.
+    pub fn is_limited(&self, id: ServerId) -> bool {
+        self.servers.get(&id).is_some_and(|server| server.max.is_some())
+    }
+
     /// A connection was accepted from a shared socket.
     pub fn connection_opened(&mut self, id: ServerId) {
         self.busy += 1;
@@ -275,11 +267,10 @@ impl<F> Worker<F> {
         match std::mem::replace(&mut server.state, State::Closed) {
             State::Asked(seq) => {
                 server.answer = Some(Answer::Stopped);
-                self.replies.insert(seq, Asked::Nobody(Place::of(&server.query)));
+                self.replies.insert(seq, Asked::Nobody(server.query.clone()));
             }
             State::Open { key: Some(key) } => {
-                let place = Place::of(&server.query);
-                self.forget(&place);
+                self.places.free(&server.query);
                 self.keys.remove(&key);
                 self.send(Body::Act(Act::Close { key }));
             }
@@ -328,22 +319,17 @@ impl<F> Worker<F> {
         ids.into_iter().for_each(|id| self.close(id));
     }
 
+    fn refused(&mut self, query: Query, answer: Answer<F>) -> ServerId {
+        let mut server = Server::new(query, State::Closed);
+        server.answer = Some(answer);
+        self.add(server)
+    }
+
     fn add(&mut self, server: Server<F>) -> ServerId {
         let id = ServerId(self.next_server);
         self.next_server += 1;
         self.servers.insert(id, server);
         id
-    }
-
-    /// One server less at this place. When none is left, the next is the first again, and shares
-    /// with the first of other workers.
-    fn forget(&mut self, place: &Place) {
-        if let Some(indexes) = self.indexes.get_mut(place) {
-            indexes.live -= 1;
-            if indexes.live == 0 {
-                self.indexes.remove(place);
-            }
-        }
     }
 
     fn send(&mut self, body: Body) -> u64 {
@@ -354,13 +340,6 @@ impl<F> Worker<F> {
     }
 }
 
-impl Place {
-    fn of(query: &Query) -> Self {
-        let Query { address, port, address_type, fd, .. } = query;
-        Place { address: address.clone(), port: *port, address_type: *address_type, fd: *fd }
-    }
-}
-
 /// Input and output.
 impl<F> Worker<F> {
     /// A message from the primary. A descriptor that has no place is dropped.
@@ -368,7 +347,7 @@ impl<F> Worker<F> {
         match message.body {
             Body::Reply(reply) => match self.replies.remove(&reply.ack) {
                 Some(Asked::Server(id)) => self.replied(id, reply, carried),
-                Some(Asked::Nobody(place)) => self.unwanted(&place, reply),
+                Some(Asked::Nobody(query)) => self.unwanted(&query, reply),
                 Some(Asked::Exit) => self.told(),
                 // Ignored (CLU-2).
                 None => {}
@@ -421,7 +400,6 @@ impl<F> Worker<F> {
             return;
         };
         let Reply { key, data, sockname, server: outcome, .. } = reply;
-        let place = Place::of(&server.query);
         let failure = match (outcome, &key) {
             (Some(Err(errno)), _) => Some(Answer::Failed(errno)),
             (None, _) | (_, None) => Some(Answer::Invalid("it grants a server without saying which")),
@@ -451,7 +429,7 @@ impl<F> Worker<F> {
             Err((answer, key)) => {
                 server.state = State::Closed;
                 server.answer = Some(answer);
-                self.forget(&place);
+                self.places.free(&server.query);
                 if let Some(key) = key {
                     self.send(Body::Act(Act::Close { key }));
                 }
@@ -459,8 +437,8 @@ impl<F> Worker<F> {
         }
     }
 
-    fn unwanted(&mut self, place: &Place, reply: Reply) {
-        self.forget(place);
+    fn unwanted(&mut self, query: &Query, reply: Reply) {
+        self.places.free(query);
         if let (Some(Ok(())), Some(key)) = (reply.server, reply.key)
             && !self.keys.contains_key(&key)
         {
@@ -498,12 +476,6 @@ impl<F> Worker<F> {
         match &mut self.life {
             Life::Leaving { told } | Life::Dying { told } => *told = true,
             Life::Serving | Life::Asked => {}
-        }
-    }
-
-    fn answer(&mut self, id: ServerId, answer: Answer<F>) {
-        if let Some(server) = self.servers.get_mut(&id) {
-            server.answer = Some(answer);
         }
     }
 }

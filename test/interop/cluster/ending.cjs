@@ -160,7 +160,6 @@ scenarios['CLU-20: the command lets requests in flight finish after SIGTERM, and
     worker.process.kill('SIGTERM');
     await until(() => worker.acts('close').length === 1, 'it closes its server');
     for (let i = 0; i < 5; i++) assert.strictEqual(await get(where), workers[1].pid);
-    for (const { finish } of begun) assert.ok(workers.some(({ pid }) => pid));
     await Promise.all(begun.map(({ finish }) => finish()));
     await worker.ends({ exitedAfterDisconnect: false });
   },
@@ -175,10 +174,11 @@ scenarios['CLU-21: cluster.disconnect() ends them all'] = async (t) => {
     cluster.setupPrimary({ exec: ${JSON.stringify(t.kind)}, execArgv: [], args: ['--listen', '${freshHost()}:0'],
       serialization: ${JSON.stringify(t.serialization)} });
     let listening = 0;
-    let ended = 0;
+    // A Node of 24 or later may else be gone before it has seen that its workers have disconnected.
+    const alive = setInterval(() => {}, 1000);
     const workers = [cluster.fork(), cluster.fork()];
     cluster.on('listening', () => {
-      if (++listening === 2) cluster.disconnect(() => console.log('disconnected'));
+      if (++listening === 2) cluster.disconnect(() => clearInterval(alive, console.log('disconnected')));
     });
     cluster.on('exit', (worker, code) => console.log('exit', code, worker.exitedAfterDisconnect));`;
   const primary = spawn(process.execPath, ['-e', program], { stdio: ['ignore', 'pipe', 'inherit'] });

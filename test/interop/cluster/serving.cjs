@@ -28,7 +28,9 @@ async function serving(t, count, host = freshHost()) {
   return { workers, where: { host, port: ports[0].port } };
 }
 
-scenarios['CLU-5, CLU-22: fork, online and listening come in this order, disconnect and exit at the end'] = async (t) => {
+scenarios['CLU-5, CLU-22: fork, online and listening come in this order, disconnect and exit at the end'] = async (
+  t,
+) => {
   const { workers } = await serving(t, 1);
   const [{ worker, id }] = workers;
   assert.strictEqual(worker.id, id);
@@ -173,7 +175,10 @@ scenarios['CLU-6: a descriptor of the primary is served'] = asked(async (t) => {
   const primary = spawn(node, ['-e', program], { stdio: ['pipe', 'pipe', 'inherit', server._handle.fd] });
   t.after(() => primary.kill('SIGKILL'));
   server.close();
-  const told = (await readTo(primary.stdout, '\n')).trim().split('\n').map((line) => JSON.parse(line));
+  const told = (await readTo(primary.stdout, '\n'))
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line));
   while (told.length < 2) told.push(JSON.parse(await readTo(primary.stdout, '\n')));
   const address = told.find(({ op }) => !op);
   assert.deepStrictEqual([address.addressType, address.fd, address.port], [null, 3, port]);
@@ -224,7 +229,6 @@ scenarios['CLU-12: an address in use is an error, and can be listened on when it
   for (const worker of workers) {
     assert.strictEqual((await worker.listen({ address: `${host}:${port}` })).port, port);
   }
-  assert.ok(workers.some(({ pid }) => pid));
   const pid = await get({ host, port });
   assert.ok(workers.some((worker) => worker.pid === pid));
 });

@@ -10,7 +10,9 @@ pub mod parents;
 pub mod peer;
 pub mod process;
 pub mod transcode;
+pub mod workers;
 
+#[allow(unused_macros)]
 /// Makes a test of each body for each driver. The runner says how it is run:
 /// [`deadline::in_time`], [`process::alone`] or [`process::with_name`].
 macro_rules! for_both_drivers {

@@ -1,11 +1,13 @@
 //! The worker in a cluster: what it is given comes through the primary.
 
+use std::pin::pin;
 use std::rc::Rc;
 
 use crossfork::tokio::cluster::{Listener, UdpSocket, Worker};
 use crossfork::{Error, Limits};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 
 use super::service::{Service, pause_after};
 use super::{arrived, receive};
@@ -26,32 +28,35 @@ pub(super) async fn run(options: &WorkerOptions) -> Result<(), Error> {
         serving.spawn_local(server.clone().serve(service.clone()));
     }
 
-    let result = tokio::select! {
-        result = receive(worker.channel(), &service) => result,
-        () = worker.stopping() => Ok(()),
-        () = arrived(&mut terminate) => Ok(()),
-        () = arrived(&mut interrupt) => Ok(()),
-    };
+    let mut receiving = pin!(receive(worker.channel(), &service));
+    let mut received = None;
+    tokio::select! {
+        result = receiving.as_mut() => received = Some(result),
+        () = worker.stopping() => {}
+        () = arrived(&mut terminate) => {}
+        () = arrived(&mut interrupt) => {}
+    }
     servers.iter().for_each(Server::close);
-    let stop = async {
+    let mut stop = pin!(async {
         // What was accepted until now is served.
         serving.join_all().await;
         service.drain(options.drain_timeout).await
-    };
-    // The primary is heard meanwhile: connections on their way go back to it.
-    let drained = tokio::select! {
-        drained = stop => drained,
-        never = hear(&worker) => never,
+    });
+    let drained = loop {
+        tokio::select! {
+            drained = stop.as_mut() => break drained,
+            // The primary is heard meanwhile: connections on their way go back to it.
+            result = receiving.as_mut(), if received.is_none() => received = Some(result),
+        }
     };
     if !drained {
         eprintln!("crossfork worker: requests in flight were cut off");
     }
-    result
-}
-
-async fn hear(worker: &Worker) -> bool {
-    worker.closed().await;
-    std::future::pending().await
+    // What the primary said before it asked us to stop is answered.
+    if received.is_none() && worker.is_stopping() {
+        received = timeout(options.drain_timeout, receiving).await.ok();
+    }
+    received.unwrap_or(Ok(()))
 }
 
 /// Something to serve on.

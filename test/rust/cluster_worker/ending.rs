@@ -1,0 +1,174 @@
+//! How it ends: asked to, by its own will, and with the primary gone.
+
+use std::thread;
+
+use crossfork::{Error, SendError};
+use serde_json::json;
+
+use crate::for_both_workers;
+use crate::primary::{KEY, connect, granted, shared};
+use crate::support::deadline::in_time;
+use crate::support::descriptors::tcp_pair;
+use crate::support::workers::{Listen, Work};
+
+for_both_workers!(in_time:
+    clu_18_asked_to_stop_it_gives_what_was_accepted_and_ends_with_its_last_connection,
+    clu_18_every_waiting_call_is_told_of_the_end,
+    clu_18_what_was_said_before_is_received_and_can_be_answered,
+    clu_9_a_listener_that_another_thread_closes_gives_none_to_who_waits,
+    clu_19_by_its_own_will_it_returns_when_the_primary_knows,
+    clu_19_its_disconnect_fails_if_the_primary_is_gone_first,
+    clu_19_without_its_primary_a_worker_that_may_not_exit_goes_on,
+    a_worker_that_is_dropped_serves_its_connections_to_the_end,
+);
+
+fn clu_18_asked_to_stop_it_gives_what_was_accepted_and_ends_with_its_last_connection<W: Work>() {
+    let (worker, mut primary) = connect::<W>();
+    let listener = granted(&worker, &mut primary);
+    let (theirs, _client) = tcp_pair();
+    let seqs = [primary.hand_over(&theirs), primary.hand_over(&theirs)];
+    primary.say(json!({ "act": "disconnect" }));
+    worker.stopping();
+    assert!(worker.is_stopping() && worker.exited_after_disconnect());
+    let first = listener.accept().unwrap().expect("what was accepted");
+    let second = listener.accept().unwrap().expect("what was accepted");
+    assert!(listener.accept().unwrap().is_none());
+    seqs.into_iter().for_each(|seq| primary.expect_accepted(seq, true));
+    primary.expect_act("close");
+    drop(first);
+    worker.send(&json!("it is still open")).unwrap();
+    primary.peer.line();
+    drop(second);
+    primary.peer.assert_end();
+    worker.closed();
+    assert!(worker.recv().unwrap().is_none());
+    assert!(matches!(worker.send(&1), Err(Error::Send(SendError::Closed))));
+}
+
+fn clu_18_what_was_said_before_is_received_and_can_be_answered<W: Work>() {
+    let (worker, mut primary) = connect::<W>();
+    primary.peer.write("1\n");
+    worker.recv().unwrap().expect("a message");
+    let (stop, _) = primary.text(json!({ "act": "disconnect" }));
+    primary.peer.write(format!("2\n3\n{stop}\n"));
+    worker.stopping();
+    for expected in [2, 3] {
+        let message = worker.recv().unwrap().expect("what was said before");
+        assert_eq!(message.decode::<u32>().unwrap(), expected);
+        worker.send(&expected).unwrap();
+    }
+    assert!(worker.recv().unwrap().is_none());
+    assert_eq!(primary.peer.rest(), ["2", "3"]);
+}
+
+fn clu_9_a_listener_that_another_thread_closes_gives_none_to_who_waits<W: Work>() {
+    for is_shared in [false, true] {
+        let (worker, mut primary) = connect::<W>();
+        let listener = match is_shared {
+            false => granted(&worker, &mut primary),
+            true => shared(&worker, &mut primary),
+        };
+        let waiting = thread::spawn({
+            let listener = listener.clone();
+            move || listener.accept().unwrap().is_none()
+        });
+        listener.close();
+        primary.expect_act("close");
+        assert!(waiting.join().unwrap());
+        worker.send(&json!("it goes on")).unwrap();
+        primary.peer.line();
+    }
+}
+
+fn clu_18_every_waiting_call_is_told_of_the_end<W: Work>() {
+    let (worker, mut primary) = connect::<W>();
+    let listener = granted(&worker, &mut primary);
+    let threads = [
+        thread::spawn({
+            let listener = listener.clone();
+            move || assert!(listener.accept().unwrap().is_none())
+        }),
+        thread::spawn({
+            let worker = worker.clone();
+            move || assert!(worker.recv().unwrap().is_none())
+        }),
+        thread::spawn({
+            let worker = worker.clone();
+            move || worker.stopping()
+        }),
+        thread::spawn({
+            let worker = worker.clone();
+            move || worker.closed()
+        }),
+    ];
+    primary.say(json!({ "act": "disconnect" }));
+    primary.expect_act("close");
+    primary.peer.assert_end();
+    threads.into_iter().for_each(|thread| thread.join().unwrap());
+}
+
+fn clu_19_by_its_own_will_it_returns_when_the_primary_knows<W: Work>() {
+    let (worker, mut primary) = connect::<W>();
+    let listener = granted(&worker, &mut primary);
+    let (theirs, _client) = tcp_pair();
+    let seq = primary.hand_over(&theirs);
+    let connection = listener.accept().unwrap().expect("a connection");
+    primary.expect_accepted(seq, true);
+    let leaving = thread::spawn({
+        let worker = worker.clone();
+        move || worker.disconnect()
+    });
+    primary.expect(json!({ "act": "close", "key": KEY, "seq": 4 }));
+    primary.expect(json!({ "act": "exitedAfterDisconnect", "seq": 5 }));
+    // On its way when the primary heard of it: it goes to another worker.
+    let seq = primary.hand_over(&theirs);
+    primary.expect_accepted(seq, false);
+    assert!(!leaving.is_finished());
+    primary.say(json!({ "ack": 5 }));
+    leaving.join().unwrap().unwrap();
+    assert!(listener.accept().unwrap().is_none());
+    assert!(worker.disconnect().is_ok(), "it is known");
+    primary.peer.assert_quiet();
+    drop(connection);
+    primary.peer.assert_end();
+}
+
+fn clu_19_its_disconnect_fails_if_the_primary_is_gone_first<W: Work>() {
+    let (worker, mut primary) = connect::<W>();
+    let leaving = thread::spawn({
+        let worker = worker.clone();
+        move || worker.disconnect()
+    });
+    primary.expect_act("exitedAfterDisconnect");
+    drop(primary);
+    assert!(matches!(leaving.join().unwrap(), Err(Error::Send(SendError::Closed))));
+}
+
+fn clu_19_without_its_primary_a_worker_that_may_not_exit_goes_on<W: Work>() {
+    let (worker, mut primary) = connect::<W>();
+    let listener = granted(&worker, &mut primary);
+    let (theirs, _client) = tcp_pair();
+    let seq = primary.hand_over(&theirs);
+    let connection = listener.accept().unwrap().expect("a connection");
+    primary.expect_accepted(seq, true);
+    drop(primary);
+    assert!(listener.accept().unwrap().is_none());
+    worker.closed();
+    assert!(worker.is_stopping());
+    assert!(!worker.exited_after_disconnect());
+    drop(connection);
+}
+
+fn a_worker_that_is_dropped_serves_its_connections_to_the_end<W: Work>() {
+    let (worker, mut primary) = connect::<W>();
+    let listener = granted(&worker, &mut primary);
+    let (theirs, _client) = tcp_pair();
+    let seq = primary.hand_over(&theirs);
+    let connection = listener.accept().unwrap().expect("a connection");
+    primary.expect_accepted(seq, true);
+    drop((worker, listener));
+    primary.expect_act("close");
+    primary.peer.assert_quiet();
+    drop(connection);
+    primary.peer.assert_end();
+}

@@ -1,0 +1,94 @@
+//! The process of a worker: where it finds its cluster, and how it ends. Each test starts itself
+//! once more, as the worker.
+
+use std::os::unix::net::UnixStream;
+use std::process::Child;
+
+use crossfork::{EnvError, Error};
+use serde_json::json;
+
+use crate::for_both_workers;
+use crate::primary::Primary;
+use crate::support::process::{as_child, assert_success, is_inside, with_name};
+use crate::support::workers::{Listen, Work};
+
+for_both_workers!(with_name:
+    clu_4_it_joins_the_cluster_of_its_environment_once,
+    clu_4_without_a_number_it_is_no_worker_and_its_channel_is_left_alone,
+    clu_19_it_exits_with_0_at_once_when_its_primary_is_gone,
+    clu_19_it_kills_itself_when_the_primary_knows,
+);
+
+/// Starts the worker, and its primary.
+fn start(test: &str, variables: &[(&str, &str)]) -> (Child, Primary) {
+    let (theirs, ours) = UnixStream::pair().unwrap();
+    let variables = [variables, &[("NODE_CHANNEL_FD", "7")]].concat();
+    (as_child(test, theirs.into(), 7, &variables), Primary::new(ours))
+}
+
+const WORKER: &[(&str, &str)] = &[("NODE_UNIQUE_ID", "12")];
+
+fn clu_4_it_joins_the_cluster_of_its_environment_once<W: Work>(test: &'static str) {
+    if is_inside(test) {
+        let worker = W::from_env().unwrap();
+        assert_eq!(worker.id(), 12);
+        assert!(std::env::vars().all(|(name, _)| name != "NODE_UNIQUE_ID" && name != "NODE_CHANNEL_FD"));
+        assert!(matches!(W::from_env().err(), Some(Error::Env(EnvError::NotAWorker))));
+        worker.send(&json!("done")).unwrap();
+        return worker.disconnect().unwrap();
+    }
+    let (child, mut primary) = start(test, WORKER);
+    primary.expect_act("online");
+    assert_eq!(primary.peer.line(), "\"done\"");
+    let leaving = primary.expect_act("exitedAfterDisconnect");
+    primary.say(json!({ "ack": leaving["seq"] }));
+    assert_success(child);
+}
+
+fn clu_4_without_a_number_it_is_no_worker_and_its_channel_is_left_alone<W: Work>(test: &'static str) {
+    if is_inside(test) {
+        let error = W::from_env().err();
+        if std::env::var("EXPECTED").unwrap() == "invalid" {
+            return assert!(matches!(error, Some(Error::Env(EnvError::InvalidId(_)))), "{error:?}");
+        }
+        assert!(matches!(error, Some(Error::Env(EnvError::NotAWorker))), "{error:?}");
+        return crossfork::blocking::Channel::from_env().unwrap().send(&json!("a channel")).unwrap();
+    }
+    let (child, mut primary) = start(test, &[("EXPECTED", "none"), ("NODE_UNIQUE_ID", "")]);
+    assert_eq!(primary.peer.line(), "\"a channel\"");
+    assert_success(child);
+    let (child, _primary) = start(test, &[("EXPECTED", "invalid"), ("NODE_UNIQUE_ID", "-1")]);
+    assert_success(child);
+}
+
+fn clu_19_it_exits_with_0_at_once_when_its_primary_is_gone<W: Work>(test: &'static str) {
+    if is_inside(test) {
+        let worker = W::from_env().unwrap();
+        let listener = worker.listen("8000".into(), Default::default()).unwrap();
+        let _ = listener.accept();
+        panic!("it should have ended");
+    }
+    let (child, mut primary) = start(test, WORKER);
+    primary.expect_act("online");
+    primary.grant();
+    primary.expect_act("listening");
+    drop(primary);
+    assert_eq!(child.wait_with_output().unwrap().status.code(), Some(0));
+}
+
+fn clu_19_it_kills_itself_when_the_primary_knows<W: Work>(test: &'static str) {
+    if is_inside(test) {
+        let worker = W::from_env().unwrap();
+        let _listener = worker.listen("8000".into(), Default::default()).unwrap();
+        worker.kill();
+    }
+    let (mut child, mut primary) = start(test, WORKER);
+    primary.expect_act("online");
+    primary.grant();
+    primary.expect_act("listening");
+    let leaving = primary.expect_act("exitedAfterDisconnect");
+    assert!(child.try_wait().unwrap().is_none());
+    primary.say(json!({ "ack": leaving["seq"] }));
+    primary.peer.assert_end();
+    assert_eq!(child.wait_with_output().unwrap().status.code(), Some(0));
+}
