@@ -106,6 +106,13 @@ fn prepare(fd: BorrowedFd<'_>) -> io::Result<()> {
     probe::set_nonblocking(fd)
 }
 
+/// Makes a socket listen no more, whoever has it open: a process that is just being started has all
+/// of this one's descriptors until its exec.
+pub fn stop(socket: BorrowedFd<'_>) {
+    // Fails if it does not listen, which is what is wanted.
+    let _ = socket::shutdown(socket.as_raw_fd(), socket::Shutdown::Both);
+}
+
 /// A duplicate of a descriptor of this process that somebody names by its number: a stream socket
 /// that listens, or is bound, and that new processes would inherit. What is close-on-exec is not
 /// meant for others. The caller owns the duplicate.

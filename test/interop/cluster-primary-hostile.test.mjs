@@ -30,7 +30,10 @@ describe('hostile workers', { concurrency: 2 }, () => {
     await done();
     const errors = primary.events.filter(({ event, worker }) => event === 'error' && worker === bad.id);
     assert.ok(errors.length >= 6, JSON.stringify(errors));
-    assert.ok(errors.every(({ code }) => /^ERR_IPC_/.test(code)), JSON.stringify(errors));
+    assert.ok(
+      errors.every(({ code }) => /^ERR_IPC_/.test(code)),
+      JSON.stringify(errors),
+    );
     await serves();
     await primary.does('disconnect');
     await primary.event({ finished: true });

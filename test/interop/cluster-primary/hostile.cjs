@@ -10,7 +10,19 @@ const CHANNEL = 3;
 const deeds = {
   /** What is neither JSON nor a message, and half a message at the end. */
   garbage() {
-    for (const text of ['', '{', '\u0000\u0001', 'undefined', '{"cmd":"NODE_CLUSTER"', '{"cmd":"NODE_CLUSTER","act":7}', '{"cmd":"NODE_CLUSTER","ack":"x"}', '{"cmd":"NODE_CLUSTER","act":"queryServer","addressType":{}}', '{"cmd":"NODE_CLUSTER","act":"close"}', '{"cmd":"NODE_HANDLE","type":"net.Native","msg":{"cmd":"NODE_CLUSTER","act":"online"}}', '{"cmd":"NODE_HANDLE_ACK"}'])
+    for (const text of [
+      '',
+      '{',
+      '\u0000\u0001',
+      'undefined',
+      '{"cmd":"NODE_CLUSTER"',
+      '{"cmd":"NODE_CLUSTER","act":7}',
+      '{"cmd":"NODE_CLUSTER","ack":"x"}',
+      '{"cmd":"NODE_CLUSTER","act":"queryServer","addressType":{}}',
+      '{"cmd":"NODE_CLUSTER","act":"close"}',
+      '{"cmd":"NODE_HANDLE","type":"net.Native","msg":{"cmd":"NODE_CLUSTER","act":"online"}}',
+      '{"cmd":"NODE_HANDLE_ACK"}',
+    ])
       raw(`${text}\n`);
     process.send('done');
   },
@@ -56,7 +68,8 @@ const deeds = {
           try {
             text = String(bytes.subarray(0, readSync(CHANNEL, bytes)));
           } catch {}
-          for (const [, seq] of text.matchAll(/"newconn".*?"seq":(\d+)/g)) cluster({ ack: Number(seq), accepted: true });
+          for (const [, seq] of text.matchAll(/"newconn".*?"seq":(\d+)/g))
+            cluster({ ack: Number(seq), accepted: true });
         }, 5);
       });
     });

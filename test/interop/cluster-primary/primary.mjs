@@ -112,10 +112,25 @@ export class Primary {
     this.#process.kill(signal);
   }
 
+  /** Has it return from its main function. */
+  leave() {
+    this.#process.stdin.end();
+  }
+
   /** Ends it, and with it its workers: they have lost their primary. */
   async end() {
+    const { exitCode, signalCode } = this.#process;
+    const exited = exitCode === null && signalCode === null ? once(this.#process, 'exit') : undefined;
     this.#process.stdin.end();
-    await within(this.closed, 'the primary to end').catch(() => this.#process.kill('SIGKILL'));
+    await within(exited, 'the primary to end').catch(() => this.#process.kill('SIGKILL'));
+    // Not every runtime ends by itself; and they have its streams.
+    const gone = new Set(this.events.filter(({ event }) => event === 'exit').map(({ worker }) => worker));
+    for (const { pid } of this.events.filter(({ event, worker }) => event === 'fork' && !gone.has(worker))) {
+      try {
+        process.kill(pid, 'SIGKILL');
+      } catch {}
+    }
+    await within(this.closed, 'its streams to end');
     assert.doesNotMatch(this.#errors, /panicked/);
   }
 }

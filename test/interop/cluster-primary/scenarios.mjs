@@ -172,7 +172,9 @@ export const connections = {
       await ok(workers[1].does('listen', { ...listen(LOCAL), kind: 'net' })),
     ];
     const clients = [];
-    t.after(() => clients.forEach(({ socket }) => socket.destroy()));
+    t.after(() => {
+      for (const { socket } of clients) socket.destroy();
+    });
     for (let i = 0; i < 8; i++) clients.push(await connect(address.port));
     const served = (worker) => clients.filter(({ pid }) => pid === worker.pid).length;
     assert.deepStrictEqual([served(workers[0]), served(workers[1])], [1, 7]);
@@ -231,7 +233,7 @@ export const connections = {
     await assert.rejects(request(port), { code: 'ECONNREFUSED' });
   },
 
-  async 'CLU-11: TLS sessions are resumed by every worker'(t, { start, balance }) {
+  async 'CLU-11: TLS sessions are resumed by every worker'(_, { start, balance }) {
     const primary = start();
     const { workers, port } = await serving(primary, 2, { kind: 'tls', credentials });
     const first = await secure(port);
@@ -257,6 +259,19 @@ export const addresses = {
     assert.strictEqual(await request({ host: '::1', port: address.port }), worker.pid);
     const { address: heard } = await primary.event({ event: 'listening' });
     assert.deepStrictEqual(heard, { address: null, port: address.port, addressType: 4, fd: null });
+  },
+
+  async 'CLU-4: NODE_CLUSTER_SCHED_POLICY decides, where the settings do not'(_, { start }) {
+    for (const [policy, expected] of [
+      ['none', true],
+      ['rr', false],
+      ['', false],
+    ]) {
+      const primary = start({ balance: undefined }, { env: { NODE_CLUSTER_SCHED_POLICY: policy } });
+      const worker = await primary.fork();
+      const { isShared } = await ok(worker.does('listen', listen(LOCAL)));
+      assert.strictEqual(isShared, expected, policy);
+    }
   },
 
   async 'CLU-6: IPv6, alone if so wanted'(_, { start }) {
@@ -330,7 +345,8 @@ export const addresses = {
     const path = join(folder(t), 's');
     const primary = start();
     const workers = await primary.forkSome(2);
-    for (const worker of workers) await ok(worker.does('listen', listen({ path, readableAll: true, writableAll: true })));
+    for (const worker of workers)
+      await ok(worker.does('listen', listen({ path, readableAll: true, writableAll: true })));
     assert.strictEqual(statSync(path).mode & 0o666, 0o666);
     assert.ok(await request({ socketPath: path }));
     const { address } = await primary.event({ event: 'listening' });
@@ -427,11 +443,23 @@ export const endings = {
     const slow = request(port, '/slow');
     await until(() => primary.events.some(({ message }) => message?.slow), 'it has the request');
     assert.strictEqual(await primary.does('disconnectWorker', { worker: 1 }), true, 'the flag');
-    await until(() => request(port).then(() => false, ({ code }) => code === 'ECONNREFUSED'), 'the server is closed');
+    await until(
+      () =>
+        request(port).then(
+          () => false,
+          ({ code }) => code === 'ECONNREFUSED',
+        ),
+      'the server is closed',
+    );
     await workers[0].does('release');
     assert.strictEqual(await slow, workers[0].pid);
     await primary.event({ event: 'exit', worker: 1, code: 0, signal: null, flag: true });
-    assert.deepStrictEqual(of(primary.events, 1).map(({ event }) => event).slice(-2), ['disconnect', 'exit']);
+    assert.deepStrictEqual(
+      of(primary.events, 1)
+        .map(({ event }) => event)
+        .slice(-2),
+      ['disconnect', 'exit'],
+    );
   },
 
   async 'CLU-18: the others go on serving'(_, { start }) {
@@ -480,13 +508,16 @@ export const endings = {
     const { workers, port } = await serving(primary, 3);
     await primary.does('disconnect');
     await primary.event({ finished: true });
-    assert.strictEqual(primary.events.filter(({ event, code, flag }) => event === 'exit' && code === 0 && flag).length, 3);
+    assert.strictEqual(
+      primary.events.filter(({ event, code, flag }) => event === 'exit' && code === 0 && flag).length,
+      3,
+    );
     await assert.rejects(request(port), { code: 'ECONNREFUSED' });
     assert.ok(workers.every(({ pid }) => !isAlive(pid)));
   },
 
   async 'CLU-19: workers exit when their primary is gone, however it went'(_, { start }) {
-    for (const end of [(primary) => primary.kill('SIGKILL'), (primary) => primary.end()]) {
+    for (const end of [(primary) => primary.kill('SIGKILL'), (primary) => primary.leave()]) {
       const primary = start();
       const { workers } = await serving(primary, 2);
       await end(primary);

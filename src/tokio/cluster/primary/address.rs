@@ -25,16 +25,20 @@ pub(super) struct Bound {
     pub(super) socket: OwnedFd,
     /// Its path, which is removed with it.
     pub(super) path: Option<OwnPath>,
+    /// Nobody else had it before.
+    pub(super) is_ours: bool,
 }
 
 /// Makes the socket that the query asks for. It listens, if it can: also where the workers will
 /// accept, so that an address in use is known now, and not when they listen (CLU-12).
 pub(super) fn bind(query: &Query) -> io::Result<Bound> {
     let bound = match query.address_type {
-        AddressType::Tcp4 | AddressType::Tcp6 => Bound { socket: tcp(query)?, path: None },
-        AddressType::Udp4 | AddressType::Udp6 => Bound { socket: udp(query)?, path: None },
+        AddressType::Tcp4 | AddressType::Tcp6 => Bound { socket: tcp(query)?, path: None, is_ours: true },
+        AddressType::Udp4 | AddressType::Udp6 => Bound { socket: udp(query)?, path: None, is_ours: true },
         AddressType::Path => unix(query)?,
-        AddressType::Fd => Bound { socket: server::given(query.fd.unwrap_or(-1))?, path: None },
+        AddressType::Fd => {
+            Bound { socket: server::given(query.fd.unwrap_or(-1))?, path: None, is_ours: false }
+        }
     };
     if !query.address_type.is_udp() {
         server::listen(&bound.socket, query.backlog.unwrap_or(BACKLOG))?;
@@ -98,7 +102,7 @@ fn unix(query: &Query) -> io::Result<Bound> {
         permissions.set_mode(permissions.mode() | more);
         fs::set_permissions(&own.path, permissions)?;
     }
-    Ok(Bound { socket, path: Some(own) })
+    Ok(Bound { socket, path: Some(own), is_ours: true })
 }
 
 /// The worker has made the path absolute, which may be too long; from here it may be shorter

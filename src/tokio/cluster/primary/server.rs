@@ -28,6 +28,7 @@ enum Socket {
     /// Ours to accept from.
     Listening {
         socket: AsyncFd<OwnedFd>,
+        is_ours: bool,
         /// The task that accepts, while there is no room.
         waiting: Option<Waker>,
         task: Option<AbortHandle>,
@@ -40,7 +41,10 @@ impl Server {
     /// One to accept from.
     pub(super) fn listening(bound: Bound) -> io::Result<Self> {
         let socket = reactor::register_owned(bound.socket)?;
-        Ok(Server { socket: Socket::Listening { socket, waiting: None, task: None }, _path: bound.path })
+        Ok(Server {
+            socket: Socket::Listening { socket, is_ours: bound.is_ours, waiting: None, task: None },
+            _path: bound.path,
+        })
     }
 
     /// One to give to workers.
@@ -96,8 +100,14 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        if let Socket::Listening { task: Some(task), .. } = &self.socket {
-            task.abort();
+        if let Socket::Listening { socket, is_ours, task, .. } = &self.socket {
+            if let Some(task) = task {
+                task.abort();
+            }
+            // At once, so that who asks for the same address next can have it.
+            if *is_ours {
+                server::stop(socket.get_ref().as_fd());
+            }
         }
     }
 }

@@ -178,6 +178,8 @@ fn int_2_every_command_is_told_by_its_name_and_unknown_ones_are_swallowed() {
         let count = of("NODE_SOCKET_COUNT", vec![key(), ("count", count.into())]);
         assert!(matches!(count, Some(Control::SocketCount(of, m)) if keyed(&of) && m == n));
     }
+    let online = vec![("act", "online".into()), ("seq", 0.into())];
+    assert!(matches!(of("NODE_CLUSTER", online), Some(Control::Cluster)));
     for (cmd, fields) in [
         ("NODE_SOCKET_GET_COUNT", vec![]),
         ("NODE_SOCKET_GET_COUNT", vec![("key", "".into())]),
@@ -188,7 +190,6 @@ fn int_2_every_command_is_told_by_its_name_and_unknown_ones_are_swallowed() {
         ("NODE_SOCKET_COUNT", vec![key(), ("count", f64::NAN.into())]),
         ("NODE_SOCKET_COUNT", vec![key(), ("count", "1".into())]),
         ("NODE_SOCKET_ALL_CLOSED", vec![]),
-        ("NODE_CLUSTER", vec![("act", "online".into()), ("seq", 0.into())]),
         ("NODE_DEBUG_ENABLED", vec![]),
         ("NODE_HANDLE_", vec![]),
         ("NODE_NEW_IN_NODE_30", vec![]),

@@ -1,0 +1,202 @@
+//! A primary of a cluster and workers that are shell scripts, which have their channel at 3. What
+//! it does with real workers, test/interop/cluster-primary.test.mjs tells.
+
+use std::io::ErrorKind;
+use std::net::TcpStream;
+use std::time::Duration;
+
+use crossfork::tokio::cluster::{Event, ForkedWorker, Primary, Settings};
+use crossfork::{Error, Signal};
+use tokio::io::AsyncReadExt;
+use tokio::time::timeout;
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+fn script(text: &str) -> Settings {
+    Primary::program("/bin/sh").args(["-c", text])
+}
+
+/// A line on the channel. printf is a builtin of every sh.
+fn says(json: &str) -> String {
+    format!("printf '%s\\n' '{json}' >&3; ")
+}
+
+fn cluster(fields: &str) -> String {
+    says(&format!("{{\"cmd\":\"NODE_CLUSTER\",{fields}}}"))
+}
+
+/// The next event, or that there is none any more.
+async fn next(primary: &Primary) -> Option<Event> {
+    timeout(PATIENCE, primary.next()).await.expect("an event in time")
+}
+
+/// The names of the events until the end of a worker.
+async fn until_exit(primary: &Primary) -> Vec<String> {
+    let mut names = Vec::new();
+    loop {
+        let event = next(primary).await.expect("an event");
+        let text = format!("{event:?}");
+        names.push(text.split(' ').next().expect("a name").to_owned());
+        if matches!(event, Event::Exit { .. }) {
+            return names;
+        }
+    }
+}
+
+/// Waits for the end of a process of which there is no event.
+async fn gone(worker: &ForkedWorker) {
+    timeout(PATIENCE, async {
+        while !worker.is_dead() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    })
+    .await
+    .expect("it ends in time");
+}
+
+#[tokio::test]
+async fn clu_22_a_program_that_is_no_worker_is_started_and_ends() {
+    let primary = Primary::program("/bin/sh").args(["-c", "exit 7"]).start();
+    let worker = primary.fork().expect("is started");
+    assert_eq!(until_exit(&primary).await, ["Setup", "Fork", "Disconnect", "Exit"]);
+    assert!(worker.is_dead() && !worker.is_connected() && !worker.exited_after_disconnect());
+    assert!(primary.workers().is_empty() && primary.worker(1).is_none());
+}
+
+#[tokio::test]
+async fn clu_22_code_and_signal_are_told_apart() {
+    let primary = script("kill -KILL $$").start();
+    primary.fork().expect("is started");
+    loop {
+        if let Event::Exit { code, signal, .. } = next(&primary).await.expect("an event") {
+            assert_eq!((code, signal), (None, Some(Signal::KILL)));
+            break;
+        }
+    }
+}
+
+#[tokio::test]
+async fn clu_4_a_worker_that_cannot_be_started_is_an_error_and_no_event() {
+    let primary = Primary::program("/nonexistent").start();
+    let Err(Error::Spawn { program, reason }) = primary.fork() else { panic!("it was started") };
+    assert_eq!((program.as_str(), reason.kind()), ("/nonexistent", ErrorKind::NotFound));
+    assert!(matches!(next(&primary).await, Some(Event::Setup)));
+    primary.disconnect();
+    assert!(next(&primary).await.is_none());
+}
+
+#[tokio::test]
+async fn clu_4_its_streams_are_pipes_if_so_wanted_and_its_number_is_in_its_environment() {
+    let primary = script("echo $NODE_UNIQUE_ID $EXTRA").silent().env("EXTRA", "settings").start();
+    for expected in ["1 settings\n", "2 fork\n"] {
+        let own = (expected == "2 fork\n").then_some(("EXTRA", "fork"));
+        let worker = primary.fork_with(own).expect("is started");
+        let mut text = String::new();
+        let mut stdout = worker.take_stdout().expect("a pipe");
+        timeout(PATIENCE, stdout.read_to_string(&mut text)).await.expect("in time").expect("is read");
+        assert_eq!(text, expected);
+        assert!(worker.take_stdout().is_none(), "it was taken");
+    }
+}
+
+#[tokio::test]
+async fn clu_5_clu_8_clu_10_what_a_worker_says_becomes_events_in_order() {
+    let text = cluster(r#""act":"online","seq":0"#)
+        + &cluster(r#""act":"listening","address":null,"port":80,"addressType":4,"seq":1"#)
+        + &says(r#""a message""#)
+        + &cluster(r#""act":"exitedAfterDisconnect","seq":2"#)
+        + &says("?");
+    let primary = script(&text).start();
+    let worker = primary.fork().expect("is started");
+    assert_eq!(
+        until_exit(&primary).await,
+        ["Setup", "Fork", "Online", "Listening", "Message", "Leaving", "Error", "Disconnect", "Exit"]
+    );
+    assert!(worker.exited_after_disconnect());
+}
+
+#[tokio::test]
+async fn clu_21_it_is_over_when_all_are_gone_that_were_asked_to_end_and_goes_on_with_a_new_one() {
+    let primary = script("read line <&3").start();
+    for _ in 0..3 {
+        primary.fork().expect("is started");
+    }
+    primary.disconnect();
+    let mut exits = 0;
+    while let Some(event) = next(&primary).await {
+        exits +=
+            usize::from(matches!(event, Event::Exit { ref worker, .. } if worker.exited_after_disconnect()));
+    }
+    assert_eq!(exits, 3);
+    assert!(next(&primary).await.is_none());
+    primary.fork().expect("is started");
+    assert!(matches!(next(&primary).await, Some(Event::Fork { worker }) if worker.id() == 4));
+}
+
+/// The worker asks for a server, says which port it got, and waits for its end.
+const SERVES: &str = r#"read reply <&3; printf '%s\n' "{\"reply\":$reply}" >&3; cat <&3 >/dev/null"#;
+
+async fn serving(settings: Settings) -> (Primary, ForkedWorker, u16) {
+    let primary = settings.start();
+    let worker = primary.fork().expect("is started");
+    loop {
+        if let Event::Message { message, .. } = next(&primary).await.expect("an event") {
+            let said: serde_json::Value = message.decode().expect("JSON");
+            let port = said["reply"]["sockname"]["port"].as_u64().expect("a port");
+            return (primary, worker, port as u16);
+        }
+    }
+}
+
+fn server() -> Settings {
+    let query = r#""act":"queryServer","index":0,"address":"127.0.0.1","port":0,"addressType":4,"seq":1"#;
+    script(&(cluster(query) + SERVES))
+}
+
+#[tokio::test]
+async fn life_12_without_its_last_primary_nothing_is_left_open_and_nobody_is_killed() {
+    let (primary, worker, port) = serving(server()).await;
+    TcpStream::connect(("127.0.0.1", port)).expect("it listens");
+    let second = primary.clone();
+    drop(primary);
+    TcpStream::connect(("127.0.0.1", port)).expect("it still listens");
+    assert!(worker.is_connected());
+    drop(second);
+    let refused = TcpStream::connect(("127.0.0.1", port)).map(drop).map_err(|e| e.kind());
+    assert_eq!(refused, Err(ErrorKind::ConnectionRefused));
+    assert!(!worker.is_connected());
+    worker.disconnect();
+    // It ends because its channel does, and is no zombie.
+    gone(&worker).await;
+}
+
+#[tokio::test]
+async fn clu_16_a_server_ends_with_the_last_worker_and_its_clients_are_not_left_hanging() {
+    let (primary, worker, port) = serving(server()).await;
+    let client = TcpStream::connect(("127.0.0.1", port)).expect("it listens");
+    assert!(worker.kill(Signal::KILL).expect("a signal"));
+    until_exit(&primary).await;
+    assert!(!worker.kill(Signal::KILL).expect("nothing is sent"));
+    let mut client = tokio::net::TcpStream::from_std({
+        client.set_nonblocking(true).expect("a flag");
+        client
+    })
+    .expect("a client");
+    let ended = timeout(PATIENCE, client.read(&mut [0])).await.expect("its end, in time");
+    assert!(matches!(ended, Ok(0) | Err(_)), "{ended:?}");
+}
+
+#[tokio::test]
+async fn life_9_a_worker_whose_messages_nobody_takes_is_not_read_and_its_end_is_still_noticed() {
+    // More than what is kept of it and both sockets' buffers together.
+    let endless = "while printf '%065536d\\n' 0 >&3; do :; done";
+    let primary = script(endless).start();
+    let worker = primary.fork().expect("is started");
+    assert!(matches!(next(&primary).await, Some(Event::Setup)));
+    // It is stuck in its write sooner or later; there is nothing to see of that, but for its end.
+    assert!(worker.kill(Signal::KILL).expect("a signal"));
+    gone(&worker).await;
+    let names = until_exit(&primary).await;
+    assert!(names.len() < 400, "{} events", names.len());
+    assert_eq!(names[names.len() - 2..], ["Disconnect", "Exit"]);
+}
