@@ -144,13 +144,14 @@ fn int_2_every_command_is_told_by_its_name_and_unknown_ones_are_swallowed() {
     assert!(matches!(parse(count), Some(Control::SocketCount(_, 1))));
     let closed = r#"{"cmd":"NODE_SOCKET_ALL_CLOSED","key":"k"}"#;
     assert!(matches!(parse(closed), Some(Control::SocketAllClosed(_))));
+    let online = r#"{"cmd":"NODE_CLUSTER","act":"online","seq":0}"#;
+    assert!(matches!(parse(online), Some(Control::Cluster)));
     for other in [
         r#"{"cmd":"NODE_SOCKET_GET_COUNT"}"#,
         r#"{"cmd":"NODE_SOCKET_NOTIFY_CLOSE","key":7}"#,
         r#"{"cmd":"NODE_SOCKET_COUNT","key":"k"}"#,
         r#"{"cmd":"NODE_SOCKET_COUNT","key":"k","count":-1}"#,
         r#"{"cmd":"NODE_SOCKET_ALL_CLOSED"}"#,
-        r#"{"cmd":"NODE_CLUSTER","act":"online","seq":0}"#,
         r#"{"cmd":"NODE_DEBUG_ENABLED"}"#,
         r#"{"cmd":"NODE_HANDLE_"}"#,
         r#"{"cmd":"NODE_NEW_IN_NODE_30"}"#,
