@@ -1,0 +1,110 @@
+// {our primary} x {the three Rust workers} x {round robin, shared sockets} x {json, advanced}: Rust under Rust.
+import assert from 'node:assert';
+import http from 'node:http';
+import { createRequire } from 'node:module';
+import { describe, test } from 'node:test';
+import { Primary } from './cluster-primary/primary.mjs';
+
+const require = createRequire(import.meta.url);
+const { build } = require('../../js/build.cjs');
+const { within } = require('./kit/wait.cjs');
+
+const DEADLINE = { timeout: 60_000 };
+const command = process.env.CROSSFORK_BIN ?? build({ bin: 'crossfork', features: ['cli'] });
+const worker =
+  process.env.CROSSFORK_CLUSTER_WORKER ?? build({ example: 'interop-cluster-worker', features: ['tokio'] });
+
+const workers = [
+  { kind: 'worker', bin: command },
+  { kind: 'blocking', bin: worker },
+  { kind: 'tokio', bin: worker },
+];
+
+describe('Rust workers under our primary', { concurrency: 2 }, () => {
+  for (const { kind, bin } of workers) {
+    for (const balance of ['rr', 'shared']) {
+      for (const serialization of ['json', 'advanced']) {
+        const start = (t) => {
+          const settings = { module: kind, args: ['--listen', '127.0.0.1:0'], balance, serialization };
+          return new Primary(t, { bin }, settings);
+        };
+        test(`${kind}, ${balance}, ${serialization}`, async (t) => {
+          for (const [name, scenario] of Object.entries(scenarios)) {
+            await t.test(name, DEADLINE, (t) => scenario(start(t), balance));
+          }
+        });
+      }
+    }
+  }
+});
+
+const scenarios = {
+  async 'CLU-5 CLU-8 CLU-18 CLU-22: a worker is online, listens, is asked to end, and exits with 0'(primary) {
+    const [{ id, port }] = await serving(primary, 1);
+    await primary.does('disconnectWorker', { worker: id });
+    const { code, flag } = await primary.event({ event: 'exit', worker: id });
+    assert.deepStrictEqual({ code, flag }, { code: 0, flag: true });
+    const names = primary.events.map(({ event }) => event);
+    assert.deepStrictEqual(names, ['setup', 'fork', 'online', 'listening', 'disconnect', 'exit']);
+    await assert.rejects(answerer(port), { code: 'ECONNREFUSED' });
+  },
+
+  async 'CLU-13 CLU-16: the workers of a port serve it together'(primary, balance) {
+    const [one, other] = await serving(primary, 2);
+    assert.strictEqual(one.port, other.port);
+    const answers = [];
+    for (let i = 0; i < 20; i++) answers.push(await answerer(one.port));
+    const ofOne = answers.filter((pid) => pid === one.pid).length;
+    assert.strictEqual(ofOne + answers.filter((pid) => pid === other.pid).length, 20);
+    if (balance === 'rr') assert.strictEqual(ofOne, 10);
+  },
+
+  async 'CLU-20: when one is killed the other serves on'(primary) {
+    const [one, other] = await serving(primary, 2);
+    await primary.does('kill', { worker: one.id, signal: 'SIGKILL' });
+    const { signal, flag } = await primary.event({ event: 'exit', worker: one.id });
+    assert.deepStrictEqual({ signal, flag }, { signal: 'SIGKILL', flag: false });
+    for (let i = 0; i < 5; i++) assert.strictEqual(await answerer(one.port), other.pid);
+  },
+
+  async 'INT-1: ordinary messages go both ways beside the cluster'(primary) {
+    const [{ id }] = await serving(primary, 1);
+    await primary.does('send', { worker: id, message: { value: ['ö', 1.5, null] } });
+    const { message } = await primary.event({ event: 'message', worker: id });
+    assert.deepStrictEqual(message, { value: ['ö', 1.5, null] });
+  },
+
+  async 'CLU-19: a worker whose primary is killed exits'(primary) {
+    const [{ pid, port }] = await serving(primary, 1);
+    assert.strictEqual(await answerer(port), pid);
+    primary.kill('SIGKILL');
+    // Its output ends with the last process that has it.
+    await within(primary.closed, 'the worker to be gone');
+  },
+};
+
+/** Workers that listen, with their pids and the port. */
+async function serving(primary, count) {
+  const workers = [];
+  for (let i = 0; i < count; i++) {
+    const { id, pid } = await primary.fork();
+    const { address } = await primary.event({ event: 'listening', worker: id });
+    workers.push({ id, pid, port: address.port });
+  }
+  return workers;
+}
+
+/** The pid of the worker that answers a request on a connection of its own. */
+function answerer(port) {
+  const answered = new Promise((resolve, reject) => {
+    const request = http.get({ port, host: '127.0.0.1', agent: false }, (response) => {
+      let text = '';
+      response.on('data', (bytes) => {
+        text += bytes;
+      });
+      response.on('end', () => resolve(Number(/pid is (\d+)/.exec(text)?.[1])));
+    });
+    request.on('error', reject);
+  });
+  return within(answered, 'an answer');
+}
