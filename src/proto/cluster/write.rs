@@ -49,6 +49,8 @@ impl Query {
         match (self.address_type, self.port) {
             (AddressType::Path, _) => map.serialize_entry("port", &-1)?,
             (_, Some(port)) => map.serialize_entry("port", &port)?,
+            // As Node writes it: part of the key by which workers share a descriptor (CLU-15).
+            (AddressType::Fd, None) => map.serialize_entry("port", &())?,
             (_, None) => {}
         }
         match self.address_type {

@@ -79,7 +79,7 @@ impl ForkedWorker {
 
     /// Gives it no more connections from now on, without a word: it goes on with those that it has.
     /// Some time before a [`disconnect`](Self::disconnect), for an HTTP server of Node 26 closes what
-    /// has not brought a request yet. Under [`Balance::Shared`](super::Balance) workers accept by
+    /// has not brought a request yet. Under [`Balance::Shared`](crate::tokio::cluster::Balance) workers accept by
     /// themselves, and nothing happens.
     pub fn retire(&self) {
         if let Some(cluster) = self.0.cluster.upgrade() {
