@@ -47,7 +47,7 @@
 //! See [`launch`] for what can be said of a child, and [`blocking::SocketList`] for counting the
 //! connections that children hold.
 //!
-//! # A worker of Node's cluster
+//! # A cluster
 //!
 //! A program that `cluster.fork` has started listens through its primary, and shares the address
 //! with the other workers, Node's too:
@@ -68,13 +68,15 @@
 //! }
 //! ```
 //!
-//! See [`blocking::cluster::Worker`] for how it ends.
+//! See [`blocking::cluster::Worker`] for how it ends. The other side, a primary of unmodified Node
+//! workers, is `tokio::cluster::Primary`.
 //!
 //! # Choosing a driver
 //!
 //! [`blocking::Channel`] is for threads, and needs no feature. [`tokio::Channel`](crate::tokio)
 //! (feature `tokio`) is for tasks. They have the same names and behave alike. Neither starts a
-//! thread or a task: whoever waits in a call does the work for all.
+//! thread or a task: whoever waits in a call does the work for all. Only a cluster's primary has
+//! tasks of its own, for it hands out connections whatever its user does.
 //!
 //! # JSON or advanced
 //!
@@ -115,6 +117,10 @@
 //! `NODE_SOCKET_NOTIFY_CLOSE` asks to be told when none is, so that `server.close()` can wait.
 //!
 //! To disconnect is to close the socket.
+//!
+//! A cluster is made of such messages (`NODE_CLUSTER`) too. A worker asks for an address
+//! (`queryServer`). Its primary either gives it the bound socket, or accepts by itself and hands
+//! each connection to one worker (`newconn`), which says whether it takes it.
 //!
 //! # The rooms
 //!
