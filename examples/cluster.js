@@ -18,9 +18,6 @@ process.execPath = process.env.CROSSFORK_WORKER ?? build();
 
 let stopping = false;
 let listening = 0;
-cluster.fork();
-cluster.fork();
-
 cluster.on('listening', async (_, { port }) => {
   if (++listening !== 2) return;
   const pids = Object.values(cluster.workers).map((worker) => worker.process.pid);
@@ -30,12 +27,18 @@ cluster.on('listening', async (_, { port }) => {
   stop();
 });
 
+// A worker may die while something is written to it. That is no more than its end.
+cluster.on('fork', (worker) => worker.on('error', () => {}));
+
 cluster.on('exit', ({ process: { pid }, exitedAfterDisconnect }, code, signal) => {
   console.log(`worker ${pid}: ended with ${signal ?? `exit code ${code}`}`);
   if (stopping || exitedAfterDisconnect) return;
   if (listening < 2) process.exit(1); // it has said why
   cluster.fork();
 });
+
+cluster.fork();
+cluster.fork();
 
 // The workers answer the requests in flight, and end; without workers, so does this process.
 function stop() {

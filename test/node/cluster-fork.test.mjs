@@ -22,7 +22,11 @@ const { execPath } = process;
 const WORKER = ['worker', '--listen', '127.0.0.1:0'];
 const echo = (t, ...args) => {
   const worker = clusterFork(...args);
-  t.after(() => worker.process.kill('SIGKILL'));
+  t.after(() => {
+    // The cluster may be about to answer it.
+    worker.on('error', () => {});
+    worker.process.kill('SIGKILL');
+  });
   return worker;
 };
 

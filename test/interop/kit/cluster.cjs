@@ -24,6 +24,8 @@ for (const name of ['fork', 'online', 'listening', 'disconnect', 'exit']) {
 
 class Worker {
   stderr = '';
+  /** 'error' events: what the primary could not write to it. */
+  errors = [];
   /** What it has asked the primary, and told it. */
   said = [];
   #addresses = [];
@@ -50,6 +52,7 @@ class Worker {
       this.stderr += bytes;
     });
     this.process.stdout.resume();
+    this.worker.on('error', (error) => this.errors.push(error));
     this.process.on('internalMessage', (message) => this.said.push(message));
     this.worker.on('listening', (address) => this.#addresses.push(address));
     this.worker.on('message', (message) => {
@@ -119,6 +122,8 @@ class Worker {
   async ends({ code = 0, signal = null, exitedAfterDisconnect }) {
     const end = await within(this.exited, () => `the exit of worker ${this.id} (${this.events}) ${this.stderr}`);
     assert.deepStrictEqual(end, { code, signal }, this.stderr);
+    // One that is killed may be about to be answered.
+    if (!signal) assert.deepStrictEqual(this.errors, []);
     assert.strictEqual(this.worker.exitedAfterDisconnect, exitedAfterDisconnect);
     if (this.worker.isConnected()) await event(this.worker, 'disconnect');
   }
