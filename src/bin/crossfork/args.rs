@@ -111,10 +111,15 @@ pub(crate) fn parse() -> Command {
 }
 
 /// Node puts its own options (`execArgv`, by default those of the parent) before the module's
-/// name, which is our subcommand (CH-9). They are not for us.
+/// name, which is our subcommand (CH-9), and Deno puts `run -A` there. They are not for us.
 fn own_args(args: Vec<OsString>) -> Vec<OsString> {
     let forked = std::env::var_os("NODE_CHANNEL_FD").is_some();
-    match args.iter().position(|arg| arg == "worker" || arg == "run") {
+    let is_ours = |at: &usize| match args[*at].to_str() {
+        Some("worker") => true,
+        Some("run") => args.get(at + 1).is_none_or(|next| next != "-A"),
+        _ => false,
+    };
+    match (1..args.len()).find(is_ours) {
         Some(at) if forked => {
             args.into_iter().enumerate().filter(|(i, _)| *i == 0 || *i >= at).map(|(_, arg)| arg).collect()
         }
