@@ -186,6 +186,7 @@ impl Link {
             self.member.unwritten.pop_front();
         }
         if self.member.is_closing && self.core.is_flushed() {
+            // Not while it is under way, for that writes too, and we would be here again.
             self.member.is_closing = false;
             self.member.is_closing = !self.disconnected();
         }

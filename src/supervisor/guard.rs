@@ -78,7 +78,7 @@ impl Guard {
             let tick = self.policy.next_tick().map_or(Duration::MAX, |at| at.saturating_sub(self.now()));
             tokio::select! {
                 event = self.primary.next() => self.handle(event),
-                told = self.signals.next() => self.obey(told)?,
+                told = self.signals.next() => self.obey(told),
                 Some(_) = self.output.join_next() => {}
                 () = tokio::time::sleep(tick) => self.policy.tick(self.now()),
             }
@@ -165,13 +165,12 @@ impl Guard {
         }
     }
 
-    fn obey(&mut self, told: Told) -> Result<(), Error> {
+    fn obey(&mut self, told: Told) {
         match told {
             Told::Stop(signal) => self.policy.stop(signal, self.now()),
             Told::Reload => self.policy.reload(self.now()),
             Told::Child => self.reap(),
         }
-        Ok(())
     }
 
     /// A file that cannot be read now is no reason to lose what it said before.

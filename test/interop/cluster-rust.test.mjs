@@ -3,30 +3,20 @@ import assert from 'node:assert';
 import http from 'node:http';
 import { createRequire } from 'node:module';
 import { describe, test } from 'node:test';
+import { workers } from './cluster/workers.mjs';
 import { Primary } from './cluster-primary/primary.mjs';
 
-const require = createRequire(import.meta.url);
-const { build } = require('../../js/build.cjs');
-const { within } = require('./kit/wait.cjs');
+const { within } = createRequire(import.meta.url)('./kit/wait.cjs');
 
 const DEADLINE = { timeout: 60_000 };
-const command = process.env.CROSSFORK_BIN ?? build({ bin: 'crossfork', features: ['cli'] });
-const worker =
-  process.env.CROSSFORK_CLUSTER_WORKER ?? build({ example: 'interop-cluster-worker', features: ['tokio'] });
-
-const workers = [
-  { kind: 'worker', bin: command },
-  { kind: 'blocking', bin: worker },
-  { kind: 'tokio', bin: worker },
-];
 
 describe('Rust workers under our primary', { concurrency: 2 }, () => {
-  for (const { kind, bin } of workers) {
+  for (const { kind, binary } of workers) {
     for (const balance of ['rr', 'shared']) {
       for (const serialization of ['json', 'advanced']) {
         const start = (t) => {
           const settings = { module: kind, args: ['--listen', '127.0.0.1:0'], balance, serialization };
-          return new Primary(t, { bin }, settings);
+          return new Primary(t, { bin: binary }, settings);
         };
         test(`${kind}, ${balance}, ${serialization}`, async (t) => {
           for (const [name, scenario] of Object.entries(scenarios)) {

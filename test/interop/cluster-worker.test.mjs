@@ -1,24 +1,13 @@
 // {Node 18 to 26 as the primary} x {the three Rust workers} x {round robin, shared sockets} x {json, advanced} x {the
 // scenarios}.
 import assert from 'node:assert';
-import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { runtimes } from '../runtimes/index.mjs';
+import { workers } from './cluster/workers.mjs';
 import { runScenarios } from './process.mjs';
 
-const { build } = createRequire(import.meta.url)('../../js/build.cjs');
-
 const DEADLINE_MS = 120_000;
-const command = process.env.CROSSFORK_BIN ?? build({ bin: 'crossfork', features: ['cli'] });
-const worker =
-  process.env.CROSSFORK_CLUSTER_WORKER ?? build({ example: 'interop-cluster-worker', features: ['tokio'] });
-
-const workers = [
-  { kind: 'worker', binary: command },
-  { kind: 'blocking', binary: worker },
-  { kind: 'tokio', binary: worker },
-];
 
 describe('workers of a cluster', { concurrency: 2 }, () => {
   for (const runtime of runtimes.filter(({ kind }) => kind === 'node')) {
