@@ -28,8 +28,10 @@ pub(super) struct Parcels {
     done: VecDeque<Returned>,
     /// The last answers to the worker, [`MOST_ANSWERS`] at most.
     answers: VecDeque<Ticket>,
-    /// Nothing is read from the worker for now.
+    /// Nobody wants to hear from the worker for now.
     held_back: bool,
+    /// The worker's process has ended: how many reads may still find something.
+    last_reads: Option<u32>,
 }
 
 /// Why a descriptor was sent.
@@ -131,13 +133,20 @@ impl Link {
 
     /// What is new, descriptors first: what comes from the worker may be about them.
     pub(crate) fn news(&mut self, owner: impl Fn() -> Weak<dyn SocketOwner>) -> Option<News> {
-        if let Some(returned) = self.parcels.done.pop_front() {
-            return Some(News::Returned(returned));
-        }
-        if self.is_not_read() {
-            return None;
-        }
-        Some(match self.received(owner)? {
+        let received = loop {
+            if let Some(returned) = self.parcels.done.pop_front() {
+                return Some(News::Returned(returned));
+            }
+            if self.parcels.held_back || self.is_not_read() {
+                return None;
+            }
+            match self.received(&owner) {
+                Some(received) => break received,
+                None if self.reads_on() => {}
+                None => return None,
+            }
+        };
+        Some(match received {
             Received::Cluster(payload) => match decode(&payload) {
                 Ok(message) => News::Cluster(message),
                 Err(error) => News::Invalid(error.into()),
@@ -153,6 +162,7 @@ impl Link {
     fn is_not_read(&self) -> bool {
         let answers = &self.parcels.answers;
         answers.len() == MOST_ANSWERS
+            && self.parcels.last_reads.is_none()
             && answers.front().is_some_and(|oldest| !self.core.is_written(*oldest))
             && !self.core.is_broken()
     }
@@ -163,26 +173,36 @@ impl Link {
         self.core.wants_output() || !self.parcels.done.is_empty()
     }
 
-    /// Does not want to read from the worker, or does again.
+    /// Does not want to hear from the worker, or does again.
     pub(crate) fn hold_back(&mut self, hold: bool) {
         self.parcels.held_back = hold;
     }
 
+    /// Whether nothing is to be read. An acknowledgement is, for all that is sent may wait for it
+    /// (HND-7), and who sends may be who takes the worker's messages; what comes before it is kept,
+    /// as far as the limits allow.
     pub(super) fn is_held_back(&self) -> bool {
-        self.parcels.held_back
+        self.parcels.held_back && !self.core.awaits_reply()
     }
 
-    /// The worker's process has ended. Takes what it has left, and closes the channel, which others
-    /// that it has started may have open.
+    /// The worker's process has ended. What it has left is taken as [`news`](Self::news), however late,
+    /// and then the channel is closed, which others that it has started may have open.
     pub(crate) fn bury(&mut self) {
-        self.readable();
         // More than this many messages fit in no socket's buffer.
-        for _ in 0..4096 {
-            if self.read() == Step::Blocked {
-                break;
-            }
+        self.parcels.last_reads = Some(4096);
+    }
+
+    /// Reads more of what a worker has left that has ended. False if it has not, or all is read.
+    fn reads_on(&mut self) -> bool {
+        let Some(left) = self.parcels.last_reads.filter(|_| !self.core.is_closed()) else {
+            return false;
+        };
+        self.readable();
+        if left == 0 || self.read() == Step::Blocked {
+            self.end();
         }
-        self.end();
+        self.parcels.last_reads = Some(left.saturating_sub(1));
+        true
     }
 }
 

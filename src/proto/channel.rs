@@ -144,6 +144,11 @@ impl<F> Channel<F> {
             || self.waiting_fds >= self.limits.max_waiting_descriptors
     }
 
+    /// Whether the peer is to acknowledge a handle, before which nothing else is written (HND-7).
+    pub fn awaits_reply(&self) -> bool {
+        matches!(self.handoff, Handoff::AwaitingAck(_))
+    }
+
     /// The buffer to read into: bytes are appended to it, and then told by
     /// [`handle_input`](Self::handle_input).
     pub fn read_buffer(&mut self) -> &mut BytesMut {

@@ -281,6 +281,10 @@ impl Channel {
                 (!news.is_empty()).then_some(())
             })
             .await;
+        if matches!(news.last(), Some(primary::News::Over(_))) {
+            // Others may wait for what will not come.
+            self.0.changed.notify_waiters();
+        }
     }
 
     /// Has the link accept something, and writes as much as can be written now.
@@ -300,7 +304,7 @@ impl Channel {
         self.0.changed.notify_waiters();
     }
 
-    /// The worker's process has ended: takes what it has left, and ends the channel.
+    /// The worker's process has ended: what it has left is news, and then the channel ends.
     pub(super) fn bury(&self) {
         self.0.lock().bury();
         self.0.changed.notify_waiters();

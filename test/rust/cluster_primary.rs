@@ -2,7 +2,7 @@
 //! it does with real workers, test/interop/cluster-primary.test.mjs tells.
 
 use std::io::ErrorKind;
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
 use std::time::Duration;
 
 use crossfork::tokio::cluster::{Event, ForkedWorker, Primary, Settings};
@@ -113,6 +113,45 @@ async fn clu_5_clu_8_clu_10_what_a_worker_says_becomes_events_in_order() {
         ["Setup", "Fork", "Online", "Listening", "Message", "Leaving", "Error", "Disconnect", "Exit"]
     );
     assert!(worker.exited_after_disconnect());
+}
+
+/// Says the numbers up to `$1`, each in a message.
+const SAY: &str = "i=0; say() { while [ $i -lt $1 ]; do i=$((i+1)); echo $i; done >&3; }; ";
+
+#[tokio::test]
+async fn life_4_what_a_worker_said_before_its_end_is_received_however_late_it_is_taken() {
+    // More than is read before some of it is taken; and, when that is so, more.
+    let primary = script(&(SAY.to_owned() + "say 300; read line <&3; say 400")).start();
+    let worker = primary.fork().expect("is started");
+    let mut said = Vec::new();
+    while said.len() < 20 {
+        if let Event::Message { message, .. } = next(&primary).await.expect("an event") {
+            said.push(message.decode::<u32>().expect("a number"));
+        }
+    }
+    worker.send("go on").await.expect("is sent");
+    gone(&worker).await;
+    loop {
+        match next(&primary).await.expect("an event") {
+            Event::Message { message, .. } => said.push(message.decode().expect("a number")),
+            Event::Exit { .. } => break,
+            _ => {}
+        }
+    }
+    assert_eq!(said, (1..=400).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn hnd_7_a_handle_is_acknowledged_by_a_worker_whose_messages_nobody_takes() {
+    let acknowledges = "read line <&3; say 500; echo '{\"cmd\":\"NODE_HANDLE_ACK\"}' >&3; read line <&3";
+    let primary = script(&(SAY.to_owned() + "say 300; " + acknowledges)).start();
+    let worker = primary.fork().expect("is started");
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a listener");
+    let sent = timeout(PATIENCE, worker.send_handle("yours", listener)).await;
+    sent.expect("an acknowledgement, in time").expect("it has arrived");
+    timeout(PATIENCE, worker.send("more")).await.expect("in time").expect("is sent");
+    let names = until_exit(&primary).await;
+    assert_eq!(names.iter().filter(|name| *name == "Message").count(), 500);
 }
 
 #[tokio::test]
