@@ -65,6 +65,34 @@ describe('options', { concurrency: 2 }, () => {
     assert.strictEqual(await run.stop(), 0, run.text);
   });
 
+  test('--env-file is read as node --env-file reads it', DEADLINE, async (t) => {
+    const folder = scratch(t);
+    const text = [
+      ...['XF_A=two words # more', '# XF_B=1', 'XF_C=p$XF_A', 'XF_D="one', 'two\\n#"', "XF_E='x\\ny'", "XF_F=`it's`"],
+      ...[
+        'export XF_G=g=h',
+        ' XF_H = spaced ',
+        'XF_I=',
+        'XF_J=a#b',
+        'XF_K="$XF_A"',
+        'XF_L=\\n',
+        'XF_M="crlf"\r',
+        "XF_N=it's",
+        '',
+      ],
+    ].join('\n');
+    const file = join(folder, 'variables');
+    writeFileSync(file, text);
+    const ours = (env) => Object.fromEntries(Object.entries(env).filter(([name]) => name.startsWith('XF_')));
+    const print = 'console.log(JSON.stringify(process.env))';
+    const { stdout } = spawnSync(process.execPath, [`--env-file=${file}`, '-e', print], { encoding: 'utf8' });
+    const run = supervise(t, runtime, { args: ['-i', '1', '--env-file', file] });
+    const { env } = JSON.parse((await get(await run.port(1), '/about')).body);
+    assert.deepStrictEqual(ours(env), ours(JSON.parse(stdout)));
+    assert.strictEqual(Object.keys(ours(env)).length, 13);
+    assert.strictEqual(await run.stop(), 0, run.text);
+  });
+
   test('--log formatted: each line begins with the instance and the process', DEADLINE, async (t) => {
     const run = supervise(t, runtime, { args: ['-i', '1'] });
     await get(await run.port(1), '/print');

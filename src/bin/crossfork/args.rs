@@ -73,7 +73,7 @@ pub(crate) struct RunOptions {
     #[arg(long, value_name = "FOLDER")]
     pub(crate) cwd: Option<PathBuf>,
 
-    /// Variables for the workers, one NAME=value a line; those of the environment come first
+    /// Variables for the workers, from a file as node --env-file has it; those of the environment come first
     #[arg(long, value_name = "FILE")]
     pub(crate) env_file: Option<PathBuf>,
 
