@@ -58,7 +58,7 @@ pub struct Policy {
     reload: Option<Reload>,
     /// Another reload was asked for meanwhile.
     again: bool,
-    /// When the sockets are to be closed that no worker wants any more since a reload.
+    /// When the sockets are to be closed that no worker wants any more since one was replaced.
     tidy_at: Option<Time>,
     restarts: Restarts,
     phase: Phase,
@@ -322,6 +322,9 @@ impl Policy {
         self.slots[slot].state = match admission {
             Admission::Now => {
                 self.fork(slot);
+                // Its successor may listen on other ports, if they are any.
+                let tidy_at = self.when_to_tidy(now);
+                self.tidy_at.get_or_insert(tidy_at);
                 State::Forking
             }
             Admission::NotBefore(until) => State::Waiting { until },

@@ -6,7 +6,7 @@ use crossfork::supervisor::policy::{
     Ended, FIRST_PAUSE, LONGEST_PAUSE, Notice, RESTARTS_A_MINUTE, SETTLE, SLOW_PAUSE, STABLE, Subject,
 };
 
-use crate::world::{KILL_TIMEOUT, World};
+use crate::world::{KILL_TIMEOUT, LISTEN_TIMEOUT, World};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -137,12 +137,12 @@ fn clu_10_a_worker_that_says_it_leaves_is_replaced_at_that_moment() {
 #[test]
 fn a_worker_that_leaves_has_as_long_as_one_that_is_asked_to() {
     let mut world = World::serving(1);
-    let since = world.now;
     world.leaving(1);
     world.disconnected(1);
     world.starts(2);
-    world.tick();
-    assert_eq!(world.now - since, KILL_TIMEOUT, "no earlier, for it may have requests to finish");
+    world.wait(KILL_TIMEOUT - Duration::from_millis(1));
+    assert!(world.workers[&1].signals.is_empty(), "no earlier, for it may have requests to finish");
+    world.wait(Duration::from_millis(1));
     assert_eq!(world.workers[&1].signals, [crossfork::Signal::KILL]);
     world.exits(1);
     assert!(world.workers[&2].signals.is_empty());
@@ -251,4 +251,32 @@ fn a_later_worker_that_cannot_be_started_is_tried_again_after_pauses() {
     let millis: Vec<_> = world.forks_since(since).iter().map(Duration::as_millis).collect();
     assert_eq!(millis[2..], [0, 100, 300, 700, 1500][..millis.len() - 2]);
     assert_eq!(world.workers.len(), 2);
+}
+
+#[test]
+fn servers_that_only_a_lost_worker_wanted_are_closed_some_time_after_it() {
+    let mut world = World::serving(2);
+    world.exits(1);
+    world.starts(3);
+    world.wait(LISTEN_TIMEOUT - Duration::from_millis(1));
+    assert_eq!(world.closed_servers, 0);
+    world.wait(Duration::from_millis(1));
+    assert_eq!(world.closed_servers, 1);
+    world.wait(LISTEN_TIMEOUT * 10);
+    assert_eq!(world.closed_servers, 1);
+}
+
+#[test]
+fn no_server_is_closed_while_a_worker_has_only_just_come_up_and_may_want_more() {
+    let mut world = World::serving(1);
+    world.exits(1);
+    world.starts(2);
+    world.wait(LISTEN_TIMEOUT - Duration::from_secs(1));
+    world.exits(2);
+    world.wait(Duration::from_millis(500));
+    world.starts(3);
+    world.wait(LISTEN_TIMEOUT);
+    assert_eq!(world.closed_servers, 0);
+    world.wait(LISTEN_TIMEOUT);
+    assert_eq!(world.closed_servers, 1);
 }
