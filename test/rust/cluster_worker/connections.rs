@@ -8,6 +8,7 @@ use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Mutex};
 use std::thread;
 
+use nix::sys::socket::{setsockopt, sockopt};
 use serde_json::json;
 
 use crate::for_both_workers;
@@ -20,6 +21,7 @@ use crate::support::workers::{Listen, Work};
 for_both_workers!(in_time:
     clu_13_a_connection_is_acknowledged_then_accepted_and_served,
     clu_13_a_connection_over_a_unix_socket_is_served,
+    a_connection_has_a_descriptor_for_the_options_of_its_socket,
     clu_13_what_is_no_connection_is_refused,
     clu_13_a_connection_without_a_descriptor_is_refused,
     clu_13_the_limit_counts_connections_until_they_are_closed,
@@ -63,6 +65,18 @@ fn clu_13_a_connection_over_a_unix_socket_is_served<W: Work>() {
     let mut answer = String::new();
     client.read_to_string(&mut answer).unwrap();
     assert_eq!(answer, "hello");
+}
+
+fn a_connection_has_a_descriptor_for_the_options_of_its_socket<W: Work>() {
+    let (worker, mut primary) = connect::<W>();
+    let listener = granted(&worker, &mut primary);
+    let (theirs, _client) = tcp_pair();
+    let seq = primary.hand_over(&theirs);
+    let connection = listener.accept().unwrap().expect("a connection");
+    primary.expect_accepted(seq, true);
+    assert!(!theirs.nodelay().unwrap());
+    setsockopt(&connection, sockopt::TcpNoDelay, &true).unwrap();
+    assert!(theirs.nodelay().unwrap());
 }
 
 fn clu_13_what_is_no_connection_is_refused<W: Work>() {

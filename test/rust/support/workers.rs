@@ -2,7 +2,7 @@
 
 use std::io::{self, Read, Write};
 use std::net::SocketAddr;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 
 use crossfork::cluster::{BindOptions, ListenAddress, ListenOptions};
@@ -42,7 +42,7 @@ pub trait Work: Clone + Send + Sync + Sized + 'static {
 }
 
 pub trait Listen: Clone + Send + Sync + 'static {
-    type Connection: Read + Write + Send + 'static;
+    type Connection: Read + Write + AsFd + Send + 'static;
     fn accept(&self) -> Result<Option<Self::Connection>, Error>;
     fn local_addr(&self) -> Option<SocketAddr>;
     fn data(&self) -> Option<v8::Value>;
@@ -258,6 +258,12 @@ impl Listen for Within<Arc<tasks::cluster::Listener>> {
     }
     fn close(&self) {
         self.inner.close();
+    }
+}
+
+impl AsFd for Within<tasks::cluster::Connection> {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.inner.as_fd()
     }
 }
 

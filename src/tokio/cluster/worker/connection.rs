@@ -2,7 +2,7 @@
 
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -14,7 +14,8 @@ use crate::listen::{Connected, ConnectionHold};
 /// A connection that this worker serves, over TCP or a Unix socket.
 ///
 /// It counts as open until it is dropped: for the limit of connections, and for a worker that
-/// stops, whose channel is closed with its last connection.
+/// stops, whose channel is closed with its last connection. Options of its socket are set through
+/// its descriptor ([`AsFd`]).
 #[derive(Debug)]
 pub struct Connection {
     // In this order: a connection is closed before it counts as closed.
@@ -68,6 +69,15 @@ impl Connection {
         match self.stream {
             Stream::Unix(stream) => Ok(stream),
             stream => Err(Connection { stream, hold: self.hold }),
+        }
+    }
+}
+
+impl AsFd for Connection {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match &self.stream {
+            Stream::Tcp(stream) => stream.as_fd(),
+            Stream::Unix(stream) => stream.as_fd(),
         }
     }
 }
