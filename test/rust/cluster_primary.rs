@@ -76,6 +76,22 @@ async fn clu_22_code_and_signal_are_told_apart() {
 }
 
 #[tokio::test]
+async fn clu_22_no_code_is_made_up_for_a_worker_that_somebody_else_has_waited_for() {
+    let primary = script("read line <&3; exit 7").start();
+    let worker = primary.fork().expect("is started");
+    worker.send("go on").await.expect("is sent");
+    // The runtime has no turn meanwhile.
+    let pid = nix::unistd::Pid::from_raw(worker.pid() as i32);
+    nix::sys::wait::waitpid(pid, None).expect("its end");
+    loop {
+        if let Event::Exit { code, signal, .. } = next(&primary).await.expect("an event") {
+            assert_eq!((code, signal), (None, None));
+            break;
+        }
+    }
+}
+
+#[tokio::test]
 async fn clu_4_a_worker_that_cannot_be_started_is_an_error_and_no_event() {
     let primary = Primary::program("/nonexistent").start();
     let Err(Error::Spawn { program, reason }) = primary.fork() else { panic!("it was started") };

@@ -54,7 +54,8 @@ pub enum Event {
         /// The worker.
         worker: ForkedWorker,
     },
-    /// Its process has ended. The last event of a worker, always after `Disconnect`.
+    /// Its process has ended. The last event of a worker, always after `Disconnect`. There is neither
+    /// code nor signal if somebody else in this process has waited for it.
     Exit {
         /// The worker.
         worker: ForkedWorker,

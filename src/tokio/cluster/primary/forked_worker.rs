@@ -37,8 +37,8 @@ struct Forked {
     pid: u32,
     channel: Channel,
     process: Mutex<Process>,
-    /// How the process ended.
-    ended: watch::Sender<Option<ExitStatus>>,
+    /// How the process ended; nobody knows if somebody else in this process has waited for it.
+    ended: watch::Sender<Option<Option<ExitStatus>>>,
     /// Its end is voluntary.
     leaving: AtomicBool,
     /// What its events cost that nobody has taken.
@@ -219,7 +219,8 @@ pub(super) async fn tend(worker: ForkedWorker) {
     // Cannot fail, for the worker is here.
     let status = ended.wait_for(Option::is_some).await.ok().and_then(|status| *status);
     if let (Some(cluster), Some(status)) = (worker.0.cluster.upgrade(), status) {
-        let (code, signal) = (status.code(), status.signal().and_then(Signal::from_number));
+        let code = status.and_then(|status| status.code());
+        let signal = status.and_then(|status| status.signal()).and_then(Signal::from_number);
         cluster.forget(worker.id());
         cluster.events.push(Event::Exit { worker, code, signal });
     }
@@ -234,7 +235,6 @@ pub(super) async fn reap(worker: ForkedWorker) {
         pin!(process.wait()).poll(cx)
     })
     .await;
-    // If somebody else in this process has waited for it, all that is known is that it is gone.
-    worker.0.ended.send_replace(Some(status.unwrap_or_default()));
+    worker.0.ended.send_replace(Some(status.ok()));
     worker.0.channel.bury();
 }
