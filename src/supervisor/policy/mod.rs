@@ -182,8 +182,14 @@ impl Policy {
     pub fn listening(&mut self, id: u32, now: Time) {
         match self.place(id) {
             Some(Place::Slot(slot)) => {
-                self.slots[slot].has_listened = true;
-                self.up(slot, now);
+                let is_first = !std::mem::replace(&mut self.slots[slot].has_listened, true);
+                match self.slots[slot].state {
+                    // It was said that it does not.
+                    State::Up(worker, _) if is_first => {
+                        self.print(Notice::Up(Subject { slot, pid: worker.pid }, true));
+                    }
+                    _ => self.up(slot, now),
+                }
             }
             Some(Place::Newcomer(slot)) => {
                 self.slots[slot].has_listened = true;

@@ -34,7 +34,11 @@ fn a_worker_that_does_not_listen_is_up_when_it_was_online_for_a_while() {
     let start = world.now;
     assert!(world.tick());
     assert_eq!(world.now - start, SETTLE);
-    assert_eq!(world.notices, [Notice::Up(Subject { slot: 0, pid: 10_001 }, false)]);
+    let worker = Subject { slot: 0, pid: 10_001 };
+    assert_eq!(world.notices, [Notice::Up(worker, false)]);
+    world.listening(1);
+    world.listening(1);
+    assert_eq!(world.notices, [Notice::Up(worker, false), Notice::Up(worker, true)], "it took its time");
 }
 
 #[test]
