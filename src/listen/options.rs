@@ -26,7 +26,8 @@ pub struct ListenOptions {
     /// Anything that the servers of all workers are to share, such as the keys of TLS tickets. Of
     /// several, that of the first worker is everybody's: `Listener::data`.
     pub data: Option<Value>,
-    /// Listens by itself, without the primary: no other worker shares the socket.
+    /// Listens by itself, without the primary: no other worker shares the socket. A path is left
+    /// behind, as by `std`'s `UnixListener`; those of a primary are removed by it.
     pub exclusive: bool,
     /// Everybody may read from the socket at this path.
     pub readable_all: bool,
