@@ -23,8 +23,9 @@ use crate::proto::cluster::primary::WorkerId;
 /// The primary of a cluster: it starts workers, listens for them, and hands them connections.
 ///
 /// It is cheap to clone. Tasks of its own hand out connections, on the runtime that it was started
-/// in, whatever its user does meanwhile. A worker is read only as long as no more than some hundred
-/// of its messages wait to be taken by [`next`](Self::next).
+/// in. [`next`](Self::next) is to be called all the time, whether or not the events matter: a worker
+/// of which some hundred messages wait to be taken is not heard, and gets no connections until they
+/// are.
 ///
 /// The last clone closes all servers and channels. It kills nobody: a Node worker that loses its
 /// primary exits by itself, at once (CLU-19).
