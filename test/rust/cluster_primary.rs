@@ -204,9 +204,20 @@ async fn serving(settings: Settings) -> (Primary, ForkedWorker, u16) {
 }
 
 fn server() -> Settings {
-    let query = r#""act":"queryServer","index":0,"address":"127.0.0.1","port":0,"addressType":4,"seq":1"#;
-    script(&(cluster(query) + SERVES))
+    script(&(cluster(QUERY) + SERVES))
 }
+
+const QUERY: &str = r#""act":"queryServer","index":0,"address":"127.0.0.1","port":0,"addressType":4,"seq":1"#;
+
+/// The worker asks for a server, and says which port it got. It takes its time for each connection,
+/// which it accepts and closes at once.
+const IS_SLOW: &str = r#"read reply <&3; printf '%s\n' "{\"reply\":$reply}" >&3
+    while read offer <&3; do
+        seq=${offer##*'"seq":'}
+        seq=${seq%%[!0-9]*}
+        sleep 0.01
+        printf '{"cmd":"NODE_HANDLE_ACK"}\n{"cmd":"NODE_CLUSTER","ack":%d,"accepted":true}\n' "$seq" >&3
+    done"#;
 
 #[tokio::test]
 async fn life_12_without_its_last_primary_nothing_is_left_open_and_nobody_is_killed() {
@@ -239,6 +250,21 @@ async fn clu_16_a_server_ends_with_the_last_worker_and_its_clients_are_not_left_
     .expect("a client");
     let ended = timeout(PATIENCE, client.read(&mut [0])).await.expect("its end, in time");
     assert!(matches!(ended, Ok(0) | Err(_)), "{ended:?}");
+}
+
+/// However long between them, for it depends on that whether anybody watches when they come.
+#[tokio::test]
+async fn clu_16_no_connection_is_forgotten_that_comes_while_all_workers_are_busy() {
+    let (_primary, _worker, port) = serving(script(&(cluster(QUERY) + IS_SLOW))).await;
+    let mut clients = Vec::new();
+    for millis in (0..40).map(|i| i % 13) {
+        clients.push(tokio::net::TcpStream::connect(("127.0.0.1", port)).await.expect("it listens"));
+        tokio::time::sleep(Duration::from_millis(millis)).await;
+    }
+    for (i, mut client) in clients.into_iter().enumerate() {
+        let ended = timeout(PATIENCE, client.read(&mut [0])).await;
+        assert!(matches!(ended, Ok(Ok(0))), "client {i}: {ended:?}");
+    }
 }
 
 #[tokio::test]

@@ -12,12 +12,13 @@ const here = import.meta.dirname;
 const DEADLINE_MS = 20_000;
 const PATIENCE_MS = 1000;
 
-/** How each is started, given the number of workers. */
+/** How each is started, given the number of workers. The last is the limit: it replaces no worker. */
 export const CONTESTANTS = {
   'node rr': ({ node, workers }) => [[node, join(here, 'primary.cjs'), workers], 'rr'],
   'crossfork rr': (setup) => [run(setup, 'rr'), undefined],
   'node shared': ({ node, workers }) => [[node, join(here, 'primary.cjs'), workers], 'none'],
   'crossfork shared': (setup) => [run(setup, 'shared'), undefined],
+  'bare rr': ({ limit, node, workers }) => [[limit, workers, node, join(here, 'app.cjs')], undefined],
 };
 
 const run = ({ crossfork, node, workers }, balance) => [
@@ -36,6 +37,7 @@ export class Contestant {
     const contestant = new Contestant(process_, port);
     await contestant.pidThatAnswers(() => true);
     contestant.firstAnswer = performance.now() - started;
+    contestant.replaces = name !== 'bare rr';
     return contestant;
   }
 

@@ -1,5 +1,5 @@
-// `npm run bench:cluster`: Node's cluster and `crossfork run` with the same unmodified workers under the same load, which
-// comes from wrk.
+// `npm run bench:cluster`: Node's cluster, `crossfork run`, and the least that a primary has to do (limit.rs), with the same
+// unmodified workers under the same load, which comes from wrk.
 //
 //   --quick      one short run
 //   --runs N     how often everything is measured; medians are shown (5)
@@ -30,7 +30,8 @@ if (spawnSync('wrk', ['--version']).error) {
 }
 const { build } = createRequire(import.meta.url)('../../../js/build.cjs');
 const crossfork = build({ bin: 'crossfork', features: ['cli'], release: true });
-const setup = { crossfork, node: options.node, workers: WORKERS };
+const limit = build({ example: 'bench-cluster-limit', release: true });
+const setup = { crossfork, limit, node: options.node, workers: WORKERS };
 
 /** What is measured of a contestant: its name, unit, and how it is shown. */
 const FIGURES = [
@@ -57,7 +58,7 @@ async function measure(name) {
     const cpu = (contestant.cpu() - before) / each.requests;
     const kept = load(contestant, false, SECONDS);
     const memory = contestant.memory() / 1e6;
-    const replaced = await contestant.replace();
+    const replaced = contestant.replaces ? await contestant.replace() : NaN;
     return [each.rate, cpu, kept.rate, memory, contestant.firstAnswer, replaced];
   } finally {
     await contestant.stop();
@@ -82,13 +83,19 @@ function report() {
   const version = execFileSync(options.node, ['--version'], { encoding: 'utf8' }).trim();
   console.log(`Node ${version}, ${WORKERS} workers, ${CLIENTS} clients, medians of ${RUNS} runs of ${SECONDS} s`);
   const names = Object.keys(CONTESTANTS);
-  const columns = [...names, 'rr: crossfork/node', 'shared: crossfork/node'];
+  const columns = [...names, 'rr: crossfork/node', 'rr: crossfork/bare', 'shared: crossfork/node'];
   console.log(['', ...columns].map((text, i) => (i ? text.padStart(24) : text.padEnd(46))).join(''));
   for (const [i, [title, unit]] of FIGURES.entries()) {
-    const [nodeRr, ourRr, nodeShared, ourShared] = names.map((name) => median(seen[name].map((figures) => figures[i])));
-    const figures = [nodeRr, ourRr, nodeShared, ourShared].map((figure) => figure.toFixed(figure < 100 ? 1 : 0));
-    const ratios = [ourRr / nodeRr, ourShared / nodeShared].map((ratio) => ratio.toFixed(2));
+    const medians = names.map((name) => median(seen[name].map((figures) => figures[i])));
+    const [nodeRr, ourRr, nodeShared, ourShared, bareRr] = medians;
+    const figures = medians.map((figure) => show(figure, figure < 100 ? 1 : 0));
+    const ratios = [ourRr / nodeRr, ourRr / bareRr, ourShared / nodeShared].map((ratio) => show(ratio, 2));
     const line = [...figures, ...ratios].map((text) => text.padStart(24)).join('');
     console.log(`${title} (${unit})`.padEnd(46) + line);
   }
+}
+
+/** The limit has no figure for what it does not do, nor a shared primary for what costs it nothing. */
+function show(figure, digits) {
+  return Number.isFinite(figure) ? figure.toFixed(digits) : '-';
 }

@@ -20,6 +20,17 @@ pub enum Balance {
     Shared,
 }
 
+/// How much a server wants more connections, the greatest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Appetite {
+    /// None waits for a worker.
+    Hungry,
+    /// Some wait. More need not be looked for yet.
+    Fed,
+    /// So many wait that no more are to be accepted.
+    Full,
+}
+
 /// What is to be done.
 #[derive(Debug, PartialEq)]
 pub enum Action<F> {
@@ -64,7 +75,7 @@ pub enum Action<F> {
         /// The server.
         server: ServerId,
     },
-    /// The server has room for connections again.
+    /// The server's [`Appetite`] has grown.
     Resume {
         /// The server.
         server: ServerId,

@@ -14,7 +14,7 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use super::action::WorkerId;
+use super::action::{Appetite, WorkerId};
 
 /// As many connections may wait for a worker. More wait in the kernel, where they cost us no
 /// descriptor.
@@ -38,8 +38,8 @@ pub(super) struct Rotation<F> {
     arrived: u64,
     /// A pause has begun.
     pausing: bool,
-    /// So many wait that no more are wanted for now.
-    full: bool,
+    /// As it was last asked for.
+    appetite: Appetite,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,7 +68,7 @@ impl<F> Rotation<F> {
             waiting: VecDeque::new(),
             arrived: 0,
             pausing: false,
-            full: false,
+            appetite: Appetite::Hungry,
         }
     }
 
@@ -141,14 +141,20 @@ impl<F> Rotation<F> {
         }
     }
 
-    /// Whether more connections are wanted. Once there are too many, not before half are gone.
-    pub(super) fn wants_more(&mut self) -> bool {
-        self.full = self.waiting.len() >= if self.full { MAX_WAITING / 2 } else { MAX_WAITING };
-        !self.full
+    /// How much more connections are wanted. Once there are too many, not before half are gone.
+    pub(super) fn appetite(&mut self) -> Appetite {
+        let most = if self.appetite == Appetite::Full { MAX_WAITING / 2 } else { MAX_WAITING };
+        self.appetite = match self.waiting.len() {
+            0 => Appetite::Hungry,
+            waiting if waiting < most => Appetite::Fed,
+            _ => Appetite::Full,
+        };
+        self.appetite
     }
 
-    /// Whether no more were wanted, and now they are.
-    pub(super) fn wants_more_again(&mut self) -> bool {
-        self.full && self.wants_more()
+    /// Whether it is greater than when it was last asked for.
+    pub(super) fn is_hungrier(&mut self) -> bool {
+        let before = self.appetite;
+        before != Appetite::Hungry && self.appetite() < before
     }
 }

@@ -13,7 +13,7 @@ mod balance;
 mod offers;
 mod servers;
 
-pub use action::{Action, Balance, ServerId, WorkerId};
+pub use action::{Action, Appetite, Balance, ServerId, WorkerId};
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -232,9 +232,10 @@ impl<F> Primary<F> {
         self.actions.pop_front()
     }
 
-    /// Whether the server is to accept more connections. If not, an [`Action::Resume`] follows.
-    pub fn wants_connections(&mut self, server: ServerId) -> bool {
-        self.rotation(server).is_some_and(Rotation::wants_more)
+    /// How much the server wants more connections. When it wants them more than it said here, an
+    /// [`Action::Resume`] follows.
+    pub fn appetite(&mut self, server: ServerId) -> Appetite {
+        self.rotation(server).map_or(Appetite::Full, Rotation::appetite)
     }
 
     /// Whether the worker's end is voluntary: it said so, or was asked to (CLU-21).
@@ -375,7 +376,7 @@ impl<F> Primary<F> {
         if rotation.begins_pause() {
             self.actions.push_back(Action::Pause { server });
         }
-        if rotation.wants_more_again() {
+        if rotation.is_hungrier() {
             self.actions.push_back(Action::Resume { server });
         }
     }

@@ -17,6 +17,9 @@ const REUSE_ADDRESS: u32 = 4;
 /// What Node lets wait by default.
 const BACKLOG: u32 = 511;
 
+/// How many must have room for some milliseconds' worth of clients to have it.
+const LONG_BACKLOG: u32 = 256;
+
 /// The longest path that an address has room for.
 const MAX_PATH: usize = 107;
 
@@ -29,21 +32,26 @@ pub(super) struct Bound {
     pub(super) is_ours: bool,
 }
 
+/// Whether clients can wait in the kernel for a while before they are accepted: many, and those of
+/// TCP, who try again when there is no room (those of a Unix socket fail at once).
+pub(super) fn is_patient(query: &Query) -> bool {
+    let is_tcp = matches!(query.address_type, AddressType::Tcp4 | AddressType::Tcp6);
+    is_tcp && query.backlog.unwrap_or(BACKLOG) >= LONG_BACKLOG
+}
+
 /// Makes the socket that the query asks for. It listens, if it can: also where the workers will
 /// accept, so that an address in use is known now, and not when they listen (CLU-12).
 pub(super) fn bind(query: &Query) -> io::Result<Bound> {
-    let bound = match query.address_type {
-        AddressType::Tcp4 | AddressType::Tcp6 => Bound { socket: tcp(query)?, path: None, is_ours: true },
-        AddressType::Udp4 | AddressType::Udp6 => Bound { socket: udp(query)?, path: None, is_ours: true },
-        AddressType::Path => unix(query)?,
-        AddressType::Fd => {
-            Bound { socket: server::given(query.fd.unwrap_or(-1))?, path: None, is_ours: false }
-        }
+    let (socket, path) = match query.address_type {
+        AddressType::Tcp4 | AddressType::Tcp6 => (tcp(query)?, None),
+        AddressType::Udp4 | AddressType::Udp6 => (udp(query)?, None),
+        AddressType::Path => unix(query).map(|(socket, path)| (socket, Some(path)))?,
+        AddressType::Fd => (server::given(query.fd.unwrap_or(-1))?, None),
     };
     if !query.address_type.is_udp() {
-        server::listen(&bound.socket, query.backlog.unwrap_or(BACKLOG))?;
+        server::listen(&socket, query.backlog.unwrap_or(BACKLOG))?;
     }
-    Ok(bound)
+    Ok(Bound { socket, path, is_ours: query.address_type != AddressType::Fd })
 }
 
 /// What the workers of a server are told of its address (CLU-11).
@@ -88,7 +96,7 @@ fn parse(address: &str, port: u16, is_ipv6: bool) -> io::Result<SocketAddr> {
     }
 }
 
-fn unix(query: &Query) -> io::Result<Bound> {
+fn unix(query: &Query) -> io::Result<(OwnedFd, OwnPath)> {
     let path = PathBuf::from(query.address.as_deref().unwrap_or_default());
     let socket = server::unix(&shorter(&path)).map_err(|e| match e.raw_os_error() {
         // As libuv has it.
@@ -102,7 +110,7 @@ fn unix(query: &Query) -> io::Result<Bound> {
         permissions.set_mode(permissions.mode() | more);
         fs::set_permissions(&own.path, permissions)?;
     }
-    Ok(Bound { socket, path: Some(own), is_ours: true })
+    Ok((socket, own))
 }
 
 /// The worker has made the path absolute, which may be too long; from here it may be shorter

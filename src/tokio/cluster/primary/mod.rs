@@ -3,6 +3,7 @@
 mod address;
 mod event;
 mod forked_worker;
+mod listener;
 mod server;
 mod settings;
 mod state;

@@ -16,7 +16,8 @@ use tokio::runtime::Handle;
 use super::address;
 use super::event::{Event, Events};
 use super::forked_worker::{self, ForkedWorker};
-use super::server::{self, Server};
+use super::listener;
+use super::server::Server;
 use super::settings::Settings;
 use crate::error::Error;
 use crate::link::primary::{News, Parcel, Returned};
@@ -143,14 +144,11 @@ impl Cluster {
         let mut guard = self.lock();
         for _ in 0..BATCH {
             let state = &mut *guard;
-            let Some(server) = state.servers.get_mut(&id) else {
+            let Some(listener) = state.servers.get_mut(&id).and_then(Server::listener) else {
                 return Poll::Ready(None);
             };
-            if !state.machine.wants_connections(id) {
-                server.wait(cx);
-                return Poll::Pending;
-            }
-            match std::task::ready!(server.poll_accept(cx)) {
+            let appetite = state.machine.appetite(id);
+            match std::task::ready!(listener.poll_accept(appetite, cx)) {
                 Ok(connection) => state.machine.handle_connection(id, connection),
                 Err(e) => return Poll::Ready(Some(Err(e))),
             }
@@ -175,8 +173,8 @@ impl Cluster {
                 Action::Bind { server, query, accept } => self.bind(state, server, &query, accept),
                 Action::Close { server } => drop(state.servers.remove(&server)),
                 Action::Resume { server } => {
-                    if let Some(server) = state.servers.get_mut(&server) {
-                        server.resume();
+                    if let Some(listener) = state.servers.get_mut(&server).and_then(Server::listener) {
+                        listener.resume();
                     }
                 }
                 Action::Pause { server } => {
@@ -213,14 +211,14 @@ impl Cluster {
         let made = address::bind(query).and_then(|bound| {
             let sockname = address::sockname(&bound.socket);
             Ok(match accept {
-                true => (Server::listening(bound)?, sockname),
+                true => (Server::listening(bound, address::is_patient(query))?, sockname),
                 false => (Server::shared(bound, query.address_type.is_udp()), None),
             })
         });
         let bound = made.map(|(mut server, sockname)| {
-            if accept {
-                let task = self.runtime.spawn(server::accept(self.me.clone(), id));
-                server.served_by(task.abort_handle());
+            if let Some(listener) = server.listener() {
+                let task = self.runtime.spawn(listener::accept(self.me.clone(), id));
+                listener.served_by(task.abort_handle());
             }
             state.servers.insert(id, server);
             sockname
