@@ -17,7 +17,7 @@ function clusterFork(binary, args = [], env = undefined) {
     throw coded(Error, 'ERR_CROSSFORK_NOT_PRIMARY', 'clusterFork can be called in the primary of a cluster only');
   }
   const all = checkList(args, 'args', MAX_INT).map((one, i) => checkString(one, `args[${i}]`));
-  checkOptions(env, 'env');
+  if (env !== null) checkOptions(env, 'env');
   const program = findProgram(binary, { ...process.env, ...env });
 
   // What it takes from process.argv the first time is for workers in Node.

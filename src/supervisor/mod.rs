@@ -78,8 +78,8 @@ impl Options {
     }
 }
 
-/// Runs it until SIGTERM or SIGINT, and gives the exit code: see [`policy::exit_code`]. SIGHUP is a
-/// reload. Writes to standard output and standard error.
+/// Runs it until SIGTERM or SIGINT, or until its terminal is closed, and gives the exit code: see
+/// [`policy::exit_code`]. SIGHUP is a reload otherwise. Writes to standard output and standard error.
 ///
 /// # Errors
 /// If the variables cannot be read, or the system has no signals or threads for us.

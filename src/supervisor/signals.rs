@@ -1,5 +1,6 @@
 //! The signals that a supervisor obeys.
 
+use std::fs::File;
 use std::io;
 
 use tokio::signal::unix::{Signal as Stream, SignalKind, signal};
@@ -11,6 +12,8 @@ pub(super) struct Signals {
     interrupt: Stream,
     hang_up: Stream,
     child: Stream,
+    /// We were started in a terminal.
+    in_terminal: bool,
 }
 
 pub(super) enum Told {
@@ -27,6 +30,7 @@ impl Signals {
             interrupt: signal(SignalKind::interrupt())?,
             hang_up: signal(SignalKind::hangup())?,
             child: signal(SignalKind::child())?,
+            in_terminal: has_terminal(),
         })
     }
 
@@ -34,8 +38,17 @@ impl Signals {
         tokio::select! {
             _ = self.terminate.recv() => Told::Stop(Signal::TERM),
             _ = self.interrupt.recv() => Told::Stop(Signal::INT),
-            _ = self.hang_up.recv() => Told::Reload,
+            // Sent by the system when the terminal is closed, and by whom it may concern for a reload.
+            _ = self.hang_up.recv() => match self.in_terminal && !has_terminal() {
+                true => Told::Stop(Signal::HUP),
+                false => Told::Reload,
+            },
             _ = self.child.recv() => Told::Child,
         }
     }
+}
+
+/// Whether there is a terminal that could send us signals.
+fn has_terminal() -> bool {
+    File::open("/dev/tty").is_ok()
 }

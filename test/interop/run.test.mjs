@@ -7,6 +7,7 @@ import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { runtimes } from '../runtimes/index.mjs';
 import { get, supervise, until, within } from './supervised.mjs';
 
@@ -134,6 +135,19 @@ for (const runtime of nodes) {
       assert.strictEqual(await run.stop(), 124, run.text);
       await run.said(/SIGTERM is ignored$/, 2);
       await run.said(/has ended: SIGKILL$/, 2);
+    });
+
+    const skip = spawnSync('script', ['--version']).error && 'there is no script(1), which makes terminals';
+    test('it ends with the terminal that it was started in', { ...DEADLINE, skip }, async (t) => {
+      const run = supervise(t, runtime, { wrapper: [fileURLToPath(new URL('terminal.sh', import.meta.url))] });
+      const port = await run.port();
+      assert.strictEqual(await run.stop('SIGKILL'), 'SIGKILL', 'and the terminal with it');
+      const serves = () =>
+        get(port).then(
+          () => true,
+          (error) => error.code !== 'ECONNREFUSED',
+        );
+      await until(async () => !(await serves()), 'it serves no more');
     });
 
     test('CLU-19: when the supervisor is killed its workers end', DEADLINE, async (t) => {

@@ -66,11 +66,13 @@ struct Line<'a, S> {
 }
 
 impl Format {
-    /// Appends a worker's line, given without its end.
+    /// Appends a worker's line, given with its end, if it has one.
     pub fn theirs(self, origin: &Origin, line: &[u8], to: &mut Vec<u8>) {
         let Origin { slot, pid, stream } = *origin;
+        let whole = line;
+        let line = line.strip_suffix(b"\n").unwrap_or(line);
         match self {
-            Format::Raw => to.extend_from_slice(line),
+            Format::Raw => return to.extend_from_slice(whole),
             Format::Formatted => {
                 let _ = write!(to, "[{slot} {pid}] ");
                 to.extend_from_slice(line);

@@ -10,16 +10,20 @@ pub struct Lines {
 }
 
 impl Lines {
-    /// Gives each line that is complete now, without its end.
+    /// Gives each line that is complete now, with its end; and without one, what is too long to be kept.
     pub fn feed(&mut self, bytes: &[u8], mut line: impl FnMut(&[u8])) {
-        let mut pieces = bytes.split(|byte| *byte == b'\n');
-        let unfinished = pieces.next_back().unwrap_or_default();
-        for piece in pieces {
-            self.add(piece, &mut line);
-            line(&self.rest);
-            self.rest.clear();
+        for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
+            let (text, is_complete) = match piece {
+                [text @ .., b'\n'] => (text, true),
+                text => (text, false),
+            };
+            self.add(text, &mut line);
+            if is_complete {
+                self.rest.push(b'\n');
+                line(&self.rest);
+                self.rest.clear();
+            }
         }
-        self.add(unfinished, &mut line);
     }
 
     /// Gives the last line, if it has no end.

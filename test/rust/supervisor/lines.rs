@@ -17,13 +17,13 @@ fn all(pieces: &[&[u8]]) -> Vec<Vec<u8>> {
 fn a_line_ends_where_it_ends_however_it_was_written() {
     assert_eq!(
         all(&[b"one\ntw", b"o\n", b"", b"three", b"\n\nfive\n"]),
-        [&b"one"[..], b"two", b"three", b"", b"five"]
+        [&b"one\n"[..], b"two\n", b"three\n", b"\n", b"five\n"]
     );
 }
 
 #[test]
 fn the_last_line_needs_no_end() {
-    assert_eq!(all(&[b"one\ntwo"]), [b"one", b"two"]);
+    assert_eq!(all(&[b"one\ntwo"]), [&b"one\n"[..], b"two"]);
     assert!(all(&[b""]).is_empty());
 }
 
@@ -31,7 +31,7 @@ fn the_last_line_needs_no_end() {
 fn a_long_line_is_cut_into_several() {
     let line = vec![b'x'; LONGEST_LINE * 2 + 1];
     let lengths: Vec<_> = all(&[&line, b"\nnext\n"]).iter().map(Vec::len).collect();
-    assert_eq!(lengths, [LONGEST_LINE, LONGEST_LINE, 1, 4]);
+    assert_eq!(lengths, [LONGEST_LINE, LONGEST_LINE, 2, 5]);
     let exactly = vec![b'x'; LONGEST_LINE];
     assert_eq!(all(&[&exactly, b"\n"]).len(), 1);
 }
@@ -60,11 +60,7 @@ proptest! {
     ) {
         let text = pieces.concat();
         let pieces: Vec<_> = pieces.iter().map(Vec::as_slice).collect();
-        let mut joined = all(&pieces).join(&b'\n');
-        if text.last() == Some(&b'\n') {
-            joined.push(b'\n');
-        }
-        prop_assert_eq!(joined, text);
+        prop_assert_eq!(all(&pieces).concat(), text);
     }
 }
 
@@ -76,12 +72,15 @@ fn formatted(format: Format, line: &[u8]) -> Vec<u8> {
 
 #[test]
 fn raw_lines_stay_as_they_are() {
-    assert_eq!(formatted(Format::Raw, b"a \xff line"), b"a \xff line\n");
+    for line in [&b"a \xff line\n"[..], b"a line without an end", b"\n"] {
+        assert_eq!(formatted(Format::Raw, line), line);
+    }
 }
 
 #[test]
 fn formatted_lines_begin_with_the_instance_and_the_process() {
-    assert_eq!(formatted(Format::Formatted, b"a \xff line"), b"[3 4711] a \xff line\n");
+    assert_eq!(formatted(Format::Formatted, b"a \xff line\n"), b"[3 4711] a \xff line\n");
+    assert_eq!(formatted(Format::Formatted, b"a part"), b"[3 4711] a part\n");
     assert_eq!("formatted".parse(), Ok(Format::Formatted));
 }
 

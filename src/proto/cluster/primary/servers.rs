@@ -7,8 +7,11 @@ use super::balance::Rotation;
 use crate::proto::cluster::message::{AddressType, Query, SockName};
 use crate::wire::v8::Value;
 
-/// How many servers there may be at a time.
+/// How many servers there may be at a time...
 const MAX_SERVERS: usize = 512;
+
+/// ...and how many a worker may have in any case, so that others cannot take them all.
+const FEW: usize = 16;
 
 pub(super) struct Servers<F> {
     all: BTreeMap<ServerId, Server<F>>,
@@ -87,7 +90,8 @@ impl<F> Servers<F> {
             }
             return Ok((id, false));
         }
-        if self.all.len() >= MAX_SERVERS {
+        let has_few = || self.all.values().filter(|server| server.members.contains(&worker)).count() < FEW;
+        if self.all.len() >= MAX_SERVERS && !has_few() {
             return Err(libc::ENFILE);
         }
         self.last += 1;

@@ -96,13 +96,14 @@ fn clu_6_all_together_cannot_have_more_than_so_many_servers() {
     let mut last = Vec::new();
     for id in 1..=5 {
         hub.machine.add_worker(id);
-        for port in 1..=200 {
+        for port in 1..=150 {
             hub.says(id, query(id as u16 * 1000 + port));
             last = hub.actions();
             made += last.iter().filter(|line| line.starts_with("listen ")).count();
         }
     }
-    assert_eq!(made, 512);
+    // The last one has come when the others had nearly all, and has a few in any case.
+    assert_eq!(made, 512 + 16);
     assert!(last[0].contains(r#""errno":-23,"#), "ENFILE: {last:?}");
     // To join one that is there costs nothing.
     hub.machine.add_worker(6);
