@@ -334,7 +334,8 @@ impl<F> Channel<F> {
             Replied::Again if self.state != State::Broken => return self.write_handle(),
             Replied::Again => return self.drop_outgoing(),
             Replied::Refused(sent) => {
-                self.lose(sent, LossReason::Refused { transmissions: TRANSMISSIONS });
+                let transmissions = sent.most;
+                self.lose(sent, LossReason::Refused { transmissions });
             }
         }
         self.replay(held);
@@ -430,11 +431,21 @@ impl<F> Channel<F> {
     /// A handle that is not accepted is given back. That the message inside is not reserved
     /// ([`control::reserved_cmd`]) is for the caller to see to: Node's own machinery may send such.
     pub fn send_handle(&mut self, frame: Vec<u8>, fd: F) -> Result<Ticket, (SendError, F)> {
+        self.transmit_handle(frame, fd, TRANSMISSIONS)
+    }
+
+    /// The same, but it is transmitted once, as Node does with those of a cluster (HND-9): a worker
+    /// that does not get it says so itself, and would answer the second transmission too (CLU-13).
+    pub fn send_handle_once(&mut self, frame: Vec<u8>, fd: F) -> Result<Ticket, (SendError, F)> {
+        self.transmit_handle(frame, fd, 1)
+    }
+
+    fn transmit_handle(&mut self, frame: Vec<u8>, fd: F, most: u32) -> Result<Ticket, (SendError, F)> {
         if self.state != State::Open {
             return Err((SendError::Closed, fd));
         }
         let ticket = self.ticket();
-        self.push(Outgoing::Handle(Sent { ticket, frame, fd }));
+        self.push(Outgoing::Handle(Sent { ticket, frame, fd, most }));
         Ok(ticket)
     }
 
