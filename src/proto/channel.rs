@@ -282,11 +282,12 @@ impl<F> Channel<F> {
         let HandleFrame { wire_type, message, key, addressee } = frame;
         let Some(fd) = self.inbox.take_fd() else {
             self.reply(control::handle_nack(self.serialization));
-            // Node does not send it again, and waits for what the worker says (HND-9, CLU-13).
-            if let (Addressee::Cluster, Cluster::Apart(_)) = (addressee, &self.cluster) {
-                self.cluster(message.clone(), Carried::Lost);
-            }
-            return self.invalid(ProtocolError::MissingDescriptor { message });
+            return match (addressee, &self.cluster) {
+                // Node does not send it again, and waits for what the worker says (HND-9, CLU-13):
+                // which is said there, and is nothing that the user has to deal with.
+                (Addressee::Cluster, Cluster::Apart(_)) => self.cluster(message, Carried::Lost),
+                _ => self.invalid(ProtocolError::MissingDescriptor { message }),
+            };
         };
         self.reply(control::handle_ack(self.serialization));
         match addressee {

@@ -178,12 +178,12 @@ impl World {
                 255 => self.machine.close_unused(),
                 // Queries without end.
                 254 => {
-                    for port in 0..1024 {
+                    for port in 0..300 {
                         self.says(script, json!({ "act": "queryServer", "port": port, "addressType": 4 }));
                     }
                 }
                 253 => {
-                    for _ in 0..1024 {
+                    for _ in 0..300 {
                         if let Some(server) = self.servers.keys().next().copied() {
                             self.connects(server);
                         }
