@@ -124,7 +124,7 @@ impl World {
                 }
             }
             10..=12 => {
-                let arrived = script.byte() % 4 != 0;
+                let arrived = !script.byte().is_multiple_of(4);
                 if let Some(seq) = script.pick(self.in_channels()) {
                     self.returns(seq, arrived);
                 }
@@ -154,7 +154,9 @@ impl World {
                 world.worker(id).is_retired = true;
                 world.machine.retire(id);
             }),
-            22 => self.each_worker(script, |world, id, script| world.dies(id, script.byte() % 2 == 0)),
+            22 => {
+                self.each_worker(script, |world, id, script| world.dies(id, script.byte().is_multiple_of(2)))
+            }
             23 | 24 => {
                 let pausing = self.servers.iter().filter(|(_, server)| server.pausing).map(|(id, _)| *id);
                 if let Some(server) = script.pick(pausing.collect::<Vec<_>>()) {
@@ -171,7 +173,7 @@ impl World {
             26 => {
                 if !self.shares.is_empty() {
                     let share = self.shares.swap_remove(script.below(self.shares.len()));
-                    self.shared(share, script.byte() % 2 == 0);
+                    self.shared(share, script.byte().is_multiple_of(2));
                 }
             }
             _ => match script.byte() {
@@ -260,7 +262,7 @@ impl World {
     fn reply(&mut self, script: &mut Script) -> Value {
         let guess = u64::from(script.byte());
         let ack = script.pick(self.offers.keys().copied()).filter(|_| guess >= 16).unwrap_or(guess);
-        json!({ "ack": ack, "accepted": script.byte() % 4 != 0 })
+        json!({ "ack": ack, "accepted": !script.byte().is_multiple_of(4) })
     }
 
     fn says(&mut self, script: &mut Script, fields: Value) {

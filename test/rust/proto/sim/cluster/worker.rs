@@ -88,9 +88,9 @@ impl World {
             }),
             11 => self.each(script, |world, at, _| world.worker.close(world.servers[at].id)),
             12 => self.each(script, |world, at, _| world.release(at)),
-            13 if script.byte() % 8 == 0 => self.worker.disconnect(),
-            14 if script.byte() % 8 == 0 => self.worker.kill(),
-            15 if script.byte() % 8 == 0 => self.says(script, json!({ "act": "disconnect" })),
+            13 if script.byte().is_multiple_of(8) => self.worker.disconnect(),
+            14 if script.byte().is_multiple_of(8) => self.worker.kill(),
+            15 if script.byte().is_multiple_of(8) => self.says(script, json!({ "act": "disconnect" })),
             16..=18 => {
                 let fields = self.reply(script);
                 self.says(script, fields);
