@@ -121,7 +121,7 @@ impl Link {
             Err(_) => return Err(Returned { parcel, fd, arrived: Err(libc::EINVAL) }),
         };
         let frame = control::encode_handle(self.encoder.serialization(), wire_type, &frame, None, None);
-        match self.core.send_handle(frame, fd) {
+        match self.core.send_handle_once(frame, fd) {
             Ok(ticket) => {
                 self.parcels.sent.insert(ticket, parcel);
                 self.parcels.answered(ticket);

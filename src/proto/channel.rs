@@ -287,11 +287,12 @@ impl<F> Channel<F> {
         let HandleFrame { wire_type, message, key, addressee } = frame;
         let Some(fd) = self.inbox.take_fd() else {
             self.reply(control::handle_nack(self.serialization));
-            // Node does not send it again, and waits for what the worker says (HND-9, CLU-13).
-            if let (Addressee::Cluster, Cluster::Apart(_)) = (addressee, &self.cluster) {
-                self.cluster(message.clone(), Carried::Lost);
-            }
-            return self.invalid(ProtocolError::MissingDescriptor { message });
+            return match (addressee, &self.cluster) {
+                // Node does not send it again, and waits for what the worker says (HND-9, CLU-13):
+                // which is said there, and is nothing that the user has to deal with.
+                (Addressee::Cluster, Cluster::Apart(_)) => self.cluster(message, Carried::Lost),
+                _ => self.invalid(ProtocolError::MissingDescriptor { message }),
+            };
         };
         self.reply(control::handle_ack(self.serialization));
         match addressee {
@@ -339,7 +340,8 @@ impl<F> Channel<F> {
             Replied::Again if self.state != State::Broken => return self.write_handle(),
             Replied::Again => return self.drop_outgoing(),
             Replied::Refused(sent) => {
-                self.lose(sent, LossReason::Refused { transmissions: TRANSMISSIONS });
+                let transmissions = sent.most;
+                self.lose(sent, LossReason::Refused { transmissions });
             }
         }
         self.replay(held);
@@ -435,11 +437,21 @@ impl<F> Channel<F> {
     /// A handle that is not accepted is given back. That the message inside is not reserved
     /// ([`control::reserved_cmd`]) is for the caller to see to: Node's own machinery may send such.
     pub fn send_handle(&mut self, frame: Vec<u8>, fd: F) -> Result<Ticket, (SendError, F)> {
+        self.transmit_handle(frame, fd, TRANSMISSIONS)
+    }
+
+    /// The same, but it is transmitted once, as Node does with those of a cluster (HND-9): a worker
+    /// that does not get it says so itself, and would answer the second transmission too (CLU-13).
+    pub fn send_handle_once(&mut self, frame: Vec<u8>, fd: F) -> Result<Ticket, (SendError, F)> {
+        self.transmit_handle(frame, fd, 1)
+    }
+
+    fn transmit_handle(&mut self, frame: Vec<u8>, fd: F, most: u32) -> Result<Ticket, (SendError, F)> {
         if self.state != State::Open {
             return Err((SendError::Closed, fd));
         }
         let ticket = self.ticket();
-        self.push(Outgoing::Handle(Sent { ticket, frame, fd }));
+        self.push(Outgoing::Handle(Sent { ticket, frame, fd, most }));
         Ok(ticket)
     }
 

@@ -4,9 +4,9 @@
 //!            send_handle                    first to last byte written
 //!   Ready ───────────────▶ Writing ───────────────────────────────▶ AwaitingAck
 //!     ▲                      ▲  ▲                                    │  │
-//!     │                      │  └──── NACK, fewer than 4 sent ───────┘  │
+//!     │                      │  └──── NACK, and not the last ────────┘  │
 //!     │                      └─────── next handle among the held ───────┤
-//!     └────────────────────────────── ACK, or the fourth NACK ──────────┘
+//!     └────────────────────────────── ACK, or the last NACK ────────────┘
 //! ```
 //!
 //! In `Writing` and `AwaitingAck` every further message is held. When the handle is done with,
@@ -47,6 +47,8 @@ pub(super) struct Sent<F> {
     pub(super) ticket: Ticket,
     pub(super) frame: Vec<u8>,
     pub(super) fd: F,
+    /// How often it is transmitted at most.
+    pub(super) most: u32,
 }
 
 pub(super) enum Outgoing<F> {
@@ -119,7 +121,7 @@ impl<F> Handoff<F> {
     /// The peer had no descriptor.
     pub(super) fn nack(&mut self) -> (Replied<F>, Held<F>) {
         match std::mem::replace(self, Handoff::Ready) {
-            Handoff::AwaitingAck(mut flight) if flight.transmissions < TRANSMISSIONS => {
+            Handoff::AwaitingAck(mut flight) if flight.transmissions < flight.sent.most => {
                 flight.transmissions += 1;
                 *self = Handoff::Writing(flight);
                 (Replied::Again, Held::default())
@@ -227,7 +229,8 @@ mod tests {
         if state == State::Ready {
             return handoff;
         }
-        handoff.start(Sent { ticket: 1, frame: b"{}\n".to_vec(), fd: 7 }, Held::default());
+        handoff
+            .start(Sent { ticket: 1, frame: b"{}\n".to_vec(), fd: 7, most: TRANSMISSIONS }, Held::default());
         assert!(handoff.hold(Outgoing::Plain { ticket: Some(2), frame: b"2\n".to_vec() }).is_none());
         if state == State::Writing {
             return handoff;
@@ -308,7 +311,8 @@ mod tests {
         match input {
             "send" => held(handoff.hold(Outgoing::Plain { ticket: Some(3), frame: b"3\n".to_vec() })),
             "send_handle" => {
-                held(handoff.hold(Outgoing::Handle(Sent { ticket: 3, frame: b"{}\n".to_vec(), fd: 8 })))
+                let sent = Sent { ticket: 3, frame: b"{}\n".to_vec(), fd: 8, most: TRANSMISSIONS };
+                held(handoff.hold(Outgoing::Handle(sent)))
             }
             "written" => {
                 handoff.written();

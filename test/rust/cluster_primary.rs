@@ -3,10 +3,12 @@
 
 use std::io::ErrorKind;
 use std::net::{TcpListener, TcpStream};
+use std::os::unix::fs::MetadataExt;
 use std::time::Duration;
 
 use crossfork::tokio::cluster::{Event, ForkedWorker, Primary, Settings};
 use crossfork::{Error, Signal};
+use nix::unistd::{Pid, getsid};
 use tokio::io::AsyncReadExt;
 use tokio::time::timeout;
 
@@ -203,6 +205,8 @@ async fn serving(settings: Settings) -> (Primary, ForkedWorker, u16) {
     }
 }
 
+const QUERY: &str = r#""act":"queryServer","index":0,"address":"127.0.0.1","port":0,"addressType":4,"seq":1"#;
+
 fn server() -> Settings {
     script(&(cluster(QUERY) + SERVES))
 }
@@ -280,4 +284,60 @@ async fn life_9_a_worker_whose_messages_nobody_takes_is_not_read_and_its_end_is_
     let names = until_exit(&primary).await;
     assert!(names.len() < 400, "{} events", names.len());
     assert_eq!(names[names.len() - 2..], ["Disconnect", "Exit"]);
+}
+
+#[tokio::test]
+async fn hnd_9_clu_13_a_connection_that_a_worker_could_not_take_is_offered_anew_and_not_sent_again() {
+    // What our worker says when it has no descriptor free: it would answer each transmission.
+    let refuses = r#"read reply <&3; printf '%s\n' "{\"reply\":$reply}" >&3
+        read first <&3; number=${first##*\"seq\":}
+        printf '%s\n' '{"cmd":"NODE_HANDLE_NACK"}' >&3
+        printf '%s\n' "{\"cmd\":\"NODE_CLUSTER\",\"ack\":${number%%\}*},\"accepted\":false,\"seq\":2}" >&3
+        read second <&3; printf '%s\n' "[$first,$second]" >&3; cat <&3 >/dev/null"#;
+    let (primary, _worker, port) = serving(script(&(cluster(QUERY) + refuses))).await;
+    let _client = TcpStream::connect(("127.0.0.1", port)).expect("it listens");
+    let offers: serde_json::Value = loop {
+        if let Event::Message { message, .. } = next(&primary).await.expect("an event") {
+            break message.decode().expect("JSON");
+        }
+    };
+    assert_eq!(offers[1]["msg"]["act"], "newconn");
+    assert_ne!(offers[0]["msg"]["seq"], offers[1]["msg"]["seq"], "{offers}");
+}
+
+#[tokio::test]
+async fn clu_4_workers_run_as_the_user_and_group_asked_for() {
+    const NOBODY: u32 = 65534;
+    let text = cluster(r#""act":"online","seq":0"#) + "echo $(id -u) $(id -g) $(id -G)";
+    let primary = script(&text).silent().uid(NOBODY).gid(NOBODY).start();
+    let worker = match primary.fork() {
+        Ok(worker) => worker,
+        // Who is not root may not, and is told so.
+        Err(error) => {
+            let we = std::fs::metadata("/proc/self").expect("ourselves").uid();
+            assert_ne!(we, 0, "{error}");
+            assert_eq!(error.code(), "EPERM");
+            eprintln!("skipped, for only root may: {error}");
+            return;
+        }
+    };
+    let mut text = String::new();
+    let mut stdout = worker.take_stdout().expect("a pipe");
+    timeout(PATIENCE, stdout.read_to_string(&mut text)).await.expect("in time").expect("is read");
+    assert_eq!(text, "65534 65534 65534\n");
+    assert_eq!(until_exit(&primary).await, ["Setup", "Fork", "Online", "Disconnect", "Exit"]);
+}
+
+#[tokio::test]
+async fn clu_4_detached_workers_have_a_session_of_their_own_and_end_with_their_channel_as_others_do() {
+    for is_detached in [false, true] {
+        let settings = script("cat <&3 >/dev/null");
+        let primary = if is_detached { settings.detached() } else { settings }.start();
+        let worker = primary.fork().expect("is started");
+        let pid = Pid::from_raw(worker.pid() as i32);
+        let session = if is_detached { pid } else { getsid(None).expect("ours") };
+        assert_eq!(getsid(Some(pid)), Ok(session));
+        drop(primary);
+        gone(&worker).await;
+    }
 }

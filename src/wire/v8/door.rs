@@ -106,7 +106,7 @@ fn plain<S: Serializer>(value: &Value, serializer: S) -> Result<S::Ok, S::Error>
 
 fn number<S: Serializer>(n: f64, serializer: S) -> Result<S::Ok, S::Error> {
     match n as i64 {
-        whole if whole as f64 == n && whole.abs() <= super::writer::MAX_SAFE => {
+        whole if whole as f64 == n && whole.unsigned_abs() <= super::writer::MAX_SAFE as u64 => {
             serializer.serialize_i64(whole)
         }
         _ => serializer.serialize_f64(n),

@@ -1,7 +1,7 @@
 //! What the primary is told to do.
 
 use std::collections::BTreeMap;
-use std::fs;
+use std::fs::{self, File};
 use std::net::{TcpListener, TcpStream};
 use std::os::fd::{AsFd, AsRawFd};
 
@@ -11,7 +11,7 @@ use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::report;
+use crate::{report, starving};
 
 #[derive(Deserialize)]
 #[serde(tag = "do", rename_all = "camelCase")]
@@ -50,6 +50,9 @@ enum Command {
     Deaf {
         deaf: bool,
     },
+    /// Has as many descriptors open as it may, or lets go of them again.
+    Starve,
+    Feed,
     /// Which workers are there, and how many descriptors are open.
     Look,
 }
@@ -61,6 +64,7 @@ pub struct State {
     gone: Option<ForkedWorker>,
     listeners: Vec<TcpListener>,
     handle: Option<Handle>,
+    hoard: Vec<File>,
     pub deaf: bool,
 }
 
@@ -72,6 +76,7 @@ impl State {
             gone: None,
             listeners: Vec::new(),
             handle: None,
+            hoard: Vec::new(),
             deaf: false,
         }
     }
@@ -138,6 +143,14 @@ impl State {
                 Value::Null
             }
             Command::Open { inheritable } => self.open(inheritable)?,
+            Command::Starve => {
+                self.hoard = starving::hoard();
+                Value::Null
+            }
+            Command::Feed => {
+                self.hoard.clear();
+                Value::Null
+            }
             Command::Look => json!({
                 "workers": self.primary.workers().iter().map(ForkedWorker::id).collect::<Vec<_>>(),
                 "descriptors": fs::read_dir("/proc/self/fd")?.count(),

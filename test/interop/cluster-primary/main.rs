@@ -6,6 +6,8 @@
 
 mod commands;
 mod report;
+#[path = "../cluster/starving.rs"]
+mod starving;
 
 use std::process::ExitCode;
 

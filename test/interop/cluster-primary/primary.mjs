@@ -79,9 +79,10 @@ export class Primary {
 
   /** A worker that is online. */
   async fork(env = {}) {
+    const from = this.events.length;
     const id = await this.does('fork', { env });
-    const { pid } = await this.event({ event: 'fork', worker: id });
-    await this.event({ event: 'online', worker: id });
+    const { pid } = await this.event({ event: 'fork', worker: id }, from);
+    await this.event({ event: 'online', worker: id }, from);
     return { id, pid, does: (what, args) => this.#tell(id, what, args) };
   }
 

@@ -4,12 +4,14 @@
 
 const cluster = require('node:cluster');
 const dgram = require('node:dgram');
+const { closeSync, openSync } = require('node:fs');
 const http = require('node:http');
 const net = require('node:net');
 const tls = require('node:tls');
 
 const servers = new Map();
 let held;
+const hoard = [];
 /** Responses that wait to be told. */
 const slow = [];
 
@@ -56,6 +58,17 @@ const commands = {
     execArgv: process.execArgv,
     cwd: process.cwd(),
   }),
+  /** Has as many descriptors open as it may, or lets go of them again. */
+  starve() {
+    try {
+      while (true) hoard.push(openSync('/dev/null'));
+    } catch (error) {
+      if (error.code !== 'EMFILE') throw error;
+    }
+  },
+  feed() {
+    while (hoard.length > 0) closeSync(hoard.pop());
+  },
   connections: ({ name = 'a' }) => new Promise((resolve) => servers.get(name).getConnections((_, n) => resolve(n))),
   /** Sends a connection to this port to the primary, and says when it has come back. */
   async sendHandle({ port }) {

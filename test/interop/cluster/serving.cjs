@@ -360,4 +360,16 @@ scenarios['LIFE-9: messages and handles go beside the connections'] = async (t) 
   for (const pid of await Promise.all(requests)) assert.strictEqual(pid, worker.pid);
 };
 
+scenarios['HND-6 CLU-13: what a worker without free descriptors cannot take goes to another'] = asked(async (t) => {
+  const { workers, where } = await serving(t, 2);
+  const [starved, other] = workers;
+  await starved.ask({ op: 'starve' });
+  const pids = await Promise.all(Array.from({ length: 20 }, () => get(where)));
+  assert.deepStrictEqual([...new Set(pids)], [other.pid]);
+  await starved.ask({ op: 'feed' });
+  // Of those who accept from one socket, some are asleep.
+  const some = () => Promise.all(Array.from({ length: 10 }, () => get(where)));
+  await until(async () => (await some()).includes(starved.pid), 'it serves again');
+});
+
 run(scenarios);

@@ -2,15 +2,18 @@
 //! [--listen ADDRESS]...`. It serves HTTP as `crossfork worker` does, and does what it is asked in
 //! messages with an `op`; others are echoed.
 
+mod starving;
 #[path = "../../rust/support/workers.rs"]
 #[allow(dead_code)]
 mod workers;
 
 use std::collections::HashMap;
+use std::fs::File;
 use std::io::{Read, Write};
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use crossfork::cluster::{BindOptions, ListenAddress, ListenOptions};
 use crossfork::{Error, blocking, v8};
@@ -93,6 +96,14 @@ fn operate<W: Work>(worker: &W, servers: &Servers<W>, request: &Value) -> Result
         "disconnect" => worker.disconnect(),
         "kill" => worker.kill(),
         "id" => worker.send(&json!({ "op": "id", "id": worker.id() })),
+        "starve" => {
+            *servers.hoard.lock().unwrap() = starving::hoard();
+            worker.send(request)
+        }
+        "feed" => {
+            servers.hoard.lock().unwrap().clear();
+            worker.send(request)
+        }
         "env" => {
             let names = std::env::vars().map(|(name, _)| name).filter(|name| name.starts_with("NODE_"));
             worker.send(&json!({ "op": "env", "names": names.collect::<Vec<_>>() }))
@@ -126,11 +137,13 @@ fn options(request: &Value) -> ListenOptions {
 struct Servers<W: Work> {
     listeners: Arc<Mutex<HashMap<String, W::Listener>>>,
     threads: Arc<Mutex<Vec<JoinHandle<()>>>>,
+    /// Descriptors that nobody else is to have.
+    hoard: Arc<Mutex<Vec<File>>>,
 }
 
 impl<W: Work> Default for Servers<W> {
     fn default() -> Self {
-        Servers { listeners: Arc::default(), threads: Arc::default() }
+        Servers { listeners: Arc::default(), threads: Arc::default(), hoard: Arc::default() }
     }
 }
 
@@ -139,9 +152,16 @@ impl<W: Work> Servers<W> {
         self.listeners.lock().unwrap().insert(name.to_owned(), listener.clone());
         let threads = self.threads.clone();
         self.spawn(move || {
-            while let Ok(Some(connection)) = listener.accept() {
-                let thread = thread::spawn(move || respond(connection));
-                threads.lock().unwrap().push(thread);
+            loop {
+                match listener.accept() {
+                    Ok(Some(connection)) => {
+                        let thread = thread::spawn(move || respond(connection));
+                        threads.lock().unwrap().push(thread);
+                    }
+                    Ok(None) => break,
+                    // No descriptor is free; some will be.
+                    Err(_) => thread::sleep(Duration::from_millis(50)),
+                }
             }
         });
     }

@@ -22,6 +22,19 @@ function resting(pid) {
   return threadStates(pid).every((state) => state === 'S') && switches(pid) === before;
 }
 
+/** How much of a second of the clock the process ran, of all processors. Blocks for as long. */
+function busyness(pid) {
+  const before = ticks(pid);
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1000);
+  return (ticks(pid) - before) / 100;
+}
+
+/** How long it has run, in hundredths of a second. */
+function ticks(pid) {
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1].split(' ');
+  return Number(fields[11]) + Number(fields[12]);
+}
+
 /** Has SIGSTOP taken effect? */
 function stopped(pid) {
   return threadStates(pid).every((state) => state === 'T');
@@ -47,4 +60,4 @@ function switches(pid) {
   return counts.reduce((sum, [, count]) => sum + Number(count), 0);
 }
 
-module.exports = { residentMemory, closeOnExec, resting, stopped };
+module.exports = { residentMemory, closeOnExec, resting, busyness, stopped };

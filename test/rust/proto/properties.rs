@@ -3,7 +3,7 @@
 use crossfork::Serialization;
 use proptest::prelude::*;
 
-use crate::sim::{feed, pair};
+use crate::sim::{cluster, feed, pair};
 
 /// More cases than usual, for they are cheap; `PROPTEST_CASES` makes it more or less.
 fn config() -> ProptestConfig {
@@ -50,4 +50,24 @@ proptest! {
     ) {
         feed::run(Serialization::Advanced, &script.concat());
     }
+
+    #[test]
+    fn clu_13_clu_16_a_primary_whose_workers_say_anything_loses_no_connection(
+        advanced: bool,
+        script in prop::collection::vec(any::<u8>(), 0..600),
+    ) {
+        cluster::primary::run(either(advanced), &script);
+    }
+
+    #[test]
+    fn clu_11_clu_13_a_worker_whose_primary_says_anything_answers_each_connection_once(
+        advanced: bool,
+        script in prop::collection::vec(any::<u8>(), 0..600),
+    ) {
+        cluster::worker::run(either(advanced), &script);
+    }
+}
+
+fn either(advanced: bool) -> Serialization {
+    if advanced { Serialization::Advanced } else { Serialization::Json }
 }

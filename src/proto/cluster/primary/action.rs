@@ -17,6 +17,10 @@ pub enum Balance {
     RoundRobin,
     /// All workers accept from one socket, and the kernel decides: Node's `SCHED_NONE`. Sockets
     /// for datagrams are shared in any case.
+    ///
+    /// An HTTP server of Node 26 that closes, because its worker is to end for one, ends the
+    /// connections that it has accepted and that have not brought a request yet. Workers on Deno
+    /// accept nothing, and their clients wait in vain.
     Shared,
 }
 

@@ -72,10 +72,16 @@ impl<F> Rotation<F> {
         }
     }
 
-    pub(super) fn add(&mut self, worker: WorkerId) {
+    /// One that was here before may have an offer of then that it has not answered.
+    pub(super) fn add(&mut self, worker: WorkerId, unanswered: Option<u64>) {
         self.remove(worker);
-        self.members.insert(worker, Member::Free);
-        self.free.push_back(worker);
+        match unanswered {
+            Some(number) => drop(self.members.insert(worker, Member::Busy(number))),
+            None => {
+                self.members.insert(worker, Member::Free);
+                self.free.push_back(worker);
+            }
+        }
     }
 
     pub(super) fn remove(&mut self, worker: WorkerId) {

@@ -291,7 +291,7 @@ impl<F> Primary<F> {
             State::Listening { sockname, rotation } => {
                 reply.sockname = sockname.clone();
                 if !retired {
-                    rotation.add(id);
+                    rotation.add(id, self.offers.unanswered(id, server));
                 }
                 self.send(id, Body::Reply(reply));
                 self.distribute(server);

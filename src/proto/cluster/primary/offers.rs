@@ -65,6 +65,12 @@ impl<F> Offers<F> {
         fd
     }
 
+    /// What the worker was offered of this server and has not replied to.
+    pub(super) fn unanswered(&self, worker: WorkerId, server: ServerId) -> Option<u64> {
+        let mut its = self.0.iter().filter(|(_, offer)| offer.worker == worker && offer.server == server);
+        its.find(|(_, offer)| matches!(offer.state, State::Sent | State::Held(_))).map(|(number, _)| *number)
+    }
+
     /// The worker replied. A reply to another worker's offer, or a second one, is none (CLU-2).
     pub(super) fn replied(&mut self, number: u64, worker: WorkerId, accepted: bool) -> Option<Known<F>> {
         let offer = self.0.get_mut(&number).filter(|offer| offer.worker == worker)?;

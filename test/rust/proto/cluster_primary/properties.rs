@@ -16,8 +16,6 @@ struct World {
     last: u32,
     /// Unanswered offers: to whom, and which connection.
     open: BTreeMap<u64, (u32, usize)>,
-    /// Who has asked again: to the primary a new one, that has nothing to answer.
-    again: BTreeSet<u32>,
     /// Who has accepted which connection.
     accepted: BTreeMap<usize, u32>,
     /// How many workers died with a connection.
@@ -32,7 +30,6 @@ impl World {
             alive: BTreeSet::new(),
             last: 0,
             open: BTreeMap::new(),
-            again: BTreeSet::new(),
             accepted: BTreeMap::new(),
             deaths: BTreeMap::new(),
             connections: 0,
@@ -62,7 +59,7 @@ impl World {
             let elsewhere = self.open.values().any(|(_, other)| *other == file);
             assert!(!elsewhere, "connection {file} is offered to two workers");
             let busy = self.open.values().any(|(other, _)| *other == worker);
-            assert!(!busy || self.again.contains(&worker), "worker {worker} has not answered");
+            assert!(!busy, "worker {worker} has not answered");
             self.open.insert(seq, (worker, file));
         }
     }
@@ -152,10 +149,7 @@ impl World {
         match which % 4 {
             0 => self.hub.machine.disconnect(worker),
             1 => self.hub.says(worker, json!({ "act": "close", "key": "null:8000:4:undefined" })),
-            2 => {
-                self.again.insert(worker);
-                self.hub.says(worker, query(8000));
-            }
+            2 => self.hub.says(worker, query(8000)),
             // About what is another's, or was never sent.
             _ => {
                 let other = self.open.iter().find(|(_, (to, _))| *to != worker).map(|(seq, _)| *seq);

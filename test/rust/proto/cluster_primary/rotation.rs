@@ -3,7 +3,7 @@
 use crossfork::proto::cluster::primary::Appetite;
 use serde_json::json;
 
-use crate::cluster_primary::kit::Hub;
+use crate::cluster_primary::kit::{Hub, query};
 
 /// The worker and the number of each offer among the actions, and the file that it is about.
 pub fn offers(actions: &[String]) -> Vec<(u32, u64, usize)> {
@@ -290,4 +290,25 @@ fn clu_16_a_worker_that_listens_again_is_not_confused_with_what_it_was() {
         given.iter().map(|(to, _, file)| (*to, *file)).collect::<Vec<_>>(),
         [(2, files[0]), (1, files[1])]
     );
+}
+
+#[test]
+fn clu_13_listening_again_and_again_without_a_reply_brings_no_more_connections() {
+    let mut hub = Hub::serving(2);
+    hub.connects();
+    let [(1, seq, _)] = offers(&hub.actions())[..] else { panic!("for worker 1") };
+    hub.arrived(seq);
+    for _ in 0..20 {
+        hub.says(1, json!({ "act": "close", "key": "null:8000:4:undefined" }));
+        hub.says(1, query(8000));
+        let file = hub.connects();
+        let [(to, seq, offered)] = offers(&hub.actions())[..] else { panic!("one offer") };
+        assert_eq!((to, offered), (2, file), "worker 1 has not replied");
+        hub.takes(2, seq);
+    }
+    hub.replies(1, seq, true);
+    hub.connects();
+    hub.connects();
+    let both: Vec<_> = offers(&hub.actions()).iter().map(|(to, ..)| *to).collect();
+    assert_eq!(both, [2, 1]);
 }

@@ -1,6 +1,7 @@
 //! Cores without I/O under any script, for the property tests and the fuzz targets: two with a
 //! kernel between them ([`pair`]), and one that is fed anything ([`feed`]).
 
+pub mod cluster;
 pub mod feed;
 mod heard;
 mod lines;

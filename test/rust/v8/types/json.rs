@@ -108,3 +108,11 @@ proptest! {
         prop_assert_eq!(&v8::from_slice::<Mixed>(&again).expect("reads"), &mixed);
     }
 }
+
+#[test]
+fn the_ends_of_the_numbers_are_written_as_what_they_are() {
+    for n in [i64::MIN as f64, i64::MAX as f64, -(SAFE as f64), SAFE as f64, f64::MIN, f64::MAX] {
+        let text = serde_json::to_string(&Value::Number(n)).expect("JSON");
+        assert_eq!(serde_json::from_str::<f64>(&text).expect("a number"), n);
+    }
+}

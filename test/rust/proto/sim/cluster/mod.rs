@@ -1,0 +1,32 @@
+//! The machines of a cluster under any script: a [`primary`] whose workers say anything, and a
+//! [`worker`] whose primary does. What they hear and say passes through either serialization.
+
+pub mod primary;
+mod script;
+pub mod worker;
+
+use crossfork::Serialization;
+use crossfork::proto::cluster::Message;
+use crossfork::v8::{self, Options, Value};
+
+/// What a message that came is understood as, if it is understood.
+fn heard(serialization: Serialization, text: &[u8]) -> Option<Message> {
+    if serialization == Serialization::Json {
+        return serde_json::from_slice(text).ok();
+    }
+    match serde_json::from_slice::<Value>(text) {
+        Ok(value) => v8::from_slice(&v8::to_vec(&value, &Options::default()).ok()?).ok(),
+        Err(_) => v8::from_slice(text).ok(),
+    }
+}
+
+/// What a machine says is understood, and would be said again in the same words.
+fn check_said(serialization: Serialization, message: &Message) {
+    let write = |message: &Message| match serialization {
+        Serialization::Json => serde_json::to_vec(message).expect("is written"),
+        _ => v8::to_vec(message, &Options::default()).expect("is written"),
+    };
+    let said = write(message);
+    let again = heard(serialization, &said).expect("is understood");
+    assert_eq!(write(&again), said, "{message:?} is understood as {again:?}");
+}
