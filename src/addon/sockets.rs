@@ -3,6 +3,7 @@
 
 use std::cell::RefCell;
 use std::os::fd::{IntoRawFd, OwnedFd};
+use std::path::PathBuf;
 
 use crossfork::fd;
 use napi::Either;
@@ -26,15 +27,16 @@ const FDS_LOST: u8 = 2;
 const CUT: u8 = 4;
 const END: u8 = 8;
 
-/// Takes the descriptor over. `EEXIST` if another socket has it.
+/// Takes the descriptor over, and the path that it is bound to, if any, which is removed when it is
+/// closed. `EEXIST` if another socket has the descriptor.
 #[napi(catch_unwind)]
-pub fn open_socket(context: u32, fd: i32) -> i32 {
-    number(with(context, |here| Ok(here.add(fd)? as i32)))
+pub fn open_socket(context: u32, fd: i32, path: Option<String>) -> i32 {
+    number(with(context, |here| Ok(here.add(fd, path.map(PathBuf::from))? as i32)))
 }
 
 #[napi(catch_unwind)]
 pub fn arm_socket(context: u32, socket: u32, events: u32) -> i32 {
-    number(with(context, |own| own.arm(context, socket, events)).map(|()| 0))
+    number(with(context, |own| own.arm(socket, events)).map(|()| 0))
 }
 
 #[napi(catch_unwind)]
