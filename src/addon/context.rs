@@ -3,11 +3,11 @@
 
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
-use std::{fs, io, mem};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd, OwnedFd, RawFd};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::{fs, io, mem};
 
 use napi::Env;
 use napi::bindgen_prelude::{Function, Uint32ArraySlice};
@@ -16,7 +16,7 @@ use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 
 use crate::result::{errno, number};
-use crate::sys::{own, numbers};
+use crate::sys::{numbers, own};
 use crate::wait::Wait;
 
 pub struct Context {

@@ -73,7 +73,11 @@ impl Watch {
         self.memory.as_ptr().cast_mut().cast()
     }
 
-    fn begin(self: &Rc<Self>, notify: &Function<'_, (), ()>, fd: BorrowedFd<'_>) -> napi::Result<io::Result<()>> {
+    fn begin(
+        self: &Rc<Self>,
+        notify: &Function<'_, (), ()>,
+        fd: BorrowedFd<'_>,
+    ) -> napi::Result<io::Result<()>> {
         let name = self.enter(notify)?;
         let (uv, handle) = (self.uv, self.handle());
         // SAFETY: the memory is large enough, and stays where it is until libuv has closed the
@@ -102,7 +106,12 @@ impl Watch {
         unsafe {
             check_status!(sys::napi_get_uv_event_loop(env, &mut event_loop))?;
             check_status!(sys::napi_create_reference(env, notify.raw(), 1, self.notify.as_ptr()))?;
-            check_status!(sys::napi_create_string_utf8(env, NAME.as_ptr(), NAME.count_bytes() as isize, &mut name))?;
+            check_status!(sys::napi_create_string_utf8(
+                env,
+                NAME.as_ptr(),
+                NAME.count_bytes() as isize,
+                &mut name
+            ))?;
             check_status!(sys::napi_async_init(env, ptr::null_mut(), name, self.place.as_ptr()))?;
             let this = ptr::from_ref(self).cast_mut().cast();
             check_status!(sys::napi_add_async_cleanup_hook(env, Some(on_end), this, self.hook.as_ptr()))?;

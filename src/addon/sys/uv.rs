@@ -16,7 +16,8 @@ pub const READABLE: c_int = 1;
 pub struct Uv {
     handle_size: unsafe extern "C" fn(c_int) -> usize,
     pub poll_init: unsafe extern "C" fn(*mut Loop, *mut Poll, c_int) -> c_int,
-    pub poll_start: unsafe extern "C" fn(*mut Poll, c_int, unsafe extern "C" fn(*mut Poll, c_int, c_int)) -> c_int,
+    pub poll_start:
+        unsafe extern "C" fn(*mut Poll, c_int, unsafe extern "C" fn(*mut Poll, c_int, c_int)) -> c_int,
     pub set_data: unsafe extern "C" fn(*mut Poll, *mut c_void),
     pub get_data: unsafe extern "C" fn(*const Poll) -> *mut c_void,
     pub refer: unsafe extern "C" fn(*mut Poll),

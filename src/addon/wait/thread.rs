@@ -52,8 +52,7 @@ impl ByThread {
         epoll: &Arc<Epoll>,
         (context, end): (u32, fn(u32)),
     ) -> napi::Result<io::Result<ByThread>> {
-        let build =
-            || notify.build_threadsafe_function::<()>().weak::<true>().build_callback(|_| Ok(()));
+        let build = || notify.build_threadsafe_function::<()>().weak::<true>().build_callback(|_| Ok(()));
         let (for_reactor, notice): (Notice, Notice) = (build()?, build()?);
         if let Err(e) = Reactor::join(context, for_reactor, epoll.clone()) {
             Reactor::leave(context);
