@@ -76,7 +76,7 @@ run({
   "a worker that is terminated leaves no server's path": endsWell('terminate-server', 'ENOENT\n'),
   'a worker that ends by itself leaves nothing open': endsWell('end-worker', 'nothing is left\n'),
   'workers that come and go, while the main thread goes on': endsWell('churn', 'all 300 arrived\n'),
-  'where the loop is not libuv\'s a thread waits, and ends with the last context that had a socket': endsWell(
+  "where the loop is not libuv's a thread waits, and ends with the last context that had a socket": endsWell(
     'thread',
     `before 0, during ${hasLibuv ? 0 : 1}, after 0\n`,
   ),

@@ -7,7 +7,16 @@ const { tmpdir } = require('node:os');
 const { join } = require('node:path');
 const { isMainThread, parentPort, Worker, workerData } = require('node:worker_threads');
 const { until } = require('../../../interop/kit/wait.cjs');
-const { FdSocket, closeFd, connect, createFdServer, dup, recvFds, sendFds, socketpair } = require('../../../../js/index.cjs');
+const {
+  FdSocket,
+  closeFd,
+  connect,
+  createFdServer,
+  dup,
+  recvFds,
+  sendFds,
+  socketpair,
+} = require('../../../../js/index.cjs');
 const { collect, fillUp, limitFds, thrown } = require('../kit.cjs');
 
 const NOBODY = 65534;
