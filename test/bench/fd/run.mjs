@@ -70,7 +70,8 @@ async function compare(title, contestants) {
     const isFigure = typeof figure === 'number';
     const shown = isFigure ? whole(figure) : figure;
     const all = results.get(name);
-    const more = isFigure && `${(ours / figure).toFixed(2)}   (${whole(Math.min(...all))} to ${whole(Math.max(...all))})`;
+    const more =
+      isFigure && `${(ours / figure).toFixed(2)}   (${whole(Math.min(...all))} to ${whole(Math.max(...all))})`;
     console.log(`  ${name.padEnd(32)} ${shown.padStart(12)}   ${more || ''}`);
   }
 }
@@ -81,7 +82,9 @@ const whole = (figure) => Math.round(figure).toLocaleString('en');
 const withPackage = (name, ...args) => others.folders[name] && [name, ...args, others.folders[name]];
 
 try {
-  console.log(`Node ${process.version}, medians of ${RUNS} runs in turn; behind each, how many times that ours is, and the runs' least and most`);
+  console.log(
+    `Node ${process.version}, medians of ${RUNS} runs in turn; behind each, how many times that ours is, and the runs' least and most`,
+  );
   await compare('descriptors a second, one a message, to another process', {
     'FdSocket.send': ['fd-socket', few(20_000)],
     'child.send': ['fork', few(5000)],
