@@ -1,7 +1,7 @@
 'use strict';
 
 const { EventEmitter } = require('node:events');
-const { unlinkSync } = require('node:fs');
+const { rmSync } = require('node:fs');
 const { resolve } = require('node:path');
 const { checkFunction, checkInteger, checkOptions, checkPath, checkWord, MAX_INT } = require('./checks.cjs');
 const { check, systemError, wrongValue } = require('./errors.cjs');
@@ -20,8 +20,6 @@ const TRY_AGAIN_MS = 100;
 /** Listens at a path. Emits 'connection' with an FdSocket, 'error' and 'close'. It owns the path, and removes it. */
 class FdServer extends EventEmitter {
   #path;
-  /** As it is wherever this process goes; undefined for an abstract name. */
-  #file;
   #fd;
   #watch;
   #socketOptions;
@@ -39,11 +37,12 @@ class FdServer extends EventEmitter {
     this.#socketOptions = checkSocketOptions(socketOptions);
     this.#fd = check(native.bind(checkPath(path), place, backlog), 'bind', { path });
     this.#path = path;
-    this.#file = path.startsWith('\0') ? undefined : resolve(path);
+    // As it is wherever this process goes.
+    const file = path.startsWith('\0') ? undefined : resolve(path);
     try {
-      this.#watch = handOver(this.#fd, (fd) => new Watch(fd, () => this.#accept()));
+      this.#watch = handOver(this.#fd, (fd) => new Watch(fd, () => this.#accept(), file));
     } catch (error) {
-      this.#removePath();
+      if (file !== undefined) rmSync(file, { force: true });
       throw error;
     }
     this.#watch.waiting = true;
@@ -70,7 +69,6 @@ class FdServer extends EventEmitter {
     if (this.#closed) return this;
     this.#closed = true;
     this.#watch.close();
-    this.#removePath();
     process.nextTick(() => {
       this.#over = true;
       this.emit('close');
@@ -124,14 +122,6 @@ class FdServer extends EventEmitter {
   #fail(error) {
     this.close();
     this.emit('error', error);
-  }
-
-  #removePath() {
-    try {
-      if (this.#file !== undefined) unlinkSync(this.#file);
-    } catch {
-      // Somebody was faster.
-    }
   }
 }
 

@@ -261,7 +261,7 @@ export interface FdServerEvents {
   close: [];
 }
 
-/** Listens at a path, which it owns, and removes when it closes. */
+/** Listens at a path, which it owns, and removes when it closes, or when its worker thread ends. */
 export class FdServer extends EventEmitter {
   constructor(path: string, options?: FdServerOptions);
   /** While it listens. */

@@ -1,7 +1,7 @@
 'use strict';
 
-// A socket that native code owns, and waits for in the kernel: one thread for all contexts of the process
-// (src/addon/reactor.rs), which calls this context when something has happened to sockets that were armed.
+// A socket that native code owns, and waits for in the kernel (src/addon/wait.rs): this context is called when
+// something has happened to the sockets that were armed.
 
 const { AsyncResource } = require('node:async_hooks');
 const { check } = require('./errors.cjs');
@@ -14,15 +14,21 @@ let context;
 const watches = new Map();
 let alive = 0;
 
+/** Where the loop is libuv's, that waits. Bun and Deno have functions of libuv's names that are not to be called. */
+const libuv = !process.versions.bun && !process.versions.deno;
+
+/** What has happened: sockets' numbers and their events, in turn. */
+const reports = new Uint32Array(128);
+
 /** The number of this context, which is entered with its first socket. */
 function own() {
-  context ??= check(native.openContext(onNotice), 'epoll_create1');
+  context ??= check(native.openContext(onNotice, libuv), 'epoll_create1');
   return context;
 }
 
 function onNotice() {
-  const reports = native.reports(context);
-  for (let i = 0; i < reports.length; i += 2) {
+  const count = native.reports(context, reports);
+  for (let i = 0; i < count; i += 2) {
     try {
       watches.get(reports[i])?.report(reports[i + 1]);
     } catch (error) {
@@ -41,36 +47,44 @@ class Watch {
   #onReady;
   /** What happens to it happens where it was made, for AsyncLocalStorage, and not where the context was entered. */
   #scope = new AsyncResource('CROSSFORK', { requireManualDestroy: true });
+  /** What was asked for, and what the kernel tells of: as long as it is so, and more than was asked for. */
+  #wanted = 0;
   #armed = 0;
   #closed = false;
   #referred = true;
   #waiting = false;
 
-  /** Takes the descriptor over. `onReady` is called with what it can be: readable, writable. */
-  constructor(fd, onReady) {
-    this.#number = check(native.openSocket(own(), fd), 'fcntl');
+  /**
+   * Takes the descriptor over, and the path that it is bound to, if any, which is removed with it. `onReady` is called
+   * with what it can be: readable, writable.
+   */
+  constructor(fd, onReady, path) {
+    this.#number = check(native.openSocket(own(), fd, path), 'fcntl');
     this.#onReady = onReady;
     watches.set(this.#number, this);
   }
 
   /** Has `onReady` called, once, when it can be read or written. Negative if that fails. */
   arm(events) {
-    if ((this.#armed & events) === events) return 0;
-    this.#armed |= events;
-    return native.armSocket(context, this.#number, this.#armed);
+    this.#wanted |= events;
+    return (this.#armed & this.#wanted) === this.#wanted ? 0 : this.#tell(this.#wanted);
+  }
+
+  #tell(events) {
+    this.#armed = events;
+    return native.armSocket(context, this.#number, events);
   }
 
   report(events) {
-    const armed = this.#armed;
-    this.#armed = 0;
+    const wanted = this.#wanted;
     // An error or the end is for whoever asked for anything.
     const broken = (events & ~(READABLE | WRITABLE)) !== 0;
-    const readable = (armed & READABLE) !== 0 && (broken || (events & READABLE) !== 0);
-    const writable = (armed & WRITABLE) !== 0 && (broken || (events & WRITABLE) !== 0);
-    // What was asked for and did not happen is still wanted.
-    const left = (readable ? 0 : armed & READABLE) | (writable ? 0 : armed & WRITABLE);
-    if (left !== 0) this.arm(left);
-    this.#scope.runInAsyncScope(this.#onReady, undefined, readable, writable);
+    const ready = broken ? wanted : events & wanted;
+    // Nobody has asked again since the last time. Not told to the kernel before: most do ask again.
+    if (ready === 0 || (events & this.#armed & ~wanted) !== 0) this.#tell(wanted);
+    this.#wanted = wanted & ~ready;
+    if (ready === 0) return;
+    this.#scope.runInAsyncScope(this.#onReady, undefined, (ready & READABLE) !== 0, (ready & WRITABLE) !== 0);
   }
 
   /** Keeps the process alive while it is set, unless the socket is unreferenced. */

@@ -3,23 +3,26 @@
 
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
-use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd, OwnedFd, RawFd};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::{fs, io, mem};
 
 use napi::Env;
-use napi::bindgen_prelude::Function;
+use napi::bindgen_prelude::{Function, Uint32ArraySlice};
 use napi_derive::napi;
 use nix::errno::Errno;
+use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 
-use crate::reactor::{Notice, Reactor};
-use crate::result::errno;
-use crate::sys::own;
+use crate::result::{errno, number};
+use crate::sys::{numbers, own};
+use crate::wait::Wait;
 
 pub struct Context {
-    reactor: Arc<Reactor>,
-    notice: Notice,
+    wait: Wait,
+    /// Knows the sockets that are waited for.
+    epoll: Arc<Epoll>,
     sockets: HashMap<u32, Socket>,
     /// The descriptors' numbers of `sockets`, for two owners would close another's.
     numbers: HashSet<RawFd>,
@@ -32,6 +35,8 @@ struct Socket {
     fd: OwnedFd,
     /// epoll knows it.
     known: bool,
+    /// A server's, which is the owner of it.
+    path: Option<PathBuf>,
 }
 
 thread_local! {
@@ -48,59 +53,64 @@ pub fn with<T>(context: u32, act: impl FnOnce(&mut Context) -> io::Result<T>) ->
     CONTEXTS.with_borrow_mut(|contexts| act(contexts.get_mut(&context).ok_or(Errno::EBADF)?))
 }
 
-/// Enters this context: `notify` is called when [`reports`] has something. Returns its
-/// number, or a negative error number.
+/// Enters this context: `notify` is called while [`reports`] has something, from the runtime's
+/// own loop if that is `libuv`'s. Returns its number, or a negative error number.
 #[napi(catch_unwind)]
-pub fn open_context(env: &Env, notify: Function<'_, (), ()>) -> napi::Result<i32> {
-    let build = || notify.build_threadsafe_function::<()>().weak::<true>().build_callback(|_| Ok(()));
-    let (for_reactor, notice): (Notice, Notice) = (build()?, build()?);
+pub fn open_context(env: &Env, notify: Function<'_, (), ()>, libuv: bool) -> napi::Result<i32> {
+    let epoll = match Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC) {
+        Ok(epoll) => Arc::new(epoll),
+        Err(e) => return Ok(-(e as i32)),
+    };
     let number = LAST.fetch_add(1, Ordering::Relaxed);
-    let reactor = match Reactor::join(number, for_reactor) {
-        Ok(reactor) => reactor,
+    let wait = match Wait::begin(env, &notify, &epoll, libuv, (number, close_context))? {
+        Ok(wait) => wait,
         Err(e) => return Ok(errno(&e)),
     };
     let context = Context {
-        reactor,
-        notice,
+        wait,
+        epoll,
         sockets: HashMap::new(),
         numbers: HashSet::new(),
         kept: HashMap::new(),
         last_socket: 0,
     };
     CONTEXTS.with_borrow_mut(|contexts| contexts.insert(number, context));
-    // Added after the notices' own, and so run before these.
-    env.add_env_cleanup_hook(number, close_context)?;
     Ok(number as i32)
 }
 
 fn close_context(number: u32) {
     // Not inside of the borrow, and nothing to do where the thread is gone already.
-    let context = CONTEXTS.try_with(|contexts| contexts.borrow_mut().remove(&number));
-    if let Ok(Some(context)) = context {
-        context.reactor.leave(number);
-    }
+    drop(CONTEXTS.try_with(|contexts| contexts.borrow_mut().remove(&number)));
 }
 
 /// Whether this context's process, or worker, is to stay alive for its sockets.
 #[napi(catch_unwind)]
 pub fn keep_alive(env: &Env, context: u32, on: bool) -> napi::Result<()> {
     CONTEXTS.with_borrow_mut(|contexts| {
-        let Some(context) = contexts.get_mut(&context) else { return Ok(()) };
-        // Deprecated in favour of making and dropping one each time, which costs a handle.
-        #[allow(deprecated)]
-        if on { context.notice.refer(env) } else { context.notice.unref(env) }
+        contexts.get_mut(&context).map_or(Ok(()), |context| context.wait.keep_alive(env, on))
     })
 }
 
-/// What has happened: a socket's number and its events, in turn.
+/// What has happened: puts sockets' numbers and their events (`EPOLL*`) in turn into `places`, and
+/// returns how many places it took. What was not told, for there was no place, is told next time.
 #[napi(catch_unwind)]
-pub fn reports(context: u32) -> Vec<u32> {
-    let reports = with(context, |own| Ok(own.reactor.reports(context))).unwrap_or_default();
-    reports.into_iter().flat_map(|(socket, events)| [socket, events]).collect()
+pub fn reports(context: u32, mut places: Uint32ArraySlice<'_>) -> i32 {
+    let mut events = [EpollEvent::empty(); 64];
+    let places = numbers(&mut places);
+    let most = events.len().min(places.len() / 2);
+    number(with(context, |own| {
+        let count = own.epoll.wait(&mut events[..most], EpollTimeout::ZERO)?;
+        for (event, place) in events[..count].iter().zip(places.chunks_exact_mut(2)) {
+            place[0] = event.data() as u32;
+            place[1] = event.events().bits() as u32;
+        }
+        Ok(2 * count as i32)
+    }))
 }
 
 impl Context {
-    pub fn add(&mut self, fd: RawFd) -> io::Result<u32> {
+    /// Takes a descriptor over, and a path that is removed with it.
+    pub fn add(&mut self, fd: RawFd, path: Option<PathBuf>) -> io::Result<u32> {
         let fd = own(fd)?;
         if !self.numbers.insert(fd.as_raw_fd()) {
             let _ = fd.into_raw_fd();
@@ -113,7 +123,7 @@ impl Context {
                 break;
             }
         }
-        self.sockets.insert(self.last_socket, Socket { fd, known: false });
+        self.sockets.insert(self.last_socket, Socket { fd, known: false, path });
         Ok(self.last_socket)
     }
 
@@ -121,19 +131,29 @@ impl Context {
         Ok(self.sockets.get(&number).ok_or(Errno::EBADF)?.fd.as_fd())
     }
 
-    pub fn arm(&mut self, context: u32, number: u32, events: u32) -> io::Result<()> {
+    /// Has these events reported, as long as they are there. None: the end is not reported either.
+    pub fn arm(&mut self, number: u32, events: u32) -> io::Result<()> {
         let socket = self.sockets.get_mut(&number).ok_or(Errno::EBADF)?;
-        self.reactor.arm(socket.fd.as_fd(), (context, number), events, socket.known)?;
+        if events == 0 {
+            socket.forget(&self.epoll);
+            return Ok(());
+        }
+        let mut event = EpollEvent::new(EpollFlags::from_bits_truncate(events as i32), number.into());
+        if socket.known {
+            self.epoll.modify(&socket.fd, &mut event)?;
+        } else {
+            self.epoll.add(&socket.fd, event)?;
+        }
         socket.known = true;
         Ok(())
     }
 
     pub fn close(&mut self, number: u32) {
-        if let Some(socket) = self.sockets.remove(&number) {
+        if let Some(mut socket) = self.sockets.remove(&number) {
             self.numbers.remove(&socket.fd.as_raw_fd());
-            if socket.known {
-                self.reactor.forget(socket.fd.as_fd());
-            }
+            socket.forget(&self.epoll);
+            // First, for then nobody can have made another there. It may be gone already.
+            let _ = socket.path.map(fs::remove_file);
             close(socket.fd);
         }
     }
@@ -154,6 +174,15 @@ impl Context {
 
     pub fn discard(&mut self, number: RawFd) {
         self.kept.remove(&number).into_iter().for_each(close);
+    }
+}
+
+impl Socket {
+    /// Also before it is closed, for a duplicate would keep it registered.
+    fn forget(&mut self, epoll: &Epoll) {
+        if mem::take(&mut self.known) {
+            let _ = epoll.delete(&self.fd);
+        }
     }
 }
 

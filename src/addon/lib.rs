@@ -3,12 +3,12 @@
 //!
 //! What fails returns a negative error number, as libuv has it, and `js/` throws. Functions catch
 //! panics, for a panic that reaches Node ends the process. Nothing here calls back into JavaScript
-//! but the notice of `reactor`, so that no state is borrowed while JavaScript runs.
+//! but what `wait` calls, so that no state is borrowed while JavaScript runs.
 
 mod context;
 mod descriptors;
 mod passing;
-mod reactor;
 mod result;
 mod sockets;
 mod sys;
+mod wait;

@@ -2,13 +2,15 @@
 //! close and no reuse of a descriptor's number can mix up.
 
 use std::cell::RefCell;
-use std::os::fd::{IntoRawFd, OwnedFd};
+use std::os::fd::{BorrowedFd, IntoRawFd, OwnedFd};
+use std::path::PathBuf;
 
 use crossfork::fd;
 use napi::Either;
 use napi::bindgen_prelude::Uint8ArraySlice;
 use napi_derive::napi;
 use nix::errno::Errno;
+use nix::sys::socket::{SockType, getsockopt, setsockopt, sockopt};
 
 use crate::context::with;
 use crate::passing::{self, Credentials};
@@ -26,15 +28,36 @@ const FDS_LOST: u8 = 2;
 const CUT: u8 = 4;
 const END: u8 = 8;
 
-/// Takes the descriptor over. `EEXIST` if another socket has it.
+/// Takes the descriptor over, and the path that it is bound to, if any, which is removed when it is
+/// closed. `EEXIST` if another socket has the descriptor.
 #[napi(catch_unwind)]
-pub fn open_socket(context: u32, fd: i32) -> i32 {
-    number(with(context, |here| Ok(here.add(fd)? as i32)))
+pub fn open_socket(context: u32, fd: i32, path: Option<String>) -> i32 {
+    number(with(context, |here| {
+        let number = here.add(fd, path.map(PathBuf::from))?;
+        let _ = widen(here.socket(number)?);
+        Ok(number as i32)
+    }))
 }
+
+/// Gives a stream the room that any program may ask for. The sender is told that there is room when
+/// a fourth is left: with twice as much the receiver is not done with that before more has come, and
+/// neither has to sleep. Whoever has chosen another size keeps it, and packets keep their limit.
+fn widen(socket: BorrowedFd<'_>) -> nix::Result<()> {
+    if getsockopt(&socket, sockopt::SockType)? == SockType::Stream
+        && getsockopt(&socket, sockopt::SndBuf)? == USUAL_ROOM
+    {
+        // The kernel doubles what is asked for.
+        setsockopt(&socket, sockopt::SndBuf, &USUAL_ROOM)?;
+    }
+    Ok(())
+}
+
+/// Linux's own choice.
+const USUAL_ROOM: usize = 212_992;
 
 #[napi(catch_unwind)]
 pub fn arm_socket(context: u32, socket: u32, events: u32) -> i32 {
-    number(with(context, |own| own.arm(context, socket, events)).map(|()| 0))
+    number(with(context, |own| own.arm(socket, events)).map(|()| 0))
 }
 
 #[napi(catch_unwind)]

@@ -1,13 +1,16 @@
-//! The addon's only unsafe code: numbers that come from JavaScript, where nothing owns them, and
-//! memory that goes there.
+//! The addon's only unsafe code: numbers that come from JavaScript, where nothing owns them,
+//! memory that goes there, and the loop that libuv has.
 #![allow(unsafe_code)]
+
+pub mod event_loop;
+mod uv;
 
 use std::io;
 use std::os::fd::{BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
 use crossfork::fd::Mapping;
 use napi::Env;
-use napi::bindgen_prelude::{BufferSlice, Uint8ArraySlice};
+use napi::bindgen_prelude::{BufferSlice, Uint8ArraySlice, Uint32ArraySlice};
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, fcntl};
 
@@ -34,6 +37,12 @@ pub fn own(number: RawFd) -> io::Result<OwnedFd> {
 pub fn writable<'a>(memory: &'a mut Uint8ArraySlice<'_>) -> &'a mut [u8] {
     // SAFETY: the memory is there until JavaScript runs again. Another thread that it is shared
     // with may change it, and only the kernel looks at it.
+    unsafe { memory.as_mut() }
+}
+
+/// As [`writable`], for numbers.
+pub fn numbers<'a>(memory: &'a mut Uint32ArraySlice<'_>) -> &'a mut [u32] {
+    // SAFETY: as there. The memory is of this package's own JavaScript, and not shared.
     unsafe { memory.as_mut() }
 }
 

@@ -68,16 +68,23 @@ async function compare(title, contestants) {
   console.log(`\n${title}`);
   for (const [name, figure] of figures) {
     const isFigure = typeof figure === 'number';
-    const shown = isFigure ? Math.round(figure).toLocaleString('en') : figure;
-    console.log(`  ${name.padEnd(32)} ${shown.padStart(12)}   ${isFigure ? (ours / figure).toFixed(2) : ''}`);
+    const shown = isFigure ? whole(figure) : figure;
+    const all = results.get(name);
+    const more =
+      isFigure && `${(ours / figure).toFixed(2)}   (${whole(Math.min(...all))} to ${whole(Math.max(...all))})`;
+    console.log(`  ${name.padEnd(32)} ${shown.padStart(12)}   ${more || ''}`);
   }
 }
+
+const whole = (figure) => Math.round(figure).toLocaleString('en');
 
 /** The arguments of a contest with a package, if that could be built. */
 const withPackage = (name, ...args) => others.folders[name] && [name, ...args, others.folders[name]];
 
 try {
-  console.log(`Node ${process.version}, medians of ${RUNS} runs; behind each figure, how many times that ours is`);
+  console.log(
+    `Node ${process.version}, medians of ${RUNS} runs in turn; behind each, how many times that ours is, and the runs' least and most`,
+  );
   await compare('descriptors a second, one a message, to another process', {
     'FdSocket.send': ['fd-socket', few(20_000)],
     'child.send': ['fork', few(5000)],

@@ -386,21 +386,23 @@ run({
     t.sockets('stream');
     const [, b] = t.sockets('stream');
     b.on('data', () => {});
-    const find = () =>
-      readdirSync('/proc/self/task').find(
-        (task) => readFileSync(`/proc/self/task/${task}/comm`, 'utf8') === 'crossfork\n',
+    // The thread of the loop, or the one that waits for it.
+    const waits = () =>
+      readdirSync('/proc/self/task').find((task) =>
+        process.versions.bun || process.versions.deno
+          ? readFileSync(`/proc/self/task/${task}/comm`, 'utf8') === 'crossfork\n'
+          : task === `${process.pid}`,
       );
-    await until(find, 'there is a thread that waits');
-    const status = () => String(readFileSync(`/proc/self/task/${find()}/status`));
-    const switches = () => /\nvoluntary_ctxt_switches:\s+(\d+)/.exec(status())[1];
-    let before;
-    await until(() => {
-      const last = before;
-      before = switches();
-      return last === before && /\nState:\s+S/.test(status());
-    }, 'it has come to rest');
-    await new Promise((resolve) => setTimeout(resolve, 300));
-    assert.strictEqual(switches(), before, 'it woke up');
+    await until(waits, 'there is a thread that waits');
+    const switches = () =>
+      Number(/\nvoluntary_ctxt_switches:\s+(\d+)/.exec(readFileSync(`/proc/self/task/${waits()}/status`))[1]);
+    const wakes = async () => {
+      const before = switches();
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      return switches() - before;
+    };
+    // Our own timer's is one; what the runtime itself still has to do may be some.
+    await until(async () => (await wakes()) <= 3, 'it is at rest');
   },
 
   'a socket that was closed is heard of no more, though a duplicate lives': async (t) => {

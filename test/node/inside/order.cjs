@@ -22,6 +22,11 @@ function loadAgain(isLoadedAgain) {
   }
 }
 
+const isJs = (path) => path.startsWith(FOLDER);
+/** Its JavaScript alone, and the addon too. Each opens what waits for its sockets, with the first, and that stays. */
+const others = [loadAgain(isJs), loadAgain((path) => isJs(path) || path.endsWith('.node'))];
+for (const { FdSocket, socketpair } of others) for (const fd of socketpair()) new FdSocket(fd).destroy();
+
 run({
   'messages, the end and the close come in this order, whatever listeners do': async (t) => {
     for (const type of ['stream', 'seqpacket']) {
@@ -93,11 +98,8 @@ run({
   },
 
   'loaded twice in one thread: each has its own sockets, and they speak with each other': async (t) => {
-    const isJs = (path) => path.startsWith(FOLDER);
-    for (const again of [loadAgain(isJs), loadAgain((path) => isJs(path) || path.endsWith('.node'))]) {
+    for (const again of others) {
       assert.notStrictEqual(again.FdSocket, crossfork.FdSocket);
-      // It opens what waits for all, which stays.
-      for (const fd of again.socketpair()) new again.FdSocket(fd).destroy();
       const [one, two] = crossfork.socketpair({ type: 'seqpacket' });
       const a = new crossfork.FdSocket(one);
       const b = new again.FdSocket(two);

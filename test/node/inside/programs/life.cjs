@@ -7,10 +7,21 @@ const { tmpdir } = require('node:os');
 const { join } = require('node:path');
 const { isMainThread, parentPort, Worker, workerData } = require('node:worker_threads');
 const { until } = require('../../../interop/kit/wait.cjs');
-const { FdSocket, closeFd, createFdServer, dup, recvFds, sendFds, socketpair } = require('../../../../js/index.cjs');
+const {
+  FdSocket,
+  closeFd,
+  connect,
+  createFdServer,
+  dup,
+  recvFds,
+  sendFds,
+  socketpair,
+} = require('../../../../js/index.cjs');
 const { collect, fillUp, limitFds, thrown } = require('../kit.cjs');
 
 const NOBODY = 65534;
+
+const hasLibuv = !process.versions.bun && !process.versions.deno;
 
 const sockets = (type = 'seqpacket') => socketpair({ type }).map((fd) => new FdSocket(fd));
 const openFds = () => readdirSync('/proc/self/fd').filter((fd) => isOurs(fd)).length;
@@ -34,8 +45,8 @@ const threads = () =>
     }
   }).length;
 
-function startWorker(part) {
-  const worker = new Worker(__filename, { workerData: { part } });
+function startWorker(part, data) {
+  const worker = new Worker(__filename, { workerData: { part, ...data } });
   const ready = new Promise((resolve, reject) => worker.once('message', resolve).once('error', reject));
   // It may come together with the message.
   const exit = new Promise((resolve) => worker.once('exit', resolve));
@@ -238,6 +249,17 @@ const PARTS = {
     process.exit(0);
   },
 
+  async 'terminate-server'() {
+    const path = join(tmpdir(), `crossfork-life-${process.pid}`);
+    const { worker, ready } = startWorker('listen', { path });
+    await ready;
+    if (!existsSync(path)) throw new Error('it does not listen');
+    await worker.terminate();
+    await until(() => !existsSync(path), 'the path is gone');
+    console.log(thrown(() => connect(path)).code);
+    process.exit(0);
+  },
+
   async 'end-worker'() {
     await warmUp();
     const before = openFds();
@@ -275,7 +297,7 @@ const PARTS = {
     const { worker, ready } = startWorker('busy');
     await ready;
     // It gives itself its name.
-    await until(() => threads() > 0, 'the thread has begun');
+    if (!hasLibuv) await until(() => threads() > 0, 'the thread has begun');
     counts.push(threads());
     await worker.terminate();
     await until(() => threads() === 0, 'the thread has ended');
@@ -363,6 +385,11 @@ const WORKERS = {
     createFdServer(`\0crossfork-life-${process.pid}-${Math.random()}`);
     setInterval(() => first[0].send('tick'), 1);
     held.next().then(() => parentPort.postMessage('ready'));
+  },
+
+  listen({ path }) {
+    createFdServer(path);
+    parentPort.postMessage('ready');
   },
 
   idle() {
