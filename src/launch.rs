@@ -72,11 +72,21 @@ pub(crate) struct Spec {
     stdio: BTreeMap<usize, Stdio>,
     uid: Option<u32>,
     gid: Option<u32>,
-    detached: bool,
+    group: Group,
     pub(crate) serialization: Serialization,
     pub(crate) kill_signal: Signal,
     pub(crate) kill_on_drop: bool,
     pub(crate) limits: Limits,
+}
+
+/// With whom a process gets the signals of a terminal.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Group {
+    #[default]
+    Ours,
+    Own,
+    /// And a session, so that it has no terminal.
+    OwnSession,
 }
 
 #[derive(Debug)]
@@ -241,9 +251,17 @@ macro_rules! options {
                 self
             }
 
-            /// Starts it in a session of its own, out of reach of the terminal's Ctrl-C.
+            /// Starts it in a session of its own, out of reach of the terminal's Ctrl-C, and of its end.
             pub fn detached(mut self) -> Self {
-                self.spec.detached = true;
+                self.spec.group = Group::OwnSession;
+                self
+            }
+
+            /// Starts it in a process group of its own, out of reach of the terminal's Ctrl-C. Unlike a
+            /// [`detached`](Self::detached) one it stays in our session; Linux gives processor time to
+            /// sessions, where it has a desktop in mind (`sched_autogroup_enabled`).
+            pub fn own_process_group(mut self) -> Self {
+                self.spec.group = Group::Own;
                 self
             }
 
@@ -328,7 +346,11 @@ impl Spec {
             fds.push((descriptor(number).map_err(failed)?, theirs.into()));
             channel = Some(ours.into());
         }
-        let kept = spawn::inherit(&mut command, fds, self.detached).map_err(failed)?;
+        if self.group == Group::Own {
+            command.process_group(0);
+        }
+        let new_session = self.group == Group::OwnSession;
+        let kept = spawn::inherit(&mut command, fds, new_session).map_err(failed)?;
         Ok(Prepared { command, program, channel, pipes, spec: self, kept })
     }
 }

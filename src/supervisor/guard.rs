@@ -225,7 +225,7 @@ fn primary(options: &Options) -> Primary {
         .silent()
         .stdio(0, Stdio::Null)
         // The terminal's Ctrl-C is ours to pass on.
-        .detached()
+        .own_process_group()
         .keep_servers(true)
         .start()
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crossfork::tokio::cluster::{Event, ForkedWorker, Primary, Settings};
 use crossfork::{Error, Signal};
-use nix::unistd::{Pid, getsid};
+use nix::unistd::{Pid, getpgid, getsid};
 use tokio::io::AsyncReadExt;
 use tokio::time::timeout;
 
@@ -211,8 +211,6 @@ fn server() -> Settings {
     script(&(cluster(QUERY) + SERVES))
 }
 
-const QUERY: &str = r#""act":"queryServer","index":0,"address":"127.0.0.1","port":0,"addressType":4,"seq":1"#;
-
 /// The worker asks for a server, and says which port it got. It takes its time for each connection,
 /// which it accepts and closes at once.
 const IS_SLOW: &str = r#"read reply <&3; printf '%s\n' "{\"reply\":$reply}" >&3
@@ -326,6 +324,13 @@ async fn clu_4_workers_run_as_the_user_and_group_asked_for() {
     timeout(PATIENCE, stdout.read_to_string(&mut text)).await.expect("in time").expect("is read");
     assert_eq!(text, "65534 65534 65534\n");
     assert_eq!(until_exit(&primary).await, ["Setup", "Fork", "Online", "Disconnect", "Exit"]);
+}
+
+#[tokio::test]
+async fn clu_4_workers_can_have_a_process_group_of_their_own_each() {
+    let primary = script("cat <&3 >/dev/null").own_process_group().start();
+    let pid = Pid::from_raw(primary.fork().expect("is started").pid() as i32);
+    assert_eq!((getpgid(Some(pid)), getsid(Some(pid))), (Ok(pid), getsid(None)));
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use std::os::unix::ffi::OsStrExt;
 use crossfork::launch::Command;
 use crossfork::v8::Value;
 use crossfork::{Error, Serialization, Stdio};
-use nix::unistd::{Pid, getsid};
+use nix::unistd::{Pid, getpgid, getsid};
 
 use crate::look::{frozen, start_frozen, start_frozen_with_channel, state, status_line, variable};
 use crate::support::deadline::{PATIENCE, in_time};
@@ -24,6 +24,7 @@ for_both_drivers!(in_time:
     the_environment_is_ours_unless_told_otherwise,
     it_runs_as_the_user_and_group_asked_for,
     a_detached_process_has_a_session_of_its_own,
+    a_process_can_have_a_group_of_its_own_in_our_session,
     signals_are_as_a_new_program_expects_them,
     ch_2_exactly_one_of_each_variable_whatever_the_caller_sets,
     ch_2_without_a_channel_neither_variable,
@@ -119,6 +120,17 @@ fn a_detached_process_has_a_session_of_its_own<D: Parent>() {
     assert_eq!(session(attached.id()), getsid(None).unwrap());
     // Ours all the same.
     assert_eq!(state(detached.id()).unwrap().1, std::process::id());
+}
+
+fn a_process_can_have_a_group_of_its_own_in_our_session<D: Parent>() {
+    let process = start_frozen::<D>(frozen().own_process_group());
+    let pid = Pid::from_raw(process.id() as i32);
+    assert_eq!(getpgid(Some(pid)), Ok(pid));
+    assert_eq!(getsid(Some(pid)), getsid(None));
+    // One of its own session has a group of its own anyway.
+    let detached = start_frozen::<D>(frozen().own_process_group().detached());
+    let pid = Pid::from_raw(detached.id() as i32);
+    assert_eq!((getpgid(Some(pid)), getsid(Some(pid))), (Ok(pid), Ok(pid)));
 }
 
 fn signals_are_as_a_new_program_expects_them<D: Parent>() {

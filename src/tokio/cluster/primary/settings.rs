@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use super::Primary;
 use crate::env::UNIQUE_ID;
 use crate::error::Error;
-use crate::launch::Stdio;
+use crate::launch::{Group, Stdio};
 use crate::limits::Limits;
 use crate::proto::cluster::primary::{Balance, WorkerId};
 use crate::tokio::{Child, Command, Fork};
@@ -24,7 +24,7 @@ pub struct Settings {
     stdio: BTreeMap<usize, Stdio>,
     uid: Option<u32>,
     gid: Option<u32>,
-    detached: bool,
+    group: Group,
     serialization: Serialization,
     limits: Limits,
     pub(super) balance: Option<Balance>,
@@ -62,7 +62,7 @@ impl Settings {
             stdio: BTreeMap::new(),
             uid: None,
             gid: None,
-            detached: false,
+            group: Group::Ours,
             serialization: Serialization::Json,
             limits: Limits::default(),
             balance: None,
@@ -147,9 +147,16 @@ impl Settings {
         self
     }
 
-    /// Starts each worker in a session of its own, out of reach of the terminal's Ctrl-C.
+    /// Starts each worker in a session of its own, out of reach of the terminal's Ctrl-C, and of its end.
     pub fn detached(mut self) -> Self {
-        self.detached = true;
+        self.group = Group::OwnSession;
+        self
+    }
+
+    /// Starts each worker in a process group of its own, out of reach of the terminal's Ctrl-C: see
+    /// [`Command::own_process_group`].
+    pub fn own_process_group(mut self) -> Self {
+        self.group = Group::Own;
         self
     }
 
@@ -221,7 +228,11 @@ impl Settings {
                 if let Some(gid) = self.gid {
                     command = command.gid(gid);
                 }
-                if self.detached { command.detached() } else { command }
+                match self.group {
+                    Group::Ours => command,
+                    Group::Own => command.own_process_group(),
+                    Group::OwnSession => command.detached(),
+                }
             }};
         }
         match &self.exec {
