@@ -12,7 +12,11 @@
 //! A connection is accepted the moment it comes, whoever takes it when (CLU-13). What was accepted
 //! before a server closed can still be taken.
 
+mod life;
+
 use std::collections::{HashMap, VecDeque};
+
+use life::Life;
 
 use super::message::{Act, AddressType, Body, Message, Query, Reply, SockName};
 use super::places::Places;
@@ -119,22 +123,6 @@ enum Asked {
     /// A server that nobody wants any more: closed if it is granted.
     Nobody(Query),
     Exit,
-}
-
-/// How a worker lives and ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Life {
-    Serving,
-    /// The primary has asked it to stop (CLU-18).
-    Asked,
-    /// It stops because it wants to, and the primary has to know first (CLU-19).
-    Leaving {
-        told: bool,
-    },
-    /// The same, without waiting for connections.
-    Dying {
-        told: bool,
-    },
 }
 
 impl<F> Server<F> {
@@ -289,22 +277,16 @@ impl<F> Worker<F> {
     /// Stops because the worker wants to: its servers close, and the primary is told that the
     /// end to come is meant (CLU-19).
     pub fn disconnect(&mut self) {
-        if self.life == Life::Serving {
+        if self.life.leave() {
             self.close_all();
             self.tell();
-            self.life = Life::Leaving { told: false };
         }
     }
 
     /// The same without waiting for connections, and without closing servers first.
     pub fn kill(&mut self) {
-        match self.life {
-            Life::Serving | Life::Asked => {
-                self.tell();
-                self.life = Life::Dying { told: false };
-            }
-            Life::Leaving { told } => self.life = Life::Dying { told },
-            Life::Dying { .. } => {}
+        if self.life.die() {
+            self.tell();
         }
     }
 
@@ -348,7 +330,7 @@ impl<F> Worker<F> {
             Body::Reply(reply) => match self.replies.remove(&reply.ack) {
                 Some(Asked::Server(id)) => self.replied(id, reply, carried),
                 Some(Asked::Nobody(query)) => self.unwanted(&query, reply),
-                Some(Asked::Exit) => self.told(),
+                Some(Asked::Exit) => self.life.told(),
                 // Ignored (CLU-2).
                 None => {}
             },
@@ -357,7 +339,11 @@ impl<F> Worker<F> {
                 let reply = Reply { ack: message.seq, accepted: Some(accepted), ..Reply::default() };
                 self.send(Body::Reply(reply));
             }
-            Body::Act(Act::Disconnect) => self.asked_to_stop(),
+            Body::Act(Act::Disconnect) => {
+                if self.life.asked() {
+                    self.close_all();
+                }
+            }
             // A primary says nothing else.
             Body::Act(
                 Act::Online
@@ -382,17 +368,12 @@ impl<F> Worker<F> {
 
     /// Whether the primary knows of the worker's end, if it was the worker that wanted it.
     pub fn is_told(&self) -> bool {
-        matches!(self.life, Life::Asked | Life::Leaving { told: true } | Life::Dying { told: true })
+        self.life.is_told()
     }
 
     /// Whether all is done: the channel is to be closed.
     pub fn is_done(&self) -> bool {
-        match self.life {
-            Life::Serving => false,
-            Life::Asked | Life::Leaving { told: true } => self.busy == 0,
-            Life::Leaving { told: false } => false,
-            Life::Dying { told } => told,
-        }
+        self.life.is_done(self.busy)
     }
 
     fn replied(&mut self, id: ServerId, reply: Reply, carried: Carried<F>) {
@@ -457,25 +438,6 @@ impl<F> Worker<F> {
                 true
             }
             _ => false,
-        }
-    }
-
-    fn asked_to_stop(&mut self) {
-        match self.life {
-            Life::Serving => {
-                self.close_all();
-                self.life = Life::Asked;
-            }
-            Life::Leaving { .. } => self.life = Life::Asked,
-            Life::Dying { .. } => self.life = Life::Dying { told: true },
-            Life::Asked => {}
-        }
-    }
-
-    fn told(&mut self) {
-        match &mut self.life {
-            Life::Leaving { told } | Life::Dying { told } => *told = true,
-            Life::Serving | Life::Asked => {}
         }
     }
 }
