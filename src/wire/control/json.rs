@@ -27,6 +27,10 @@ pub fn may_be_internal(line: &[u8]) -> bool {
 
 /// Reads one of Node's own messages; `None` for an ordinary one, and for what is not JSON.
 pub fn parse(line: &Bytes) -> Option<Control> {
+    // The most frequent by far, for one comes for each handle, and always written like this.
+    if line[..] == HANDLE_ACK[..HANDLE_ACK.len() - 1] {
+        return Some(Control::HandleAck);
+    }
     if !may_be_internal(line) {
         return None;
     }

@@ -16,11 +16,10 @@ mod life;
 
 use std::collections::{HashMap, VecDeque};
 
-use life::Life;
-
-use super::message::{Act, AddressType, Body, Message, Query, Reply, SockName};
-use super::places::Places;
+use crate::proto::cluster::message::{Act, AddressType, Body, Message, Query, Reply, SockName};
+use crate::proto::cluster::places::Places;
 use crate::wire::v8::Value;
+use life::Life;
 
 /// How many connections of one server may wait to be taken before more are refused.
 const MAX_WAITING: usize = 1024;
