@@ -270,6 +270,34 @@ async fn clu_16_no_connection_is_forgotten_that_comes_while_all_workers_are_busy
 }
 
 #[tokio::test]
+#[cfg(target_os = "linux")]
+async fn clu_16_connections_do_not_wait_in_the_kernel_for_workers_that_do_not_answer() {
+    let (_primary, _worker, port) = serving(server()).await;
+    let mut clients = Vec::new();
+    for _ in 0..30 {
+        clients.push(tokio::net::TcpStream::connect(("127.0.0.1", port)).await.expect("it listens"));
+    }
+    // The last ones come when the primary has looked, and does not watch.
+    timeout(PATIENCE, async {
+        while in_the_kernel(port) > 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    })
+    .await
+    .expect("all are accepted in time");
+}
+
+/// How many connections to this port nobody has accepted.
+#[cfg(target_os = "linux")]
+fn in_the_kernel(port: u16) -> u32 {
+    let sockets = std::fs::read_to_string("/proc/net/tcp").expect("a file");
+    let listens = format!(":{port:04X} 00000000:0000 0A ");
+    let at = sockets.find(&listens).expect("it listens") + listens.len();
+    let received = sockets[at..].split(':').nth(1).expect("a length");
+    u32::from_str_radix(&received[..8], 16).expect("a number")
+}
+
+#[tokio::test]
 async fn life_9_a_worker_whose_messages_nobody_takes_is_not_read_and_its_end_is_still_noticed() {
     // More than what is kept of it and both sockets' buffers together.
     let endless = "while printf '%065536d\\n' 0 >&3; do :; done";
