@@ -12,7 +12,7 @@ use nix::sys::socket::{setsockopt, sockopt};
 use serde_json::json;
 
 use crate::for_both_workers;
-use crate::primary::{KEY, connect, granted, shared};
+use crate::primary::{KEY, accepted, connect, granted, shared};
 use crate::support::deadline::{eventually, in_time};
 use crate::support::descriptors::{tcp_pair, udp4, watched};
 use crate::support::peer::{ACK, NACK};
@@ -70,10 +70,7 @@ fn clu_13_a_connection_over_a_unix_socket_is_served<W: Work>() {
 fn a_connection_has_a_descriptor_for_the_options_of_its_socket<W: Work>() {
     let (worker, mut primary) = connect::<W>();
     let listener = granted(&worker, &mut primary);
-    let (theirs, _client) = tcp_pair();
-    let seq = primary.hand_over(&theirs);
-    let connection = listener.accept().unwrap().expect("a connection");
-    primary.expect_accepted(seq, true);
+    let (connection, [theirs, _client]) = accepted(&listener, &mut primary);
     assert!(!theirs.nodelay().unwrap());
     setsockopt(&connection, sockopt::TcpNoDelay, &true).unwrap();
     assert!(theirs.nodelay().unwrap());

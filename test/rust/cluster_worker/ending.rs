@@ -6,7 +6,7 @@ use crossfork::{Error, SendError};
 use serde_json::json;
 
 use crate::for_both_workers;
-use crate::primary::{KEY, connect, granted, shared};
+use crate::primary::{KEY, accepted, connect, granted, shared};
 use crate::support::deadline::in_time;
 use crate::support::descriptors::tcp_pair;
 use crate::support::workers::{Listen, Work};
@@ -110,10 +110,7 @@ fn clu_18_every_waiting_call_is_told_of_the_end<W: Work>() {
 fn clu_19_by_its_own_will_it_returns_when_the_primary_knows<W: Work>() {
     let (worker, mut primary) = connect::<W>();
     let listener = granted(&worker, &mut primary);
-    let (theirs, _client) = tcp_pair();
-    let seq = primary.hand_over(&theirs);
-    let connection = listener.accept().unwrap().expect("a connection");
-    primary.expect_accepted(seq, true);
+    let (connection, [theirs, _client]) = accepted(&listener, &mut primary);
     let leaving = thread::spawn({
         let worker = worker.clone();
         move || worker.disconnect()
@@ -147,10 +144,7 @@ fn clu_19_its_disconnect_fails_if_the_primary_is_gone_first<W: Work>() {
 fn clu_19_without_its_primary_a_worker_that_may_not_exit_goes_on<W: Work>() {
     let (worker, mut primary) = connect::<W>();
     let listener = granted(&worker, &mut primary);
-    let (theirs, _client) = tcp_pair();
-    let seq = primary.hand_over(&theirs);
-    let connection = listener.accept().unwrap().expect("a connection");
-    primary.expect_accepted(seq, true);
+    let (connection, _peers) = accepted(&listener, &mut primary);
     drop(primary);
     assert!(listener.accept().unwrap().is_none());
     worker.closed();
@@ -162,10 +156,7 @@ fn clu_19_without_its_primary_a_worker_that_may_not_exit_goes_on<W: Work>() {
 fn a_worker_that_is_dropped_serves_its_connections_to_the_end<W: Work>() {
     let (worker, mut primary) = connect::<W>();
     let listener = granted(&worker, &mut primary);
-    let (theirs, _client) = tcp_pair();
-    let seq = primary.hand_over(&theirs);
-    let connection = listener.accept().unwrap().expect("a connection");
-    primary.expect_accepted(seq, true);
+    let (connection, _peers) = accepted(&listener, &mut primary);
     drop((worker, listener));
     primary.expect_act("close");
     primary.peer.assert_quiet();

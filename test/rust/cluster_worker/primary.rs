@@ -1,5 +1,6 @@
 //! A primary whose every word is the test's.
 
+use std::net::TcpStream;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::thread;
@@ -8,9 +9,9 @@ use crossfork::cluster::ListenOptions;
 use crossfork::{Error, Limits, Serialization};
 use serde_json::{Value, json};
 
-use crate::support::descriptors::tcp_bound;
+use crate::support::descriptors::{tcp_bound, tcp_pair};
 use crate::support::peer::{ACK, Peer};
-use crate::support::workers::Work;
+use crate::support::workers::{Listen, Work};
 
 pub const KEY: &str = "a key";
 
@@ -133,6 +134,15 @@ pub fn granted<W: Work>(worker: &W, primary: &mut Primary) -> W::Listener {
     let listener = listen(worker, "127.0.0.1:0", ListenOptions::default(), || primary.grant()).unwrap();
     primary.expect_act("listening");
     listener
+}
+
+/// A connection that the worker has taken, with the primary's end of it and the client's.
+pub fn accepted<L: Listen>(listener: &L, primary: &mut Primary) -> (L::Connection, [TcpStream; 2]) {
+    let (theirs, client) = tcp_pair();
+    let seq = primary.hand_over(&theirs);
+    let connection = listener.accept().unwrap().expect("a connection");
+    primary.expect_accepted(seq, true);
+    (connection, [theirs, client])
 }
 
 /// A listener that accepts from a shared socket.

@@ -254,12 +254,7 @@ fn servers_that_nobody_wants_any_more_are_closed_some_time_after_it() {
     world.starts(3);
     world.starts(4);
     assert_eq!(world.closed_servers, 0, "the new ones may have more servers than have come up");
-    world.wait(LISTEN_TIMEOUT - Duration::from_millis(1));
-    assert_eq!(world.closed_servers, 0);
-    world.wait(Duration::from_millis(1));
-    assert_eq!(world.closed_servers, 1);
-    world.wait(LISTEN_TIMEOUT * 10);
-    assert_eq!(world.closed_servers, 1);
+    world.expect_servers_closed_after(LISTEN_TIMEOUT);
 }
 
 #[test]

@@ -165,6 +165,16 @@ impl World {
         self.now = end;
     }
 
+    /// The servers that nobody wants are closed when this time is over, not before, and once.
+    pub fn expect_servers_closed_after(&mut self, time: Duration) {
+        self.wait(time - Duration::from_millis(1));
+        assert_eq!(self.closed_servers, 0);
+        self.wait(Duration::from_millis(1));
+        assert_eq!(self.closed_servers, 1);
+        self.wait(time * 10);
+        assert_eq!(self.closed_servers, 1);
+    }
+
     /// The forks since then, as pauses after it.
     pub fn forks_since(&self, since: Time) -> Vec<Duration> {
         self.forks.iter().filter(|(at, _)| *at >= since).map(|(at, _)| *at - since).collect()
