@@ -12,23 +12,23 @@ const ROOT = join(__dirname, '..');
 
 /**
  * @param {{ bin?: string, example?: string, features?: string[], release?: boolean }} target one of bin and example
+ * @param {{ subcommand?: string, args?: string[], env?: object }} [how] cargo is called, if not as `cargo build`
  * @returns {string} the path of the executable
  */
-function build({ bin, example, features = [], release = false }) {
+function build({ bin, example, features = [], release = false }, how) {
   const name = bin ?? example;
   const args = [bin ? '--bin' : '--example', name];
   if (features.length > 0) args.push('--features', features.join(','));
   if (release) args.push('--release');
-  const executable = cargo(name, args).find(
-    (artifact) => artifact.target.name === name && artifact.executable,
-  )?.executable;
+  const artifacts = cargo(name, args, how);
+  const executable = artifacts.find(({ target, executable }) => target.name === name && executable)?.executable;
   if (!executable) throw new Error(`Cannot build ${name}: cargo did not say where it put the executable.`);
   return executable;
 }
 
 /** @returns {string} the path of the library, which Node loads once it has another name */
-function buildAddon() {
-  const artifacts = cargo('the addon', ['--package', 'crossfork-addon', '--release']);
+function buildAddon(how) {
+  const artifacts = cargo('the addon', ['--package', 'crossfork-addon', '--release'], how);
   const library = artifacts.find(({ target }) => target.kind.includes('cdylib'))?.filenames[0];
   if (!library) throw new Error('Cannot build the addon: cargo did not say where it put the library.');
   return library;
@@ -37,11 +37,13 @@ function buildAddon() {
 /**
  * Builds all that the package needs at run time.
  * @param {string} folder where it is put
+ * @param {{ addon?: object, command?: object }} how each is built: see `build`
  * @returns {string[]} the paths of the addon and of the command
  */
-function buildNative(folder = join(ROOT, 'native', platform())) {
-  const addon = place(buildAddon(), folder, 'crossfork.node');
-  return [addon, place(build({ bin: 'crossfork', features: ['cli'], release: true }), folder, 'crossfork')];
+function buildNative(folder = join(ROOT, 'native', platform()), how = {}) {
+  const addon = place(buildAddon(how.addon), folder, 'crossfork.node');
+  const command = build({ bin: 'crossfork', features: ['cli'], release: true }, how.command);
+  return [addon, place(command, folder, 'crossfork')];
 }
 
 /** The platform's name in packages: operating system, processor, C library. */
@@ -61,9 +63,10 @@ function place(file, folder, name) {
 }
 
 /** What cargo says that it has made. Its progress and the compiler's complaints go to stderr. */
-function cargo(name, args) {
-  const cargo = spawnSync('cargo', ['build', '--message-format=json-render-diagnostics', ...args], {
+function cargo(name, args, { subcommand = 'build', args: more = [], env = {} } = {}) {
+  const cargo = spawnSync('cargo', [subcommand, '--message-format=json-render-diagnostics', ...args, ...more], {
     cwd: ROOT,
+    env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'inherit'],
     encoding: 'utf8',
     maxBuffer: Infinity,
@@ -78,7 +81,7 @@ function cargo(name, args) {
   return lines.map((line) => JSON.parse(line)).filter(({ reason }) => reason === 'compiler-artifact');
 }
 
-module.exports = { build, buildNative };
+module.exports = { build, buildNative, platform };
 
 if (require.main === module) {
   try {

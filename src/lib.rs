@@ -134,6 +134,7 @@
 //! Linux. The code has its branches for macOS and is meant to work there, but it was never run
 //! there.
 #![deny(missing_docs)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod blocking;
 mod encoder;

@@ -1,0 +1,73 @@
+// `npm run release:pack -- PLATFORM...`: makes all that is published, in target/packages/: the main npm package, one for
+// each platform (all, if none is named), and the crate. The addon and the command are there from `npm run release:build`.
+import { execFileSync } from 'node:child_process';
+import { copyFileSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { packCrate } from './crate.mjs';
+import { unfit } from './elf.mjs';
+import { mainManifest, platformManifest, platformReadme, withAbsoluteLinks } from './manifests.mjs';
+import { GLIBC, PLATFORMS, platforms } from './platforms.mjs';
+import { isMain, main, PACKAGES, ROOT, releasable } from './project.mjs';
+
+const LICENCES = ['LICENSE-APACHE', 'LICENSE-MIT'];
+
+/** The main package, without files for any platform. Returns the path of the tarball in `folder`. */
+export function packMain(project, folder) {
+  const manifest = mainManifest(project);
+  return pack(manifest, folder, (stage) => {
+    for (const file of manifest.files.flatMap(matching))
+      cpSync(join(ROOT, file), join(stage, file), { recursive: true });
+    for (const file of ['README.md', 'CHANGELOG.md']) {
+      writeFileSync(join(stage, file), withAbsoluteLinks(readFileSync(join(ROOT, file), 'utf8'), project));
+    }
+  });
+}
+
+/** The package of one platform, with the files in `built`. Returns the path of the tarball in `folder`. */
+export function packPlatform(platform, built, project, folder) {
+  return pack(platformManifest(platform, project), folder, (stage) => {
+    for (const file of ['crossfork', 'crossfork.node', 'NOTICES.md'])
+      copyFileSync(join(built, file), join(stage, file));
+    for (const file of LICENCES) copyFileSync(join(ROOT, file), join(stage, file));
+    writeFileSync(join(stage, 'README.md'), platformReadme(platform, project));
+  });
+}
+
+/** The files and folders that an entry of `files` means: all of them begin with a slash, and some end with a star. */
+function matching(entry) {
+  const [name, star] = entry.slice(1).split('*');
+  return star === undefined ? [name] : readdirSync(ROOT).filter((file) => file.startsWith(name));
+}
+
+function pack(manifest, folder, fill) {
+  const stage = join(folder, 'stage', manifest.name);
+  rmSync(stage, { recursive: true, force: true });
+  mkdirSync(stage, { recursive: true });
+  fill(stage);
+  writeFileSync(join(stage, 'package.json'), `${JSON.stringify(manifest, null, 2)}\n`);
+  const args = ['pack', '--json', '--ignore-scripts', '--pack-destination', folder];
+  const stdio = ['ignore', 'pipe', 'ignore'];
+  const [{ filename }] = JSON.parse(execFileSync('npm', args, { cwd: stage, encoding: 'utf8', stdio }));
+  return join(folder, filename);
+}
+
+if (isMain(import.meta)) {
+  await main((names) => {
+    const project = releasable();
+    const chosen = names.length > 0 ? platforms(names) : PLATFORMS;
+    for (const file of readdirSync(PACKAGES).filter((file) => /\.(tgz|crate)$/.test(file)))
+      rmSync(join(PACKAGES, file));
+    for (const platform of chosen) {
+      const built = join(PACKAGES, 'native', platform.name);
+      if (!existsSync(built)) {
+        throw new Error(`Nothing is built for ${platform.name}: npm run release:build -- ${platform.name}`);
+      }
+      const files = ['crossfork.node', 'crossfork'].map((file) => join(built, file));
+      const wrong = files.flatMap((file) => unfit(file, platform, GLIBC));
+      if (wrong.length > 0) throw new Error(wrong.join('\n'));
+      console.log(basename(packPlatform(platform, built, project, PACKAGES)));
+    }
+    console.log(basename(packMain(project, PACKAGES)));
+    console.log(basename(packCrate(project, PACKAGES)));
+  });
+}

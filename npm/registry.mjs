@@ -1,0 +1,57 @@
+// An npm registry for this machine alone, which has the given packages and no others: what is to be published can be
+// installed from it by any package manager, as its users will.
+import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { basename } from 'node:path';
+
+// Package managers may refuse what was published today.
+const PUBLISHED = '2020-01-01T00:00:00.000Z';
+
+/** `{ url, asked, close }`: `asked` has the names of the tarballs that were fetched. */
+export async function serve(tarballs) {
+  const asked = new Set();
+  const documents = new Map();
+  const files = new Map(tarballs.map((file) => [basename(file), readFileSync(file)]));
+  const server = createServer((request, response) => {
+    const path = decodeURIComponent(request.url.slice(1));
+    const file = files.get(path);
+    if (file) asked.add(path);
+    const body = file ?? documents.get(path);
+    response.writeHead(body ? 200 : 404, { 'content-type': file ? 'application/octet-stream' : 'application/json' });
+    response.end(body ?? '{"error":"not found"}');
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const url = `http://127.0.0.1:${server.address().port}/`;
+  for (const tarball of tarballs) {
+    const manifest = manifestOf(tarball);
+    documents.set(manifest.name, JSON.stringify(document(manifest, url, tarball)));
+  }
+  return { url, asked, close: () => server.close() };
+}
+
+/** The manifest in a tarball. */
+export function manifestOf(tarball) {
+  return JSON.parse(execFileSync('tar', ['-xzOf', tarball, 'package/package.json'], { encoding: 'utf8' }));
+}
+
+/** All that a registry says of a package with one version. */
+function document(manifest, url, tarball) {
+  const { name, version } = manifest;
+  const digest = (hash, encoding) => createHash(hash).update(readFileSync(tarball)).digest(encoding);
+  const dist = {
+    tarball: `${url}${basename(tarball)}`,
+    shasum: digest('sha1', 'hex'),
+    integrity: `sha512-${digest('sha512', 'base64')}`,
+  };
+  return {
+    _id: name,
+    name,
+    'dist-tags': { latest: version },
+    versions: { [version]: { _id: `${name}@${version}`, ...manifest, dist } },
+    time: { created: PUBLISHED, modified: PUBLISHED, [version]: PUBLISHED },
+  };
+}
