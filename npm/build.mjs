@@ -51,7 +51,7 @@ function muslNotice() {
 }
 
 await main((names) => {
-  if (spawnSync('cargo', ['zigbuild', '--version'], { encoding: 'utf8' }).status !== 0) {
+  if (spawnSync('cargo', ['zigbuild', '--help'], { encoding: 'utf8' }).status !== 0) {
     throw new Error('There is no cargo-zigbuild. Install it: pip install --requirement npm/requirements.txt');
   }
   for (const platform of platforms(names.length > 0 ? names : [here()])) {
