@@ -1,7 +1,17 @@
 // `npm run release:pack -- PLATFORM...`: makes all that is published, in target/packages/: the main npm package, one for
 // each platform (all, if none is named), and the crate. The addon and the command are there from `npm run release:build`.
 import { execFileSync } from 'node:child_process';
-import { copyFileSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  copyFileSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { basename, join } from 'node:path';
 import { packCrate } from './crate.mjs';
 import { unfit } from './elf.mjs';
@@ -28,6 +38,8 @@ export function packPlatform(platform, built, project, folder) {
   return pack(platformManifest(platform, project), folder, (stage) => {
     for (const file of ['crossfork', 'crossfork.node', 'NOTICES.md'])
       copyFileSync(join(built, file), join(stage, file));
+    // Who brings what was built from one machine to another may forget this.
+    chmodSync(join(stage, 'crossfork'), 0o755);
     for (const file of LICENCES) copyFileSync(join(ROOT, file), join(stage, file));
     writeFileSync(join(stage, 'README.md'), platformReadme(platform, project));
   });

@@ -21,6 +21,14 @@ function isPublished(id) {
   throw new Error(`npm does not say whether ${id} is published:\n${stderr}`);
 }
 
+/** The environment in which npm may publish: with NPM_TOKEN or, where there is none, what it knows by itself. */
+function authorized() {
+  const { NPM_TOKEN, ...env } = process.env;
+  if (!NPM_TOKEN) return env;
+  const registry = execFileSync('npm', ['config', 'get', 'registry'], { encoding: 'utf8' }).trim();
+  return { ...env, [`npm_config_${registry.replace(/^https?:/, '')}:_authToken`]: NPM_TOKEN };
+}
+
 function isCratePublished({ version }) {
   const args = ['info', '--quiet', `crossfork@${version}`, '--registry', 'crates-io'];
   const { status, stderr } = spawnSync('cargo', args, { encoding: 'utf8' });
@@ -49,7 +57,7 @@ await main((options) => {
   if (missing.length > 0) throw new Error(`Not packed: ${missing.map(({ id }) => id).join(', ')}`);
   for (const { id, tarball } of packages) {
     if (isPublished(id)) console.log(`${id} is published already`);
-    else execFileSync('npm', ['publish', ...options, tarball], { stdio: 'inherit' });
+    else execFileSync('npm', ['publish', ...options, tarball], { stdio: 'inherit', env: authorized() });
   }
   if (isCratePublished(project)) console.log(`crossfork ${project.version} is on crates.io already`);
   else publishCrate(project, options);

@@ -73,7 +73,8 @@ test('load: the package for the platform, when that is installed beside', () => 
   const root = unbuilt('beside');
   const name = `crossfork-${basename(dirname(addon))}`;
   const place = join(root, '..', name);
-  cpSync(join(import.meta.dirname, '../../npm', basename(dirname(addon))), place, { recursive: true });
+  mkdirSync(place, { recursive: true });
+  writeFileSync(join(place, 'package.json'), JSON.stringify({ name }));
   for (const file of ['crossfork', 'crossfork.node']) symlinkSync(join(dirname(addon), file), join(place, file));
   const { stdout, stderr } = load(root, 'console.log(crossfork.crossforkPath())');
   assert.deepStrictEqual([stdout.endsWith(`${name}/crossfork\n`), stderr], [true, '']);

@@ -1,7 +1,9 @@
-// The package as it is published: what is in it, and that it works where there is no Rust.
+// The packages: what is in them, and that they work where there is no Rust. What `npm pack` makes has the files for this
+// platform in it; what is published has them in packages of their own.
 import assert from 'node:assert';
 import { execFileSync, spawnSync } from 'node:child_process';
 import {
+  cpSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -11,19 +13,27 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs';
-import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { basename, delimiter, dirname, join } from 'node:path';
 import { after, test } from 'node:test';
+import { newestGlibc, readElf, tells, unfit } from '../../npm/elf.mjs';
+import { mainManifest, platformManifest, relativeLinks } from '../../npm/manifests.mjs';
+import { linked } from '../../npm/notices.mjs';
+import { packMain, packPlatform } from '../../npm/pack.mjs';
+import { GLIBC, PLATFORMS } from '../../npm/platforms.mjs';
+import { PACKAGES, problems, project } from '../../npm/project.mjs';
+import { managers, tryManager } from '../../npm/try.mjs';
 import { commandLine, runtimes } from '../runtimes/index.mjs';
-import { addon } from './native.mjs';
+import { addon, command } from './native.mjs';
 
 const ROOT = join(import.meta.dirname, '../..');
-const manifest = createRequire(import.meta.url)('../../package.json');
+const native = dirname(addon);
+const here = PLATFORMS.find(({ name }) => name === basename(native));
 const folder = mkdtempSync(join(tmpdir(), 'crossfork-'));
 after(() => rmSync(folder, { recursive: true }));
 
 // What `prepack` would build is built already.
+execFileSync(process.execPath, [join(ROOT, 'npm/notices.mjs')]);
 const [packed] = JSON.parse(
   execFileSync('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', folder], {
     cwd: ROOT,
@@ -37,12 +47,17 @@ const withoutRust = process.env.PATH.split(delimiter).filter((one) => !existsSyn
 const env = { ...process.env, PATH: withoutRust.join(delimiter), npm_config_offline: 'true' };
 
 const bin = (name) => join(ROOT, 'node_modules/.bin', name);
-const bun = runtimes.find(({ kind }) => kind === 'bun')?.bin;
+
+// What is published, as it would be from a repository that there is not.
+const published = { ...project(), repository: 'https://github.com/OWNER/crossfork' };
+const main = packMain(published, folder);
+const manifest = mainManifest(published);
+const contents = (tarball) => execFileSync('tar', ['-tzf', tarball], { encoding: 'utf8' }).trim().split('\n').sort();
+const textIn = (tarball, file) => execFileSync('tar', ['-xzOf', tarball, `package/${file}`], { encoding: 'utf8' });
 
 test('pack: what is needed at run time, what is needed to build, and nothing else', () => {
   const native = files.filter((file) => file.startsWith('native/'));
-  assert.strictEqual(native.length, 2, native.join());
-  assert.match(native.join(), /^native\/[\w-]+\/crossfork,native\/[\w-]+\/crossfork\.node$/);
+  assert.deepStrictEqual(native.map((file) => basename(file)).sort(), ['NOTICES.md', 'crossfork', 'crossfork.node']);
   const js = readdirSync(join(ROOT, 'js')).map((file) => `js/${file}`);
   for (const file of [...js, 'src/lib.rs', 'src/addon/Cargo.toml', 'build.rs', 'Cargo.toml', 'Cargo.lock']) {
     assert.ok(files.includes(file), file);
@@ -75,21 +90,120 @@ test('pack: the command stays executable', () => {
   }
 });
 
-test('pack: the packages for platforms are of the same version', () => {
-  for (const name of readdirSync(join(ROOT, 'npm'))) {
-    const own = JSON.parse(readFileSync(join(ROOT, 'npm', name, 'package.json'), 'utf8'));
-    assert.deepStrictEqual(
-      [own.name, own.version, own.license],
-      [`crossfork-${name}`, manifest.version, manifest.license],
-    );
+test('pack: the main package as it is published has no files for a platform, and names the packages that do', () => {
+  const files = contents(main);
+  assert.ok(files.includes('package/js/index.cjs') && files.includes('package/src/addon/lib.rs'));
+  assert.deepStrictEqual(
+    files.filter((file) => /native|NOTICES/.test(file)),
+    [],
+  );
+  const names = PLATFORMS.map(({ name }) => [`crossfork-${name}`, published.version]);
+  assert.deepStrictEqual(JSON.parse(textIn(main, 'package.json')).optionalDependencies, Object.fromEntries(names));
+});
+
+test('pack: manifests say where the project is, for whom they are, and run nothing', () => {
+  for (const each of [manifest, ...PLATFORMS.map((platform) => platformManifest(platform, published))]) {
+    const { name, version, license, repository, homepage, bugs, publishConfig, os, cpu, libc, scripts } = each;
+    assert.deepStrictEqual([version, license, scripts], [published.version, 'MIT OR Apache-2.0', undefined], name);
+    assert.strictEqual(repository.url, 'git+https://github.com/OWNER/crossfork.git', name);
+    assert.strictEqual(homepage, 'https://github.com/OWNER/crossfork#readme', name);
+    assert.strictEqual(bugs.url, 'https://github.com/OWNER/crossfork/issues', name);
+    assert.strictEqual(publishConfig.provenance, true, name);
+    for (const list of [os, cpu, libc]) assert.ok(list.length > 0, name);
+  }
+  const { libc, cpu } = platformManifest(PLATFORMS.at(-1), published);
+  assert.deepStrictEqual([libc, cpu], [['musl'], ['arm64']]);
+});
+
+test('pack: in what is published, every link leads to this version in the repository', () => {
+  const links = relativeLinks(readFileSync(join(ROOT, 'README.md'), 'utf8'));
+  assert.ok(links.includes('CHANGELOG.md'));
+  const text = textIn(main, 'README.md');
+  for (const link of links) {
+    assert.ok(text.includes(`](${published.repository}/blob/v${published.version}/${link})`), link);
+  }
+  for (const file of ['README.md', 'CHANGELOG.md']) assert.deepStrictEqual(relativeLinks(textIn(main, file)), []);
+});
+
+test('pack: what is linked in is named with its licence', () => {
+  const notices = readFileSync(join(native, 'NOTICES.md'), 'utf8');
+  const crates = linked(here.target).map(({ name }) => name);
+  for (const name of ['clap', 'libc', 'napi', 'serde_json', 'tokio']) assert.ok(crates.includes(name), name);
+  // A macro runs in the compiler, and the tests' crates run in the tests.
+  for (const name of ['serde_derive', 'napi-build', 'proptest', 'axum']) assert.ok(!crates.includes(name), name);
+  for (const name of crates) {
+    assert.match(notices, new RegExp(`^- ${name} [\\d.]+\\S*: \\S`, 'm'), name);
+    assert.match(notices, new RegExp(`^## .*\\b${name} \\d`, 'm'), name);
+  }
+  assert.match(notices, /Permission is hereby granted/);
+});
+
+// CROSSFORK_RELEASE=1 has what `npm run release:build` made judged as a release is; else what is built here may need
+// the glibc of this machine.
+test('pack: the addon and the command need no newer glibc than they may, and no other library', () => {
+  const released = Boolean(process.env.CROSSFORK_RELEASE);
+  const glibc = released ? GLIBC : process.report.getReport().header.glibcVersionRuntime;
+  const from = released ? join(PACKAGES, 'native', here.name) : native;
+  for (const file of ['crossfork.node', 'crossfork'].map((name) => join(from, name))) {
+    assert.deepStrictEqual(unfit(file, here, glibc), []);
+    assert.deepStrictEqual(tells(file, released ? [`${ROOT}/`] : []), []);
   }
 });
 
-const INSTALLERS = {
-  npm: ['npm', 'install', '--no-audit', '--no-fund', tarball],
-  pnpm: [bin('pnpm'), 'add', '--offline', '--store-dir', join(folder, 'store'), tarball],
-  bun: bun && [bun, 'add', tarball],
-};
+test('pack: files that need a newer glibc, another processor or more libraries are not packed', () => {
+  const other = { cpu: here.cpu === 'x64' ? 'arm64' : 'x64', libc: 'glibc' };
+  assert.deepStrictEqual(unfit(command, other, '2.1'), [
+    `${command} is for ${here.cpu}, not for ${other.cpu}.`,
+    `${command} needs glibc ${newestGlibc(readElf(command))}, and may need 2.1 at most.`,
+  ]);
+  assert.deepStrictEqual(unfit(command, { cpu: here.cpu, libc: 'musl' }), [`${command} needs glibc.`]);
+  assert.match(unfit(process.execPath, here, '99').join(), /needs libstdc\+\+\.so/);
+  assert.strictEqual(newestGlibc({ versions: ['GLIBC_2.9', 'GLIBC_2.17', 'GLIBC_2.2.5', 'GLIBC_PRIVATE'] }), '2.17');
+});
+
+test('pack: files that tell of the machine that built them are not packed', () => {
+  const debug = join(folder, 'debug');
+  const source = join(folder, 'main.rs');
+  writeFileSync(source, `fn main() { panic!("{}", file!()) }`);
+  execFileSync('rustc', ['-g', '-o', debug, source]);
+  const said = tells(debug, [`${folder}/`]).join();
+  assert.ok(said.includes(`names the builder's ${folder}/`) && /is not stripped: it has .*\.symtab/.test(said), said);
+});
+
+test('pack: nothing is released that has no address, no entry in the changelog, another tag or changes', () => {
+  const entry = `## Unreleased\n\n## ${published.version} - 2026-11-30\n`;
+  const tag = `v${published.version}`;
+  assert.deepStrictEqual(problems(published, entry, { tag, slug: 'OWNER/crossfork', changed: '' }), []);
+  for (const [found, ...rest] of [
+    [/address of the repository is not known/, { ...published, repository: undefined }, entry],
+    [/not of the form/, { ...published, repository: 'https://github.com/OWNER/crossfork.git' }, entry],
+    [/this is https:\/\/github\.com\/other\/crossfork/, published, entry, { slug: 'other/crossfork' }],
+    [/no "## [\d.]+ - YYYY-MM-DD"/, published, '## Unreleased\n\n## 0.0.1 - 2020-01-01\n'],
+    [/tag is v9\.9\.9/, published, entry, { tag: 'v9.9.9' }],
+    [/not what was committed/, published, entry, { changed: ' M src/lib.rs' }],
+  ]) {
+    const said = problems(...rest);
+    assert.strictEqual(said.length, 1, said.join());
+    assert.match(said[0], found);
+  }
+});
+
+// Packages for other platforms are offered too, and must not be taken.
+const offered = PLATFORMS.map((platform) => {
+  const built = join(folder, 'built', platform.name);
+  mkdirSync(built, { recursive: true });
+  if (platform === here) cpSync(native, built, { recursive: true });
+  else
+    for (const file of ['crossfork', 'crossfork.node', 'NOTICES.md']) writeFileSync(join(built, file), 'not for here');
+  return packPlatform(platform, built, published, folder);
+});
+
+for (const name of managers) {
+  const missing = name === 'bun' && !runtimes.some(({ kind }) => kind === 'bun');
+  test(`pack: as published and installed by ${name}, it works`, { skip: missing && 'not here' }, async () => {
+    await tryManager(name, [main, ...offered], mkdtempSync(join(folder, `${name}-`)));
+  });
+}
 
 const PROGRAM = `
   const { crossforkPath, fork, fdOf } = require('crossfork');
@@ -110,29 +224,25 @@ const MODULE = `
   });
   a.end('it works', createRequire(import.meta.url)('node:fs').openSync('/', 'r'));`;
 
-for (const [name, command] of Object.entries(INSTALLERS)) {
-  test(`pack: installed by ${name} where there is no Rust, it works`, { skip: !command && 'not here' }, () => {
-    const project = join(folder, name);
-    mkdirSync(project);
-    writeFileSync(join(project, 'package.json'), '{ "name": "empty", "private": true }');
-    const [file, ...args] = command;
-    const installed = spawnSync(file, args, { cwd: project, env, encoding: 'utf8' });
-    assert.strictEqual(installed.status, 0, installed.stdout + installed.stderr);
-    assert.doesNotMatch(installed.stdout + installed.stderr, /blocked|ignored build|warn.*script/i);
-    const run = (...args) => spawnSync(...args, { cwd: project, env, encoding: 'utf8' });
-    assert.notStrictEqual(run('cargo', ['--version']).status, 0, 'there is Rust');
-    const program = run(process.execPath, ['-e', PROGRAM]);
-    assert.deepStrictEqual([program.stdout, program.stderr], ['it works 0\n', '']);
-    const module = join(project, 'module.mjs');
-    writeFileSync(module, MODULE);
-    for (const runtime of runtimes) {
-      const { stdout, stderr } = run(runtime.bin, commandLine(runtime, module));
-      assert.deepStrictEqual([runtime.name, stdout, stderr], [runtime.name, 'it works directory\n', '']);
-    }
-    const help = run(join(project, 'node_modules/.bin/crossfork'), ['--help']);
-    assert.match(help.stdout, /worker/);
-  });
-}
+test('pack: what npm pack makes, installed where there is no Rust, works in every runtime', () => {
+  const project = join(folder, 'project');
+  mkdirSync(project);
+  writeFileSync(join(project, 'package.json'), '{ "name": "empty", "private": true }');
+  const run = (...args) => spawnSync(...args, { cwd: project, env, encoding: 'utf8' });
+  const installed = run('npm', ['install', '--no-audit', '--no-fund', tarball]);
+  assert.strictEqual(installed.status, 0, installed.stdout + installed.stderr);
+  assert.notStrictEqual(run('cargo', ['--version']).status, 0, 'there is Rust');
+  const program = run(process.execPath, ['-e', PROGRAM]);
+  assert.deepStrictEqual([program.stdout, program.stderr], ['it works 0\n', '']);
+  const module = join(project, 'module.mjs');
+  writeFileSync(module, MODULE);
+  for (const runtime of runtimes) {
+    const { stdout, stderr } = run(runtime.bin, commandLine(runtime, module));
+    assert.deepStrictEqual([runtime.name, stdout, stderr], [runtime.name, 'it works directory\n', '']);
+  }
+  const help = run(join(project, 'node_modules/.bin/crossfork'), ['--help']);
+  assert.match(help.stdout, /worker/);
+});
 
 test('pack: cargo finds its way in it', () => {
   execFileSync('tar', ['-xzf', tarball, '-C', folder]);
@@ -147,10 +257,27 @@ test('pack: cargo finds its way in it', () => {
   assert.deepStrictEqual(names.sort(), ['crossfork', 'crossfork-addon']);
 });
 
+test('pack: the crate has all of its targets, and the Node programs of its examples', () => {
+  const cargo = (...args) => execFileSync('cargo', args, { cwd: ROOT, encoding: 'utf8', maxBuffer: 2 ** 30 });
+  const files = cargo('package', '--list', '--allow-dirty').split('\n');
+  const { packages } = JSON.parse(cargo('metadata', '--no-deps', '--format-version=1'));
+  for (const { src_path } of packages.find(({ name }) => name === 'crossfork').targets) {
+    assert.ok(files.includes(src_path.slice(ROOT.length + 1)), src_path);
+  }
+  const programs = files
+    .filter((file) => /^examples\/.*\.rs$/.test(file))
+    .flatMap((file) => {
+      return readFileSync(join(ROOT, file), 'utf8').match(/examples\/node\/\w+\.js/g) ?? [];
+    });
+  assert.ok(programs.length > 3);
+  for (const program of programs) assert.ok(files.includes(program), program);
+});
+
 test('pack: publint and arethetypeswrong find nothing', () => {
   for (const [file, args] of [
-    [bin('publint'), ['--strict', tarball]],
+    ...[tarball, main, ...offered].map((each) => [bin('publint'), ['--strict', each]]),
     [bin('attw'), [tarball]],
+    [bin('attw'), [main]],
   ]) {
     const { status, stdout, stderr } = spawnSync(file, args, { cwd: ROOT, encoding: 'utf8' });
     assert.strictEqual(status, 0, stdout + stderr);

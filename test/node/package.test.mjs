@@ -2,8 +2,10 @@
 import assert from 'node:assert';
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { test } from 'node:test';
+import { relativeLinks } from '../../npm/manifests.mjs';
+import { project } from '../../npm/project.mjs';
 
 const ROOT = join(import.meta.dirname, '../..');
 const read = (file) => readFileSync(join(ROOT, file), 'utf8');
@@ -46,11 +48,40 @@ test('package: nothing is needed at run time and nothing runs on installation', 
   for (const script of ['preinstall', 'install', 'postinstall']) assert.ok(!(script in manifest.scripts), script);
 });
 
+test('package: the version and the address of the repository stand in one place', () => {
+  const { version, repository } = project();
+  assert.strictEqual(manifest.version, '0.0.0-development', 'release:pack writes the version of Cargo.toml');
+  assert.strictEqual(manifest.repository, undefined, 'release:pack writes the address of Cargo.toml');
+  const saying = files.filter((file) => /\.(toml|json|mjs|cjs|ts|yml)$/.test(file) && !file.endsWith('-lock.json'));
+  const places = (line) => saying.filter((file) => line.test(read(file)));
+  assert.deepStrictEqual(places(new RegExp(`^ *"?version"? *[=:] *"${version.replaceAll('.', '\\.')}"`, 'm')), [
+    'Cargo.toml',
+  ]);
+  if (repository) assert.deepStrictEqual(places(new RegExp(repository)), ['Cargo.toml']);
+});
+
 test('package: the Cargo package and the npm package agree', () => {
   const cargo = read('Cargo.toml');
-  for (const field of ['name', 'version', 'license']) {
+  for (const field of ['name', 'license']) {
     const value = new RegExp(`^${field} = "([^"]*)"$`, 'm').exec(cargo)?.[1];
     assert.strictEqual(value, manifest[field], field);
+  }
+});
+
+test("package: every relative link leads to a file of the repository, and every '#' to a heading", () => {
+  for (const file of files.filter((file) => file.endsWith('.md'))) {
+    const text = read(file).replaceAll(/^```[\s\S]*?^```/gm, '');
+    for (const link of relativeLinks(text)) {
+      assert.ok(existsSync(join(ROOT, dirname(file), link.split('#')[0])), `${file}: ${link}`);
+    }
+    const headings = [...text.matchAll(/^#+ (.*)$/gm)].map(([, title]) =>
+      title
+        .toLowerCase()
+        .replaceAll(/[^\p{L}\p{N} _-]/gu, '')
+        .replaceAll(' ', '-'),
+    );
+    for (const [, anchor] of text.matchAll(/\]\(#([^)]*)\)/g))
+      assert.ok(headings.includes(anchor), `${file}: ${anchor}`);
   }
 });
 
