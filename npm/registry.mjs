@@ -10,15 +10,19 @@ import { basename } from 'node:path';
 // Package managers may refuse what was published today.
 const PUBLISHED = '2020-01-01T00:00:00.000Z';
 
-/** `{ url, asked, close }`: `asked` has the names of the tarballs that were fetched. */
-export async function serve(tarballs) {
+/**
+ * @param {string[]} tarballs
+ * @param {object[]} others manifests of packages that are known, and cannot be fetched
+ * @returns `{ url, asked, close }`: `asked` has the names of the tarballs that were asked for
+ */
+export async function serve(tarballs, others) {
   const asked = new Set();
   const documents = new Map();
   const files = new Map(tarballs.map((file) => [basename(file), readFileSync(file)]));
   const server = createServer((request, response) => {
     const path = decodeURIComponent(request.url.slice(1));
     const file = files.get(path);
-    if (file) asked.add(path);
+    if (path.endsWith('.tgz')) asked.add(path);
     const body = file ?? documents.get(path);
     response.writeHead(body ? 200 : 404, { 'content-type': file ? 'application/octet-stream' : 'application/json' });
     response.end(body ?? '{"error":"not found"}');
@@ -28,7 +32,11 @@ export async function serve(tarballs) {
   const url = `http://127.0.0.1:${server.address().port}/`;
   for (const tarball of tarballs) {
     const manifest = manifestOf(tarball);
-    documents.set(manifest.name, JSON.stringify(document(manifest, url, tarball)));
+    documents.set(manifest.name, JSON.stringify(document(manifest, dist(tarball, url))));
+  }
+  for (const manifest of others) {
+    const tarball = `${url}${manifest.name}-${manifest.version}.tgz`;
+    documents.set(manifest.name, JSON.stringify(document(manifest, { tarball, ...digests('') })));
   }
   return { url, asked, close: () => server.close() };
 }
@@ -38,15 +46,18 @@ export function manifestOf(tarball) {
   return JSON.parse(execFileSync('tar', ['-xzOf', tarball, 'package/package.json'], { encoding: 'utf8' }));
 }
 
+function dist(tarball, url) {
+  return { tarball: `${url}${basename(tarball)}`, ...digests(readFileSync(tarball)) };
+}
+
+function digests(bytes) {
+  const digest = (hash, encoding) => createHash(hash).update(bytes).digest(encoding);
+  return { shasum: digest('sha1', 'hex'), integrity: `sha512-${digest('sha512', 'base64')}` };
+}
+
 /** All that a registry says of a package with one version. */
-function document(manifest, url, tarball) {
+function document(manifest, dist) {
   const { name, version } = manifest;
-  const digest = (hash, encoding) => createHash(hash).update(readFileSync(tarball)).digest(encoding);
-  const dist = {
-    tarball: `${url}${basename(tarball)}`,
-    shasum: digest('sha1', 'hex'),
-    integrity: `sha512-${digest('sha512', 'base64')}`,
-  };
   return {
     _id: name,
     name,

@@ -7,6 +7,8 @@ import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { tryCrate } from './crate.mjs';
+import { platformManifest } from './manifests.mjs';
+import { PLATFORMS } from './platforms.mjs';
 import { isMain, main, PACKAGES, ROOT } from './project.mjs';
 import { manifestOf, serve } from './registry.mjs';
 
@@ -101,11 +103,17 @@ function environment(folder, registry) {
 export async function tryManager(name, tarballs, folder) {
   const { install, node, command } = MANAGERS[name](folder);
   const { version } = manifestOf(tarballs.find((file) => manifestOf(file).name === 'crossfork'));
+  // The packages for other platforms are known, as they will be, and must not be taken.
+  const names = tarballs.map((file) => manifestOf(file).name);
+  const others = PLATFORMS.map((platform) => platformManifest(platform, { version }));
   const project = join(folder, 'project');
   for (const one of [project, join(folder, 'home')]) mkdirSync(one);
   writeFileSync(join(project, 'package.json'), '{ "name": "empty", "private": true }');
   if (name === 'yarn') writeFileSync(join(project, 'yarn.lock'), '');
-  const registry = await serve(tarballs);
+  const registry = await serve(
+    tarballs,
+    others.filter(({ name }) => !names.includes(name)),
+  );
   try {
     const run = (args, expected) => check(args, expected, { cwd: project, env: environment(folder, registry.url) });
     const said = await run(install(`crossfork@${version}`), /./);

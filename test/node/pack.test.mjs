@@ -3,7 +3,6 @@
 import assert from 'node:assert';
 import { execFileSync, spawnSync } from 'node:child_process';
 import {
-  cpSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -188,20 +187,20 @@ test('pack: nothing is released that has no address, no entry in the changelog, 
   }
 });
 
-// Packages for other platforms are offered too, and must not be taken.
-const offered = PLATFORMS.map((platform) => {
-  const built = join(folder, 'built', platform.name);
-  mkdirSync(built, { recursive: true });
-  if (platform === here) cpSync(native, built, { recursive: true });
-  else
-    for (const file of ['crossfork', 'crossfork.node', 'NOTICES.md']) writeFileSync(join(built, file), 'not for here');
-  return packPlatform(platform, built, published, folder);
+const prebuilt = packPlatform(here, native, published, folder);
+
+test('pack: the package of a platform has what was built, its licences, and a command that can be started', () => {
+  const files = ['LICENSE-APACHE', 'LICENSE-MIT', 'NOTICES.md', 'README.md', 'crossfork', 'crossfork.node'];
+  const expected = [...files, 'package.json'].map((file) => `package/${file}`);
+  assert.deepStrictEqual(contents(prebuilt), expected);
+  const list = execFileSync('tar', ['-tvzf', prebuilt], { encoding: 'utf8' });
+  assert.match(list, /^-rwxr-xr-x .* package\/crossfork$/m);
 });
 
 for (const name of managers) {
   const missing = name === 'bun' && !runtimes.some(({ kind }) => kind === 'bun');
   test(`pack: as published and installed by ${name}, it works`, { skip: missing && 'not here' }, async () => {
-    await tryManager(name, [main, ...offered], mkdtempSync(join(folder, `${name}-`)));
+    await tryManager(name, [main, prebuilt], mkdtempSync(join(folder, `${name}-`)));
   });
 }
 
@@ -275,7 +274,7 @@ test('pack: the crate has all of its targets, and the Node programs of its examp
 
 test('pack: publint and arethetypeswrong find nothing', () => {
   for (const [file, args] of [
-    ...[tarball, main, ...offered].map((each) => [bin('publint'), ['--strict', each]]),
+    ...[tarball, main, prebuilt].map((each) => [bin('publint'), ['--strict', each]]),
     [bin('attw'), [tarball]],
     [bin('attw'), [main]],
   ]) {
