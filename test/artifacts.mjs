@@ -6,6 +6,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
+import './environment.mjs';
 
 const { cargo } = createRequire(import.meta.url)('../js/build.cjs');
 

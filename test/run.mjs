@@ -8,10 +8,10 @@
 //   CROSSFORK_RUNTIMES=node20,bun      some runtimes
 //   CROSSFORK_SHARD=2/5                the second of five parts of the matrix
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { temporaryFolder } from './environment.mjs';
 import { ROOT, steps } from './steps.mjs';
 
 const { values: options, positionals } = parseArgs({
@@ -23,7 +23,7 @@ const { values: options, positionals } = parseArgs({
   },
 });
 
-const folder = mkdtempSync(join(tmpdir(), 'crossfork-test-'));
+const folder = temporaryFolder('crossfork-');
 const files = Object.fromEntries(['artifacts', 'native', 'failures'].map((name) => [name, join(folder, name)]));
 // Each step must leave its temporary directory as it was.
 const temporary = join(folder, 'tmp');

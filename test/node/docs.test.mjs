@@ -3,6 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
@@ -56,11 +57,14 @@ for (const file of ['README.md', 'CONTRIBUTING.md']) {
   }
 }
 
+/** With a name for its abstract socket that nobody else on this machine has. */
+const unique = (program) => program.replaceAll('\\0readme', `\\0readme-${randomUUID()}`);
+
 for (const [i, program] of blocks('README.md', 'js').entries()) {
   test(`README.md: the JavaScript program number ${i + 1} prints what its comments say`, () => {
     const expected = [...program.matchAll(/console\.log\(.*\); \/\/ (.*)/g)].map(([, text]) => text);
     assert.notEqual(expected.length, 0);
-    assert.equal(run(process.execPath, ['-e', program]).trim(), expected.join('\n'));
+    assert.equal(run(process.execPath, ['-e', unique(program)]).trim(), expected.join('\n'));
   });
 }
 

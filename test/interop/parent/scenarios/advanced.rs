@@ -112,7 +112,8 @@ pub fn scenarios<D: Driver>() -> Vec<Scenario<D>> {
             assert!(matches!(error, Error::Send(SendError::Encode(FormatError::V8(_)))), "{error}");
             child.echo();
         }),
-        scenario(all, "ADV-3: a flood of small messages in both directions leaves nobody stuck", flood).heavy(),
+        scenario(all, "ADV-3: a flood of small messages in both directions leaves nobody stuck", flood)
+            .heavy(),
     ];
     list.into_iter().map(Scenario::in_advanced).collect()
 }
