@@ -81,7 +81,7 @@ function cargo(name, args, { subcommand = 'build', args: more = [], env = {} } =
   return lines.map((line) => JSON.parse(line)).filter(({ reason }) => reason === 'compiler-artifact');
 }
 
-module.exports = { build, buildNative, platform };
+module.exports = { build, buildNative, cargo, platform };
 
 if (require.main === module) {
   try {
