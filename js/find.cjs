@@ -7,17 +7,10 @@ const { dirname, join } = require('node:path');
 
 const ROOT = join(__dirname, '..');
 
-/** What starts programs that are linked with glibc. */
-const LOADERS = { x64: '/lib64/ld-linux-x86-64.so.2', arm64: '/lib/ld-linux-aarch64.so.1' };
-
-/**
- * The names of what could run here, the likeliest first. Package managers that do not know of C libraries install the
- * packages for both, and that a command cannot run would be known when it is too late.
- */
-const libcs = existsSync(LOADERS[process.arch] ?? '') ? ['gnu', 'musl'] : ['musl', 'gnu'];
+/** The names of what could run here. On Linux it depends on the C library, which only loading tells. */
 const names =
   process.platform === 'linux'
-    ? libcs.map((libc) => `linux-${process.arch}-${libc}`)
+    ? ['gnu', 'musl'].map((libc) => `linux-${process.arch}-${libc}`)
     : [`${process.platform}-${process.arch}`];
 
 /** The folders that may hold `crossfork.node` and the command `crossfork`, and how to call them. */

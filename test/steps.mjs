@@ -8,7 +8,9 @@ export const ROOT = join(import.meta.dirname, '..');
 const RUST_THREADS = 8;
 const TEST_FILES_AT_ONCE = 2;
 
-const hasTools = ['biome', 'tsc', 'attw', 'pnpm', 'yarn'].every((name) => existsSync(join(ROOT, 'node_modules/.bin', name)));
+const hasTools = ['biome', 'tsc', 'attw', 'pnpm', 'yarn'].every((name) =>
+  existsSync(join(ROOT, 'node_modules/.bin', name)),
+);
 
 const reporter = (name, destination) => [`--test-reporter=${name}`, `--test-reporter-destination=${destination}`];
 
