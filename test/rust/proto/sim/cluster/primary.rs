@@ -74,7 +74,6 @@ enum Where {
 
 struct Offer {
     worker: WorkerId,
-    key: String,
     file: usize,
     /// While the channel has it.
     fd: Option<Token>,
@@ -470,10 +469,14 @@ impl World {
         connection.place = Where::Offered(message.seq);
         let server = self.servers.get_mut(&connection.server).expect("a server that is open");
         assert_eq!(server.key.get_or_insert_with(|| key.clone()), &key, "another server's");
-        let mut unanswered = self.offers.values().filter(|offer| offer.answer.is_none());
-        let is_busy = unanswered.any(|offer| offer.worker == id && offer.key == key && !offer.is_orphaned);
+        // A server that was closed and is asked for again has the same key, and is another one.
+        let its = connection.server;
+        let mut unanswered =
+            self.offers.values().filter(|offer| offer.answer.is_none() && !offer.is_orphaned);
+        let is_busy =
+            unanswered.any(|offer| offer.worker == id && self.connections[&offer.file].server == its);
         assert!(!is_busy, "worker {id} has not answered (CLU-13)");
-        let offer = Offer { worker: id, key, file, fd: Some(fd), answer: None, is_orphaned: false };
+        let offer = Offer { worker: id, file, fd: Some(fd), answer: None, is_orphaned: false };
         self.offers.insert(message.seq, offer);
     }
 
