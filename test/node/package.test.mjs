@@ -68,6 +68,18 @@ test('package: the Cargo package and the npm package agree', () => {
   }
 });
 
+test('package: no dependency needs a newer Rust than Cargo.toml declares', () => {
+  const args = ['metadata', '--locked', '--all-features', '--format-version=1'];
+  const { packages } = JSON.parse(execFileSync('cargo', args, { cwd: ROOT, encoding: 'utf8', maxBuffer: 2 ** 30 }));
+  const minor = (version) => Number(/^1\.(\d+)/.exec(version)?.[1]);
+  const declared = packages.find(({ name }) => name === 'crossfork').rust_version;
+  const newer = packages.filter(({ rust_version }) => minor(rust_version) > minor(declared));
+  assert.deepStrictEqual(
+    newer.map(({ name, version, rust_version }) => `${name} ${version} needs ${rust_version}`),
+    [],
+  );
+});
+
 test("package: every relative link leads to a file of the repository, and every '#' to a heading", () => {
   for (const file of files.filter((file) => file.endsWith('.md'))) {
     const text = read(file).replaceAll(/^```[\s\S]*?^```/gm, '');
