@@ -1,5 +1,5 @@
 // The steps of a test run, in order. Each is a command; `needs` names the steps that must have passed before it.
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 export const ROOT = join(import.meta.dirname, '..');
@@ -8,9 +8,14 @@ export const ROOT = join(import.meta.dirname, '..');
 const RUST_THREADS = 8;
 const TEST_FILES_AT_ONCE = 2;
 
-const hasTools = ['biome', 'tsc', 'attw', 'pnpm', 'yarn'].every((name) =>
-  existsSync(join(ROOT, 'node_modules/.bin', name)),
-);
+const { devDependencies } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
+const hasTools = Object.entries(devDependencies).every(([name, version]) => installed(name) === version);
+
+/** The version of a development tool that is there. */
+function installed(name) {
+  const manifest = join(ROOT, 'node_modules', name, 'package.json');
+  return existsSync(manifest) ? JSON.parse(readFileSync(manifest, 'utf8')).version : undefined;
+}
 
 const reporter = (name, destination) => [`--test-reporter=${name}`, `--test-reporter-destination=${destination}`];
 
