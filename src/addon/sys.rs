@@ -8,7 +8,6 @@ mod uv;
 use std::io;
 use std::os::fd::{BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
-use crossfork::fd::Mapping;
 use napi::Env;
 use napi::bindgen_prelude::{BufferSlice, Uint8ArraySlice, Uint32ArraySlice};
 use nix::errno::Errno;
@@ -46,11 +45,18 @@ pub fn numbers<'a>(memory: &'a mut Uint32ArraySlice<'_>) -> &'a mut [u32] {
     unsafe { memory.as_mut() }
 }
 
-/// A Buffer over a mapping, which is unmapped when the Buffer is collected.
-pub fn buffer(env: &Env, mapping: Mapping) -> napi::Result<BufferSlice<'_>> {
-    let (start, len) = (mapping.as_ptr(), mapping.len());
-    // SAFETY: the memory can be read and written to and won't shrink, and lives until the mapping
-    // is dropped by the finalizer. Others may write to it, as with a SharedArrayBuffer: nothing in
-    // Rust reads it.
-    unsafe { BufferSlice::from_external(env, start, len, mapping, |_, mapping| drop(mapping)) }
+/// A Buffer over a mapping. `end` is called when nothing of JavaScript can reach the memory any longer.
+/// None where the runtime allows only memory of its own in a Buffer: then `end` was called.
+///
+/// # Safety
+/// The mapping stays until `end` is called, or until the Buffer's memory is detached.
+pub unsafe fn buffer<'a>(
+    env: &'a Env,
+    (start, len): (*mut u8, usize),
+    end: impl FnOnce() + 'static,
+) -> napi::Result<Option<BufferSlice<'a>>> {
+    // SAFETY: the memory can be read and written to and won't shrink, and lives long enough by the
+    // caller's word. Others may write to it, as with a SharedArrayBuffer: nothing in Rust reads it.
+    let buffer = unsafe { BufferSlice::from_external(env, start, len, end, |_, end| end()) }?;
+    Ok((buffer.as_ptr() == start.cast_const()).then_some(buffer))
 }

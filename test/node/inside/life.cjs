@@ -80,6 +80,16 @@ run({
     'thread',
     `before 0, during ${hasLibuv ? 0 : 1}, after 0\n`,
   ),
+  'a worker that is terminated while it is told of something leaves nothing that waits': endsWell(
+    'terminate-often',
+    'nothing is left\n',
+  ),
+  'two threads cannot own one descriptor': endsWell('same-number', 'EEXIST\n'),
+  'more mappings than the kernel has: an error, well before it ends the process': endsWell(
+    'many-mappings',
+    'ERR_CROSSFORK_TOO_MANY_MAPPINGS early\n',
+  ),
+  'mappings that are unmapped at once, as many as one likes': endsWell('unmapped', '70000\n'),
   '100,000 descriptors, none left open': endsWell('hundred-thousand', 'none left\n'),
   '10,000 sockets opened and closed, memory flat': endsWell('ten-thousand', 'flat\n'),
 });

@@ -2,7 +2,7 @@
 
 // Parts that end in different ways: the first argument says which.
 
-const { existsSync, readdirSync, readFileSync } = require('node:fs');
+const { existsSync, readdirSync, readFileSync, readlinkSync } = require('node:fs');
 const { tmpdir } = require('node:os');
 const { join } = require('node:path');
 const { isMainThread, parentPort, Worker, workerData } = require('node:worker_threads');
@@ -13,9 +13,12 @@ const {
   connect,
   createFdServer,
   dup,
+  mapFd,
+  memfd,
   recvFds,
   sendFds,
   socketpair,
+  unmap,
 } = require('../../../../js/index.cjs');
 const { collect, fillUp, limitFds, thrown } = require('../kit.cjs');
 
@@ -35,6 +38,16 @@ function isOurs(fd) {
     return false;
   }
 }
+
+/** What waits for others in the kernel. */
+const waiters = () =>
+  readdirSync('/proc/self/fd').filter((fd) => {
+    try {
+      return /eventpoll|eventfd/.test(readlinkSync(`/proc/self/fd/${fd}`));
+    } catch {
+      return false;
+    }
+  }).length;
 
 const threads = () =>
   readdirSync('/proc/self/task').filter((task) => {
@@ -306,6 +319,53 @@ const PARTS = {
     process.exit(0);
   },
 
+  /** More than the kernel lets a process have, which ends it. */
+  'many-mappings'() {
+    const fd = memfd('crossfork-test', Buffer.alloc(4096));
+    let i = 0;
+    const error = thrown(() => {
+      const maps = [];
+      while (i++ < 70_000) maps.push(mapFd(fd));
+    });
+    const early = i > 1000 && i < 60_000 ? 'early' : `after ${i}`;
+    console.log(`${error.code} ${early}`);
+    process.exit(0);
+  },
+
+  unmapped() {
+    const fd = memfd('crossfork-test', Buffer.alloc(4096));
+    for (let i = 0; i < 70_000; i++) unmap(mapFd(fd));
+    console.log('70000');
+  },
+
+  /** With nothing else that waits, so that all goes with the worker; as it is told of something all the time. */
+  async 'terminate-often'() {
+    const round = async () => {
+      const { worker, ready } = startWorker('flooded');
+      await ready;
+      await worker.terminate();
+    };
+    for (let i = 0; i < 3; i++) await round();
+    const before = waiters();
+    for (let i = 0; i < 20; i++) await round();
+    await until(
+      () => waiters() <= before,
+      () => `${before} epolls and eventfds are open, not ${waiters()}`,
+    );
+    console.log('nothing is left');
+    process.exit(0);
+  },
+
+  async 'same-number'() {
+    const [fd, other] = socketpair();
+    const socket = new FdSocket(fd);
+    const { ready } = startWorker('taking', { fd });
+    console.log(await ready);
+    socket.destroy();
+    closeFd(other);
+    process.exit(0);
+  },
+
   async 'hundred-thousand'() {
     const [a, b] = sockets();
     const before = openFds();
@@ -390,6 +450,23 @@ const WORKERS = {
   listen({ path }) {
     createFdServer(path);
     parentPort.postMessage('ready');
+  },
+
+  /** Both always have something to read. */
+  flooded() {
+    const [a, b] = sockets('stream');
+    for (const [one, other] of [
+      [a, b],
+      [b, a],
+    ]) {
+      one.on('data', (data) => other.send(data));
+      one.send(Buffer.alloc(60_000));
+    }
+    setTimeout(() => parentPort.postMessage('ready'), 5);
+  },
+
+  taking({ fd }) {
+    parentPort.postMessage(thrown(() => new FdSocket(fd)).code);
   },
 
   idle() {
