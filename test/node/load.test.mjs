@@ -1,12 +1,12 @@
 import assert from 'node:assert';
 import { spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { after, test } from 'node:test';
 import { commandLine, runtimes } from '../runtimes/index.mjs';
-import { addon } from './native.mjs';
+import { addon, command } from './native.mjs';
 
 const require = createRequire(import.meta.url);
 const JS = join(import.meta.dirname, '../../js');
@@ -20,7 +20,7 @@ function unbuilt(name) {
   return root;
 }
 
-const load = (root, program = '') =>
+const load = (root, program) =>
   spawnSync(process.execPath, ['-e', `const crossfork = require('./js/index.cjs'); ${program}`], {
     cwd: root,
     encoding: 'utf8',
@@ -43,30 +43,98 @@ for (const runtime of runtimes) {
   });
 }
 
-test('load: where nothing fits, all places that were tried, and the command that builds', () => {
+/** A call that needs the addon, and one that does not. */
+const CALLS = `
+  for (const act of [() => crossfork.describeFd(0).fd, () => crossfork.fork('/bin/cat', { stdio: ['pipe', 0, 0, 'ipc'] }).kill()]) {
+    try {
+      console.log(act());
+    } catch (error) {
+      console.log(error.code, error.message);
+    }
+  }`;
+
+test('load: where nothing fits it can be imported, and what needs no addon works', () => {
   const root = unbuilt('missing');
-  const { status, stderr } = load(root);
-  assert.notStrictEqual(status, 0);
-  const [first] = /Cannot find crossfork's addon for .*/.exec(stderr);
-  assert.match(first, new RegExp(`${process.platform} ${process.arch}. Tried:`));
+  const { status, stdout, stderr } = load(root, CALLS);
+  assert.deepStrictEqual([status, stderr], [0, '']);
+  assert.match(
+    stdout,
+    /^ERR_CROSSFORK_NOT_BUILT Cannot load the addon of crossfork, which .*: none was found for Linux on/,
+  );
   const name = basename(dirname(addon));
   for (const line of [
-    `  - ${join(root, 'native', name)}: not there`,
+    `  - ${join(root, 'native', name, 'crossfork.node')}: not there`,
     `  - the package crossfork-${name}: not there`,
-    `  node "${join(root, 'js', 'build.cjs')}"`,
-    'cargo (https://rustup.rs)',
-    "code: 'ERR_CROSSFORK_NOT_BUILT'",
+    'What needs no addon works: fork, clusterFork and crossforkPath.',
   ]) {
-    assert.ok(stderr.includes(line), `${line}\nis not in\n${stderr}`);
+    assert.ok(stdout.includes(line), `${line}\nis not in\n${stdout}`);
+  }
+  assert.ok(stdout.endsWith('\ntrue\n'), stdout);
+});
+
+test('load: the command that builds is told only where there are the sources', () => {
+  const root = unbuilt('sources');
+  assert.match(load(root, CALLS).stdout, /\nInstall the package for this platform, .*: crossfork-linux-/);
+  cpSync(join(JS, '../src/addon'), join(root, 'src/addon'), { recursive: true });
+  const { stdout } = load(root, CALLS);
+  for (const line of [`  node "${join(root, 'js', 'build.cjs')}"`, 'cargo (https://rustup.rs)']) {
+    assert.ok(stdout.includes(line), `${line}\nis not in\n${stdout}`);
   }
 });
+
+for (const [platform, words] of [
+  [
+    'darwin',
+    /it is for Linux alone, and this is macOS on .*\nWhat needs no addon works: fork and clusterFork\.\ntrue\n$/,
+  ],
+  [
+    'win32',
+    /it is for Linux alone, and this is Windows on .*WSL 2 all of it does\.\nERR_FEATURE.*Windows: use WSL 2\n$/s,
+  ],
+]) {
+  test(`load: on ${platform} it can be imported, and the error says what works`, () => {
+    const program = `
+      Object.defineProperty(process, 'platform', { value: '${platform}' });
+      const crossfork = require('./js/index.cjs');
+      ${CALLS}`;
+    const { stdout, stderr } = spawnSync(process.execPath, ['-e', program], {
+      cwd: unbuilt(platform),
+      encoding: 'utf8',
+    });
+    assert.strictEqual(stderr, '');
+    assert.match(stdout, /^ERR_FEATURE_UNAVAILABLE_ON_PLATFORM /);
+    assert.match(stdout, words);
+    assert.doesNotMatch(stdout, /cargo|build\.cjs|npm/);
+  });
+}
+
+for (const runtime of runtimes.filter(({ kind }) => kind === 'node')) {
+  const run = (...flags) => {
+    const program = `const crossfork = require(${JSON.stringify(join(JS, 'index.cjs'))}); ${CALLS}`;
+    return spawnSync(runtime.bin, [...flags, '-e', program], { encoding: 'utf8' }).stdout;
+  };
+
+  test(`load: ${runtime.name}, with --no-addons what needs no addon works`, () => {
+    const stdout = run('--no-addons');
+    assert.match(
+      stdout,
+      /^ERR_DLOPEN_DISABLED .*: addons are disabled\.\n.*\nStart Node without --no-addons\.\ntrue\n$/,
+    );
+  });
+
+  const skip = runtime.major < 24 && 'its permission model is experimental';
+  test(`load: ${runtime.name}, under the permission model what needs no addon works`, { skip }, () => {
+    const stdout = run('--permission', '--allow-fs-read=*', '--allow-child-process');
+    assert.match(stdout, /^ERR_DLOPEN_DISABLED .*permission.*\n.*\nStart Node with --allow-addons\.\ntrue\n$/);
+  });
+}
 
 test('load: a file that does not fit is told with the reason', () => {
   const root = unbuilt('broken');
   const place = join(root, 'native', basename(dirname(addon)));
   mkdirSync(place, { recursive: true });
   writeFileSync(join(place, 'crossfork.node'), 'not a library');
-  assert.match(load(root).stderr, /crossfork\.node: .*(too short|invalid ELF header)/);
+  assert.match(load(root, CALLS).stdout, /crossfork\.node: .*(too short|invalid ELF header)/);
 });
 
 test('load: the package for the platform, when that is installed beside', () => {
@@ -75,8 +143,8 @@ test('load: the package for the platform, when that is installed beside', () => 
   const place = join(root, '..', name);
   cpSync(join(import.meta.dirname, '../../npm', basename(dirname(addon))), place, { recursive: true });
   for (const file of ['crossfork', 'crossfork.node']) symlinkSync(join(dirname(addon), file), join(place, file));
-  const { stdout, stderr } = load(root, 'console.log(crossfork.crossforkPath())');
-  assert.deepStrictEqual([stdout.endsWith(`${name}/crossfork\n`), stderr], [true, '']);
+  const { stdout, stderr } = load(root, 'console.log(crossfork.describeFd(0).fd, crossfork.crossforkPath())');
+  assert.deepStrictEqual([/^0 /.test(stdout), stdout.endsWith(`${name}/crossfork\n`), stderr], [true, true, '']);
 });
 
 test('crossforkPath: where there is no command, all places that were tried', () => {
@@ -85,8 +153,24 @@ test('crossforkPath: where there is no command, all places that were tried', () 
   mkdirSync(place, { recursive: true });
   symlinkSync(addon, join(place, 'crossfork.node'));
   const { stderr } = load(root, 'crossfork.crossforkPath()');
-  assert.match(stderr, /Cannot find crossfork's command for .* Tried:/);
-  assert.ok(stderr.includes(`${join(place, 'crossfork')}: not there`));
+  assert.match(stderr, /Cannot load the command of crossfork: none was found for .* Tried:/);
+  assert.ok(stderr.includes(`${join(place, 'crossfork')}: there is no such file`));
+});
+
+test('crossforkPath, fork: a command for another C library is an error that says so', () => {
+  const root = unbuilt('other-libc');
+  const place = join(root, 'native', basename(dirname(addon)));
+  mkdirSync(place, { recursive: true });
+  const loader = '/lib64/ld-linux-x86-64.so.2';
+  const there = readFileSync(command);
+  const at = there.indexOf(loader);
+  assert.ok(at > 0 && at < 4096, 'it says which loader it needs');
+  there.write(loader.replace('linux', 'other'), at);
+  writeFileSync(join(place, 'crossfork'), there, { mode: 0o755 });
+  const { stderr } = load(root, 'crossfork.crossforkPath()');
+  assert.match(stderr, /crossfork: it needs '\/lib64\/ld-other-x86-64\.so\.2', which is not there/);
+  const fork = load(root, `crossfork.fork(${JSON.stringify(join(place, 'crossfork'))})`).stderr;
+  assert.match(fork, /Cannot fork '.*': it needs '\/lib64\/ld-other.*another C library/);
 });
 
 test('npx crossfork: the command, with its streams and its exit code', () => {
