@@ -1,6 +1,6 @@
 import assert from 'node:assert';
 import { spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
@@ -118,14 +118,27 @@ for (const runtime of runtimes.filter(({ kind }) => kind === 'node')) {
     const stdout = run('--no-addons');
     assert.match(
       stdout,
-      /^ERR_DLOPEN_DISABLED .*: addons are disabled\.\n.*\nStart Node without --no-addons\.\ntrue\n$/,
+      /^ERR_DLOPEN_DISABLED .*: this process may not load addons\.\n.*\nStart it without --no-addons\.\ntrue\n$/,
     );
   });
 
   const skip = runtime.major < 24 && 'its permission model is experimental';
   test(`load: ${runtime.name}, under the permission model what needs no addon works`, { skip }, () => {
     const stdout = run('--permission', '--allow-fs-read=*', '--allow-child-process');
-    assert.match(stdout, /^ERR_DLOPEN_DISABLED .*permission.*\n.*\nStart Node with --allow-addons\.\ntrue\n$/);
+    assert.match(stdout, /^ERR_DLOPEN_DISABLED .*\n.*\nStart it with --allow-addons\.\ntrue\n$/);
+  });
+}
+
+for (const runtime of runtimes.filter(({ kind }) => kind === 'deno')) {
+  test('load: deno, without --allow-ffi the error says so', () => {
+    const program = join(folder, 'no-ffi.cjs');
+    writeFileSync(
+      program,
+      `const crossfork = require(${JSON.stringify(join(JS, 'index.cjs'))}); crossfork.describeFd(0);`,
+    );
+    const args = ['run', '--quiet', '--allow-read', '--allow-env', '--allow-sys', program];
+    const { stderr } = spawnSync(runtime.bin, args, { encoding: 'utf8', env: { ...process.env, NO_COLOR: '1' } });
+    assert.match(stderr, /this process may not load addons\.\n.*\nStart it with --allow-ffi\./);
   });
 }
 
@@ -181,4 +194,35 @@ test('npx crossfork: the command, with its streams and its exit code', () => {
   const wrong = run('no-such-subcommand');
   assert.strictEqual(wrong.status, 2);
   assert.match(wrong.stderr, /no-such-subcommand/);
+});
+
+for (const runtime of runtimes.filter(({ kind }) => kind === 'bun')) {
+  for (const target of ['node', 'bun']) {
+    test(`load: bundled by bun build for ${target}, the addon is beside the bundle`, () => {
+      const entry = join(folder, 'entry.mjs');
+      writeFileSync(
+        entry,
+        `import { describeFd, memfd } from ${JSON.stringify(join(JS, 'index.mjs'))};
+         console.log(describeFd(memfd('x')).kind);`,
+      );
+      const out = join(folder, `bundle-${target}`);
+      const built = spawnSync(runtime.bin, ['build', entry, `--target=${target}`, `--outdir=${out}`], {
+        encoding: 'utf8',
+      });
+      assert.strictEqual(built.status, 0, built.stderr);
+      assert.strictEqual(readdirSync(out).filter((file) => file.endsWith('.node')).length, 1);
+      const bin = target === 'bun' ? runtime.bin : process.execPath;
+      const { stdout, stderr } = spawnSync(bin, [join(out, 'entry.js')], { encoding: 'utf8' });
+      assert.deepStrictEqual([stdout, stderr], ['memfd\n', '']);
+    });
+  }
+}
+
+test('load: what bundlers and tracers look for are names in full, of all platforms that have a package', () => {
+  const text = readFileSync(join(JS, 'load.cjs'), 'utf8');
+  const required = [...text.matchAll(/ require\('([^']*\.node)'\)/g)].map(([, name]) => name);
+  for (const platform of ['linux-x64-gnu', 'linux-x64-musl', 'linux-arm64-gnu', 'linux-arm64-musl']) {
+    assert.ok(required.includes(`../native/${platform}/crossfork.node`), platform);
+    assert.ok(required.includes(`crossfork-${platform}/crossfork.node`), platform);
+  }
 });
