@@ -235,7 +235,7 @@ export interface FdSocketOptions {
   maxMessageBytes?: number;
 }
 
-export type FdSocketEvents = {
+export interface FdSocketEvents {
   /** On a stream: some bytes, and the descriptors that rode on them. */
   data: [data: Buffer, fds: ReceivedFds];
   /** On packets and datagrams. */
@@ -244,11 +244,14 @@ export type FdSocketEvents = {
   drain: [];
   error: [error: NodeJS.ErrnoException];
   close: [hadError: boolean];
-};
+}
 
 /**
  * A Unix socket over which descriptors travel with the bytes. It owns its descriptor, and closes it. `using` destroys it;
  * `await using` closes it when all is sent.
+ *
+ * To take one message after the other, use `for await`: it waits with the next one. With `once` in a loop, as with any
+ * stream, messages that come while nobody listens are lost.
  */
 export class FdSocket extends EventEmitter implements Disposable, AsyncDisposable {
   /**
@@ -339,11 +342,11 @@ export interface FdServerOptions extends FdSocketOptions {
   backlog?: number;
 }
 
-export type FdServerEvents = {
+export interface FdServerEvents {
   connection: [socket: FdSocket];
   error: [error: NodeJS.ErrnoException];
   close: [];
-};
+}
 
 /**
  * Listens at a path, which it owns, and removes when it closes, or when its worker thread ends, unless it is another

@@ -34,7 +34,8 @@ function mapFd(fd) {
   const owner = fdOf(fd);
   const number = native().mapFd(owner, constants.MAX_LENGTH);
   if (number < 0) throw mapError(number, owner);
-  const buffer = number === 0 ? Buffer.alloc(0) : check(native().mappedBuffer(number), 'mmap');
+  const buffer = number === 0 ? Buffer.alloc(0) : native().mappedBuffer(number);
+  if (typeof buffer === 'number') throw mapError(buffer, owner);
   if (number !== 0) mappings.set(buffer.buffer, number);
   makeDisposable(buffer, () => number !== 0 && unmap(buffer));
   return buffer;
@@ -58,6 +59,7 @@ function unmap(buffer) {
 }
 
 const ENOBUFS = -105;
+const ENOTSUP = -95;
 const EINVAL = -22;
 const EPERM = -1;
 
@@ -75,6 +77,7 @@ function mapError(errno, fd) {
     return coded(TypeError, 'ERR_INVALID_FD_TYPE', `mapFd needs a memfd, and ${fd} is a ${kind}. ${why}${help}.`);
   }
   const error = systemError(errno, 'mmap');
+  if (errno === ENOTSUP) error.message += ': this runtime (Electron?) allows no memory of others in a Buffer';
   if (errno === EPERM) error.message += ': it can shrink, and takes no more seals. Make it with the seal "shrink"';
   return error;
 }

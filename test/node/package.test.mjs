@@ -46,6 +46,12 @@ test('package: nothing is needed at run time and nothing runs on installation', 
   for (const script of ['preinstall', 'install', 'postinstall']) assert.ok(!(script in manifest.scripts), script);
 });
 
+test('package: the types need @types/node, which is an optional peer', () => {
+  assert.match(read('js/index.d.ts'), /^\/\/\/ <reference types="node" \/>$/m);
+  assert.ok(manifest.peerDependencies['@types/node']);
+  assert.strictEqual(manifest.peerDependenciesMeta['@types/node'].optional, true);
+});
+
 test('package: the Cargo package and the npm package agree', () => {
   const cargo = read('Cargo.toml');
   for (const field of ['name', 'version', 'license']) {
