@@ -186,6 +186,14 @@ test('crossforkPath, fork: a command for another C library is an error that says
   assert.match(fork, /Cannot fork '.*': it needs '\/lib64\/ld-other.*another C library/);
 });
 
+test('npx crossfork: where there is no command, the sentence alone', () => {
+  const root = unbuilt('no-cli');
+  const { status, stderr } = spawnSync(process.execPath, ['js/cli.cjs', '--help'], { cwd: root, encoding: 'utf8' });
+  assert.strictEqual(status, 1);
+  assert.match(stderr, /^Cannot load the command of crossfork: none was found/);
+  assert.doesNotMatch(stderr, / at /);
+});
+
 test('npx crossfork: the command, with its streams and its exit code', () => {
   const cli = require.resolve('../../js/cli.cjs');
   const run = (...args) => spawnSync(process.execPath, [cli, ...args], { encoding: 'utf8' });
