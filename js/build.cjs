@@ -78,7 +78,7 @@ function cargo(name, args) {
   return lines.map((line) => JSON.parse(line)).filter(({ reason }) => reason === 'compiler-artifact');
 }
 
-module.exports = { build, buildNative };
+module.exports = { build, buildNative, cargo };
 
 if (require.main === module) {
   try {

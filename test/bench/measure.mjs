@@ -13,17 +13,42 @@ import { NODE } from './plan.mjs';
 const here = import.meta.dirname;
 const { build } = createRequire(import.meta.url)('../../js/build.cjs');
 
-/** @returns {{ child: string, codec: string, parent: string, pair: string, worker: string }} the paths of the programs, built */
-export function buildAll() {
-  // The same features for all, so that what they depend on is built once.
-  const how = { features: ['cli'], release: true };
-  return {
-    child: build({ example: 'bench-child', ...how }),
-    codec: build({ example: 'bench-codec', ...how }),
-    parent: build({ example: 'bench-parent', ...how }),
-    pair: build({ example: 'bench-pair', ...how }),
-    worker: build({ bin: 'crossfork', ...how }),
-  };
+/** The paths of the programs, each built when it is first asked for. */
+export class Programs {
+  #paths = new Map();
+  #release;
+
+  constructor({ release }) {
+    this.#release = release;
+  }
+
+  get child() {
+    return this.#path({ example: 'bench-child' });
+  }
+
+  get codec() {
+    return this.#path({ example: 'bench-codec' });
+  }
+
+  get parent() {
+    return this.#path({ example: 'bench-parent' });
+  }
+
+  get pair() {
+    return this.#path({ example: 'bench-pair' });
+  }
+
+  get worker() {
+    return this.#path({ bin: 'crossfork' });
+  }
+
+  #path(target) {
+    const name = target.example ?? target.bin;
+    // The same features for all, so that what they depend on is built once.
+    const how = { features: ['cli'], release: this.#release };
+    if (!this.#paths.has(name)) this.#paths.set(name, build({ ...target, ...how }));
+    return this.#paths.get(name);
+  }
 }
 
 /**

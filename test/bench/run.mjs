@@ -6,6 +6,7 @@
 //   --runs N           how often everything is measured; medians are shown (5)
 //   --node PATH        the Node of the parent and the child (the one that runs this)
 //   --json FILE        writes every run to a file
+//   --debug            debug builds: to try a scenario, not to measure
 
 import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
@@ -14,7 +15,7 @@ import { parseArgs } from 'node:util';
 
 import { verdicts } from './expectations.mjs';
 import { caseKey, Figures } from './figures.mjs';
-import { buildAll, codecs, measure, parents, pinning } from './measure.mjs';
+import { codecs, measure, Programs, parents, pinning } from './measure.mjs';
 import { quick, SCENARIOS } from './plan.mjs';
 import { tableOf, tables } from './table.mjs';
 
@@ -25,12 +26,13 @@ const { values: options } = parseArgs({
     runs: { type: 'string' },
     node: { type: 'string', default: process.execPath },
     json: { type: 'string' },
+    debug: { type: 'boolean', default: false },
   },
 });
 const runs = Number(options.runs ?? (options.quick ? 1 : 5));
 if (!Number.isInteger(runs) || runs < 1) throw new Error('--runs must be a number from 1 up');
 
-const programs = buildAll();
+const programs = new Programs({ release: !options.debug });
 const pins = pinning();
 const scenarios = choose();
 const figures = await measureAll();

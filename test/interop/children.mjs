@@ -1,10 +1,8 @@
-// The Rust children under test, built from this tree, or given ready-made by their variables.
-import { createRequire } from 'node:module';
+// The Rust children under test.
+import { artifact } from '../artifacts.mjs';
 
-const { build } = createRequire(import.meta.url)('../../js/build.cjs');
-
-const command = process.env.CROSSFORK_BIN ?? build({ bin: 'crossfork', features: ['cli'] });
-const child = process.env.CROSSFORK_INTEROP_CHILD ?? build({ example: 'interop-child', features: ['tokio'] });
+const command = artifact('crossfork');
+const child = artifact('interop-child');
 
 /** What the child is called on its own command line, and the executable that it is. */
 export const children = [

@@ -3,6 +3,8 @@ import assert from 'node:assert';
 import http from 'node:http';
 import { createRequire } from 'node:module';
 import { describe, test } from 'node:test';
+import { selected } from '../cells.mjs';
+import { clusterRust as cells } from './cells.mjs';
 import { workers } from './cluster/workers.mjs';
 import { Primary } from './cluster-primary/primary.mjs';
 
@@ -11,20 +13,17 @@ const { within } = createRequire(import.meta.url)('./kit/wait.cjs');
 const DEADLINE = { timeout: 60_000 };
 
 describe('Rust workers under our primary', { concurrency: 2 }, () => {
-  for (const { kind, binary } of workers) {
-    for (const balance of ['rr', 'shared']) {
-      for (const serialization of ['json', 'advanced']) {
-        const start = (t) => {
-          const settings = { module: kind, args: ['--listen', '127.0.0.1:0'], balance, serialization };
-          return new Primary(t, { bin: binary }, settings);
-        };
-        test(`${kind}, ${balance}, ${serialization}`, async (t) => {
-          for (const [name, scenario] of Object.entries(scenarios)) {
-            await t.test(name, DEADLINE, (t) => scenario(start(t), balance));
-          }
-        });
+  for (const { worker, policy: balance, mode: serialization } of selected(cells)) {
+    const { kind, binary } = workers.find((one) => one.kind === worker);
+    const start = (t) => {
+      const settings = { module: kind, args: ['--listen', '127.0.0.1:0'], balance, serialization };
+      return new Primary(t, { bin: binary }, settings);
+    };
+    test(`${kind}, ${balance}, ${serialization}`, async (t) => {
+      for (const [name, scenario] of Object.entries(scenarios)) {
+        await t.test(name, DEADLINE, (t) => scenario(start(t), balance));
       }
-    }
+    });
   }
 });
 

@@ -4,10 +4,9 @@ import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, test } from 'node:test';
-import { runtimes } from '../runtimes/index.mjs';
 import { request } from './cluster-primary/client.mjs';
 import { Primary } from './cluster-primary/primary.mjs';
+import { EveryNode } from './every-node.mjs';
 
 const require = createRequire(import.meta.url);
 const { busyness } = require('./kit/proc.cjs');
@@ -36,56 +35,55 @@ async function serving(t, runtime) {
   return { primary, workers, port };
 }
 
-describe('without descriptors', { concurrency: 2 }, () => {
-  for (const runtime of runtimes.filter(({ kind }) => kind === 'node')) {
-    test(
-      `CLU-16: clients of a primary that has none wait, and are served when it has: ${runtime.name}`,
-      DEADLINE,
-      async (t) => {
-        const primary = new Primary(t, runtime, { balance: 'rr' });
-        const worker = await primary.fork();
-        const { address } = await worker.does('listen', LOCAL);
-        assert.strictEqual(await request(address.port), worker.pid);
-        await until(async () => (await worker.does('connections')) === 0, 'the connection is closed');
-        const { descriptors } = await primary.does('look');
+const suite = new EveryNode();
 
-        await primary.does('starve');
-        let served = 0;
-        const clients = Array.from({ length: 20 }, async () => {
-          const pid = await request(address.port);
-          served += 1;
-          return pid;
-        });
-        assert.strictEqual(await worker.does('echo', { value: 'still here' }), 'still here');
-        const busy = busyness(primary.pid);
-        assert.ok(busy < 0.2, `it ran for ${busy} of a second`);
-        assert.strictEqual(served, 0);
+suite.test(
+  `CLU-16: clients of a primary that has none wait, and are served when it has`,
+  DEADLINE,
+  async (t, runtime) => {
+    const primary = new Primary(t, runtime, { balance: 'rr' });
+    const worker = await primary.fork();
+    const { address } = await worker.does('listen', LOCAL);
+    assert.strictEqual(await request(address.port), worker.pid);
+    await until(async () => (await worker.does('connections')) === 0, 'the connection is closed');
+    const { descriptors } = await primary.does('look');
 
-        await primary.does('feed');
-        assert.deepStrictEqual([...new Set(await Promise.all(clients))], [worker.pid]);
-        assert.strictEqual(await request(address.port), worker.pid);
-        await until(async () => (await primary.does('look')).descriptors <= descriptors, 'its descriptors are back');
-      },
-    );
-
-    test(`HND-6 CLU-13: what a worker cannot take goes to another: ${runtime.name}`, DEADLINE, async (t) => {
-      const { workers, port } = await serving(t, runtime);
-      const [starved, other] = workers;
-      await starved.does('starve');
-      const pids = await Promise.all(Array.from({ length: 20 }, () => request(port)));
-      assert.deepStrictEqual([...new Set(pids)], [other.pid]);
-      await starved.does('feed');
-      await until(async () => (await request(port)) === starved.pid, 'it serves again');
+    await primary.does('starve');
+    let served = 0;
+    const clients = Array.from({ length: 20 }, async () => {
+      const pid = await request(address.port);
+      served += 1;
+      return pid;
     });
+    assert.strictEqual(await worker.does('echo', { value: 'still here' }), 'still here');
+    const busy = busyness(primary.pid);
+    assert.ok(busy < 0.2, `it ran for ${busy} of a second`);
+    assert.strictEqual(served, 0);
 
-    test(`HND-6 CLU-13: what no worker can take waits: ${runtime.name}`, DEADLINE, async (t) => {
-      const { primary, workers, port } = await serving(t, runtime);
-      await Promise.all(workers.map((worker) => worker.does('starve')));
-      const clients = Promise.all(Array.from({ length: 20 }, () => request(port)));
-      const busy = busyness(primary.pid);
-      assert.ok(busy < 0.2, `the primary ran for ${busy} of a second`);
-      await workers[1].does('feed');
-      assert.deepStrictEqual([...new Set(await clients)], [workers[1].pid]);
-    });
-  }
+    await primary.does('feed');
+    assert.deepStrictEqual([...new Set(await Promise.all(clients))], [worker.pid]);
+    assert.strictEqual(await request(address.port), worker.pid);
+    await until(async () => (await primary.does('look')).descriptors <= descriptors, 'its descriptors are back');
+  },
+);
+
+suite.test(`HND-6 CLU-13: what a worker cannot take goes to another`, DEADLINE, async (t, runtime) => {
+  const { workers, port } = await serving(t, runtime);
+  const [starved, other] = workers;
+  await starved.does('starve');
+  const pids = await Promise.all(Array.from({ length: 20 }, () => request(port)));
+  assert.deepStrictEqual([...new Set(pids)], [other.pid]);
+  await starved.does('feed');
+  await until(async () => (await request(port)) === starved.pid, 'it serves again');
 });
+
+suite.test(`HND-6 CLU-13: what no worker can take waits`, DEADLINE, async (t, runtime) => {
+  const { primary, workers, port } = await serving(t, runtime);
+  await Promise.all(workers.map((worker) => worker.does('starve')));
+  const clients = Promise.all(Array.from({ length: 20 }, () => request(port)));
+  const busy = busyness(primary.pid);
+  assert.ok(busy < 0.2, `the primary ran for ${busy} of a second`);
+  await workers[1].does('feed');
+  assert.deepStrictEqual([...new Set(await clients)], [workers[1].pid]);
+});
+suite.register();

@@ -3,32 +3,28 @@
 import assert from 'node:assert';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
+import { selected } from '../cells.mjs';
 import { runtimes } from '../runtimes/index.mjs';
+import { clusterWorkers as cells } from './cells.mjs';
 import { workers } from './cluster/workers.mjs';
 import { runScenarios } from './process.mjs';
 
 const DEADLINE_MS = 120_000;
 
 describe('workers of a cluster', { concurrency: 2 }, () => {
-  for (const runtime of runtimes.filter(({ kind }) => kind === 'node')) {
-    for (const { kind, binary } of workers) {
-      for (const policy of ['rr', 'none']) {
-        for (const serialization of ['json', 'advanced']) {
-          for (const file of ['serving.cjs', 'ending.cjs']) {
-            test(`${runtime.name} -> ${kind}, ${policy}, ${serialization}: ${file}`, async (t) => {
-              const script = join(import.meta.dirname, 'cluster', file);
-              const options = JSON.stringify({ policy, serialization });
-              const { results, end } = await runScenarios(runtime.bin, [script, kind, binary, options], DEADLINE_MS);
-              for (const { name, outcome, detail } of results) {
-                await t.test(name, { skip: outcome === 'skipped' && detail }, () => {
-                  if (outcome === 'failed') assert.fail(detail);
-                });
-              }
-              assert.strictEqual(end, undefined);
-            });
-          }
-        }
+  for (const { runtime: name, worker, policy, mode: serialization, file } of selected(cells)) {
+    const runtime = runtimes.find((one) => one.name === name);
+    const { kind, binary } = workers.find((one) => one.kind === worker);
+    test(`${name} -> ${kind}, ${policy}, ${serialization}: ${file}`, async (t) => {
+      const script = join(import.meta.dirname, 'cluster', file);
+      const options = JSON.stringify({ policy, serialization });
+      const { results, end } = await runScenarios(runtime.bin, [script, kind, binary, options], DEADLINE_MS);
+      for (const { name, outcome, detail } of results) {
+        await t.test(name, { skip: outcome === 'skipped' && detail }, () => {
+          if (outcome === 'failed') assert.fail(detail);
+        });
       }
-    }
+      assert.strictEqual(end, undefined);
+    });
   }
 });

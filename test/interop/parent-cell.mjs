@@ -1,10 +1,8 @@
 // A group of scenarios of the parent's matrix, in a process of its own.
-import { createRequire } from 'node:module';
+import { artifact } from '../artifacts.mjs';
 import { runScenarios } from './process.mjs';
 
-const { build } = createRequire(import.meta.url)('../../js/build.cjs');
-
-const parent = process.env.CROSSFORK_INTEROP_PARENT ?? build({ example: 'interop-parent', features: ['tokio'] });
+const parent = artifact('interop-parent');
 const DEADLINE_MS = 180_000;
 
 /**

@@ -6,114 +6,115 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, test } from 'node:test';
 import tls from 'node:tls';
-import { runtimes } from '../runtimes/index.mjs';
 import { app } from './apps/index.mjs';
+import { EveryNode } from './every-node.mjs';
 import { get, supervise, within } from './supervised.mjs';
 
 const { WebSocket } = createRequire(app('ws'))('ws');
 
 const DEADLINE = { timeout: 120_000 };
-const nodes = runtimes.filter(({ kind }) => kind === 'node');
 
-for (const runtime of nodes) {
-  describe(runtime.name, { concurrency: 2 }, () => {
-    for (const name of ['express', 'fastify', 'koa']) {
-      const skip = name === 'fastify' && runtime.major < 20 && 'this version of Fastify needs Node 20';
-      test(`CLU-13: ${name} is served by its workers in turn`, { ...DEADLINE, skip }, async (t) => {
-        const run = supervise(t, runtime, { app: name });
-        const port = await run.port();
-        const pids = [];
-        for (let i = 0; i < 10; i++) pids.push(JSON.parse((await get(port)).body).pid);
-        assert.deepStrictEqual([...new Set(pids)].sort(), (await run.workers()).sort());
-        for (let i = 2; i < pids.length; i++) assert.strictEqual(pids[i], pids[i - 2]);
-        const body = 'x'.repeat(50_000);
-        const headers = { 'content-type': 'text/plain' };
-        const echo = await get(port, '/echo', { method: 'POST', headers, body });
-        assert.deepStrictEqual(echo, { status: 200, body });
-        assert.strictEqual(await run.stop(), 0, run.text);
-      });
+const suite = new EveryNode();
 
-      test(`CLU-11: ${name} is served through a shared socket`, { ...DEADLINE, skip }, async (t) => {
-        const run = supervise(t, runtime, { app: name, args: ['--balance', 'shared'] });
-        const port = await run.port();
-        const workers = await run.workers();
-        for (let i = 0; i < 10; i++) assert.ok(workers.includes(JSON.parse((await get(port)).body).pid));
-        assert.strictEqual(await run.stop(), 0, run.text);
-      });
-    }
+for (const name of ['express', 'fastify', 'koa']) {
+  const skip = ({ major }) => name === 'fastify' && major < 20 && 'this version of Fastify needs Node 20';
+  suite.test(`CLU-13: ${name} is served by its workers in turn`, { ...DEADLINE, skip }, async (t, runtime) => {
+    const run = supervise(t, runtime, { app: name });
+    const port = await run.port();
+    const pids = [];
+    for (let i = 0; i < 10; i++) pids.push(JSON.parse((await get(port)).body).pid);
+    assert.deepStrictEqual([...new Set(pids)].sort(), (await run.workers()).sort());
+    for (let i = 2; i < pids.length; i++) assert.strictEqual(pids[i], pids[i - 2]);
+    const body = 'x'.repeat(50_000);
+    const headers = { 'content-type': 'text/plain' };
+    const echo = await get(port, '/echo', { method: 'POST', headers, body });
+    assert.deepStrictEqual(echo, { status: 200, body });
+    assert.strictEqual(await run.stop(), 0, run.text);
+  });
 
-    test('ws: a WebSocket stays with its worker until it is closed, through a reload', DEADLINE, async (t) => {
-      const run = supervise(t, runtime, { app: 'ws' });
-      const port = await run.port();
-      const old = await run.workers();
-      const first = [await connect(t, port), await connect(t, port)];
-      assert.deepStrictEqual((await Promise.all(first.map(whoAnswers))).sort(), [...old].sort());
-      run.kill('SIGHUP');
-      await run.said(/^\[crossfork\] reloaded$/);
-      const fresh = (await run.workers(4)).slice(2);
-      assert.ok(fresh.includes(await whoAnswers(await connect(t, port))));
-      assert.deepStrictEqual((await Promise.all(first.map(whoAnswers))).sort(), [...old].sort());
-      for (const socket of first) socket.close();
-      for (const pid of old) await run.said(new RegExp(`\\(pid ${pid}\\) has ended: exit code 0$`));
-    });
-
-    for (const version of ['TLSv1.2', 'TLSv1.3']) {
-      test(`HTTPS: a session of ${version} goes on with the other worker`, DEADLINE, async (t) => {
-        const run = supervise(t, runtime, { app: 'https' });
-        const port = await run.port();
-        const first = await secure(port, version);
-        assert.strictEqual(first.reused, false);
-        const second = await secure(port, version, first.session);
-        assert.notStrictEqual(second.pid, first.pid);
-        assert.strictEqual(second.reused, true);
-        // New workers get the same keys for as long as the server is there.
-        run.kill('SIGHUP');
-        await run.said(/^\[crossfork\] reloaded$/);
-        const third = await secure(port, version, first.session);
-        assert.ok(![first.pid, second.pid].includes(third.pid));
-        assert.strictEqual(third.reused, true);
-        assert.strictEqual(await run.stop(), 0, run.text);
-      });
-    }
-
-    test('CLU-11: UDP is answered, through a reload', DEADLINE, async (t) => {
-      const run = supervise(t, runtime, { app: 'udp' });
-      const port = await run.port();
-      const workers = await run.workers();
-      const socket = createSocket('udp4');
-      t.after(() => socket.close());
-      const ask = async (text) => {
-        const answer = once(socket, 'message');
-        socket.send(text, port, '127.0.0.1');
-        const [message] = await within(answer, `the answer to ${text}`);
-        const [pid, rest] = `${message}`.split(' ');
-        assert.strictEqual(rest, text);
-        return Number(pid);
-      };
-      for (let i = 0; i < 10; i++) assert.ok(workers.includes(await ask(`${i}`)));
-      run.kill('SIGHUP');
-      for (const pid of workers) await run.said(new RegExp(`\\(pid ${pid}\\) has ended: exit code 0$`));
-      const fresh = (await run.workers(4)).slice(2);
-      for (let i = 0; i < 10; i++) assert.ok(fresh.includes(await ask(`${i}`)));
-      assert.strictEqual(await run.stop(), 0, run.text);
-    });
-
-    test('CLU-6: a Unix path is served, and gone in the end', DEADLINE, async (t) => {
-      const folder = mkdtempSync(join(tmpdir(), 'crossfork-run-'));
-      t.after(() => rmSync(folder, { recursive: true }));
-      const path = join(folder, 'socket');
-      const run = supervise(t, runtime, { env: { SOCKET: path } });
-      const workers = await run.workers();
-      const pids = new Set();
-      for (let i = 0; i < 10; i++) pids.add(Number((await get(path)).body));
-      assert.deepStrictEqual([...pids].sort(), workers.sort());
-      assert.strictEqual(await run.stop(), 0, run.text);
-      assert.ok(!existsSync(path));
-    });
+  suite.test(`CLU-11: ${name} is served through a shared socket`, { ...DEADLINE, skip }, async (t, runtime) => {
+    const run = supervise(t, runtime, { app: name, args: ['--balance', 'shared'] });
+    const port = await run.port();
+    const workers = await run.workers();
+    for (let i = 0; i < 10; i++) assert.ok(workers.includes(JSON.parse((await get(port)).body).pid));
+    assert.strictEqual(await run.stop(), 0, run.text);
   });
 }
+
+suite.test(
+  'ws: a WebSocket stays with its worker until it is closed, through a reload',
+  DEADLINE,
+  async (t, runtime) => {
+    const run = supervise(t, runtime, { app: 'ws' });
+    const port = await run.port();
+    const old = await run.workers();
+    const first = [await connect(t, port), await connect(t, port)];
+    assert.deepStrictEqual((await Promise.all(first.map(whoAnswers))).sort(), [...old].sort());
+    run.kill('SIGHUP');
+    await run.said(/^\[crossfork\] reloaded$/);
+    const fresh = (await run.workers(4)).slice(2);
+    assert.ok(fresh.includes(await whoAnswers(await connect(t, port))));
+    assert.deepStrictEqual((await Promise.all(first.map(whoAnswers))).sort(), [...old].sort());
+    for (const socket of first) socket.close();
+    for (const pid of old) await run.said(new RegExp(`\\(pid ${pid}\\) has ended: exit code 0$`));
+  },
+);
+
+for (const version of ['TLSv1.2', 'TLSv1.3']) {
+  suite.test(`HTTPS: a session of ${version} goes on with the other worker`, DEADLINE, async (t, runtime) => {
+    const run = supervise(t, runtime, { app: 'https' });
+    const port = await run.port();
+    const first = await secure(port, version);
+    assert.strictEqual(first.reused, false);
+    const second = await secure(port, version, first.session);
+    assert.notStrictEqual(second.pid, first.pid);
+    assert.strictEqual(second.reused, true);
+    // New workers get the same keys for as long as the server is there.
+    run.kill('SIGHUP');
+    await run.said(/^\[crossfork\] reloaded$/);
+    const third = await secure(port, version, first.session);
+    assert.ok(![first.pid, second.pid].includes(third.pid));
+    assert.strictEqual(third.reused, true);
+    assert.strictEqual(await run.stop(), 0, run.text);
+  });
+}
+
+suite.test('CLU-11: UDP is answered, through a reload', DEADLINE, async (t, runtime) => {
+  const run = supervise(t, runtime, { app: 'udp' });
+  const port = await run.port();
+  const workers = await run.workers();
+  const socket = createSocket('udp4');
+  t.after(() => socket.close());
+  const ask = async (text) => {
+    const answer = once(socket, 'message');
+    socket.send(text, port, '127.0.0.1');
+    const [message] = await within(answer, `the answer to ${text}`);
+    const [pid, rest] = `${message}`.split(' ');
+    assert.strictEqual(rest, text);
+    return Number(pid);
+  };
+  for (let i = 0; i < 10; i++) assert.ok(workers.includes(await ask(`${i}`)));
+  run.kill('SIGHUP');
+  for (const pid of workers) await run.said(new RegExp(`\\(pid ${pid}\\) has ended: exit code 0$`));
+  const fresh = (await run.workers(4)).slice(2);
+  for (let i = 0; i < 10; i++) assert.ok(fresh.includes(await ask(`${i}`)));
+  assert.strictEqual(await run.stop(), 0, run.text);
+});
+
+suite.test('CLU-6: a Unix path is served, and gone in the end', DEADLINE, async (t, runtime) => {
+  const folder = mkdtempSync(join(tmpdir(), 'crossfork-run-'));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const path = join(folder, 'socket');
+  const run = supervise(t, runtime, { env: { SOCKET: path } });
+  const workers = await run.workers();
+  const pids = new Set();
+  for (let i = 0; i < 10; i++) pids.add(Number((await get(path)).body));
+  assert.deepStrictEqual([...pids].sort(), workers.sort());
+  assert.strictEqual(await run.stop(), 0, run.text);
+  assert.ok(!existsSync(path));
+});
+suite.register();
 
 async function connect(t, port) {
   const socket = new WebSocket(`ws://127.0.0.1:${port}`);

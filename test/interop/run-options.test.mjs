@@ -4,12 +4,14 @@ import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { describe, test } from 'node:test';
 import { runtimes } from '../runtimes/index.mjs';
 import { app } from './apps/index.mjs';
 import { crossfork, get, supervise, until, within } from './supervised.mjs';
 
+/** In our own folder nobody else makes files. */
+const ABSENT = join(import.meta.dirname, 'absent');
 const DEADLINE = { timeout: 120_000 };
 const [runtime] = runtimes.filter(({ kind }) => kind === 'node');
 
@@ -176,16 +178,19 @@ describe('a wrong command line', () => {
     return { status, stderr };
   };
   for (const [args, message] of [
-    [['/nowhere/app.js'], /^crossfork run: \/nowhere\/app\.js: No such file or directory/],
+    [[join(ABSENT, 'app.js')], /^crossfork run: \S*absent\/app\.js: No such file or directory/],
     [['-i', '0', app('plain')], /neither a number from 1 to 1024, nor max, nor -1/],
     [['--balance', 'fair', app('plain')], /neither rr nor shared/],
     [['--log', 'xml', app('plain')], /none of raw, formatted and json/],
-    [['--cwd', '/nowhere', app('plain')], /^crossfork run: \/nowhere: No such file or directory/],
-    [['--env-file', '/nowhere/env', app('plain')], /^crossfork run: \/nowhere\/env: /],
+    [['--cwd', ABSENT, app('plain')], /^crossfork run: \S*absent: No such file or directory/],
+    [['--env-file', join(ABSENT, 'env'), app('plain')], /^crossfork run: \S*absent\/env: /],
     [['--kill-timeout', 'soon', app('plain')], /not a number of seconds/],
     [[], /<APP>/],
   ]) {
-    test(`is an error that says so: ${args.slice(0, 2).join(' ')}`, () => {
+    test(`is an error that says so: ${args
+      .slice(0, 2)
+      .map((arg) => basename(arg))
+      .join(' ')}`, () => {
       const { status, stderr } = runs(...args);
       assert.strictEqual(status, 2, stderr);
       assert.match(stderr, message);
@@ -193,9 +198,9 @@ describe('a wrong command line', () => {
   }
 
   test('without a node nothing is started, and that is all', () => {
-    const { status, stderr } = runs('--node', '/nowhere/node', app('plain'));
+    const { status, stderr } = runs('--node', ABSENT, app('plain'));
     assert.strictEqual(status, 1, stderr);
-    assert.match(stderr, /^\[crossfork\] instance 0 cannot be started: .*\/nowhere\/node/);
+    assert.match(stderr, /^\[crossfork\] instance 0 cannot be started: .*absent/);
     assert.ok(!stderr.includes('instance 1'), stderr);
   });
 

@@ -5,73 +5,77 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { runtimes } from '../runtimes/index.mjs';
+import { EveryNode } from './every-node.mjs';
 import { get, supervise } from './supervised.mjs';
 
 const DEADLINE = { timeout: 120_000 };
 const nodes = runtimes.filter(({ kind }) => kind === 'node');
 
-for (const runtime of nodes) {
-  describe(runtime.name, { concurrency: 2 }, () => {
-    for (const balance of ['rr', 'shared']) {
-      // And in `rr` it is why a worker gets no more connections for a while before it is asked to go.
-      const skip =
-        balance === 'shared' &&
-        runtime.major >= 26 &&
-        'an HTTP server that is closed closes what it has accepted and has no request of yet';
-      test(`${balance}: under load, no request fails in three reloads`, { ...DEADLINE, skip }, async (t) => {
-        const run = supervise(t, runtime, { args: ['--balance', balance] });
-        const port = await run.port();
-        const load = start(port);
-        await load.served(100);
-        for (let round = 1; round <= 3; round++) {
-          run.kill('SIGHUP');
-          await run.said(/^\[crossfork\] reloaded$/, round);
-          await run.said(/has ended: exit code 0$/, round * 2);
-          await load.served(100);
-        }
-        const pids = await load.stop();
-        const workers = await run.workers(8);
-        assert.strictEqual(new Set(workers).size, 8);
-        for (const pid of [...workers.slice(0, 2), ...workers.slice(6)]) assert.ok(pids.has(pid), `${pid} served`);
-        assert.strictEqual(await run.stop(), 0, run.text);
-      });
-    }
+const suite = new EveryNode();
 
-    test('a new worker that cannot start leaves the old ones where they are', DEADLINE, async (t) => {
-      const variables = file(t, 'A=1');
-      const run = supervise(t, runtime, { args: ['--env-file', variables.path] });
-      const port = await run.port();
-      const load = start(port);
-      await load.served(10);
-      variables.write('MODE=fails');
+for (const balance of ['rr', 'shared']) {
+  // And in `rr` it is why a worker gets no more connections for a while before it is asked to go.
+  const skip = ({ major }) =>
+    balance === 'shared' &&
+    major >= 26 &&
+    'an HTTP server that is closed closes what it has accepted and has no request of yet';
+  suite.test(`${balance}: under load, no request fails in three reloads`, { ...DEADLINE, skip }, async (t, runtime) => {
+    const run = supervise(t, runtime, { args: ['--balance', balance] });
+    const port = await run.port();
+    const load = start(port);
+    await load.served(100);
+    for (let round = 1; round <= 3; round++) {
       run.kill('SIGHUP');
-      await run.said(/^\[crossfork\] RELOAD FAILED: it has ended before it listened: the new worker 0 \(pid \d+\)\./);
+      await run.said(/^\[crossfork\] reloaded$/, round);
+      await run.said(/has ended: exit code 0$/, round * 2);
       await load.served(100);
-      variables.write('B=2');
-      run.kill('SIGHUP');
-      await run.said(/^\[crossfork\] reloaded$/);
-      const { env } = JSON.parse((await get(port, '/about')).body);
-      assert.deepStrictEqual([env.A, env.B], [undefined, '2']);
-      await load.stop();
-      assert.strictEqual(await run.stop(), 0, run.text);
-    });
-
-    test('a new worker that does not listen in time is killed, and the old ones stay', DEADLINE, async (t) => {
-      const variables = file(t, '');
-      const run = supervise(t, runtime, { args: ['--env-file', variables.path, '--listen-timeout', '1'] });
-      const port = await run.port();
-      const old = (await run.workers()).map(String);
-      variables.write('MODE=silent');
-      run.kill('SIGHUP');
-      await run.said(/^\[crossfork\] RELOAD FAILED: it does not listen: the new worker 0 \(pid \d+\)\./);
-      await run.said(/^\[crossfork\] worker 0 \(pid \d+\) has ended: SIGKILL$/);
-      const pids = new Set();
-      for (let i = 0; i < 10; i++) pids.add((await get(port)).body);
-      assert.deepStrictEqual([...pids].sort(), old.sort());
-      assert.strictEqual(await run.stop(), 0, run.text);
-    });
+    }
+    const pids = await load.stop();
+    const workers = await run.workers(8);
+    assert.strictEqual(new Set(workers).size, 8);
+    for (const pid of [...workers.slice(0, 2), ...workers.slice(6)]) assert.ok(pids.has(pid), `${pid} served`);
+    assert.strictEqual(await run.stop(), 0, run.text);
   });
 }
+
+suite.test('a new worker that cannot start leaves the old ones where they are', DEADLINE, async (t, runtime) => {
+  const variables = file(t, 'A=1');
+  const run = supervise(t, runtime, { args: ['--env-file', variables.path] });
+  const port = await run.port();
+  const load = start(port);
+  await load.served(10);
+  variables.write('MODE=fails');
+  run.kill('SIGHUP');
+  await run.said(/^\[crossfork\] RELOAD FAILED: it has ended before it listened: the new worker 0 \(pid \d+\)\./);
+  await load.served(100);
+  variables.write('B=2');
+  run.kill('SIGHUP');
+  await run.said(/^\[crossfork\] reloaded$/);
+  const { env } = JSON.parse((await get(port, '/about')).body);
+  assert.deepStrictEqual([env.A, env.B], [undefined, '2']);
+  await load.stop();
+  assert.strictEqual(await run.stop(), 0, run.text);
+});
+
+suite.test(
+  'a new worker that does not listen in time is killed, and the old ones stay',
+  DEADLINE,
+  async (t, runtime) => {
+    const variables = file(t, '');
+    const run = supervise(t, runtime, { args: ['--env-file', variables.path, '--listen-timeout', '1'] });
+    const port = await run.port();
+    const old = (await run.workers()).map(String);
+    variables.write('MODE=silent');
+    run.kill('SIGHUP');
+    await run.said(/^\[crossfork\] RELOAD FAILED: it does not listen: the new worker 0 \(pid \d+\)\./);
+    await run.said(/^\[crossfork\] worker 0 \(pid \d+\) has ended: SIGKILL$/);
+    const pids = new Set();
+    for (let i = 0; i < 10; i++) pids.add((await get(port)).body);
+    assert.deepStrictEqual([...pids].sort(), old.sort());
+    assert.strictEqual(await run.stop(), 0, run.text);
+  },
+);
+suite.register();
 
 describe('reloads', { concurrency: 2 }, () => {
   const [runtime] = nodes;

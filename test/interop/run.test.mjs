@@ -9,155 +9,175 @@ import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { runtimes } from '../runtimes/index.mjs';
+import { EveryNode } from './every-node.mjs';
 import { get, supervise, until, within } from './supervised.mjs';
 
 const DEADLINE = { timeout: 120_000 };
 const nodes = runtimes.filter(({ kind }) => kind === 'node');
 
-for (const runtime of nodes) {
-  describe(runtime.name, { concurrency: 2 }, () => {
-    test('a worker that crashes is replaced, and the others serve meanwhile', DEADLINE, async (t) => {
-      const run = supervise(t, runtime);
-      const port = await run.port();
-      const crashed = get(port, '/crash');
-      await assert.rejects(crashed, { code: 'ECONNRESET' });
-      const [[, instance, pid]] = await run.said(/^\[crossfork\] worker (\d) \(pid (\d+)\) has ended: exit code 3$/);
-      const [, , fresh] = await run.workers(3);
-      await run.said(new RegExp(`^\\[crossfork\\] worker ${instance} \\(pid ${fresh}\\) listens$`));
-      const pids = new Set();
-      for (let i = 0; i < 4; i++) pids.add(Number((await get(port)).body));
-      assert.strictEqual(pids.size, 2);
-      assert.ok(pids.has(fresh) && !pids.has(Number(pid)), run.text);
-      assert.strictEqual(await run.stop(), 0, run.text);
-    });
+const suite = new EveryNode();
 
-    test('CLU-10: a worker that leaves after an error finishes its requests, replaced already', DEADLINE, async (t) => {
-      const run = supervise(t, runtime, { args: ['-i', '1'] });
-      const port = await run.port(1);
-      const [old] = await run.workers(1);
-      const held = await hold(port);
-      await get(port, '/throw');
-      await run.said(/caught: a bug in the program$/);
-      await run.said(new RegExp(`worker 0 \\(pid ${old}\\) leaves, and is replaced$`));
-      const [, fresh] = await run.workers(2);
-      assert.strictEqual(Number((await get(port)).body), fresh);
-      process.kill(old, 'SIGUSR2');
-      assert.deepStrictEqual(await held.response, { status: 200, body: `${old} and done` });
-      await run.said(new RegExp(`\\(pid ${old}\\) has ended: exit code 1$`));
-      assert.strictEqual(await run.stop(), 0, run.text);
-    });
+suite.test('a worker that crashes is replaced, and the others serve meanwhile', DEADLINE, async (t, runtime) => {
+  const run = supervise(t, runtime);
+  const port = await run.port();
+  const crashed = get(port, '/crash');
+  await assert.rejects(crashed, { code: 'ECONNRESET' });
+  const [[, instance, pid]] = await run.said(/^\[crossfork\] worker (\d) \(pid (\d+)\) has ended: exit code 3$/);
+  const [, , fresh] = await run.workers(3);
+  await run.said(new RegExp(`^\\[crossfork\\] worker ${instance} \\(pid ${fresh}\\) listens$`));
+  const pids = new Set();
+  for (let i = 0; i < 4; i++) pids.add(Number((await get(port)).body));
+  assert.strictEqual(pids.size, 2);
+  assert.ok(pids.has(fresh) && !pids.has(Number(pid)), run.text);
+  assert.strictEqual(await run.stop(), 0, run.text);
+});
 
-    for (const balance of ['rr', 'shared']) {
-      test(`${balance}: clients wait while there is no worker`, DEADLINE, async (t) => {
-        const gate = fifo(t);
-        const run = supervise(t, runtime, { args: ['-i', '1', '--balance', balance], env: { GATE: gate.path } });
-        await gate.open();
-        const port = await run.port(1);
-        const [old] = await run.workers(1);
-        process.kill(old, 'SIGKILL');
-        await run.said(/has ended: SIGKILL$/);
-        const socket = net.connect(port, '127.0.0.1');
-        t.after(() => socket.destroy());
-        await within(once(socket, 'connect'), 'a connection that nobody serves yet');
-        socket.write('GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n');
-        await gate.open();
-        let answer = '';
-        for await (const data of socket) answer += data;
-        const [, fresh] = await run.workers(2);
-        assert.match(answer, /^HTTP\/1\.1 200 OK\r\n/);
-        assert.ok(answer.includes(`${fresh}`), answer);
-        assert.strictEqual(await run.stop(), 0, run.text);
-      });
-    }
+suite.test(
+  'CLU-10: a worker that leaves after an error finishes its requests, replaced already',
+  DEADLINE,
+  async (t, runtime) => {
+    const run = supervise(t, runtime, { args: ['-i', '1'] });
+    const port = await run.port(1);
+    const [old] = await run.workers(1);
+    const held = await hold(port);
+    await get(port, '/throw');
+    await run.said(/caught: a bug in the program$/);
+    await run.said(new RegExp(`worker 0 \\(pid ${old}\\) leaves, and is replaced$`));
+    const [, fresh] = await run.workers(2);
+    assert.strictEqual(Number((await get(port)).body), fresh);
+    process.kill(old, 'SIGUSR2');
+    assert.deepStrictEqual(await held.response, { status: 200, body: `${old} and done` });
+    await run.said(new RegExp(`\\(pid ${old}\\) has ended: exit code 1$`));
+    assert.strictEqual(await run.stop(), 0, run.text);
+  },
+);
 
-    for (const [signal, ...how] of [['SIGTERM'], ['SIGINT', 'to all of the terminal']]) {
-      test(`CLU-18: ${[signal, ...how].join(' ')} lets requests finish and refuses new ones`, DEADLINE, async (t) => {
-        // Only a group of its own can be signalled as a terminal does.
-        const run = supervise(t, runtime, { detached: true });
-        const port = await run.port();
-        const workers = await run.workers();
-        const held = await hold(port);
-        process.kill(signal === 'SIGINT' ? -run.child.pid : run.child.pid, signal);
-        await run.said(new RegExp(`^\\[crossfork\\] ${signal}: stopping$`));
-        await run.said(/has ended: exit code 0$/);
-        await assert.rejects(get(port), { code: 'ECONNREFUSED' });
-        const last = workers.find((pid) => !run.text.includes(`(pid ${pid}) has ended`));
-        process.kill(last, 'SIGUSR2');
-        assert.deepStrictEqual(await held.response, { status: 200, body: `${last} and done` });
-        assert.strictEqual(await run.end(), 0, run.text);
-      });
-    }
-
-    test('the second signal ends all at once', DEADLINE, async (t) => {
-      const run = supervise(t, runtime, { env: { MODE: 'stubborn' } });
-      const held = await hold(await run.port());
-      run.kill('SIGTERM');
-      await run.said(/SIGTERM: stopping$/);
-      // One that comes too soon counts as the same.
-      await until(() => {
-        run.kill('SIGINT');
-        return run.text.includes('has ended: SIGKILL');
-      }, 'the second signal is obeyed');
-      assert.strictEqual(await run.end(), 130, run.text);
-      await assert.rejects(held.response, { code: 'ECONNRESET' });
-      await run.said(/has ended: SIGKILL$/);
-    });
-
-    test('signals that come together are one, as when npx passes on what the terminal sent', DEADLINE, async (t) => {
-      const run = supervise(t, runtime, { args: ['-i', '1'] });
-      const held = await hold(await run.port(1));
-      const [worker] = await run.workers(1);
-      for (const signal of ['SIGSTOP', 'SIGINT', 'SIGTERM', 'SIGCONT']) run.kill(signal);
-      await run.said(/: stopping$/);
-      process.kill(worker, 'SIGUSR2');
-      assert.deepStrictEqual(await held.response, { status: 200, body: `${worker} and done` });
-      assert.strictEqual(await run.end(), 0, run.text);
-    });
-
-    test('a worker with a request that takes too long is killed in the end', DEADLINE, async (t) => {
-      const run = supervise(t, runtime, { args: ['--kill-timeout', '0.5'] });
-      const held = await hold(await run.port());
-      assert.strictEqual(await run.stop(), 124, run.text);
-      await assert.rejects(held.response, { code: 'ECONNRESET' });
-      await run.said(/has not ended in 500ms, and is killed$/);
-    });
-
-    test('a worker that is kept alive by a timer gets a SIGTERM when it has served all', DEADLINE, async (t) => {
-      const run = supervise(t, runtime, { env: { MODE: 'timer' } });
-      await run.port();
-      assert.strictEqual(await run.stop(), 0, run.text);
-      await run.said(/has ended: SIGTERM$/, 2);
-    });
-
-    test('a worker that ignores SIGTERM as well is killed in the end', DEADLINE, async (t) => {
-      const run = supervise(t, runtime, { env: { MODE: 'stubborn' }, args: ['--kill-timeout', '2'] });
-      await run.port();
-      assert.strictEqual(await run.stop(), 124, run.text);
-      await run.said(/SIGTERM is ignored$/, 2);
-      await run.said(/has ended: SIGKILL$/, 2);
-    });
-
-    const skip = spawnSync('script', ['--version']).error && 'there is no script(1), which makes terminals';
-    test('it ends with the terminal that it was started in', { ...DEADLINE, skip }, async (t) => {
-      const run = supervise(t, runtime, { wrapper: [fileURLToPath(new URL('terminal.sh', import.meta.url))] });
-      const port = await run.port();
-      assert.strictEqual(await run.stop('SIGKILL'), 'SIGKILL', 'and the terminal with it');
-      const serves = () =>
-        get(port).then(
-          () => true,
-          (error) => error.code !== 'ECONNREFUSED',
-        );
-      await until(async () => !(await serves()), 'it serves no more');
-    });
-
-    test('CLU-19: when the supervisor is killed its workers end', DEADLINE, async (t) => {
-      const run = supervise(t, runtime);
-      await run.port();
-      assert.strictEqual(await run.stop('SIGKILL'), 'SIGKILL');
-      // The outputs were closed: nobody is left who had them.
-    });
+for (const balance of ['rr', 'shared']) {
+  suite.test(`${balance}: clients wait while there is no worker`, DEADLINE, async (t, runtime) => {
+    const gate = fifo(t);
+    const run = supervise(t, runtime, { args: ['-i', '1', '--balance', balance], env: { GATE: gate.path } });
+    await gate.open();
+    const port = await run.port(1);
+    const [old] = await run.workers(1);
+    process.kill(old, 'SIGKILL');
+    await run.said(/has ended: SIGKILL$/);
+    const socket = net.connect(port, '127.0.0.1');
+    t.after(() => socket.destroy());
+    await within(once(socket, 'connect'), 'a connection that nobody serves yet');
+    socket.write('GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n');
+    await gate.open();
+    let answer = '';
+    for await (const data of socket) answer += data;
+    const [, fresh] = await run.workers(2);
+    assert.match(answer, /^HTTP\/1\.1 200 OK\r\n/);
+    assert.ok(answer.includes(`${fresh}`), answer);
+    assert.strictEqual(await run.stop(), 0, run.text);
   });
 }
+
+for (const [signal, ...how] of [['SIGTERM'], ['SIGINT', 'to all of the terminal']]) {
+  suite.test(
+    `CLU-18: ${[signal, ...how].join(' ')} lets requests finish and refuses new ones`,
+    DEADLINE,
+    async (t, runtime) => {
+      // Only a group of its own can be signalled as a terminal does.
+      const run = supervise(t, runtime, { detached: true });
+      const port = await run.port();
+      const workers = await run.workers();
+      const held = await hold(port);
+      process.kill(signal === 'SIGINT' ? -run.child.pid : run.child.pid, signal);
+      await run.said(new RegExp(`^\\[crossfork\\] ${signal}: stopping$`));
+      await run.said(/has ended: exit code 0$/);
+      await assert.rejects(get(port), { code: 'ECONNREFUSED' });
+      const last = workers.find((pid) => !run.text.includes(`(pid ${pid}) has ended`));
+      process.kill(last, 'SIGUSR2');
+      assert.deepStrictEqual(await held.response, { status: 200, body: `${last} and done` });
+      assert.strictEqual(await run.end(), 0, run.text);
+    },
+  );
+}
+
+suite.test('the second signal ends all at once', DEADLINE, async (t, runtime) => {
+  const run = supervise(t, runtime, { env: { MODE: 'stubborn' } });
+  const held = await hold(await run.port());
+  run.kill('SIGTERM');
+  await run.said(/SIGTERM: stopping$/);
+  // One that comes too soon counts as the same.
+  await until(() => {
+    run.kill('SIGINT');
+    return run.text.includes('has ended: SIGKILL');
+  }, 'the second signal is obeyed');
+  assert.strictEqual(await run.end(), 130, run.text);
+  await assert.rejects(held.response, { code: 'ECONNRESET' });
+  await run.said(/has ended: SIGKILL$/);
+});
+
+suite.test(
+  'signals that come together are one, as when npx passes on what the terminal sent',
+  DEADLINE,
+  async (t, runtime) => {
+    const run = supervise(t, runtime, { args: ['-i', '1'] });
+    const held = await hold(await run.port(1));
+    const [worker] = await run.workers(1);
+    for (const signal of ['SIGSTOP', 'SIGINT', 'SIGTERM', 'SIGCONT']) run.kill(signal);
+    await run.said(/: stopping$/);
+    process.kill(worker, 'SIGUSR2');
+    assert.deepStrictEqual(await held.response, { status: 200, body: `${worker} and done` });
+    assert.strictEqual(await run.end(), 0, run.text);
+  },
+);
+
+suite.test('a worker with a request that takes too long is killed in the end', DEADLINE, async (t, runtime) => {
+  const run = supervise(t, runtime, { args: ['--kill-timeout', '0.5'] });
+  const held = await hold(await run.port());
+  assert.strictEqual(await run.stop(), 124, run.text);
+  await assert.rejects(held.response, { code: 'ECONNRESET' });
+  await run.said(/has not ended in 500ms, and is killed$/);
+});
+
+suite.test(
+  'a worker that is kept alive by a timer gets a SIGTERM when it has served all',
+  DEADLINE,
+  async (t, runtime) => {
+    const run = supervise(t, runtime, { env: { MODE: 'timer' } });
+    await run.port();
+    assert.strictEqual(await run.stop(), 0, run.text);
+    await run.said(/has ended: SIGTERM$/, 2);
+  },
+);
+
+suite.test('a worker that ignores SIGTERM as well is killed in the end', DEADLINE, async (t, runtime) => {
+  const run = supervise(t, runtime, { env: { MODE: 'stubborn' }, args: ['--kill-timeout', '2'] });
+  await run.port();
+  assert.strictEqual(await run.stop(), 124, run.text);
+  await run.said(/SIGTERM is ignored$/, 2);
+  await run.said(/has ended: SIGKILL$/, 2);
+});
+
+const noTerminal = spawnSync('script', ['--version']).error && 'there is no script(1), which makes terminals';
+suite.test(
+  'it ends with the terminal that it was started in',
+  { ...DEADLINE, skip: () => noTerminal },
+  async (t, runtime) => {
+    const run = supervise(t, runtime, { wrapper: [fileURLToPath(new URL('terminal.sh', import.meta.url))] });
+    const port = await run.port();
+    assert.strictEqual(await run.stop('SIGKILL'), 'SIGKILL', 'and the terminal with it');
+    const serves = () =>
+      get(port).then(
+        () => true,
+        (error) => error.code !== 'ECONNREFUSED',
+      );
+    await until(async () => !(await serves()), 'it serves no more');
+  },
+);
+
+suite.test('CLU-19: when the supervisor is killed its workers end', DEADLINE, async (t, runtime) => {
+  const run = supervise(t, runtime);
+  await run.port();
+  assert.strictEqual(await run.stop('SIGKILL'), 'SIGKILL');
+  // The outputs were closed: nobody is left who had them.
+});
+suite.register();
 
 describe('crash loops', { concurrency: 2 }, () => {
   const [runtime] = nodes;

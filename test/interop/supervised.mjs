@@ -5,15 +5,15 @@ import { once } from 'node:events';
 import http from 'node:http';
 import { createRequire } from 'node:module';
 import { createInterface } from 'node:readline';
+import { artifact } from '../artifacts.mjs';
 import { app } from './apps/index.mjs';
 
 const require = createRequire(import.meta.url);
-const { build } = require('../../js/build.cjs');
 const { until, within } = require('./kit/wait.cjs');
 
 export { until, within };
 
-export const crossfork = build({ bin: 'crossfork', features: ['cli'] });
+export const crossfork = artifact('crossfork');
 
 /**
  * @param {{ app?: string, args?: string[], env?: object, appArgs?: string[], wrapper?: string[], detached?: boolean }}

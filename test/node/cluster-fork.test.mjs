@@ -84,7 +84,7 @@ test('clusterFork: arguments are in order, and none is added, also where this pr
 test('clusterFork: a name is looked for on the PATH of its environment', (t) => {
   const worker = echo(t, 'true', [], { PATH: '/nowhere:/bin' });
   assert.deepStrictEqual(worker.process.spawnargs, ['/bin/true', '']);
-  assert.throws(() => clusterFork('true', [], { PATH: '/nowhere' }), { code: 'ENOENT' });
+  assert.throws(() => clusterFork('true', [], { PATH: join(folder, 'absent') }), { code: 'ENOENT' });
 });
 
 test('clusterFork: without arguments there is one that is empty, for cluster always passes one', async (t) => {

@@ -9,10 +9,10 @@ import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { artifact } from '../artifacts.mjs';
 import './native.mjs';
 
 const require = createRequire(import.meta.url);
-const { build } = require('../../js/build.cjs');
 const { closeFd, createFdServer, describeFd, dup, mapFd, memfd, recvFds, socketpair } = require('../../js/index.cjs');
 const { event, until, within } = require('../interop/kit/wait.cjs');
 
@@ -23,7 +23,7 @@ const hasPython = spawnSync('python3', ['-c', 'import socket; socket.send_fds'])
 
 const PEERS = {
   node: [process.execPath, peer('peer.cjs')],
-  rust: [build({ example: 'fd-peer' })],
+  rust: [artifact('fd-peer')],
   python: ['python3', peer('peer.py')],
 };
 const skip = (name) => name === 'python' && !hasPython && 'there is no Python with send_fds here';

@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { copyFileSync, existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import '../environment.mjs';
 
 const here = import.meta.dirname ?? new URL('.', import.meta.url).pathname;
 const installed = join(here, 'node_modules');

@@ -1,16 +1,21 @@
 // `npm run bench:fd`: descriptors and data through FdSocket, beside what else there is. Medians of five runs.
 //
-//   --quick    a tenth of everything, once, without the packages that must be compiled first
+//   --only NAME   one of descriptors, packets, streams, memory
+//   --quick       a tenth of everything, once, without the packages that must be compiled first
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
+import { parseArgs } from 'node:util';
 
 import { caseName, median } from '../figures.mjs';
 import { installOthers } from './others.mjs';
 
-const quick = process.argv.includes('--quick');
+const { values: options } = parseArgs({
+  options: { quick: { type: 'boolean', default: false }, only: { type: 'string' } },
+});
+const { quick } = options;
 const RUNS = quick ? 1 : 5;
 const DEADLINE_MS = 60_000;
 const few = (count) => (quick ? Math.ceil(count / 500) * 50 : count);
@@ -81,39 +86,51 @@ const whole = (figure) => Math.round(figure).toLocaleString('en');
 /** The arguments of a contest with a package, if that could be built. */
 const withPackage = (name, ...args) => others.folders[name] && [name, ...args, others.folders[name]];
 
+const comparisons = {
+  descriptors: () =>
+    compare('descriptors a second, one a message, to another process', {
+      'FdSocket.send': ['fd-socket', few(20_000)],
+      'child.send': ['fork', few(5000)],
+      usocket: withPackage('usocket', few(5000)),
+    }),
+  packets: async () => {
+    for (const size of [64, 1024]) {
+      await compare(`messages of ${caseName(size)} with borders a second (unix-dgram cannot pass descriptors)`, {
+        'FdSocket, seqpacket': ['packets-fd-socket', few(100_000), size],
+        'unix-dgram': withPackage('unix-dgram', few(50_000), size),
+      });
+    }
+  },
+  streams: async () => {
+    for (const [size, count] of [
+      [64, 100_000],
+      [1024, 100_000],
+      [16384, 16_384],
+      [65536, 8192],
+      [1048576, 1024],
+    ]) {
+      await compare(`messages of ${caseName(size)} a second over a stream`, {
+        FdSocket: ['data-fd-socket', few(count), size],
+        'net.Socket': ['data-net', few(count), size],
+      });
+    }
+  },
+  memory: () =>
+    compare('mappings of memory a second', {
+      'mapFd, 100 MiB': ['map', 100 * 1024 * 1024],
+      'mapFd, 1 MiB': ['map', 1024 * 1024],
+      'a copy of 1 MiB': ['copy', 1024 * 1024],
+      'a copy of 100 MiB': ['copy', 100 * 1024 * 1024],
+    }),
+};
+
 try {
   console.log(
     `Node ${process.version}, medians of ${RUNS} runs in turn; behind each, how many times that ours is, and the runs' least and most`,
   );
-  await compare('descriptors a second, one a message, to another process', {
-    'FdSocket.send': ['fd-socket', few(20_000)],
-    'child.send': ['fork', few(5000)],
-    usocket: withPackage('usocket', few(5000)),
-  });
-  for (const size of [64, 1024]) {
-    await compare(`messages of ${caseName(size)} with borders a second (unix-dgram cannot pass descriptors)`, {
-      'FdSocket, seqpacket': ['packets-fd-socket', few(100_000), size],
-      'unix-dgram': withPackage('unix-dgram', few(50_000), size),
-    });
-  }
-  for (const [size, count] of [
-    [64, 100_000],
-    [1024, 100_000],
-    [16384, 16_384],
-    [65536, 8192],
-    [1048576, 1024],
-  ]) {
-    await compare(`messages of ${caseName(size)} a second over a stream`, {
-      FdSocket: ['data-fd-socket', few(count), size],
-      'net.Socket': ['data-net', few(count), size],
-    });
-  }
-  await compare('mappings of memory a second', {
-    'mapFd, 100 MiB': ['map', 100 * 1024 * 1024],
-    'mapFd, 1 MiB': ['map', 1024 * 1024],
-    'a copy of 1 MiB': ['copy', 1024 * 1024],
-    'a copy of 100 MiB': ['copy', 100 * 1024 * 1024],
-  });
+  const chosen = options.only === undefined ? Object.values(comparisons) : [comparisons[options.only]];
+  if (chosen.includes(undefined)) throw new Error(`--only must be one of ${Object.keys(comparisons).join(', ')}`);
+  for (const comparison of chosen) await comparison();
 } finally {
   others.remove();
 }

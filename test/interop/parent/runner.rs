@@ -20,6 +20,8 @@ const DEADLINE: Duration = Duration::from_secs(60);
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 struct Options {
+    /// Whether scenarios that take seconds of processor time are run too.
+    heavy: bool,
     only: Option<String>,
     leave_out: Vec<String>,
     wait: Option<u64>,
@@ -38,6 +40,7 @@ pub fn run<D: Driver>(runtime: &str, group: &str, options: &str) -> ExitCode {
         let Scenario { name, .. } = &scenario;
         if !scenario.is_for(&runtime, crate::serialization())
             || options.only.as_ref().is_some_and(|only| only != name)
+            || scenario.heavy && !options.heavy && options.only.is_none()
         {
             continue;
         }

@@ -142,7 +142,7 @@ for (const [comesBack, { kinds, take }] of Object.entries(ROUTES)) {
   scenario('ADV-9: a Buffer of 16 MiB', async (take, child) => {
     const bytes = randomBytes(16 << 20);
     assert.ok(bytes.equals(await take(child, bytes)));
-  });
+  }).heavy = true;
 }
 
 run(scenarios);

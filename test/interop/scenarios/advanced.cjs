@@ -16,6 +16,7 @@ const TEST_CHILDREN = ['blocking', 'tokio'];
 const scenarios = {};
 
 scenarios['ADV-2/3: frames that arrive byte by byte are whole'] = {
+  heavy: true,
   unless: notRecorded,
   run: async (t) => {
     const child = t.child();
@@ -45,23 +46,26 @@ scenarios['ADV-2: frames that are none are reported, and the channel goes on'] =
   }
 };
 
-scenarios['ADV-3: a flood of messages of many sizes, with handles among them, leaves no Node stuck'] = async (t) => {
-  const child = t.child();
-  const message = (i) => [i, 'x'.repeat((i * 7) % 61)];
-  const count = 20_000;
-  for (let i = 0; i < count; i++) {
-    if (i % 1000 === 0) child.request('dgram.Socket', 1);
-    child.send(message(i));
-  }
-  for (let [next, handles] = [0, 0]; next < count || handles < count / 1000; ) {
-    const received = await child.receive(`message ${next}, after ${handles} handles,`);
-    if (received.handle) {
-      received.handle.close();
-      handles++;
-    } else {
-      assert.deepStrictEqual(received.message, message(next++));
+scenarios['ADV-3: a flood of messages of many sizes, with handles among them, leaves no Node stuck'] = {
+  heavy: true,
+  run: async (t) => {
+    const child = t.child();
+    const message = (i) => [i, 'x'.repeat((i * 7) % 61)];
+    const count = 20_000;
+    for (let i = 0; i < count; i++) {
+      if (i % 1000 === 0) child.request('dgram.Socket', 1);
+      child.send(message(i));
     }
-  }
+    for (let [next, handles] = [0, 0]; next < count || handles < count / 1000; ) {
+      const received = await child.receive(`message ${next}, after ${handles} handles,`);
+      if (received.handle) {
+        received.handle.close();
+        handles++;
+      } else {
+        assert.deepStrictEqual(received.message, message(next++));
+      }
+    }
+  },
 };
 
 scenarios['NEVER-2: a damaged value does not come back, and the channel goes on'] = {

@@ -50,12 +50,16 @@ scenarios['SER-3: the order and the names of keys stay'] = async (t) => {
   await child.echo(JSON.parse('{"z":1,"a":2,"":3,"__proto__":4,"constructor":5,"toJSON":6,"10":7}'));
 };
 
-scenarios['SER-2: a message of 3 MB comes back whole'] = async (t) => {
-  const child = t.child();
-  await child.echo('é€😀'.repeat(350_000));
+scenarios['SER-2: a message of 3 MB comes back whole'] = {
+  heavy: true,
+  run: async (t) => {
+    const child = t.child();
+    await child.echo('é€😀'.repeat(350_000));
+  },
 };
 
 scenarios['SER-2: 100,000 small messages come back in order'] = {
+  heavy: true,
   deadline: 100_000,
   run: async (t) => {
     const child = t.child();
@@ -68,12 +72,15 @@ scenarios['SER-2: 100,000 small messages come back in order'] = {
   },
 };
 
-scenarios['SER-2: messages of every size around the buffer sizes come back'] = async (t) => {
-  const child = t.child();
-  for (const edge of [4096, 65536, 131072, 212992]) {
-    for (let size = edge - 4; size <= edge + 1; size++) child.send('x'.repeat(size));
-    for (let size = edge - 4; size <= edge + 1; size++) await child.expect('x'.repeat(size));
-  }
+scenarios['SER-2: messages of every size around the buffer sizes come back'] = {
+  heavy: true,
+  run: async (t) => {
+    const child = t.child();
+    for (const edge of [4096, 65536, 131072, 212992]) {
+      for (let size = edge - 4; size <= edge + 1; size++) child.send('x'.repeat(size));
+      for (let size = edge - 4; size <= edge + 1; size++) await child.expect('x'.repeat(size));
+    }
+  },
 };
 
 scenarios['SER-6: a value that is nested deep comes back'] = async (t) => {

@@ -6,7 +6,7 @@ const dgram = require('node:dgram');
 const fs = require('node:fs');
 const net = require('node:net');
 const { event } = require('../../interop/kit/wait.cjs');
-const { crossfork, run, thrown } = require('./kit.cjs');
+const { abstractName, crossfork, run, thrown } = require('./kit.cjs');
 
 const { adopt, closeFd, describeFd, dup, fdOf, setCloexec, setNonblocking, socketpair } = crossfork;
 const isDeno = Boolean(process.versions.deno);
@@ -88,7 +88,7 @@ run({
       assert.deepStrictEqual([found.kind, found.family, found.type, found.listening], ['socket', 'Unix', type, false]);
       assert.strictEqual(found.local, undefined);
     }
-    for (const path of [`${t.folder()}/socket`, `\0crossfork-test-${process.pid}`]) {
+    for (const path of [`${t.folder()}/socket`, abstractName()]) {
       const server = crossfork.createFdServer(path);
       const found = describeFd(server);
       server.close();

@@ -3,7 +3,7 @@
 const assert = require('node:assert');
 const { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } = require('node:fs');
 const { event, until, within } = require('../../interop/kit/wait.cjs');
-const { crossfork, fillUp, hasPrlimit, limitFds, run, thrown } = require('./kit.cjs');
+const { abstractName, crossfork, fillUp, hasPrlimit, limitFds, run, thrown } = require('./kit.cjs');
 
 const { FdSocket, closeFd, connect, createFdServer } = crossfork;
 
@@ -16,7 +16,7 @@ function serve(t, path, options, listener) {
 run({
   'connections, by path and by abstract name, as streams and as packets': async (t) => {
     for (const type of ['stream', 'seqpacket']) {
-      for (const path of [`${t.folder()}/socket`, `\0crossfork-test-${process.pid}`]) {
+      for (const path of [`${t.folder()}/socket`, abstractName()]) {
         const server = serve(t, path, { type });
         assert.deepStrictEqual([server.address(), server.listening], [path, true]);
         const client = connect(path, { type });
@@ -72,7 +72,7 @@ run({
   },
 
   'options of connections are those of the server': async (t) => {
-    const path = `\0crossfork-test-${process.pid}`;
+    const path = abstractName();
     const server = serve(t, path, { highWaterMark: 5 });
     assert.strictEqual(thrown(() => createFdServer(`${path}-2`, { highWaterMark: -5 })).code, 'ERR_OUT_OF_RANGE');
     const client = connect(path);
@@ -83,7 +83,7 @@ run({
   },
 
   'many connections': async (t) => {
-    const path = `\0crossfork-test-${process.pid}`;
+    const path = abstractName();
     const echoed = [];
     serve(t, path, (connection) => connection.on('data', (data) => connection.send(data)));
     const clients = Array.from({ length: 200 }, (_, i) => {
@@ -103,7 +103,7 @@ run({
   'no descriptor is free: connections wait until one is': {
     unless: () => !hasPrlimit() && 'there is no prlimit here',
     run: async (t) => {
-      const path = `\0crossfork-test-${process.pid}`;
+      const path = abstractName();
       let connections = 0;
       serve(t, path, (connection) => {
         connections++;
@@ -125,7 +125,7 @@ run({
   },
 
   'close: the callback is called, also when all is over': async (t) => {
-    const server = serve(t, `\0crossfork-test-${process.pid}`);
+    const server = serve(t, abstractName());
     const close = () => new Promise((resolve) => server.close(resolve));
     await within(Promise.all([close(), close()]), 'both callbacks');
     await within(close(), 'one more');
@@ -153,7 +153,7 @@ run({
   },
 
   'a server that is closed in its own listener': async (t) => {
-    const path = `\0crossfork-test-${process.pid}`;
+    const path = abstractName();
     const server = serve(t, path);
     const clients = [connect(path), connect(path)];
     t.after(() => clients.map((client) => client.destroy()));

@@ -5,7 +5,7 @@
 const assert = require('node:assert');
 const { runInNewContext } = require('node:vm');
 const { event, until } = require('../../interop/kit/wait.cjs');
-const { collect, crossfork, run, thrown } = require('./kit.cjs');
+const { abstractName, collect, crossfork, run, thrown } = require('./kit.cjs');
 
 const { FdSocket, closeFd, recvFds, sendFds, socketpair } = crossfork;
 
@@ -289,7 +289,7 @@ run({
   },
 
   'an FdSocket of what is not a Unix connection': (t) => {
-    const server = crossfork.createFdServer(`\0crossfork-test-${process.pid}`);
+    const server = crossfork.createFdServer(abstractName());
     t.after(() => server.close());
     for (const fd of [t.opens('/'), server.fd]) {
       assert.strictEqual(thrown(() => new FdSocket(fd)).code, 'ERR_INVALID_FD_TYPE');

@@ -6,6 +6,7 @@
 
 const assert = require('node:assert');
 const { spawnSync } = require('node:child_process');
+const { randomUUID } = require('node:crypto');
 const { closeSync, mkdtempSync, openSync, readdirSync, readlinkSync, rmSync } = require('node:fs');
 const { tmpdir } = require('node:os');
 const { join } = require('node:path');
@@ -162,6 +163,11 @@ function limitFds(count) {
   assert.strictEqual(status, 0, stderr);
 }
 
+/** A name for an abstract socket that nobody else on this machine has. */
+function abstractName() {
+  return `\0crossfork-test-${randomUUID()}`;
+}
+
 /** Collects what is garbage, where the runtime has a way to be asked. */
 function collect() {
   if (process.versions.bun) globalThis.Bun.gc(true);
@@ -178,4 +184,4 @@ function thrown(act) {
   throw new Error(`nothing was thrown by ${act}`);
 }
 
-module.exports = { collect, crossfork, fillUp, hasPrlimit, limitFds, openFds, run, thrown };
+module.exports = { abstractName, collect, crossfork, fillUp, hasPrlimit, limitFds, openFds, run, thrown };

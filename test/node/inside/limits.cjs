@@ -4,7 +4,7 @@
 
 const assert = require('node:assert');
 const { event } = require('../../interop/kit/wait.cjs');
-const { crossfork, fillUp, hasPrlimit, limitFds, run, thrown } = require('./kit.cjs');
+const { abstractName, crossfork, fillUp, hasPrlimit, limitFds, run, thrown } = require('./kit.cjs');
 
 const { closeFd, recvFds, sendFds } = crossfork;
 const limited = { unless: () => !hasPrlimit() && 'there is no prlimit here' };
@@ -77,7 +77,7 @@ run({
     unless: () => limited.unless() || (process.versions.bun && 'Bun frees descriptors of its own meanwhile'),
     run: (t) =>
       withFree(t, 0, () => {
-        const name = `\0crossfork-test-${process.pid}`;
+        const name = abstractName();
         for (const [act, syscall] of [
           [() => crossfork.socketpair(), 'socketpair'],
           [() => crossfork.dup(0), 'dup'],

@@ -12,6 +12,12 @@ use crate::support::process::{alone, assert_success, command, is_inside};
 
 const TYPES: [SocketType; 3] = [SocketType::Stream, SocketType::SeqPacket, SocketType::Dgram];
 
+/// A name that nobody else on this machine has.
+fn abstract_name() -> String {
+    let unique = std::fs::read_to_string("/proc/sys/kernel/random/uuid").unwrap();
+    format!("\0crossfork-test-{}", unique.trim())
+}
+
 fn root() -> File {
     File::open("/").unwrap()
 }
@@ -125,7 +131,7 @@ fn a_message_that_is_cut_says_so() {
 
 #[test]
 fn servers_and_connections_by_abstract_name() {
-    let name = format!("\0crossfork-test-{}", std::process::id());
+    let name = abstract_name();
     for kind in [SocketType::Stream, SocketType::SeqPacket] {
         let server = fd::bind(name.as_bytes(), kind, 5).unwrap();
         assert_eq!(fd::accept(&server).unwrap_err().kind(), ErrorKind::WouldBlock);
@@ -263,7 +269,7 @@ fn connected_is_what_has_a_peer_or_had_one() {
 
 #[test]
 fn a_backlog_that_is_longer_than_the_system_has_is_as_long_as_it_has() {
-    let name = format!("\0crossfork-test-backlog-{}", std::process::id());
+    let name = abstract_name();
     for backlog in [0, 511, 100_000, i32::MAX] {
         let server = fd::bind(name.as_bytes(), SocketType::Stream, backlog).unwrap();
         fd::connect(name.as_bytes(), SocketType::Stream).unwrap();

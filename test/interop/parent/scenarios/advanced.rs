@@ -35,7 +35,8 @@ pub fn scenarios<D: Driver>() -> Vec<Scenario<D>> {
                 let bytes: Vec<u8> = (0..size).map(|i| ((i * 31) >> 3) as u8).collect();
                 there_and_back(&child, &Value::buffer(bytes));
             }
-        }),
+        })
+        .heavy(),
         scenario(all, "ADV-4: types of one's own come back, bytes as bytes", |t: &Scope<D>| {
             #[derive(Serialize, Deserialize, PartialEq, Debug)]
             struct Job {
@@ -111,7 +112,8 @@ pub fn scenarios<D: Driver>() -> Vec<Scenario<D>> {
             assert!(matches!(error, Error::Send(SendError::Encode(FormatError::V8(_)))), "{error}");
             child.echo();
         }),
-        scenario(all, "ADV-3: a flood of small messages in both directions leaves nobody stuck", flood),
+        scenario(all, "ADV-3: a flood of small messages in both directions leaves nobody stuck", flood)
+            .heavy(),
     ];
     list.into_iter().map(Scenario::in_advanced).collect()
 }

@@ -111,7 +111,8 @@ pub fn scenarios<D: Driver>() -> Vec<Scenario<D>> {
         }),
         scenario(all, "LIFE-6: a program that is not there is an error that names it", |_| {
             let not_executable = script_path("peer.cjs");
-            for (path, code) in [("/nowhere/node", "ENOENT"), (&not_executable, "EACCES")] {
+            let absent = script_path("absent");
+            for (path, code) in [(&absent, "ENOENT"), (&not_executable, "EACCES")] {
                 let Err(e) = D::fork(Fork::new("x").exec_path(path)) else { panic!("{path} was started") };
                 assert!(e.to_string().contains(path), "{e}");
                 assert_eq!(e.code(), code);

@@ -86,7 +86,8 @@ pub fn scenarios<D: Driver>() -> Vec<Scenario<D>> {
         .in_json(),
         scenario(all, "SER-2: a message of 3 MB comes back whole", |t: &Scope<D>| {
             t.peer().round_trip(&json!("é€😀".repeat(350_000)));
-        }),
+        })
+        .heavy(),
         scenario(all, "SER-2: messages of every size around the buffer sizes come back", |t: &Scope<D>| {
             let child = t.peer();
             for edge in [4096, 65536, 131072, 212992] {
@@ -94,8 +95,9 @@ pub fn scenarios<D: Driver>() -> Vec<Scenario<D>> {
                     child.round_trip(&json!("x".repeat(size)));
                 }
             }
-        }),
-        scenario(all, "SER-2: 100,000 small messages come back in order", hundred_thousand),
+        })
+        .heavy(),
+        scenario(all, "SER-2: 100,000 small messages come back in order", hundred_thousand).heavy(),
         scenario(
             scripts,
             "SER-4: the line \"undefined\" is an error, and the next message arrives",

@@ -23,6 +23,8 @@ pub struct Scenario<D: Driver> {
     who: fn(&Runtime) -> bool,
     /// The one serialization that it is about, if it is not about both.
     serialization: Option<Serialization>,
+    /// It takes seconds of processor time.
+    pub heavy: bool,
     pub run: Box<Run<D>>,
 }
 
@@ -35,6 +37,10 @@ impl<D: Driver> Scenario<D> {
 
     fn in_advanced(self) -> Self {
         Scenario { serialization: Some(Serialization::Advanced), ..self }
+    }
+
+    fn heavy(self) -> Self {
+        Scenario { heavy: true, ..self }
     }
 
     fn in_json(self) -> Self {
@@ -67,7 +73,7 @@ fn scenario<D: Driver>(
     name: impl Into<String>,
     run: impl Fn(&Scope<D>) + Send + 'static,
 ) -> Scenario<D> {
-    Scenario { name: name.into(), who, serialization: None, run: Box::new(run) }
+    Scenario { name: name.into(), who, serialization: None, heavy: false, run: Box::new(run) }
 }
 
 /// Every child.

@@ -98,16 +98,21 @@ pub fn scenarios<D: Driver>() -> Vec<Scenario<D>> {
     ]
 }
 
+/// A file that is surely there.
+fn own_program() -> String {
+    std::env::current_exe().unwrap().to_string_lossy().into_owned()
+}
+
 fn cannot_travel() -> Vec<(&'static str, OwnedFd)> {
     let (master, slave) = pty();
     vec![
-        ("a file", File::open("/etc/hostname").unwrap().into()),
+        ("a file", File::open(own_program()).unwrap().into()),
         ("a memfd", memfd()),
         ("/dev/null", File::open("/dev/null").unwrap().into()),
         ("a terminal's master", master),
         ("a terminal's slave", slave),
-        ("a directory", File::open("/tmp").unwrap().into()),
-        ("O_PATH", o_path("/etc/hostname")),
+        ("a directory", File::open("/").unwrap().into()),
+        ("O_PATH", o_path(&own_program())),
         ("an eventfd", eventfd()),
         ("an epoll", epoll()),
         ("a pidfd", pidfd()),

@@ -20,7 +20,7 @@ const {
   socketpair,
   unmap,
 } = require('../../../../js/index.cjs');
-const { collect, fillUp, limitFds, thrown } = require('../kit.cjs');
+const { abstractName, collect, fillUp, limitFds, thrown } = require('../kit.cjs');
 
 const NOBODY = 65534;
 
@@ -107,8 +107,8 @@ const PARTS = {
   },
 
   server() {
-    const server = createFdServer(`\0crossfork-life-${process.pid}`);
-    createFdServer(`\0crossfork-life-2-${process.pid}`).unref();
+    const server = createFdServer(abstractName());
+    createFdServer(abstractName()).unref();
     setTimeout(() => server.close(() => console.log('closed')), 50).unref();
   },
 
@@ -442,7 +442,7 @@ const WORKERS = {
     while (second[0].send(Buffer.alloc(3000), [0]));
     third[0].send('x', [0, 0, 0]);
     const held = third[1][Symbol.asyncIterator]();
-    createFdServer(`\0crossfork-life-${process.pid}-${Math.random()}`);
+    createFdServer(abstractName());
     setInterval(() => first[0].send('tick'), 1);
     held.next().then(() => parentPort.postMessage('ready'));
   },

@@ -1,0 +1,90 @@
+// What is combined with what in the interop suites. test/cells.mjs decides from this which cells `npm test` runs.
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { cells } from '../cells.mjs';
+import { runtimes } from '../runtimes/index.mjs';
+
+const nodes = runtimes.filter(({ kind }) => kind === 'node').map(({ name }) => name);
+const others = runtimes.filter(({ kind }) => kind !== 'node').map(({ name }) => name);
+const isNode = (name) => nodes.includes(name);
+
+/** The oldest and the newest Node: most of what changes between versions shows at one of them. */
+const ENDS = [nodes[0], nodes.at(-1)];
+const atEnds = ({ runtime }) => ENDS.includes(runtime);
+
+/** Where the heavy scenarios run: one Node, once a mode. */
+const HEAVY_ON = nodes[Math.floor(nodes.length / 2)];
+
+const CHILDREN = ['worker', 'blocking', 'tokio'];
+const DRIVERS = ['blocking', 'tokio'];
+const MODES = ['json', 'advanced'];
+
+/** Node, Bun and Deno as the parent of the Rust children. See scenarios/. */
+export const children = (() => {
+  const only = {
+    json: ['backpressure.cjs', 'draining.cjs', 'establishment.cjs'], // the mode makes no difference for these
+    advanced: ['advanced.cjs', 'advanced-values.cjs'],
+    dialects: ['dialects.cjs'], // Bun and Deno have an `advanced` mode, but in formats of their own
+  };
+  const file = readdirSync(join(import.meta.dirname, 'scenarios')).filter((file) => file !== 'soak.cjs');
+  const both = file.filter((file) => !Object.values(only).flat().includes(file));
+  const possible = ({ runtime, mode, file }) => {
+    if (mode === 'json') return both.includes(file) || only.json.includes(file);
+    if (isNode(runtime)) return both.includes(file) || only.advanced.includes(file);
+    return only.dialects.includes(file);
+  };
+  return cells(
+    { runtime: [...nodes, ...others], child: CHILDREN, mode: MODES, file },
+    {
+      possible,
+      heavy: ({ runtime, child, mode }) => runtime === HEAVY_ON && child === (mode === 'json' ? 'blocking' : 'tokio'),
+      cover: [{ names: ['runtime', 'mode', 'file'], when: atEnds }],
+    },
+  );
+})();
+
+/** Either driver as the parent of Node, Bun, Deno and the Rust children. See parent/scenarios/. */
+export const parents = (() => {
+  const only = { json: ['establishment'], advanced: ['advanced'], dialects: ['dialects'] };
+  const both = ['messages', 'given', 'taken', 'order', 'never', 'sockets', 'life', 'pressure'];
+  const possible = ({ runtime, mode, group }) => {
+    if (mode === 'json') return both.includes(group) || only.json.includes(group);
+    if (!others.includes(runtime)) return both.includes(group) || only.advanced.includes(group);
+    return only.dialects.includes(group);
+  };
+  return cells(
+    {
+      runtime: [...nodes, ...others, ...CHILDREN.map((kind) => `rust ${kind}`)],
+      driver: DRIVERS,
+      mode: MODES,
+      group: [...Object.values(only).flat(), ...both],
+    },
+    {
+      possible,
+      heavy: ({ runtime, driver, mode }) => runtime === HEAVY_ON && driver === (mode === 'json' ? 'blocking' : 'tokio'),
+      cover: [{ names: ['runtime', 'mode', 'group'], when: atEnds }],
+    },
+  );
+})();
+
+const POLICIES = ['rr', 'shared'];
+const NODE_POLICIES = ['rr', 'none'];
+
+/** Node as the primary of Rust workers. See cluster/. */
+export const clusterWorkers = cells(
+  { runtime: nodes, worker: CHILDREN, policy: NODE_POLICIES, mode: MODES, file: ['serving.cjs', 'ending.cjs'] },
+  { cover: [{ names: ['runtime', 'worker', 'file'], when: atEnds }] },
+);
+
+/** Our primary of Node workers. See cluster-primary/scenarios.mjs. */
+export const clusterPrimary = cells(
+  { runtime: nodes, policy: POLICIES, mode: MODES, group: ['events', 'connections', 'addresses', 'endings'] },
+  {
+    // The others are the same, however messages are written.
+    possible: ({ mode, group }) => mode === 'json' || ['events', 'connections'].includes(group),
+    cover: [{ names: ['runtime', 'policy', 'group'], when: atEnds }],
+  },
+);
+
+/** Our primary of Rust workers. */
+export const clusterRust = cells({ worker: CHILDREN, policy: POLICIES, mode: MODES });

@@ -1,0 +1,39 @@
+// Tests that can run on every Node. `npm test` runs each of them on one Node, in turn, so that all Nodes take part; the
+// oldest and the newest Node have twice as many. `npm run test:full` runs each on all.
+import { describe, test } from 'node:test';
+import { selected } from '../cells.mjs';
+import { runtimes } from '../runtimes/index.mjs';
+
+const nodes = runtimes.filter(({ kind }) => kind === 'node');
+const [oldest, newest, between] = [nodes[0], nodes.at(-1), nodes.slice(1, -1)];
+const TURNS = between.length === 0 ? nodes : between.flatMap((node) => [newest, oldest, node]);
+
+export class EveryNode {
+  #tests = [];
+
+  /**
+   * @param {(runtime: object) => string | false} [options.skip] why it cannot run on a Node
+   * @param {(t: object, runtime: object) => Promise<void>} run
+   */
+  test(name, { skip = () => false, ...options }, run) {
+    this.#tests.push({ name, skip, options, run });
+  }
+
+  /** Hands this run's part to `node:test`, after the last call of `test`. */
+  register({ concurrency = 2 } = {}) {
+    const cells = selected(nodes.flatMap((runtime) => this.#tests.map((test, i) => cell(runtime, test, i))));
+    for (const runtime of nodes) {
+      describe(runtime.name, { concurrency }, () => {
+        for (const { test: one } of cells.filter((cell) => cell.runtime === runtime)) {
+          test(one.name, { ...one.options, skip: one.skip(runtime) }, (t) => one.run(t, runtime));
+        }
+      });
+    }
+  }
+}
+
+function cell(runtime, test, i) {
+  const turns = TURNS.map((_, turn) => TURNS[(i + turn) % TURNS.length]);
+  const home = turns.find((node) => !test.skip(node)) ?? newest;
+  return { runtime, test, tier: runtime === home ? 'quick' : 'full', heavy: false };
+}

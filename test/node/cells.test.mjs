@@ -1,0 +1,73 @@
+// The quick tier leaves out no pair of what the full tier combines.
+import assert from 'node:assert';
+import { test } from 'node:test';
+import { cells, selected, shardOf, tierOf, uncovered } from '../cells.mjs';
+import * as suites from '../interop/cells.mjs';
+import { runtimes } from '../runtimes/index.mjs';
+
+const WHOLE = { index: 0, count: 1 };
+const nodes = runtimes.filter(({ kind }) => kind === 'node').map(({ name }) => name);
+
+for (const [name, all] of Object.entries(suites)) {
+  test(`cells: ${name}: every pair of the full tier is in the quick tier`, (t) => {
+    const quick = selected(all, 'quick', WHOLE);
+    assert.deepStrictEqual(uncovered(all, quick), []);
+    assert.strictEqual(selected(all, 'full', WHOLE).length, all.length);
+    t.diagnostic(`${name}: ${quick.length} of ${all.length} cells are quick`);
+  });
+
+  test(`cells: ${name}: the quick tier has more of the oldest and the newest Node than of those between`, (t) => {
+    if (nodes.length < 3 || !('runtime' in all[0])) return t.skip('it does not depend on the version of Node');
+    const count = (runtime) =>
+      selected(all, 'quick', WHOLE).filter((cell) => cell.runtime === runtime && !cell.heavy).length;
+    const most = Math.max(...nodes.slice(1, -1).map(count));
+    assert.ok(
+      count(nodes[0]) > most && count(nodes.at(-1)) > most,
+      nodes.map((name) => [name, count(name)]).join('; '),
+    );
+  });
+}
+
+for (const [all, item] of [
+  [suites.children, 'file'],
+  [suites.parents, 'group'],
+]) {
+  const skip = nodes.length === 0 && 'there is no Node among the runtimes';
+  test(`cells: the quick tier has the heavy scenarios of every ${item} once a mode`, { skip }, () => {
+    const key = (cell) => `${cell[item]}, ${cell.mode}`;
+    const heavy = selected(all, 'quick', WHOLE).filter((cell) => cell.heavy);
+    const dialects = (cell) => cell[item].startsWith('dialects');
+    const expected = new Set(all.filter((cell) => !dialects(cell)).map(key));
+    assert.deepStrictEqual(heavy.map(key).sort(), [...expected].sort());
+    assert.ok(selected(all, 'full', WHOLE).every(({ heavy }) => heavy));
+  });
+}
+
+test('cells: combinations that are not possible are no cells, and are not missed', () => {
+  const possible = ({ a, b }) => a !== '1' || b !== 'x';
+  const all = cells({ a: ['1', '2'], b: ['x', 'y'], c: ['p', 'q'] }, { possible });
+  assert.strictEqual(all.length, 6);
+  const quick = selected(all, 'quick', WHOLE);
+  assert.ok(quick.every(possible));
+  assert.deepStrictEqual(uncovered(all, quick), []);
+});
+
+test('cells: what is not covered is named', () => {
+  const all = cells({ a: ['1', '2'], b: ['x', 'y'] });
+  assert.deepStrictEqual(uncovered(all, [all[0]]), ['a 1, b y', 'a 2, b x', 'a 2, b y']);
+});
+
+test('cells: the shards of a tier are all of it, each cell once', () => {
+  const all = cells({ a: ['1', '2', '3'], b: ['x', 'y'], c: ['p', 'q'] });
+  for (const tier of ['quick', 'full']) {
+    const parts = ['1/3', '2/3', '3/3'].flatMap((part) => selected(all, tier, shardOf(part)));
+    const text = (cells) => cells.map((cell) => JSON.stringify(cell)).sort();
+    assert.deepStrictEqual(text(parts), text(selected(all, tier, WHOLE)));
+  }
+});
+
+test('cells: a tier or a shard that is none is an error that says what it must be', () => {
+  assert.throws(() => tierOf('slow'), /CROSSFORK_TIER is slow: it must be quick or full/);
+  for (const text of ['0/2', '3/2', '1', 'a/b', '1/0'])
+    assert.throws(() => shardOf(text), /it must be like 2\/5/, text);
+});
