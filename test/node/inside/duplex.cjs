@@ -7,7 +7,7 @@ const { once } = require('node:events');
 const { Duplex, Transform } = require('node:stream');
 const { pipeline } = require('node:stream/promises');
 const { event, within } = require('../../interop/kit/wait.cjs');
-const { crossfork, run, thrown } = require('./kit.cjs');
+const { abstractName, crossfork, run, thrown } = require('./kit.cjs');
 
 const { describeFd } = crossfork;
 
@@ -136,7 +136,7 @@ run({
       const [c] = t.sockets('stream');
       c[Symbol.dispose]();
       assert.ok(c.destroyed);
-      const server = crossfork.createFdServer(`\0crossfork-test-${process.pid}`);
+      const server = crossfork.createFdServer(abstractName());
       await server[Symbol.asyncDispose]();
       assert.ok(!server.listening);
       const map = crossfork.mapFd(t.owns(crossfork.memfd('crossfork-test', 'x')));

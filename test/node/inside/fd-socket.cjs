@@ -1,10 +1,9 @@
 'use strict';
 
 const assert = require('node:assert');
-const { once } = require('node:events');
 const { readFileSync, readdirSync } = require('node:fs');
 const { event, until, within } = require('../../interop/kit/wait.cjs');
-const { crossfork, openFds, run, thrown } = require('./kit.cjs');
+const { crossfork, run, thrown } = require('./kit.cjs');
 
 const { FdSocket, closeFd, describeFd, dup, recvFds, sendFds, socketpair } = crossfork;
 
@@ -128,65 +127,6 @@ run({
       }
     });
     assert.deepStrictEqual(order, [...order.keys()]);
-  },
-
-  'descriptors that are not taken are closed at the end of the turn': async (t) => {
-    const [a, b] = t.sockets('seqpacket');
-    const before = openFds();
-    const seen = [];
-    b.on('message', (_, fds) => seen.push(fds));
-    for (let i = 0; i < 100; i++) a.send('x', [0, 0]);
-    await until(() => seen.length === 100, '100 messages');
-    await until(() => openFds() === before, 'they are closed');
-    assert.deepStrictEqual([seen[0].length, seen[0].take(), seen[0].takeAll()], [0, undefined, []]);
-  },
-
-  'descriptors can be taken behind an await of once': async (t) => {
-    for (const type of ['stream', 'seqpacket', 'dgram']) {
-      const [a, b] = t.sockets(type);
-      // As long as it listens all the time, it is read on in the same turn.
-      b.on(type === 'stream' ? 'data' : 'message', () => {});
-      a.send('x', [0, 0]);
-      for (let i = 0; i < 10; i++) a.send('y', 0);
-      // Behind some more of the same turn.
-      const [data, fds] = await (async () => (async () => once(b, type === 'stream' ? 'data' : 'message'))())();
-      assert.deepStrictEqual([type, String(data), fds.length], [type, 'x', 2]);
-      const [one] = fds;
-      t.owns(one);
-      assert.strictEqual(describeFd(one).fd, one);
-      await new Promise(setImmediate);
-      await until(() => fds.length === 0, 'the other one is closed');
-    }
-  },
-
-  'descriptors that nobody takes are never many at a time': async (t) => {
-    const [a, b] = t.sockets('seqpacket');
-    const before = openFds();
-    let most = 0;
-    let received = 0;
-    b.on('message', (_, fds) => {
-      received += fds.length;
-      most = Math.max(most, openFds() - before);
-    });
-    await sendAll(a, 500, () => ['x', new Array(20).fill(0)]);
-    await until(() => received === 10_000, 'all of them');
-    // Those that wait to be sent are 60 or so, too.
-    assert.ok(most < 200, `${most} are open`);
-  },
-
-  'descriptors that are taken stay open; the others of the message do not': async (t) => {
-    const [a, b] = t.sockets('seqpacket');
-    a.send('x', [0, 0, 0, 0]);
-    const [first, second] = await new Promise((resolve) => {
-      b.once('message', (_, fds) => {
-        const [one, two] = fds;
-        assert.strictEqual(fds.length, 2);
-        resolve([one, two]);
-      });
-    });
-    t.owns(first);
-    t.owns(second);
-    assert.notStrictEqual(describeFd(first).fd, describeFd(second).fd);
   },
 
   'nobody listens: nothing is read, and what came is closed with the socket': async (t) => {
