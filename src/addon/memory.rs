@@ -4,29 +4,19 @@
 //! process when the kernel gives it no more mappings. So there is a way to unmap at once, and a
 //! bound on how many are mapped.
 
-use std::collections::HashMap;
 use std::ffi::CString;
 use std::fs;
 use std::os::fd::IntoRawFd;
-use std::sync::{LazyLock, Mutex, MutexGuard};
+use std::sync::LazyLock;
 
-use crossfork::fd::{self, Mapping, Seals};
+use crossfork::fd::{self, Seals};
 use napi::bindgen_prelude::{ArrayBuffer, BufferSlice};
 use napi::{Either, Env};
 use napi_derive::napi;
 use nix::errno::Errno;
 
 use crate::result::{errno, number};
-use crate::sys::{borrow, buffer};
-
-/// What is mapped in this process, by numbers that are never used again: a Buffer may outlive its mapping.
-#[derive(Default)]
-struct Mapped {
-    all: HashMap<i64, Mapping>,
-    last: i64,
-}
-
-static MAPPED: LazyLock<Mutex<Mapped>> = LazyLock::new(Mutex::default);
+use crate::sys::{borrow, mappings};
 
 /// Half of what the kernel allows, for the runtime needs mappings too.
 static MOST: LazyLock<u32> = LazyLock::new(|| {
@@ -56,12 +46,12 @@ pub fn most_mappings() -> u32 {
 /// is empty. `ENOBUFS` if as many as can be are mapped already.
 #[napi(catch_unwind)]
 pub fn map_fd(fd: i32, max: i64) -> i64 {
-    if mapped().all.len() >= *MOST as usize {
+    if mappings::count() >= *MOST as usize {
         return -(Errno::ENOBUFS as i64);
     }
     match borrow(fd).and_then(fd::map) {
         Ok(Some(mapping)) if i64::try_from(mapping.len()).is_ok_and(|len| len <= max) => {
-            mapped().add(mapping)
+            mappings::keep(mapping)
         }
         Ok(Some(_)) => -(Errno::EFBIG as i64),
         Ok(None) => 0,
@@ -69,49 +59,16 @@ pub fn map_fd(fd: i32, max: i64) -> i64 {
     }
 }
 
-/// The memory of a mapping, which lasts as long as the Buffer unless it is unmapped before.
+/// The memory of a mapping, which lasts as long as the Buffer unless it is unmapped before. `ENOTSUP` where the
+/// runtime allows only memory of its own in a Buffer.
 #[napi(catch_unwind)]
 pub fn mapped_buffer(env: &Env, number: i64) -> napi::Result<Either<BufferSlice<'_>, i32>> {
-    let place = mapped().all.get(&number).map(|mapping| (mapping.as_ptr(), mapping.len()));
-    let Some(place) = place else { return Ok(Either::B(-(Errno::EBADF as i32))) };
-    // SAFETY: the mapping is removed by its number alone: here, or by `unmap` when the Buffer's memory is
-    // detached.
-    let buffer = unsafe { buffer(env, place, move || drop(mapped().remove(number))) };
-    Ok(match buffer? {
-        Some(buffer) => Either::A(buffer),
-        None => Either::B(-(Errno::ENOTSUP as i32)),
-    })
+    Ok(mappings::show(env, number)?.map_or(Either::B(-(Errno::ENOTSUP as i32)), Either::A))
 }
 
-/// Detaches the memory of a Buffer from JavaScript, and unmaps it. True also if it was unmapped before; false if
-/// the memory is another's now: it was transferred.
+/// Detaches the memory of a Buffer from JavaScript, and unmaps it. False if the memory is another's now: it was
+/// transferred.
 #[napi(catch_unwind)]
 pub fn unmap(memory: ArrayBuffer<'_>, number: i64) -> napi::Result<bool> {
-    let Some(start) = mapped().all.get(&number).map(Mapping::as_ptr) else { return Ok(true) };
-    if memory.is_detached()? || memory.as_ptr() != start.cast_const() {
-        return Ok(false);
-    }
-    memory.detach()?;
-    // Some runtimes say that they did, and have not.
-    if !memory.is_detached()? {
-        return Ok(false);
-    }
-    drop(mapped().remove(number));
-    Ok(true)
-}
-
-impl Mapped {
-    fn add(&mut self, mapping: Mapping) -> i64 {
-        self.last += 1;
-        self.all.insert(self.last, mapping);
-        self.last
-    }
-
-    fn remove(&mut self, number: i64) -> Option<Mapping> {
-        self.all.remove(&number)
-    }
-}
-
-fn mapped() -> MutexGuard<'static, Mapped> {
-    MAPPED.lock().unwrap_or_else(|e| e.into_inner())
+    mappings::unmap(memory, number)
 }

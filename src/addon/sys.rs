@@ -3,13 +3,13 @@
 #![allow(unsafe_code)]
 
 pub mod event_loop;
+pub mod mappings;
 mod uv;
 
 use std::io;
 use std::os::fd::{BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
-use napi::Env;
-use napi::bindgen_prelude::{BufferSlice, Uint8ArraySlice, Uint32ArraySlice};
+use napi::bindgen_prelude::{Uint8ArraySlice, Uint32ArraySlice};
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, fcntl};
 
@@ -43,20 +43,4 @@ pub fn writable<'a>(memory: &'a mut Uint8ArraySlice<'_>) -> &'a mut [u8] {
 pub fn numbers<'a>(memory: &'a mut Uint32ArraySlice<'_>) -> &'a mut [u32] {
     // SAFETY: as there. The memory is of this package's own JavaScript, and not shared.
     unsafe { memory.as_mut() }
-}
-
-/// A Buffer over a mapping. `end` is called when nothing of JavaScript can reach the memory any longer.
-/// None where the runtime allows only memory of its own in a Buffer: then `end` was called.
-///
-/// # Safety
-/// The mapping stays until `end` is called, or until the Buffer's memory is detached.
-pub unsafe fn buffer<'a>(
-    env: &'a Env,
-    (start, len): (*mut u8, usize),
-    end: impl FnOnce() + 'static,
-) -> napi::Result<Option<BufferSlice<'a>>> {
-    // SAFETY: the memory can be read and written to and won't shrink, and lives long enough by the
-    // caller's word. Others may write to it, as with a SharedArrayBuffer: nothing in Rust reads it.
-    let buffer = unsafe { BufferSlice::from_external(env, start, len, end, |_, end| end()) }?;
-    Ok((buffer.as_ptr() == start.cast_const()).then_some(buffer))
 }
