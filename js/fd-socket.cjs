@@ -12,7 +12,7 @@ const { check, coded, systemError } = require('./errors.cjs');
 const { iterate } = require('./iterate.cjs');
 const { checkEmpty, numbersOf, wouldBlock } = require('./passing.cjs');
 const { Reader } = require('./reader.cjs');
-const { areTooManyUntaken, closeUnlessTaken } = require('./received-fds.cjs');
+const { areTooManyUntaken, closeUnlessTaken, whenFewUntaken } = require('./received-fds.cjs');
 const { SendQueue } = require('./send-queue.cjs');
 const { READABLE, Watch, WRITABLE } = require('./watch.cjs');
 
@@ -244,6 +244,15 @@ class FdSocket extends EventEmitter {
     });
   }
 
+  #readLater() {
+    if (this.#kicked) return;
+    this.#kicked = true;
+    whenFewUntaken(() => {
+      this.#kicked = false;
+      this.#watch.inScope(() => this.#read());
+    });
+  }
+
   #onReady(readable, writable) {
     if (writable) this.#write();
     if (readable) this.#read();
@@ -254,7 +263,7 @@ class FdSocket extends EventEmitter {
     const reader = this.#reader;
     try {
       for (let left = reader.turn; left > 0 && this.#isReading; left -= reader.length + reader.each) {
-        if (areTooManyUntaken()) return;
+        if (areTooManyUntaken()) return this.#readLater();
         const result = reader.read(this.#watch);
         if (wouldBlock(result)) return;
         // Told once, and with packets before what the peer has sent.

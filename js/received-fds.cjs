@@ -12,6 +12,9 @@ const MOST_UNTAKEN = 32;
 const untaken = [];
 let count = 0;
 
+/** The reads of sockets that wait for them to be closed, in turn: who is told first by the kernel is so each time. */
+const waiting = [];
+
 /**
  * The descriptors that came with a message. One that is taken is the taker's, who closes it; the others are closed
  * at the end of this turn of the event loop, or when a loop over the socket goes on.
@@ -86,15 +89,27 @@ class ReceivedFds {
 
 makeDisposable(ReceivedFds.prototype, ReceivedFds.prototype.close);
 
-function closeUntaken() {
-  count = 0;
-  ReceivedFds.closeAll(untaken.splice(0));
-}
-
+/** So many wait to be closed that nothing more is to be read in this turn. */
 function areTooManyUntaken() {
   return count >= MOST_UNTAKEN;
 }
 
+/** Has a socket read when they are closed, behind those that wait already. */
+function whenFewUntaken(read) {
+  waiting.push(read);
+}
+
+function closeUntaken() {
+  count = 0;
+  ReceivedFds.closeAll(untaken.splice(0));
+  try {
+    while (waiting.length > 0 && !areTooManyUntaken()) waiting.shift()();
+  } finally {
+    // A listener has thrown.
+    if (waiting.length > 0 && untaken.length === 0) setImmediate(closeUntaken);
+  }
+}
+
 const { closeUnlessTaken, hold } = ReceivedFds;
 
-module.exports = { ReceivedFds, areTooManyUntaken, closeUnlessTaken, hold };
+module.exports = { ReceivedFds, areTooManyUntaken, closeUnlessTaken, hold, whenFewUntaken };

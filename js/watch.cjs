@@ -117,6 +117,11 @@ class Watch {
     this.#scope.runInAsyncScope(this.#onReady, undefined, (ready & READABLE) !== 0, (ready & WRITABLE) !== 0);
   }
 
+  /** Does something where the socket was made. */
+  inScope(act) {
+    this.#scope.runInAsyncScope(act);
+  }
+
   /** Keeps the process alive while it is set, unless the socket is unreferenced. */
   set waiting(on) {
     this.#count(on, this.#referred);

@@ -54,6 +54,53 @@ run({
     assert.ok(most < 200, `${most} are open`);
   },
 
+  'a socket whose descriptors nobody takes does not keep others waiting': async (t) => {
+    const pairs = [1, 2, 3].map(() => t.sockets('seqpacket'));
+    const [c, d] = t.sockets('seqpacket');
+    const twenty = new Array(20).fill(0);
+    const received = [0, 0, 0];
+    let stop = false;
+    for (const [i, [a, b]] of pairs.entries()) {
+      const feed = () => {
+        while (!stop && a.send('x', twenty));
+      };
+      a.on('drain', feed);
+      b.on('message', () => received[i]++);
+      feed();
+    }
+    d.on('message', (data) => d.send(data));
+    for (let i = 0; i < 5; i++) {
+      c.send('ping', 0);
+      await event(c, 'message');
+    }
+    await until(
+      () => received.every((count) => count > 100),
+      () => `each has received a hundred, not ${received}`,
+    );
+    stop = true;
+  },
+
+  'an exception in a listener: those that wait for descriptors to be closed are read all the same': async (t) => {
+    const pairs = [1, 2, 3].map(() => t.sockets('seqpacket'));
+    const received = [0, 0, 0];
+    const caught = [];
+    const onError = (error) => caught.push(error.message);
+    process.on('uncaughtException', onError);
+    t.after(() => process.off('uncaughtException', onError));
+    for (const [i, [a, b]] of pairs.entries()) {
+      b.on('message', () => {
+        received[i]++;
+        if (received[i] % 7 === 0) throw new Error('thrown in a listener');
+      });
+      for (let j = 0; j < 30; j++) a.send('x', new Array(40).fill(0));
+    }
+    await until(
+      () => received.every((count) => count === 30),
+      () => `each has received 30, not ${received}`,
+    );
+    assert.deepStrictEqual(caught, new Array(12).fill('thrown in a listener'));
+  },
+
   'descriptors that are taken stay open; the others of the message do not': async (t) => {
     const [a, b] = t.sockets('seqpacket');
     a.send('x', [0, 0, 0, 0]);
