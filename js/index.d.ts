@@ -42,8 +42,8 @@ export function fdOf(object: HasFd): number;
 
 /**
  * The right object for what a descriptor is, which owns it from then on: a connection or pipe, a server that listens,
- * a UDP socket. Anything else comes back as the number, and stays the caller's, as it does if this throws. In Bun a pipe
- * stays a number too.
+ * a UDP socket. Anything else comes back as the number, and stays the caller's, as it does if this throws: `EEXIST` for
+ * what belongs to an FdSocket or FdServer. In Bun a pipe stays a number too.
  */
 export function adopt(fd: number): Socket | Server | DgramSocket | number;
 
@@ -128,7 +128,7 @@ export interface MemfdOptions {
   seals?: readonly ('shrink' | 'grow' | 'write' | 'seal')[];
 }
 
-/** A file in memory with these contents. The caller closes it. */
+/** A file in memory with these contents. The caller closes it. The name, of 249 bytes at most, is for `/proc` alone. */
 export function memfd(name: string, data?: string | NodeJS.ArrayBufferView, options?: MemfdOptions): number;
 
 /**

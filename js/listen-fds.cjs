@@ -1,7 +1,7 @@
 'use strict';
 
 const { readFileSync } = require('node:fs');
-const { check } = require('./errors.cjs');
+const { systemError } = require('./errors.cjs');
 const { native } = require('./load.cjs');
 
 const NAMES = ['LISTEN_PID', 'LISTEN_FDS', 'LISTEN_FDNAMES'];
@@ -15,7 +15,21 @@ function listenFds() {
   for (const name of NAMES) delete process.env[name];
   const [pid, count] = values;
   if (pid !== undefined && count > 0 && Number(pid) !== process.pid) warn(Number(pid), count);
-  return check(native().listenFds(...values), 'fcntl');
+  const found = native().listenFds(...values);
+  if (typeof found === 'number') throw listenError(found, pid, count);
+  return found;
+}
+
+const EBADF = -9;
+
+function listenError(errno, pid, count) {
+  const error = systemError(errno, 'fcntl');
+  const why =
+    errno === EBADF
+      ? `LISTEN_FDS=${count} tells of the descriptors 3 to ${2 + Number(count)}, and not all of them are open`
+      : `LISTEN_FDS=${count} and LISTEN_PID=${pid} must be numbers`;
+  error.message = `${error.code}: ${why}`;
+  return error;
 }
 
 /** It is no error: whoever starts us may have forgotten to remove them. More often it is npm, or a shell. */

@@ -5,9 +5,12 @@ const { bufferOf, toBytes } = require('./bytes.cjs');
 const { checkList, checkOptions, checkString, checkWord } = require('./checks.cjs');
 const { describeFd } = require('./describe.cjs');
 const { makeDisposable } = require('./dispose.cjs');
-const { check, coded, systemError, wrongValue } = require('./errors.cjs');
+const { check, coded, outOfRange, systemError, wrongValue } = require('./errors.cjs');
 const { fdOf } = require('./fd-of.cjs');
 const { native } = require('./load.cjs');
+
+/** Linux's own limit for the name of a memfd, in bytes. */
+const MAX_NAME = 249;
 
 const SEALS = ['shrink', 'grow', 'write', 'seal'];
 
@@ -15,6 +18,8 @@ const SEALS = ['shrink', 'grow', 'write', 'seal'];
 function memfd(name, data = '', options) {
   checkString(name, 'name');
   if (name.includes('\0')) throw wrongValue('name', name, 'must be a string without null bytes');
+  const length = Buffer.byteLength(name);
+  if (length > MAX_NAME) throw outOfRange('name.length', `<= ${MAX_NAME} bytes`, length);
   const { seals = [] } = checkOptions(options);
   const wanted = checkList(seals, 'options.seals', SEALS.length);
   for (const seal of wanted) checkWord(seal, 'options.seals', SEALS);

@@ -46,8 +46,15 @@ test('listenFds: none that are for another process, with a warning that says for
   assert.deepStrictEqual(activated('', program), [[], []]);
 });
 
-test('listenFds: what makes no sense is an error', () => {
-  const program = 'try { listenFds(); } catch (error) { console.log(JSON.stringify(error.code)); }';
-  assert.strictEqual(activated('LISTEN_PID=$$ LISTEN_FDS=many', program), 'EINVAL');
-  assert.strictEqual(activated('LISTEN_PID=$$ LISTEN_FDS=200', program), 'EBADF');
+test('listenFds: what makes no sense is an error that says what', () => {
+  const program = 'try { listenFds(); } catch ({ code, message }) { console.log(JSON.stringify([code, message])); }';
+  const [none, words] = activated('LISTEN_PID=$$ LISTEN_FDS=many', program, /^/);
+  assert.deepStrictEqual(
+    [none, /^EINVAL: LISTEN_FDS=many and LISTEN_PID=\d+ must be numbers$/.test(words)],
+    ['EINVAL', true],
+  );
+  assert.deepStrictEqual(activated('LISTEN_PID=$$ LISTEN_FDS=200', program), [
+    'EBADF',
+    'EBADF: LISTEN_FDS=200 tells of the descriptors 3 to 202, and not all of them are open',
+  ]);
 });
