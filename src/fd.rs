@@ -17,21 +17,38 @@
 //! # Ok(()) }
 //! ```
 //!
+//! Sockets are those of the system, and everything that has a descriptor can be used as one: `OwnedFd`,
+//! `std::os::unix::net::UnixStream`, a socket of another crate.
+//!
+//! # Waiting
+//!
+//! As in std, the sockets that this module makes are blocking: [`send`], [`recv`], [`accept`] and
+//! [`connect`] wait. To wait no longer than some time, use poll(2), or give the socket a timeout
+//! (`UnixStream::set_read_timeout`). Not to wait, there is
+//! - [`try_send`] and [`try_recv`], on any socket;
+//! - [`set_nonblocking`], after which all calls on the socket fail with `WouldBlock` where they would wait;
+//! - [`nonblocking`], which makes sockets that are so from the start, for an event loop;
+//! - `crossfork::tokio::fd` (feature `tokio`), for tasks.
+//!
+//! # Descriptors
+//!
 //! Descriptors that are sent stay open in the sender. Those that are received are close-on-exec.
 //! A message takes [`MAX_FDS`] at the most. On a stream they ride on the first byte that is sent
 //! with them, and a read never goes past the end of a write that carried any.
 
 mod listen;
+pub mod nonblocking;
 
 use std::io::{self, IoSlice};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use crate::sys::{inherit, probe, scm, unix};
+use crate::sys::unix::{self, Waits};
+use crate::sys::{inherit, probe, scm};
 
 pub use crate::sys::describe::{Address, Description, Family, Kind, SocketDescription};
 pub use crate::sys::memory::{Mapping, Seals, memfd};
 pub use crate::sys::scm::MAX_FDS;
-pub use crate::sys::unix::{Credentials, SocketType, bind, connect, pair};
+pub use crate::sys::unix::{Credentials, SocketType};
 pub use listen::{ListenFd, listen_fds};
 
 /// What one call has received.
@@ -51,18 +68,59 @@ pub struct Received {
     pub end: bool,
 }
 
-/// Sends once, and waits if the socket does. The descriptors stay the caller's. Returns how many
-/// bytes were sent, which on a stream may be fewer; the descriptors went with the first.
+/// Makes two sockets that are connected with each other. The caller owns both.
 ///
 /// # Errors
-/// [`io::ErrorKind::InvalidInput`] for more than [`MAX_FDS`], and for no bytes on a socket that
-/// can't tell them from nothing: any but a datagram socket. `ETOOMANYREFS` where more descriptors
-/// are on their way than the user may have.
+/// Those of socketpair(2).
+pub fn pair(kind: SocketType) -> io::Result<(OwnedFd, OwnedFd)> {
+    unix::pair(kind, Waits::Yes)
+}
+
+/// Makes a socket at a path, and lets it listen if its type has connections: then `backlog` is how many may
+/// wait for [`accept`]. The caller owns the socket, and removes the path. A path that begins with a zero
+/// byte is a name in Linux's abstract namespace, and is not removed.
+///
+/// # Errors
+/// Those of bind(2) and listen(2): `EADDRINUSE` if the path exists.
+pub fn bind(path: impl AsRef<[u8]>, kind: SocketType, backlog: i32) -> io::Result<OwnedFd> {
+    unix::bind(path.as_ref(), kind, backlog, Waits::Yes)
+}
+
+/// Connects with a server, and waits while as many connections wait already as the server lets wait. The
+/// caller owns the socket. Paths are those of [`bind`].
+///
+/// # Errors
+/// Those of connect(2): `ENOENT` if the path does not exist, `ECONNREFUSED` if nobody listens, `EPROTOTYPE`
+/// if the server is of another type.
+pub fn connect(path: impl AsRef<[u8]>, kind: SocketType) -> io::Result<OwnedFd> {
+    unix::connect(path.as_ref(), kind, Waits::Yes)
+}
+
+/// Waits for the next connection of a server that [`bind`] made, or any other. The caller owns it. It is
+/// blocking, whatever the server is.
+///
+/// # Errors
+/// Those of accept(2). [`io::ErrorKind::WouldBlock`] if there is no connection and the server is
+/// non-blocking.
+pub fn accept(server: impl AsFd) -> io::Result<OwnedFd> {
+    unix::accept(server.as_fd(), Waits::Yes)
+}
+
+/// Sends once, and waits until there is room. The descriptors stay the caller's. Returns how many bytes
+/// were sent, which on a stream may be fewer; the descriptors went with the first.
+///
+/// # Errors
+/// - [`io::ErrorKind::InvalidInput`] for more than [`MAX_FDS`], and for no bytes on a socket that can't
+///   tell them from nothing: any but a datagram socket.
+/// - [`io::ErrorKind::WouldBlock`] if there is no room and the socket is non-blocking, or its timeout has
+///   passed.
+/// - `ETOOMANYREFS` where more descriptors are on their way than the user may have.
+/// - `EPIPE` if the peer is gone. There is no SIGPIPE.
 pub fn send(socket: impl AsFd, bytes: &[u8], fds: &[BorrowedFd<'_>]) -> io::Result<usize> {
     send_once(socket.as_fd(), bytes, fds, true)
 }
 
-/// As [`send`], and never waits: None if it would have to.
+/// As [`send`], and never waits, whether the socket is blocking or not: None if it would have to.
 ///
 /// # Errors
 /// As [`send`].
@@ -70,16 +128,17 @@ pub fn try_send(socket: impl AsFd, bytes: &[u8], fds: &[BorrowedFd<'_>]) -> io::
     unless_blocked(send_once(socket.as_fd(), bytes, fds, false))
 }
 
-/// Receives once, and waits if the socket does. The caller owns what is received; descriptors
-/// beyond `max_fds` are closed.
+/// Waits for a packet, or for some bytes of a stream. The caller owns what is received; descriptors beyond
+/// `max_fds` are closed.
 ///
 /// # Errors
-/// Those of recvmsg(2).
+/// Those of recvmsg(2). [`io::ErrorKind::WouldBlock`] if there is nothing and the socket is non-blocking,
+/// or its timeout has passed.
 pub fn recv(socket: impl AsFd, buffer: &mut [u8], max_fds: usize) -> io::Result<Received> {
     recv_once(socket.as_fd(), buffer, max_fds, true)
 }
 
-/// As [`recv`], and never waits: None if it would have to.
+/// As [`recv`], and never waits, whether the socket is blocking or not: None if it would have to.
 ///
 /// # Errors
 /// As [`recv`].
@@ -121,14 +180,6 @@ pub fn seals(fd: impl AsFd) -> io::Result<Seals> {
     crate::sys::memory::seals(fd.as_fd())
 }
 
-/// Takes the next connection of a server that [`bind`] made, or any other. The caller owns it.
-///
-/// # Errors
-/// Those of accept(2); `EAGAIN` if there is none and the server does not wait.
-pub fn accept(server: impl AsFd) -> io::Result<OwnedFd> {
-    unix::accept(server.as_fd())
-}
-
 /// Asks who connected, or who listens.
 ///
 /// # Errors
@@ -153,7 +204,8 @@ pub fn set_cloexec(fd: impl AsFd, on: bool) -> io::Result<()> {
     inherit::set_cloexec_to(fd.as_fd(), on)
 }
 
-/// Decides whether calls on the descriptor wait. All who share the open file share this.
+/// Decides whether calls on the descriptor wait. All who share the open file share this: duplicates, and
+/// other processes that it was sent to.
 ///
 /// # Errors
 /// `EBADF` if it is not open.
@@ -161,7 +213,12 @@ pub fn set_nonblocking(fd: impl AsFd, on: bool) -> io::Result<()> {
     probe::set_nonblocking_to(fd.as_fd(), on)
 }
 
-fn send_once(socket: BorrowedFd<'_>, bytes: &[u8], fds: &[BorrowedFd<'_>], wait: bool) -> io::Result<usize> {
+pub(crate) fn send_once(
+    socket: BorrowedFd<'_>,
+    bytes: &[u8],
+    fds: &[BorrowedFd<'_>],
+    wait: bool,
+) -> io::Result<usize> {
     let invalid = |what| Err(io::Error::new(io::ErrorKind::InvalidInput, what));
     if fds.len() > MAX_FDS {
         return invalid("a message takes 253 descriptors at the most");
@@ -172,7 +229,12 @@ fn send_once(socket: BorrowedFd<'_>, bytes: &[u8], fds: &[BorrowedFd<'_>], wait:
     scm::send_many(socket, &[IoSlice::new(bytes)], fds, wait)
 }
 
-fn recv_once(socket: BorrowedFd<'_>, buffer: &mut [u8], max_fds: usize, wait: bool) -> io::Result<Received> {
+pub(crate) fn recv_once(
+    socket: BorrowedFd<'_>,
+    buffer: &mut [u8],
+    max_fds: usize,
+    wait: bool,
+) -> io::Result<Received> {
     let mut fds = Vec::new();
     let packet = scm::recv_packet(socket, buffer, &mut fds, wait)?;
     let too_many = fds.len() > max_fds;

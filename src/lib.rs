@@ -96,7 +96,7 @@
 //! [`Outgoing`] says how. Whatever would crash a Node process is refused before it is sent.
 //!
 //! For descriptors over other sockets, and between programs that are not parent and child, see
-//! [`fd`].
+//! [`fd`]; tasks have the same in `tokio::fd`.
 //!
 //! # Errors
 //!

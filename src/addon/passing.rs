@@ -3,7 +3,7 @@
 use std::io;
 use std::os::fd::{BorrowedFd, IntoRawFd, RawFd};
 
-use crossfork::fd::{self, SocketType};
+use crossfork::fd::{self, SocketType, nonblocking};
 use napi::Either;
 use napi::bindgen_prelude::Uint8ArraySlice;
 use napi_derive::napi;
@@ -41,20 +41,22 @@ pub struct Credentials {
 /// Two numbers, which the caller closes.
 #[napi(catch_unwind)]
 pub fn socketpair(kind: u32) -> OrErrno<Vec<i32>> {
-    let pair = socket_type(kind).and_then(fd::pair);
+    let pair = socket_type(kind).and_then(nonblocking::pair);
     or_errno(pair.map(|(a, b)| vec![a.into_raw_fd(), b.into_raw_fd()]))
 }
 
 /// The number of a new socket, which the caller closes.
 #[napi(catch_unwind)]
 pub fn connect(path: &[u8], kind: u32) -> i32 {
-    number(socket_type(kind).and_then(|kind| fd::connect(path, kind)).map(|fd| fd.into_raw_fd()))
+    number(socket_type(kind).and_then(|kind| nonblocking::connect(path, kind)).map(|fd| fd.into_raw_fd()))
 }
 
 /// The number of a new socket, which the caller closes.
 #[napi(catch_unwind)]
 pub fn bind(path: &[u8], kind: u32, backlog: i32) -> i32 {
-    number(socket_type(kind).and_then(|kind| fd::bind(path, kind, backlog)).map(|fd| fd.into_raw_fd()))
+    number(
+        socket_type(kind).and_then(|kind| nonblocking::bind(path, kind, backlog)).map(|fd| fd.into_raw_fd()),
+    )
 }
 
 /// How many bytes were sent. The descriptors stay the caller's.

@@ -134,7 +134,7 @@ pub fn discard(context: u32, fds: Vec<i32>) {
 /// The number of a descriptor, which the caller hands to a socket at once, or closes.
 #[napi(catch_unwind)]
 pub fn accept_socket(context: u32, server: u32) -> i32 {
-    number(with(context, |own| Ok(fd::accept(own.socket(server)?)?.into_raw_fd())))
+    number(with(context, |own| Ok(fd::nonblocking::accept(own.socket(server)?)?.into_raw_fd())))
 }
 
 #[napi(catch_unwind)]

@@ -1,7 +1,7 @@
 //! Socket activation: the sockets that systemd, or whoever plays its part, has opened for us.
 
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use crate::sys::describe::describe;
 use crate::sys::inherit;
@@ -12,7 +12,7 @@ use crate::sys::inherit;
 pub struct ListenFd {
     /// What it is called, `unknown` if it has no name.
     pub name: String,
-    /// It is close-on-exec now.
+    /// It is close-on-exec now. Whether it is blocking is up to who has opened it, and unchanged.
     pub fd: OwnedFd,
 }
 
@@ -63,6 +63,18 @@ impl ListenFd {
                 Ok(ListenFd { name, fd: inherit::adopt(number)? })
             })
             .collect()
+    }
+}
+
+impl AsFd for ListenFd {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}
+
+impl From<ListenFd> for OwnedFd {
+    fn from(listen: ListenFd) -> OwnedFd {
+        listen.fd
     }
 }
 

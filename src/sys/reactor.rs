@@ -1,7 +1,7 @@
 //! A socket in tokio's reactor.
 
 use std::io;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::Arc;
 
 use tokio::io::Interest;
@@ -11,4 +11,10 @@ use tokio::io::unix::AsyncFd;
 pub fn register<T: AsRawFd>(socket: Arc<T>, interest: Interest) -> io::Result<AsyncFd<Arc<T>>> {
     // SAFETY: the Arc inside keeps the descriptor open, and the same, as long as the AsyncFd lives.
     Ok(unsafe { AsyncFd::register_with_interest(socket, interest) }?)
+}
+
+/// Registers a descriptor for all news of it.
+pub fn register_owned(fd: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
+    // SAFETY: the OwnedFd inside keeps the descriptor open, and the same, as long as the AsyncFd lives.
+    Ok(unsafe { AsyncFd::register(fd) }?)
 }

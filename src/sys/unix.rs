@@ -1,5 +1,5 @@
-//! Unix sockets of all three types: pairs, servers, connections. All close-on-exec and
-//! non-blocking from the start.
+//! Unix sockets of all three types: pairs, servers, connections. All close-on-exec from the start,
+//! and non-blocking if that is asked for.
 
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
@@ -30,32 +30,54 @@ pub struct Credentials {
     pub gid: u32,
 }
 
-const FLAGS: SockFlag = SockFlag::SOCK_CLOEXEC.union(SockFlag::SOCK_NONBLOCK);
+/// Whether calls on a new socket wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Waits {
+    /// It is blocking.
+    Yes,
+    /// It is non-blocking from the start.
+    No,
+}
+
+impl Waits {
+    fn flags(self) -> SockFlag {
+        match self {
+            Waits::Yes => SockFlag::SOCK_CLOEXEC,
+            Waits::No => SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK,
+        }
+    }
+}
 
 /// Makes two sockets that are connected with each other. The caller owns both.
-pub fn pair(kind: SocketType) -> io::Result<(OwnedFd, OwnedFd)> {
-    Ok(socket::socketpair(AddressFamily::Unix, kind.into(), None, FLAGS)?)
+pub fn pair(kind: SocketType, waits: Waits) -> io::Result<(OwnedFd, OwnedFd)> {
+    Ok(socket::socketpair(AddressFamily::Unix, kind.into(), None, waits.flags())?)
 }
 
 /// Connects with a server. A path that begins with a zero byte is a name in Linux's abstract
 /// namespace. The caller owns the socket.
 ///
-/// # Errors
-/// `EAGAIN` where as many wait already as the server lets wait, and nothing tells when to try again.
-pub fn connect(path: &[u8], kind: SocketType) -> io::Result<OwnedFd> {
+/// Where as many connections wait as the server lets wait, this waits too, or is `EAGAIN`: then nothing
+/// tells when to try again.
+pub fn connect(path: &[u8], kind: SocketType, waits: Waits) -> io::Result<OwnedFd> {
     let address = address(path)?;
-    let socket = socket::socket(AddressFamily::Unix, kind.into(), FLAGS, None)?;
-    socket::connect(socket.as_raw_fd(), &address)?;
-    Ok(socket)
+    let socket = socket::socket(AddressFamily::Unix, kind.into(), waits.flags(), None)?;
+    loop {
+        match socket::connect(socket.as_raw_fd(), &address) {
+            Ok(()) => return Ok(socket),
+            // A Unix socket that waits for its server has done nothing yet, and begins anew.
+            Err(Errno::EINTR) => {}
+            Err(e) => return Err(e.into()),
+        }
+    }
 }
 
 /// Makes a socket at a path, and lets it listen if its type has connections. The caller owns the
 /// socket, and removes the path.
-pub fn bind(path: &[u8], kind: SocketType, backlog: i32) -> io::Result<OwnedFd> {
+pub fn bind(path: &[u8], kind: SocketType, backlog: i32, waits: Waits) -> io::Result<OwnedFd> {
     let address = address(path)?;
     // What is more is less to the kernel too. Before the path is made, which an error would leave.
     let backlog = Backlog::new(backlog.min(libc::SOMAXCONN))?;
-    let socket = socket::socket(AddressFamily::Unix, kind.into(), FLAGS, None)?;
+    let socket = socket::socket(AddressFamily::Unix, kind.into(), waits.flags(), None)?;
     socket::bind(socket.as_raw_fd(), &address)?;
     if kind != SocketType::Dgram {
         socket::listen(&socket, backlog)?;
@@ -63,10 +85,10 @@ pub fn bind(path: &[u8], kind: SocketType, backlog: i32) -> io::Result<OwnedFd> 
     Ok(socket)
 }
 
-/// Takes the next connection of a server. The caller owns it.
-pub fn accept(server: BorrowedFd<'_>) -> io::Result<OwnedFd> {
+/// Takes the next connection of a server, which may itself wait or not. The caller owns it.
+pub fn accept(server: BorrowedFd<'_>, waits: Waits) -> io::Result<OwnedFd> {
     loop {
-        match socket::accept4(server.as_raw_fd(), FLAGS) {
+        match socket::accept4(server.as_raw_fd(), waits.flags()) {
             // SAFETY: just made, and owned by nobody else.
             Ok(fd) => return Ok(unsafe { OwnedFd::from_raw_fd(fd) }),
             // Gone before it was taken, which is the next one's good luck.

@@ -4,6 +4,8 @@
 mod channel;
 mod child;
 pub mod cluster;
+#[cfg(target_os = "linux")]
+pub mod fd;
 mod output;
 mod process;
 mod socket_list;

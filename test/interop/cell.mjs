@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { commandLine } from '../runtimes/index.mjs';
 import { runScenarios } from './process.mjs';
 
-const DEADLINE_MS = 180_000;
+const DEADLINE_MS = 240_000;
 
 /**
  * @param {object} options what kit/runner.cjs takes: the serialization and the selection of scenarios

@@ -15,7 +15,7 @@ const { until, within } = createRequire(import.meta.url)('./kit/wait.cjs');
 
 const full = process.env.CROSSFORK_SOAK === 'full';
 const nodes = runtimes.filter(({ kind }) => kind === 'node');
-const DEADLINE = { timeout: full ? 3_600_000 : 120_000 };
+const DEADLINE = { timeout: full ? 3_600_000 : 240_000 };
 const KILLS = full ? 100 : 15;
 const ENDS = full ? Number(process.env.CROSSFORK_SOAK_WORKERS ?? 10_000) : 24;
 const ADDRESS = [{ port: 0, host: '127.0.0.1' }];

@@ -8,7 +8,7 @@ import * as groups from './cluster-primary/scenarios.mjs';
 
 const { setPatience } = createRequire(import.meta.url)('./kit/wait.cjs');
 
-const DEADLINE = { timeout: 60_000 };
+const DEADLINE = { timeout: 240_000 };
 
 /** What Deno cannot do, and why. Each is expected to fail, so that a row goes when its reason has gone. */
 const GAPS = [

@@ -7,7 +7,7 @@ import { Primary } from './cluster-primary/primary.mjs';
 import * as scenarios from './cluster-primary/scenarios.mjs';
 
 const groups = new Map(Object.entries(scenarios));
-const DEADLINE = { timeout: 60_000 };
+const DEADLINE = { timeout: 240_000 };
 
 describe('cluster primary', { concurrency: 2 }, () => {
   for (const { runtime: name, policy: balance, mode: serialization, group } of selected(cells)) {

@@ -10,7 +10,7 @@ import { Primary } from './cluster-primary/primary.mjs';
 
 const { within } = createRequire(import.meta.url)('./kit/wait.cjs');
 
-const DEADLINE = { timeout: 60_000 };
+const DEADLINE = { timeout: 240_000 };
 
 describe('Rust workers under our primary', { concurrency: 2 }, () => {
   for (const { worker, policy: balance, mode: serialization } of selected(cells)) {

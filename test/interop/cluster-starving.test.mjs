@@ -12,7 +12,7 @@ const require = createRequire(import.meta.url);
 const { busyness } = require('./kit/proc.cjs');
 const { until } = require('./kit/wait.cjs');
 
-const DEADLINE = { timeout: 60_000 };
+const DEADLINE = { timeout: 240_000 };
 const LOCAL = { listen: [{ port: 0, host: '127.0.0.1' }] };
 
 /** A runtime that has few descriptors, so that they are soon used up. */

@@ -9,7 +9,7 @@ import { clusterWorkers as cells } from './cells.mjs';
 import { workers } from './cluster/workers.mjs';
 import { runScenarios } from './process.mjs';
 
-const DEADLINE_MS = 120_000;
+const DEADLINE_MS = 240_000;
 
 describe('workers of a cluster', { concurrency: 2 }, () => {
   for (const { runtime: name, worker, policy, mode: serialization, file } of selected(cells)) {

@@ -12,7 +12,7 @@ import { runtimes } from '../runtimes/index.mjs';
 import { EveryNode } from './every-node.mjs';
 
 const ROOT = join(import.meta.dirname, '../..');
-const DEADLINE = { timeout: 60_000 };
+const DEADLINE = { timeout: 240_000 };
 const examples = {
   drive_node: artifact('drive_node'),
   hand_over: artifact('hand_over'),

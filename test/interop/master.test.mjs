@@ -13,7 +13,7 @@ import { EveryNode } from './every-node.mjs';
 
 const MASTER = join(import.meta.dirname, '../../examples/master.js');
 const ABSENT = join(import.meta.dirname, 'absent');
-const DEADLINE = { timeout: 30_000 };
+const DEADLINE = { timeout: 240_000 };
 
 const suite = new EveryNode();
 

@@ -24,7 +24,7 @@ for (const driver of ['blocking', 'tokio']) {
 
   suite.test(`workerpool forks workers in Rust (${driver})`, {}, async (_, runtime) => {
     const script = join(import.meta.dirname, 'npm', 'pool.cjs');
-    const { stdout } = await promisify(execFile)(runtime.bin, [script, worker, driver], { timeout: 60_000 });
+    const { stdout } = await promisify(execFile)(runtime.bin, [script, worker, driver], { timeout: 240_000 });
     const { pids, ...rest } = JSON.parse(stdout);
     assert.deepStrictEqual(rest, {
       right: true,

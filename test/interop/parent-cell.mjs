@@ -3,7 +3,7 @@ import { artifact } from '../artifacts.mjs';
 import { runScenarios } from './process.mjs';
 
 const parent = artifact('interop-parent');
-const DEADLINE_MS = 180_000;
+const DEADLINE_MS = 240_000;
 
 /**
  * @param {object} child what it forks: one of the runtimes, or the like

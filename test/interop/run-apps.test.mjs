@@ -13,7 +13,7 @@ import { get, supervise, within } from './supervised.mjs';
 
 const { WebSocket } = createRequire(app('ws'))('ws');
 
-const DEADLINE = { timeout: 120_000 };
+const DEADLINE = { timeout: 240_000 };
 
 const suite = new EveryNode();
 

@@ -12,7 +12,7 @@ import { crossfork, get, supervise, until, within } from './supervised.mjs';
 
 /** In our own folder nobody else makes files. */
 const ABSENT = join(import.meta.dirname, 'absent');
-const DEADLINE = { timeout: 120_000 };
+const DEADLINE = { timeout: 240_000 };
 const [runtime] = runtimes.filter(({ kind }) => kind === 'node');
 
 describe('options', { concurrency: 2 }, () => {
@@ -174,7 +174,7 @@ describe('options', { concurrency: 2 }, () => {
 
 describe('a wrong command line', () => {
   const runs = (...args) => {
-    const { status, stderr } = spawnSync(crossfork, ['run', ...args], { encoding: 'utf8', timeout: 60_000 });
+    const { status, stderr } = spawnSync(crossfork, ['run', ...args], { encoding: 'utf8', timeout: 240_000 });
     return { status, stderr };
   };
   for (const [args, message] of [

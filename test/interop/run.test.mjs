@@ -12,7 +12,7 @@ import { runtimes } from '../runtimes/index.mjs';
 import { EveryNode } from './every-node.mjs';
 import { get, supervise, until, within } from './supervised.mjs';
 
-const DEADLINE = { timeout: 120_000 };
+const DEADLINE = { timeout: 240_000 };
 const nodes = runtimes.filter(({ kind }) => kind === 'node');
 
 const suite = new EveryNode();

@@ -7,7 +7,7 @@ import { artifact } from '../artifacts.mjs';
 import { EveryNode } from './every-node.mjs';
 
 const binary = artifact('interop-values');
-const parent = join(import.meta.dirname, 'values', 'parent.cjs');
+const script = (name) => join(import.meta.dirname, 'values', name);
 
 const suite = new EveryNode();
 
@@ -15,11 +15,28 @@ suite.test(
   'ADV-4 to ADV-9: it gives every value back as it came, and takes every regular expression',
   {},
   (t, { bin, major }) => {
-    const run = spawnSync(bin, [parent, binary, String(major)], { encoding: 'utf8', timeout: 120_000 });
+    const run = spawnSync(bin, [script('parent.cjs'), binary, String(major)], { encoding: 'utf8', timeout: 240_000 });
     assert.strictEqual(run.status, 0, run.error?.message ?? run.stderr);
     const [, values, regexps] = /^(\d+) values, (\d+) regular expressions\n$/.exec(run.stdout);
     assert.ok(values >= 1000 && regexps >= 1000, run.stdout);
     t.diagnostic(run.stdout.trim());
+  },
+);
+
+let judged;
+
+suite.test(
+  'NEVER-2: it compiles every regular expression that is sent to it, and nearly no other',
+  {},
+  (t, { bin }) => {
+    judged ??= spawnSync(binary, ['judge'], { maxBuffer: 2 ** 30 }).stdout;
+    const run = spawnSync(bin, [script('compile.cjs')], { input: judged, encoding: 'utf8', timeout: 240_000 });
+    assert.strictEqual(run.status, 0, run.error?.message ?? run.stderr);
+    const { compiled, refused, wronglySent, notSent, examples } = JSON.parse(run.stdout);
+    assert.deepStrictEqual(wronglySent, []);
+    assert.ok(compiled > 50_000 && refused > 50_000, run.stdout);
+    assert.ok(notSent < compiled / 500, `${notSent} of ${compiled} are not sent, such as ${JSON.stringify(examples)}`);
+    t.diagnostic(`${compiled} compiled, ${refused} refused; ${notSent} that it compiles are not sent`);
   },
 );
 

@@ -9,7 +9,7 @@ import { test } from 'node:test';
 import { commandLine, runtimes } from '../runtimes/index.mjs';
 import './native.mjs';
 
-const DEADLINE_MS = 180_000;
+const DEADLINE_MS = 240_000;
 const FOLDER = join(import.meta.dirname, 'inside');
 
 const files = readdirSync(FOLDER).filter((file) => file.endsWith('.cjs') && file !== 'kit.cjs');

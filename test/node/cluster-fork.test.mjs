@@ -120,7 +120,7 @@ for (const runtime of runtimes) {
     const program = join(folder, 'program.cjs');
     writeFileSync(program, PROGRAM);
     const args = commandLine(runtime, program, [command]);
-    const { stdout } = await promisify(execFile)(runtime.bin, args, { timeout: 30_000 });
+    const { stdout } = await promisify(execFile)(runtime.bin, args, { timeout: 240_000 });
     const expected = ['handled by child, pid is PID', 'an echo', 'exit 0 true', ''];
     assert.deepStrictEqual(stdout.split('\n'), expected);
   });

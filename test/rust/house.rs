@@ -32,7 +32,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
 
 const DRIVER: &[&str] = &[
     "link", "encoder", "env", "handle", "received", "message", "proto", "wire", "error", "limits", "sys",
-    "launch", "output", "signal", "stop", "holders", "listen",
+    "launch", "output", "signal", "stop", "holders", "listen", "fd",
 ];
 
 /// Rooms in which nothing is waited for, read or written.

@@ -3,6 +3,12 @@
 #[cfg(target_os = "linux")]
 #[path = "sys/fd.rs"]
 mod fd;
+#[cfg(target_os = "linux")]
+#[path = "sys/fd_calls.rs"]
+mod fd_calls;
+#[cfg(all(target_os = "linux", feature = "tokio"))]
+#[path = "sys/fd_tasks.rs"]
+mod fd_tasks;
 #[path = "sys/inherit.rs"]
 mod inherit;
 #[path = "sys/probe.rs"]

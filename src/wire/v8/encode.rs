@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::regexp::{RegExp, RegExpFlags};
+use super::regexp::RegExp;
 use super::tag;
 use super::text::JsString;
 use super::value::{BufferView, ErrorObject, Object, SparseArray, Value};
@@ -211,16 +211,10 @@ impl Encoder<'_> {
         self.end_array(tag::SPARSE_ARRAY_END, properties.len(), *length as usize)
     }
 
-    /// An invalid one would end the Node process that reads it.
+    /// One that V8 refuses would end the Node process that reads it (NEVER-2).
     fn regexp(&mut self, regexp: &RegExp) -> Result<()> {
-        if !regexp.is_portable() {
-            return Err(V8Error::new(V8ErrorKind::Invalid(
-                "a regular expression that not every Node is certain to accept: send its source",
-            )));
-        }
-        if regexp.flags.contains(RegExpFlags::UNICODE_SETS) {
-            self.writer.needs(20, "a regular expression with the flag v")?;
-        }
+        let needs = regexp.needs()?;
+        self.writer.needs(needs.since, needs.what)?;
         self.leaf(tag::REGEXP, |writer| {
             writer.js(&regexp.source)?;
             writer.varint(regexp.flags.0);

@@ -40,6 +40,7 @@ mod encode;
 mod names;
 mod numbers;
 mod options;
+mod pattern;
 mod print;
 pub(crate) mod reader;
 mod regexp;

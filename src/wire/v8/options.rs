@@ -34,6 +34,7 @@ impl Options {
     /// | 20 | a regular expression with the flag `v` | refused |
     /// | 22 | an error that is its own cause | refused |
     /// | 24 | a `Float16Array` | refused |
+    /// | 24 | a regular expression with modifiers (`(?i:a)`) or two groups of the same name | refused |
     pub const fn oldest_node(self, major: u32) -> Self {
         Options { oldest_node: major, ..self }
     }

@@ -1,11 +1,22 @@
 //! Regular expressions: carried, not executed.
 
+use super::pattern::{self, Mode, Needs};
 use super::text::JsString;
+use crate::error::{V8Error, V8ErrorKind};
 
 /// A JavaScript regular expression.
 ///
-/// A source that is not valid would end the Node process that receives it, so only those are sent
-/// that every Node is certain to take: see [`is_portable`](RegExp::is_portable).
+/// One that is not valid would end the Node process that receives it, so it is refused when it is encoded:
+/// see [`first_node`](RegExp::first_node).
+///
+/// ```
+/// use crossfork::v8::{RegExp, RegExpFlags};
+///
+/// let word = RegExp { source: r"\p{L}[\w-]*".into(), flags: RegExpFlags::UNICODE };
+/// assert_eq!(word.first_node(), Ok(18));
+/// let open = RegExp { source: "(a".into(), flags: RegExpFlags::default() };
+/// assert!(open.first_node().unwrap_err().to_string().contains("a group is not closed"));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RegExp {
     /// What is between the slashes.
@@ -69,204 +80,50 @@ impl std::ops::BitOr for RegExpFlags {
     }
 }
 
-/// Longer or deeper ones may be too large for V8.
-const MAX_LENGTH: usize = 16 * 1024;
-const MAX_GROUPS: usize = 100;
-
 impl RegExp {
-    /// Whether every Node from 18 on is certain to accept it. That is told without V8, and so on
-    /// the safe side: alternatives, groups (also named ones and those that look ahead or behind),
-    /// quantifiers, classes, and the escapes that have the same meaning under every flag are known;
-    /// `\p{…}`, `\k<…>`, references to groups and what only old scripts may write are not.
+    /// The oldest Node that is certain to compile it: 18, or 20 for the flag `v`, or 24 for modifiers such as
+    /// `(?i:a)` and for two groups of the same name.
+    ///
+    /// Encoding asks this, and compares the answer with
+    /// [`Options::oldest_node`](super::Options::oldest_node). Call it yourself to refuse
+    /// a pattern from elsewhere before it becomes part of a message.
+    ///
+    /// The grammar is JavaScript's, Annex B included. Refused although some Nodes compile it: scripts that
+    /// are newer than Unicode 14, names of groups in letters of rare scripts, more than 262144 characters
+    /// or 10000 groups, and the flag `l`. A Node that was built without ICU knows no `\p{…}`: do not send
+    /// it any.
+    ///
+    /// # Errors
+    /// [`Kind::Invalid`](super::Kind::Invalid), which says why, if V8 refuses the expression or may refuse
+    /// it.
+    pub fn first_node(&self) -> Result<u32, V8Error> {
+        self.needs().map(|needs| needs.since)
+    }
+
+    /// Whether every Node from 18 on is certain to compile it: see [`first_node`](Self::first_node).
     pub fn is_portable(&self) -> bool {
-        let Some(source) = self.source.as_str() else {
-            return false;
-        };
-        let exclusive = RegExpFlags::UNICODE | RegExpFlags::UNICODE_SETS;
-        source.len() <= MAX_LENGTH
-            && self.flags.0 & !RegExpFlags::KNOWN == 0
-            && !self.flags.contains(RegExpFlags::LINEAR)
-            && !self.flags.contains(exclusive)
-            && Parser { rest: source.chars(), names: Vec::new(), groups: 0 }.pattern().is_some()
+        self.first_node().is_ok_and(|node| node <= 18)
     }
-}
 
-/// Every step gives `None` for what it is not certain of.
-struct Parser<'a> {
-    rest: std::str::Chars<'a>,
-    names: Vec<&'a str>,
-    groups: usize,
-}
+    pub(super) fn needs(&self) -> Result<Needs, V8Error> {
+        self.mode()
+            .and_then(|mode| pattern::judge(&self.source, mode))
+            .map_err(|why| V8Error::new(V8ErrorKind::Invalid(why)))
+    }
 
-/// What stands before a quantifier.
-#[derive(Clone, Copy, PartialEq)]
-enum Before {
-    Atom,
-    Nothing,
-}
-
-impl<'a> Parser<'a> {
-    fn pattern(mut self) -> Option<()> {
-        // For each open group, whether it may be repeated.
-        let mut open = Vec::new();
-        let mut before = Before::Nothing;
-        while let Some(c) = self.rest.next() {
-            before = match c {
-                '(' => {
-                    open.push(self.group()?);
-                    self.groups += 1;
-                    if self.groups > MAX_GROUPS {
-                        return None;
-                    }
-                    Before::Nothing
-                }
-                ')' => open.pop()?,
-                '|' | '^' | '$' => Before::Nothing,
-                '*' | '+' | '?' if before == Before::Atom => self.lazy(),
-                '{' if before == Before::Atom => {
-                    self.range()?;
-                    self.lazy()
-                }
-                '[' => {
-                    self.class()?;
-                    Before::Atom
-                }
-                '\\' => self.escape()?,
-                '*' | '+' | '?' | '{' | '}' | ']' => return None,
-                '/' | '\n' | '\r' | '\u{2028}' | '\u{2029}' => return None,
-                _ => Before::Atom,
-            };
+    fn mode(&self) -> Result<Mode, &'static str> {
+        let has = |flag| self.flags.contains(flag);
+        if self.flags.0 & !RegExpFlags::KNOWN != 0 {
+            return Err("a regular expression has a flag that no Node knows");
         }
-        open.is_empty().then_some(())
-    }
-
-    fn eat(&mut self, text: &str) -> bool {
-        match self.rest.as_str().strip_prefix(text) {
-            Some(rest) => {
-                self.rest = rest.chars();
-                true
-            }
-            None => false,
+        if has(RegExpFlags::LINEAR) {
+            return Err("a regular expression has the flag l, which Node has not switched on");
         }
-    }
-
-    /// Behind `(`: what its `)` will be to a quantifier.
-    fn group(&mut self) -> Option<Before> {
-        if !self.eat("?") || self.eat(":") {
-            return Some(Before::Atom);
-        }
-        if ["=", "!", "<=", "<!"].iter().any(|look| self.eat(look)) {
-            return Some(Before::Nothing);
-        }
-        if !self.eat("<") {
-            return None;
-        }
-        let (name, _) = self.rest.as_str().split_once('>')?;
-        let plain = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
-            && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
-        if !plain || self.names.contains(&name) {
-            return None;
-        }
-        self.names.push(name);
-        self.rest = self.rest.as_str()[name.len() + 1..].chars();
-        Some(Before::Atom)
-    }
-
-    fn lazy(&mut self) -> Before {
-        self.eat("?");
-        Before::Nothing
-    }
-
-    /// Behind `{`: `n}`, `n,}` or `n,m}`.
-    fn range(&mut self) -> Option<()> {
-        let (range, _) = self.rest.as_str().split_once('}')?;
-        let number = |digits: &str| {
-            (digits.len() <= 4 && digits.bytes().all(|b| b.is_ascii_digit()))
-                .then(|| digits.parse::<u32>().ok())
-                .flatten()
-        };
-        match range.split_once(',') {
-            None | Some((_, "")) => drop(number(range.trim_end_matches(','))?),
-            Some((least, most)) => (number(least)? <= number(most)?).then_some(())?,
-        }
-        self.rest = self.rest.as_str()[range.len() + 1..].chars();
-        Some(())
-    }
-
-    /// Behind `\`, outside of a class.
-    fn escape(&mut self) -> Option<Before> {
-        match self.rest.clone().next()? {
-            'b' | 'B' => {
-                self.rest.next();
-                Some(Before::Nothing)
-            }
-            'd' | 'D' | 'w' | 'W' | 's' | 'S' => {
-                self.rest.next();
-                Some(Before::Atom)
-            }
-            _ => self.character().map(|_| Before::Atom),
-        }
-    }
-
-    /// Behind `\`: the character that the escape stands for.
-    fn character(&mut self) -> Option<u32> {
-        Some(match self.rest.next()? {
-            'f' => 0x0c,
-            'n' => 0x0a,
-            'r' => 0x0d,
-            't' => 0x09,
-            'v' => 0x0b,
-            'x' => self.hex(2)?,
-            // A pair of surrogates is one character or two, depending on the flags.
-            'u' => self.hex(4).filter(|unit| !(0xd800..0xe000).contains(unit))?,
-            c if "^$\\.*+?()[]{}|/".contains(c) => c.into(),
-            _ => return None,
-        })
-    }
-
-    fn hex(&mut self, digits: usize) -> Option<u32> {
-        let text = self.rest.as_str().get(..digits)?;
-        let plain = text.bytes().all(|b| b.is_ascii_hexdigit());
-        self.rest = self.rest.as_str()[digits..].chars();
-        plain.then(|| u32::from_str_radix(text, 16).ok()).flatten()
-    }
-
-    /// Behind `[`. Letters, digits, escapes and a few signs: under `v` others have meanings.
-    fn class(&mut self) -> Option<()> {
-        self.eat("^");
-        loop {
-            if self.eat("]") {
-                return Some(());
-            }
-            let from = self.class_atom()?;
-            if self.eat("-") {
-                let (from, to) = (from?, self.class_atom()??);
-                (from <= to).then_some(())?;
-            }
-        }
-    }
-
-    /// The character of one, if it is one and no set.
-    fn class_atom(&mut self) -> Option<Option<u32>> {
-        match self.rest.next()? {
-            '\\' => match self.rest.clone().next()? {
-                'd' | 'D' | 'w' | 'W' | 's' | 'S' => {
-                    self.rest.next();
-                    Some(None)
-                }
-                '-' => {
-                    self.rest.next();
-                    Some(Some('-'.into()))
-                }
-                _ => self.character().map(Some),
-            },
-            c if c.is_ascii_alphanumeric() || "_ .,:;'\"=#@%".contains(c) => {
-                // Under `v` two of a kind are an operator, or kept for one.
-                let twice = !c.is_ascii_alphanumeric() && self.rest.as_str().starts_with(c);
-                (!twice).then_some(Some(c.into()))
-            }
-            c if !c.is_ascii() && u32::from(c) < 0x10000 => Some(Some(c.into())),
-            _ => None,
+        match (has(RegExpFlags::UNICODE), has(RegExpFlags::UNICODE_SETS)) {
+            (true, true) => Err("a regular expression has both flags u and v: choose one"),
+            (true, false) => Ok(Mode::Unicode),
+            (false, true) => Ok(Mode::Sets),
+            (false, false) => Ok(Mode::Legacy),
         }
     }
 }

@@ -11,7 +11,7 @@
 const { Rust } = require('./rust.cjs');
 const { setPatience, within } = require('./wait.cjs');
 
-const DEADLINE_MS = 45_000;
+const DEADLINE_MS = 240_000;
 const AT_ONCE = 4;
 
 /**

@@ -4,7 +4,8 @@
 
 const { once } = require('node:events');
 
-let patience = 20_000;
+/** Long: it is waited out only by what fails, and the machine may be busy with something else. */
+let patience = 60_000;
 
 /** How long to wait for one event, in milliseconds. */
 function setPatience(ms) {

@@ -13,7 +13,7 @@ use serde::Serialize;
 use tokio::runtime::Runtime;
 use tokio::time::timeout;
 
-static PATIENCE_MS: AtomicU64 = AtomicU64::new(20_000);
+static PATIENCE_MS: AtomicU64 = AtomicU64::new(60_000);
 
 /// How long one wait may take.
 pub fn patience() -> Duration {

@@ -15,7 +15,7 @@ use crate::child::{Runtime, Scope};
 use crate::driver::{Driver, set_patience};
 use crate::scenarios::{self, Scenario};
 
-const DEADLINE: Duration = Duration::from_secs(60);
+const DEADLINE: Duration = Duration::from_secs(180);
 
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]

@@ -1,8 +1,10 @@
 //! Sends a Node parent values and regular expressions of every kind in the advanced mode, and
 //! expects each back as it was: `interop-values <the parent's major version>`. The parent echoes.
+//! `interop-values judge` prints regular expressions, and which Node is said to compile them.
 
 #[path = "../../rust/v8/arbitrary.rs"]
 mod arbitrary;
+mod patterns;
 mod regexps;
 
 use std::process::ExitCode;
@@ -17,8 +19,12 @@ const BATCH: usize = 50;
 const DEADLINE: Duration = Duration::from_secs(30);
 
 fn main() -> ExitCode {
+    if std::env::args().nth(1).as_deref() == Some("judge") {
+        print!("{}", regexps::judged());
+        return ExitCode::SUCCESS;
+    }
     let Some(major) = std::env::args().nth(1).and_then(|major| major.parse().ok()) else {
-        eprintln!("usage: interop-values <the parent's major version>");
+        eprintln!("usage: interop-values <the parent's major version> | judge");
         return ExitCode::from(64);
     };
     match run(major) {
@@ -43,7 +49,7 @@ fn run(major: u32) -> Result<(usize, usize), String> {
         |value: &Value| value.encode(&options).is_err_and(|e| matches!(e.kind(), Kind::TooNew { .. }));
     let values: Vec<Value> = values.filter(|value| !too_new(value)).collect();
     echoed(&channel, &values)?;
-    let regexps = regexps::portable(major);
+    let regexps = regexps::for_node(major);
     // Few messages of many: V8 says of a message only that it is damaged.
     let messages: Vec<Value> = regexps.chunks(20).map(|some| some.iter().cloned().collect()).collect();
     echoed(&channel, &messages)?;

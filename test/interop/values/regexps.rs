@@ -1,141 +1,83 @@
-//! Regular expressions of which this crate says that every Node takes them: made without any
-//! understanding, so that it is its understanding that is tested.
+//! Regular expressions, and what this crate says of them: which Node compiles them, if any is certain to.
 
 use std::collections::BTreeSet;
+use std::fmt::Write;
 
-use crossfork::v8::{RegExp, RegExpFlags, Value};
+use crossfork::v8::{JsString, RegExp, RegExpFlags, Value};
 
-/// What expressions are made of, and what looks like it.
-const PARTS: &[&str] = &[
-    "(",
-    ")",
-    "(?:",
-    "(?=",
-    "(?!",
-    "(?<=",
-    "(?<!",
-    "(?<a>",
-    "(?<b>",
-    "(?<k_1>",
-    "[",
-    "]",
-    "[^",
-    "{",
-    "}",
-    "{2}",
-    "{2,}",
-    "{2,3}",
-    "{0,0}",
-    "{3,2}",
-    "|",
-    "^",
-    "$",
-    "*",
-    "+",
-    "?",
-    ".",
-    "-",
-    "/",
-    "\\",
-    ",",
-    ":",
-    "=",
-    "!",
-    "<",
-    ">",
-    "&",
-    "&&",
-    "~",
-    "#",
-    "%",
-    "@",
-    "'",
-    "\"",
-    "`",
-    ";",
-    " ",
-    "_",
-    "a",
-    "b",
-    "z",
-    "A",
-    "Z",
-    "0",
-    "9",
-    "k",
-    "u",
-    "x41",
-    "u0041",
-    "ud800",
-    "u{41}",
-    "p{L}",
-    "d",
-    "w",
-    "s",
-    "c",
-    "cA",
-    "q{a}",
-    "\\d",
-    "\\W",
-    "\\s",
-    "\\b",
-    "\\B",
-    "\\-",
-    "\\]",
-    "\\[",
-    "\\\\",
-    "\\/",
-    "\\^",
-    "\\n",
-    "\\v",
-    "\\x41",
-    "\\x7e",
-    "\\u0041",
-    "\\u00e9",
-    "\\u20ac",
-    "a-z",
-    "0-9",
-    "--",
-    "::",
-    "..",
-    "\u{e9}",
-    "\u{17f}",
-    "\u{212a}",
-    "\u{fffe}",
-    "\u{1f600}",
-    "\0",
-    "\t",
-];
+use crate::patterns::{self, PARTS, Random};
 
 const FLAGS: &[&str] = &["", "i", "u", "iu", "dgimsuy", "v", "iv", "dgimsvy"];
 
-/// All of one and two parts, and many longer ones, with each set of flags that this Node knows.
-pub fn portable(major: u32) -> Vec<Value> {
-    let mut sources: BTreeSet<String> = PARTS.iter().map(|part| part.to_string()).collect();
+/// All patterns of one and two parts, and many longer ones.
+fn sources() -> Vec<JsString> {
+    let mut sources: BTreeSet<Vec<u16>> = BTreeSet::new();
+    let mut add = |source: JsString| sources.insert(source.encode_utf16().collect());
     for first in PARTS {
-        sources.extend(PARTS.iter().map(|second| format!("{first}{second}")));
-    }
-    let mut random = 1u32;
-    for _ in 0..60_000 {
-        let mut source = String::new();
-        let length = 3 + random % 6;
-        for _ in 0..length {
-            random ^= random << 13;
-            random ^= random >> 17;
-            random ^= random << 5;
-            source.push_str(PARTS[random as usize % PARTS.len()]);
+        add((*first).into());
+        for second in PARTS {
+            add(format!("{first}{second}").into());
         }
-        sources.insert(source);
+    }
+    let mut random = Random(1);
+    for _ in 0..40_000 {
+        add(patterns::pattern(&mut random));
+    }
+    // Each name of a property that this crate knows, and all other words of that file.
+    let words = include_str!("../../../src/wire/v8/pattern/properties.rs")
+        .split(|c: char| !c.is_alphanumeric() && c != '_');
+    for word in words {
+        for property in ["", "gc=", "General_Category=", "sc=", "Script=", "scx=", "Script_Extensions="] {
+            add(format!("\\p{{{property}{word}}}").into());
+        }
+    }
+    // Each letter that a name may have: as this crate says, which does not know many.
+    for letter in (0xa0..0xffff).step_by(23).filter_map(char::from_u32) {
+        let named = RegExp { source: format!("(?<{letter}>)").into(), flags: RegExpFlags::default() };
+        if named.is_portable() {
+            add(named.source);
+        }
     }
     // As large as they may be.
-    sources.insert("(a{9999}".repeat(100) + &"){9999}".repeat(100));
-    sources.insert("[a-z0-9_]".repeat(1800));
-    sources.insert("a|".repeat(8000));
-    let flags: Vec<RegExpFlags> = FLAGS.iter().filter_map(|flags| RegExpFlags::from_letters(flags)).collect();
-    let known = |flags: &RegExpFlags| major >= 20 || !flags.contains(RegExpFlags::UNICODE_SETS);
-    let known: Vec<RegExpFlags> = flags.into_iter().filter(known).collect();
-    let all = sources.iter().flat_map(|source| {
-        known.iter().map(|flags| RegExp { source: source.as_str().into(), flags: *flags })
-    });
-    all.filter(RegExp::is_portable).map(|regexp| Value::RegExp(Box::new(regexp))).collect()
+    add(("(a{9999}".repeat(10_000) + &"){9999}".repeat(10_000)).into());
+    add(("[".repeat(100) + &"]".repeat(100)).into());
+    add("[a-z0-9_]".repeat(29_000).into());
+    add("a|".repeat(131_072).into());
+    sources.iter().map(|units| JsString::from_utf16(units)).collect()
+}
+
+fn all() -> impl Iterator<Item = RegExp> {
+    let with = |source: JsString| {
+        FLAGS
+            .iter()
+            .filter_map(|letters| RegExpFlags::from_letters(letters))
+            .map(move |flags| RegExp { source: source.clone(), flags })
+    };
+    sources().into_iter().flat_map(with)
+}
+
+/// Every seventh of those that this Node takes, as this crate says, and that come back as they were.
+pub fn for_node(major: u32) -> Vec<Value> {
+    let sent = |regexp: &RegExp| regexp.first_node().is_ok_and(|node| node <= major);
+    let chosen = all().step_by(7).filter(|regexp| comes_back(&regexp.source) && sent(regexp));
+    chosen.map(|regexp| Value::RegExp(Box::new(regexp))).collect()
+}
+
+/// Whether V8 keeps it as it is: what cannot stand between slashes comes back in another form.
+fn comes_back(source: &JsString) -> bool {
+    let keeps = |unit: u16| !['/', '\n', '\r', '\u{2028}', '\u{2029}'].map(|c| c as u16).contains(&unit);
+    source != "" && source.encode_utf16().all(keeps)
+}
+
+/// One line each, for `compile.cjs`: a string as JSON, the flags, and the first Node, or 0.
+pub fn judged() -> String {
+    let mut text = String::new();
+    for regexp in all() {
+        text.push('"');
+        for unit in regexp.source.encode_utf16() {
+            let _ = write!(text, "\\u{unit:04x}");
+        }
+        let _ = writeln!(text, "\" {} {}", regexp.first_node().unwrap_or(0), regexp.flags.letters());
+    }
+    text
 }

@@ -14,7 +14,7 @@ const { until, within } = require('../../interop/kit/wait.cjs');
 
 const crossfork = require('../../../js/index.cjs');
 
-const DEADLINE_MS = 60_000;
+const DEADLINE_MS = 240_000;
 
 /** How many there are. */
 function openFds() {

@@ -11,7 +11,6 @@ fn main() -> io::Result<()> {
     let args: Vec<_> = std::env::args().collect();
     let kind = if args[2] == "stream" { SocketType::Stream } else { SocketType::SeqPacket };
     let socket = fd::connect(args[3].as_bytes(), kind)?;
-    fd::set_nonblocking(&socket, false)?;
     let mut buffer = vec![0; 65536];
     loop {
         let received = fd::recv(&socket, &mut buffer, fd::MAX_FDS)?;

@@ -34,7 +34,7 @@ struct Other {
 
 impl Other {
     fn next(&self) -> Vec<u8> {
-        self.written.recv_timeout(Duration::from_secs(20)).expect("something is written")
+        self.written.recv_timeout(Duration::from_secs(60)).expect("something is written")
     }
 }
 
@@ -135,6 +135,6 @@ fn when_the_reader_is_gone_nothing_waits_for_it() {
 fn the_thread_ends_with_the_sink() {
     let (sink, other) = sink();
     drop(sink);
-    let end = other.written.recv_timeout(Duration::from_secs(20));
+    let end = other.written.recv_timeout(Duration::from_secs(60));
     assert_eq!(end, Err(std::sync::mpsc::RecvTimeoutError::Disconnected));
 }

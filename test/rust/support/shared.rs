@@ -3,4 +3,5 @@
 
 pub mod deadline;
 pub mod descriptors;
+pub mod names;
 pub mod process;

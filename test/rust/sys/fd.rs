@@ -1,149 +1,90 @@
 use std::fs::File;
 use std::io::{ErrorKind, Read, Seek, Write};
 use std::net::{TcpListener, TcpStream, UdpSocket};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::unix::net::UnixStream;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
-use crossfork::fd::{self, Address, Family, Kind, ListenFd, Seals, SocketType};
-use nix::sys::socket::{self, AddressFamily, SockFlag, SockType, SockaddrIn, sockopt};
+use crossfork::fd::{self, Family, Kind, ListenFd, Seals, SocketType, nonblocking};
+use nix::sys::socket::{self, AddressFamily, SockFlag, SockType, SockaddrIn};
 
-use crate::support::descriptors::{identity, is_cloexec, is_nonblocking, watched};
+use crate::support::deadline::in_time;
+use crate::support::descriptors::{is_cloexec, is_nonblocking};
+use crate::support::names::abstract_name;
 use crate::support::process::{alone, assert_success, command, is_inside};
-
-const TYPES: [SocketType; 3] = [SocketType::Stream, SocketType::SeqPacket, SocketType::Dgram];
-
-/// A name that nobody else on this machine has.
-fn abstract_name() -> String {
-    let unique = std::fs::read_to_string("/proc/sys/kernel/random/uuid").unwrap();
-    format!("\0crossfork-test-{}", unique.trim())
-}
 
 fn root() -> File {
     File::open("/").unwrap()
 }
 
-/// Receives into plenty of room.
-fn recv(socket: &OwnedFd, max_fds: usize) -> (String, fd::Received) {
-    let mut buffer = [0; 4096];
-    let received = fd::recv(socket, &mut buffer, max_fds).unwrap();
-    (String::from_utf8(buffer[..received.len].to_vec()).unwrap(), received)
-}
-
 #[test]
-fn descriptors_travel_over_every_type_of_unix_socket() {
-    for kind in TYPES {
-        let (a, b) = fd::pair(kind).unwrap();
-        assert!(is_cloexec(&a) && is_nonblocking(&a));
-        let file = root();
-        assert_eq!(fd::send(&a, b"text", &[file.as_fd(), file.as_fd()]).unwrap(), 4);
-        let (text, received) = recv(&b, 2);
-        assert_eq!(text, "text");
-        assert!(!received.cut && !received.fds_lost && !received.end);
-        assert_eq!(received.fds.len(), 2);
-        for fd in &received.fds {
-            assert_eq!(identity(fd), identity(&file));
-            assert!(is_cloexec(fd));
-        }
-    }
-}
-
-#[test]
-fn try_calls_return_none_where_others_fail_or_wait() {
-    let (a, b) = fd::pair(SocketType::Stream).unwrap();
-    let mut buffer = [0; 8];
-    assert!(fd::try_recv(&b, &mut buffer, 0).unwrap().is_none());
-    assert_eq!(fd::recv(&b, &mut buffer, 0).unwrap_err().kind(), ErrorKind::WouldBlock);
-    let bytes = vec![0; 100_000];
-    while fd::try_send(&a, &bytes, &[]).unwrap().is_some() {}
-    assert_eq!(fd::send(&a, &bytes, &[]).unwrap_err().kind(), ErrorKind::WouldBlock);
-}
-
-#[test]
-fn recv_waits_on_a_socket_that_waits_and_try_recv_does_not() {
-    let (a, b) = fd::pair(SocketType::SeqPacket).unwrap();
-    fd::set_nonblocking(&b, false).unwrap();
-    assert!(fd::try_recv(&b, &mut [0; 8], 0).unwrap().is_none());
-    let waiting = std::thread::spawn(move || recv(&b, 0).0);
-    fd::send(&a, b"at last", &[]).unwrap();
-    assert_eq!(waiting.join().unwrap(), "at last");
-}
-
-#[test]
-fn an_end_is_told_from_an_empty_packet() {
-    for kind in [SocketType::SeqPacket, SocketType::Dgram] {
-        let (a, b) = fd::pair(kind).unwrap();
-        // As other programs do. Ours refuse to: it would look like the end to most.
-        nix::sys::socket::send(a.as_raw_fd(), b"", nix::sys::socket::MsgFlags::empty()).unwrap();
-        fd::send(&a, b"x", &[]).unwrap();
-        drop(a);
-        assert!(!recv(&b, 0).1.end);
-        assert_eq!(recv(&b, 0).0, "x");
-        if kind == SocketType::SeqPacket {
-            assert!(recv(&b, 0).1.end);
-        }
-    }
-    let (a, b) = fd::pair(SocketType::Stream).unwrap();
-    fd::shutdown_write(&a).unwrap();
-    assert!(recv(&b, 0).1.end);
-}
-
-#[test]
-fn what_cannot_be_told_from_nothing_is_refused() {
-    for kind in [SocketType::Stream, SocketType::SeqPacket] {
-        let (a, _b) = fd::pair(kind).unwrap();
-        assert_eq!(fd::send(&a, b"", &[root().as_fd()]).unwrap_err().kind(), ErrorKind::InvalidInput);
-    }
-    let (a, b) = fd::pair(SocketType::Dgram).unwrap();
-    fd::send(&a, b"", &[root().as_fd()]).unwrap();
-    assert_eq!(recv(&b, 1).1.fds.len(), 1);
-}
-
-#[test]
-fn as_many_as_the_kernel_takes_and_no_more() {
-    let (a, b) = fd::pair(SocketType::SeqPacket).unwrap();
-    let file = root();
-    let fds: Vec<BorrowedFd<'_>> = vec![file.as_fd(); fd::MAX_FDS + 1];
-    assert_eq!(fd::send(&a, b"x", &fds).unwrap_err().kind(), ErrorKind::InvalidInput);
-    fd::send(&a, b"x", &fds[..fd::MAX_FDS]).unwrap();
-    assert_eq!(recv(&b, fd::MAX_FDS).1.fds.len(), fd::MAX_FDS);
-}
-
-#[test]
-fn descriptors_that_were_not_asked_for_are_closed_and_said_to_be_lost() {
-    let (a, b) = fd::pair(SocketType::SeqPacket).unwrap();
-    let (socket, witness) = watched();
-    let file = root();
-    fd::send(&a, b"x", &[file.as_fd(), socket.as_fd()]).unwrap();
-    drop(socket);
-    let (_, received) = recv(&b, 1);
-    assert_eq!((received.fds.len(), received.fds_lost), (1, true));
-    witness.assert_closed();
-}
-
-#[test]
-fn a_message_that_is_cut_says_so() {
-    let (a, b) = fd::pair(SocketType::SeqPacket).unwrap();
-    fd::send(&a, b"a long message", &[]).unwrap();
-    let mut buffer = [0; 6];
-    let received = fd::recv(&b, &mut buffer, 0).unwrap();
-    assert_eq!((&buffer[..received.len], received.cut), (&b"a long"[..], true));
-}
-
-#[test]
-fn servers_and_connections_by_abstract_name() {
+fn sockets_are_blocking_unless_they_are_made_for_an_event_loop() {
     let name = abstract_name();
     for kind in [SocketType::Stream, SocketType::SeqPacket] {
-        let server = fd::bind(name.as_bytes(), kind, 5).unwrap();
-        assert_eq!(fd::accept(&server).unwrap_err().kind(), ErrorKind::WouldBlock);
-        let client = fd::connect(name.as_bytes(), kind).unwrap();
+        let (a, b) = fd::pair(kind).unwrap();
+        let server = fd::bind(&name, kind, 5).unwrap();
+        let client = fd::connect(&name, kind).unwrap();
         let connection = fd::accept(&server).unwrap();
-        assert!(is_cloexec(&connection) && is_nonblocking(&connection));
-        assert_eq!(fd::peer_credentials(&client).unwrap().pid, std::process::id() as i32);
-        let socket = fd::describe(&connection).unwrap().socket.unwrap();
-        assert_eq!(socket.local, Some(Address::Abstract(name.as_bytes()[1..].to_vec())));
+        for socket in [a, b, server, client, connection] {
+            assert!(is_cloexec(&socket) && !is_nonblocking(&socket));
+        }
+        let (a, b) = nonblocking::pair(kind).unwrap();
+        let server = nonblocking::bind(&name, kind, 5).unwrap();
+        let client = nonblocking::connect(&name, kind).unwrap();
+        let connection = nonblocking::accept(&server).unwrap();
+        let _ = nonblocking::connect(&name, kind).unwrap();
+        let blocking = fd::accept(&server).unwrap();
+        assert!(!is_nonblocking(blocking));
+        for socket in [a, b, server, client, connection] {
+            assert!(is_cloexec(&socket) && is_nonblocking(&socket));
+        }
     }
-    assert!(fd::connect(b"", SocketType::Stream).is_err());
-    assert!(fd::connect(&[b'x'; 200], SocketType::Stream).is_err());
+}
+
+#[test]
+fn non_blocking_sockets_say_that_they_would_block() {
+    let name = abstract_name();
+    let would_block = |error: std::io::Error| assert_eq!(error.kind(), ErrorKind::WouldBlock);
+    let server = nonblocking::bind(&name, SocketType::SeqPacket, 0).unwrap();
+    would_block(nonblocking::accept(&server).unwrap_err());
+    would_block(fd::accept(&server).unwrap_err());
+    let mut clients = Vec::new();
+    let full = loop {
+        match nonblocking::connect(&name, SocketType::SeqPacket) {
+            Ok(client) => clients.push(client),
+            Err(e) => break e,
+        }
+    };
+    would_block(full);
+    would_block(fd::recv(&clients[0], &mut [0; 8], 0).unwrap_err());
+    let (a, b) = fd::pair(SocketType::Stream).unwrap();
+    fd::set_nonblocking(&a, true).unwrap();
+    would_block(fd::recv(&a, &mut [0; 8], 0).unwrap_err());
+    let bytes = vec![0; 100_000];
+    while fd::try_send(&a, &bytes, &[]).unwrap().is_some() {}
+    would_block(fd::send(&a, &bytes, &[]).unwrap_err());
+    drop(b);
+}
+
+#[test]
+fn try_calls_do_not_wait_on_a_blocking_socket() {
+    in_time("sys::fd::try_calls_do_not_wait_on_a_blocking_socket", || {
+        let (a, b) = fd::pair(SocketType::Stream).unwrap();
+        assert!(fd::try_recv(&b, &mut [0; 8], 0).unwrap().is_none());
+        while fd::try_send(&a, &[0; 1000], &[]).unwrap().is_some() {}
+        assert!(!is_nonblocking(&a) && !is_nonblocking(&b));
+    });
+}
+
+#[test]
+fn a_timeout_of_the_socket_ends_a_wait() {
+    in_time("sys::fd::a_timeout_of_the_socket_ends_a_wait", || {
+        let (a, _b) = fd::pair(SocketType::Stream).unwrap();
+        let a = UnixStream::from(a);
+        a.set_read_timeout(Some(Duration::from_millis(1))).unwrap();
+        assert_eq!(fd::recv(&a, &mut [0; 8], 0).unwrap_err().kind(), ErrorKind::WouldBlock);
+    });
 }
 
 #[test]
@@ -156,7 +97,7 @@ fn a_description_tells_what_the_kernel_knows() {
         (socket.family, socket.kind, socket.listening),
         (Family::Ipv4, Some(SocketType::Stream), true)
     );
-    assert_eq!(socket.local, Some(Address::Ip(listener.local_addr().unwrap())));
+    assert_eq!(socket.local, Some(fd::Address::Ip(listener.local_addr().unwrap())));
     assert_eq!(socket.peer, None);
 
     let udp = fd::describe(UdpSocket::bind("[::1]:0").unwrap()).unwrap().socket.unwrap();
@@ -205,9 +146,11 @@ fn listen_fds_takes_what_was_passed_once() {
         let found = fd::listen_fds().unwrap();
         let names: Vec<_> = found.iter().map(|one| (one.name.as_str(), one.fd.as_raw_fd())).collect();
         assert_eq!(names, [("web", 3), ("unknown", 4)]);
-        assert!(found.iter().all(|one| is_cloexec(&one.fd)));
+        assert!(found.iter().all(is_cloexec));
         assert_eq!(std::env::var_os("LISTEN_FDS"), None);
         assert!(fd::listen_fds().unwrap().is_empty());
+        let owned: Vec<OwnedFd> = found.into_iter().map(OwnedFd::from).collect();
+        assert_eq!(owned[1].as_raw_fd(), 4);
         return;
     }
     // A shell passes descriptors and knows its process's number.
@@ -278,18 +221,4 @@ fn a_backlog_that_is_longer_than_the_system_has_is_as_long_as_it_has() {
     let path = std::env::temp_dir().join(format!("crossfork-test-backlog-{}", std::process::id()));
     assert!(fd::bind(path.as_os_str().as_encoded_bytes(), SocketType::Stream, -2).is_err());
     assert!(!path.exists());
-}
-
-#[test]
-fn all_descriptors_arrive_beside_what_else_the_kernel_attaches() {
-    for kind in TYPES {
-        let (a, b) = fd::pair(kind).unwrap();
-        // Whoever shares the socket may have asked for these.
-        socket::setsockopt(&b, sockopt::PassCred, &true).unwrap();
-        socket::setsockopt(&b, sockopt::ReceiveTimestamp, &true).unwrap();
-        let file = root();
-        fd::send(&a, b"x", &vec![file.as_fd(); fd::MAX_FDS]).unwrap();
-        let (_, received) = recv(&b, fd::MAX_FDS);
-        assert_eq!((received.fds.len(), received.fds_lost), (fd::MAX_FDS, false));
-    }
 }

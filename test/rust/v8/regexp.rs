@@ -1,7 +1,11 @@
-//! Which regular expressions are sent: an invalid one would end the Node process that reads it.
-//! That real ones take all of these is tested in `test/interop/v8.test.mjs`.
+//! Which regular expressions are sent: one that V8 refuses would end the Node process that reads it. That
+//! each Node agrees is tested in `test/interop/values.test.mjs`, with many more patterns.
 
-use crossfork::v8::{Kind, Options, RegExp, RegExpFlags, Value};
+use crossfork::v8::{JsString, Kind, Options, RegExp, RegExpFlags, Value};
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::select;
 
 use crate::kit::newest;
 
@@ -9,233 +13,385 @@ fn regexp(source: &str, flags: &str) -> RegExp {
     RegExp { source: source.into(), flags: RegExpFlags::from_letters(flags).expect("known flags") }
 }
 
-/// Whether it is sent, under every flag alike.
-fn is_portable(source: &str) -> bool {
-    let of = |flags| regexp(source, flags).is_portable();
-    let found = of("");
-    for flags in ["g", "i", "m", "s", "u", "v", "y", "d", "dgimsuy", "dgimsvy"] {
-        assert_eq!(of(flags), found, "/{source}/{flags}");
+fn encode(regexp: RegExp, options: &Options) -> Result<Vec<u8>, Kind> {
+    Value::RegExp(Box::new(regexp)).encode(options).map_err(|error| error.kind().clone())
+}
+
+/// Whether it is sent without `u` and `v`, with `u`, and with `v` to a Node that has it; a letter for each.
+/// Other flags must not matter.
+fn sent(source: &str) -> String {
+    let modes = [
+        ('-', Options::new(), ["", "g", "i", "m", "s", "y", "d", "dgimsy"].as_slice()),
+        ('u', Options::new(), ["u", "iu", "dgimsuy"].as_slice()),
+        ('v', Options::new().oldest_node(20), ["v", "iv", "dgimsvy"].as_slice()),
+    ];
+    let mut found = String::new();
+    for (letter, options, all) in modes {
+        let sent: Vec<bool> =
+            all.iter().map(|flags| encode(regexp(source, flags), &options).is_ok()).collect();
+        assert!(sent.iter().all(|one| *one == sent[0]), "/{source}/ with {all:?}: {sent:?}");
+        found.extend(sent[0].then_some(letter));
     }
     found
 }
 
-#[test]
-fn never_2_expressions_of_everyday_are_sent() {
-    for source in [
-        "",
-        "a",
-        "abc def",
-        "a|b|",
-        "|",
-        "()",
-        "(a)(b(c))",
-        "(?:a|b)+?c*",
-        "(?=a)b(?!c)",
-        "(?<=a)b(?<!c)",
-        "(?<year>[0-9]{4})-(?<month>[0-9]{2})",
-        "(?<_a1>x)",
-        "^a$",
-        "\\bword\\B",
-        "a{3}b{3,}c{3,5}d{0,0}?",
-        "a*?b+?c??",
-        "[]",
-        "[^]",
-        "[abc]",
-        "[^a-z0-9_]",
-        "[\\d\\w\\s\\D\\W\\S]",
-        "[\\-\\]\\\\\\^]",
-        "[a\\-z]",
-        "[\\x00-\\x7f\\u0080-\\uffff]",
-        "[ .,:;'\"=#@%]",
-        "[\u{e9}-\u{4e2d}]",
-        "\\d+\\.\\d*",
-        "\\^\\$\\\\\\.\\*\\+\\?\\(\\)\\[\\]\\{\\}\\|\\/",
-        "\\f\\n\\r\\t\\v",
-        "\\x41\\u0041\\u20ac",
-        "\u{20ac}\u{1f600}+",
-        "https?:\\/\\/[^ ]+",
-        "-_:,;<>=!\"'#%&@~`",
-    ] {
-        assert!(is_portable(source), "/{source}/");
+#[track_caller]
+fn each_is_sent(modes: &str, sources: &[&str]) {
+    for source in sources {
+        assert_eq!(sent(source), modes, "/{source}/");
     }
 }
 
 #[test]
-fn never_2_what_is_not_certain_is_refused() {
-    for source in [
-        // Not closed, or not opened.
-        "(",
-        ")",
-        "(a",
-        "a)",
-        "[",
-        "[a",
-        "]",
-        "a]",
-        "{",
-        "}",
-        "a{",
-        "(?:",
-        "(?",
-        "(?<",
-        "(?<a",
-        "(?<a>",
-        "(?<=a",
-        // Nothing to repeat, or repeated twice.
-        "*",
-        "+",
-        "?",
-        "{1}",
-        "^*",
-        "$+",
-        "|*",
-        "(*)",
-        "a**",
-        "a+*",
-        "a???",
-        "a{1}{2}",
-        "\\b+",
-        "(?=a)*",
-        "(?<=a)+",
-        // Ranges of repetition that are none, or too large.
-        "a{",
-        "a{}",
-        "a{,5}",
-        "a{x}",
-        "a{1",
-        "a{1,",
-        "a{2,1}",
-        "a{1,x}",
-        "a{ 1}",
-        "a{99999}",
-        "a{1,99999}",
-        "a{-1}",
-        // Groups that not all know, and names.
-        "(?a)",
-        "(?i:a)",
-        "(?>a)",
-        "(?#a)",
-        "(?P<n>a)",
-        "(?<1>a)",
-        "(?<>a)",
-        "(?<a-b>c)",
-        "(?<a>b)(?<a>c)",
-        "(?<\u{e9}>a)",
-        "(?<a>b)|(?<a>c)",
-        "(?'a'b)",
-        "(??)",
-        // Escapes that depend on flags, or are none.
-        "\\",
-        "\\1",
-        "\\0",
-        "\\00",
-        "\\8",
-        "\\k<a>",
-        "\\k",
-        "\\p{L}",
-        "\\p",
-        "\\P{L}",
-        "\\c",
-        "\\cA",
-        "\\a",
-        "\\e",
-        "\\x",
-        "\\x4",
-        "\\xg0",
-        "\\u",
-        "\\u00",
-        "\\u{41}",
-        "\\ud800",
-        "\\udfff",
-        "\\-",
-        "\\_",
-        "\\ ",
-        "\\\u{e9}",
-        "\\x\u{e9}9",
-        // Classes: out of order, with sets at an end, and what `v` has for itself.
-        "[b-a]",
-        "[z-\\x41]",
-        "[\\d-x]",
-        "[x-\\d]",
-        "[a-]",
-        "[-a]",
-        "[-]",
-        "[a-b-c]",
-        "[[]",
-        "[()]",
-        "[{}]",
-        "[/]",
-        "[|]",
-        "[a&&b]",
-        "[&]",
-        "[a--b]",
-        "[!!]",
-        "[##]",
-        "[::]",
-        "[..]",
-        "[==]",
-        "[,,]",
-        "[^^]",
-        "[$]",
-        "[*]",
-        "[+]",
-        "[<]",
-        "[~]",
-        "[`]",
-        "[\\b]",
-        "[\\B]",
-        "[\\c]",
-        "[\\q{a}]",
-        "[\\p{L}]",
-        "[\u{1f600}]",
-        "[\\ud800]",
-        "[\\_]",
-        "[a-\u{1f600}]",
-        // What ends a literal.
-        "/",
-        "a/b",
-        "a\nb",
-        "\r",
-        "\u{2028}",
-        "\u{2029}",
+fn never_2_ordinary_expressions_are_sent() {
+    for (source, flags) in [
+        (r"[\w-]+", ""),
+        (r"\p{L}", "u"),
+        (r"(a)\1", ""),
+        ("[/]", ""),
+        (r"\u{1F600}", "u"),
+        (r"[.*+?^${}()|[\]\\]", "g"),
+        (r"^[^\s@]+@[^\s@]+\.[^\s@]+$", ""),
+        (r"<(\w+)[^>]*>.*?<\/\1>", "gs"),
+        (r"[-[\]{}()*+?.,\\^$|#\s]", "g"),
+        (r"(?<quote>['\u{22}]).*?\k<quote>", "u"),
+        (r"[\p{Script=Greek}--[Α-Ω]]", "v"),
+        (r"a{,5}", ""),
+        ("a/b\n", ""),
     ] {
-        assert!(!is_portable(source), "/{source}/");
-        let value = Value::RegExp(Box::new(regexp(source, "")));
-        let error = value.encode(&newest()).expect_err("is not certain");
+        let options = Options::new().oldest_node(if flags == "v" { 20 } else { 18 });
+        assert!(encode(regexp(source, flags), &options).is_ok(), "/{source}/{flags}");
+    }
+}
+
+#[test]
+fn never_2_what_means_the_same_under_every_flag_is_sent_under_every_flag() {
+    each_is_sent(
+        "-uv",
+        &[
+            "",
+            "a",
+            "abc def",
+            "a|b|",
+            "|",
+            "()",
+            "(a)(b(c))",
+            "(?:a|b)+?c*",
+            "(?=a)b(?!c)",
+            "(?<=a)b(?<!c)",
+            "(?<year>[0-9]{4})-(?<month>[0-9]{2})",
+            "(?<_a1>x)",
+            "^a$",
+            "\\bword\\B",
+            "a{3}b{3,}c{3,5}d{0,0}?",
+            "a*?b+?c??",
+            "[]",
+            "[^]",
+            "[abc]",
+            "[^a-z0-9_]",
+            "[\\d\\w\\s\\D\\W\\S]",
+            "[\\-\\]\\\\\\^]",
+            "[a\\-z]",
+            "[\\x00-\\x7f\\u0080-\\uffff]",
+            "[ .,:;'\"=#@%]",
+            "[\u{e9}-\u{4e2d}]",
+            "\\d+\\.\\d*",
+            "\\^\\$\\\\\\.\\*\\+\\?\\(\\)\\[\\]\\{\\}\\|\\/",
+            "\\f\\n\\r\\t\\v",
+            "\\x41\\u0041\\u20ac",
+            "\u{20ac}\u{1f600}+",
+            "https?:\\/\\/[^ ]+",
+            "-_:,;<>=!\"'#%&@~`",
+            "a{99999}",
+            "a{1,99999}",
+            "a{2147483648,2147483647}",
+            "(?<\u{e9}>a)",
+            "(?<größe>a)\\k<größe>",
+            "(?<$>a)(?<\\u0061>b)",
+            "\\0",
+            "\\cA",
+            "\\u{41}",
+            "\\ud800",
+            "\\udfff",
+            "[a&&b]",
+            "[&]",
+            "[^^]",
+            "[$]",
+            "[*]",
+            "[+]",
+            "[<]",
+            "[~]",
+            "[`]",
+            "[\\b]",
+            "[\u{1f600}]",
+            "[\\ud800]",
+            "[a-\u{1f600}]",
+            "/",
+            "a/b",
+            "a\nb",
+            "\r",
+            "\u{2028}",
+            "\u{2029}",
+            "\\1(a)",
+            "(a)\\1",
+            "\\k<a>(?<a>b)",
+            "\\p{L}",
+            "\\P{L}",
+            "[\\p{L}]",
+        ],
+    );
+}
+
+#[test]
+fn never_2_what_annex_b_has_is_sent_without_u_and_v_alone() {
+    each_is_sent(
+        "-",
+        &[
+            "]",
+            "a]",
+            "{",
+            "}",
+            "a{",
+            "(?=a)*",
+            "(?!a){2}",
+            "a{}",
+            "a{,5}",
+            "a{x}",
+            "a{1",
+            "a{1,",
+            "a{1,x}",
+            "a{ 1}",
+            "a{-1}",
+            "\\1",
+            "(a)\\2",
+            "\\00",
+            "\\8",
+            "\\k<a>",
+            "\\k",
+            "\\p",
+            "\\p{Nope}",
+            "\\p{l}",
+            "\\p{}",
+            "\\p{ L}",
+            "\\p{L",
+            "\\p{gc=Latin}",
+            "\\p{sc=}",
+            "\\p{Any=Yes}",
+            "\\P{RGI_Emoji}",
+            "\\p{sc=Kawi}",
+            "\\c",
+            "\\a",
+            "\\e",
+            "\\x",
+            "\\x4",
+            "\\xg0",
+            "\\u",
+            "\\u00",
+            "\\u{110000}",
+            "\\u{}",
+            "\\-",
+            "\\_",
+            "\\ ",
+            "\\\u{e9}",
+            "\\x\u{e9}9",
+            "[\\d-x]",
+            "[x-\\d]",
+            "[\\B]",
+            "[\\c]",
+            "[\\cA-\\c_]",
+            "[\\_]",
+            "[\\1]",
+            "[\\k]",
+            "[\\00-\\377]",
+        ],
+    );
+    // Halves of characters are what a class without `u` is made of: here they are out of order.
+    each_is_sent("uv", &["[\u{1f600}-\u{1f601}]"]);
+}
+
+#[test]
+fn never_2_classes_have_signs_of_their_own_under_v() {
+    each_is_sent(
+        "-u",
+        &[
+            "[a-]", "[-a]", "[-]", "[a-b-c]", "[[]", "[()]", "[{}]", "[/]", "[|]", "[!!]", "[##]", "[::]",
+            "[..]", "[==]", "[,,]",
+        ],
+    );
+    each_is_sent("v", &["[a--b]"]);
+    each_is_sent(
+        "-v",
+        &[
+            "\\p{RGI_Emoji}",
+            "[\\p{RGI_Emoji}a]",
+            "[\\q{ab|c}a-z]",
+            "[\\q{ab}&&a]",
+            "[^\\q{a|b}]",
+            "[^\\q{ab}&&a]",
+            "[^a&&\\q{ab}]",
+            "[a-z[0-9]]",
+            "[\\w--[a-z]--\\d]",
+            "[^[a&&b]c]",
+            "[\\&]",
+        ],
+    );
+    // Only what matches characters alone can be negated.
+    each_is_sent(
+        "-",
+        &["[^\\q{ab}]", "[^\\q{}]", "[^\\p{RGI_Emoji}]", "[^[\\q{ab}]]", "[^\\q{ab}&&\\q{ab}]"],
+    );
+    each_is_sent("", &["[b--a", "[a&&b--c"]);
+}
+
+#[test]
+fn never_2_what_v8_refuses_is_not_sent() {
+    each_is_sent(
+        "",
+        &[
+            "(",
+            ")",
+            "(a",
+            "a)",
+            "[",
+            "[a",
+            "[a-",
+            "[\\",
+            "(?:",
+            "(?",
+            "(?<",
+            "(?<a",
+            "(?<a>",
+            "(?<=a",
+            "*",
+            "+",
+            "?",
+            "{1}",
+            "^*",
+            "$+",
+            "|*",
+            "(*)",
+            "a**",
+            "a+*",
+            "a???",
+            "a{1}{2}",
+            "\\b+",
+            "(?<=a)+",
+            "a{2,1}",
+            "{2}",
+            "(?a)",
+            "(?>a)",
+            "(?#a)",
+            "(?P<n>a)",
+            "(?<1>a)",
+            "(?<>a)",
+            "(?<a-b>c)",
+            "(?<a\\u>c)",
+            "(?<a>b)(?<a>c)",
+            "(?<a>(?<a>b))",
+            "(?<a>b)|(?<b>c)(?<b>d)",
+            "((?<a>b)|c)(?<a>d)",
+            "(?'a'b)",
+            "(??)",
+            "(?-:a)",
+            "(?ii:a)",
+            "(?i-i:a)",
+            "(?u:a)",
+            "(?i",
+            "\\",
+            "[b-a]",
+            "[z-\\x41]",
+            "(?<a>b)\\k<c>",
+            "(?<a>b)\\k",
+            "(?<a>b)[\\k]",
+            "\\k(?<a>b)",
+        ],
+    );
+    for source in ["(", "[b-a]", "(?<a>b)(?<a>c)", "*"] {
+        let error = Value::RegExp(Box::new(regexp(source, ""))).encode(&newest()).expect_err("V8 refuses it");
         assert!(matches!(error.kind(), Kind::Invalid(_)), "{error}");
     }
-    let lone = v8_regexp_of(&[0x61, 0xd800]);
-    assert!(!lone.is_portable());
+    let error = regexp("(a", "").first_node().expect_err("V8 refuses it").to_string();
+    assert!(error.contains("(a group is not closed)") && error.contains("SyntaxError"), "{error}");
 }
 
-fn v8_regexp_of(units: &[u16]) -> RegExp {
-    RegExp { source: crossfork::v8::JsString::from_utf16(units), flags: RegExpFlags::default() }
+#[test]
+fn never_2_what_came_with_a_later_node_is_sent_to_that_one() {
+    for (source, flags, since) in [
+        ("a", "v", 20),
+        ("(?i:a)", "", 24),
+        ("(?ims:a)(?-i:b)(?i-ms:c)(?i-:d)", "u", 24),
+        ("(?i:a)", "v", 24),
+        ("(?<a>b)|(?<a>c)", "", 24),
+        ("(?:(?<a>b)|(?<a>c))\\k<a>", "u", 24),
+        ("(?<a>b)|((?<a>c)|(?<a>d))", "", 24),
+    ] {
+        assert_eq!(regexp(source, flags).first_node(), Ok(since), "/{source}/{flags}");
+        assert!(!regexp(source, flags).is_portable(), "/{source}/{flags}");
+        let before = encode(regexp(source, flags), &Options::new().oldest_node(since - 1));
+        assert!(matches!(before, Err(Kind::TooNew { since: said, .. }) if said == since), "{before:?}");
+        assert!(encode(regexp(source, flags), &Options::new().oldest_node(since)).is_ok());
+    }
+}
+
+#[test]
+fn never_2_surrogates_without_their_other_half_are_sent() {
+    let of = |units: &[u16], flags| RegExp { source: JsString::from_utf16(units), ..regexp("", flags) };
+    for flags in ["", "u"] {
+        assert!(of(&[0x61, 0xd800], flags).is_portable());
+        assert!(of(&[0x5b, 0xd800, 0x2d, 0xdfff, 0x5d], flags).is_portable());
+        assert!(!of(&[0x5b, 0xdfff, 0x2d, 0xd800, 0x5d], flags).is_portable());
+    }
 }
 
 #[test]
 fn never_2_flags_that_not_every_node_takes_are_refused() {
-    let with = |flags| RegExp { source: "a".into(), flags: RegExpFlags(flags) }.is_portable();
+    let with = |flags| RegExp { source: "a".into(), flags: RegExpFlags(flags) }.first_node().ok();
     for flags in 0..512 {
         let flags = RegExpFlags(flags);
         let both = flags.contains(RegExpFlags::UNICODE | RegExpFlags::UNICODE_SETS);
-        assert_eq!(with(flags.0), !both && !flags.contains(RegExpFlags::LINEAR), "{}", flags.letters());
+        let since = if flags.contains(RegExpFlags::UNICODE_SETS) { 20 } else { 18 };
+        let sent = !both && !flags.contains(RegExpFlags::LINEAR);
+        assert_eq!(with(flags.0), sent.then_some(since), "{}", flags.letters());
     }
     for unknown in 9..32 {
-        assert!(!with(1 << unknown), "bit {unknown}");
+        assert_eq!(with(1 << unknown), None, "bit {unknown}");
     }
-    // `v` came with Node 20 (NEVER-3).
-    let v = Value::RegExp(Box::new(regexp("a", "v")));
-    assert!(matches!(v.encode(&Options::new()).expect_err("is new").kind(), Kind::TooNew { since: 20, .. }));
 }
 
 #[test]
-fn never_2_expressions_that_are_too_large_for_v8_are_refused() {
-    assert!(is_portable(&"a".repeat(16 * 1024)));
-    assert!(!is_portable(&"a".repeat(16 * 1024 + 1)));
-    let groups = |n: usize| format!("{}{}", "(".repeat(n), ")".repeat(n));
-    assert!(is_portable(&groups(100)));
-    assert!(!is_portable(&groups(101)));
-    assert!(!is_portable(&"()".repeat(101)));
+fn never_2_expressions_that_may_be_too_large_for_v8_are_refused() {
+    let sent = |source: &str, flags| regexp(source, flags).first_node().is_ok();
+    assert!(sent(&"a".repeat(256 * 1024), ""));
+    assert!(!sent(&"a".repeat(256 * 1024 + 1), ""));
+    let nested = |open: &str, close: &str, n: usize| format!("{}{}", open.repeat(n), close.repeat(n));
+    for open in ["(", "(?:", "(?=", "(?<!"] {
+        assert!(sent(&nested(open, ")", 10_000), ""));
+        assert!(!sent(&nested(open, ")", 10_001), ""));
+    }
+    assert!(!sent(&"()".repeat(10_001), ""));
+    assert!(sent(&nested("[", "]", 100), "v"));
+    assert!(!sent(&nested("[", "]", 101), "v"));
+    assert!(!sent(&"[".repeat(256 * 1024), "v"));
+}
+
+proptest! {
+    /// Whatever it is, there is an answer. Sources come from peers, too.
+    #[test]
+    fn never_2_any_pattern_is_judged(
+        parts in vec(prop_oneof![
+            select(&["(", ")", "[", "]", "{", "}", "|", "?", "*", "\\", "<", ">", "=", "!", ":", "-", "^", "&", "&&", "--"][..])
+                .prop_map(|part| part.encode_utf16().collect::<Vec<u16>>()),
+            select(&["k", "p", "q", "u", "x", "c", "i", "1", "9", ",", "a", "u{", "p{L}", "q{", "(?<a>", "\\k<a>"][..])
+                .prop_map(|part| part.encode_utf16().collect()),
+            any::<u16>().prop_map(|unit| vec![unit]),
+        ], 0..40),
+        flags in 0..512u32,
+    ) {
+        let regexp = RegExp { source: JsString::from_utf16(&parts.concat()), flags: RegExpFlags(flags) };
+        let portable = regexp.first_node() == Ok(18);
+        prop_assert_eq!(regexp.is_portable(), portable);
+        prop_assert_eq!(encode(regexp, &Options::new()).is_ok(), portable);
+    }
 }
 
 #[test]
@@ -254,7 +410,7 @@ fn adv_6_flags_have_the_letters_that_javascript_gives_them() {
     assert_eq!(RegExpFlags::GLOBAL | RegExpFlags::STICKY, RegExpFlags(9));
 }
 
-/// What was received is kept, be it portable or not.
+/// What was received is kept, whether it may be sent or not.
 #[test]
 fn adv_6_any_expression_is_read() {
     let value = crate::kit::value("52 2203 285c31 40");
