@@ -57,7 +57,7 @@ function forbidden(causes) {
 
 function help() {
   if (ROOT === undefined || basename(__filename) !== 'unavailable.cjs' || !existsSync(__filename)) {
-    return 'This code is in a bundle. Keep crossfork external, or have the bundler copy its files: docs/bundlers.md.';
+    return 'This code is in a bundle. Keep crossfork external, or have the bundler copy its files: see docs/bundlers.md in its repository.';
   }
   const build = join(__dirname, 'build.cjs');
   if (existsSync(build) && existsSync(join(ROOT, 'src', 'addon', 'Cargo.toml'))) {
