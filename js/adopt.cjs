@@ -5,6 +5,7 @@ const net = require('node:net');
 const { checkFd } = require('./checks.cjs');
 const { describeFd } = require('./describe.cjs');
 const { setNonblocking } = require('./flags.cjs');
+const { checkUnowned } = require('./watch.cjs');
 
 /**
  * The right object for what a descriptor is: a net.Socket, net.Server or dgram.Socket, which owns it from then on.
@@ -14,6 +15,7 @@ function adopt(fd) {
   const found = describeFd(checkFd(fd));
   const make = maker(found);
   if (make === undefined) return fd;
+  checkUnowned(fd);
   // Node takes for granted that nothing waits on it.
   setNonblocking(fd, true);
   return make(found);

@@ -1,14 +1,36 @@
 'use strict';
 
-const { accessSync, constants } = require('node:fs');
-const { find } = require('./find.cjs');
+const { createRequire } = require('node:module');
+const { dirname, join } = require('node:path');
+const { NAMES, pathOf } = require('./platform.cjs');
+const { problemOf } = require('./program.cjs');
+const { unavailable } = require('./unavailable.cjs');
 
 /** The path of the `crossfork` command that is part of this package. */
 function crossforkPath() {
-  return find('command', 'crossfork', (path) => {
-    accessSync(path, constants.X_OK);
-    return path;
-  });
+  const tried = [];
+  for (const name of NAMES) {
+    for (const [called, path] of [inHere(name), inPackage(name)]) {
+      const [, why] = path === undefined ? [undefined, 'not there'] : (problemOf(path) ?? []);
+      if (why === undefined) return path;
+      tried.push(`${called}: ${why}`);
+    }
+  }
+  throw unavailable('command', tried);
+}
+
+function inHere(name) {
+  const path = pathOf(name, 'crossfork');
+  return [path, path];
+}
+
+function inPackage(name) {
+  try {
+    const path = join(dirname(createRequire(__filename).resolve(`crossfork-${name}/package.json`)), 'crossfork');
+    return [path, path];
+  } catch {
+    return [`the package crossfork-${name}`, undefined];
+  }
 }
 
 module.exports = { crossforkPath };

@@ -1,5 +1,6 @@
 'use strict';
 
+const { types } = require('node:util');
 const { wrongType } = require('./errors.cjs');
 
 // From the prototypes, for an object may have properties of these names that lie.
@@ -15,8 +16,17 @@ function toBytes(data, name = 'data') {
     throw wrongType(name, 'of type string or an instance of Buffer, TypedArray or DataView', data);
   }
   if (data instanceof Uint8Array) return data;
-  const view = data instanceof DataView ? ofDataView : [getBuffer, getOffset, getLength];
-  return new Uint8Array(...view.map((get) => get.call(data)));
+  return new Uint8Array(...gettersOf(data).map((get) => get.call(data)));
+}
+
+/** The memory that a view shows a part of. */
+function bufferOf(view) {
+  return gettersOf(view)[0].call(view);
+}
+
+/** Of any realm: a class of this one would not know a view from another (node:vm, Jest). */
+function gettersOf(view) {
+  return types.isDataView(view) ? ofDataView : [getBuffer, getOffset, getLength];
 }
 
 /** How many bytes there really are. */
@@ -29,4 +39,4 @@ function from(bytes, offset) {
   return new Uint8Array(getBuffer.call(bytes), getOffset.call(bytes) + offset, getLength.call(bytes) - offset);
 }
 
-module.exports = { from, lengthOf, toBytes };
+module.exports = { bufferOf, from, lengthOf, toBytes };

@@ -8,7 +8,7 @@ const { crossforkPath } = require('./binary.cjs');
 
 const SIGNALS = ['SIGHUP', 'SIGINT', 'SIGTERM', 'SIGUSR2'];
 
-const child = spawn(crossforkPath(), process.argv.slice(2), { stdio: 'inherit' });
+const child = spawn(pathOrExit(), process.argv.slice(2), { stdio: 'inherit' });
 // Ctrl-C reaches the child by itself; a signal that is sent to this process alone does not.
 for (const signal of SIGNALS) process.on(signal, () => child.kill(signal));
 child.on('error', (error) => {
@@ -20,3 +20,12 @@ child.on('exit', (code, signal) => {
   if (signal) process.kill(process.pid, signal);
   else process.exitCode = code;
 });
+
+function pathOrExit() {
+  try {
+    return crossforkPath();
+  } catch (error) {
+    console.error(error.message);
+    process.exit(1);
+  }
+}

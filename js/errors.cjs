@@ -3,11 +3,11 @@
 // Errors as Node's own are: a class that says what sort, a code for programs, a sentence for people.
 
 const { inspect } = require('node:util');
-const native = require('./load.cjs');
+const { native } = require('./load.cjs');
 
 /** The error of a system call. `errno` is negative, as libuv has it. */
 function systemError(errno, syscall, details) {
-  const [code, meaning] = native.describeErrno(-errno);
+  const [code, meaning] = native().describeErrno(-errno);
   const where = details?.path === undefined ? '' : ` '${details.path}'`;
   return Object.assign(new Error(`${code}: ${meaning}, ${syscall}${where}`), { errno, code, syscall, ...details });
 }

@@ -2,7 +2,7 @@
 
 const { checkFd, MAX_INT } = require('./checks.cjs');
 const { check, coded, wrongType } = require('./errors.cjs');
-const native = require('./load.cjs');
+const { native } = require('./load.cjs');
 
 /** The number of the descriptor that an object has, made sure to be open. It stays the object's. */
 function fdOf(object) {
@@ -16,7 +16,7 @@ function fdOf(object) {
 }
 
 function open(fd) {
-  check(native.checkOpen(fd), 'fcntl');
+  check(native().checkOpen(fd), 'fcntl');
   return fd;
 }
 

@@ -3,10 +3,13 @@
 const { EventEmitter } = require('node:events');
 const { rmSync } = require('node:fs');
 const { resolve } = require('node:path');
+// Of the module, for Jest replaces the global one.
+const { setTimeout } = require('node:timers');
 const { checkFunction, checkInteger, checkOptions, checkPath, checkWord, MAX_INT } = require('./checks.cjs');
+const { makeDisposable } = require('./dispose.cjs');
 const { check, systemError, wrongValue } = require('./errors.cjs');
 const { checkSocketOptions, FdSocket } = require('./fd-socket.cjs');
-const native = require('./load.cjs');
+const { native } = require('./load.cjs');
 const { TYPES, wouldBlock } = require('./passing.cjs');
 const { READABLE, Watch } = require('./watch.cjs');
 
@@ -35,7 +38,7 @@ class FdServer extends EventEmitter {
     if (type === 'dgram') throw wrongValue('options.type', type, 'must have connections, which datagrams have not');
     checkInteger(backlog, 'options.backlog', 0, MAX_INT);
     this.#socketOptions = checkSocketOptions(socketOptions);
-    this.#fd = check(native.bind(checkPath(path), place, backlog), 'bind', { path });
+    this.#fd = check(native().bind(checkPath(path), place, backlog), 'bind', { path });
     this.#path = path;
     // As it is wherever this process goes.
     const file = path.startsWith('\0') ? undefined : resolve(path);
@@ -125,12 +128,22 @@ class FdServer extends EventEmitter {
   }
 }
 
+makeDisposable(
+  FdServer.prototype,
+  function () {
+    this.close();
+  },
+  function () {
+    return new Promise((resolve) => this.close(resolve));
+  },
+);
+
 /** What takes a descriptor over that nobody else knows of: it is closed if that fails. */
 function handOver(fd, take) {
   try {
     return take(fd);
   } catch (error) {
-    native.close(fd);
+    native().close(fd);
     throw error;
   }
 }
@@ -150,7 +163,7 @@ function connect(path, options) {
   const { type = 'stream', ...rest } = checkOptions(options);
   const place = checkWord(type, 'options.type', TYPES);
   const socketOptions = checkSocketOptions(rest);
-  return socketOf(check(native.connect(checkPath(path), place), 'connect', { path }), socketOptions);
+  return socketOf(check(native().connect(checkPath(path), place), 'connect', { path }), socketOptions);
 }
 
 module.exports = { FdServer, connect, createFdServer };

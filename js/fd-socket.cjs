@@ -1,14 +1,18 @@
 'use strict';
 
 const { EventEmitter } = require('node:events');
+// Of the module, for Jest replaces the global one.
+const { setTimeout } = require('node:timers');
 const { toBytes } = require('./bytes.cjs');
 const { checkBoolean, checkFd, checkFunction, checkInteger, checkOptions, MAX_INT } = require('./checks.cjs');
 const { describeFd } = require('./describe.cjs');
+const { makeDisposable } = require('./dispose.cjs');
+const { makeDuplex } = require('./duplex.cjs');
 const { check, coded, systemError } = require('./errors.cjs');
 const { iterate } = require('./iterate.cjs');
 const { checkEmpty, numbersOf, wouldBlock } = require('./passing.cjs');
 const { Reader } = require('./reader.cjs');
-const { closeUnlessHeld } = require('./received-fds.cjs');
+const { areTooManyUntaken, closeUnlessTaken, whenFewUntaken } = require('./received-fds.cjs');
 const { SendQueue } = require('./send-queue.cjs');
 const { READABLE, Watch, WRITABLE } = require('./watch.cjs');
 
@@ -55,6 +59,7 @@ class FdSocket extends EventEmitter {
   #retry;
   /** The peer has gone without reading all; what it sent before is still to be read. */
   #reset;
+  #duplex;
 
   constructor(fd, options) {
     super();
@@ -212,6 +217,17 @@ class FdSocket extends EventEmitter {
     return this.on(event, listener);
   }
 
+  /** The socket as a Duplex, for `pipeline` and all that works with streams. It is the same one each time. */
+  toDuplex() {
+    if (this.#duplex === undefined) {
+      const options = { allowHalfOpen: this.#allowHalfOpen, highWaterMark: this.#highWaterMark };
+      this.#duplex = makeDuplex(this, this.#event, options);
+      // It ends the other direction when all that came is read, and not when it has come.
+      this.#allowHalfOpen = true;
+    }
+    return this.#duplex;
+  }
+
   /** One message, or part of the stream, after the other. */
   [Symbol.asyncIterator]() {
     return iterate(this, this.#event, this.#allowHalfOpen);
@@ -228,6 +244,15 @@ class FdSocket extends EventEmitter {
     });
   }
 
+  #readLater() {
+    if (this.#kicked) return;
+    this.#kicked = true;
+    whenFewUntaken(() => {
+      this.#kicked = false;
+      this.#watch.inScope(() => this.#read());
+    });
+  }
+
   #onReady(readable, writable) {
     if (writable) this.#write();
     if (readable) this.#read();
@@ -238,6 +263,7 @@ class FdSocket extends EventEmitter {
     const reader = this.#reader;
     try {
       for (let left = reader.turn; left > 0 && this.#isReading; left -= reader.length + reader.each) {
+        if (areTooManyUntaken()) return this.#readLater();
         const result = reader.read(this.#watch);
         if (wouldBlock(result)) return;
         // Told once, and with packets before what the peer has sent.
@@ -266,7 +292,7 @@ class FdSocket extends EventEmitter {
     try {
       this.emit(this.#event, data, fds);
     } finally {
-      closeUnlessHeld(fds);
+      closeUnlessTaken(fds);
     }
   }
 
@@ -328,5 +354,15 @@ class FdSocket extends EventEmitter {
     }, TRY_AGAIN_MS).unref();
   }
 }
+
+makeDisposable(
+  FdSocket.prototype,
+  function () {
+    this.destroy();
+  },
+  function () {
+    return new Promise((resolve) => this.close(resolve));
+  },
+);
 
 module.exports = { FdSocket, checkSocketOptions };

@@ -1,11 +1,12 @@
 /// <reference types="node" />
+/// <reference lib="esnext.disposable" />
 
 import type { ChildProcess, ForkOptions } from 'node:child_process';
 import type { Worker } from 'node:cluster';
 import type { Socket as DgramSocket } from 'node:dgram';
 import type { EventEmitter } from 'node:events';
 import type { Server, Socket } from 'node:net';
-import type { Readable, Writable } from 'node:stream';
+import type { Duplex, Readable, Writable } from 'node:stream';
 
 // Forking
 
@@ -41,8 +42,8 @@ export function fdOf(object: HasFd): number;
 
 /**
  * The right object for what a descriptor is, which owns it from then on: a connection or pipe, a server that listens,
- * a UDP socket. Anything else comes back as the number, and stays the caller's, as it does if this throws. In Bun a pipe
- * stays a number too.
+ * a UDP socket. Anything else comes back as the number, and stays the caller's, as it does if this throws: `EEXIST` for
+ * what belongs to an FdSocket or FdServer. In Bun a pipe stays a number too.
  */
 export function adopt(fd: number): Socket | Server | DgramSocket | number;
 
@@ -52,23 +53,60 @@ export interface IpAddress {
   family: 'IPv4' | 'IPv6';
 }
 
-export interface FdDescription {
-  fd: number;
-  kind: 'socket' | 'pipe' | 'file' | 'memfd' | 'directory' | 'terminal' | 'device' | 'other';
-  /** Of a socket. */
-  family?: 'IPv4' | 'IPv6' | 'Unix' | 'other';
-  /** Of a socket. */
-  type?: 'stream' | 'seqpacket' | 'dgram' | 'other';
-  /** Of a socket. */
-  listening?: boolean;
-  /** Of a socket: it has a peer, or had one before the connection was reset. */
-  connected?: boolean;
-  /** A socket's own address: an IP address, or a path. An abstract name begins with a zero byte. */
-  local?: IpAddress | string;
-  /** The address that a socket is connected with. */
-  remote?: IpAddress | string;
-  flags: { readable: boolean; writable: boolean; append: boolean; nonblocking: boolean; cloexec: boolean };
+export interface FdFlags {
+  readable: boolean;
+  writable: boolean;
+  append: boolean;
+  /** Shared with all who have the same open file. */
+  nonblocking: boolean;
+  cloexec: boolean;
 }
+
+interface DescribedSocket {
+  fd: number;
+  kind: 'socket';
+  type: 'stream' | 'seqpacket' | 'dgram' | 'other';
+  listening: boolean;
+  /** It has a peer, or had one before the connection was reset. */
+  connected: boolean;
+  flags: FdFlags;
+}
+
+export interface IpSocketDescription extends DescribedSocket {
+  family: 'IPv4' | 'IPv6';
+  local: IpAddress;
+  /** The address that it is connected with. */
+  remote?: IpAddress;
+}
+
+export interface UnixSocketDescription extends DescribedSocket {
+  family: 'Unix';
+  /** A path. An abstract name begins with a zero byte. None if it is not bound. */
+  local?: string;
+  /** The path that it is connected with, if that has one. */
+  remote?: string;
+}
+
+export interface OtherSocketDescription extends DescribedSocket {
+  family: 'other';
+  local?: undefined;
+  remote?: undefined;
+}
+
+export interface OtherDescription {
+  fd: number;
+  kind: 'pipe' | 'file' | 'memfd' | 'directory' | 'terminal' | 'device' | 'other';
+  family?: undefined;
+  type?: undefined;
+  listening?: undefined;
+  connected?: undefined;
+  local?: undefined;
+  remote?: undefined;
+  flags: FdFlags;
+}
+
+/** What a descriptor is: `kind` tells sockets from the rest, and `family` one kind of sockets from the others. */
+export type FdDescription = IpSocketDescription | UnixSocketDescription | OtherSocketDescription | OtherDescription;
 
 /** Says what a descriptor is, and how it is set. It stays whose it is. */
 export function describeFd(fd: HasFd): FdDescription;
@@ -90,15 +128,25 @@ export interface MemfdOptions {
   seals?: readonly ('shrink' | 'grow' | 'write' | 'seal')[];
 }
 
-/** A file in memory with these contents. The caller closes it. */
+/** A file in memory with these contents. The caller closes it. The name, of 249 bytes at most, is for `/proc` alone. */
 export function memfd(name: string, data?: string | NodeJS.ArrayBufferView, options?: MemfdOptions): number;
 
 /**
- * A Buffer over all of a memfd's memory, shared with all who map it, and unmapped when it is collected. The descriptor
- * stays the caller's and can be closed. The memfd is sealed against shrinking; where it can't be written to, what is
- * written to the Buffer stays in it.
+ * A Buffer over all of a memfd's memory, shared with all who map it. It is unmapped by `unmap`, by `using`, or some time
+ * after it is no longer used. The descriptor stays the caller's and can be closed. The memfd is sealed against shrinking;
+ * where it can't be written to, what is written to the Buffer stays in it.
+ *
+ * Throws `ERR_INVALID_FD_TYPE` for what is no memfd, and `ERR_CROSSFORK_TOO_MANY_MAPPINGS` if half as many are mapped as
+ * Linux lets this process map (`vm.max_map_count`, usually 65530): more could end it.
  */
-export function mapFd(fd: HasFd): Buffer;
+export function mapFd(fd: HasFd): Buffer & Disposable;
+
+/**
+ * Unmaps at once what `mapFd` has mapped: the Buffer, or any other view of its memory, is empty from then on. Nothing that
+ * works with its bytes in the background (`fs.write`, `zlib`) may still be at it. It can be called again. Throws
+ * `ERR_INVALID_STATE` if the memory was transferred, for then it is its new owner's.
+ */
+export function unmap(buffer: NodeJS.ArrayBufferView): void;
 
 export interface ListenFd {
   /** `unknown` if it has no name. */
@@ -109,6 +157,9 @@ export interface ListenFd {
 /**
  * Socket activation: the descriptors that LISTEN_FDS, LISTEN_PID and LISTEN_FDNAMES tell of. The caller owns them. The
  * variables are removed, and the second time there is none.
+ *
+ * None are for this process, and a warning says so, where LISTEN_PID is another's: under `npm start` it is npm's, which
+ * does not pass descriptors on. Have systemd start `node server.js` itself.
  */
 export function listenFds(): ListenFd[];
 
@@ -122,6 +173,9 @@ export function socketpair(options?: { type?: UnixSocketType }): [number, number
 /**
  * Sends once. Returns how many bytes were sent, which on a stream may be fewer than there are, and null if it would
  * have to wait: then nothing was sent. What is sent stays the caller's, who may close it at once.
+ *
+ * Throws `ERR_CROSSFORK_TLS_SOCKET` for a TLSSocket, whose descriptor is the bare connection, and
+ * `ERR_CROSSFORK_UNREAD_BYTES` for a stream that has bytes which nobody has consumed yet. To insist, pass `fdOf(socket)`.
  */
 export function sendFds(socket: HasFd, data: string | NodeJS.ArrayBufferView, fds?: readonly HasFd[]): number | null;
 
@@ -148,10 +202,11 @@ export interface Received {
 export function recvFds(socket: HasFd, options?: RecvFdsOptions): Received | null;
 
 /**
- * The descriptors that came with a message. One that is taken is the taker's, who closes it; the others are closed when
- * the listeners have returned, or when a loop over the socket goes on.
+ * The descriptors that came with a message. One that is taken is the taker's, who closes it; the others are closed at
+ * the end of this turn of the event loop, so that they can be taken behind `await once(socket, 'message')`, or when a
+ * loop over the socket goes on. Whoever has to wait for something else first takes them before.
  */
-export interface ReceivedFds extends Iterable<number> {
+export interface ReceivedFds extends Iterable<number>, Disposable {
   /** How many can still be taken. */
   readonly length: number;
   /** Some did not make it, for this process may not have more. */
@@ -191,9 +246,18 @@ export interface FdSocketEvents {
   close: [hadError: boolean];
 }
 
-/** A Unix socket over which descriptors travel with the bytes. It owns its descriptor, and closes it. */
-export class FdSocket extends EventEmitter {
-  /** Takes the descriptor over, unless it throws. */
+/**
+ * A Unix socket over which descriptors travel with the bytes. It owns its descriptor, and closes it. `using` destroys it;
+ * `await using` closes it when all is sent.
+ *
+ * To take one message after the other, use `for await`: it waits with the next one. With `once` in a loop, as with any
+ * stream, messages that come while nobody listens are lost.
+ */
+export class FdSocket extends EventEmitter implements Disposable, AsyncDisposable {
+  /**
+   * Takes the descriptor over, unless it throws: `EEXIST` if it belongs to another FdSocket or FdServer of this process
+   * already, `ERR_INVALID_FD_TYPE` if it is no Unix socket or listens.
+   */
   constructor(fd: number, options?: FdSocketOptions);
   /** While it is open. */
   readonly fd: number | undefined;
@@ -209,7 +273,8 @@ export class FdSocket extends EventEmitter {
   /**
    * Sends bytes, with descriptors. The descriptors stay the caller's, who may close them at once. The bytes are not
    * copied, and must stay as they are until the callback is called. Returns false if so much waits already that it is
-   * time to wait for 'drain'. What fails goes to the callback; without one it ends the socket.
+   * time to wait for 'drain'. What fails goes to the callback; without one it ends the socket. Handles are refused as by
+   * `sendFds`.
    */
   send(
     data: string | NodeJS.ArrayBufferView,
@@ -236,6 +301,28 @@ export class FdSocket extends EventEmitter {
   on<Name extends keyof FdSocketEvents>(event: Name, listener: (...args: FdSocketEvents[Name]) => void): this;
   once<Name extends keyof FdSocketEvents>(event: Name, listener: (...args: FdSocketEvents[Name]) => void): this;
   off<Name extends keyof FdSocketEvents>(event: Name, listener: (...args: FdSocketEvents[Name]) => void): this;
+  addListener<Name extends keyof FdSocketEvents>(event: Name, listener: (...args: FdSocketEvents[Name]) => void): this;
+  removeListener<Name extends keyof FdSocketEvents>(
+    event: Name,
+    listener: (...args: FdSocketEvents[Name]) => void,
+  ): this;
+  prependListener<Name extends keyof FdSocketEvents>(
+    event: Name,
+    listener: (...args: FdSocketEvents[Name]) => void,
+  ): this;
+  prependOnceListener<Name extends keyof FdSocketEvents>(
+    event: Name,
+    listener: (...args: FdSocketEvents[Name]) => void,
+  ): this;
+  emit<Name extends keyof FdSocketEvents>(event: Name, ...args: FdSocketEvents[Name]): boolean;
+  /**
+   * The socket as a Duplex, the same one each time: for `pipeline` and all that works with streams. Of a stream it carries
+   * bytes; of packets each chunk is a message, in both directions (object mode). Descriptors that come in are for who
+   * listens to the socket itself.
+   */
+  toDuplex(): Duplex;
+  [Symbol.dispose](): void;
+  [Symbol.asyncDispose](): Promise<void>;
   /**
    * Descriptors that were not taken are closed when the loop goes on. Leaving the loop destroys the socket. The loop
    * ends when the socket has closed, all being sent; with `allowHalfOpen`, when the peer has ended.
@@ -261,8 +348,11 @@ export interface FdServerEvents {
   close: [];
 }
 
-/** Listens at a path, which it owns, and removes when it closes, or when its worker thread ends. */
-export class FdServer extends EventEmitter {
+/**
+ * Listens at a path, which it owns, and removes when it closes, or when its worker thread ends, unless it is another
+ * file by then. `using` closes it.
+ */
+export class FdServer extends EventEmitter implements Disposable, AsyncDisposable {
   constructor(path: string, options?: FdServerOptions);
   /** While it listens. */
   readonly fd: number | undefined;
@@ -271,11 +361,27 @@ export class FdServer extends EventEmitter {
   address(): string | null;
   /** Stops listening. Connections that were accepted go on. */
   close(callback?: () => void): this;
+  [Symbol.dispose](): void;
+  [Symbol.asyncDispose](): Promise<void>;
   ref(): this;
   unref(): this;
   on<Name extends keyof FdServerEvents>(event: Name, listener: (...args: FdServerEvents[Name]) => void): this;
   once<Name extends keyof FdServerEvents>(event: Name, listener: (...args: FdServerEvents[Name]) => void): this;
   off<Name extends keyof FdServerEvents>(event: Name, listener: (...args: FdServerEvents[Name]) => void): this;
+  addListener<Name extends keyof FdServerEvents>(event: Name, listener: (...args: FdServerEvents[Name]) => void): this;
+  removeListener<Name extends keyof FdServerEvents>(
+    event: Name,
+    listener: (...args: FdServerEvents[Name]) => void,
+  ): this;
+  prependListener<Name extends keyof FdServerEvents>(
+    event: Name,
+    listener: (...args: FdServerEvents[Name]) => void,
+  ): this;
+  prependOnceListener<Name extends keyof FdServerEvents>(
+    event: Name,
+    listener: (...args: FdServerEvents[Name]) => void,
+  ): this;
+  emit<Name extends keyof FdServerEvents>(event: Name, ...args: FdServerEvents[Name]): boolean;
 }
 
 /** Listens at a path, at once: what fails is thrown. An abstract name begins with a zero byte. */

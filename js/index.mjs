@@ -22,4 +22,5 @@ export const {
   setCloexec,
   setNonblocking,
   socketpair,
+  unmap,
 } = crossfork;

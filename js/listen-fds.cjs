@@ -1,7 +1,8 @@
 'use strict';
 
-const { check } = require('./errors.cjs');
-const native = require('./load.cjs');
+const { readFileSync } = require('node:fs');
+const { systemError } = require('./errors.cjs');
+const { native } = require('./load.cjs');
 
 const NAMES = ['LISTEN_PID', 'LISTEN_FDS', 'LISTEN_FDNAMES'];
 
@@ -12,7 +13,39 @@ const NAMES = ['LISTEN_PID', 'LISTEN_FDS', 'LISTEN_FDNAMES'];
 function listenFds() {
   const values = NAMES.map((name) => process.env[name]);
   for (const name of NAMES) delete process.env[name];
-  return check(native.listenFds(...values), 'fcntl');
+  const [pid, count] = values;
+  if (pid !== undefined && count > 0 && Number(pid) !== process.pid) warn(Number(pid), count);
+  const found = native().listenFds(...values);
+  if (typeof found === 'number') throw listenError(found, pid, count);
+  return found;
+}
+
+const EBADF = -9;
+
+function listenError(errno, pid, count) {
+  const error = systemError(errno, 'fcntl');
+  const why =
+    errno === EBADF
+      ? `LISTEN_FDS=${count} tells of the descriptors 3 to ${2 + Number(count)}, and not all of them are open`
+      : `LISTEN_FDS=${count} and LISTEN_PID=${pid} must be numbers`;
+  error.message = `${error.code}: ${why}`;
+  return error;
+}
+
+/** It is no error: whoever starts us may have forgotten to remove them. More often it is npm, or a shell. */
+function warn(pid, count) {
+  const other = `process ${pid}${nameOf(pid)}`;
+  const what = `LISTEN_FDS=${count} is meant for ${other}, and not for this one (${process.pid}), which gets none`;
+  const help = 'Have systemd start node itself: ExecStart=/usr/bin/node server.js, not npm or a shell that stays';
+  process.emitWarning(`${what}. ${help}.`, { code: 'CROSSFORK_LISTEN_PID' });
+}
+
+function nameOf(pid) {
+  try {
+    return ` (${readFileSync(`/proc/${pid}/comm`, 'utf8').trim()})`;
+  } catch {
+    return '';
+  }
 }
 
 module.exports = { listenFds };

@@ -2,16 +2,16 @@
 
 const { toBytes, lengthOf } = require('./bytes.cjs');
 const { checkInteger, checkList, checkOptions, checkWord, MAX_FDS, MAX_INT } = require('./checks.cjs');
-const { check, wrongValue } = require('./errors.cjs');
+const { check, coded, wrongValue } = require('./errors.cjs');
 const { fdOf } = require('./fd-of.cjs');
-const native = require('./load.cjs');
+const { native } = require('./load.cjs');
 
 const TYPES = ['stream', 'seqpacket', 'dgram'];
 
 /** Two sockets that are connected with each other, non-blocking and close-on-exec. The caller closes both. */
 function socketpair(options) {
   const { type = 'stream' } = checkOptions(options);
-  return check(native.socketpair(checkWord(type, 'options.type', TYPES)), 'socketpair');
+  return check(native().socketpair(checkWord(type, 'options.type', TYPES)), 'socketpair');
 }
 
 /**
@@ -22,8 +22,8 @@ function sendFds(socket, data, fds = []) {
   const socketFd = fdOf(socket);
   const numbers = numbersOf(fds, 'fds');
   const bytes = toBytes(data);
-  checkEmpty(bytes, data, () => native.describe(socketFd).type);
-  const sent = native.sendFds(socketFd, bytes, numbers);
+  checkEmpty(bytes, data, () => native().describe(socketFd).type);
+  const sent = native().sendFds(socketFd, bytes, numbers);
   return wouldBlock(sent) ? null : check(sent, 'sendmsg');
 }
 
@@ -38,7 +38,7 @@ function recvFds(socket, options) {
   checkInteger(maxBytes, 'options.maxBytes', 1, MAX_INT);
   checkInteger(maxFds, 'options.maxFds', 0, MAX_FDS);
   const buffer = Buffer.allocUnsafeSlow(maxBytes);
-  const received = native.recvFds(socketFd, buffer, maxFds);
+  const received = native().recvFds(socketFd, buffer, maxFds);
   if (wouldBlock(received)) return null;
   const { length, ...rest } = check(received, 'recvmsg');
   // Not all that memory for a few bytes.
@@ -50,7 +50,27 @@ function recvFds(socket, options) {
 
 /** The numbers of what is to be sent, in an array that native code reads without running anybody's code. */
 function numbersOf(handles, name) {
-  return Int32Array.from(checkList(handles, name, MAX_FDS), fdOf);
+  return Int32Array.from(checkList(handles, name, MAX_FDS), fdToSend);
+}
+
+/** An object is refused where its descriptor is not all that there is of it: whoever insists passes the number. */
+function fdToSend(object) {
+  const fd = fdOf(object);
+  if (typeof object === 'number') return fd;
+  const insist = 'To send the descriptor all the same, pass fdOf(socket)';
+  if (object.encrypted === true) {
+    const why =
+      'its descriptor is the bare connection, and the keys stay in this process: the receiver could not read it';
+    const help = 'End TLS here and pass the data on, or hand the connection over before TLS begins';
+    throw coded(Error, 'ERR_CROSSFORK_TLS_SOCKET', `A TLSSocket cannot be sent: ${why}. ${help}. ${insist}.`);
+  }
+  const unread = object.readableLength;
+  if (unread > 0) {
+    const why = `Node has read ${unread} bytes from it that nobody has consumed, and the receiver would never get them`;
+    const help = 'Read them and send them along, or accept connections with pauseOnConnect';
+    throw coded(Error, 'ERR_CROSSFORK_UNREAD_BYTES', `This stream cannot be sent: ${why}. ${help}. ${insist}.`);
+  }
+  return fd;
 }
 
 /** Only a datagram may be empty. */

@@ -16,7 +16,11 @@ const SCRIPT = /\.[cm]?[jt]sx?$/;
  * run; one without is looked for on the PATH.
  */
 function findProgram(binary, env) {
-  const name = binary instanceof URL ? fileURLToPath(binary) : checkString(binary, 'binary');
+  if (process.platform === 'win32') {
+    const why = 'fork and clusterFork start programs that speak over a Unix socket, and this is Windows: use WSL 2';
+    throw coded(Error, 'ERR_FEATURE_UNAVAILABLE_ON_PLATFORM', why);
+  }
+  const name = isUrl(binary) ? fileURLToPath(binary.href) : checkString(binary, 'binary');
   if (name === '' || name.includes('\0')) throw wrongValue('binary', binary, 'must be a path without null bytes');
   if (SCRIPT.test(name)) {
     throw wrongValue('binary', binary, 'must be a program, and is a script, for which there is child_process.fork');
@@ -24,6 +28,11 @@ function findProgram(binary, env) {
   const path = name.includes('/') ? resolve(name) : onPath(name, `${env.PATH ?? ''}`);
   checkProgram(path);
   return path;
+}
+
+/** Of any realm. */
+function isUrl(value) {
+  return typeof value === 'object' && typeof value?.href === 'string' && typeof value.protocol === 'string';
 }
 
 function onPath(name, folders) {
@@ -45,36 +54,64 @@ function isExecutable(path) {
 }
 
 function checkProgram(path) {
+  const [code, why] = problemOf(path) ?? [];
+  if (code !== undefined) throw startError(code, path, why);
+}
+
+/** Why it cannot be run, with an error code. Undefined as far as can be seen it can. */
+function problemOf(path) {
   const found = statSync(path, { throwIfNoEntry: false });
-  if (found === undefined) throw startError('ENOENT', path, 'there is no such file');
-  if (!found.isFile()) throw startError('EACCES', path, 'it is not a file');
+  if (found === undefined) return ['ENOENT', 'there is no such file'];
+  if (!found.isFile()) return ['EACCES', 'it is not a file'];
   try {
     accessSync(path, constants.X_OK);
   } catch {
-    throw startError('EACCES', path, 'it is not executable');
+    return ['EACCES', 'it is not executable'];
   }
   const start = firstBytes(path);
+  // It may be run, and not read.
+  if (start === undefined) return undefined;
   // Anything else is taken for a shell script by execvp.
-  if (start !== undefined && !isProgram(start)) throw startError('ENOEXEC', path, 'it is not a program');
-  // The kernel would say that the script is not there.
-  const [, interpreter] = /^#!\s*(\S+)/.exec(start ?? '') ?? [];
+  if (!isProgram(start.toString('latin1'))) return ['ENOEXEC', 'it is not a program'];
+  // The kernel would say that the program is not there.
+  const [, interpreter] = /^#!\s*(\S+)/.exec(start.toString('latin1')) ?? [];
   if (interpreter !== undefined && !existsSync(interpreter)) {
-    throw startError('ENOENT', path, `it is a script for '${interpreter}', which is not there`);
+    return ['ENOENT', `it is a script for '${interpreter}', which is not there`];
   }
+  const loader = loaderOf(start);
+  if (loader !== undefined && !existsSync(loader)) {
+    return ['ENOENT', `it needs '${loader}', which is not there: it was built for another C library or system`];
+  }
+  return undefined;
 }
 
-/** Undefined where a program may be run and not read. */
+/** Undefined where it cannot be read. */
 function firstBytes(path) {
   let fd;
   try {
     fd = openSync(path, 'r');
-    const start = Buffer.alloc(256);
-    return start.toString('latin1', 0, readSync(fd, start, 0, start.length, 0));
+    const start = Buffer.alloc(4096);
+    return start.subarray(0, readSync(fd, start, 0, start.length, 0));
   } catch {
     return undefined;
   } finally {
     if (fd !== undefined) closeSync(fd);
   }
+}
+
+const PT_INTERP = 3;
+
+/** What an ELF file of 64 bits has the kernel start first, as far as its beginning tells. */
+function loaderOf(start) {
+  const isElf = start.length >= 64 && start.readUInt32BE(0) === 0x7f454c46 && start[4] === 2 && start[5] === 1;
+  if (!isElf) return undefined;
+  const [offset, size, count] = [Number(start.readBigUInt64LE(32)), start.readUInt16LE(54), start.readUInt16LE(56)];
+  for (let at = offset, i = 0; i < count && size >= 56 && at + size <= start.length; at += size, i++) {
+    if (start.readUInt32LE(at) !== PT_INTERP) continue;
+    const [from, length] = [start.readBigUInt64LE(at + 8), start.readBigUInt64LE(at + 32)].map(Number);
+    return from + length <= start.length ? start.toString('utf8', from, from + length - 1) : undefined;
+  }
+  return undefined;
 }
 
 /** Of ELF, of scripts, and of Mach-O, for one processor and for several. */
@@ -91,4 +128,4 @@ function startError(code, path, why) {
   return Object.assign(error, { errno: ERRNOS[code], syscall: `fork ${path}`, path });
 }
 
-module.exports = { findProgram };
+module.exports = { findProgram, problemOf };

@@ -1,10 +1,23 @@
 'use strict';
 
+// Of the module, for Jest replaces the global one.
+const { setImmediate } = require('node:timers');
+const { makeDisposable } = require('./dispose.cjs');
 const { arrived, discard, release } = require('./watch.cjs');
+
+/** So many may wait to be closed before nothing more is read in this turn: a process may have few. */
+const MOST_UNTAKEN = 32;
+
+/** Those that the listeners of this turn have not taken, and how many descriptors they had. */
+const untaken = [];
+let count = 0;
+
+/** The reads of sockets that wait for them to be closed, in turn: who is told first by the kernel is so each time. */
+const waiting = [];
 
 /**
  * The descriptors that came with a message. One that is taken is the taker's, who closes it; the others are closed
- * when the listeners have returned, or when a loop over the socket goes on.
+ * at the end of this turn of the event loop, or when a loop over the socket goes on.
  */
 class ReceivedFds {
   #fds;
@@ -47,9 +60,21 @@ class ReceivedFds {
     if (this.#fds.length > 0) discard(this.#fds.splice(0));
   }
 
-  /** As the listeners have returned. */
-  static closeUnlessHeld(fds) {
-    if (!fds.#held) fds.close();
+  /**
+   * As the listeners have returned: at the end of the turn, and not at once, for whoever awaits `once(socket, 'message')`
+   * goes on behind the listeners.
+   */
+  static closeUnlessTaken(fds) {
+    if (fds.#held || fds.length === 0) return;
+    if (untaken.length === 0) setImmediate(closeUntaken);
+    untaken.push(fds);
+    count += fds.length;
+  }
+
+  /** Those that were not taken, with one call. */
+  static closeAll(list) {
+    const fds = list.flatMap((one) => one.#fds.splice(0));
+    if (fds.length > 0) discard(fds);
   }
 
   /** Whoever holds them closes them. */
@@ -62,6 +87,29 @@ class ReceivedFds {
   }
 }
 
-const { closeUnlessHeld, hold } = ReceivedFds;
+makeDisposable(ReceivedFds.prototype, ReceivedFds.prototype.close);
 
-module.exports = { ReceivedFds, closeUnlessHeld, hold };
+/** So many wait to be closed that nothing more is to be read in this turn. */
+function areTooManyUntaken() {
+  return count >= MOST_UNTAKEN;
+}
+
+/** Has a socket read when they are closed, behind those that wait already. */
+function whenFewUntaken(read) {
+  waiting.push(read);
+}
+
+function closeUntaken() {
+  count = 0;
+  ReceivedFds.closeAll(untaken.splice(0));
+  try {
+    while (waiting.length > 0 && !areTooManyUntaken()) waiting.shift()();
+  } finally {
+    // A listener has thrown.
+    if (waiting.length > 0 && untaken.length === 0) setImmediate(closeUntaken);
+  }
+}
+
+const { closeUnlessTaken, hold } = ReceivedFds;
+
+module.exports = { ReceivedFds, areTooManyUntaken, closeUnlessTaken, hold, whenFewUntaken };

@@ -2,12 +2,12 @@
 //! their way in or out. All of it ends with the context.
 
 use std::cell::RefCell;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd, OwnedFd, RawFd};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::{fs, io, mem};
+use std::{io, mem};
 
 use napi::Env;
 use napi::bindgen_prelude::{Function, Uint32ArraySlice};
@@ -15,6 +15,7 @@ use napi_derive::napi;
 use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 
+use crate::owners::{OwnPath, Owned, close};
 use crate::result::{errno, number};
 use crate::sys::{numbers, own};
 use crate::wait::Wait;
@@ -24,19 +25,17 @@ pub struct Context {
     /// Knows the sockets that are waited for.
     epoll: Arc<Epoll>,
     sockets: HashMap<u32, Socket>,
-    /// The descriptors' numbers of `sockets`, for two owners would close another's.
-    numbers: HashSet<RawFd>,
     /// Received and not yet taken, or duplicated and not yet sent.
     kept: HashMap<RawFd, OwnedFd>,
     last_socket: u32,
 }
 
 struct Socket {
-    fd: OwnedFd,
+    fd: Owned,
     /// epoll knows it.
     known: bool,
-    /// A server's, which is the owner of it.
-    path: Option<PathBuf>,
+    /// A server's.
+    path: Option<OwnPath>,
 }
 
 thread_local! {
@@ -66,14 +65,7 @@ pub fn open_context(env: &Env, notify: Function<'_, (), ()>, libuv: bool) -> nap
         Ok(wait) => wait,
         Err(e) => return Ok(errno(&e)),
     };
-    let context = Context {
-        wait,
-        epoll,
-        sockets: HashMap::new(),
-        numbers: HashSet::new(),
-        kept: HashMap::new(),
-        last_socket: 0,
-    };
+    let context = Context { wait, epoll, sockets: HashMap::new(), kept: HashMap::new(), last_socket: 0 };
     CONTEXTS.with_borrow_mut(|contexts| contexts.insert(number, context));
     Ok(number as i32)
 }
@@ -111,11 +103,8 @@ pub fn reports(context: u32, mut places: Uint32ArraySlice<'_>) -> i32 {
 impl Context {
     /// Takes a descriptor over, and a path that is removed with it.
     pub fn add(&mut self, fd: RawFd, path: Option<PathBuf>) -> io::Result<u32> {
-        let fd = own(fd)?;
-        if !self.numbers.insert(fd.as_raw_fd()) {
-            let _ = fd.into_raw_fd();
-            return Err(Errno::EEXIST.into());
-        }
+        let fd = Owned::new(own(fd)?)?;
+        let path = path.and_then(OwnPath::new);
         // One that could be taken for an error number is none; after two billion it begins anew.
         loop {
             self.last_socket = self.last_socket % MOST_SOCKETS + 1;
@@ -129,6 +118,11 @@ impl Context {
 
     pub fn socket(&self, number: u32) -> io::Result<BorrowedFd<'_>> {
         Ok(self.sockets.get(&number).ok_or(Errno::EBADF)?.fd.as_fd())
+    }
+
+    /// Whether a socket's descriptor was not closed behind its back.
+    pub fn is_open(&self, number: u32) -> bool {
+        self.sockets.get(&number).is_some_and(|socket| socket.fd.is_open())
     }
 
     /// Has these events reported, as long as they are there. None: the end is not reported either.
@@ -150,11 +144,9 @@ impl Context {
 
     pub fn close(&mut self, number: u32) {
         if let Some(mut socket) = self.sockets.remove(&number) {
-            self.numbers.remove(&socket.fd.as_raw_fd());
             socket.forget(&self.epoll);
-            // First, for then nobody can have made another there. It may be gone already.
-            let _ = socket.path.map(fs::remove_file);
-            close(socket.fd);
+            socket.path.into_iter().for_each(OwnPath::remove);
+            socket.fd.close();
         }
     }
 
@@ -194,9 +186,4 @@ impl Drop for Context {
         }
         self.kept.drain().for_each(|(_, fd)| close(fd));
     }
-}
-
-/// JavaScript may have closed the number already, which is no reason to end the process.
-fn close(fd: OwnedFd) {
-    let _ = nix::unistd::close(fd);
 }

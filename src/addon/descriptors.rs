@@ -1,16 +1,13 @@
 //! Looking at descriptors, and changing them.
 
-use std::ffi::CString;
 use std::os::fd::IntoRawFd;
 
-use crossfork::fd::{self, Address, Family, Kind, ListenFd, Seals, SocketType};
-use napi::bindgen_prelude::BufferSlice;
-use napi::{Either, Env};
+use crossfork::fd::{self, Address, Family, Kind, ListenFd, SocketType};
+use napi::Either;
 use napi_derive::napi;
-use nix::errno::Errno;
 
-use crate::result::{OrErrno, errno, number, or_errno};
-use crate::sys::{borrow, buffer, own};
+use crate::result::{OrErrno, number, or_errno};
+use crate::sys::{borrow, own};
 
 #[napi(object, object_from_js = false)]
 pub struct Description {
@@ -72,31 +69,6 @@ pub fn set_cloexec(fd: i32, on: bool) -> i32 {
 #[napi(catch_unwind)]
 pub fn set_nonblocking(fd: i32, on: bool) -> i32 {
     number(borrow(fd).and_then(|fd| fd::set_nonblocking(fd, on)).map(|()| 0))
-}
-
-/// The number of a new memfd, which the caller closes.
-#[napi(catch_unwind)]
-pub fn memfd(name: String, contents: &[u8], shrink: bool, grow: bool, write: bool, seal: bool) -> i32 {
-    let Ok(name) = CString::new(name) else { return -(Errno::EINVAL as i32) };
-    let wanted = [(shrink, Seals::SHRINK), (grow, Seals::GROW), (write, Seals::WRITE), (seal, Seals::SEAL)];
-    let seals = wanted.iter().filter(|(on, _)| *on).fold(Seals::NONE, |all, (_, seal)| all | *seal);
-    number(fd::memfd(&name, contents, seals).map(|fd| fd.into_raw_fd()))
-}
-
-/// The memfd's memory; nothing if it is empty.
-#[napi(catch_unwind)]
-pub fn map_fd(env: &Env, fd: i32, max: i64) -> napi::Result<Either<Option<BufferSlice<'_>>, i32>> {
-    let mapping = match borrow(fd).and_then(fd::map) {
-        Ok(mapping) => mapping,
-        Err(e) => return Ok(Either::B(errno(&e))),
-    };
-    Ok(match mapping {
-        Some(mapping) if i64::try_from(mapping.len()).is_ok_and(|len| len <= max) => {
-            Either::A(Some(buffer(env, mapping)?))
-        }
-        Some(_) => Either::B(-(Errno::EFBIG as i32)),
-        None => Either::A(None),
-    })
 }
 
 /// What the three variables tell of. The caller owns the descriptors.

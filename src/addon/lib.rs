@@ -7,6 +7,8 @@
 
 mod context;
 mod descriptors;
+mod memory;
+mod owners;
 mod passing;
 mod result;
 mod sockets;

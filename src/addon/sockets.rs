@@ -29,7 +29,7 @@ const CUT: u8 = 4;
 const END: u8 = 8;
 
 /// Takes the descriptor over, and the path that it is bound to, if any, which is removed when it is
-/// closed. `EEXIST` if another socket has the descriptor.
+/// closed. `EEXIST` if another socket, of any thread, has the descriptor.
 #[napi(catch_unwind)]
 pub fn open_socket(context: u32, fd: i32, path: Option<String>) -> i32 {
     number(with(context, |here| {
@@ -54,6 +54,12 @@ fn widen(socket: BorrowedFd<'_>) -> nix::Result<()> {
 
 /// Linux's own choice.
 const USUAL_ROOM: usize = 212_992;
+
+/// Whether the socket is there and its descriptor is what it was: not closed, and not another's.
+#[napi(catch_unwind)]
+pub fn is_open_socket(context: u32, socket: u32) -> bool {
+    with(context, |own| Ok(own.is_open(socket))).unwrap_or(false)
+}
 
 #[napi(catch_unwind)]
 pub fn arm_socket(context: u32, socket: u32, events: u32) -> i32 {

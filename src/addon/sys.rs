@@ -3,14 +3,13 @@
 #![allow(unsafe_code)]
 
 pub mod event_loop;
+pub mod mappings;
 mod uv;
 
 use std::io;
 use std::os::fd::{BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
-use crossfork::fd::Mapping;
-use napi::Env;
-use napi::bindgen_prelude::{BufferSlice, Uint8ArraySlice, Uint32ArraySlice};
+use napi::bindgen_prelude::{Uint8ArraySlice, Uint32ArraySlice};
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, fcntl};
 
@@ -44,13 +43,4 @@ pub fn writable<'a>(memory: &'a mut Uint8ArraySlice<'_>) -> &'a mut [u8] {
 pub fn numbers<'a>(memory: &'a mut Uint32ArraySlice<'_>) -> &'a mut [u32] {
     // SAFETY: as there. The memory is of this package's own JavaScript, and not shared.
     unsafe { memory.as_mut() }
-}
-
-/// A Buffer over a mapping, which is unmapped when the Buffer is collected.
-pub fn buffer(env: &Env, mapping: Mapping) -> napi::Result<BufferSlice<'_>> {
-    let (start, len) = (mapping.as_ptr(), mapping.len());
-    // SAFETY: the memory can be read and written to and won't shrink, and lives until the mapping
-    // is dropped by the finalizer. Others may write to it, as with a SharedArrayBuffer: nothing in
-    // Rust reads it.
-    unsafe { BufferSlice::from_external(env, start, len, mapping, |_, mapping| drop(mapping)) }
 }

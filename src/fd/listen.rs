@@ -20,6 +20,9 @@ pub struct ListenFd {
 /// these from the environment: the second time there is none. The caller owns them. To be called
 /// before other threads are started, for C code in them may read the environment meanwhile.
 ///
+/// There is none where `LISTEN_PID` is another process's: that of a shell or of npm, say, between systemd
+/// and this program. Have systemd start the program itself.
+///
 /// # Errors
 /// `EINVAL` if the variables make no sense, `EBADF` if a descriptor is not open.
 pub fn listen_fds() -> io::Result<Vec<ListenFd>> {

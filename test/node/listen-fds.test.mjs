@@ -7,11 +7,11 @@ import './native.mjs';
 
 const INDEX = createRequire(import.meta.url).resolve('../../js/index.cjs');
 
-function activated(variables, program) {
+function activated(variables, program, complaint = /^$/) {
   const script = `exec 3</dev/null 4</; ${variables} exec "$0" -e "$1"`;
   const source = `const { describeFd, listenFds } = require(${JSON.stringify(INDEX)}); ${program}`;
   const { stdout, stderr } = spawnSync('sh', ['-c', script, process.execPath, source], { encoding: 'utf8' });
-  assert.strictEqual(stderr, '');
+  assert.match(stderr, complaint);
   return JSON.parse(stdout);
 }
 
@@ -36,14 +36,25 @@ test('listenFds: descriptors with their names, close-on-exec, once', () => {
   ]);
 });
 
-test('listenFds: none that are for another process, and none without variables', () => {
-  const program = 'console.log(JSON.stringify(listenFds()))';
-  assert.deepStrictEqual(activated('LISTEN_PID=1 LISTEN_FDS=2', program), []);
-  assert.deepStrictEqual(activated('', program), []);
+test('listenFds: none that are for another process, with a warning that says for which, and none without variables', () => {
+  const program = 'console.log(JSON.stringify([listenFds(), listenFds()]))';
+  const warning =
+    /^\(node:\d+\) \[CROSSFORK_LISTEN_PID\] Warning: LISTEN_FDS=2 is meant for process 1 \(\S+\), and not .* npm [^\n]*\n/;
+  assert.deepStrictEqual(activated('LISTEN_PID=1 LISTEN_FDS=2', program, warning), [[], []]);
+  assert.deepStrictEqual(activated('LISTEN_PID=1 LISTEN_FDS=0', program), [[], []]);
+  assert.deepStrictEqual(activated('LISTEN_PID=1', program), [[], []]);
+  assert.deepStrictEqual(activated('', program), [[], []]);
 });
 
-test('listenFds: what makes no sense is an error', () => {
-  const program = 'try { listenFds(); } catch (error) { console.log(JSON.stringify(error.code)); }';
-  assert.strictEqual(activated('LISTEN_PID=$$ LISTEN_FDS=many', program), 'EINVAL');
-  assert.strictEqual(activated('LISTEN_PID=$$ LISTEN_FDS=200', program), 'EBADF');
+test('listenFds: what makes no sense is an error that says what', () => {
+  const program = 'try { listenFds(); } catch ({ code, message }) { console.log(JSON.stringify([code, message])); }';
+  const [none, words] = activated('LISTEN_PID=$$ LISTEN_FDS=many', program, /^/);
+  assert.deepStrictEqual(
+    [none, /^EINVAL: LISTEN_FDS=many and LISTEN_PID=\d+ must be numbers$/.test(words)],
+    ['EINVAL', true],
+  );
+  assert.deepStrictEqual(activated('LISTEN_PID=$$ LISTEN_FDS=200', program), [
+    'EBADF',
+    'EBADF: LISTEN_FDS=200 tells of the descriptors 3 to 202, and not all of them are open',
+  ]);
 });

@@ -1,12 +1,12 @@
 import assert from 'node:assert';
 import { spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { after, test } from 'node:test';
 import { commandLine, runtimes } from '../runtimes/index.mjs';
-import { addon } from './native.mjs';
+import { addon, command } from './native.mjs';
 
 const require = createRequire(import.meta.url);
 const JS = join(import.meta.dirname, '../../js');
@@ -20,7 +20,7 @@ function unbuilt(name) {
   return root;
 }
 
-const load = (root, program = '') =>
+const load = (root, program) =>
   spawnSync(process.execPath, ['-e', `const crossfork = require('./js/index.cjs'); ${program}`], {
     cwd: root,
     encoding: 'utf8',
@@ -43,30 +43,111 @@ for (const runtime of runtimes) {
   });
 }
 
-test('load: where nothing fits, all places that were tried, and the command that builds', () => {
+/** A call that needs the addon, and one that does not. */
+const CALLS = `
+  for (const act of [() => crossfork.describeFd(0).fd, () => crossfork.fork('/bin/cat', { stdio: ['pipe', 0, 0, 'ipc'] }).kill()]) {
+    try {
+      console.log(act());
+    } catch (error) {
+      console.log(error.code, error.message);
+    }
+  }`;
+
+test('load: where nothing fits it can be imported, and what needs no addon works', () => {
   const root = unbuilt('missing');
-  const { status, stderr } = load(root);
-  assert.notStrictEqual(status, 0);
-  const [first] = /Cannot find crossfork's addon for .*/.exec(stderr);
-  assert.match(first, new RegExp(`${process.platform} ${process.arch}. Tried:`));
+  const { status, stdout, stderr } = load(root, CALLS);
+  assert.deepStrictEqual([status, stderr], [0, '']);
+  assert.match(
+    stdout,
+    /^ERR_CROSSFORK_NOT_BUILT Cannot load the addon of crossfork, which .*: none was found for Linux on/,
+  );
   const name = basename(dirname(addon));
   for (const line of [
-    `  - ${join(root, 'native', name)}: not there`,
+    `  - ${join(root, 'native', name, 'crossfork.node')}: not there`,
     `  - the package crossfork-${name}: not there`,
-    `  node "${join(root, 'js', 'build.cjs')}"`,
-    'cargo (https://rustup.rs)',
-    "code: 'ERR_CROSSFORK_NOT_BUILT'",
+    'What needs no addon works: fork, clusterFork and crossforkPath.',
   ]) {
-    assert.ok(stderr.includes(line), `${line}\nis not in\n${stderr}`);
+    assert.ok(stdout.includes(line), `${line}\nis not in\n${stdout}`);
+  }
+  assert.ok(stdout.endsWith('\ntrue\n'), stdout);
+});
+
+test('load: the command that builds is told only where there are the sources', () => {
+  const root = unbuilt('sources');
+  assert.match(load(root, CALLS).stdout, /\nInstall the package for this platform, .*: crossfork-linux-/);
+  cpSync(join(JS, '../src/addon'), join(root, 'src/addon'), { recursive: true });
+  const { stdout } = load(root, CALLS);
+  for (const line of [`  node "${join(root, 'js', 'build.cjs')}"`, 'cargo (https://rustup.rs)']) {
+    assert.ok(stdout.includes(line), `${line}\nis not in\n${stdout}`);
   }
 });
+
+for (const [platform, words] of [
+  [
+    'darwin',
+    /it is for Linux alone, and this is macOS on .*\nWhat needs no addon works: fork and clusterFork\.\ntrue\n$/,
+  ],
+  [
+    'win32',
+    /it is for Linux alone, and this is Windows on .*WSL 2 all of it does\.\nERR_FEATURE.*Windows: use WSL 2\n$/s,
+  ],
+]) {
+  test(`load: on ${platform} it can be imported, and the error says what works`, () => {
+    const program = `
+      Object.defineProperty(process, 'platform', { value: '${platform}' });
+      const crossfork = require('./js/index.cjs');
+      ${CALLS}`;
+    const { stdout, stderr } = spawnSync(process.execPath, ['-e', program], {
+      cwd: unbuilt(platform),
+      encoding: 'utf8',
+    });
+    assert.strictEqual(stderr, '');
+    assert.match(stdout, /^ERR_FEATURE_UNAVAILABLE_ON_PLATFORM /);
+    assert.match(stdout, words);
+    assert.doesNotMatch(stdout, /cargo|build\.cjs|npm/);
+  });
+}
+
+for (const runtime of runtimes.filter(({ kind }) => kind === 'node')) {
+  const run = (...flags) => {
+    const program = `const crossfork = require(${JSON.stringify(join(JS, 'index.cjs'))}); ${CALLS}`;
+    return spawnSync(runtime.bin, [...flags, '-e', program], { encoding: 'utf8' }).stdout;
+  };
+
+  test(`load: ${runtime.name}, with --no-addons what needs no addon works`, () => {
+    const stdout = run('--no-addons');
+    assert.match(
+      stdout,
+      /^ERR_DLOPEN_DISABLED .*: this process may not load addons\.\n.*\nStart it without --no-addons\.\ntrue\n$/,
+    );
+  });
+
+  const skip = runtime.major < 24 && 'its permission model is experimental';
+  test(`load: ${runtime.name}, under the permission model what needs no addon works`, { skip }, () => {
+    const stdout = run('--permission', '--allow-fs-read=*', '--allow-child-process');
+    assert.match(stdout, /^ERR_DLOPEN_DISABLED .*\n.*\nStart it with --allow-addons\.\ntrue\n$/);
+  });
+}
+
+for (const runtime of runtimes.filter(({ kind }) => kind === 'deno')) {
+  test('load: deno, without --allow-ffi the error says so', () => {
+    const program = join(folder, 'no-ffi.cjs');
+    writeFileSync(
+      program,
+      `const crossfork = require(${JSON.stringify(join(JS, 'index.cjs'))}); crossfork.describeFd(0);`,
+    );
+    const args = ['run', '--quiet', '--allow-read', '--allow-env', '--allow-sys', program];
+    const { stderr } = spawnSync(runtime.bin, args, { encoding: 'utf8', env: { ...process.env, NO_COLOR: '1' } });
+    assert.match(stderr, /this process may not load addons\.\n.*\nStart it with --allow-ffi\./);
+  });
+}
 
 test('load: a file that does not fit is told with the reason', () => {
   const root = unbuilt('broken');
   const place = join(root, 'native', basename(dirname(addon)));
   mkdirSync(place, { recursive: true });
   writeFileSync(join(place, 'crossfork.node'), 'not a library');
-  assert.match(load(root).stderr, /crossfork\.node: .*(too short|invalid ELF header)/);
+  assert.match(load(root, CALLS).stdout, /crossfork\.node: .*(too short|invalid ELF header)/);
 });
 
 test('load: the package for the platform, when that is installed beside', () => {
@@ -76,8 +157,8 @@ test('load: the package for the platform, when that is installed beside', () => 
   mkdirSync(place, { recursive: true });
   writeFileSync(join(place, 'package.json'), JSON.stringify({ name }));
   for (const file of ['crossfork', 'crossfork.node']) symlinkSync(join(dirname(addon), file), join(place, file));
-  const { stdout, stderr } = load(root, 'console.log(crossfork.crossforkPath())');
-  assert.deepStrictEqual([stdout.endsWith(`${name}/crossfork\n`), stderr], [true, '']);
+  const { stdout, stderr } = load(root, 'console.log(crossfork.describeFd(0).fd, crossfork.crossforkPath())');
+  assert.deepStrictEqual([/^0 /.test(stdout), stdout.endsWith(`${name}/crossfork\n`), stderr], [true, true, '']);
 });
 
 test('crossforkPath: where there is no command, all places that were tried', () => {
@@ -86,8 +167,32 @@ test('crossforkPath: where there is no command, all places that were tried', () 
   mkdirSync(place, { recursive: true });
   symlinkSync(addon, join(place, 'crossfork.node'));
   const { stderr } = load(root, 'crossfork.crossforkPath()');
-  assert.match(stderr, /Cannot find crossfork's command for .* Tried:/);
-  assert.ok(stderr.includes(`${join(place, 'crossfork')}: not there`));
+  assert.match(stderr, /Cannot load the command of crossfork: none was found for .* Tried:/);
+  assert.ok(stderr.includes(`${join(place, 'crossfork')}: there is no such file`));
+});
+
+test('crossforkPath, fork: a command for another C library is an error that says so', () => {
+  const root = unbuilt('other-libc');
+  const place = join(root, 'native', basename(dirname(addon)));
+  mkdirSync(place, { recursive: true });
+  const loader = '/lib64/ld-linux-x86-64.so.2';
+  const there = readFileSync(command);
+  const at = there.indexOf(loader);
+  assert.ok(at > 0 && at < 4096, 'it says which loader it needs');
+  there.write(loader.replace('linux', 'other'), at);
+  writeFileSync(join(place, 'crossfork'), there, { mode: 0o755 });
+  const { stderr } = load(root, 'crossfork.crossforkPath()');
+  assert.match(stderr, /crossfork: it needs '\/lib64\/ld-other-x86-64\.so\.2', which is not there/);
+  const fork = load(root, `crossfork.fork(${JSON.stringify(join(place, 'crossfork'))})`).stderr;
+  assert.match(fork, /Cannot fork '.*': it needs '\/lib64\/ld-other.*another C library/);
+});
+
+test('npx crossfork: where there is no command, the sentence alone', () => {
+  const root = unbuilt('no-cli');
+  const { status, stderr } = spawnSync(process.execPath, ['js/cli.cjs', '--help'], { cwd: root, encoding: 'utf8' });
+  assert.strictEqual(status, 1);
+  assert.match(stderr, /^Cannot load the command of crossfork: none was found/);
+  assert.doesNotMatch(stderr, / at /);
 });
 
 test('npx crossfork: the command, with its streams and its exit code', () => {
@@ -98,4 +203,35 @@ test('npx crossfork: the command, with its streams and its exit code', () => {
   const wrong = run('no-such-subcommand');
   assert.strictEqual(wrong.status, 2);
   assert.match(wrong.stderr, /no-such-subcommand/);
+});
+
+for (const runtime of runtimes.filter(({ kind }) => kind === 'bun')) {
+  for (const target of ['node', 'bun']) {
+    test(`load: bundled by bun build for ${target}, the addon is beside the bundle`, () => {
+      const entry = join(folder, 'entry.mjs');
+      writeFileSync(
+        entry,
+        `import { describeFd, memfd } from ${JSON.stringify(join(JS, 'index.mjs'))};
+         console.log(describeFd(memfd('x')).kind);`,
+      );
+      const out = join(folder, `bundle-${target}`);
+      const built = spawnSync(runtime.bin, ['build', entry, `--target=${target}`, `--outdir=${out}`], {
+        encoding: 'utf8',
+      });
+      assert.strictEqual(built.status, 0, built.stderr);
+      assert.strictEqual(readdirSync(out).filter((file) => file.endsWith('.node')).length, 1);
+      const bin = target === 'bun' ? runtime.bin : process.execPath;
+      const { stdout, stderr } = spawnSync(bin, [join(out, 'entry.js')], { encoding: 'utf8' });
+      assert.deepStrictEqual([stdout, stderr], ['memfd\n', '']);
+    });
+  }
+}
+
+test('load: what bundlers and tracers look for are names in full, of all platforms that have a package', () => {
+  const text = readFileSync(join(JS, 'load.cjs'), 'utf8');
+  const required = [...text.matchAll(/ require\('([^']*\.node)'\)/g)].map(([, name]) => name);
+  for (const platform of ['linux-x64-gnu', 'linux-x64-musl', 'linux-arm64-gnu', 'linux-arm64-musl']) {
+    assert.ok(required.includes(`../native/${platform}/crossfork.node`), platform);
+    assert.ok(required.includes(`crossfork-${platform}/crossfork.node`), platform);
+  }
 });

@@ -60,6 +60,12 @@ test('package: the version and the address of the repository stand in one place'
   if (repository) assert.deepStrictEqual(places(new RegExp(repository)), ['Cargo.toml']);
 });
 
+test('package: the types need @types/node, which is an optional peer', () => {
+  assert.match(read('js/index.d.ts'), /^\/\/\/ <reference types="node" \/>$/m);
+  assert.ok(manifest.peerDependencies['@types/node']);
+  assert.strictEqual(manifest.peerDependenciesMeta['@types/node'].optional, true);
+});
+
 test('package: the Cargo package and the npm package agree', () => {
   const cargo = read('Cargo.toml');
   for (const field of ['name', 'license']) {

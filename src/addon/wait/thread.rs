@@ -136,9 +136,12 @@ impl Reactor {
     }
 
     fn notify(self: &Arc<Self>, context: u32) {
-        let reactor = self.clone();
+        // A context that is ended before it was called never drops this, and what it would own with it.
+        let reactor = Arc::downgrade(self);
         let again = move |_, _| {
-            reactor.again(context);
+            if let Some(reactor) = reactor.upgrade() {
+                reactor.again(context);
+            }
             Ok(())
         };
         if let Some((notice, _)) = lock(&self.contexts).get(&context) {

@@ -3,7 +3,7 @@
 const assert = require('node:assert');
 const { readFileSync, readdirSync } = require('node:fs');
 const { event, until, within } = require('../../interop/kit/wait.cjs');
-const { crossfork, openFds, run, thrown } = require('./kit.cjs');
+const { crossfork, run, thrown } = require('./kit.cjs');
 
 const { FdSocket, closeFd, describeFd, dup, recvFds, sendFds, socketpair } = crossfork;
 
@@ -127,32 +127,6 @@ run({
       }
     });
     assert.deepStrictEqual(order, [...order.keys()]);
-  },
-
-  'descriptors that are not taken are closed when the listeners have returned': async (t) => {
-    const [a, b] = t.sockets('seqpacket');
-    const before = openFds();
-    const seen = [];
-    b.on('message', (_, fds) => seen.push(fds));
-    for (let i = 0; i < 100; i++) a.send('x', [0, 0]);
-    await until(() => seen.length === 100, '100 messages');
-    assert.strictEqual(openFds(), before);
-    assert.deepStrictEqual([seen[0].length, seen[0].take(), seen[0].takeAll()], [0, undefined, []]);
-  },
-
-  'descriptors that are taken stay open; the others of the message do not': async (t) => {
-    const [a, b] = t.sockets('seqpacket');
-    a.send('x', [0, 0, 0, 0]);
-    const [first, second] = await new Promise((resolve) => {
-      b.once('message', (_, fds) => {
-        const [one, two] = fds;
-        assert.strictEqual(fds.length, 2);
-        resolve([one, two]);
-      });
-    });
-    t.owns(first);
-    t.owns(second);
-    assert.notStrictEqual(describeFd(first).fd, describeFd(second).fd);
   },
 
   'nobody listens: nothing is read, and what came is closed with the socket': async (t) => {

@@ -3,6 +3,7 @@
 // Whatever JavaScript passes, it gets an error, and the process goes on.
 
 const assert = require('node:assert');
+const { runInNewContext } = require('node:vm');
 const { event, until } = require('../../interop/kit/wait.cjs');
 const { abstractName, collect, crossfork, run, thrown } = require('./kit.cjs');
 
@@ -188,6 +189,11 @@ run({
         }
       }
       if (map.length > 0) map[0] = 1;
+      try {
+        crossfork.unmap(map);
+      } catch (error) {
+        assert.strictEqual(error.code, 'ERR_INVALID_STATE');
+      }
       collect();
     }
   },
@@ -204,6 +210,18 @@ run({
     two.on('message', () => {});
     one.send(bytes);
     assert.strictEqual(one.writableLength, 0);
+  },
+
+  'memory of another realm': (t) => {
+    const [a, b] = t.pair('seqpacket');
+    for (const name of ['Uint8Array', 'DataView', 'Uint16Array']) {
+      const view = runInNewContext(`new ${name}(Uint8Array.of(1, 2, 3, 4).buffer)`);
+      assert.strictEqual(sendFds(a, view), 4, name);
+      assert.deepStrictEqual([...recvFds(b).data], [1, 2, 3, 4]);
+    }
+    const list = runInNewContext('[0]');
+    sendFds(a, 'x', list);
+    recvFds(b).fds.forEach(closeFd);
   },
 
   'memory that is shared, and other views': (t) => {
@@ -278,9 +296,44 @@ run({
     }
   },
 
-  'a second FdSocket of the same descriptor': (t) => {
+  'a second owner of the same descriptor': async (t) => {
+    const [socket, other] = t.sockets('stream');
+    for (const act of [() => new FdSocket(socket.fd), () => crossfork.adopt(socket.fd)]) {
+      const error = thrown(act);
+      assert.strictEqual(error.code, 'EEXIST');
+      assert.match(
+        error.message,
+        new RegExp(`descriptor ${socket.fd} cannot have a second owner.* dup\\(${socket.fd}\\)`),
+      );
+    }
+    other.send('it is still whose it was');
+    assert.strictEqual(String((await event(socket, 'data'))[0]), 'it is still whose it was');
+  },
+
+  'a number that is another descriptor by now is not closed with the socket': (t) => {
+    for (const close of [(socket) => socket.destroy(), (socket) => socket.close()]) {
+      const [socket] = t.sockets();
+      const number = socket.fd;
+      closeFd(number);
+      const copies = [];
+      while (!copies.includes(number)) copies.push(crossfork.dup(0));
+      close(socket);
+      assert.ok(crossfork.describeFd(number));
+      copies.forEach(closeFd);
+    }
+  },
+
+  'a number that is another socket by now can have an owner': (t) => {
     const [socket] = t.sockets();
-    assert.strictEqual(thrown(() => new FdSocket(socket.fd)).code, 'EEXIST');
+    const number = socket.fd;
+    closeFd(number);
+    const [a, b] = socketpair();
+    for (const fd of [a, b]) t.owns(fd);
+    assert.ok([a, b].includes(number), `${number} is not used again: ${a}, ${b}`);
+    const second = new FdSocket(number);
+    socket.destroy();
+    assert.strictEqual(crossfork.describeFd(number).kind, 'socket');
+    second.destroy();
   },
 
   'a descriptor that is closed behind the back of its FdSocket': async (t) => {
@@ -303,7 +356,7 @@ run({
   },
 
   'the native functions themselves': () => {
-    const native = require('../../../js/load.cjs');
+    const native = require('../../../js/load.cjs').native();
     const values = [undefined, null, -1, 1e20, Number.NaN, 'x', {}, [], new Uint8Array(0), () => {}, 999_998];
     for (const [name, call] of Object.entries(native)) {
       // It takes what calls it for a context.

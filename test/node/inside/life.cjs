@@ -8,17 +8,21 @@ const { join } = require('node:path');
 const { within } = require('../../interop/kit/wait.cjs');
 const { hasPrlimit, run } = require('./kit.cjs');
 
-const PROGRAM = join(__dirname, 'programs', 'life.cjs');
+const PROGRAMS = join(__dirname, 'programs');
 const isDeno = Boolean(process.versions.deno);
 const hasLibuv = !isDeno && !process.versions.bun;
 /** With a way to ask for a garbage collection. */
-const command = isDeno
-  ? ['run', '--quiet', '--allow-all', '--v8-flags=--expose-gc', PROGRAM]
-  : [...(process.versions.bun ? [] : ['--expose-gc']), PROGRAM];
+const flags = isDeno
+  ? ['run', '--quiet', '--allow-all', '--v8-flags=--expose-gc']
+  : process.versions.bun
+    ? []
+    : ['--expose-gc'];
 
 /** What one of the program's parts wrote, and how it ended. */
-async function part(t, name) {
-  const child = spawn(process.execPath, [...command, name], { stdio: ['ignore', 'pipe', 'pipe'] });
+async function part(t, name, program = 'life.cjs') {
+  const child = spawn(process.execPath, [...flags, join(PROGRAMS, program), name], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   t.after(() => child.kill('SIGKILL'));
   const output = { stdout: '', stderr: '' };
   for (const stream of ['stdout', 'stderr']) {
@@ -31,9 +35,11 @@ async function part(t, name) {
   return { how, ...output };
 }
 
-const endsWell = (name, stdout) => async (t) => {
-  assert.deepStrictEqual(await part(t, name), { how: 0, stdout, stderr: '' });
+const endsWell = (name, stdout, program) => async (t) => {
+  assert.deepStrictEqual(await part(t, name, program), { how: 0, stdout, stderr: '' });
 };
+
+const workersEndWell = (name, stdout) => endsWell(name, stdout, 'workers.cjs');
 
 run({
   'a process lives as long as a socket waits': endsWell('waiting', 'later\n'),
@@ -71,15 +77,25 @@ run({
     unless: () => (isDeno || !hasPrlimit()) && 'there is no way to be another user here',
     run: endsWell('many-on-their-way', 'ETOOMANYREFS, all 3000 arrived in order\n'),
   },
-  'worker threads have sockets of their own': endsWell('workers', 'echoed 4\n'),
-  'a worker that is terminated leaves nothing open': endsWell('terminate', 'nothing is left\n'),
-  "a worker that is terminated leaves no server's path": endsWell('terminate-server', 'ENOENT\n'),
-  'a worker that ends by itself leaves nothing open': endsWell('end-worker', 'nothing is left\n'),
-  'workers that come and go, while the main thread goes on': endsWell('churn', 'all 300 arrived\n'),
-  "where the loop is not libuv's a thread waits, and ends with the last context that had a socket": endsWell(
+  'worker threads have sockets of their own': workersEndWell('workers', 'echoed 4\n'),
+  'a worker that is terminated leaves nothing open': workersEndWell('terminate', 'nothing is left\n'),
+  "a worker that is terminated leaves no server's path": workersEndWell('terminate-server', 'ENOENT\n'),
+  'a worker that ends by itself leaves nothing open': workersEndWell('end-worker', 'nothing is left\n'),
+  'workers that come and go, while the main thread goes on': workersEndWell('churn', 'all 300 arrived\n'),
+  "where the loop is not libuv's a thread waits, and ends with the last context that had a socket": workersEndWell(
     'thread',
     `before 0, during ${hasLibuv ? 0 : 1}, after 0\n`,
   ),
+  'a worker that is terminated while it is told of something leaves nothing that waits': workersEndWell(
+    'terminate-often',
+    'nothing is left\n',
+  ),
+  'two threads cannot own one descriptor': workersEndWell('same-number', 'EEXIST\n'),
+  'more mappings than the kernel has: an error, well before it ends the process': endsWell(
+    'many-mappings',
+    'ERR_CROSSFORK_TOO_MANY_MAPPINGS early\n',
+  ),
+  'mappings that are unmapped at once, as many as one likes': endsWell('unmapped', '70000\n'),
   '100,000 descriptors, none left open': endsWell('hundred-thousand', 'none left\n'),
   '10,000 sockets opened and closed, memory flat': endsWell('ten-thousand', 'flat\n'),
 });

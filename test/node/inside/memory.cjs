@@ -5,7 +5,7 @@ const fs = require('node:fs');
 const { until } = require('../../interop/kit/wait.cjs');
 const { collect, crossfork, run, thrown } = require('./kit.cjs');
 
-const { closeFd, mapFd, memfd } = crossfork;
+const { closeFd, mapFd, memfd, unmap } = crossfork;
 const mappings = () => fs.readFileSync('/proc/self/maps', 'utf8').split('/memfd:crossfork-test').length - 1;
 
 run({
@@ -16,7 +16,11 @@ run({
   },
 
   'memfd: a name that cannot be': () => {
-    assert.strictEqual(thrown(() => memfd('x'.repeat(300))).code, 'EINVAL');
+    closeFd(memfd('x'.repeat(249)));
+    for (const name of ['x'.repeat(250), 'ä'.repeat(125)]) {
+      const { code, message } = thrown(() => memfd(name));
+      assert.deepStrictEqual([code, /<= 249 bytes. Received 250/.test(message)], ['ERR_OUT_OF_RANGE', true]);
+    }
     assert.strictEqual(thrown(() => memfd('a\0b')).code, 'ERR_INVALID_ARG_VALUE');
   },
 
@@ -61,13 +65,70 @@ run({
     assert.strictEqual(mapFd(t.owns(memfd('crossfork-test'))).length, 0);
   },
 
-  'mapFd: other files cannot be mapped, for they can shrink': (t) => {
-    for (const path of [__filename, '/', '/dev/zero']) {
-      const error = thrown(() => mapFd(t.opens(path)));
-      assert.deepStrictEqual([path, error.code, error.syscall], [path, 'EINVAL', 'mmap']);
+  'mapFd: other things cannot be mapped, and the error says what it is and why': (t) => {
+    for (const [path, kind] of [
+      [__filename, 'file'],
+      ['/dev/shm', 'directory'],
+      ['/dev/zero', 'device'],
+    ]) {
+      const fd = t.opens(path);
+      const error = thrown(() => mapFd(fd));
+      assert.deepStrictEqual([error.name, error.code], ['TypeError', 'ERR_INVALID_FD_TYPE']);
+      assert.ok(error.message.startsWith(`mapFd needs a memfd, and ${fd} is a ${kind}. `), error.message);
     }
-    const sealed = t.owns(memfd('crossfork-test', 'x', { seals: ['seal'] }));
-    assert.strictEqual(thrown(() => mapFd(sealed)).code, 'EPERM');
+    assert.match(thrown(() => mapFd(t.opens(__filename))).message, /Read it with fs, or write it into a memfd\.$/);
+    const sealed = thrown(() => mapFd(t.owns(memfd('crossfork-test', 'x', { seals: ['seal'] }))));
+    assert.deepStrictEqual([sealed.code, sealed.syscall], ['EPERM', 'mmap']);
+    assert.match(sealed.message, /can shrink.*"shrink"$/);
+  },
+
+  'unmap: at once, and what showed the memory is empty': () => {
+    const fd = memfd('crossfork-test', 'contents');
+    const map = mapFd(fd);
+    const other = mapFd(fd);
+    closeFd(fd);
+    const views = [map, map.subarray(2), new DataView(map.buffer)];
+    const before = mappings();
+    unmap(map);
+    assert.strictEqual(mappings(), before - 1);
+    assert.deepStrictEqual([map.length, views[1].length, map.buffer.byteLength, map[0]], [0, 0, 0, undefined]);
+    assert.throws(() => views[2].getUint8(0), TypeError);
+    map[0] = 1;
+    unmap(map);
+    assert.strictEqual(String(other), 'contents', 'it is mapped on its own');
+    unmap(other);
+  },
+
+  'unmap: what comes later at the same place stays mapped, also when the first is collected': async (t) => {
+    const fd = t.owns(memfd('crossfork-test', 'contents'));
+    (() => unmap(mapFd(fd)))();
+    const later = mapFd(fd);
+    for (let i = 0; i < 5; i++) {
+      collect();
+      await new Promise(setImmediate);
+    }
+    assert.strictEqual(String(later), 'contents');
+    unmap(later);
+  },
+
+  'unmap: any view of the memory will do, and nothing else': (t) => {
+    const fd = t.owns(memfd('crossfork-test', 'contents'));
+    const map = mapFd(fd);
+    unmap(map.subarray(3));
+    assert.strictEqual(map.length, 0);
+    for (const value of [Buffer.alloc(5), map.buffer, 5, null, undefined, {}]) {
+      assert.strictEqual(thrown(() => unmap(value)).code, 'ERR_INVALID_ARG_VALUE');
+    }
+  },
+
+  'unmap: memory that was transferred is left to its new owner': {
+    unless: () => !ArrayBuffer.prototype.transfer && 'memory cannot be transferred here',
+    run: (t) => {
+      const map = mapFd(t.owns(memfd('crossfork-test', 'contents')));
+      const moved = Buffer.from(map.buffer.transfer());
+      assert.strictEqual(thrown(() => unmap(map)).code, 'ERR_INVALID_STATE');
+      assert.strictEqual(String(moved), 'contents');
+    },
   },
 
   'mapFd: more than a Buffer can have is an error': (t) => {

@@ -4,9 +4,11 @@
 
 const assert = require('node:assert');
 const { AsyncLocalStorage } = require('node:async_hooks');
-const { dirname } = require('node:path');
+const { cpSync, mkdtempSync, rmSync } = require('node:fs');
+const { tmpdir } = require('node:os');
+const { dirname, join } = require('node:path');
 const { event, until } = require('../../interop/kit/wait.cjs');
-const { crossfork, run } = require('./kit.cjs');
+const { crossfork, run, thrown } = require('./kit.cjs');
 
 const ENTRY = require.resolve('../../../js/index.cjs');
 const FOLDER = dirname(ENTRY);
@@ -23,9 +25,26 @@ function loadAgain(isLoadedAgain) {
 }
 
 const isJs = (path) => path.startsWith(FOLDER);
+/** The whole package at another place, its native code too. */
+function loadCopy() {
+  const folder = mkdtempSync(join(tmpdir(), 'crossfork-'));
+  try {
+    for (const name of ['js', 'native', 'package.json']) {
+      cpSync(join(FOLDER, '..', name), join(folder, name), { recursive: true });
+    }
+    const copy = require(join(folder, 'js', 'index.cjs'));
+    // The first call loads its addon.
+    copy.describeFd(0);
+    return copy;
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
 /** Its JavaScript alone, and the addon too. Each opens what waits for its sockets, with the first, and that stays. */
 const others = [loadAgain(isJs), loadAgain((path) => isJs(path) || path.endsWith('.node'))];
-for (const { FdSocket, socketpair } of others) for (const fd of socketpair()) new FdSocket(fd).destroy();
+const copy = loadCopy();
+for (const { FdSocket, socketpair } of [...others, copy]) for (const fd of socketpair()) new FdSocket(fd).destroy();
 
 run({
   'messages, the end and the close come in this order, whatever listeners do': async (t) => {
@@ -95,6 +114,21 @@ run({
       await until(() => seen.length === 3 * round, 'three messages');
     }
     assert.deepStrictEqual(new Set(seen), new Set(['one in one', 'two in two', 'three in three']));
+  },
+
+  'two copies of the package cannot own one descriptor, and each can own what the other has closed': (t) => {
+    const [socket] = t.sockets();
+    const { fd } = socket;
+    const error = thrown(() => new copy.FdSocket(fd));
+    assert.deepStrictEqual([error.code, /second owner/.test(error.message)], ['EEXIST', true]);
+    socket.destroy();
+    const [a, b] = copy.socketpair();
+    assert.ok([a, b].includes(fd), `${fd} is not used again: ${a}, ${b}`);
+    for (const one of [a, b]) {
+      const theirs = new copy.FdSocket(one);
+      assert.strictEqual(thrown(() => new crossfork.FdSocket(one)).code, 'EEXIST');
+      theirs.destroy();
+    }
   },
 
   'loaded twice in one thread: each has its own sockets, and they speak with each other': async (t) => {

@@ -2,10 +2,26 @@
 
 const assert = require('node:assert');
 const fs = require('node:fs');
+const net = require('node:net');
+const tls = require('node:tls');
+const { event, until } = require('../../interop/kit/wait.cjs');
 const { crossfork, openFds, run, thrown } = require('./kit.cjs');
 
-const { closeFd, describeFd, dup, recvFds, sendFds, socketpair } = crossfork;
+const { FdSocket, closeFd, describeFd, dup, fdOf, recvFds, sendFds, socketpair } = crossfork;
 const TYPES = ['stream', 'seqpacket', 'dgram'];
+
+const runtimeHides = process.versions.deno && 'Deno does not tell the descriptors of its TCP sockets';
+
+/** Both ends of one over TCP. */
+async function connection(t) {
+  const server = net.createServer().listen(0, '127.0.0.1');
+  t.after(() => new Promise((resolve) => server.close(resolve)));
+  await event(server, 'listening');
+  const client = net.connect(server.address().port, '127.0.0.1');
+  const [socket] = await event(server, 'connection');
+  t.after(() => [client, socket].map((one) => one.destroy()));
+  return [socket, client];
+}
 
 run({
   'sendFds, recvFds: bytes and descriptors, over all types of sockets': (t) => {
@@ -158,6 +174,51 @@ run({
     const [received] = recvFds(b).fds;
     t.owns(received);
     assert.match(fs.readFileSync(`/proc/self/fd/${received}`, 'utf8'), /^'use strict'/);
+  },
+
+  'a TLSSocket is not sent as its bare connection, unless one insists': {
+    unless: () => runtimeHides,
+    run: async (t) => {
+      const [a, b] = t.pair('seqpacket');
+      const [socket] = await connection(t);
+      const secure = new tls.TLSSocket(socket);
+      t.after(() => secure.on('error', () => {}).destroy());
+      const over = new FdSocket(dup(a));
+      t.after(() => over.destroy());
+      for (const act of [
+        () => sendFds(a, 'x', [secure]),
+        () => over.send('x', secure),
+        () => over.end('x', [secure]),
+      ]) {
+        const error = thrown(act);
+        assert.strictEqual(error.code, 'ERR_CROSSFORK_TLS_SOCKET');
+        assert.match(error.message, /bare connection.*pass fdOf\(socket\)\.$/);
+      }
+      assert.strictEqual(recvFds(b), null, 'nothing was sent');
+      assert.strictEqual(describeFd(secure).kind, 'socket', 'it can be looked at');
+      sendFds(a, 'x', [fdOf(secure)]);
+      recvFds(b).fds.forEach(closeFd);
+    },
+  },
+
+  'a socket that Node has read bytes from is not sent without them, unless one insists': {
+    unless: () => runtimeHides,
+    run: async (t) => {
+      const [a, b] = t.pair('seqpacket');
+      const [socket, client] = await connection(t);
+      client.write('some text');
+      await event(socket, 'readable');
+      await until(() => socket.readableLength === 9, 'all of it is read');
+      const error = thrown(() => sendFds(a, 'x', [socket]));
+      assert.strictEqual(error.code, 'ERR_CROSSFORK_UNREAD_BYTES');
+      assert.match(error.message, /read 9 bytes.*pass fdOf\(socket\)\.$/);
+      assert.strictEqual(recvFds(b), null, 'nothing was sent');
+      sendFds(a, 'x', [fdOf(socket)]);
+      recvFds(b).fds.forEach(closeFd);
+      assert.strictEqual(String(socket.read()), 'some text');
+      sendFds(a, 'x', [socket]);
+      recvFds(b).fds.forEach(closeFd);
+    },
   },
 
   'dup: of a number that is not open': () => {

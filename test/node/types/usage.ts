@@ -4,6 +4,8 @@ import type { Worker } from 'node:cluster';
 import dgram from 'node:dgram';
 import { promises as fs } from 'node:fs';
 import net from 'node:net';
+import type { Duplex } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import * as crossfork from 'crossfork';
 
 type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
@@ -44,7 +46,19 @@ export async function descriptors(): Promise<void> {
   const found = crossfork.describeFd(file);
   if (typeof found.local === 'object') is<Same<typeof found.local.port, number>>();
   is<Same<typeof found.flags.cloexec, boolean>>();
+  if (found.kind === 'socket') {
+    is<Same<typeof found.listening, boolean>>();
+    if (found.family === 'IPv6') is<Same<typeof found.local, crossfork.IpAddress>>();
+    if (found.family === 'Unix') is<Same<typeof found.local, string | undefined>>();
+  } else {
+    is<Same<typeof found.type, undefined>>();
+  }
   const memory: Buffer = crossfork.mapFd(crossfork.memfd('name', new Uint8Array(5), { seals: ['shrink', 'write'] }));
+  crossfork.unmap(memory);
+  {
+    using map = crossfork.mapFd(5);
+    map.readUInt8(0);
+  }
   // @ts-expect-error no such seal
   crossfork.memfd('name', memory, { seals: ['shrunk'] });
   for (const { name, fd } of crossfork.listenFds()) is<Same<[typeof name, typeof fd], [string, number]>>();
@@ -70,6 +84,19 @@ export async function passing(): Promise<void> {
   socket.once('error', (error) => error.code?.startsWith('E'));
   // @ts-expect-error no such event
   socket.on('massage', () => {});
+  socket.addListener('message', (data, received) => data.equals(data) && received.close());
+  socket.prependOnceListener('close', (hadError) => is<Same<typeof hadError, boolean>>());
+  socket.prependListener('end', () => {}).removeListener('drain', () => {});
+  // @ts-expect-error it has two arguments
+  socket.emit('message', 'x');
+  const duplex: Duplex = socket.toDuplex();
+  await pipeline(duplex, duplex);
+  {
+    await using one = new crossfork.FdSocket(a);
+    using other = crossfork.createFdServer('/path');
+    other.prependListener('connection', (connection) => connection.toDuplex());
+    one.send('x');
+  }
   const more: boolean = socket.send('x', net.createServer(), (error) => error?.code);
   socket.send(new Uint16Array(1), [5, 6]);
   socket.send('x', () => {});
