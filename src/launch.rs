@@ -16,6 +16,10 @@ use std::path::{Path, PathBuf};
 use std::process;
 use std::time::Duration;
 
+use nix::errno::Errno;
+use nix::sys::signal::kill;
+use nix::unistd::Pid;
+
 use crate::env::{CHANNEL_FD, SERIALIZATION_MODE, UNIQUE_ID};
 use crate::error::Error;
 use crate::limits::Limits;
@@ -63,7 +67,7 @@ pub(crate) struct Spec {
     stdio: BTreeMap<usize, Stdio>,
     uid: Option<u32>,
     gid: Option<u32>,
-    group: Group,
+    pub(crate) group: Group,
     pub(crate) serialization: Serialization,
     pub(crate) kill_signal: Signal,
     pub(crate) kill_on_drop: bool,
@@ -78,6 +82,27 @@ pub(crate) enum Group {
     Own,
     /// And a session, so that it has no terminal.
     OwnSession,
+}
+
+impl Group {
+    /// Sends a signal to a process of ours that was started so, and is not reaped: until then no other
+    /// process, and no other group, has its number. False if there is nobody left in the group.
+    ///
+    /// # Errors
+    /// If they run as another user; and if the process does not lead a group.
+    pub(crate) fn kill(self, leader: u32, signal: Signal) -> io::Result<bool> {
+        if self == Group::Ours {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "the process has no group of its own: start it with own_process_group or detached",
+            ));
+        }
+        match kill(Pid::from_raw(-(leader as i32)), signal.native()) {
+            Ok(()) => Ok(true),
+            Err(Errno::ESRCH) => Ok(false),
+            Err(e) => Err(e.into()),
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -243,6 +268,7 @@ macro_rules! options {
             }
 
             /// Starts it in a session of its own, out of reach of the terminal's Ctrl-C, and of its end.
+            /// It leads a process group there: see [`own_process_group`](Self::own_process_group).
             pub fn detached(mut self) -> Self {
                 self.spec.group = Group::OwnSession;
                 self
@@ -251,12 +277,18 @@ macro_rules! options {
             /// Starts it in a process group of its own, out of reach of the terminal's Ctrl-C. Unlike a
             /// [`detached`](Self::detached) one it stays in our session; Linux gives processor time to
             /// sessions, where it has a desktop in mind (`sched_autogroup_enabled`).
+            ///
+            /// What it starts belongs to the group too, unless it leaves it. Wherever this crate ends the
+            /// process by itself, it then signals the whole group: after a timeout or too much output, on
+            /// drop, and in a child's `stop`. A process's `kill` signals it alone, and `kill_group` the
+            /// group.
             pub fn own_process_group(mut self) -> Self {
                 self.spec.group = Group::Own;
                 self
             }
 
-            /// The signal that ends it where we have to: after a timeout, or on drop (SIGTERM).
+            /// The signal that ends it where we have to: after a timeout or too much output, or on drop
+            /// (SIGTERM). Whoever must not wait for a program that ignores it chooses SIGKILL.
             pub fn kill_signal(mut self, signal: Signal) -> Self {
                 self.spec.kill_signal = signal;
                 self
