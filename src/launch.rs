@@ -85,8 +85,8 @@ pub(crate) enum Group {
 }
 
 impl Group {
-    /// Sends a signal to a process of ours that was started so, and is not reaped: until then no other
-    /// process, and no other group, has its number. False if there is nobody left in the group.
+    /// Sends a signal to the group of a process that was started so. False if there is nobody left in it,
+    /// or if the process was reaped: until then no other process, and no other group, has its number.
     ///
     /// # Errors
     /// If they run as another user; and if the process does not lead a group.
@@ -96,6 +96,9 @@ impl Group {
                 io::ErrorKind::InvalidInput,
                 "the process has no group of its own: start it with own_process_group or detached",
             ));
+        }
+        if !spawn::is_unreaped(leader) {
+            return Ok(false);
         }
         match kill(Pid::from_raw(-(leader as i32)), signal.native()) {
             Ok(()) => Ok(true),

@@ -214,6 +214,13 @@ pub fn wait_exit(pid: u32, timeout: Option<Duration>) -> io::Result<bool> {
     }
 }
 
+/// Whether the number is still that of a child of ours, whether or not it has ended: nobody has reaped
+/// it, in this process or, where SIGCHLD is ignored, in the kernel.
+pub fn is_unreaped(pid: u32) -> bool {
+    let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT | WaitPidFlag::WNOHANG;
+    waitid(Id::Pid(Pid::from_raw(pid as i32)), flags) != Err(Errno::ECHILD)
+}
+
 fn wait_id(pid: u32, flags: WaitPidFlag) -> io::Result<bool> {
     loop {
         let id = Id::Pid(Pid::from_raw(pid as i32));

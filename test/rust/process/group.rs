@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crossfork::launch::Command;
 use crossfork::{Error, Escalation, ExecError, Signal, Stdio};
+use nix::sys::signal::{SIGCHLD, SIGKILL, SigHandler, signal};
 
 use crate::look::{runs, state};
 use crate::support::deadline::{PATIENCE, eventually, in_time};
@@ -23,6 +24,13 @@ for_both_drivers!(in_time:
     kill_group_sends_nothing_once_the_process_was_waited_for,
     kill_group_of_a_process_that_leads_no_group_is_an_error,
 );
+
+/// Ignores a signal.
+mod alone {
+    use super::kill_group_sends_nothing_to_what_the_kernel_has_reaped;
+    use crate::support::{for_both_drivers, process::alone};
+    for_both_drivers!(alone: kill_group_sends_nothing_to_what_the_kernel_has_reaped);
+}
 
 /// Both ways to lead a group.
 fn both<D: Parent>(test: impl Fn(fn(Command<D::Mark>) -> Command<D::Mark>)) {
@@ -137,7 +145,7 @@ fn kill_group_sends_nothing_once_the_process_was_waited_for<D: Parent>() {
         // By now the number may be that of somebody else's group.
         assert!(!process.kill_group(Signal::KILL).unwrap());
         assert!(runs(other));
-        nix::sys::signal::kill(nix::unistd::Pid::from_raw(other as i32), nix::sys::signal::SIGKILL).unwrap();
+        nix::sys::signal::kill(nix::unistd::Pid::from_raw(other as i32), SIGKILL).unwrap();
     });
 }
 
@@ -146,4 +154,25 @@ fn kill_group_of_a_process_that_leads_no_group_is_an_error<D: Parent>() {
     let refused: Error = process.kill_group(Signal::KILL).unwrap_err().into();
     assert!(refused.to_string().contains("own_process_group"), "{refused}");
     assert!(runs(process.id()));
+}
+
+#[allow(unsafe_code)]
+fn kill_group_sends_nothing_to_what_the_kernel_has_reaped<D: Parent>() {
+    both::<D>(|leading| {
+        let line = "sleep 1000 & echo $!; read -r line";
+        let command = leading(Command::shell(line)).stdio(0, Stdio::Pipe).stdio(1, Stdio::Pipe);
+        let mut process = start::<D>(command).unguarded();
+        let (shell, other) = (process.id(), other(&mut process));
+        // As many daemons do.
+        // SAFETY: no handler is run.
+        let before = unsafe { signal(SIGCHLD, SigHandler::SigIgn) }.unwrap();
+        drop(process.standard(0));
+        eventually("the kernel has reaped the shell", || state(shell).is_none());
+        // The number could be another group's by now.
+        assert!(!process.kill_group(Signal::KILL).unwrap());
+        assert!(runs(other));
+        nix::sys::signal::kill(nix::unistd::Pid::from_raw(other as i32), SIGKILL).unwrap();
+        // SAFETY: what was there before.
+        unsafe { signal(SIGCHLD, before) }.unwrap();
+    });
 }
