@@ -1,8 +1,10 @@
 //! What to start and how: the builders [`Fork`] and [`Command`], the same for both drivers.
 
 mod check;
+mod group;
 mod stdio;
 
+pub(crate) use group::Group;
 pub use stdio::Stdio;
 
 use std::collections::BTreeMap;
@@ -15,10 +17,6 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process;
 use std::time::Duration;
-
-use nix::errno::Errno;
-use nix::sys::signal::kill;
-use nix::unistd::Pid;
 
 use crate::env::{CHANNEL_FD, SERIALIZATION_MODE, UNIQUE_ID};
 use crate::error::Error;
@@ -72,40 +70,6 @@ pub(crate) struct Spec {
     pub(crate) kill_signal: Signal,
     pub(crate) kill_on_drop: bool,
     pub(crate) limits: Limits,
-}
-
-/// With whom a process gets the signals of a terminal.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Group {
-    #[default]
-    Ours,
-    Own,
-    /// And a session, so that it has no terminal.
-    OwnSession,
-}
-
-impl Group {
-    /// Sends a signal to the group of a process that was started so. False if there is nobody left in it,
-    /// or if the process was reaped: until then no other process, and no other group, has its number.
-    ///
-    /// # Errors
-    /// If they run as another user; and if the process does not lead a group.
-    pub(crate) fn kill(self, leader: u32, signal: Signal) -> io::Result<bool> {
-        if self == Group::Ours {
-            return Err(io::Error::new(
-                io::ErrorKind::InvalidInput,
-                "the process has no group of its own: start it with own_process_group or detached",
-            ));
-        }
-        if !spawn::is_unreaped(leader) {
-            return Ok(false);
-        }
-        match kill(Pid::from_raw(-(leader as i32)), signal.native()) {
-            Ok(()) => Ok(true),
-            Err(Errno::ESRCH) => Ok(false),
-            Err(e) => Err(e.into()),
-        }
-    }
 }
 
 #[derive(Debug)]

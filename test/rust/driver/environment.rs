@@ -3,8 +3,8 @@
 
 use std::env;
 use std::fs::File;
-use std::io::{self, Read, Write};
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::io;
+use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::process::{Command, Stdio};
 
@@ -39,16 +39,7 @@ for_both_drivers!(with_name:
     ch_7_another_channel_can_be_announced_later,
 );
 
-mod alone {
-    use super::{ch_7_a_descriptor_of_tokio_is_no_channel, ch_7_a_socket_pair_of_our_own_is_no_channel};
-    use crate::support::{for_both_drivers, process::alone};
-    for_both_drivers!(alone:
-        ch_7_a_socket_pair_of_our_own_is_no_channel,
-        ch_7_a_descriptor_of_tokio_is_no_channel,
-    );
-}
-
-const FD: &str = "NODE_CHANNEL_FD";
+pub const FD: &str = "NODE_CHANNEL_FD";
 const MODE: &str = "NODE_CHANNEL_SERIALIZATION_MODE";
 
 /// Starts the child with its channel at this number, and gives the other end.
@@ -67,7 +58,7 @@ fn a_channel() -> UnixStream {
 }
 
 /// What the environment gives, where it is no channel.
-fn no_channel<D: Driver>() -> EnvError {
+pub fn no_channel<D: Driver>() -> EnvError {
     let error = match D::from_env() {
         Err(Error::Env(error)) => error,
         Err(other) => panic!("{other:?}"),
@@ -384,46 +375,4 @@ fn ch_7_another_channel_can_be_announced_later<D: Driver>(test: &str) {
         assert_echo(&mut Peer::new(stream));
     }
     assert_success(child);
-}
-
-/// Announces a channel that is none, to a process that has descriptors of its own.
-fn announced<D: Driver>(number: i32) -> EnvError {
-    // SAFETY: no other thread reads or writes the environment.
-    #[allow(unsafe_code)]
-    unsafe {
-        env::set_var(FD, number.to_string());
-    }
-    no_channel::<D>()
-}
-
-fn ch_7_a_socket_pair_of_our_own_is_no_channel<D: Driver>() {
-    let (ours, theirs) = UnixStream::pair().unwrap();
-    for fd in [&ours, &theirs] {
-        match announced::<D>(fd.as_raw_fd()) {
-            EnvError::NotAChannel { fd: told, found } => {
-                assert_eq!(told, fd.as_raw_fd());
-                assert_eq!(found, "a socket pair that this process has made itself");
-            }
-            other => panic!("{other:?}"),
-        }
-    }
-    // Nothing was done to it.
-    (&ours).write_all(b"mine").unwrap();
-    let mut text = [0; 4];
-    (&theirs).read_exact(&mut text).unwrap();
-    assert_eq!(&text, b"mine");
-}
-
-/// A number that is stale may be that of anything the runtime has opened before.
-fn ch_7_a_descriptor_of_tokio_is_no_channel<D: Driver>() {
-    let _runtime = ::tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
-    let numbers: Vec<i32> = std::fs::read_dir("/proc/self/fd")
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name().to_str().unwrap().parse().unwrap())
-        .filter(|number| *number > 2)
-        .collect();
-    assert!(numbers.len() > 3, "{numbers:?}");
-    for number in numbers {
-        assert!(matches!(announced::<D>(number), EnvError::NotAChannel { .. }), "{number}");
-    }
 }
