@@ -1,5 +1,12 @@
 //! What to start and how: the builders [`Fork`] and [`Command`], the same for both drivers.
 
+mod check;
+mod group;
+mod stdio;
+
+pub(crate) use group::Group;
+pub use stdio::Stdio;
+
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::io;
@@ -41,20 +48,6 @@ pub struct Command<D> {
     driver: PhantomData<D>,
 }
 
-/// What a descriptor of the new process is.
-#[derive(Debug)]
-pub enum Stdio {
-    /// The same as ours of that number.
-    Inherit,
-    /// `/dev/null`.
-    Null,
-    /// A pipe to us. At 0, 1 and 2 it is in the process's `stdin`, `stdout` and `stderr`; above
-    /// that it is a Unix stream socket, as in Node, in its `pipes`.
-    Pipe,
-    /// A descriptor that is given away.
-    Fd(OwnedFd),
-}
-
 /// What Node's `exec` and `execFile` limit, with Node's defaults.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct OutputLimit {
@@ -72,21 +65,11 @@ pub(crate) struct Spec {
     stdio: BTreeMap<usize, Stdio>,
     uid: Option<u32>,
     gid: Option<u32>,
-    group: Group,
+    pub(crate) group: Group,
     pub(crate) serialization: Serialization,
     pub(crate) kill_signal: Signal,
     pub(crate) kill_on_drop: bool,
     pub(crate) limits: Limits,
-}
-
-/// With whom a process gets the signals of a terminal.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Group {
-    #[default]
-    Ours,
-    Own,
-    /// And a session, so that it has no terminal.
-    OwnSession,
 }
 
 #[derive(Debug)]
@@ -252,6 +235,7 @@ macro_rules! options {
             }
 
             /// Starts it in a session of its own, out of reach of the terminal's Ctrl-C, and of its end.
+            /// It leads a process group there: see [`own_process_group`](Self::own_process_group).
             pub fn detached(mut self) -> Self {
                 self.spec.group = Group::OwnSession;
                 self
@@ -260,12 +244,18 @@ macro_rules! options {
             /// Starts it in a process group of its own, out of reach of the terminal's Ctrl-C. Unlike a
             /// [`detached`](Self::detached) one it stays in our session; Linux gives processor time to
             /// sessions, where it has a desktop in mind (`sched_autogroup_enabled`).
+            ///
+            /// What it starts belongs to the group too, unless it leaves it. Wherever this crate ends the
+            /// process by itself, it then signals the whole group: after a timeout or too much output, on
+            /// drop, and in a child's `stop`. A process's `kill` signals it alone, and `kill_group` the
+            /// group.
             pub fn own_process_group(mut self) -> Self {
                 self.spec.group = Group::Own;
                 self
             }
 
-            /// The signal that ends it where we have to: after a timeout, or on drop (SIGTERM).
+            /// The signal that ends it where we have to: after a timeout or too much output, or on drop
+            /// (SIGTERM). Whoever must not wait for a program that ignores it chooses SIGKILL.
             pub fn kill_signal(mut self, signal: Signal) -> Self {
                 self.spec.kill_signal = signal;
                 self
@@ -303,11 +293,10 @@ impl Spec {
         ipc: Option<usize>,
     ) -> Result<Prepared, Error> {
         let failed = |reason| Error::Spawn { program: program.to_string_lossy().into_owned(), reason };
+        self.check(&program, &first_args).map_err(failed)?;
         let mut command = process::Command::new(&program);
         command.args(first_args).args(&self.args);
         if let Some(cwd) = &self.cwd {
-            // Left to exec, this error would name the program.
-            check_directory(cwd).map_err(failed)?;
             command.current_dir(cwd);
         }
         // Ours, if we are a worker of a cluster; it would make the child take itself for us (CLU-4).
@@ -330,20 +319,23 @@ impl Spec {
 
         let mut fds = Vec::new();
         let mut pipes = Vec::new();
+        for number in 0..=2 {
+            self.stdio.entry(number).or_insert(Stdio::Inherit);
+        }
         if let Some(number) = ipc {
             self.stdio.remove(&number);
         }
         for (number, stdio) in std::mem::take(&mut self.stdio) {
-            match descriptor(number).map_err(failed)? {
-                number @ 0..=2 => standard(&mut command, number, stdio),
-                number => extra(number, stdio, &mut fds, &mut pipes).map_err(failed)?,
+            match stdio::descriptor(number).map_err(failed)? {
+                number @ 0..=2 => stdio::standard(&mut command, number, stdio).map_err(failed)?,
+                number => stdio::extra(number, stdio, &mut fds, &mut pipes).map_err(failed)?,
             }
         }
         let mut channel = None;
         if let Some(number) = ipc {
             let (ours, theirs) = UnixStream::pair().map_err(failed)?;
             command.env(CHANNEL_FD, number.to_string()).env(SERIALIZATION_MODE, self.serialization.as_str());
-            fds.push((descriptor(number).map_err(failed)?, theirs.into()));
+            fds.push((stdio::descriptor(number).map_err(failed)?, theirs.into()));
             channel = Some(ours.into());
         }
         if self.group == Group::Own {
@@ -353,58 +345,21 @@ impl Spec {
         let kept = spawn::inherit(&mut command, fds, new_session).map_err(failed)?;
         Ok(Prepared { command, program, channel, pipes, spec: self, kept })
     }
-}
 
-/// A number that a descriptor can have: as far as any process is likely to be allowed.
-fn descriptor(number: usize) -> io::Result<RawFd> {
-    const MOST: usize = 1 << 16;
-    match RawFd::try_from(number) {
-        Ok(fd) if number < MOST => Ok(fd),
-        _ => Err(io::Error::other(format!("{number} is too high for the number of a descriptor"))),
-    }
-}
-
-fn check_directory(path: &Path) -> io::Result<()> {
-    let kind = match path.metadata() {
-        Ok(found) if found.is_dir() => return Ok(()),
-        Ok(_) => io::ErrorKind::NotADirectory,
-        Err(e) => e.kind(),
-    };
-    Err(io::Error::new(kind, format!("the working directory {}: {kind}", path.display())))
-}
-
-fn standard(command: &mut process::Command, number: RawFd, stdio: Stdio) {
-    let stdio = match stdio {
-        Stdio::Inherit => process::Stdio::inherit(),
-        Stdio::Null => process::Stdio::null(),
-        Stdio::Pipe => process::Stdio::piped(),
-        Stdio::Fd(fd) => fd.into(),
-    };
-    match number {
-        0 => command.stdin(stdio),
-        1 => command.stdout(stdio),
-        _ => command.stderr(stdio),
-    };
-}
-
-fn extra(
-    number: RawFd,
-    stdio: Stdio,
-    fds: &mut Vec<(RawFd, OwnedFd)>,
-    pipes: &mut Vec<(RawFd, UnixStream)>,
-) -> io::Result<()> {
-    let fd = match stdio {
-        Stdio::Null => std::fs::OpenOptions::new().read(true).write(true).open("/dev/null")?.into(),
-        Stdio::Inherit => crate::sys::inherit::peek(number, |fd| fd.try_clone_to_owned())?,
-        Stdio::Fd(fd) => fd,
-        Stdio::Pipe => {
-            let (ours, theirs) = UnixStream::pair()?;
-            pipes.push((number, ours));
-            theirs.into()
+    /// Says which string cannot be used, where the system would only say that one cannot.
+    fn check(&self, program: &OsStr, first_args: &[OsString]) -> io::Result<()> {
+        check::program(program)?;
+        for (i, arg) in first_args.iter().chain(&self.args).enumerate() {
+            check::no_zero_byte(format_args!("argument {}", i + 1), arg)?;
         }
-    };
-    fds.push((number, fd));
-    Ok(())
+        for change in &self.env {
+            if let Env::Set(name, value) = change {
+                check::no_zero_byte(format_args!("the name of the variable {name:?}"), name)?;
+                check::no_zero_byte(format_args!("the variable {}", name.display()), value)?;
+            }
+        }
+        self.cwd.as_deref().map_or(Ok(()), check::directory)
+    }
 }
 
 impl Prepared {
@@ -419,7 +374,7 @@ impl Prepared {
             self.kept.look();
             match spawn(&mut self.command) {
                 // Other threads were opening and closing where the child's descriptors are to be.
-                Err(e) if e.raw_os_error() == Some(spawn::DISTURBED) && tries < 20 => {}
+                Err(e) if spawn::is_disturbed(&e) && tries < 20 => {}
                 result => {
                     self.kept.clear();
                     return result.map_err(|reason| self.failed(reason));

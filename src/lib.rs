@@ -138,7 +138,7 @@
 
 pub mod blocking;
 mod encoder;
-mod env;
+pub mod env;
 mod error;
 #[cfg(target_os = "linux")]
 pub mod fd;

@@ -76,8 +76,9 @@ struct State {
 
 /// Receiving and sending.
 impl Channel {
-    /// Opens the channel that this process was started with, and takes it out of the environment.
-    /// To be called once, early in `main`, before other threads are started.
+    /// Opens the channel that this process was started with. To be called once, early in `main`, while
+    /// there is no other thread: the variables that tell of the channel then leave the environment. See
+    /// [`env`](crate::env) for what it means if there is one.
     ///
     /// If the channel is at standard input, output or error, that descriptor becomes `/dev/null`.
     ///

@@ -69,7 +69,12 @@ impl Child {
         Ok(Child { process: Process::start(prepared)?, channel })
     }
 
-    /// Ends the child, with growing insistence, and says how it ended.
+    /// Ends the child, with growing insistence, and says how it ended: it disconnects, sends a signal,
+    /// and at last SIGKILL. A child that leads a [process group](Command::own_process_group) is
+    /// signalled with all of the group.
+    ///
+    /// Several threads may call it. Each goes through all of the steps with its own times, until the
+    /// child has ended.
     ///
     /// # Errors
     /// If it cannot be signalled, because it runs as another user now.
@@ -83,11 +88,11 @@ impl Child {
         if let Some(status) = self.process.wait_timeout(left)? {
             return Ok(status);
         }
-        self.process.kill(signal)?;
+        self.process.end(signal)?;
         if let Some(status) = self.process.wait_timeout(after_signal)? {
             return Ok(status);
         }
-        self.process.kill(Signal::KILL)?;
+        self.process.end(Signal::KILL)?;
         Ok(self.process.wait()?)
     }
 }

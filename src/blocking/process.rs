@@ -11,7 +11,7 @@ use nix::sys::signal::kill;
 use nix::unistd::Pid;
 
 use crate::error::Error;
-use crate::launch::Prepared;
+use crate::launch::{Group, Prepared};
 use crate::signal::Signal;
 use crate::sys::spawn::{reap_later, wait_exit};
 
@@ -31,6 +31,7 @@ pub struct Process {
     pub pipes: Vec<(RawFd, UnixStream)>,
     id: u32,
     state: Mutex<State>,
+    group: Group,
     kill_on_drop: Option<Signal>,
 }
 
@@ -52,6 +53,7 @@ impl Process {
             pipes,
             id: child.id(),
             state: Mutex::new(State::Running(child)),
+            group: spec.group,
             kill_on_drop: spec.kill_on_drop.then_some(spec.kill_signal),
         })
     }
@@ -61,7 +63,7 @@ impl Process {
         self.id
     }
 
-    /// Sends it a signal; false if it has ended, when nothing is sent.
+    /// Sends it a signal, and nobody else; false if it has ended, when nothing is sent.
     ///
     /// # Errors
     /// If it runs as another user now.
@@ -73,6 +75,30 @@ impl Process {
         }
         kill(Pid::from_raw(self.id as i32), signal.native())?;
         Ok(true)
+    }
+
+    /// Sends a signal to its process group: to it, and to what it has started. For a process that leads
+    /// a group, because it was started with `own_process_group` or `detached`.
+    ///
+    /// The others are reached also when the process itself has ended, but not once it was waited for,
+    /// for the number of the group may be another's then: false is the answer, and nothing is sent.
+    ///
+    /// # Errors
+    /// If the process leads no group, or all in the group run as another user now.
+    pub fn kill_group(&self, signal: Signal) -> io::Result<bool> {
+        // Whoever reaps it does so under the lock.
+        match *self.lock() {
+            State::Running(_) => self.group.kill(self.id, signal),
+            State::Exited(_) => Ok(false),
+        }
+    }
+
+    /// Ends it because we have to, and with it its group, if it leads one.
+    pub(super) fn end(&self, signal: Signal) -> io::Result<bool> {
+        match self.group {
+            Group::Ours => self.kill(signal),
+            Group::Own | Group::OwnSession => self.kill_group(signal),
+        }
     }
 
     /// Waits until it has ended.
@@ -131,7 +157,7 @@ impl State {
 impl Drop for Process {
     fn drop(&mut self) {
         if let Some(signal) = self.kill_on_drop {
-            let _ = self.kill(signal);
+            let _ = self.end(signal);
         }
         let exited = self.try_wait();
         let state = self.state.get_mut().unwrap_or_else(|e| e.into_inner());

@@ -2,6 +2,7 @@
 //! peer's, [`EnvError`] the environment's that we were started in, and [`Error`] is any of them.
 
 mod env;
+mod errno;
 mod format;
 mod v8;
 
@@ -178,22 +179,18 @@ impl Error {
             Error::Send(e) => e.code(),
             Error::Protocol(e) => e.code(),
             Error::Env(_) => "ERR_IPC_ENVIRONMENT",
-            Error::Spawn { reason, .. } => match (reason.raw_os_error(), reason.kind()) {
-                (Some(libc::EMFILE), _) => "EMFILE",
-                (_, io::ErrorKind::NotFound) => "ENOENT",
-                (_, io::ErrorKind::PermissionDenied) => "EACCES",
-                (_, io::ErrorKind::NotADirectory) => "ENOTDIR",
+            Error::Spawn { reason, .. } => errno::name(reason).unwrap_or(match reason.kind() {
+                io::ErrorKind::InvalidInput => "ERR_INVALID_ARG_VALUE",
                 _ => "ERR_SPAWN",
-            },
-            Error::Listen { reason, .. } => match (reason.raw_os_error(), reason.kind()) {
-                (Some(libc::EMFILE), _) => "EMFILE",
-                (_, io::ErrorKind::AddrInUse) => "EADDRINUSE",
-                (_, io::ErrorKind::AddrNotAvailable) => "EADDRNOTAVAIL",
-                (_, io::ErrorKind::PermissionDenied) => "EACCES",
-                (_, io::ErrorKind::NotFound) => "ENOENT",
-                (_, io::ErrorKind::InvalidInput) => "EINVAL",
+            }),
+            Error::Listen { reason, .. } => errno::name(reason).unwrap_or(match reason.kind() {
+                io::ErrorKind::AddrInUse => "EADDRINUSE",
+                io::ErrorKind::AddrNotAvailable => "EADDRNOTAVAIL",
+                io::ErrorKind::PermissionDenied => "EACCES",
+                io::ErrorKind::NotFound => "ENOENT",
+                io::ErrorKind::InvalidInput => "EINVAL",
                 _ => "ERR_LISTEN",
-            },
+            }),
             Error::Io(_) => "ERR_IPC_SYSTEM",
         }
     }

@@ -16,9 +16,11 @@ pub struct ListenFd {
     pub fd: OwnedFd,
 }
 
-/// Takes the descriptors that `LISTEN_FDS`, `LISTEN_PID` and `LISTEN_FDNAMES` tell of, and removes
-/// these from the environment: the second time there is none. The caller owns them. To be called
-/// before other threads are started, for C code in them may read the environment meanwhile.
+/// Takes the descriptors that `LISTEN_FDS`, `LISTEN_PID` and `LISTEN_FDNAMES` tell of: the second time
+/// there is none. The caller owns them.
+///
+/// The variables leave the environment if this process has no other thread that may be reading it. Else
+/// they stay, which is of no harm: they name the process that they are meant for.
 ///
 /// There is none where `LISTEN_PID` is another process's: that of a shell or of npm, say, between systemd
 /// and this program. Have systemd start the program itself.

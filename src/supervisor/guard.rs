@@ -15,6 +15,7 @@ use super::signals::{Signals, Told};
 use super::{Options, env_file};
 use crate::error::Error;
 use crate::launch::Stdio;
+use crate::signal::Signal;
 use crate::sys::reap::{adopts_orphans, reap_orphans};
 use crate::tokio::cluster::{self, Event, ForkedWorker, Primary};
 
@@ -99,9 +100,14 @@ impl Guard {
                 }
             }
             Action::Kill { worker, signal } => {
+                let send = |worker: &ForkedWorker| match signal {
+                    // It cannot end what it has started any more.
+                    Signal::KILL => worker.kill_group(signal),
+                    _ => worker.kill(signal),
+                };
                 // It may have become another user's, who has to end it then.
-                if let Some(Err(e)) = self.workers.get(&worker).map(|worker| worker.kill(signal)) {
-                    self.log.say(&format!("no {signal} for worker {worker}: {e}"));
+                if let Some(Err(e)) = self.workers.get(&worker).map(send) {
+                    self.log.say(&format!("cannot send {signal} to worker {worker}: {e}"));
                 }
             }
             Action::CloseUnusedServers => self.primary.close_unused_servers(),

@@ -11,20 +11,51 @@ use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 /// The numbers that were adopted: a second owner would close another's descriptor.
 static ADOPTED: Mutex<Vec<RawFd>> = Mutex::new(Vec::new());
 
-/// Takes variables out of the environment, all at once, so that no process that we create and no
-/// second caller sees them. Returns their values.
-pub fn take_env<const N: usize>(names: [&str; N]) -> [Option<OsString>; N] {
-    let _one_at_a_time = ADOPTED.lock();
-    names.map(|name| {
-        let value = std::env::var_os(name);
-        if value.is_some() {
-            // SAFETY: Rust code reads the environment under a lock that this takes as well. C
-            // code in another thread may not: the public functions that lead here tell their
-            // callers to come before other threads are started.
+/// Variables, and the values that they had together.
+type Group = Vec<(&'static str, Option<OsString>)>;
+
+/// What was taken and could not be removed.
+static TAKEN: Mutex<Vec<Group>> = Mutex::new(Vec::new());
+
+/// Takes variables, all at once, so that no second caller gets these values. Returns them.
+///
+/// They leave the environment only if no other thread can be reading it. Else they are remembered as
+/// taken, until they have other values.
+pub fn take_env<const N: usize>(names: [&'static str; N]) -> [Option<OsString>; N] {
+    let mut taken = TAKEN.lock().unwrap_or_else(|e| e.into_inner());
+    let values = untaken(&names, &taken);
+    if values.iter().all(Option::is_none) {
+        return values;
+    }
+    if is_only_thread() {
+        for name in names {
+            // SAFETY: nobody reads the environment meanwhile, in Rust or in C, for this process has no
+            // thread but this one, and so nobody else can start one.
             unsafe { std::env::remove_var(name) };
         }
-        value
-    })
+    } else {
+        taken.push(group(&names, &values));
+    }
+    values
+}
+
+/// What [`take_env`] would take.
+pub fn look_env<const N: usize>(names: [&'static str; N]) -> [Option<OsString>; N] {
+    untaken(&names, &TAKEN.lock().unwrap_or_else(|e| e.into_inner()))
+}
+
+fn untaken<const N: usize>(names: &[&'static str; N], taken: &[Group]) -> [Option<OsString>; N] {
+    let values = names.map(std::env::var_os);
+    if taken.contains(&group(names, &values)) { [const { None }; N] } else { values }
+}
+
+fn group(names: &[&'static str], values: &[Option<OsString>]) -> Group {
+    names.iter().copied().zip(values.iter().cloned()).collect()
+}
+
+/// Whether this process has no other threads. If nothing tells, it may have some.
+fn is_only_thread() -> bool {
+    std::fs::read_dir("/proc/self/task").is_ok_and(|threads| threads.count() == 1)
 }
 
 /// Looks at an inherited descriptor without taking it.

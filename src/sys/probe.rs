@@ -68,6 +68,22 @@ impl Kind {
     }
 }
 
+/// Whether both ends of a Unix socket are this process's own work: it has made the pair, or has
+/// connected to itself. Never true of a socket that another process has made and this one inherited,
+/// whatever came between, and in whatever PID namespace that other process is.
+pub fn is_own_pair(fd: BorrowedFd<'_>) -> bool {
+    #[cfg(target_os = "linux")]
+    {
+        let peer = socket::getsockopt(&fd, sockopt::PeerCredentials);
+        peer.is_ok_and(|peer| u32::try_from(peer.pid()) == Ok(std::process::id()))
+    }
+    #[cfg(not(target_os = "linux"))]
+    {
+        let _ = fd;
+        false
+    }
+}
+
 /// Finds out what the descriptor is, by asking the kernel.
 pub fn probe(fd: BorrowedFd<'_>) -> io::Result<Kind> {
     match socket::getsockopt(&fd, sockopt::SockType) {

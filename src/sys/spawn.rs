@@ -1,5 +1,6 @@
 //! What a new process inherits: chosen descriptors at chosen numbers, and no others.
 
+use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::process::CommandExt;
@@ -47,9 +48,14 @@ impl Kept {
     }
 }
 
-/// The error of a start that other threads have disturbed, by closing a number that was to be
-/// written to. Nothing has happened, and it can be tried again.
-pub const DISTURBED: i32 = libc::EAGAIN;
+/// How a child says that other threads have disturbed its start, by closing a number that was to be
+/// written to. No system call fails with this number, which is above all of the kernel's.
+const DISTURBED: i32 = 0x1_0000;
+
+/// Whether other threads have disturbed a start. Nothing has happened, and it can be tried again.
+pub fn is_disturbed(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(DISTURBED)
+}
 
 /// Arranges that the process finds each descriptor at its number. All others above 2 are closed
 /// in it, also those that this process inherited without close-on-exec itself.
@@ -65,16 +71,8 @@ pub fn inherit(command: &mut Command, fds: Vec<(RawFd, OwnedFd)>, new_session: b
     }
     // Every number that is written to is taken meanwhile, so that the socket over which
     // the standard library reports a failed exec lies above them too.
-    if let Some(any) = kept.first() {
-        let mut fillers = Vec::new();
-        loop {
-            let filler = any.try_clone()?;
-            if filler.as_raw_fd() > highest {
-                break;
-            }
-            fillers.push(filler);
-        }
-        kept.extend(fillers);
+    if highest > 2 || (0..=2).any(|number| identity(number).is_none()) {
+        fill(highest, &mut kept)?;
     }
     let target = |&(_, number): &(RawFd, RawFd)| Target {
         number,
@@ -98,6 +96,7 @@ pub fn inherit(command: &mut Command, fds: Vec<(RawFd, OwnedFd)>, new_session: b
                 return Err(io::Error::last_os_error());
             }
         }
+        (0..=2).for_each(make_blocking);
         Ok(())
     };
     // SAFETY: between fork and exec the closure makes system calls only: no allocation, no lock.
@@ -128,6 +127,29 @@ fn identity(number: RawFd) -> Option<(u64, u64)> {
     let file = super::inherit::peek(number, |fd| Ok(nix::sys::stat::fstat(fd)?)).ok()?;
     #[allow(clippy::unnecessary_cast)] // Not the same type on every system.
     Some((file.st_dev as u64, file.st_ino as u64))
+}
+
+/// Opens something at each number up to the highest that is free.
+fn fill(highest: RawFd, kept: &mut Vec<OwnedFd>) -> io::Result<()> {
+    loop {
+        let filler = File::open("/dev/null")?;
+        if filler.as_raw_fd() > highest {
+            return Ok(());
+        }
+        kept.push(filler.into());
+    }
+}
+
+/// A program that writes to a standard stream takes `EAGAIN` for a failure. Nothing to do if there is
+/// no such descriptor.
+fn make_blocking(number: RawFd) {
+    // SAFETY: takes numbers only.
+    unsafe {
+        let flags = libc::fcntl(number, libc::F_GETFL);
+        if flags >= 0 && flags & libc::O_NONBLOCK != 0 {
+            libc::fcntl(number, libc::F_SETFL, flags & !libc::O_NONBLOCK);
+        }
+    }
 }
 
 fn above(fd: &OwnedFd, number: RawFd) -> io::Result<OwnedFd> {
@@ -190,6 +212,13 @@ pub fn wait_exit(pid: u32, timeout: Option<Duration>) -> io::Result<bool> {
         }
         thread::sleep(Duration::from_millis(5));
     }
+}
+
+/// Whether the number is still that of a child of ours, whether or not it has ended: nobody has reaped
+/// it, in this process or, where SIGCHLD is ignored, in the kernel.
+pub fn is_unreaped(pid: u32) -> bool {
+    let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT | WaitPidFlag::WNOHANG;
+    waitid(Id::Pid(Pid::from_raw(pid as i32)), flags) != Err(Errno::ECHILD)
 }
 
 fn wait_id(pid: u32, flags: WaitPidFlag) -> io::Result<bool> {

@@ -76,8 +76,9 @@ type Writable = AsyncFd<Arc<UnixStream>>;
 
 /// Receiving and sending.
 impl Channel {
-    /// Opens the channel that this process was started with, and takes it out of the environment.
-    /// To be called once, early in `main`, inside of a runtime with I/O enabled.
+    /// Opens the channel that this process was started with. To be called once, early in `main`, inside
+    /// of a runtime with I/O enabled. A program that starts Node programs by other means than this crate
+    /// takes the channel before it builds the runtime: see [`env`](crate::env).
     ///
     /// If the channel is at standard input, output or error, that descriptor becomes `/dev/null`.
     ///
@@ -86,6 +87,7 @@ impl Channel {
     ///
     /// # Panics
     /// Outside of a runtime, and in one without I/O.
+    #[track_caller]
     pub fn from_env() -> Result<Self, Error> {
         Self::from_env_with(Limits::default())
     }
@@ -94,7 +96,12 @@ impl Channel {
     ///
     /// # Errors
     /// As [`from_env`](Self::from_env).
+    ///
+    /// # Panics
+    /// As [`from_env`](Self::from_env).
+    #[track_caller]
     pub fn from_env_with(limits: Limits) -> Result<Self, Error> {
+        super::require_runtime();
         let (socket, serialization) = crate::env::take_channel()?;
         Self::from_socket_with(socket, serialization, limits)
     }
@@ -103,6 +110,10 @@ impl Channel {
     ///
     /// # Errors
     /// [`Error::Io`] if this process has no descriptors free, or the reactor will not have it.
+    ///
+    /// # Panics
+    /// Outside of a runtime, and in one without I/O.
+    #[track_caller]
     pub fn from_socket(socket: impl Into<OwnedFd>, limits: Limits) -> Result<Self, Error> {
         Self::from_socket_with(socket, Serialization::Json, limits)
     }
@@ -111,6 +122,10 @@ impl Channel {
     ///
     /// # Errors
     /// As [`from_socket`](Self::from_socket).
+    ///
+    /// # Panics
+    /// As [`from_socket`](Self::from_socket).
+    #[track_caller]
     pub fn from_socket_with(
         socket: impl Into<OwnedFd>,
         serialization: Serialization,

@@ -37,6 +37,7 @@ impl launch::Fork<Tokio> {
     ///
     /// # Panics
     /// Outside of a runtime, and in one without I/O.
+    #[track_caller]
     pub fn spawn(self) -> Result<Child, Error> {
         Child::start(self.prepare()?)
     }
@@ -50,6 +51,7 @@ impl launch::Command<Tokio> {
     ///
     /// # Panics
     /// Outside of a runtime, and in one without I/O.
+    #[track_caller]
     pub fn spawn(self) -> Result<Process, Error> {
         Process::start(self.prepare(None)?)
     }
@@ -61,12 +63,14 @@ impl launch::Command<Tokio> {
     ///
     /// # Panics
     /// Outside of a runtime, and in one without I/O.
+    #[track_caller]
     pub fn spawn_with_channel(self, number: usize) -> Result<Child, Error> {
         Child::start(self.prepare(Some(number))?)
     }
 }
 
 impl Child {
+    #[track_caller]
     fn start(mut prepared: Prepared) -> Result<Self, Error> {
         let ours = prepared.channel.take().ok_or(SendError::Closed)?;
         let channel = Channel::from_socket_with(ours, prepared.spec.serialization, prepared.spec.limits)
@@ -77,25 +81,38 @@ impl Child {
         Ok(Child { process: Process::start(prepared)?, channel })
     }
 
-    /// Ends the child, with growing insistence, and says how it ended.
+    /// Ends the child, with growing insistence, and says how it ended: it disconnects, sends a signal,
+    /// and at last SIGKILL. A child that leads a [process group](Command::own_process_group) is
+    /// signalled with all of the group.
     ///
     /// # Errors
     /// If it cannot be signalled, because it runs as another user now.
+    ///
+    /// # Cancel safety
+    /// If the future is dropped, the child is as far as the escalation had come. Called again, `stop`
+    /// begins with the first step: what was accepted is still written, and each step is waited for anew.
     pub async fn stop(&mut self, escalation: Escalation) -> Result<ExitStatus, Error> {
         let Escalation { disconnect, signal, after_signal } = escalation;
         let start = Instant::now();
-        if tokio::time::timeout(disconnect, self.channel.disconnect()).await.is_err() {
+        if tokio::time::timeout(disconnect, self.disconnected()).await.is_err() {
             self.channel.close();
         }
         let left = disconnect.saturating_sub(start.elapsed());
         if let Some(status) = self.process.wait_timeout(left).await? {
             return Ok(status);
         }
-        self.process.kill(signal)?;
+        self.process.end(signal)?;
         if let Some(status) = self.process.wait_timeout(after_signal).await? {
             return Ok(status);
         }
-        self.process.kill(Signal::KILL)?;
+        self.process.end(Signal::KILL)?;
         Ok(self.process.wait().await?)
+    }
+
+    /// Disconnects. If that was begun before, by whomever, it is gone on with.
+    async fn disconnected(&self) {
+        let _ = self.channel.with_link(|link| link.disconnect());
+        self.channel.wait(|link| link.disconnected().then_some(())).await;
+        self.channel.with_link(|_| ());
     }
 }

@@ -14,3 +14,9 @@ pub use channel::Channel;
 pub use child::{Child, Command, Fork, Tokio};
 pub use process::Process;
 pub use socket_list::SocketList;
+
+/// Panics outside of a runtime, at the place of our caller's caller, before anything has happened.
+#[track_caller]
+fn require_runtime() {
+    let _ = ::tokio::runtime::Handle::current();
+}

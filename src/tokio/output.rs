@@ -11,11 +11,16 @@ use crate::launch::Command;
 use crate::output::{ExecError, Stopped, conclude};
 
 impl Command<Tokio> {
-    /// Runs it to its end, and gives what it wrote. Standard input is empty, unless it was set.
+    /// Runs it to its end, and gives what it wrote. Standard input is empty, unless it was set; our
+    /// ends of other pipes that were asked for are closed.
     ///
-    /// Its end is that of the process and of both streams, which programs that it started may
-    /// keep open. One that had to be killed is an error, however it took that (in Node, one that
-    /// then ends with code 0 is a success).
+    /// Its end is that of the process and of both streams, which programs that it started may keep open.
+    /// When the time is over, or it has written too much, it is sent the
+    /// [kill signal](Command::kill_signal) and nothing is read any more. The whole of its
+    /// [process group](Command::own_process_group) gets the signal, if it has one of its own. Then this
+    /// waits for the end of the process alone, which one that ignores the signal decides by itself. One
+    /// that had to be killed is an error, however it took that (in Node, one that then ends with code 0
+    /// is a success).
     ///
     /// # Errors
     /// [`ExecError`] tells which limit it broke or how it ended, with what it had written.
@@ -24,6 +29,9 @@ impl Command<Tokio> {
         let prepared = self.piped().prepare(None)?;
         let kill_signal = prepared.spec.kill_signal;
         let mut process = Process::start(prepared)?;
+        // Nobody can use our ends: a program that reads there finds the end.
+        process.stdin = None;
+        process.pipes.clear();
         let mut stdout = Stream { name: "stdout", pipe: process.stdout.take(), bytes: Vec::new() };
         let mut stderr = Stream { name: "stderr", pipe: process.stderr.take(), bytes: Vec::new() };
 
@@ -43,8 +51,10 @@ impl Command<Tokio> {
         let status = match status {
             Some(status) => status,
             None => {
+                // Nobody reads any more. One that ignores the signal and goes on writing would wait for
+                // ever, and so would we.
                 (stdout.pipe, stderr.pipe) = (None, None);
-                process.kill(kill_signal)?;
+                process.end(kill_signal)?;
                 process.wait().await?
             }
         };

@@ -11,7 +11,7 @@ use nix::unistd::Pid;
 use tokio::process::{Child as TokioChild, ChildStderr, ChildStdin, ChildStdout};
 
 use crate::error::Error;
-use crate::launch::Prepared;
+use crate::launch::{Group, Prepared};
 use crate::signal::Signal;
 use crate::sys::spawn::reap_later;
 
@@ -31,11 +31,15 @@ pub struct Process {
     pub pipes: Vec<(RawFd, UnixStream)>,
     id: u32,
     child: TokioChild,
+    group: Group,
     kill_on_drop: Option<Signal>,
 }
 
 impl Process {
+    #[track_caller]
     pub(super) fn start(mut prepared: Prepared) -> Result<Self, Error> {
+        // tokio finds out when the process is there.
+        super::require_runtime();
         let command = std::mem::replace(&mut prepared.command, std::process::Command::new(""));
         let mut command = tokio::process::Command::from(command);
         let mut child = prepared.start(|_| command.spawn())?;
@@ -48,6 +52,7 @@ impl Process {
             pipes,
             id,
             child,
+            group: spec.group,
             kill_on_drop: spec.kill_on_drop.then_some(spec.kill_signal),
         })
     }
@@ -57,7 +62,7 @@ impl Process {
         self.id
     }
 
-    /// Sends it a signal; false if it is known to have ended, when nothing is sent.
+    /// Sends it a signal, and nobody else; false if it is known to have ended, when nothing is sent.
     ///
     /// # Errors
     /// If it runs as another user now.
@@ -68,6 +73,29 @@ impl Process {
         };
         kill(Pid::from_raw(id as i32), signal.native())?;
         Ok(true)
+    }
+
+    /// Sends a signal to its process group: to it, and to what it has started. For a process that leads
+    /// a group, because it was started with `own_process_group` or `detached`.
+    ///
+    /// The others are reached also when the process itself has ended, but not once it was waited for,
+    /// for the number of the group may be another's then: false is the answer, and nothing is sent.
+    ///
+    /// # Errors
+    /// If the process leads no group, or all in the group run as another user now.
+    pub fn kill_group(&self, signal: Signal) -> io::Result<bool> {
+        match self.child.id() {
+            Some(id) => self.group.kill(id, signal),
+            None => Ok(false),
+        }
+    }
+
+    /// Ends it because we have to, and with it its group, if it leads one.
+    pub(super) fn end(&self, signal: Signal) -> io::Result<bool> {
+        match self.group {
+            Group::Ours => self.kill(signal),
+            Group::Own | Group::OwnSession => self.kill_group(signal),
+        }
     }
 
     /// Waits until it has ended. May be cancelled and called again.
@@ -101,7 +129,7 @@ impl Process {
 impl Drop for Process {
     fn drop(&mut self) {
         if let Some(signal) = self.kill_on_drop {
-            let _ = self.kill(signal);
+            let _ = self.end(signal);
         }
         // The runtime would reap it as well, but only when it next has something to do, and not
         // once it has ended.

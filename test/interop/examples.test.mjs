@@ -2,7 +2,9 @@
 import assert from 'node:assert';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { describe, test } from 'node:test';
@@ -88,6 +90,51 @@ for (const [mode, options] of modes) {
   );
 }
 
+suite.test(`render_pool: workers of Node that die while they are idle cost no page`, DEADLINE, async (t, runtime) => {
+  const server = start(t, runtime, 'render_pool');
+  const [, address] = await server.line(/^(http:.*) is rendered by Node$/m);
+  for (let generation = 1; generation <= 2; generation++) {
+    await server.line(new RegExp(`(^worker \\d+ is here$[\\s\\S]*){${2 * generation}}`, 'm'));
+    const workers = numbersIn(server.output, /^worker (\d+) is here$/gm).slice(-2);
+    for (const pid of workers) process.kill(pid, 'SIGKILL');
+    await Promise.all(Array.from({ length: 10 }, (_, i) => rendered(address, `page/${i}`)));
+  }
+});
+
+suite.test(`render_pool: Node does not render for clients that have left`, DEADLINE, async (t, runtime) => {
+  const dir = mkdtempSync(join(tmpdir(), 'crossfork-pool-'));
+  t.after(() => rmSync(dir, { recursive: true }));
+  const log = join(dir, 'paths');
+  writeFileSync(log, '');
+  // A node that writes down what it is asked for.
+  const hook = join(dir, 'hook.cjs');
+  writeFileSync(
+    hook,
+    `process.on('message', ({ path }) => require('fs').appendFileSync(${JSON.stringify(log)}, path + '\\n'))`,
+  );
+  const bin = join(dir, 'node');
+  writeFileSync(bin, `#!/bin/sh\nexec '${runtime.bin}' --require '${hook}' "$@"\n`, { mode: 0o755 });
+  const server = start(t, { ...runtime, bin }, 'render_pool');
+  const [, address] = await server.line(/^(http:.*) is rendered by Node$/m);
+  await server.line(/(^worker \d+ is here$[\s\S]*){2}/m);
+  const workers = numbersIn(server.output, /^worker (\d+) is here$/gm);
+  for (const pid of workers) process.kill(pid, 'SIGSTOP');
+  // More than a page for each worker and a full queue: one is refused, when all the others are there.
+  const { hostname, port } = new URL(address);
+  const clients = Array.from({ length: 103 }, () => connect(Number(port), hostname).resume());
+  const refused = Promise.race(clients.map((client) => once(client, 'data')));
+  for (const [i, client] of clients.entries()) client.write(`GET /left/${i} HTTP/1.1\r\nHost: x\r\n\r\n`);
+  assert.match(String(await refused), /^HTTP\/1.1 503 [\s\S]*too many requests are waiting\n$/);
+  // The server closes a connection when it has noticed that the client has left.
+  await Promise.all(clients.map((client) => once(client.end(), 'close')));
+  for (const pid of workers) process.kill(pid, 'SIGCONT');
+  await rendered(address, 'after');
+  const paths = readFileSync(log, 'utf8').trimEnd().split('\n');
+  assert.ok(paths.includes('/after'));
+  const left = paths.filter((path) => path.startsWith('/left/'));
+  assert.ok(left.length <= workers.length, `rendered for nobody: ${left}`);
+});
+
 suite.test(`primary: --once has four requests served by two workers on Node`, DEADLINE, async (t, runtime) => {
   const { code, output } = await start(t, runtime, 'primary', ['--once']).end();
   assert.strictEqual(code, 0, output);
@@ -139,6 +186,21 @@ suite.register();
 
 describe('examples', { concurrency: 2 }, () => {
   const [runtime] = runtimes;
+
+  test(
+    'render_pool: without a node that works it says so in time, and does not start one after the other',
+    DEADLINE,
+    async (t) => {
+      const server = start(t, { ...runtime, bin: '/bin/false' }, 'render_pool');
+      const [, address] = await server.line(/^(http:.*) is rendered by Node$/m);
+      const response = await fetch(address);
+      assert.strictEqual(response.status, 503);
+      assert.strictEqual(await response.text(), 'no worker had the time\n');
+      // For two places in ten seconds, with pauses from a tenth of a second on that double.
+      const starts = numbersIn(server.output, /^worker (\d+) is given up$/gm).length;
+      assert.ok(starts >= 2 && starts <= 16, `${starts} starts`);
+    },
+  );
 
   test('drive_node: without a node it says so', DEADLINE, async (t) => {
     const { code, errors } = await start(

@@ -103,6 +103,24 @@ async fn clu_4_a_worker_that_cannot_be_started_is_an_error_and_no_event() {
     assert!(next(&primary).await.is_none());
 }
 
+/// Silently ignored, they would have somebody wonder.
+#[tokio::test]
+async fn what_is_for_a_module_is_an_error_for_a_program() {
+    let program = || Primary::program("/bin/true");
+    let cases = [
+        ("exec_path", program().exec_path("/usr/bin/node")),
+        ("exec_argv", program().exec_argv(["--inspect"])),
+    ];
+    for (option, settings) in cases {
+        let primary = settings.start();
+        let error = primary.fork().expect_err("it was started");
+        assert!(error.to_string().starts_with("/bin/true cannot be started: "), "{error}");
+        assert!(error.to_string().contains(option), "{error}");
+        assert_eq!(error.code(), "ERR_INVALID_ARG_VALUE");
+    }
+    assert!(program().start().fork().is_ok());
+}
+
 #[tokio::test]
 async fn clu_4_its_streams_are_pipes_if_so_wanted_and_its_number_is_in_its_environment() {
     let primary = script("echo $NODE_UNIQUE_ID $EXTRA").silent().env("EXTRA", "settings").start();

@@ -28,5 +28,7 @@ mod sending;
 #[path = "driver/sockets.rs"]
 mod sockets;
 #[cfg(target_os = "linux")]
+#[path = "driver/stale.rs"]
+mod stale;
 #[path = "driver/starving.rs"]
 mod starving;

@@ -54,8 +54,10 @@ const IMPURE: &[&str] = &[
 ];
 
 /// Exceptions: data without I/O, that a pure room may name.
-const DATA: &[(&str, &[&str])] =
-    &[("proto", &["std::io::IoSlice", "libc::E"]), ("error", &["std::io", "std::{fmt, io}", "libc::E"])];
+const DATA: &[(&str, &[&str])] = &[
+    ("proto", &["std::io::IoSlice", "libc::E"]),
+    ("error", &["std::io", "std::{fmt, io}", "libc::E", "libc::$name"]),
+];
 
 #[test]
 fn rooms_import_only_the_rooms_that_they_may() {
@@ -100,6 +102,13 @@ fn the_command_the_addon_and_the_examples_use_only_what_a_user_finds_in_the_docu
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
 }
 
+/// `println!` and its like panic where standard output or error is a closed pipe, or a disk is full.
+#[test]
+fn nothing_is_printed_by_what_panics_if_nobody_reads() {
+    let wrong: Vec<_> = sources("src").iter().flat_map(prints).collect();
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
+
 /// A guard that sees nothing wrong in anything would be worse than none.
 #[test]
 fn the_guards_see_what_is_wrong() {
@@ -134,6 +143,9 @@ fn the_guards_see_what_is_wrong() {
         room: "bin".into(),
         text: "crossfork::sys::scm::recv()".into(),
     };
+    let prints = |text: &str| prints(&Source { text: text.into(), ..program.clone() }).len();
+    assert_eq!(prints("    eprintln!(\"a\");\n  print!(\"b\")\ndbg!(c)\n"), 3);
+    assert_eq!(prints("/// `println!` panics.\nwriteln!(f, \"a\")?;\nmy_print!()\n"), 0);
     assert_eq!(hidden_uses(&program, &BTreeSet::from(["sys".to_owned()])).len(), 1);
 }
 
@@ -233,6 +245,18 @@ fn unsafe_code(source: &Source) -> Vec<String> {
     };
     let lines = source.code().filter(|(_, line)| is_word(line) || line.contains("allow(unsafe_code)"));
     lines.map(|(i, _)| source.complain(i, "unsafe code outside of sys")).collect()
+}
+
+fn prints(source: &Source) -> Vec<String> {
+    const MACROS: [&str; 5] = ["print!", "println!", "eprint!", "eprintln!", "dbg!"];
+    let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let prints = |line: &str| {
+        MACROS.iter().any(|name| line.match_indices(name).any(|(at, _)| !line[..at].ends_with(is_name)))
+    };
+    let lines = source.code().filter(|(_, line)| prints(line));
+    lines
+        .map(|(i, _)| source.complain(i, "panics if it cannot write: use write! and ignore errors"))
+        .collect()
 }
 
 fn impurities(source: &Source) -> Vec<String> {

@@ -7,6 +7,8 @@ mod command;
 mod dropping;
 #[path = "process/faults.rs"]
 mod faults;
+#[path = "process/group.rs"]
+mod group;
 #[path = "process/inherited.rs"]
 mod inherited;
 #[path = "process/inheriting.rs"]
@@ -19,6 +21,8 @@ mod look;
 mod orphans;
 #[path = "process/output.rs"]
 mod output;
+#[path = "process/outside.rs"]
+mod outside;
 #[path = "process/socket_list.rs"]
 mod socket_list;
 #[path = "process/starting.rs"]

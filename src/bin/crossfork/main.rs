@@ -1,7 +1,9 @@
 //! The `crossfork` command.
 
 mod args;
+mod report;
 mod run;
+mod runtime;
 mod worker;
 
 use std::process::ExitCode;

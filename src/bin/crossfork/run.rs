@@ -8,12 +8,14 @@ use crossfork::supervisor::program::Program;
 use crossfork::supervisor::{Options, env_file, run};
 
 use crate::args::RunOptions;
+use crate::report::report;
+use crate::runtime;
 
 pub(crate) fn main(options: RunOptions) -> ExitCode {
     match prepare(options).and_then(start) {
         Ok(code) => ExitCode::from(code),
         Err(Failure { code, why }) => {
-            eprintln!("crossfork run: {why}");
+            report("run", why);
             ExitCode::from(code)
         }
     }
@@ -58,8 +60,7 @@ fn prepare(options: RunOptions) -> Result<Options, Failure> {
 }
 
 fn start(options: Options) -> Result<u8, Failure> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|e| failed(format!("no event loop: {e}")))?;
+    let runtime = runtime::build().map_err(|e| failed(format!("cannot start an event loop: {e}")))?;
     let code = runtime.block_on(run(options)).map_err(|e| failed(e.to_string()))?;
     // Output that is stuck would be waited for.
     runtime.shutdown_background();

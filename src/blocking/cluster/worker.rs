@@ -60,8 +60,9 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// Joins the cluster that this process was started for, and takes what tells of it out of the
-    /// environment. To be called once, early in `main`, before other threads are started.
+    /// Joins the cluster that this process was started for. To be called once, early in `main`, while
+    /// there is no other thread: the variables that tell of the cluster then leave the environment. See
+    /// [`env`](crate::env) for what it means if there is one.
     ///
     /// # Errors
     /// [`EnvError::NotAWorker`](crate::EnvError::NotAWorker) if there is no `NODE_UNIQUE_ID`; a channel

@@ -8,7 +8,7 @@ mod serve;
 
 use std::process::{Command, ExitCode};
 
-use crossfork::{Error, HandleType, Message, ProtocolError, Serialization, blocking, v8};
+use crossfork::{Error, HandleType, Limits, Message, ProtocolError, Serialization, blocking, v8};
 use drivers::{Driver, Tasks};
 use serde_json::{Value, json};
 
@@ -32,7 +32,9 @@ fn main() -> ExitCode {
 }
 
 fn run<D: Driver>() -> Result<(), Error> {
-    let channel = D::from_env()?;
+    // Before tokio's threads are there, so that what we start by `std::process` is not told of it.
+    let (socket, serialization) = crossfork::env::take_channel()?;
+    let channel = D::from_socket_with(socket, serialization, Limits::default())?;
     loop {
         let mut message = match channel.recv() {
             Ok(Some(message)) => message,

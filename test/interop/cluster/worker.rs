@@ -16,7 +16,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use crossfork::cluster::{BindOptions, ListenAddress, ListenOptions};
-use crossfork::{Error, blocking, v8};
+use crossfork::{Error, Limits, blocking, v8};
 use serde_json::{Value, json};
 use workers::{Datagrams, Listen, TaskWorker, Work};
 
@@ -37,7 +37,9 @@ fn main() -> ExitCode {
 }
 
 fn run<W: Work>(args: &[String]) -> Result<(), Error> {
-    let worker = W::from_env()?;
+    // Before tokio's threads are there, so that what we start by `std::process` is not told of it.
+    let (id, socket, serialization) = crossfork::env::take_worker()?;
+    let worker = W::from_socket(socket, id, serialization, Limits::default())?;
     let servers = Servers::default();
     for pair in args[1..].chunks(2) {
         assert_eq!(pair[0], "--listen");

@@ -6,15 +6,17 @@ use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
+use crossfork::env::VARIABLES;
 use crossfork::{EnvError, Error, Serialization};
 use serde_json::{Value, json};
 
 use crate::framing::receive;
 use crate::support::descriptors::{identity, is_cloexec};
-use crate::support::drivers::Driver;
+use crate::support::drivers::{Driver, Tasks};
 use crate::support::for_both_drivers;
+use crate::support::parents::Parent;
 use crate::support::peer::Peer;
 use crate::support::process::{as_child, assert_success, is_inside, with_name};
 
@@ -24,7 +26,8 @@ for_both_drivers!(with_name:
     ch_3_a_channel_at_standard_input_is_taken_from_there,
     ch_3_a_channel_at_standard_output_gets_nothing_that_is_printed,
     ch_3_a_channel_at_standard_error_gets_nothing_that_is_printed,
-    ch_4_ch_7_grandchildren_see_neither_the_channel_nor_the_variables,
+    ch_4_ch_7_what_we_start_sees_neither_the_channel_nor_the_variables,
+    ch_7_a_program_that_was_started_with_a_worker_s_number_does_not_pass_it_on,
     ch_6_without_a_number_this_is_no_child,
     ch_6_an_empty_number_is_no_channel,
     ch_6_a_number_that_is_none_is_an_error,
@@ -33,9 +36,10 @@ for_both_drivers!(with_name:
     ch_7_an_absent_or_empty_mode_is_json,
     ch_7_an_unknown_mode_is_an_error,
     ch_7_the_channel_is_taken_once,
+    ch_7_another_channel_can_be_announced_later,
 );
 
-const FD: &str = "NODE_CHANNEL_FD";
+pub const FD: &str = "NODE_CHANNEL_FD";
 const MODE: &str = "NODE_CHANNEL_SERIALIZATION_MODE";
 
 /// Starts the child with its channel at this number, and gives the other end.
@@ -54,25 +58,30 @@ fn a_channel() -> UnixStream {
 }
 
 /// What the environment gives, where it is no channel.
-fn no_channel<D: Driver>() -> EnvError {
+pub fn no_channel<D: Driver>() -> EnvError {
     let error = match D::from_env() {
         Err(Error::Env(error)) => error,
         Err(other) => panic!("{other:?}"),
         Ok(_) => panic!("there is a channel"),
     };
-    assert_scrubbed();
+    assert_taken();
     error
 }
 
-fn assert_scrubbed() {
-    assert!(env::var_os(FD).is_none());
-    assert!(env::var_os(MODE).is_none());
+/// The tests' harness has threads, so that the variables stay. They are nobody's, all the same.
+fn assert_taken() {
+    for again in [crossfork::blocking::Channel::from_env().err(), Tasks::from_env().err()] {
+        assert!(matches!(again, Some(Error::Env(EnvError::NotAChild))), "{again:?}");
+    }
+    let seen = crossfork::blocking::Command::new("env").output().unwrap();
+    let seen = String::from_utf8_lossy(&seen.stdout);
+    assert!(!VARIABLES.iter().any(|name| seen.contains(name)), "{seen}");
 }
 
 /// What a child does that has a channel: it says so, and repeats one message.
 fn echo<D: Driver>() -> D {
     let channel = D::from_env().unwrap();
-    assert_scrubbed();
+    assert_taken();
     channel.send(&json!("hello")).unwrap();
     let message = receive(&channel);
     channel.send(&message).unwrap();
@@ -162,11 +171,19 @@ fn ch_3_a_channel_at_standard_error_gets_nothing_that_is_printed<D: Driver>(test
     assert_success(child);
 }
 
-fn ch_4_ch_7_grandchildren_see_neither_the_channel_nor_the_variables<D: Driver>(test: &str) {
+fn ch_4_ch_7_what_we_start_sees_neither_the_channel_nor_the_variables<D: Parent>(test: &str) {
     if is_inside(test) {
         let channel = D::from_env().unwrap();
-        let look = Command::new("sh").args(["-c", "env; ls -l /proc/self/fd /dev/fd/"]).output().unwrap();
-        channel.send(&String::from_utf8_lossy(&look.stdout)).unwrap();
+        let look = "env; ls -l /proc/self/fd /dev/fd/";
+        let mut seen = D::output(crossfork::launch::Command::shell(look)).unwrap().stdout;
+        // And what others start, if they are told to.
+        let mut command = Command::new("sh");
+        command.args(["-c", look]);
+        for name in VARIABLES {
+            command.env_remove(name);
+        }
+        seen.extend(command.output().unwrap().stdout);
+        channel.send(&String::from_utf8_lossy(&seen)).unwrap();
         return;
     }
     for number in [0, 1, 3, 7] {
@@ -176,7 +193,7 @@ fn ch_4_ch_7_grandchildren_see_neither_the_channel_nor_the_variables<D: Driver>(
             test,
             theirs.into(),
             number,
-            &[(FD, &number.to_string()), (MODE, "json"), ("SEEN", "yes")],
+            &[(FD, &number.to_string()), (MODE, "json"), ("NODE_UNIQUE_ID", "5"), ("SEEN", "yes")],
         );
         let mut peer = Peer::new(ours);
         let seen = loop {
@@ -186,12 +203,26 @@ fn ch_4_ch_7_grandchildren_see_neither_the_channel_nor_the_variables<D: Driver>(
             }
         };
         assert!(seen.contains("SEEN=yes"), "{seen}");
-        assert!(!seen.contains("NODE_CHANNEL"), "{seen}");
+        assert!(!VARIABLES.iter().any(|name| seen.contains(name)), "{seen}");
         assert!(seen.contains("->"), "descriptors are listed: {seen}");
         assert!(!seen.contains(&format!("socket:[{inode}]")), "at {number}: {seen}");
         peer.assert_end();
         assert_success(child);
     }
+}
+
+/// One that takes its channel alone. A Node program that found the number would take itself for a worker.
+fn ch_7_a_program_that_was_started_with_a_worker_s_number_does_not_pass_it_on<D: Driver>(test: &str) {
+    if is_inside(test) {
+        let channel = echo::<D>();
+        let worker = crossfork::blocking::cluster::Worker::from_env();
+        assert!(matches!(worker, Err(Error::Env(EnvError::NotAWorker))), "{worker:?}");
+        drop(channel);
+        return;
+    }
+    let (child, mut peer) = start(test, 7, &[(FD, "7"), (MODE, "json"), ("NODE_UNIQUE_ID", "5")]);
+    assert_echo(&mut peer);
+    assert_success(child);
 }
 
 fn ch_6_without_a_number_this_is_no_child<D: Driver>(test: &str) {
@@ -304,10 +335,7 @@ fn ch_7_the_channel_is_taken_once<D: Driver>(test: &str) {
         unsafe {
             env::set_var(FD, "7");
         }
-        match no_channel::<D>() {
-            EnvError::NotAChannel { fd: 7, .. } => {}
-            other => panic!("{other:?}"),
-        }
+        assert!(matches!(no_channel::<D>(), EnvError::NotAChild));
         channel.send(&json!("still mine")).unwrap();
         return;
     }
@@ -315,5 +343,36 @@ fn ch_7_the_channel_is_taken_once<D: Driver>(test: &str) {
     assert_echo(&mut peer);
     assert_eq!(peer.line(), "\"still mine\"");
     peer.assert_end();
+    assert_success(child);
+}
+
+fn ch_7_another_channel_can_be_announced_later<D: Driver>(test: &str) {
+    if is_inside(test) {
+        let first = echo::<D>();
+        // SAFETY: no other thread reads or writes the environment.
+        #[allow(unsafe_code)]
+        unsafe {
+            env::set_var(FD, "0");
+        }
+        let second = echo::<D>();
+        assert_ne!(first.serialization(), Serialization::Advanced);
+        drop((first, second));
+        return;
+    }
+    // Standard input is the second one.
+    let (theirs, ours) = UnixStream::pair().unwrap();
+    let (second_theirs, second_ours) = UnixStream::pair().unwrap();
+    let mut command = Command::new("sh");
+    command.args(["-c", "exec \"$@\" 7<&1 1>&2", "sh"]);
+    let again = crate::support::process::command(test);
+    command.arg(again.get_program()).args(again.get_args());
+    command.envs(again.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    command.env(FD, "7").env(MODE, "json");
+    command.stdin(OwnedFd::from(second_theirs)).stdout(OwnedFd::from(theirs)).stderr(Stdio::piped());
+    let child = command.spawn().unwrap();
+    drop(command);
+    for stream in [ours, second_ours] {
+        assert_echo(&mut Peer::new(stream));
+    }
     assert_success(child);
 }

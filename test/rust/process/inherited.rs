@@ -3,7 +3,7 @@
 // A descriptor is made to be inherited as a careless library makes it.
 #![allow(unsafe_code)]
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,7 +13,7 @@ use crossfork::launch::Command;
 use crossfork::{Signal, Stdio};
 use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl};
 
-use crate::look::{frozen, numbers, start_frozen, start_frozen_with_channel, variable};
+use crate::look::{flags, frozen, numbers, start_frozen, start_frozen_with_channel, variable};
 use crate::support::descriptors::is_cloexec;
 use crate::support::for_both_drivers;
 use crate::support::parents::{Kid, Parent, Started, start_with_channel};
@@ -87,13 +87,6 @@ fn ch_2_a_stale_channel_of_ours_is_not_seen<D: Parent>() {
     assert_eq!(variable(process.id(), "NODE_CHANNEL_FD"), [""; 0]);
     // Ours is left as it was.
     assert_eq!(std::env::var("NODE_CHANNEL_FD").unwrap(), "17");
-}
-
-/// The flags of an open descriptor, of any process.
-fn flags(pid: u32, number: i32) -> OFlag {
-    let info = fs::read_to_string(format!("/proc/{pid}/fdinfo/{number}")).unwrap();
-    let flags = info.lines().find_map(|line| line.strip_prefix("flags:")).unwrap();
-    OFlag::from_bits_retain(i32::from_str_radix(flags.trim(), 8).unwrap())
 }
 
 fn ch_4_the_channel_arrives_blocking_and_to_be_inherited<D: Parent>() {

@@ -1,15 +1,39 @@
 //! Standard streams that are inherited: from a process whose own are known.
 
-use std::io::Write;
+use std::io::{self, Write};
+use std::os::fd::AsFd;
 use std::process::Stdio;
 
 use crossfork::launch::Command;
+use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl};
 
+use crate::look::{descriptors, flags, frozen, start_frozen, start_frozen_with_channel};
+use crate::support::descriptors::is_cloexec;
 use crate::support::for_both_drivers;
-use crate::support::parents::{Parent, Started, start};
+use crate::support::parents::{Parent, Started, start, start_with_channel};
 use crate::support::process::{assert_success, command, is_inside, with_name};
 
-for_both_drivers!(with_name: standard_streams_are_inherited_unless_told_otherwise);
+for_both_drivers!(with_name:
+    standard_streams_are_inherited_unless_told_otherwise,
+    standard_streams_that_are_close_on_exec_are_inherited,
+    standard_streams_that_are_not_blocking_are_blocking_in_the_child,
+);
+
+mod alone {
+    use super::a_standard_stream_that_is_closed_here_is_dev_null_in_the_child;
+    use crate::support::{for_both_drivers, process::alone};
+    for_both_drivers!(alone: a_standard_stream_that_is_closed_here_is_dev_null_in_the_child);
+}
+
+/// Runs the test inside with this standard input, and gives what it wrote.
+fn run(test: &str, input: &str) -> (String, String) {
+    let mut process = command(test);
+    process.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut process = process.spawn().unwrap();
+    process.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    let output = assert_success(process);
+    (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap())
+}
 
 fn standard_streams_are_inherited_unless_told_otherwise<D: Parent>(test: &'static str) {
     if is_inside(test) {
@@ -17,11 +41,63 @@ fn standard_streams_are_inherited_unless_told_otherwise<D: Parent>(test: &'stati
         assert!(cat.wait().unwrap().success());
         return;
     }
-    let mut process = command(test);
-    process.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut process = process.spawn().unwrap();
-    process.stdin.take().unwrap().write_all(b"through two processes").unwrap();
-    let output = assert_success(process);
-    assert!(String::from_utf8(output.stdout).unwrap().contains("through two processes"));
-    assert!(String::from_utf8(output.stderr).unwrap().contains("to stderr"));
+    let (stdout, stderr) = run(test, "through two processes");
+    assert!(stdout.contains("through two processes"), "{stdout}");
+    assert!(stderr.contains("to stderr"), "{stderr}");
+}
+
+/// As Node makes its own, in whose process this crate may be an addon.
+fn standard_streams_that_are_close_on_exec_are_inherited<D: Parent>(test: &'static str) {
+    if is_inside(test) {
+        for fd in [io::stdin().as_fd(), io::stdout().as_fd(), io::stderr().as_fd()] {
+            fcntl(fd, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC)).unwrap();
+        }
+        assert!(start::<D>(Command::shell("cat; echo without >&2")).wait().unwrap().success());
+        let mut with = start_with_channel::<D>(Command::shell("echo a channel; echo with >&2"), 3);
+        assert!(with.process().wait().unwrap().success());
+        assert!(is_cloexec(io::stdin()) && is_cloexec(io::stdout()), "ours are as they were");
+        return;
+    }
+    let (stdout, stderr) = run(test, "through two processes\n");
+    assert!(stdout.contains("through two processes\na channel\n"), "{stdout}");
+    assert!(stderr.contains("without\nwith\n"), "{stderr}");
+}
+
+fn standard_streams_that_are_not_blocking_are_blocking_in_the_child<D: Parent>(test: &'static str) {
+    if is_inside(test) {
+        let make_nonblocking = || {
+            for fd in [io::stdin().as_fd(), io::stdout().as_fd(), io::stderr().as_fd()] {
+                fcntl(fd, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).unwrap();
+            }
+        };
+        let assert_blocking = |pid: u32| {
+            let all = [0, 1, 2].map(|number| flags(pid, number));
+            assert!(all.iter().all(|flags| !flags.contains(OFlag::O_NONBLOCK)), "{all:?}");
+        };
+        make_nonblocking();
+        assert_blocking(start_frozen::<D>(frozen()).id());
+        make_nonblocking();
+        assert_blocking(start_frozen_with_channel::<D>(frozen(), 3).id());
+        make_nonblocking();
+        // More than the pipe holds while it is read.
+        assert!(start::<D>(Command::new("seq").arg("300000")).wait().unwrap().success());
+        return;
+    }
+    assert!(run(test, "").0.contains("\n299999\n300000\n"));
+}
+
+fn a_standard_stream_that_is_closed_here_is_dev_null_in_the_child<D: Parent>() {
+    // What the driver opens once and for all is open.
+    assert!(start::<D>(Command::new("true")).wait().unwrap().success());
+    nix::unistd::close(0).unwrap();
+    let process = start_frozen::<D>(frozen());
+    assert_eq!(descriptors(process.id())[&0], "/dev/null");
+    drop(process);
+    let mut kid = start_frozen_with_channel::<D>(frozen(), 3);
+    assert_eq!(descriptors(kid.id())[&0], "/dev/null");
+    drop(kid);
+    // The report of a failed start could be at that number.
+    D::start(Command::new("/nonexistent/program")).map(drop).unwrap_err();
+    D::start(Command::new("/nonexistent/program").stdio(0, crossfork::Stdio::Pipe)).map(drop).unwrap_err();
+    assert_eq!(nix::unistd::close(0), Err(nix::errno::Errno::EBADF), "nothing was left there");
 }

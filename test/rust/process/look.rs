@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 
 use crossfork::launch::Command;
+use nix::fcntl::OFlag;
 
 use crate::support::deadline::eventually;
 use crate::support::parents::{Guard, Kid, Parent, Started, start, start_with_channel};
@@ -41,6 +42,13 @@ pub fn descriptors(pid: u32) -> BTreeMap<i32, String> {
         .iter()
         .filter_map(|path| Some((name(path), fs::read_link(path).ok()?.to_string_lossy().into_owned())))
         .collect()
+}
+
+/// The flags of an open descriptor, of any process.
+pub fn flags(pid: u32, number: i32) -> OFlag {
+    let info = fs::read_to_string(format!("/proc/{pid}/fdinfo/{number}")).unwrap();
+    let flags = info.lines().find_map(|line| line.strip_prefix("flags:")).unwrap();
+    OFlag::from_bits_retain(i32::from_str_radix(flags.trim(), 8).unwrap())
 }
 
 pub fn numbers(pid: u32) -> Vec<i32> {

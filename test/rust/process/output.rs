@@ -29,6 +29,9 @@ for_both_drivers!(in_time:
     a_grandchild_with_the_pipes_does_not_outlast_a_timeout,
     a_grandchild_with_the_pipes_of_a_program_that_ended_does_not_outlast_a_timeout,
     more_than_the_maximum_ends_it_and_keeps_exactly_the_maximum,
+    more_than_the_maximum_ends_a_program_that_ignores_the_signal_and_writes_on,
+    a_timeout_ends_a_program_that_ignores_the_signal_and_writes_on,
+    pipes_that_nobody_can_use_are_closed,
     each_stream_has_the_maximum_for_itself,
     exactly_the_maximum_is_not_too_much,
     the_maximum_is_node_s_unless_told_otherwise,
@@ -200,6 +203,29 @@ fn more_than_the_maximum_ends_it_and_keeps_exactly_the_maximum<D: Parent>() {
             assert!(signal == Some(libc::SIGTERM) || signal == Some(libc::SIGPIPE), "{}", output.status);
         }
     }
+}
+
+fn more_than_the_maximum_ends_a_program_that_ignores_the_signal_and_writes_on<D: Parent>() {
+    // It would wait for ever for somebody to read what the pipe does not hold.
+    for number in [1, 2] {
+        let line = format!("trap '' TERM; head -c 1000000 /dev/zero >&{number}; echo end >&{number}");
+        let (_, _, output) = over::<D>(Command::shell(line).max_buffer(1000));
+        let kept = if number == 1 { output.stdout } else { output.stderr };
+        assert_eq!(kept.len(), 1000);
+    }
+}
+
+fn a_timeout_ends_a_program_that_ignores_the_signal_and_writes_on<D: Parent>() {
+    let line = "trap '' TERM; echo some; exec 2>/dev/null; sleep 3; while echo more; do sleep 0.1; done";
+    let output = timed_out_when::<D>(has_written, line, Signal::TERM);
+    assert_is(&output, "some\n", "");
+}
+
+fn pipes_that_nobody_can_use_are_closed<D: Parent>() {
+    let reads = Command::shell("cat; cat <&5; echo end").stdio(0, Stdio::Pipe).stdio(5, Stdio::Pipe);
+    assert_is(&D::output(reads).unwrap(), "end\n", "");
+    let writes = Command::shell("trap '' PIPE; head -c 1000000 /dev/zero >&5 2>/dev/null; echo end");
+    assert_is(&D::output(writes.stdio(5, Stdio::Pipe)).unwrap(), "end\n", "");
 }
 
 fn each_stream_has_the_maximum_for_itself<D: Parent>() {

@@ -1,10 +1,12 @@
 //! Programs that cannot be started: the error names what is wrong, and nothing is left over.
 
 use std::fs;
+use std::os::unix::fs::{OpenOptionsExt, symlink};
 use std::path::Path;
 
 use crossfork::launch::Command;
 use crossfork::{Error, Stdio};
+use nix::sys::resource::{Resource, setrlimit};
 
 use crate::command::scratch;
 use crate::support::deadline::in_time;
@@ -19,12 +21,19 @@ for_both_drivers!(in_time:
     a_program_that_is_not_on_the_path_is_named,
     a_directory_that_is_missing_is_named,
     a_directory_that_is_none_is_named,
-    a_name_with_a_zero_byte_is_an_error,
+    a_string_with_a_zero_byte_is_named,
+    the_code_of_a_failed_start_is_node_s,
     ch_3_a_channel_at_a_number_that_no_descriptor_can_have_is_an_error,
     ch_3_a_failed_start_is_reported_wherever_the_channel_is,
     what_was_given_to_a_process_that_does_not_start_is_closed,
     output_tells_why_it_could_not_start,
 );
+
+mod alone {
+    use super::what_another_user_may_not_do_has_node_s_code;
+    use crate::support::{for_both_drivers, process::alone};
+    for_both_drivers!(alone: what_another_user_may_not_do_has_node_s_code);
+}
 
 /// Fails to start, with and without a channel, in the same way.
 fn refused<D: Parent>(command: impl Fn() -> Command<D::Mark>) -> Error {
@@ -76,16 +85,69 @@ fn a_directory_that_is_none_is_named<D: Parent>() {
     assert!(error.to_string().contains(file.to_str().unwrap()), "{error}");
 }
 
-fn a_name_with_a_zero_byte_is_an_error<D: Parent>() {
-    for command in [|| Command::new("tr\0ue"), || Command::new("true").arg("a\0b")] {
-        assert!(matches!(refused::<D>(command), Error::Spawn { .. }));
-    }
+fn a_string_with_a_zero_byte_is_named<D: Parent>() {
+    let named = |command: fn() -> Command<D::Mark>, name: &str| {
+        assert_names(&refused::<D>(command), name, "ERR_INVALID_ARG_VALUE");
+    };
+    named(|| Command::new("tr\0ue"), "the name of the program");
+    named(|| Command::new("true").args(["a", "b\0c"]), "argument 2");
+    named(|| Command::new("true").env("PLAIN", "a").env("SPOILT", "b\0c"), "the variable SPOILT");
+    named(|| Command::new("true").env("SPO\0ILT", "a"), "the name of the variable \"SPO\\0ILT\"");
+    named(|| Command::new("true").cwd("/\0"), "the working directory");
+    named(|| Command::new(""), "the name of the program is empty");
+}
+
+/// As a Node process says it of the same.
+fn the_code_of_a_failed_start_is_node_s<D: Parent>() {
+    let directory = scratch(D::NAME, "codes");
+    let path = |name: &str| directory.join(name);
+    let write = |name: &str, mode: u32, text: &str| {
+        let file = fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(path(name)).unwrap();
+        std::io::Write::write_all(&mut &file, text.as_bytes()).unwrap();
+        file
+    };
+    drop(write("plain", 0o644, "#!/bin/sh\n"));
+    drop(write("lost", 0o755, "#!/nonexistent/program\n"));
+    let busy = write("busy", 0o755, "#!/bin/sh\n");
+    symlink(path("loop"), path("loop")).unwrap();
+    let long = "a".repeat(300);
+    let program = |name: &str| refused::<D>(|| Command::new(path(name))).code();
+    let cwd = |name: &str| refused::<D>(|| Command::new("true").cwd(path(name))).code();
+    assert_eq!(program("missing"), "ENOENT");
+    assert_eq!(program("lost"), "ENOENT");
+    assert_eq!(program("plain"), "EACCES");
+    assert_eq!(program("plain/below"), "ENOTDIR");
+    assert_eq!(program("loop"), "ELOOP");
+    assert_eq!(program(&long), "ENAMETOOLONG");
+    assert_eq!(program("busy"), "ETXTBSY");
+    assert_eq!(refused::<D>(|| Command::new(&long)).code(), "ENAMETOOLONG");
+    assert_eq!(refused::<D>(|| Command::new("true").arg("a".repeat(3 << 20))).code(), "E2BIG");
+    assert_eq!(cwd("missing"), "ENOENT");
+    assert_eq!(cwd("plain"), "ENOTDIR");
+    assert_eq!(cwd("loop"), "ELOOP");
+    assert_eq!(cwd(&long), "ENAMETOOLONG");
+    drop(busy);
+    fs::remove_dir_all(directory).unwrap();
+}
+
+#[allow(unsafe_code)]
+fn what_another_user_may_not_do_has_node_s_code<D: Parent>() {
+    // What the driver opens once and for all is open.
+    D::start(Command::new("true")).unwrap().wait().unwrap();
+    // SAFETY: takes a number only. It fails if we are no superuser anyway.
+    unsafe { libc::setuid(54_321) };
+    let error = refused::<D>(|| Command::new("true").uid(0));
+    assert_names(&error, "true cannot be started: Operation not permitted", "EPERM");
+    setrlimit(Resource::RLIMIT_NPROC, 0, 0).unwrap();
+    let error = refused::<D>(|| Command::new("true"));
+    assert_names(&error, "true cannot be started: Resource temporarily unavailable", "EAGAIN");
 }
 
 fn ch_3_a_channel_at_a_number_that_no_descriptor_can_have_is_an_error<D: Parent>() {
     for number in [1 << 30, i32::MAX as usize, 1 << 31, (1 << 32) + 3, usize::MAX] {
         let error = D::start_with_channel(Command::new("true"), number).map(drop).unwrap_err();
         assert!(matches!(error, Error::Spawn { .. }), "{number}: {error:?}");
+        assert_eq!(error.code(), "ERR_INVALID_ARG_VALUE");
     }
 }
 

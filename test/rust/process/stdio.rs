@@ -7,8 +7,9 @@ use std::os::unix::net::UnixStream;
 
 use crossfork::Stdio;
 use crossfork::launch::Command;
+use nix::fcntl::OFlag;
 
-use crate::look::{descriptors, frozen, start_frozen};
+use crate::look::{descriptors, flags, frozen, start_frozen};
 use crate::support::deadline::{PATIENCE, in_time};
 use crate::support::descriptors::identity;
 use crate::support::for_both_drivers;
@@ -18,6 +19,7 @@ for_both_drivers!(in_time:
     standard_streams_can_be_pipes,
     null_is_dev_null_at_any_number,
     a_descriptor_is_at_the_number_it_was_given_for,
+    a_descriptor_that_is_given_for_a_standard_stream_is_blocking_there,
     a_descriptor_that_is_given_is_not_kept_by_us,
     descriptors_may_trade_places,
     a_pipe_above_2_goes_both_ways,
@@ -55,6 +57,17 @@ fn a_descriptor_is_at_the_number_it_was_given_for<D: Parent>() {
         let process = start_frozen::<D>(frozen().stdio(number, Stdio::Fd(given.into())));
         assert_eq!(descriptors(process.id())[&(number as i32)], format!("socket:[{inode}]"));
         drop(kept);
+    }
+}
+
+fn a_descriptor_that_is_given_for_a_standard_stream_is_blocking_there<D: Parent>() {
+    for number in [0, 1, 2, 5] {
+        let (given, _kept) = UnixStream::pair().unwrap();
+        given.set_nonblocking(true).unwrap();
+        let process = start_frozen::<D>(frozen().stdio(number, Stdio::Fd(given.into())));
+        // Above these, programs know what they are given.
+        let is_nonblocking = flags(process.id(), number as i32).contains(OFlag::O_NONBLOCK);
+        assert_eq!(is_nonblocking, number > 2, "{number}");
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::io::Read;
 use std::os::unix::process::ExitStatusExt;
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use crossfork::launch::Command;
@@ -136,4 +137,41 @@ fn any_time_may_be_given<D: Parent>() {
     let mut kid = shell::<D>("trap '' TERM; echo 1 >&3; exec sleep 1000");
     assert_eq!(receive(&kid), json!(1));
     assert_eq!(kid.stop(at_once).unwrap().signal(), Some(libc::SIGKILL));
+}
+
+/// A future that is polled once, and dropped.
+trait NowOrNever: Future + Sized {
+    fn now_or_never(self) -> Option<Self::Output> {
+        match std::pin::pin!(self).poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(value) => Some(value),
+            Poll::Pending => None,
+        }
+    }
+}
+
+impl<F: Future> NowOrNever for F {}
+
+/// What the first call has begun, the second goes on with.
+#[test]
+fn tokio_a_stop_that_was_dropped_is_begun_anew() {
+    use ::tokio::io::{AsyncReadExt, AsyncWriteExt};
+    in_time("stopping::tokio_a_stop_that_was_dropped_is_begun_anew", || {
+        let mut builder = ::tokio::runtime::Builder::new_current_thread();
+        builder.enable_all().build().unwrap().block_on(async {
+            let count = "read -r go; echo $(wc -c <&3)";
+            let command = crossfork::tokio::Command::shell(count).stdio(0, Stdio::Pipe).stdio(1, Stdio::Pipe);
+            let mut child = command.spawn_with_channel(3).unwrap();
+            // More than the kernel takes before the child reads.
+            assert!(child.channel.feed(&"x".repeat(999_997)).now_or_never().is_none());
+            let patient = Escalation { disconnect: PATIENCE, ..Default::default() };
+            assert!(child.stop(patient).now_or_never().is_none());
+            assert!(child.channel.queued_bytes() > 0);
+            child.process.stdin.take().unwrap().write_all(b"go\n").await.unwrap();
+            let status = child.stop(patient).await.unwrap();
+            assert!(status.success(), "the first step was left out: {status}");
+            let mut text = String::new();
+            child.process.stdout.take().unwrap().read_to_string(&mut text).await.unwrap();
+            assert_eq!(text, "1000000\n");
+        });
+    });
 }

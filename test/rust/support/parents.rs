@@ -39,6 +39,7 @@ pub trait Parent: Driver {
 pub trait Started: Send + 'static {
     fn id(&self) -> u32;
     fn kill(&self, signal: Signal) -> io::Result<bool>;
+    fn kill_group(&self, signal: Signal) -> io::Result<bool>;
     fn wait(&mut self) -> io::Result<ExitStatus>;
     fn wait_timeout(&mut self, time: Duration) -> io::Result<Option<ExitStatus>>;
     fn try_wait(&mut self) -> io::Result<Option<ExitStatus>>;
@@ -180,6 +181,9 @@ impl Started for blocking::Process {
     fn kill(&self, signal: Signal) -> io::Result<bool> {
         blocking::Process::kill(self, signal)
     }
+    fn kill_group(&self, signal: Signal) -> io::Result<bool> {
+        blocking::Process::kill_group(self, signal)
+    }
     fn wait(&mut self) -> io::Result<ExitStatus> {
         blocking::Process::wait(self)
     }
@@ -280,6 +284,9 @@ impl Started for tasks::Process {
     }
     fn kill(&self, signal: Signal) -> io::Result<bool> {
         tasks::Process::kill(self, signal)
+    }
+    fn kill_group(&self, signal: Signal) -> io::Result<bool> {
+        tasks::Process::kill_group(self, signal)
     }
     fn wait(&mut self) -> io::Result<ExitStatus> {
         runtime().block_on(tasks::Process::wait(self))

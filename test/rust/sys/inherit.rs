@@ -6,8 +6,10 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd, IntoRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 
-use crossfork::sys::inherit::{adopt, peek, prepare, set_cloexec, take_env};
+use crossfork::sys::inherit::{adopt, look_env, peek, prepare, set_cloexec, take_env};
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
+use nix::sys::wait::{WaitStatus, waitpid};
+use nix::unistd::{ForkResult, fork};
 
 use crate::support::descriptors::{identity, is_cloexec, watched};
 use crate::support::process::alone;
@@ -26,6 +28,7 @@ alone!(
     ch_7_what_is_not_open_is_not_adopted,
     ch_3_a_standard_descriptor_is_replaced_by_dev_null,
     ch_7_variables_are_taken_once,
+    ch_7_variables_leave_the_environment_where_there_is_one_thread,
     a_look_takes_nothing,
 );
 
@@ -92,17 +95,50 @@ mod bodies {
         assert_eq!(errno(adopt(2)), libc::EBADF);
     }
 
-    pub fn ch_7_variables_are_taken_once() {
+    const NAMES: [&str; 3] = ["CROSSFORK_ONE", "CROSSFORK_ABSENT", "CROSSFORK_EMPTY"];
+
+    fn set(name: &str, value: &str) {
         // SAFETY: no other thread reads or writes the environment.
         #[allow(unsafe_code)]
         unsafe {
-            std::env::set_var("CROSSFORK_ONE", "1");
-            std::env::set_var("CROSSFORK_EMPTY", "");
+            std::env::set_var(name, value);
         }
-        let names = ["CROSSFORK_ONE", "CROSSFORK_ABSENT", "CROSSFORK_EMPTY"];
-        assert_eq!(take_env(names), [Some("1".into()), None, Some("".into())]);
-        assert!(names.iter().all(|name| std::env::var_os(name).is_none()));
-        assert_eq!(take_env(names), [None, None, None]);
+    }
+
+    pub fn ch_7_variables_are_taken_once() {
+        set("CROSSFORK_ONE", "1");
+        set("CROSSFORK_EMPTY", "");
+        let values = || [Some("1".into()), None, Some("".into())];
+        assert_eq!(look_env(NAMES), values());
+        assert_eq!(take_env(NAMES), values());
+        assert_eq!(look_env(NAMES), [None, None, None]);
+        assert_eq!(take_env(NAMES), [None, None, None]);
+        // The harness is another thread, and may be reading the environment.
+        assert_eq!(NAMES.map(std::env::var_os), values());
+        // Others are not taken yet, and have nothing to do with these.
+        set("CROSSFORK_EMPTY", "not any more");
+        assert_eq!(take_env(NAMES), [Some("1".into()), None, Some("not any more".into())]);
+        assert_eq!(take_env(NAMES), [None, None, None]);
+        assert_eq!(take_env(["CROSSFORK_ONE"]), [Some("1".into())]);
+    }
+
+    pub fn ch_7_variables_leave_the_environment_where_there_is_one_thread() {
+        set("CROSSFORK_ONE", "1");
+        set("CROSSFORK_EMPTY", "");
+        // SAFETY: the other thread of this process does nothing but wait, and so holds no lock.
+        #[allow(unsafe_code)]
+        match unsafe { fork() }.unwrap() {
+            // A process with one thread.
+            ForkResult::Child => {
+                let taken = take_env(NAMES) == [Some("1".into()), None, Some("".into())];
+                let gone = NAMES.iter().all(|name| std::env::var_os(name).is_none());
+                // SAFETY: ends the process, and does nothing else.
+                unsafe { libc::_exit(if taken && gone { 0 } else { 1 }) }
+            }
+            ForkResult::Parent { child } => {
+                assert_eq!(waitpid(child, None).unwrap(), WaitStatus::Exited(child, 0));
+            }
+        }
     }
 
     pub fn a_look_takes_nothing() {

@@ -3,19 +3,18 @@
 use std::pin::pin;
 use std::rc::Rc;
 
+use crossfork::Error;
 use crossfork::tokio::cluster::{Listener, UdpSocket, Worker};
-use crossfork::{Error, Limits};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use super::service::{Service, pause_after};
-use super::{arrived, receive};
+use super::{NAME, arrived, receive};
 use crate::args::WorkerOptions;
+use crate::report::report;
 
-pub(super) async fn run(options: &WorkerOptions) -> Result<(), Error> {
-    let limits = Limits { max_message: options.max_message, ..Limits::default() };
-    let worker = Worker::from_env_with(limits)?;
+pub(super) async fn run(worker: Worker, options: &WorkerOptions) -> Result<(), Error> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let service = Service::new();
@@ -50,7 +49,7 @@ pub(super) async fn run(options: &WorkerOptions) -> Result<(), Error> {
         }
     };
     if !drained {
-        eprintln!("crossfork worker: requests in flight were cut off");
+        report(NAME, "requests in flight were cut off");
     }
     // What the primary said before it asked us to stop is answered.
     if received.is_none() && worker.is_stopping() {

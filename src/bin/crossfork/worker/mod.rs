@@ -5,50 +5,87 @@ mod http;
 mod requests;
 mod service;
 
+use std::os::fd::OwnedFd;
 use std::process::ExitCode;
 use std::rc::Rc;
 
 use crossfork::tokio::Channel;
-use crossfork::{Error, Limits, Message, ProtocolError};
+use crossfork::tokio::cluster::Worker;
+use crossfork::{EnvError, Error, Limits, Message, ProtocolError, Serialization, env};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::LocalSet;
 
 use crate::args::WorkerOptions;
+use crate::report::report;
+use crate::runtime;
 use requests::Request;
 use service::Service;
+
+/// Our name, in what we report.
+const NAME: &str = "worker";
 
 /// The exit status for a wrong way of starting.
 const USAGE: u8 = 2;
 
-pub(crate) fn main(options: &WorkerOptions) -> ExitCode {
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(e) => {
-            eprintln!("crossfork worker: no event loop: {e}");
-            return ExitCode::FAILURE;
-        }
-    };
-    let is_in_cluster = std::env::var_os("NODE_UNIQUE_ID").is_some_and(|id| !id.is_empty());
-    let tasks = LocalSet::new();
-    let result = match is_in_cluster {
-        true => tasks.block_on(&runtime, cluster::run(options)),
-        false => tasks.block_on(&runtime, run(options)),
-    };
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(e) => {
-            eprintln!("crossfork worker: {e}");
-            match e {
-                Error::Env(_) | Error::Protocol(_) => ExitCode::from(USAGE),
-                _ => ExitCode::FAILURE,
+/// What started us.
+enum Parent {
+    Forked(OwnedFd, Serialization),
+    Cluster(u32, OwnedFd, Serialization),
+}
+
+impl Parent {
+    fn find() -> Result<Self, EnvError> {
+        match env::take_worker() {
+            Ok((id, socket, serialization)) => Ok(Parent::Cluster(id, socket, serialization)),
+            Err(EnvError::NotAWorker) => {
+                let (socket, serialization) = env::take_channel()?;
+                Ok(Parent::Forked(socket, serialization))
             }
+            Err(e) => Err(e),
         }
     }
 }
 
-async fn run(options: &WorkerOptions) -> Result<(), Error> {
+pub(crate) fn main(options: &WorkerOptions) -> ExitCode {
+    // Before the runtime opens anything: a stale variable could name it.
+    let parent = match Parent::find() {
+        Ok(parent) => parent,
+        Err(e) => return failed(&e.into()),
+    };
+    let runtime = match runtime::build() {
+        Ok(runtime) => runtime,
+        Err(e) => {
+            report(NAME, format_args!("cannot start an event loop: {e}"));
+            return ExitCode::FAILURE;
+        }
+    };
+    match LocalSet::new().block_on(&runtime, serve(parent, options)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(e) => failed(&e),
+    }
+}
+
+fn failed(e: &Error) -> ExitCode {
+    report(NAME, e);
+    match e {
+        Error::Env(_) | Error::Protocol(_) => ExitCode::from(USAGE),
+        _ => ExitCode::FAILURE,
+    }
+}
+
+async fn serve(parent: Parent, options: &WorkerOptions) -> Result<(), Error> {
     let limits = Limits { max_message: options.max_message, ..Limits::default() };
-    let channel = Channel::from_env_with(limits)?;
+    match parent {
+        Parent::Cluster(id, socket, serialization) => {
+            cluster::run(Worker::from_socket(socket, id, serialization, limits)?, options).await
+        }
+        Parent::Forked(socket, serialization) => {
+            run(Channel::from_socket_with(socket, serialization, limits)?, options).await
+        }
+    }
+}
+
+async fn run(channel: Channel, options: &WorkerOptions) -> Result<(), Error> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let service = Service::new();
@@ -59,7 +96,7 @@ async fn run(options: &WorkerOptions) -> Result<(), Error> {
         () = arrived(&mut interrupt) => Ok(()),
     };
     if !service.drain(options.drain_timeout).await {
-        eprintln!("crossfork worker: requests in flight were cut off");
+        report(NAME, "requests in flight were cut off");
     }
     result
 }
@@ -77,7 +114,7 @@ async fn receive(channel: &Channel, service: &Rc<Service>) -> Result<(), Error> 
             Err(e @ Error::Protocol(ProtocolError::BunFormat)) => return Err(e),
             Err(Error::Protocol(e)) => {
                 service.stats.refused(&e);
-                eprintln!("crossfork worker: {e}");
+                report(NAME, &e);
             }
             Err(e) => return Err(e),
         }
@@ -89,7 +126,7 @@ async fn handle(channel: &Channel, service: &Rc<Service>, mut message: Message) 
     if let Some(handle) = message.take_handle() {
         service.stats.received();
         if let Err(e) = service.serve(handle) {
-            eprintln!("crossfork worker: a handle cannot be served: {e}");
+            report(NAME, format_args!("a handle cannot be served: {e}"));
         }
         return Ok(());
     }
@@ -104,7 +141,7 @@ async fn handle(channel: &Channel, service: &Rc<Service>, mut message: Message) 
     match result {
         // What the parent sent is no message, and would end it if it came back (NEVER-1, NEVER-2).
         Err(Error::Send(e @ (crossfork::SendError::Encode(_) | crossfork::SendError::Reserved { .. }))) => {
-            eprintln!("crossfork worker: not echoed: {e}");
+            report(NAME, format_args!("not echoed: {e}"));
             Ok(())
         }
         // The parent is gone, which the next call to recv tells.

@@ -13,8 +13,9 @@ use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpSocket;
 
-use super::http;
 use super::service::Service;
+use super::{NAME, http};
+use crate::report::report;
 
 /// A message with the member `crossfork`.
 #[derive(Deserialize)]
@@ -79,7 +80,7 @@ impl Request {
 /// Creates handles and sends them, one after the other.
 pub(super) async fn send(channel: Channel, service: Rc<Service>, wanted: Wanted) {
     let Some(wire_type) = HandleType::from_name(&wanted.wire_type) else {
-        eprintln!("crossfork worker: no handle type {:?}", wanted.wire_type);
+        report(NAME, format_args!("no handle type {:?}", wanted.wire_type));
         return;
     };
     // Who asks for this type knows it.
@@ -90,12 +91,12 @@ pub(super) async fn send(channel: Channel, service: Rc<Service>, wanted: Wanted)
         let message = Sent { crossfork: "sent", wire_type: &wanted.wire_type, index };
         let outgoing = match create(&service, wire_type, wanted.via, index) {
             Ok(outgoing) => outgoing.wire_type(wire_type),
-            Err(e) => return eprintln!("crossfork worker: cannot create a {wire_type}: {e}"),
+            Err(e) => return report(NAME, format_args!("cannot create a {wire_type}: {e}")),
         };
         let sent = channel.send_handle(&message, outgoing).await;
         service.stats.sent(sent.is_ok());
         if let Err(e) = sent {
-            return eprintln!("crossfork worker: {e}");
+            return report(NAME, e);
         }
     }
 }

@@ -98,12 +98,23 @@ impl ForkedWorker {
         }
     }
 
-    /// Sends it a signal; false if its process has ended, when nothing is sent.
+    /// Sends it a signal, and nobody else; false if its process has ended, when nothing is sent.
     ///
     /// # Errors
     /// If it runs as another user now.
     pub fn kill(&self, signal: Signal) -> io::Result<bool> {
         self.process().kill(signal)
+    }
+
+    /// Sends a signal to its process group: to it, and to what it has started. False if its process has
+    /// ended, when nothing is sent. For workers that lead a group, because the settings have
+    /// [`own_process_group`](super::Settings::own_process_group) or
+    /// [`detached`](super::Settings::detached).
+    ///
+    /// # Errors
+    /// If the worker leads no group, or all in the group run as another user now.
+    pub fn kill_group(&self, signal: Signal) -> io::Result<bool> {
+        self.process().kill_group(signal)
     }
 
     /// Whether messages can still be sent.

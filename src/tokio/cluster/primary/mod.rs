@@ -50,6 +50,7 @@ impl Primary {
         Settings::program(program.as_ref())
     }
 
+    #[track_caller]
     pub(super) fn new(settings: Settings) -> Self {
         Primary(Cluster::new(settings))
     }

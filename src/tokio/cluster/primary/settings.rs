@@ -33,8 +33,16 @@ pub struct Settings {
 
 #[derive(Debug)]
 enum Exec {
-    Module { module: OsString, exec_path: Option<OsString>, exec_argv: Vec<OsString> },
-    Program(OsString),
+    Module {
+        module: OsString,
+        exec_path: Option<OsString>,
+        exec_argv: Vec<OsString>,
+    },
+    /// And the last option of a module that it was given all the same.
+    Program {
+        program: OsString,
+        misplaced: Option<&'static str>,
+    },
 }
 
 #[derive(Debug)]
@@ -50,7 +58,7 @@ impl Settings {
     }
 
     pub(super) fn program(program: &OsStr) -> Self {
-        Self::new(Exec::Program(program.to_owned()))
+        Self::new(Exec::Program { program: program.to_owned(), misplaced: None })
     }
 
     fn new(exec: Exec) -> Self {
@@ -70,18 +78,24 @@ impl Settings {
         }
     }
 
-    /// The program that runs the module, in place of `node`: see [`Fork::exec_path`].
+    /// The program that runs the module, in place of `node`: see [`Fork::exec_path`]. For workers that
+    /// are a [`Primary::program`] there is none, and each [`Primary::fork`] then fails and says so.
     pub fn exec_path(mut self, program: impl AsRef<OsStr>) -> Self {
-        if let Exec::Module { exec_path, .. } = &mut self.exec {
-            *exec_path = Some(program.as_ref().to_owned());
+        match &mut self.exec {
+            Exec::Module { exec_path, .. } => *exec_path = Some(program.as_ref().to_owned()),
+            Exec::Program { misplaced, .. } => *misplaced = Some("exec_path"),
         }
         self
     }
 
-    /// Arguments for Node itself, which come before the module.
+    /// Arguments for Node itself, which come before the module. As with [`exec_path`](Self::exec_path),
+    /// a [`Primary::program`] has none.
     pub fn exec_argv<S: AsRef<OsStr>>(mut self, args: impl IntoIterator<Item = S>) -> Self {
-        if let Exec::Module { exec_argv, .. } = &mut self.exec {
-            exec_argv.extend(args.into_iter().map(|arg| arg.as_ref().to_owned()));
+        match &mut self.exec {
+            Exec::Module { exec_argv, .. } => {
+                exec_argv.extend(args.into_iter().map(|arg| arg.as_ref().to_owned()));
+            }
+            Exec::Program { misplaced, .. } => *misplaced = Some("exec_argv"),
         }
         self
     }
@@ -190,6 +204,7 @@ impl Settings {
     ///
     /// # Panics
     /// Outside of a runtime.
+    #[track_caller]
     pub fn start(self) -> Primary {
         Primary::new(self)
     }
@@ -243,7 +258,19 @@ impl Settings {
                 }
                 with!(fork).spawn()
             }
-            Exec::Program(program) => with!(Command::new(program)).spawn_with_channel(CHANNEL),
+            Exec::Program { program, misplaced: Some(option) } => Err(Error::Spawn {
+                program: program.to_string_lossy().into_owned(),
+                reason: io::Error::new(
+                    io::ErrorKind::InvalidInput,
+                    format!(
+                        "{option} is for a module that node runs, and Primary::program has none: use \
+                         Primary::builder, or give the program its arguments with args"
+                    ),
+                ),
+            }),
+            Exec::Program { program, misplaced: None } => {
+                with!(Command::new(program)).spawn_with_channel(CHANNEL)
+            }
         }
     }
 }

@@ -48,6 +48,7 @@ struct State {
 }
 
 impl Cluster {
+    #[track_caller]
     pub(super) fn new(settings: Settings) -> Arc<Self> {
         let balance = settings.balance.unwrap_or_else(default_balance);
         let state = State {

@@ -66,8 +66,9 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// Joins the cluster that this process was started for, and takes what tells of it out of the
-    /// environment. To be called once, early in `main`, inside of a runtime with I/O enabled.
+    /// Joins the cluster that this process was started for. To be called once, early in `main`, inside of
+    /// a runtime with I/O enabled. A program that starts Node programs by other means than this crate
+    /// takes the channel before it builds the runtime: see [`env`](crate::env).
     ///
     /// # Errors
     /// [`EnvError::NotAWorker`](crate::EnvError::NotAWorker) if there is no `NODE_UNIQUE_ID`; a channel
@@ -75,6 +76,7 @@ impl Worker {
     ///
     /// # Panics
     /// Outside of a runtime, and in one without I/O.
+    #[track_caller]
     pub fn from_env() -> Result<Self, Error> {
         Self::from_env_with(Limits::default())
     }
@@ -83,7 +85,12 @@ impl Worker {
     ///
     /// # Errors
     /// As [`from_env`](Self::from_env).
+    ///
+    /// # Panics
+    /// As [`from_env`](Self::from_env).
+    #[track_caller]
     pub fn from_env_with(limits: Limits) -> Result<Self, Error> {
+        crate::tokio::require_runtime();
         let (id, socket, serialization) = crate::env::take_worker()?;
         Self::from_socket(socket, id, serialization, limits)
     }
@@ -92,6 +99,10 @@ impl Worker {
     ///
     /// # Errors
     /// As [`Channel::from_socket`].
+    ///
+    /// # Panics
+    /// As [`Channel::from_socket`].
+    #[track_caller]
     pub fn from_socket(
         socket: impl Into<OwnedFd>,
         id: u32,
