@@ -6,6 +6,7 @@ mod child;
 pub mod cluster;
 mod output;
 mod process;
+mod shared;
 mod socket_list;
 
 pub use channel::Channel;

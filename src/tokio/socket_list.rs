@@ -49,13 +49,8 @@ impl SocketList {
         message: &T,
         connection: impl Into<Outgoing>,
     ) -> Result<(), Unsent> {
-        let holder = channel.downgrade();
-        self.holders.enter(holder.clone());
-        let sent = channel.send_handle(message, connection.into().counted(self.key.clone())).await;
-        if sent.as_ref().is_err_and(|unsent| unsent.handle.is_some()) {
-            self.holders.leave(&holder);
-        }
-        sent
+        let share = self.holders.enter(channel.downgrade());
+        channel.send_share(message, connection.into().counted(self.key.clone()), Some(share)).await
     }
 
     /// How many are open in all children.

@@ -30,3 +30,5 @@ mod sockets;
 #[cfg(target_os = "linux")]
 #[path = "driver/starving.rs"]
 mod starving;
+#[path = "driver/waking.rs"]
+mod waking;

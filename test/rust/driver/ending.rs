@@ -221,8 +221,7 @@ fn life_8_sending_after_the_end_is_an_error<D: Driver>() {
     assert!(is_closed(Err(unsent.error)));
     witness.assert_open();
     assert!(unsent.handle.is_some(), "the handle comes back");
-    let again = channel.disconnect();
-    assert!(matches!(again, Err(Error::Send(SendError::Disconnected))), "{again:?}");
+    channel.disconnect().expect("it has been done");
     drop(peer);
 }
 

@@ -12,6 +12,7 @@ use tokio::select;
 use super::Server;
 use super::connection::{Connection, Stream};
 use crate::error::Error;
+use crate::link::op;
 use crate::listen::{self, ConnectionHold, Granted, ListenAddress};
 use crate::wire::v8::Value;
 
@@ -62,7 +63,7 @@ impl Listener {
         let Server { channel, id } = &self.server;
         match &self.from {
             From::Primary => {
-                let Some(fd) = channel.wait(|link| link.next_connection(*id)).await else {
+                let Some(fd) = channel.call(op::connection(*id)).await else {
                     return Ok(None);
                 };
                 let hold = ConnectionHold::new(*id, channel.connection_owner());
@@ -85,13 +86,13 @@ impl Listener {
         let Some(socket) = socket else {
             return Ok(None);
         };
-        if !channel.wait(|link| link.make_room(*id)).await {
+        if !channel.call(op::room(*id)).await {
             return Ok(None);
         }
         let hold = ConnectionHold::new(*id, channel.connection_owner());
         select! {
             biased;
-            () = channel.wait(|link| link.is_over(*id).then_some(())) => Ok(None),
+            () = channel.call(op::over(*id)) => Ok(None),
             accepted = socket.accept() => {
                 Ok(Some(Connection::new(accepted.map_err(|e| self.error(e))?, hold)))
             }

@@ -18,6 +18,7 @@ use serde::Serialize;
 use crate::error::Error;
 use crate::handle::{Outgoing, Unsent};
 use crate::limits::Limits;
+use crate::link::op;
 use crate::listen::{
     BindOptions, Host, ListenAddress, ListenOptions, Place, exclusive, granted, granted_udp,
 };
@@ -208,7 +209,7 @@ impl Worker {
 
     async fn ask(&self, query: Query) -> (Server, Option<Answer<OwnedFd>>) {
         let server = Server::new(&self.channel, |worker| worker.listen(query));
-        let answer = self.channel.wait(|link| link.answer(server.id)).await;
+        let answer = self.channel.call(op::answer(server.id)).await;
         (server, answer)
     }
 
@@ -220,7 +221,7 @@ impl Worker {
 
     /// Waits until the worker is to stop.
     pub async fn stopping(&self) {
-        self.channel.wait(|link| link.is_stopping().then_some(())).await
+        self.channel.call(op::stopping()).await
     }
 
     /// Whether the worker ends because it was asked to, or wanted to: Node's
@@ -238,14 +239,14 @@ impl Worker {
     /// [`SendError::Closed`](crate::SendError::Closed) if the channel is over before the primary knows.
     pub async fn disconnect(&self) -> Result<(), Error> {
         self.channel.with_link(|link| link.work(|worker| worker.disconnect()));
-        self.channel.wait(|link| link.told()).await
+        self.channel.call(op::told()).await
     }
 
     /// Waits until the channel is over: the worker has stopped and its last connection is closed,
     /// or the primary is gone. Messages that have not been received by then are dropped; where they
     /// matter, wait for [`recv`](Self::recv) to give `None` instead.
     pub async fn closed(&self) {
-        self.channel.wait(|link| link.await_end().then_some(())).await
+        self.channel.call(op::Closed::default()).await
     }
 
     /// Ends this process, with the status 0, as soon as the primary knows that it is meant.

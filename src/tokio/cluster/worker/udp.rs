@@ -8,6 +8,7 @@ use tokio::net;
 use tokio::select;
 
 use super::Server;
+use crate::link::op;
 
 /// A UDP socket that this worker shares with the others of its cluster: each datagram comes to one
 /// of them. Dropped, it is closed.
@@ -29,7 +30,7 @@ impl UdpSocket {
         let Server { channel, id } = &self.server;
         select! {
             biased;
-            () = channel.wait(|link| link.is_over(*id).then_some(())) => Ok(None),
+            () = channel.call(op::over(*id)) => Ok(None),
             received = self.socket.recv_from(buffer) => received.map(Some),
         }
     }
