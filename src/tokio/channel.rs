@@ -6,7 +6,6 @@ use std::os::fd::OwnedFd;
 use std::sync::{Arc, Weak};
 
 use serde::Serialize;
-use tokio::task::coop::consume_budget;
 
 use super::shared::Shared;
 use crate::error::Error;
@@ -134,7 +133,7 @@ impl Channel {
     /// A message that was accepted is sent, even if the future is dropped while it waits for the
     /// others to be written. Only a task that has used up its turn waits before that.
     pub async fn feed<T: Serialize + ?Sized>(&self, message: &T) -> Result<(), Error> {
-        consume_budget().await;
+        self.0.turn().await;
         self.accept(self.0.encoder.with_frame(message, |frame| self.0.feed(frame))).await
     }
 
@@ -146,7 +145,7 @@ impl Channel {
     /// # Cancel safety
     /// As [`feed`](Self::feed).
     pub async fn feed_payload(&self, payload: &Payload) -> Result<(), Error> {
-        consume_budget().await;
+        self.0.turn().await;
         self.accept(self.0.encoder.forward(payload).and_then(|mut frame| self.0.feed(&mut frame))).await
     }
 
@@ -286,7 +285,7 @@ impl Channel {
     }
 
     async fn send_frame(&self, frame: Result<Vec<u8>, Error>) -> Result<(), Error> {
-        consume_budget().await;
+        self.0.turn().await;
         let op = {
             let mut link = self.0.visit();
             let mut op = op::Send::submit(&mut link, frame?)?;

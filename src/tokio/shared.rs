@@ -19,7 +19,7 @@ use std::task::{Context, Poll, Wake, Waker, ready};
 use tokio::io::Interest;
 use tokio::io::unix::{AsyncFd, AsyncFdReadyGuard};
 use tokio::runtime::Handle;
-use tokio::task::coop::{poll_proceed, unconstrained};
+use tokio::task::coop::{RestoreOnPending, poll_proceed, unconstrained};
 
 use crate::encoder::Encoder;
 use crate::error::Error;
@@ -92,6 +92,20 @@ impl Shared {
         Call { shared: self, op, place: None, is_done: false }
     }
 
+    /// Waits for the task's turn, if it has done much without waiting.
+    pub(super) async fn turn(&self) {
+        poll_fn(|cx| self.poll_turn(cx)).await.made_progress();
+    }
+
+    fn poll_turn(&self, cx: &mut Context<'_>) -> Poll<RestoreOnPending> {
+        let turn = poll_proceed(cx);
+        if turn.is_pending() {
+            // Others run now, for nobody knows how long.
+            self.visit().write_fed();
+        }
+        turn
+    }
+
     /// Accepts a frame to be written with others, and says how many bytes wait.
     pub(super) fn feed(&self, frame: &mut Vec<u8>) -> Result<usize, Error> {
         // Nobody waits for this, and there is nothing to be done yet.
@@ -111,9 +125,12 @@ impl Shared {
 
     /// Does what I/O somebody waits for, until the reactor is to call.
     fn drive(&self, state: &mut State) {
-        state.link.notice();
-        let mut reads = 0;
-        while !state.awaits_input && state.link.needs_input() {
+        for _ in 0..MOST_READS {
+            state.link.notice();
+            self.drive_output(state);
+            if state.awaits_input || !state.link.needs_input() {
+                return;
+            }
             match self.ask(&self.readable, AsyncFd::poll_read_ready) {
                 Poll::Pending => state.awaits_input = true,
                 // The runtime is shutting down.
@@ -123,17 +140,11 @@ impl Shared {
                     if state.link.read() == Step::Blocked || state.link.is_drained() {
                         can_read.clear_ready();
                     }
-                    reads += 1;
                 }
             }
-            state.link.notice();
-            if reads == MOST_READS {
-                // They go on where we stop.
-                state.link.waiters.wake_everybody();
-                break;
-            }
         }
-        self.drive_output(state);
+        // The peer writes without pause. They go on, each in its turn.
+        state.link.waiters.wake_everybody();
     }
 
     fn drive_output(&self, state: &mut State) {
@@ -255,7 +266,7 @@ impl<O: Operation> Future for Call<'_, O> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<O::Output> {
         let Call { shared, op, place, is_done } = self.get_mut();
-        let turn = ready!(poll_proceed(cx));
+        let turn = ready!(shared.poll_turn(cx));
         let mut visit = shared.visit();
         // The second time for what was there to be read.
         for _ in 0..2 {

@@ -24,7 +24,10 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("launch", &["env", "sys", "error", "limits", "signal", "wire"]),
     ("output", &["error"]),
     ("listen", &["proto::cluster", "sys", "wire::v8", "error"]),
-    ("link", &["proto", "sys", "wire", "handle", "received", "encoder", "message", "error", "limits"]),
+    (
+        "link",
+        &["proto", "sys", "wire", "handle", "holders", "received", "encoder", "message", "error", "limits"],
+    ),
     ("blocking", DRIVER),
     ("tokio", DRIVER),
     ("supervisor", &["tokio", "launch", "signal", "error", "sys::reap"]),
