@@ -81,6 +81,10 @@ impl Child {
     ///
     /// # Errors
     /// If it cannot be signalled, because it runs as another user now.
+    ///
+    /// # Cancel safety
+    /// If the future is dropped, what was done until then remains done: the channel is being closed,
+    /// and a signal may have been sent. The child is not ended any further. Call this again to go on.
     pub async fn stop(&mut self, escalation: Escalation) -> Result<ExitStatus, Error> {
         let Escalation { disconnect, signal, after_signal } = escalation;
         let start = Instant::now();

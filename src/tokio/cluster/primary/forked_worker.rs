@@ -62,6 +62,9 @@ impl ForkedWorker {
     ///
     /// # Errors
     /// As [`Channel::send`].
+    ///
+    /// # Cancel safety
+    /// As [`Channel::send`].
     pub async fn send<T: Serialize + ?Sized>(&self, message: &T) -> Result<(), Error> {
         self.0.channel.send(message).await
     }
@@ -69,6 +72,9 @@ impl ForkedWorker {
     /// Sends it a message with a handle: see [`Channel::send_handle`].
     ///
     /// # Errors
+    /// As [`Channel::send_handle`].
+    ///
+    /// # Cancel safety
     /// As [`Channel::send_handle`].
     pub async fn send_handle<T: Serialize + ?Sized>(
         &self,

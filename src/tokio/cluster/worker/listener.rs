@@ -52,13 +52,14 @@ impl Listener {
     }
 
     /// Waits for the next connection. `None` when no more will come: the worker is to stop, the
-    /// listener was closed, or the primary is gone.
-    ///
-    /// It may be cancelled by dropping its future, and loses nothing then. Several tasks may accept.
+    /// listener was closed, or the primary is gone. Several tasks may accept.
     ///
     /// # Errors
     /// [`Error::Listen`], where workers accept from a shared socket and this process has no
     /// descriptor free, for one. The next call may succeed.
+    ///
+    /// # Cancel safety
+    /// No connection is lost if the future is dropped: the next call gives it.
     pub async fn accept(&self) -> Result<Option<Connection>, Error> {
         let Server { channel, id } = &self.server;
         match &self.from {

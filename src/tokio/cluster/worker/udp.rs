@@ -26,6 +26,9 @@ impl UdpSocket {
     ///
     /// # Errors
     /// As for any socket.
+    ///
+    /// # Cancel safety
+    /// No datagram is lost if the future is dropped: the next call gives it.
     pub async fn recv_from(&self, buffer: &mut [u8]) -> io::Result<Option<(usize, SocketAddr)>> {
         let Server { channel, id } = &self.server;
         select! {
@@ -39,6 +42,9 @@ impl UdpSocket {
     ///
     /// # Errors
     /// As for any socket.
+    ///
+    /// # Cancel safety
+    /// If the future is dropped, nothing was sent.
     pub async fn send_to(&self, bytes: &[u8], to: SocketAddr) -> io::Result<usize> {
         self.socket.send_to(bytes, to).await
     }
