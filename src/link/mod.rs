@@ -8,6 +8,8 @@ pub(crate) mod op;
 mod outcomes;
 #[cfg(feature = "tokio")]
 pub(crate) mod primary;
+mod receiving;
+mod sending;
 mod waiters;
 mod worker;
 
@@ -15,22 +17,14 @@ use std::io;
 use std::net::Shutdown;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
-use std::sync::{Arc, Weak};
-
-use serde::Serialize;
+use std::sync::Arc;
 
 use crate::encoder::Encoder;
-use crate::error::{Error, ProtocolError, SendError};
-use crate::handle::{Handle, Outgoing, Unsent, fits};
-use crate::holders::Share;
+use crate::error::Error;
 use crate::limits::Limits;
-use crate::message::Payload;
-use crate::proto::{Attached, Channel, Event, Ticket};
-use crate::received::{Message, ReceivedHandle, SocketHold, SocketOwner};
-use crate::sys::probe::{self, Kind};
+use crate::proto::Channel;
 use crate::sys::scm::{self, Packet};
 use crate::wire::Serialization;
-use crate::wire::control::{self, HandleType, SocketKey};
 use outcomes::Outcomes;
 use waiters::Waiters;
 pub(crate) use waiters::{Place, Topic};
@@ -72,15 +66,6 @@ pub(crate) enum Step {
     Progress,
     /// It would have to wait.
     Blocked,
-}
-
-/// Something that was received.
-enum Received {
-    /// It is for the user: see [`Link::next`].
-    User(Result<Option<Message>, Error>),
-    /// It is for the primary of a cluster, of which there is one for tasks only.
-    #[cfg_attr(not(feature = "tokio"), allow(dead_code))]
-    Cluster(Payload),
 }
 
 impl Link {
@@ -277,158 +262,8 @@ impl Link {
     }
 }
 
-/// Receiving.
+/// The state of the channel, and its end.
 impl Link {
-    /// What was received next; `Some(Ok(None))` when the channel is over, and from then on.
-    fn next(&mut self, owner: impl Fn() -> Weak<dyn SocketOwner>) -> Option<Result<Option<Message>, Error>> {
-        loop {
-            match self.received(&owner)? {
-                Received::User(message) => return Some(message),
-                // Only a cluster's primary asked for these, and it does not come here.
-                Received::Cluster(_) => {}
-            }
-        }
-    }
-
-    /// The same, and what a cluster's worker tells its primary, in order.
-    fn received(&mut self, owner: impl Fn() -> Weak<dyn SocketOwner>) -> Option<Received> {
-        self.member.has_receiver = true;
-        Some(Received::User(match self.core.poll_event() {
-            Some(Event::Message { payload, handle }) => {
-                let payload = payload.received_on(self.encoder.number());
-                match handle {
-                    None => Ok(Some(Message::new(payload, None))),
-                    Some(attached) => self.with_handle(payload, attached, owner),
-                }
-            }
-            // A worker has no descriptor that a primary would want: it is closed.
-            Some(Event::Cluster { payload, .. }) => return Some(Received::Cluster(payload)),
-            Some(Event::Invalid(error)) => Err(error.into()),
-            Some(Event::Disconnected { .. }) => self.over(),
-            None => {
-                self.part();
-                if !self.core.is_closed() {
-                    return None;
-                }
-                self.over()
-            }
-        }))
-    }
-
-    fn over(&mut self) -> Result<Option<Message>, Error> {
-        self.failure.take().map_or(Ok(None), |e| Err(Error::Io(e)))
-    }
-
-    /// Node trusts the type; we ask the kernel (HND-22).
-    fn with_handle(
-        &mut self,
-        payload: Payload,
-        attached: Attached<OwnedFd>,
-        owner: impl Fn() -> Weak<dyn SocketOwner>,
-    ) -> Result<Option<Message>, Error> {
-        let Attached { fd, wire_type, key } = attached;
-        let hold = key.map(|key| SocketHold::new(key, owner()));
-        let mut kind = probe::probe(fd.as_fd()).unwrap_or(Kind::Other);
-        if probe::set_nonblocking(fd.as_fd()).is_err() {
-            kind = Kind::Other;
-        }
-        let known = HandleType::from_name(&wire_type).filter(|known| fits(kind, *known));
-        // A server listens when it arrives, if it did not before (HND-17).
-        if known == Some(HandleType::NetServer) && kind == Kind::TcpBound && probe::listen(&fd).is_ok() {
-            kind = Kind::TcpListener;
-        }
-        let handle = known.and_then(|known| Some((known, Handle::from_fd(fd, kind).ok()?)));
-        let Some((known, handle)) = handle else {
-            // Uncounted here, for its drop would wait for the lock that we are called under.
-            if let Some(hold) = hold {
-                self.socket_closed(&hold.release());
-            }
-            let found = kind.as_str();
-            let message = payload.into_bytes();
-            return Err(ProtocolError::InvalidHandle { wire_type, found, message }.into());
-        };
-        self.bound_sockets |= known == HandleType::NetBoundSocket;
-        Ok(Some(Message::new(payload, Some(ReceivedHandle::new(handle, known, hold)))))
-    }
-
-    /// A socket of this key is closed: tells the peer, if it asked.
-    pub(crate) fn socket_closed(&mut self, key: &SocketKey) {
-        self.core.socket_closed(key);
-        self.write();
-    }
-}
-
-/// Sending.
-impl Link {
-    /// Accepts a frame. It is written when [`sent`](Self::sent) says so.
-    fn submit(&mut self, frame: Vec<u8>) -> Result<Ticket, Error> {
-        Ok(self.core.send(frame)?)
-    }
-
-    /// Accepts a message of Node's own machinery.
-    pub(crate) fn submit_internal<T: Serialize>(&mut self, message: &T) -> Result<Ticket, Error> {
-        let frame = self.encoder.frame(message)?;
-        Ok(self.core.send_internal(frame)?)
-    }
-
-    /// Accepts a frame to be written with others, and says how many bytes wait.
-    /// A large one is taken, and a small one copied.
-    pub(crate) fn feed(&mut self, frame: &mut Vec<u8>) -> Result<usize, Error> {
-        match frame.len() > HIGH_WATER {
-            true => drop(self.core.send(std::mem::take(frame))?),
-            false => self.core.feed(frame)?,
-        }
-        Ok(self.core.queued_bytes())
-    }
-
-    /// Accepts a handle whose message is a frame already, and the share of a list that it is.
-    fn submit_handle(
-        &mut self,
-        frame: Vec<u8>,
-        outgoing: Outgoing,
-        share: Option<Share>,
-    ) -> Result<Ticket, Unsent> {
-        let serialization = self.encoder.serialization();
-        // The receiver would take the message for its own, handle and all.
-        if let Some(cmd) = control::reserved_cmd(serialization, &frame) {
-            return Err(outgoing.unsent(SendError::Reserved { cmd }.into()));
-        }
-        let checked = outgoing.check(self.bound_sockets)?;
-        let frame = control::encode_handle(
-            serialization,
-            checked.wire_type,
-            &frame,
-            checked.key.as_ref(),
-            checked.dgram_type,
-        );
-        match self.core.send_handle(frame, checked.handle.into()) {
-            Ok(ticket) => {
-                self.outcomes.expect(ticket, share);
-                Ok(ticket)
-            }
-            Err((error, fd)) => Err(unsent(error.into(), fd)),
-        }
-    }
-
-    /// Whether the message is written, once that is known.
-    fn sent(&self, ticket: Ticket) -> Option<Result<(), Error>> {
-        if self.core.is_written(ticket) {
-            Some(Ok(()))
-        } else if self.core.is_broken() {
-            Some(Err(SendError::Closed.into()))
-        } else {
-            None
-        }
-    }
-
-    /// Whether all that was accepted is written, once that is known.
-    fn flushed(&self) -> Option<Result<(), Error>> {
-        (self.core.queued_bytes() == 0).then(|| match self.core.lost() {
-            0 => Ok(()),
-            _ => Err(SendError::Closed.into()),
-        })
-    }
-
     pub(crate) fn queued_bytes(&self) -> usize {
         self.core.queued_bytes()
     }
@@ -485,10 +320,6 @@ impl Drop for Link {
         self.write();
         self.end();
     }
-}
-
-fn unsent(error: Error, fd: OwnedFd) -> Unsent {
-    Unsent { error, handle: Handle::try_from(fd).ok() }
 }
 
 fn is_gone(e: &io::Error) -> bool {

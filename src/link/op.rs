@@ -273,3 +273,6 @@ pub(crate) fn stopping() -> impl Operation<Output = ()> {
 pub(crate) fn told() -> impl Operation<Output = Result<(), Error>> {
     look(Topic::Told, |link: &mut Link| link.told())
 }
+
+#[cfg(test)]
+mod tests;

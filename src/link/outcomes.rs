@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::io;
 use std::os::fd::OwnedFd;
 
-use super::{Link, Topic, unsent};
+use super::sending::unsent;
+use super::{Link, Topic};
 use crate::error::{Error, SendError};
 use crate::handle::{Handle, Unsent};
 use crate::holders::Share;

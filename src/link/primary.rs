@@ -5,7 +5,8 @@ use std::collections::{HashMap, VecDeque};
 use std::os::fd::OwnedFd;
 use std::sync::Weak;
 
-use super::{Link, Received, Step};
+use super::receiving::Received;
+use super::{Link, Step};
 use crate::error::{Error, ProtocolError};
 use crate::message::Payload;
 use crate::proto::cluster::Message;

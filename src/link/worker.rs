@@ -24,7 +24,7 @@ pub(super) struct Member {
     unwritten: VecDeque<Ticket>,
     /// The user takes the messages that are not the cluster's.
     pub(super) has_receiver: bool,
-    /// The channel was ended by the user.
+    /// The channel was ended by us.
     pub(super) has_left: bool,
     /// How many calls wait for the end of the channel, and for no message.
     awaited: usize,
@@ -204,6 +204,7 @@ impl Link {
     pub(super) fn part(&mut self) {
         if self.member.machine.is_done() && self.core.disconnect().is_ok() {
             self.is_closing = true;
+            self.member.has_left = true;
             self.write();
         }
     }
