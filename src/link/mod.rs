@@ -109,6 +109,7 @@ impl Link {
     }
 
     /// Whether somebody needs input: a call that waits, or the end of the channel.
+    #[cfg(feature = "tokio")]
     pub(crate) fn needs_input(&self) -> bool {
         self.wants_input() && (self.is_closing || !self.waiters.is_empty())
     }

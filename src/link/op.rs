@@ -249,6 +249,7 @@ pub(crate) fn room(server: ServerId) -> impl Operation<Output = bool> {
 }
 
 /// The end of a server.
+#[cfg(feature = "tokio")]
 pub(crate) fn over(server: ServerId) -> impl Operation<Output = ()> {
     look(Topic::Over(server), move |link: &mut Link| link.is_over(server).then_some(()))
 }

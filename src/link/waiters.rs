@@ -63,6 +63,7 @@ impl Waiters {
         waited
     }
 
+    #[cfg(any(feature = "tokio", test))]
     pub(crate) fn is_waiting(&self, place: Place) -> bool {
         self.waiting.contains_key(&place)
     }
