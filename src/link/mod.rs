@@ -4,6 +4,7 @@
 //! A call is an [operation](op), and waits in [`Waiters`] for one topic. Whoever has done something
 //! with a link calls [`notice`](Link::notice), which wakes those whose topic has come.
 
+mod notice;
 pub(crate) mod op;
 mod outcomes;
 #[cfg(feature = "tokio")]

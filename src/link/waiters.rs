@@ -7,7 +7,6 @@
 use std::collections::BTreeMap;
 use std::task::Waker;
 
-use super::Link;
 use crate::proto::Ticket;
 use crate::proto::cluster::worker::ServerId;
 
@@ -73,11 +72,6 @@ impl Waiters {
         self.waiting.is_empty()
     }
 
-    /// Whether somebody waits for this who has not been woken.
-    pub(crate) fn waits_for(&self, topic: Topic) -> bool {
-        self.first(topic, topic).is_some()
-    }
-
     /// Wakes the call that has waited longest.
     pub(crate) fn wake_one(&mut self, topic: Topic) -> bool {
         let first = self.first(topic, topic);
@@ -112,10 +106,8 @@ impl Waiters {
         Woken(std::mem::take(&mut self.woken))
     }
 
-    fn first(&self, first: Topic, last: Topic) -> Option<Place> {
-        if self.waiting.is_empty() {
-            return None;
-        }
+    /// The first call, by topic, that waits for one of these.
+    pub(super) fn first(&self, first: Topic, last: Topic) -> Option<Place> {
         self.waiting.range((first, 0)..=(last, u64::MAX)).next().map(|(place, _)| *place)
     }
 
@@ -135,38 +127,5 @@ pub(crate) struct Woken(Vec<(Place, Waker)>);
 impl Woken {
     pub(crate) fn call(self) {
         self.0.into_iter().for_each(|(_, waker)| waker.wake());
-    }
-}
-
-impl Link {
-    /// Wakes those whose time has come. To be called after whatever may have changed something,
-    /// before the link is left to others.
-    pub(crate) fn notice(&mut self) {
-        if self.waiters.is_empty() {
-            return;
-        }
-        self.notice_worker();
-        if self.core.is_closed() {
-            return self.waiters.wake_everybody();
-        }
-        let last = if self.core.is_broken() { Ticket::MAX } else { self.core.last_written() };
-        self.waiters.wake_range(Topic::Written(0), Topic::Written(last));
-        if self.flushed().is_some() {
-            self.waiters.wake_all(Topic::Flushed);
-        }
-        for _ in 0..self.news_for_receivers() {
-            if !self.waiters.wake_one(Topic::Message) {
-                break;
-            }
-        }
-    }
-
-    /// How many who wait for a message would get something.
-    fn news_for_receivers(&self) -> usize {
-        #[cfg(feature = "tokio")]
-        if self.is_leading() {
-            return usize::from(self.has_news());
-        }
-        self.core.waiting_events()
     }
 }

@@ -183,23 +183,6 @@ impl Link {
         }
     }
 
-    /// Wakes the calls of a worker whose time has come.
-    pub(super) fn notice_worker(&mut self) {
-        if !self.member.has_joined {
-            return;
-        }
-        if self.member.machine.is_stopping() {
-            self.waiters.wake_all(Topic::Stopping);
-        }
-        if self.member.machine.is_told() {
-            self.waiters.wake_all(Topic::Told);
-        }
-        // Who waits for a message has received all there were.
-        if self.core.waiting_events() == 0 && self.waiters.waits_for(Topic::Message) {
-            self.part();
-        }
-    }
-
     /// Ends the channel if all is done.
     pub(super) fn part(&mut self) {
         if self.member.machine.is_done() && self.core.disconnect().is_ok() {

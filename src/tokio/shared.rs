@@ -84,7 +84,7 @@ impl Shared {
     /// Visits the link. What there is to read or to write is done at the end of the visit, and who
     /// waited for it is woken.
     pub(super) fn visit(&self) -> Visit<'_> {
-        Visit { shared: self, state: Some(self.lock()) }
+        Visit { shared: self, state: Some(self.lock()), is_driven: false }
     }
 
     /// Waits for an operation.
@@ -201,12 +201,17 @@ pub(super) struct Visit<'a> {
     shared: &'a Shared,
     /// There until the end.
     state: Option<MutexGuard<'a, State>>,
+    /// Nothing has been done since the I/O was.
+    is_driven: bool,
 }
 
 impl Visit<'_> {
     fn drive(&mut self) {
-        if let Some(state) = &mut self.state {
+        if let Some(state) = &mut self.state
+            && !self.is_driven
+        {
             self.shared.drive(state);
+            self.is_driven = true;
         }
     }
 }
@@ -220,6 +225,7 @@ impl Deref for Visit<'_> {
 
 impl DerefMut for Visit<'_> {
     fn deref_mut(&mut self) -> &mut Link {
+        self.is_driven = false;
         &mut self.state.as_mut().expect("a visit that is not over").link
     }
 }
