@@ -108,7 +108,16 @@ impl Waiters {
 
     /// The first call, by topic, that waits for one of these.
     pub(super) fn first(&self, first: Topic, last: Topic) -> Option<Place> {
-        self.waiting.range((first, 0)..=(last, u64::MAX)).next().map(|(place, _)| *place)
+        // Most of the time one call waits, and then there is nothing to search for.
+        let (lowest, _) = self.waiting.first_key_value()?;
+        let found = if lowest.0 >= first {
+            *lowest
+        } else if self.waiting.last_key_value()?.0.0 < first {
+            return None;
+        } else {
+            *self.waiting.range((first, 0)..).next()?.0
+        };
+        (found.0 <= last).then_some(found)
     }
 
     /// Wakes this call. False if it does not wait.
