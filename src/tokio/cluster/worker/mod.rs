@@ -120,7 +120,8 @@ impl Worker {
     /// As [`Channel::recv`].
     ///
     /// # Cancel safety
-    /// As [`Channel::recv`].
+    /// As [`Channel::recv`]. Even a call that was dropped makes this a worker that receives, whose
+    /// messages wait for the next call.
     pub async fn recv(&self) -> Result<Option<Message>, Error> {
         self.channel.recv().await
     }
