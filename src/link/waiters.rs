@@ -68,6 +68,7 @@ impl Waiters {
     }
 
     /// Whether nobody waits who has not been woken.
+    #[cfg(any(feature = "tokio", test))]
     pub(crate) fn is_empty(&self) -> bool {
         self.waiting.is_empty()
     }
