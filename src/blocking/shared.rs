@@ -231,7 +231,8 @@ impl State {
     }
 
     fn leave(&mut self, place: Place) {
-        self.link.waiters.leave(place);
+        // The waker is ours.
+        drop(self.link.waiters.leave(place));
         self.watched.retain(|(other, _)| *other != place);
     }
 

@@ -53,13 +53,13 @@ impl Waiters {
         place
     }
 
-    /// It waits no more. False if it has been woken.
-    pub(crate) fn leave(&mut self, place: Place) -> bool {
-        let waited = self.waiting.remove(&place).is_some();
-        if !waited {
-            self.woken.retain(|(woken, _)| *woken != place);
-        }
-        waited
+    /// It waits no more, and is not called if it was chosen to be woken.
+    pub(crate) fn leave(&mut self, place: Place) -> Left {
+        let waiting = self.waiting.remove(&place);
+        let was_woken = waiting.is_none();
+        let chosen = self.woken.iter().position(|(woken, _)| *woken == place);
+        let waker = waiting.or_else(|| Some(self.woken.remove(chosen?).1));
+        Left { was_woken, _waker: waker }
     }
 
     #[cfg(any(feature = "tokio", test))]
@@ -128,6 +128,15 @@ impl Waiters {
         self.woken.extend(waker.map(|waker| (place, waker)));
         waits
     }
+}
+
+/// A call that waits no more. To be dropped when the lock is free, for a waker is the code of
+/// others even then.
+#[must_use]
+pub(crate) struct Left {
+    /// It had been woken.
+    pub(crate) was_woken: bool,
+    _waker: Option<Waker>,
 }
 
 /// Calls that are to be woken.

@@ -273,12 +273,12 @@ impl<O: Operation> Future for Call<'_, O> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<O::Output> {
         let Call { shared, op, place, is_done } = self.get_mut();
         let turn = ready!(shared.poll_turn(cx));
+        // Dropped after the visit.
+        let mut left = [None, None];
         let mut visit = shared.visit();
         // The second time for what was there to be read.
-        for _ in 0..2 {
-            if let Some(place) = place.take() {
-                visit.waiters.leave(place);
-            }
+        for left in &mut left {
+            *left = place.take().map(|place| visit.waiters.leave(place));
             if let Some(output) = op.poll(&mut visit) {
                 *is_done = true;
                 turn.made_progress();
@@ -301,11 +301,12 @@ impl<O: Operation> Drop for Call<'_, O> {
         if self.is_done {
             return;
         }
+        // Dropped after the visit.
+        let left;
         let mut visit = self.shared.visit();
         self.op.withdraw(&mut visit);
-        if let Some(place) = self.place
-            && !visit.waiters.leave(place)
-        {
+        left = self.place.map(|place| visit.waiters.leave(place));
+        if left.as_ref().is_some_and(|left| left.was_woken) {
             // It was woken for something that is the next one's now.
             visit.waiters.wake_one(self.op.topic());
         }

@@ -209,7 +209,7 @@ fn a_call_that_left_is_not_woken() {
     link.read();
     link.notice();
     // After it was chosen, and before it is called.
-    assert!(!link.waiters.leave(place));
+    assert!(link.waiters.leave(place).was_woken);
     link.waiters.woken().call();
     assert_eq!(woken.get(), 0);
 }

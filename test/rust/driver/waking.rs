@@ -12,7 +12,6 @@ use std::thread;
 
 use crossfork::tokio::Channel;
 use crossfork::{Limits, blocking};
-use serde_json::json;
 use tokio::runtime::Builder;
 use tokio::task::{LocalSet, spawn_local};
 
@@ -252,7 +251,7 @@ fn a_receiver_that_is_cancelled_leaves_the_message_to_the_next() {
         }
         drop(first);
         assert_eq!(second.await.unwrap(), 7);
-        drop((peer, json!(null)));
+        drop(peer);
     });
 }
 
@@ -263,4 +262,36 @@ impl std::task::Wake for Flag {
     fn wake(self: std::sync::Arc<Self>) {
         self.0.store(true, std::sync::atomic::Ordering::SeqCst);
     }
+}
+
+/// A waker that uses the channel itself when it is dropped, as one that owns its task may.
+struct Nosy(Channel);
+
+impl std::task::Wake for Nosy {
+    fn wake(self: std::sync::Arc<Self>) {}
+}
+
+impl Drop for Nosy {
+    fn drop(&mut self) {
+        self.0.queued_bytes();
+    }
+}
+
+#[test]
+fn wakers_are_dropped_when_the_channel_is_free() {
+    run("wakers_are_dropped_when_the_channel_is_free", |channel, peer| async move {
+        let mut received = pin!(channel.recv());
+        for _ in 0..3 {
+            // The call has the only one.
+            let waker = std::sync::Arc::new(Nosy(channel.clone())).into();
+            assert!(received.as_mut().poll(&mut std::task::Context::from_waker(&waker)).is_pending());
+        }
+        let mut cancelled = Box::pin(channel.recv());
+        let waker = std::sync::Arc::new(Nosy(channel.clone())).into();
+        assert!(cancelled.as_mut().poll(&mut std::task::Context::from_waker(&waker)).is_pending());
+        drop(waker);
+        drop(cancelled);
+        peer.write("1\n");
+        assert_eq!(received.await.unwrap().unwrap().decode::<u8>().unwrap(), 1);
+    });
 }
