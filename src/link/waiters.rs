@@ -134,7 +134,8 @@ impl Waiters {
 /// others even then.
 #[must_use]
 pub(crate) struct Left {
-    /// It had been woken.
+    /// It had been woken: tasks pass that on, and threads look for themselves.
+    #[cfg_attr(not(feature = "tokio"), allow(dead_code))]
     pub(crate) was_woken: bool,
     _waker: Option<Waker>,
 }
