@@ -5,7 +5,9 @@ mod child;
 pub mod cluster;
 mod output;
 mod process;
+mod shared;
 mod socket_list;
+mod wakers;
 
 pub use channel::Channel;
 pub use child::{Blocking, Child, Command, Fork};

@@ -49,13 +49,8 @@ impl SocketList {
         message: &T,
         connection: impl Into<Outgoing>,
     ) -> Result<(), Unsent> {
-        let holder = channel.downgrade();
-        self.holders.enter(holder.clone());
-        let sent = channel.send_handle(message, connection.into().counted(self.key.clone()));
-        if sent.as_ref().is_err_and(|unsent| unsent.handle.is_some()) {
-            self.holders.leave(&holder);
-        }
-        sent
+        let share = self.holders.enter(channel.downgrade());
+        channel.send_share(message, connection.into().counted(self.key.clone()), Some(share))
     }
 
     /// How many are open in all children.
@@ -81,7 +76,7 @@ impl SocketList {
         let asked: Vec<_> =
             holders.iter().filter_map(|c| Some((c, c.ask(&self.key, question).ok()?))).collect();
         // Each is waited for, also after one that did not answer.
-        let open: Vec<_> = asked.into_iter().map(|(channel, ticket)| channel.open_at_peer(ticket)).collect();
+        let open: Vec<_> = asked.into_iter().map(|(channel, asked)| channel.open_at_peer(asked)).collect();
         open.into_iter().sum()
     }
 }

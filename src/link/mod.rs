@@ -1,30 +1,34 @@
 //! A channel's machine and its socket: single steps of I/O, none of which waits. What is common
 //! to the drivers, which only add ways of waiting.
+//!
+//! A call is an [operation](op), and waits in [`Waiters`] for one topic. Whoever has done something
+//! with a link calls [`notice`](Link::notice), which wakes those whose topic has come.
 
+mod notice;
+pub(crate) mod op;
+mod outcomes;
 #[cfg(feature = "tokio")]
 pub(crate) mod primary;
+mod receiving;
+mod sending;
+mod waiters;
 mod worker;
 
-use std::collections::HashMap;
 use std::io;
 use std::net::Shutdown;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
-use std::sync::{Arc, Weak};
-
-use serde::Serialize;
+use std::sync::Arc;
 
 use crate::encoder::Encoder;
-use crate::error::{Error, ProtocolError, SendError};
-use crate::handle::{Handle, Outgoing, Unsent, fits};
+use crate::error::Error;
 use crate::limits::Limits;
-use crate::message::Payload;
-use crate::proto::{Attached, Channel, Event, LossReason, Outcome, Question, Ticket};
-use crate::received::{Message, ReceivedHandle, SocketHold, SocketOwner};
-use crate::sys::probe::{self, Kind};
+use crate::proto::Channel;
 use crate::sys::scm::{self, Packet};
 use crate::wire::Serialization;
-use crate::wire::control::{self, HandleType, SocketKey};
+use outcomes::Outcomes;
+use waiters::Waiters;
+pub(crate) use waiters::{Place, Topic};
 use worker::Member;
 
 /// How many bytes `feed` lets wait before it waits itself. About what the kernel takes at once.
@@ -34,9 +38,9 @@ pub(crate) struct Link {
     socket: Arc<UnixStream>,
     core: Channel<OwnedFd>,
     encoder: Arc<Encoder>,
-    /// What became of the handles and questions whose senders wait: there from the sending on, filled
-    /// when known.
-    outcomes: HashMap<Ticket, Option<Outcome<OwnedFd>>>,
+    outcomes: Outcomes,
+    /// The calls that wait.
+    pub(crate) waiters: Waiters,
     /// What the primary of a cluster has sent by itself.
     #[cfg(feature = "tokio")]
     parcels: primary::Parcels,
@@ -44,6 +48,10 @@ pub(crate) struct Link {
     fds: Vec<OwnedFd>,
     /// The last read seems to have taken all there was.
     drained: bool,
+    /// The kernel took less than there was to be written.
+    is_blocked: bool,
+    /// The channel ends as soon as what was accepted is written and acknowledged.
+    is_closing: bool,
     /// A system error that ended the channel and has not been reported.
     failure: Option<io::Error>,
     /// The peer knows `net.BoundSocket`.
@@ -61,26 +69,20 @@ pub(crate) enum Step {
     Blocked,
 }
 
-/// Something that was received.
-pub(crate) enum Received {
-    /// It is for the user: see [`Link::next`].
-    User(Result<Option<Message>, Error>),
-    /// It is for the primary of a cluster, of which there is one for tasks only.
-    #[cfg_attr(not(feature = "tokio"), allow(dead_code))]
-    Cluster(Payload),
-}
-
 impl Link {
     pub(crate) fn new(socket: OwnedFd, serialization: Serialization, limits: Limits) -> Self {
         Link {
             socket: Arc::new(UnixStream::from(socket)),
             core: Channel::new(serialization, limits),
             encoder: Arc::new(Encoder::new(serialization)),
-            outcomes: HashMap::new(),
+            outcomes: Outcomes::default(),
+            waiters: Waiters::default(),
             #[cfg(feature = "tokio")]
             parcels: primary::Parcels::default(),
             fds: Vec::new(),
             drained: false,
+            is_blocked: false,
+            is_closing: false,
             failure: None,
             bound_sockets: false,
             member: Member::none(),
@@ -107,8 +109,16 @@ impl Link {
         self.core.wants_input() && (self.member.is_heard() || self.core.is_broken())
     }
 
-    pub(crate) fn wants_output(&self) -> bool {
-        self.core.wants_output()
+    /// Whether somebody needs input: a call that waits, or the end of the channel.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn needs_input(&self) -> bool {
+        self.wants_input() && (self.is_closing || !self.waiters.is_empty())
+    }
+
+    /// Whether there is something to write for which the kernel had no room. What was only fed is
+    /// written when somebody asks for it.
+    pub(crate) fn needs_room(&self) -> bool {
+        self.is_blocked && self.core.wants_output()
     }
 
     /// Whether a read is likely to find something.
@@ -116,8 +126,16 @@ impl Link {
         !self.drained && self.wants_input()
     }
 
-    /// Reads once. `Blocked` if there is nothing, or nothing more.
+    /// Reads once, and writes the replies. `Blocked` if there is nothing, or nothing more.
     pub(crate) fn read(&mut self) -> Step {
+        let step = self.read_once();
+        if step == Step::Progress {
+            self.write();
+        }
+        step
+    }
+
+    fn read_once(&mut self) -> Step {
         if !self.wants_input() {
             return Step::Blocked;
         }
@@ -177,8 +195,23 @@ impl Link {
     /// Writes until nothing is left (`Progress`) or the kernel takes no more (`Blocked`).
     pub(crate) fn write(&mut self) -> Step {
         let step = self.write_out();
+        self.is_blocked = step == Step::Blocked;
         self.spoken();
+        if self.is_closing && self.core.is_flushed() {
+            // Not while it is under way, for that writes too, and we would be here again.
+            self.is_closing = false;
+            self.is_closing = !self.disconnected();
+        }
         step
+    }
+
+    /// Writes what was only fed, for somebody is about to wait. False if there is nothing.
+    pub(crate) fn write_fed(&mut self) -> bool {
+        let is_due = self.core.wants_output() && !self.is_blocked;
+        if is_due {
+            self.write();
+        }
+        is_due
     }
 
     fn write_out(&mut self) -> Step {
@@ -229,219 +262,10 @@ impl Link {
             self.fds.clear();
         }
     }
-
-    /// Hands each known outcome to who waits for it; what nobody waits for is closed.
-    fn settle(&mut self) {
-        while let Some(outcome) = self.core.poll_outcome() {
-            #[cfg(feature = "tokio")]
-            let Some(outcome) = self.parcels.settle(outcome) else {
-                continue;
-            };
-            if let Some(slot) = self.outcomes.get_mut(&outcome.ticket()) {
-                *slot = Some(outcome);
-            }
-        }
-    }
 }
 
-/// Receiving.
+/// The state of the channel, and its end.
 impl Link {
-    /// What was received next; `Some(Ok(None))` when the channel is over, and from then on.
-    pub(crate) fn next(
-        &mut self,
-        owner: impl Fn() -> Weak<dyn SocketOwner>,
-    ) -> Option<Result<Option<Message>, Error>> {
-        loop {
-            match self.received(&owner)? {
-                Received::User(message) => return Some(message),
-                // Only a cluster's primary asked for these, and it does not come here.
-                Received::Cluster(_) => {}
-            }
-        }
-    }
-
-    /// The same, and what a cluster's worker tells its primary, in order.
-    pub(crate) fn received(&mut self, owner: impl Fn() -> Weak<dyn SocketOwner>) -> Option<Received> {
-        self.member.has_receiver = true;
-        Some(Received::User(match self.core.poll_event() {
-            Some(Event::Message { payload, handle }) => {
-                let payload = payload.received_on(self.encoder.number());
-                match handle {
-                    None => Ok(Some(Message::new(payload, None))),
-                    Some(attached) => self.with_handle(payload, attached, owner),
-                }
-            }
-            // A worker has no descriptor that a primary would want: it is closed.
-            Some(Event::Cluster { payload, .. }) => return Some(Received::Cluster(payload)),
-            Some(Event::Invalid(error)) => Err(error.into()),
-            Some(Event::Disconnected { .. }) => self.over(),
-            None => {
-                self.part();
-                if !self.core.is_closed() {
-                    return None;
-                }
-                self.over()
-            }
-        }))
-    }
-
-    fn over(&mut self) -> Result<Option<Message>, Error> {
-        self.failure.take().map_or(Ok(None), |e| Err(Error::Io(e)))
-    }
-
-    /// Node trusts the type; we ask the kernel (HND-22).
-    fn with_handle(
-        &mut self,
-        payload: Payload,
-        attached: Attached<OwnedFd>,
-        owner: impl Fn() -> Weak<dyn SocketOwner>,
-    ) -> Result<Option<Message>, Error> {
-        let Attached { fd, wire_type, key } = attached;
-        let hold = key.map(|key| SocketHold::new(key, owner()));
-        let mut kind = probe::probe(fd.as_fd()).unwrap_or(Kind::Other);
-        if probe::set_nonblocking(fd.as_fd()).is_err() {
-            kind = Kind::Other;
-        }
-        let known = HandleType::from_name(&wire_type).filter(|known| fits(kind, *known));
-        // A server listens when it arrives, if it did not before (HND-17).
-        if known == Some(HandleType::NetServer) && kind == Kind::TcpBound && probe::listen(&fd).is_ok() {
-            kind = Kind::TcpListener;
-        }
-        let handle = known.and_then(|known| Some((known, Handle::from_fd(fd, kind).ok()?)));
-        let Some((known, handle)) = handle else {
-            // Uncounted here, for its drop would wait for the lock that we are called under.
-            if let Some(hold) = hold {
-                self.socket_closed(&hold.release());
-            }
-            let found = kind.as_str();
-            let message = payload.into_bytes();
-            return Err(ProtocolError::InvalidHandle { wire_type, found, message }.into());
-        };
-        self.bound_sockets |= known == HandleType::NetBoundSocket;
-        Ok(Some(Message::new(payload, Some(ReceivedHandle::new(handle, known, hold)))))
-    }
-
-    /// A socket of this key is closed: tells the peer, if it asked.
-    pub(crate) fn socket_closed(&mut self, key: &SocketKey) {
-        self.core.socket_closed(key);
-        self.write();
-    }
-}
-
-/// Sending.
-impl Link {
-    /// Accepts a frame. It is written when [`sent`](Self::sent) says so.
-    pub(crate) fn submit(&mut self, frame: Vec<u8>) -> Result<Ticket, Error> {
-        Ok(self.core.send(frame)?)
-    }
-
-    /// Accepts a message of Node's own machinery.
-    pub(crate) fn submit_internal<T: Serialize>(&mut self, message: &T) -> Result<Ticket, Error> {
-        let frame = self.encoder.frame(message)?;
-        Ok(self.core.send_internal(frame)?)
-    }
-
-    /// Accepts a frame to be written with others, and says how many bytes wait.
-    /// A large one is taken, and a small one copied.
-    pub(crate) fn feed(&mut self, frame: &mut Vec<u8>) -> Result<usize, Error> {
-        match frame.len() > HIGH_WATER {
-            true => drop(self.core.send(std::mem::take(frame))?),
-            false => self.core.feed(frame)?,
-        }
-        Ok(self.core.queued_bytes())
-    }
-
-    /// Accepts a handle whose message is a frame already.
-    pub(crate) fn submit_handle(&mut self, frame: Vec<u8>, outgoing: Outgoing) -> Result<Ticket, Unsent> {
-        let serialization = self.encoder.serialization();
-        // The receiver would take the message for its own, handle and all.
-        if let Some(cmd) = control::reserved_cmd(serialization, &frame) {
-            return Err(outgoing.unsent(SendError::Reserved { cmd }.into()));
-        }
-        let checked = outgoing.check(self.bound_sockets)?;
-        let frame = control::encode_handle(
-            serialization,
-            checked.wire_type,
-            &frame,
-            checked.key.as_ref(),
-            checked.dgram_type,
-        );
-        match self.core.send_handle(frame, checked.handle.into()) {
-            Ok(ticket) => {
-                self.outcomes.insert(ticket, None);
-                Ok(ticket)
-            }
-            Err((error, fd)) => Err(unsent(error.into(), fd)),
-        }
-    }
-
-    /// Whether the message is written, once that is known.
-    pub(crate) fn sent(&self, ticket: Ticket) -> Option<Result<(), Error>> {
-        if self.core.is_written(ticket) {
-            Some(Ok(()))
-        } else if self.core.is_broken() {
-            Some(Err(SendError::Closed.into()))
-        } else {
-            None
-        }
-    }
-
-    /// Whether all that was accepted is written, once that is known.
-    pub(crate) fn flushed(&self) -> Option<Result<(), Error>> {
-        (self.core.queued_bytes() == 0).then(|| match self.core.lost() {
-            0 => Ok(()),
-            _ => Err(SendError::Closed.into()),
-        })
-    }
-
-    /// What became of the handle, once that is known.
-    pub(crate) fn handle_sent(&mut self, ticket: Ticket) -> Option<Result<(), Unsent>> {
-        self.outcomes.get(&ticket)?.as_ref()?;
-        Some(match self.outcomes.remove(&ticket)?? {
-            Outcome::Acked { .. } | Outcome::Answered { .. } | Outcome::Unanswered { .. } => Ok(()),
-            Outcome::Lost { fd, reason, .. } => {
-                let error = match reason {
-                    LossReason::Refused { transmissions } => SendError::Refused { transmissions }.into(),
-                    LossReason::Disconnected => SendError::Closed.into(),
-                    LossReason::System { errno } => io::Error::from_raw_os_error(errno).into(),
-                };
-                Err(unsent(error, fd))
-            }
-        })
-    }
-
-    /// Nobody waits for this message any more: it is taken back if it has not begun to be
-    /// written. A handle that is taken back is returned.
-    pub(crate) fn withdraw(&mut self, ticket: Ticket) -> Option<Handle> {
-        let fd = match self.outcomes.remove(&ticket).flatten() {
-            Some(Outcome::Lost { fd, .. }) => fd,
-            Some(_) => return None,
-            None => self.core.withdraw(ticket)??,
-        };
-        Handle::try_from(fd).ok()
-    }
-
-    /// Asks the peer about sockets that it was sent.
-    pub(crate) fn ask(&mut self, key: &SocketKey, question: Question) -> Result<Ticket, Error> {
-        let ticket = self.core.ask(key, question)?;
-        self.outcomes.insert(ticket, None);
-        Ok(ticket)
-    }
-
-    /// Nobody waits for this answer any more. The question stays asked, for its answer will come.
-    pub(crate) fn forget(&mut self, ticket: Ticket) {
-        self.outcomes.remove(&ticket);
-    }
-
-    /// How many sockets the peer has open, once that is known. A peer that is gone has none.
-    pub(crate) fn open_at_peer(&mut self, ticket: Ticket) -> Option<usize> {
-        self.outcomes.get(&ticket)?.as_ref()?;
-        Some(match self.outcomes.remove(&ticket)?? {
-            Outcome::Answered { open, .. } => open,
-            Outcome::Acked { .. } | Outcome::Lost { .. } | Outcome::Unanswered { .. } => 0,
-        })
-    }
-
     pub(crate) fn queued_bytes(&self) -> usize {
         self.core.queued_bytes()
     }
@@ -454,16 +278,30 @@ impl Link {
         self.bound_sockets = true;
     }
 
-    /// Begins to disconnect: see [`disconnected`](Self::disconnected).
-    pub(crate) fn disconnect(&mut self) -> Result<(), Error> {
-        self.core.disconnect()?;
+    /// Begins to disconnect, unless we did before: the channel ends by itself as soon as all is
+    /// written and acknowledged.
+    fn disconnect(&mut self) -> Result<(), Error> {
+        if !self.is_closing && !self.member.has_left {
+            self.core.disconnect()?;
+            self.is_closing = true;
+            self.readable();
+        }
         self.member.has_left = true;
-        self.readable();
         Ok(())
     }
 
+    /// Ends the channel at once, whatever is not written.
+    pub(crate) fn close(&mut self) {
+        self.member.has_left = true;
+        self.end();
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.core.is_closed()
+    }
+
     /// Ends the channel as soon as all is written and acknowledged, and says whether it is over.
-    pub(crate) fn disconnected(&mut self) -> bool {
+    fn disconnected(&mut self) -> bool {
         // What has come until now may be a handle, which is acknowledged first (LIFE-5). More
         // than this many messages fit in no socket's buffer: a peer that goes on cannot hold us.
         let mut reads = 4096;
@@ -484,10 +322,6 @@ impl Drop for Link {
         self.write();
         self.end();
     }
-}
-
-fn unsent(error: Error, fd: OwnedFd) -> Unsent {
-    Unsent { error, handle: Handle::try_from(fd).ok() }
 }
 
 fn is_gone(e: &io::Error) -> bool {

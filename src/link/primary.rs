@@ -5,7 +5,8 @@ use std::collections::{HashMap, VecDeque};
 use std::os::fd::OwnedFd;
 use std::sync::Weak;
 
-use super::{Link, Received, Step};
+use super::receiving::Received;
+use super::{Link, Step};
 use crate::error::{Error, ProtocolError};
 use crate::message::Payload;
 use crate::proto::cluster::Message;
@@ -24,6 +25,8 @@ const MOST_ANSWERS: usize = 128;
 /// The descriptors that the primary itself has sent, until the channel is done with them.
 #[derive(Default)]
 pub(super) struct Parcels {
+    /// The other end is a worker of ours.
+    is_leading: bool,
     sent: HashMap<Ticket, Parcel>,
     done: VecDeque<Returned>,
     /// The last answers to the worker, [`MOST_ANSWERS`] at most.
@@ -97,6 +100,7 @@ impl Parcels {
 impl Link {
     /// From now on this is the channel to a worker.
     pub(crate) fn lead(&mut self) {
+        self.parcels.is_leading = true;
         self.core.join_cluster(ClusterRole::Primary);
     }
 
@@ -104,6 +108,7 @@ impl Link {
     pub(crate) fn submit_cluster(&mut self, message: &Message) -> Result<(), Error> {
         let ticket = self.submit_internal(message)?;
         self.parcels.answered(ticket);
+        self.write();
         Ok(())
     }
 
@@ -125,6 +130,7 @@ impl Link {
             Ok(ticket) => {
                 self.parcels.sent.insert(ticket, parcel);
                 self.parcels.answered(ticket);
+                self.write();
                 Ok(())
             }
             Err((_, fd)) => Err(Returned { parcel, fd, arrived: Err(libc::EPIPE) }),
@@ -158,6 +164,18 @@ impl Link {
         })
     }
 
+    /// Whether [`news`](Self::news) would give something.
+    pub(super) fn has_news(&self) -> bool {
+        let is_heard = !self.parcels.held_back && !self.is_not_read();
+        !self.parcels.done.is_empty()
+            || is_heard && (self.core.waiting_events() > 0 || self.parcels.last_reads.is_some())
+    }
+
+    /// Whether this is the channel to a worker.
+    pub(super) fn is_leading(&self) -> bool {
+        self.parcels.is_leading
+    }
+
     /// Whether too many answers wait for the worker.
     fn is_not_read(&self) -> bool {
         let answers = &self.parcels.answers;
@@ -165,12 +183,6 @@ impl Link {
             && self.parcels.last_reads.is_none()
             && answers.front().is_some_and(|oldest| !self.core.is_written(*oldest))
             && !self.core.is_broken()
-    }
-
-    /// Whether somebody has to be there for what was begun: to write the rest, or to take back what
-    /// was not sent.
-    pub(crate) fn is_unsettled(&self) -> bool {
-        self.core.wants_output() || !self.parcels.done.is_empty()
     }
 
     /// Does not want to hear from the worker, or does again.

@@ -4,10 +4,10 @@
 use std::collections::VecDeque;
 use std::os::fd::{AsFd, OwnedFd};
 
-use super::Link;
+use super::{Link, Topic};
 use crate::error::{Error, SendError};
 use crate::handle::fits;
-use crate::proto::cluster::worker::{Answer, Carried, Next, ServerId, Worker};
+use crate::proto::cluster::worker::{Answer, Carried, Change, Next, ServerId, Worker};
 use crate::proto::cluster::{Act, Body, Message};
 use crate::proto::{Attached, ClusterRole, Event, Ticket};
 use crate::sys::probe::{self, Kind};
@@ -24,12 +24,10 @@ pub(super) struct Member {
     unwritten: VecDeque<Ticket>,
     /// The user takes the messages that are not the cluster's.
     pub(super) has_receiver: bool,
-    /// The channel was ended by the user.
+    /// The channel was ended by us.
     pub(super) has_left: bool,
-    /// The user waits for the end of the channel, and for no message.
-    is_awaited: bool,
-    /// All is done, and what was accepted is being written.
-    is_closing: bool,
+    /// How many calls wait for the end of the channel, and for no message.
+    awaited: usize,
     exits_as_orphan: bool,
 }
 
@@ -41,8 +39,7 @@ impl Member {
             unwritten: VecDeque::new(),
             has_receiver: false,
             has_left: false,
-            is_awaited: false,
-            is_closing: false,
+            awaited: 0,
             exits_as_orphan: true,
         }
     }
@@ -129,11 +126,16 @@ impl Link {
         }
     }
 
-    /// Whether the channel is over. It does not wait for messages to be received any more.
-    pub(crate) fn await_end(&mut self) -> bool {
-        self.member.is_awaited = true;
+    /// A call waits for the end of the channel. It does not wait for messages to be received
+    /// meanwhile.
+    pub(super) fn await_end(&mut self) {
+        self.member.awaited += 1;
         self.speak();
-        self.core.is_closed()
+    }
+
+    /// That call waits no more.
+    pub(super) fn await_end_no_more(&mut self) {
+        self.member.awaited -= 1;
     }
 }
 
@@ -167,15 +169,25 @@ impl Link {
             }
         }
         // What the primary's program said before is received first, by who receives: see `part`.
-        if !self.member.has_receiver || self.member.is_awaited {
+        if !self.member.has_receiver || self.member.awaited > 0 {
             self.part();
+        }
+        while let Some(change) = self.member.machine.poll_change() {
+            match change {
+                Change::One(server) => drop(self.waiters.wake_one(Topic::Server(server))),
+                Change::All(server) => {
+                    self.waiters.wake_all(Topic::Server(server));
+                    self.waiters.wake_all(Topic::Over(server));
+                }
+            }
         }
     }
 
     /// Ends the channel if all is done.
     pub(super) fn part(&mut self) {
         if self.member.machine.is_done() && self.core.disconnect().is_ok() {
-            self.member.is_closing = true;
+            self.is_closing = true;
+            self.member.has_left = true;
             self.write();
         }
     }
@@ -184,11 +196,6 @@ impl Link {
     pub(super) fn spoken(&mut self) {
         while self.member.unwritten.front().is_some_and(|ticket| self.core.is_written(*ticket)) {
             self.member.unwritten.pop_front();
-        }
-        if self.member.is_closing && self.core.is_flushed() {
-            // Not while it is under way, for that writes too, and we would be here again.
-            self.member.is_closing = false;
-            self.member.is_closing = !self.disconnected();
         }
     }
 

@@ -643,6 +643,11 @@ impl<F> Channel<F> {
         ticket <= self.written
     }
 
+    /// The last message of our caller that the kernel has all of.
+    pub fn last_written(&self) -> Ticket {
+        self.written
+    }
+
     /// Whether everything that was accepted is written and, where it was a handle, answered.
     pub fn is_flushed(&self) -> bool {
         self.outbox.is_empty() && matches!(self.handoff, Handoff::Ready)
@@ -671,6 +676,11 @@ impl<F> Channel<F> {
             self.events = VecDeque::new();
         }
         Some(event)
+    }
+
+    /// How many events wait.
+    pub fn waiting_events(&self) -> usize {
+        self.events.len()
     }
 
     /// The next message of the cluster's primary, for a [`ClusterRole::Worker`].

@@ -1,49 +1,35 @@
-//! [`Channel`]: how tasks wait for the machine.
-//!
-//! Every waiting call does the same: it does what I/O can be done, looks whether its own
-//! condition holds, and else waits for the socket, or for another call to tell that something
-//! happened. So a sender makes progress when nobody receives, and receives what comes meanwhile.
+//! [`Channel`] for tasks.
 
 use std::fmt;
-use std::future::{Future, pending, poll_fn};
-use std::io;
+use std::future::Future;
 use std::os::fd::OwnedFd;
-use std::os::unix::net::UnixStream;
-use std::pin::pin;
-use std::sync::{Arc, Mutex, MutexGuard, Weak};
-use std::task::Poll;
+use std::sync::{Arc, Weak};
 
 use serde::Serialize;
-use tokio::io::Interest;
-use tokio::io::unix::{AsyncFd, AsyncFdReadyGuard};
-use tokio::sync::Notify;
 
-use crate::encoder::Encoder;
+use super::shared::Shared;
 use crate::error::Error;
 use crate::handle::{Outgoing, Unsent};
-use crate::holders::Reference;
+use crate::holders::{Reference, Share};
 use crate::limits::Limits;
-use crate::link::{HIGH_WATER, Link, Step, primary};
+use crate::link::op::{self, Operation};
+use crate::link::{HIGH_WATER, Link, primary};
 use crate::listen::ConnectionOwner;
 use crate::message::Payload;
-use crate::proto::cluster::worker::ServerId;
-use crate::proto::{Question, Ticket};
-use crate::received::{Message, SocketOwner};
-use crate::sys::reactor;
+use crate::proto::Question;
+use crate::received::Message;
 use crate::wire::Serialization;
 use crate::wire::control::SocketKey;
 use crate::wire::v8;
-
-/// How much news of a worker is dealt with before others get their turn.
-const MOST_NEWS: usize = 64;
 
 /// One end of a channel to a Node process, for tasks.
 ///
 /// It is cheap to clone, and any number of tasks may send while others receive. The last clone
 /// closes it. Sends return when the kernel has the message, as Node's callbacks do.
 ///
-/// Every call may be cancelled by dropping its future: [`recv`](Self::recv) then loses nothing,
-/// and a message is then sent whole or, if its first byte had not been written, not at all.
+/// Every call may be cancelled by dropping its future, and says what becomes of it then. Calls take
+/// part in tokio's cooperative scheduling: a task that always finds something to receive, or room
+/// to send, lets others run from time to time.
 ///
 /// ```no_run
 /// # async fn example() -> Result<(), crossfork::Error> {
@@ -56,23 +42,6 @@ const MOST_NEWS: usize = 64;
 /// ```
 #[derive(Clone)]
 pub struct Channel(Arc<Shared>);
-
-struct Shared {
-    encoder: Arc<Encoder>,
-    link: Mutex<Link>,
-    /// The link's socket, for news that it can be read.
-    readable: AsyncFd<Arc<UnixStream>>,
-    /// The same, for news that it can be written, while a write has to wait. At other times every
-    /// read of the peer would wake us for nothing.
-    writable: Mutex<Weak<Writable>>,
-    /// A second descriptor of the socket for that, since the reactor knows each only once. Made
-    /// at the start, for later there may be none free.
-    second: Arc<UnixStream>,
-    /// Told when something happened that another task may wait for.
-    changed: Notify,
-}
-
-type Writable = AsyncFd<Arc<UnixStream>>;
 
 /// Receiving and sending.
 impl Channel {
@@ -131,38 +100,28 @@ impl Channel {
         serialization: Serialization,
         limits: Limits,
     ) -> Result<Self, Error> {
-        let link = Link::new(socket.into(), serialization, limits);
-        let second = Arc::new(link.socket().try_clone()?);
-        let readable = reactor::register(link.socket(), Interest::READABLE)?;
-        Ok(Channel(Arc::new(Shared {
-            encoder: link.encoder(),
-            link: Mutex::new(link),
-            readable,
-            writable: Mutex::new(Weak::new()),
-            second,
-            changed: Notify::new(),
-        })))
+        Ok(Channel(Shared::new(socket.into(), serialization, limits)?))
     }
 
     /// Waits for the next message; `None` when the peer has disconnected, or we have.
     ///
     /// # Errors
     /// [`Error::Protocol`] is about one message, and the next call gives the next one.
+    ///
+    /// # Cancel safety
+    /// No message is lost if the future is dropped: the next call gives it.
     pub async fn recv(&self) -> Result<Option<Message>, Error> {
-        self.0
-            .wait(|link| {
-                link.next(|| {
-                    let owner: Weak<Shared> = Arc::downgrade(&self.0);
-                    owner
-                })
-            })
-            .await
+        self.0.call(op::recv(|| self.socket_owner())).await
     }
 
     /// Sends any value that serde can write in the channel's serialization.
     ///
     /// # Errors
     /// [`Error::Send`]: the value cannot be sent, or the channel is closed.
+    ///
+    /// # Cancel safety
+    /// If the future is dropped, the message is sent whole if its first byte was written, and
+    /// otherwise not at all.
     pub async fn send<T: Serialize + ?Sized>(&self, message: &T) -> Result<(), Error> {
         self.send_frame(self.0.encoder.frame(message)).await
     }
@@ -171,27 +130,54 @@ impl Channel {
     ///
     /// # Errors
     /// As [`send`](Self::send); and if it came in another serialization than this channel's.
+    ///
+    /// # Cancel safety
+    /// As [`send`](Self::send).
     pub async fn send_payload(&self, payload: &Payload) -> Result<(), Error> {
         self.send_frame(self.0.encoder.forward(payload)).await
     }
 
     /// Accepts a message without waiting for the kernel to take it, so that many small ones go
-    /// out together: call [`flush`](Self::flush) after the last. It does wait when there are more
-    /// than 64 KiB of them.
+    /// out together: call [`flush`](Self::flush) after the last. When more than 64 KiB wait with it,
+    /// this waits until all are written.
     ///
     /// # Errors
     /// As [`send`](Self::send).
+    ///
+    /// # Cancel safety
+    /// A message that was accepted is sent, even if the future is dropped while it waits for the
+    /// others to be written. Only a task that has used up its turn waits before that.
     pub async fn feed<T: Serialize + ?Sized>(&self, message: &T) -> Result<(), Error> {
-        let queued = self.0.encoder.with_frame(message, |frame| self.0.lock().feed(frame))?;
-        if queued < HIGH_WATER { Ok(()) } else { self.flush().await }
+        self.0.turn().await;
+        self.accept(self.0.encoder.with_frame(message, |frame| self.0.feed(frame))).await
+    }
+
+    /// [`feed`](Self::feed) for a received message: accepts it to be sent on, or back, as it came.
+    ///
+    /// # Errors
+    /// As [`send_payload`](Self::send_payload).
+    ///
+    /// # Cancel safety
+    /// As [`feed`](Self::feed).
+    pub async fn feed_payload(&self, payload: &Payload) -> Result<(), Error> {
+        self.0.turn().await;
+        self.accept(self.0.encoder.forward(payload).and_then(|mut frame| self.0.feed(&mut frame))).await
+    }
+
+    async fn accept(&self, queued: Result<usize, Error>) -> Result<(), Error> {
+        if queued? < HIGH_WATER { Ok(()) } else { self.flush().await }
     }
 
     /// Waits until the kernel has everything that was accepted.
     ///
     /// # Errors
     /// As [`send`](Self::send).
+    ///
+    /// # Cancel safety
+    /// Nothing is lost if the future is dropped: what was accepted is still written, at the latest
+    /// by the next call that waits.
     pub async fn flush(&self) -> Result<(), Error> {
-        self.0.wait(|link| link.flushed()).await
+        self.0.call(op::flush()).await
     }
 
     /// Sends a message with a handle, and returns when the peer has acknowledged it. Our copy is
@@ -200,41 +186,48 @@ impl Channel {
     ///
     /// # Errors
     /// [`Unsent`] holds the error, as for [`send`](Self::send), and the handle.
+    ///
+    /// # Cancel safety
+    /// If the future is dropped, the handle is closed: at once, and nothing is sent, if the message
+    /// has not begun to be written; otherwise when the peer has replied.
     pub async fn send_handle<T: Serialize + ?Sized>(
         &self,
         message: &T,
         handle: impl Into<Outgoing>,
     ) -> Result<(), Unsent> {
-        let outgoing = handle.into();
-        let frame = match self.0.encoder.frame(message) {
-            Ok(frame) => frame,
-            Err(error) => return Err(outgoing.unsent(error)),
-        };
-        let ticket = self.0.lock().submit_handle(frame, outgoing)?;
-        let mut cancelled = Withdraw { shared: &self.0, ticket: Some(ticket) };
-        let sent = self.0.wait(|link| link.handle_sent(ticket)).await;
-        cancelled.ticket = None;
-        sent
+        self.send_share(message, handle.into(), None).await
     }
 
     /// Ends the channel. What was accepted is written first, and a handle under way is
     /// acknowledged (Node drops what the kernel has not taken: LIFE-3). Nothing is received any
     /// more. A peer that does not read makes this wait: use a timeout where that can happen, and
-    /// drop the channel.
+    /// [`close`](Self::close) the channel then.
+    ///
+    /// Any number of calls may wait for the end, and a later call waits for what an earlier one has
+    /// begun.
     ///
     /// # Errors
-    /// [`SendError::Disconnected`](crate::SendError::Disconnected) if it was called before or the peer is gone.
+    /// [`SendError::Disconnected`](crate::SendError::Disconnected) if the peer has ended the channel before us.
+    ///
+    /// # Cancel safety
+    /// The channel goes on to end if the future is dropped: nothing can be sent any more. To wait
+    /// for it, call this again.
     pub async fn disconnect(&self) -> Result<(), Error> {
-        self.0.lock().disconnect()?;
-        self.0.wait(|link| link.disconnected().then_some(())).await;
-        self.0.changed.notify_waiters();
+        let op = op::Disconnect::submit(&mut self.0.visit())?;
+        self.0.call(op).await;
         Ok(())
+    }
+
+    /// Ends the channel at once. What was accepted and is not written is lost, and calls that wait
+    /// return. Nothing happens if the channel is over.
+    pub fn close(&self) {
+        self.0.visit().close();
     }
 
     /// Allows `net.BoundSocket` handles to be sent, which end a Node process older than 26. A
     /// peer that has sent one is known to have them.
     pub fn allow_bound_sockets(&self) {
-        self.0.lock().allow_bound_sockets();
+        self.0.visit().allow_bound_sockets();
     }
 
     /// What the peer can read in the advanced mode. By default, only what every Node can is sent.
@@ -249,12 +242,12 @@ impl Channel {
 
     /// Bytes that were accepted and that the kernel has not taken.
     pub fn queued_bytes(&self) -> usize {
-        self.0.lock().queued_bytes()
+        self.0.look(Link::queued_bytes)
     }
 
     /// Whether messages can still be sent.
     pub fn is_connected(&self) -> bool {
-        self.0.lock().is_connected()
+        self.0.look(Link::is_connected)
     }
 
     /// Asks the peer about sockets that it was sent, now; the answer is to be waited for. Dropped,
@@ -264,75 +257,42 @@ impl Channel {
         key: &SocketKey,
         question: Question,
     ) -> Result<impl Future<Output = usize> + use<'_>, Error> {
-        let ticket = {
-            let mut link = self.0.lock();
-            let ticket = link.ask(key, question)?;
-            link.write();
-            ticket
+        let op = op::Ask::submit(&mut self.0.visit(), key, question)?;
+        Ok(self.0.call(op))
+    }
+
+    /// [`send_handle`](Self::send_handle) with the share that it is of a list.
+    pub(super) async fn send_share<T: Serialize + ?Sized>(
+        &self,
+        message: &T,
+        outgoing: Outgoing,
+        share: Option<Share>,
+    ) -> Result<(), Unsent> {
+        let frame = match self.0.encoder.frame(message) {
+            Ok(frame) => frame,
+            Err(error) => return Err(outgoing.unsent(error)),
         };
-        self.0.changed.notify_waiters();
-        let dropped = Forget { shared: &self.0, ticket };
-        Ok(async move {
-            let _dropped = dropped;
-            self.0.wait(|link| link.open_at_peer(ticket)).await
-        })
+        let op = op::SendHandle::submit(&mut self.0.visit(), frame, outgoing, share)?;
+        self.0.call(op).await
     }
 
     /// From now on this is a primary's channel to a worker of its cluster.
     pub(super) fn lead(&self) {
-        self.0.lock().lead();
+        self.0.visit().lead();
     }
 
     /// Waits for something that the primary has to deal with, and takes all there is.
-    pub(super) async fn news(&self, news: &mut Vec<primary::News>) {
-        self.0
-            .wait(|link| {
-                while news.len() < MOST_NEWS
-                    && !matches!(news.last(), Some(primary::News::Over(_)))
-                    && let Some(next) = link.news(|| self.socket_owner())
-                {
-                    news.push(next);
-                }
-                (!news.is_empty()).then_some(())
-            })
-            .await;
-        if matches!(news.last(), Some(primary::News::Over(_))) {
-            // Others may wait for what will not come.
-            self.0.changed.notify_waiters();
-        }
-    }
-
-    /// Has the link accept something, and writes as much as can be written now.
-    pub(super) fn push<T>(&self, submit: impl FnOnce(&mut Link) -> T) -> T {
-        let mut link = self.0.lock();
-        let submitted = submit(&mut link);
-        link.write();
-        if link.is_unsettled() {
-            self.0.changed.notify_waiters();
-        }
-        submitted
+    pub(super) async fn news(&self) -> Vec<primary::News> {
+        self.0.call(op::news(|| self.socket_owner())).await
     }
 
     /// Reads nothing from the worker from now on, or reads again.
     pub(super) fn hold_back(&self, hold: impl FnOnce() -> bool) {
-        self.0.lock().hold_back(hold());
-        self.0.changed.notify_waiters();
-    }
-
-    /// The worker's process has ended: what it has left is news, and then the channel ends.
-    pub(super) fn bury(&self) {
-        self.0.lock().bury();
-        self.0.changed.notify_waiters();
+        self.0.visit().hold_back(hold());
     }
 
     fn socket_owner(&self) -> Weak<Shared> {
         Arc::downgrade(&self.0)
-    }
-
-    /// Ends the channel at once, whatever is not written.
-    pub(super) fn close(&self) {
-        self.0.lock().end();
-        self.0.changed.notify_waiters();
     }
 
     pub(super) fn downgrade(&self) -> WeakChannel {
@@ -340,36 +300,30 @@ impl Channel {
     }
 
     async fn send_frame(&self, frame: Result<Vec<u8>, Error>) -> Result<(), Error> {
-        let ticket = {
-            let mut link = self.0.lock();
-            let ticket = link.submit(frame?)?;
-            link.write();
-            // What was written may have been another's.
-            self.0.changed.notify_waiters();
-            if let Some(sent) = link.sent(ticket) {
+        self.0.turn().await;
+        let op = {
+            let mut link = self.0.visit();
+            let mut op = op::Send::submit(&mut link, frame?)?;
+            // Most are written at once.
+            if let Some(sent) = op.poll(&mut link) {
                 return sent;
             }
-            ticket
+            op
         };
-        let mut cancelled = Withdraw { shared: &self.0, ticket: Some(ticket) };
-        let sent = self.0.wait(|link| link.sent(ticket)).await;
-        cancelled.ticket = None;
-        sent
+        self.0.call(op).await
     }
 }
 
 /// For the cluster.
 impl Channel {
-    /// Waits until `ready` gives something.
-    pub(super) async fn wait<T>(&self, ready: impl FnMut(&mut Link) -> Option<T>) -> T {
-        self.0.wait(ready).await
+    /// Waits for an operation.
+    pub(super) async fn call<O: Operation>(&self, op: O) -> O::Output {
+        self.0.call(op).await
     }
 
     /// Does something that others may wait for.
     pub(super) fn with_link<T>(&self, action: impl FnOnce(&mut Link) -> T) -> T {
-        let value = action(&mut self.0.lock());
-        self.0.changed.notify_waiters();
-        value
+        action(&mut self.0.visit())
     }
 
     pub(super) fn connection_owner(&self) -> Arc<dyn ConnectionOwner> {
@@ -400,204 +354,5 @@ impl Reference for WeakChannel {
 
     fn is_same(&self, other: &Self) -> bool {
         self.0.ptr_eq(&other.0)
-    }
-}
-
-/// Takes a message back whose sender was cancelled.
-struct Withdraw<'a> {
-    shared: &'a Shared,
-    ticket: Option<Ticket>,
-}
-
-impl Drop for Withdraw<'_> {
-    fn drop(&mut self) {
-        if let Some(ticket) = self.ticket {
-            self.shared.lock().withdraw(ticket);
-        }
-    }
-}
-
-/// Lets go of a question, answered or not.
-struct Forget<'a> {
-    shared: &'a Shared,
-    ticket: Ticket,
-}
-
-impl Drop for Forget<'_> {
-    fn drop(&mut self) {
-        self.shared.lock().forget(self.ticket);
-    }
-}
-
-/// Waiting.
-impl Shared {
-    /// Waits until `ready` gives something.
-    async fn wait<T>(&self, mut ready: impl FnMut(&mut Link) -> Option<T>) -> T {
-        let mut writer: Option<Writer<'_>> = None;
-        loop {
-            // What is there already needs no waiting.
-            if let Some(value) = self.look(&mut ready) {
-                return value;
-            }
-            if writer.is_none() && self.lock().wants_output() {
-                match Writer::new(self) {
-                    Ok(registered) => writer = Some(registered),
-                    Err(e) => self.lock().fail(e),
-                }
-            }
-            match self.news(writer.as_ref().and_then(Writer::writable), &mut ready).await {
-                News::Ready(value) => return value,
-                News::Changed => {}
-                News::Readable(Ok(mut guard)) => {
-                    if self.read() == Step::Blocked {
-                        guard.clear_ready();
-                    }
-                }
-                News::Writable(Ok(mut guard)) => {
-                    if self.write() == Step::Blocked {
-                        guard.clear_ready();
-                    }
-                }
-                // The runtime is shutting down.
-                News::Readable(Err(e)) | News::Writable(Err(e)) => self.lock().fail(e),
-            }
-        }
-    }
-
-    /// Waits until something happens that may matter to anybody.
-    async fn news<'a, T>(
-        &'a self,
-        writable: Option<&'a Writable>,
-        ready: &mut impl FnMut(&mut Link) -> Option<T>,
-    ) -> News<'a, T> {
-        let mut changed = pin!(self.changed.notified());
-        changed.as_mut().enable();
-        // Once more, for what happened before we were enabled.
-        if let Some(value) = self.look(ready) {
-            return News::Ready(value);
-        }
-        let (reads, writes) = {
-            let link = self.lock();
-            (link.wants_input(), link.wants_output())
-        };
-        if writes && writable.is_none() {
-            return News::Changed;
-        }
-        let mut read = pin!(self.readable.readable());
-        let mut write = pin!(async {
-            match writable {
-                Some(writable) if writes => writable.writable().await,
-                _ => pending().await,
-            }
-        });
-        poll_fn(|cx| {
-            if changed.as_mut().poll(cx).is_ready() {
-                return Poll::Ready(News::Changed);
-            }
-            if reads && let Poll::Ready(guard) = read.as_mut().poll(cx) {
-                return Poll::Ready(News::Readable(guard));
-            }
-            write.as_mut().poll(cx).map(News::Writable)
-        })
-        .await
-    }
-
-    /// Writes what can be written, and looks whether the condition holds.
-    fn look<T>(&self, ready: &mut impl FnMut(&mut Link) -> Option<T>) -> Option<T> {
-        let mut link = self.lock();
-        link.write();
-        let had_room = link.wants_input();
-        let value = ready(&mut link)?;
-        if !had_room && link.wants_input() {
-            // Another call may wait for an acknowledgement that can be read now.
-            self.changed.notify_waiters();
-        }
-        Some(value)
-    }
-
-    /// Reads once. Blocked only if the kernel has no more, for it tells us of news alone.
-    fn read(&self) -> Step {
-        let mut link = self.lock();
-        if !link.wants_input() {
-            return Step::Progress;
-        }
-        let step = link.read();
-        let drained = link.is_drained();
-        drop(link);
-        // Whatever came may be what another call waits for.
-        self.changed.notify_waiters();
-        if drained { Step::Blocked } else { step }
-    }
-
-    fn write(&self) -> Step {
-        let step = self.lock().write();
-        self.changed.notify_waiters();
-        step
-    }
-
-    /// A panic elsewhere cannot leave the state half changed: no code of our users runs under
-    /// the lock.
-    fn lock(&self) -> MutexGuard<'_, Link> {
-        lock(&self.link)
-    }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(|e| e.into_inner())
-}
-
-/// One of those who wait for news that the socket can be written. The first registers for it, and
-/// the last takes it back.
-struct Writer<'a> {
-    shared: &'a Shared,
-    writable: Option<Arc<Writable>>,
-}
-
-impl<'a> Writer<'a> {
-    fn new(shared: &'a Shared) -> io::Result<Self> {
-        let mut registered = lock(&shared.writable);
-        let writable = match registered.upgrade() {
-            Some(writable) => writable,
-            None => Arc::new(reactor::register(shared.second.clone(), Interest::WRITABLE)?),
-        };
-        *registered = Arc::downgrade(&writable);
-        Ok(Writer { shared, writable: Some(writable) })
-    }
-
-    fn writable(&self) -> Option<&Writable> {
-        self.writable.as_deref()
-    }
-}
-
-impl Drop for Writer<'_> {
-    fn drop(&mut self) {
-        // Under the lock, so that nobody registers before this registration is gone.
-        let _locked = lock(&self.shared.writable);
-        self.writable = None;
-    }
-}
-
-/// What ended a wait.
-enum News<'a, T> {
-    /// The condition holds.
-    Ready(T),
-    /// Another call did something.
-    Changed,
-    Readable(io::Result<AsyncFdReadyGuard<'a, Arc<UnixStream>>>),
-    Writable(io::Result<AsyncFdReadyGuard<'a, Arc<UnixStream>>>),
-}
-
-impl SocketOwner for Shared {
-    fn socket_closed(&self, key: &SocketKey) {
-        let mut link = self.lock();
-        link.socket_closed(key);
-        self.changed.notify_waiters();
-    }
-}
-
-impl ConnectionOwner for Shared {
-    fn connection_closed(&self, server: ServerId) {
-        self.lock().work(|worker| worker.connection_closed(server));
-        self.changed.notify_waiters();
     }
 }

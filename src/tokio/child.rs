@@ -94,7 +94,7 @@ impl Child {
     pub async fn stop(&mut self, escalation: Escalation) -> Result<ExitStatus, Error> {
         let Escalation { disconnect, signal, after_signal } = escalation;
         let start = Instant::now();
-        if tokio::time::timeout(disconnect, self.disconnected()).await.is_err() {
+        if tokio::time::timeout(disconnect, self.channel.disconnect()).await.is_err() {
             self.channel.close();
         }
         let left = disconnect.saturating_sub(start.elapsed());
@@ -107,12 +107,5 @@ impl Child {
         }
         self.process.end(Signal::KILL)?;
         Ok(self.process.wait().await?)
-    }
-
-    /// Disconnects. If that was begun before, by whomever, it is gone on with.
-    async fn disconnected(&self) {
-        let _ = self.channel.with_link(|link| link.disconnect());
-        self.channel.wait(|link| link.disconnected().then_some(())).await;
-        self.channel.with_link(|_| ());
     }
 }

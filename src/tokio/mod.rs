@@ -1,5 +1,6 @@
 //! The channel for tasks: calls wait in tokio's reactor, and no task is started. The same names
-//! and the same behaviour as [`blocking`](crate::blocking).
+//! and the same behaviour as [`blocking`](crate::blocking). Every call can be cancelled, and says what
+//! becomes of it then.
 
 mod channel;
 mod child;
@@ -8,6 +9,7 @@ pub mod cluster;
 pub mod fd;
 mod output;
 mod process;
+mod shared;
 mod socket_list;
 
 pub use channel::Channel;

@@ -24,6 +24,10 @@ impl Command<Tokio> {
     ///
     /// # Errors
     /// [`ExecError`] tells which limit it broke or how it ended, with what it had written.
+    ///
+    /// # Cancel safety
+    /// If the future is dropped, what the program has written is lost. It runs on, with nobody who
+    /// reads what it writes, unless it is to be killed when it is dropped (`kill_on_drop`).
     pub async fn output(self) -> Result<Output, ExecError> {
         let limit = self.limit;
         let prepared = self.piped().prepare(None)?;

@@ -98,10 +98,13 @@ impl Process {
         }
     }
 
-    /// Waits until it has ended. May be cancelled and called again.
+    /// Waits until it has ended.
     ///
     /// # Errors
     /// If something else in this process has waited for it.
+    ///
+    /// # Cancel safety
+    /// Nothing is lost if the future is dropped: the next call waits on, and gives the status.
     pub async fn wait(&mut self) -> io::Result<ExitStatus> {
         self.child.wait().await
     }
@@ -109,6 +112,9 @@ impl Process {
     /// Waits until it has ended, for so long at the most.
     ///
     /// # Errors
+    /// As [`wait`](Self::wait).
+    ///
+    /// # Cancel safety
     /// As [`wait`](Self::wait).
     pub async fn wait_timeout(&mut self, timeout: Duration) -> io::Result<Option<ExitStatus>> {
         match tokio::time::timeout(timeout, self.child.wait()).await {

@@ -43,25 +43,28 @@ impl SocketList {
     ///
     /// # Errors
     /// As [`Channel::send_handle`].
+    ///
+    /// # Cancel safety
+    /// As [`Channel::send_handle`]. A connection that was taken back is not counted, and one that
+    /// had begun to be sent is, unless the child turns out not to have it.
     pub async fn send<T: Serialize + ?Sized>(
         &self,
         channel: &Channel,
         message: &T,
         connection: impl Into<Outgoing>,
     ) -> Result<(), Unsent> {
-        let holder = channel.downgrade();
-        self.holders.enter(holder.clone());
-        let sent = channel.send_handle(message, connection.into().counted(self.key.clone())).await;
-        if sent.as_ref().is_err_and(|unsent| unsent.handle.is_some()) {
-            self.holders.leave(&holder);
-        }
-        sent
+        let share = self.holders.enter(channel.downgrade());
+        channel.send_share(message, connection.into().counted(self.key.clone()), Some(share)).await
     }
 
     /// How many are open in all children.
     ///
     /// # Errors
     /// None of a child's: one that is gone holds none. One that does not answer keeps this waiting.
+    ///
+    /// # Cancel safety
+    /// Nothing changes if the future is dropped. Answers that come after that are not taken for those
+    /// to other calls.
     pub async fn connections(&self) -> Result<usize, Error> {
         self.ask(Question::Count).await
     }
@@ -69,6 +72,9 @@ impl SocketList {
     /// Waits until none is open in any child.
     ///
     /// # Errors
+    /// As [`connections`](Self::connections).
+    ///
+    /// # Cancel safety
     /// As [`connections`](Self::connections).
     pub async fn closed(&self) -> Result<(), Error> {
         self.ask(Question::AllClosed).await.map(drop)

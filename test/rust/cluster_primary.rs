@@ -392,3 +392,22 @@ async fn clu_4_detached_workers_have_a_session_of_their_own_and_end_with_their_c
         gone(&worker).await;
     }
 }
+
+#[tokio::test]
+async fn a_dropped_next_loses_no_event() {
+    let primary = Primary::program("/bin/true").start();
+    let worker = primary.fork().unwrap();
+    let mut names = Vec::new();
+    while names.last().map(String::as_str) != Some("Exit") {
+        // Polled once each time, and dropped.
+        let event = timeout(Duration::ZERO, primary.next()).await;
+        let Ok(event) = event else {
+            tokio::task::yield_now().await;
+            continue;
+        };
+        let text = format!("{:?}", event.expect("an event"));
+        names.push(text.split(' ').next().expect("a name").to_owned());
+    }
+    assert_eq!(names, ["Setup", "Fork", "Disconnect", "Exit"]);
+    gone(&worker).await;
+}

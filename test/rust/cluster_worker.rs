@@ -3,6 +3,8 @@
 
 mod support;
 
+#[path = "cluster_worker/cancelling.rs"]
+mod cancelling;
 #[path = "cluster_worker/connections.rs"]
 mod connections;
 #[path = "cluster_worker/ending.rs"]

@@ -32,3 +32,5 @@ mod sockets;
 mod stale;
 #[path = "driver/starving.rs"]
 mod starving;
+#[path = "driver/waking.rs"]
+mod waking;

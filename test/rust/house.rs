@@ -24,7 +24,10 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("launch", &["env", "sys", "error", "limits", "signal", "wire"]),
     ("output", &["error"]),
     ("listen", &["proto::cluster", "sys", "wire::v8", "error"]),
-    ("link", &["proto", "sys", "wire", "handle", "received", "encoder", "message", "error", "limits"]),
+    (
+        "link",
+        &["proto", "sys", "wire", "handle", "holders", "received", "encoder", "message", "error", "limits"],
+    ),
     ("blocking", DRIVER),
     ("tokio", DRIVER),
     ("supervisor", &["tokio", "launch", "signal", "error", "sys::reap"]),
@@ -109,6 +112,13 @@ fn nothing_is_printed_by_what_panics_if_nobody_reads() {
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
 }
 
+#[test]
+fn every_public_async_function_says_what_becomes_of_it_when_it_is_cancelled() {
+    let drivers: Vec<_> = library().into_iter().filter(|source| source.room == "tokio").collect();
+    let wrong: Vec<_> = drivers.iter().flat_map(uncancelled).collect();
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
+
 /// A guard that sees nothing wrong in anything would be worse than none.
 #[test]
 fn the_guards_see_what_is_wrong() {
@@ -138,6 +148,27 @@ fn the_guards_see_what_is_wrong() {
     assert_eq!(finds("proto", "src/proto/a.rs", "use std::io::IoSlice;\n"), [0, 0, 0]);
     assert_eq!(finds("proto", "src/proto/a.rs", "use std::io::{IoSlice, Read};\n"), [0, 0, 1]);
     assert_eq!(finds("wire", "src/wire/a.rs", "use std::{fmt, time::Instant};\n"), [0, 0, 1]);
+    let asynchronous = |text: &str| {
+        let source = Source { path: "src/tokio/a.rs".into(), room: "tokio".into(), text: text.into() };
+        uncancelled(&source).len()
+    };
+    assert_eq!(
+        asynchronous(
+            "/// Waits.\n///\n/// # Cancel safety\n/// Nothing is lost.\n#[inline]\npub async fn a() {}\n"
+        ),
+        0
+    );
+    assert_eq!(asynchronous("/// Waits.\npub async fn a() {}\n"), 1);
+    assert_eq!(
+        asynchronous("/// # Cancel safety\n/// Nothing is lost.\nfn a() {}\n\npub async fn b() {}\n"),
+        1
+    );
+    assert_eq!(
+        asynchronous("/// # Cancel safety\n/// # Panics\npub async fn a() {}\n"),
+        1,
+        "it says nothing"
+    );
+    assert_eq!(asynchronous("async fn a() {}\npub(super) async fn b() {}\n"), 0);
     let program = Source {
         path: "src/bin/a.rs".into(),
         room: "bin".into(),
@@ -275,6 +306,25 @@ fn impurities(source: &Source) -> Vec<String> {
         }
     }
     wrong
+}
+
+/// The public asynchronous functions whose documentation has no paragraph on being cancelled.
+fn uncancelled(source: &Source) -> Vec<String> {
+    let lines: Vec<_> = source.text.lines().map(str::trim).collect();
+    let functions = lines.iter().enumerate().filter(|(_, line)| line.starts_with("pub async fn "));
+    let silent = functions.filter(|(at, _)| {
+        let above = lines[..*at].iter().rev();
+        let about: Vec<_> =
+            above.take_while(|line| line.starts_with("///") || line.starts_with("#[")).collect();
+        // From the bottom: what stands under the heading.
+        let heading = about.iter().position(|line| **line == "/// # Cancel safety");
+        heading.is_none_or(|heading| {
+            !about[..heading]
+                .last()
+                .is_some_and(|text| text.starts_with("/// ") && !text.starts_with("/// #"))
+        })
+    });
+    silent.map(|(at, line)| source.complain(at + 1, &format!("no `# Cancel safety`: {line}"))).collect()
 }
 
 fn hidden_modules(lib: &str) -> BTreeSet<String> {

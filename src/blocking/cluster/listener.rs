@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use super::connection::{Connection, Stream};
 use super::worker::Server;
 use crate::error::Error;
+use crate::link::op;
 use crate::listen::{ConnectionHold, Granted, ListenAddress, Socket};
 use crate::wire::v8::Value;
 
@@ -51,7 +52,7 @@ impl Listener {
         let Server { channel, id } = &self.server;
         match &self.from {
             From::Primary => {
-                let Some(fd) = channel.wait(|link| link.next_connection(*id)) else {
+                let Some(fd) = channel.call(op::connection(*id)) else {
                     return Ok(None);
                 };
                 let hold = ConnectionHold::new(*id, channel.owner());
@@ -74,15 +75,12 @@ impl Listener {
         let Some(socket) = socket else {
             return Ok(None);
         };
-        if !channel.wait(|link| link.make_room(*id)) {
+        if !channel.call(op::room(*id)) {
             return Ok(None);
         }
         let hold = ConnectionHold::new(*id, channel.owner());
-        let accepted = channel.wait_watching(Some(socket.clone()), |link| match link.is_over(*id) {
-            true => Some(None),
-            false => Stream::accept(&socket).map(Some),
-        });
-        match accepted {
+        let accepted = op::until_over(*id, || Stream::accept(&socket));
+        match channel.call_watching(socket.clone(), accepted) {
             None => Ok(None),
             Some(stream) => Ok(Some(Connection::new(stream.map_err(|e| self.error(e))?, hold))),
         }

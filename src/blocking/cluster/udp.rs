@@ -10,6 +10,7 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use super::worker::Server;
+use crate::link::op;
 
 /// A UDP socket that this worker shares with the others of its cluster: each datagram comes to one
 /// of them. Dropped, it is closed.
@@ -29,15 +30,11 @@ impl UdpSocket {
     /// As for any socket.
     pub fn recv_from(&self, buffer: &mut [u8]) -> io::Result<Option<(usize, SocketAddr)>> {
         let Server { channel, id } = &self.server;
-        channel.wait_watching(Some(self.socket.clone()), |link| {
-            if link.is_over(*id) {
-                return Some(Ok(None));
-            }
-            match self.socket.recv_from(buffer) {
-                Err(e) if e.kind() == io::ErrorKind::WouldBlock => None,
-                received => Some(received.map(Some)),
-            }
-        })
+        let received = op::until_over(*id, || match self.socket.recv_from(buffer) {
+            Err(e) if e.kind() == io::ErrorKind::WouldBlock => None,
+            received => Some(received),
+        });
+        channel.call_watching(self.socket.clone(), received).transpose()
     }
 
     /// Sends a datagram, and waits while there is no room for it.

@@ -12,6 +12,7 @@ use crate::blocking::Channel;
 use crate::error::Error;
 use crate::handle::{Outgoing, Unsent};
 use crate::limits::Limits;
+use crate::link::op;
 use crate::listen::{
     BindOptions, Host, ListenAddress, ListenOptions, Place, exclusive, granted, granted_udp,
 };
@@ -200,7 +201,7 @@ impl Worker {
 
     fn ask(&self, query: Query) -> (Server, Option<Answer<OwnedFd>>) {
         let server = Server::new(&self.channel, |worker| worker.listen(query));
-        let answer = self.channel.wait(|link| link.answer(server.id));
+        let answer = self.channel.call(op::answer(server.id));
         (server, answer)
     }
 
@@ -212,7 +213,7 @@ impl Worker {
 
     /// Waits until the worker is to stop.
     pub fn stopping(&self) {
-        self.channel.wait(|link| link.is_stopping().then_some(()))
+        self.channel.call(op::stopping())
     }
 
     /// Whether the worker ends because it was asked to, or wanted to: Node's
@@ -230,14 +231,14 @@ impl Worker {
     /// [`SendError::Closed`](crate::SendError::Closed) if the channel is over before the primary knows.
     pub fn disconnect(&self) -> Result<(), Error> {
         self.channel.with_link(|link| link.work(|worker| worker.disconnect()));
-        self.channel.wait(|link| link.told())
+        self.channel.call(op::told())
     }
 
     /// Waits until the channel is over: the worker has stopped and its last connection is closed,
     /// or the primary is gone. Messages that have not been received by then are dropped; where they
     /// matter, wait for [`recv`](Self::recv) to give `None` instead.
     pub fn closed(&self) {
-        self.channel.wait(|link| link.await_end().then_some(()))
+        self.channel.call(op::Closed::default())
     }
 
     /// Ends this process, with the status 0, as soon as the primary knows that it is meant.

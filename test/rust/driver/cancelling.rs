@@ -7,13 +7,13 @@ use std::task::Poll;
 use std::thread;
 
 use crossfork::Limits;
-use crossfork::tokio::Channel;
+use crossfork::tokio::{Channel, SocketList};
 use serde_json::{Value, json};
 use tokio::runtime::Builder;
 
 use crate::support::deadline::in_time;
 use crate::support::descriptors::watched;
-use crate::support::peer::{ACK, Peer, handle_line};
+use crate::support::peer::{ACK, NACK, Peer, handle_line};
 
 /// Runs the body in a runtime with one thread, where nothing goes on while a future blocks.
 fn run<F: Future<Output = ()>>(test: &str, body: impl FnOnce(Channel, Peer) -> F + Send + 'static) {
@@ -197,5 +197,159 @@ fn many_tasks_of_one_thread_send_while_one_receives() {
         }
         peer.write("7\n");
         assert_eq!(receiver.await.unwrap(), Some(7));
+    });
+}
+
+#[test]
+fn a_feed_that_is_dropped_while_it_waits_is_sent() {
+    run("a_feed_that_is_dropped_while_it_waits_is_sent", |channel, peer| async move {
+        assert!(once(channel.feed(&large())).await.is_none());
+        assert!(once(channel.feed("small")).await.is_none());
+        assert!(once(channel.flush()).await.is_none());
+        let reader = read_lines(peer, 2);
+        channel.flush().await.unwrap();
+        let (lines, _peer) = reader.join().unwrap();
+        assert!(serde_json::from_str::<Value>(&lines[0]).unwrap() == large());
+        assert_eq!(lines[1], "\"small\"");
+    });
+}
+
+#[test]
+fn what_was_fed_goes_out_when_a_call_waits() {
+    run("what_was_fed_goes_out_when_a_call_waits", |channel, mut peer| async move {
+        for i in 0..3 {
+            channel.feed(&i).await.unwrap();
+        }
+        peer.assert_quiet();
+        assert!(once(channel.recv()).await.is_none());
+        assert_eq!([peer.line(), peer.line(), peer.line()], ["0", "1", "2"]);
+    });
+}
+
+#[test]
+fn a_received_message_is_fed_as_it_came() {
+    run("a_received_message_is_fed_as_it_came", |channel, mut peer| async move {
+        peer.write("{\"a\": 1.0}\n");
+        let message = channel.recv().await.unwrap().unwrap();
+        channel.feed_payload(message.payload()).await.unwrap();
+        peer.assert_quiet();
+        channel.flush().await.unwrap();
+        assert_eq!(peer.line(), "{\"a\": 1.0}");
+    });
+}
+
+#[test]
+fn a_dropped_disconnect_goes_on_by_itself() {
+    run("a_dropped_disconnect_goes_on_by_itself", |channel, mut peer| async move {
+        assert!(once(channel.send_handle("a handle", watched().0)).await.is_none());
+        drop(peer.line_with_fd());
+        assert!(once(channel.disconnect()).await.is_none());
+        peer.write(format!("{ACK}\n"));
+        let peer = thread::spawn(move || peer.assert_end());
+        while !peer.is_finished() {
+            tokio::task::yield_now().await;
+        }
+        peer.join().unwrap();
+        assert!(channel.recv().await.unwrap().is_none());
+    });
+}
+
+#[test]
+fn a_dropped_disconnect_can_be_waited_for_again() {
+    run("a_dropped_disconnect_can_be_waited_for_again", |channel, mut peer| async move {
+        assert!(once(channel.send_handle("a handle", watched().0)).await.is_none());
+        drop(peer.line_with_fd());
+        for _ in 0..3 {
+            assert!(once(channel.disconnect()).await.is_none());
+        }
+        peer.write(format!("{ACK}\n"));
+        channel.disconnect().await.unwrap();
+        peer.assert_end();
+        channel.disconnect().await.unwrap();
+    });
+}
+
+#[test]
+fn a_dropped_disconnect_can_be_forced() {
+    run("a_dropped_disconnect_can_be_forced", |channel, mut peer| async move {
+        assert!(once(channel.send(&large())).await.is_none());
+        assert!(once(channel.disconnect()).await.is_none());
+        channel.close();
+        assert!(!peer.rest_as_bytes().ends_with(b"\n"), "cut off");
+        channel.disconnect().await.unwrap();
+        assert!(channel.recv().await.unwrap().is_none());
+    });
+}
+
+#[test]
+fn sock_5_a_dropped_send_of_a_list_that_has_not_begun_leaves_no_holder() {
+    run("sock_5_a_dropped_send_of_a_list_that_has_not_begun", |channel, mut peer| async move {
+        assert!(once(channel.send_handle("in front", watched().0)).await.is_none());
+        let list = SocketList::new();
+        assert!(once(list.send(&channel, "dropped", watched().0)).await.is_none());
+        assert_eq!(once(list.connections()).await.expect("nobody is asked").unwrap(), 0);
+        once(list.closed()).await.expect("nobody is asked").unwrap();
+        drop(peer.line_with_fd());
+        peer.write(format!("{ACK}\n\"next\"\n"));
+        channel.recv().await.unwrap();
+        peer.assert_quiet();
+    });
+}
+
+#[test]
+fn sock_5_a_dropped_send_of_a_list_counts_as_soon_as_it_has_arrived() {
+    run("sock_5_a_dropped_send_of_a_list_counts", |channel, mut peer| async move {
+        let list = SocketList::new();
+        assert!(once(list.send(&channel, "begun", watched().0)).await.is_none());
+        let (line, _fd) = peer.line_with_fd();
+        let message: Value = serde_json::from_str(&line).unwrap();
+        peer.write(format!("{ACK}\n\"next\"\n"));
+        channel.recv().await.unwrap();
+        let mut connections = pin!(list.connections());
+        assert!(once(connections.as_mut()).await.is_none());
+        assert_eq!(peer.value()["cmd"], "NODE_SOCKET_GET_COUNT");
+        peer.write(
+            json!({ "cmd": "NODE_SOCKET_COUNT", "key": message["key"], "count": 1 }).to_string() + "\n",
+        );
+        assert_eq!(connections.await.unwrap(), 1);
+    });
+}
+
+#[test]
+fn hnd_9_a_dropped_send_of_a_list_that_the_peer_refuses_leaves_no_holder() {
+    run("hnd_9_a_dropped_send_of_a_list_that_the_peer_refuses", |channel, mut peer| async move {
+        let list = SocketList::new();
+        let (socket, witness) = watched();
+        assert!(once(list.send(&channel, "refused", socket)).await.is_none());
+        for round in 0..4 {
+            drop(peer.line_with_fd());
+            peer.write(format!("{NACK}\n{round}\n"));
+            channel.recv().await.unwrap();
+        }
+        witness.assert_closed();
+        assert_eq!(once(list.connections()).await.expect("nobody is asked").unwrap(), 0);
+        peer.assert_quiet();
+    });
+}
+
+#[test]
+fn sock_5_dropped_questions_take_no_answers_from_others() {
+    run("sock_5_dropped_questions_take_no_answers_from_others", |channel, mut peer| async move {
+        let list = SocketList::new();
+        let mut sending = pin!(list.send(&channel, "a connection", watched().0));
+        assert!(once(sending.as_mut()).await.is_none());
+        let (line, _fd) = peer.line_with_fd();
+        let key = serde_json::from_str::<Value>(&line).unwrap()["key"].clone();
+        peer.write(format!("{ACK}\n"));
+        sending.await.unwrap();
+        assert!(once(list.connections()).await.is_none());
+        assert!(once(list.closed()).await.is_none());
+        let mut connections = pin!(list.connections());
+        assert!(once(connections.as_mut()).await.is_none());
+        for count in [7, 1] {
+            let answer = json!({ "cmd": "NODE_SOCKET_COUNT", "key": key, "count": count });
+            peer.write(format!("{answer}\n"));
+        }
+        assert_eq!(connections.await.unwrap(), 1);
     });
 }

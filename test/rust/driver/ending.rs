@@ -32,6 +32,10 @@ in_both_modes!(in_time:
     life_8_a_flush_tells_that_something_was_lost,
     life_9_a_disconnect_from_a_peer_that_never_reads_can_be_given_up,
     a_disconnect_ends_a_recv_that_waits,
+    every_disconnect_waits_for_the_end,
+    a_disconnect_after_the_peer_has_left_is_an_error,
+    a_close_ends_every_call_that_waits,
+    a_close_ends_a_disconnect_that_waits,
     a_peer_that_leaves_ends_every_call_that_waits,
     a_peer_that_stops_reading_ends_every_send_that_waits,
     life_4_a_reply_counts_when_the_peer_reads_no_more,
@@ -221,8 +225,7 @@ fn life_8_sending_after_the_end_is_an_error<D: Driver>() {
     assert!(is_closed(Err(unsent.error)));
     witness.assert_open();
     assert!(unsent.handle.is_some(), "the handle comes back");
-    let again = channel.disconnect();
-    assert!(matches!(again, Err(Error::Send(SendError::Disconnected))), "{again:?}");
+    channel.disconnect().expect("it has been done");
     drop(peer);
 }
 
@@ -273,6 +276,88 @@ fn a_disconnect_ends_a_recv_that_waits<D: Driver>() {
     for receiver in receivers {
         assert!(receiver.join().unwrap());
     }
+    peer.assert_end();
+}
+
+fn every_disconnect_waits_for_the_end<D: Driver>() {
+    let (channel, mut peer) = connect::<D>();
+    let (socket, _witness) = watched();
+    let sender = thread::spawn({
+        let channel = channel.clone();
+        move || channel.send_handle(&json!(1), socket)
+    });
+    drop(peer.line_with_fd());
+    let leavers: Vec<_> = (0..3)
+        .map(|_| {
+            let channel = channel.clone();
+            thread::spawn(move || channel.disconnect())
+        })
+        .collect();
+    eventually("it is being ended", || !channel.is_connected());
+    assert!(leavers.iter().all(|leaver| !leaver.is_finished()), "the peer has not acknowledged");
+    peer.write(format!("{ACK}\n"));
+    peer.assert_end();
+    sender.join().unwrap().unwrap();
+    for leaver in leavers {
+        leaver.join().unwrap().unwrap();
+    }
+    channel.disconnect().unwrap();
+}
+
+fn a_disconnect_after_the_peer_has_left_is_an_error<D: Driver>() {
+    let (channel, peer) = connect::<D>();
+    peer.leave();
+    assert!(channel.recv().unwrap().is_none());
+    for _ in 0..2 {
+        let late = channel.disconnect();
+        assert!(matches!(late, Err(Error::Send(SendError::Disconnected))), "{late:?}");
+    }
+}
+
+fn a_close_ends_every_call_that_waits<D: Driver>() {
+    let (channel, mut peer) = connect::<D>();
+    let (socket, witness) = watched();
+    let handle = thread::spawn({
+        let channel = channel.clone();
+        move || channel.send_handle(&json!(1), socket)
+    });
+    drop(peer.line_with_fd());
+    let sender = thread::spawn({
+        let channel = channel.clone();
+        move || channel.send(&json!("behind it"))
+    });
+    let receiver = thread::spawn({
+        let channel = channel.clone();
+        move || channel.recv().unwrap().is_none()
+    });
+    eventually("the message is held", || channel.queued_bytes() > 0);
+    channel.close();
+    let unsent = handle.join().unwrap().unwrap_err();
+    drop(unsent.handle.expect("the handle comes back"));
+    witness.assert_closed();
+    assert!(is_closed(sender.join().unwrap()));
+    assert!(receiver.join().unwrap());
+    peer.assert_end();
+    channel.close();
+    channel.disconnect().expect("it is over, by our own will");
+}
+
+fn a_close_ends_a_disconnect_that_waits<D: Driver>() {
+    let (channel, mut peer) = connect::<D>();
+    let (socket, _witness) = watched();
+    let sender = thread::spawn({
+        let channel = channel.clone();
+        move || channel.send_handle(&json!(1), socket)
+    });
+    drop(peer.line_with_fd());
+    let leaver = thread::spawn({
+        let channel = channel.clone();
+        move || channel.disconnect()
+    });
+    eventually("it is being ended", || !channel.is_connected());
+    channel.close();
+    leaver.join().unwrap().unwrap();
+    assert!(is_closed(sender.join().unwrap().map_err(|unsent| unsent.error)));
     peer.assert_end();
 }
 

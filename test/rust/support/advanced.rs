@@ -71,6 +71,9 @@ impl<D: Driver> Driver for Advanced<D> {
     fn disconnect(&self) -> Result<(), Error> {
         self.0.disconnect()
     }
+    fn close(&self) {
+        self.0.close();
+    }
     fn disconnect_timeout(&self, time: Duration) -> Result<(), Error> {
         self.0.disconnect_timeout(time)
     }

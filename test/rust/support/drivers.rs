@@ -44,6 +44,7 @@ pub trait Driver: Clone + Send + Sync + Sized + 'static {
         time: Duration,
     ) -> Result<(), Unsent>;
     fn disconnect(&self) -> Result<(), Error>;
+    fn close(&self);
     /// Gives up after the time.
     fn disconnect_timeout(&self, time: Duration) -> Result<(), Error>;
     fn queued_bytes(&self) -> usize;
@@ -114,6 +115,9 @@ impl Driver for blocking::Channel {
     }
     fn disconnect(&self) -> Result<(), Error> {
         blocking::Channel::disconnect(self)
+    }
+    fn close(&self) {
+        blocking::Channel::close(self);
     }
     fn disconnect_timeout(&self, time: Duration) -> Result<(), Error> {
         self.set_send_timeout(Some(time));
@@ -214,6 +218,9 @@ impl Driver for Tasks {
     }
     fn disconnect(&self) -> Result<(), Error> {
         self.runtime.block_on(self.channel.disconnect())
+    }
+    fn close(&self) {
+        self.channel.close();
     }
     fn disconnect_timeout(&self, time: Duration) -> Result<(), Error> {
         self.within(time, self.channel.disconnect())

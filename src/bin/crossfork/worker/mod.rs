@@ -135,8 +135,9 @@ async fn handle(channel: &Channel, service: &Rc<Service>, mut message: Message) 
             tokio::task::spawn_local(requests::send(channel.clone(), service.clone(), what));
             Ok(())
         }
-        Some(Request::Stats) => channel.send(&service.stats.report()).await,
-        None => channel.send_payload(message.payload()).await,
+        // What can be answered together goes out together, when nothing more is there to be received.
+        Some(Request::Stats) => channel.feed(&service.stats.report()).await,
+        None => channel.feed_payload(message.payload()).await,
     };
     match result {
         // What the parent sent is no message, and would end it if it came back (NEVER-1, NEVER-2).

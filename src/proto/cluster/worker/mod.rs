@@ -37,13 +37,24 @@ pub struct Worker<F> {
     keys: HashMap<String, ServerId>,
     places: Places,
     next_server: u64,
+    /// Servers of whom there is news.
+    changes: VecDeque<Change>,
     /// Connections that were accepted and are not closed.
     busy: usize,
 }
 
 /// A server of a worker's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ServerId(u64);
+
+/// News of a server, for those who wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// One of them can go on: there is an answer, a connection, or room for one.
+    One(ServerId),
+    /// All of them are to look: it was closed, or its limit was changed.
+    All(ServerId),
+}
 
 /// What came with a message.
 #[derive(Debug)]
@@ -145,6 +156,7 @@ impl<F> Default for Worker<F> {
             keys: HashMap::new(),
             places: Places::default(),
             next_server: 0,
+            changes: VecDeque::new(),
             busy: 0,
         }
     }
@@ -197,6 +209,7 @@ impl<F> Worker<F> {
     pub fn set_max_connections(&mut self, id: ServerId, max: Option<usize>) {
         if let Some(server) = self.servers.get_mut(&id) {
             server.max = max;
+            self.changes.push_back(Change::All(id));
         }
     }
 
@@ -243,6 +256,9 @@ impl<F> Worker<F> {
         self.busy = self.busy.saturating_sub(1);
         if let Some(server) = self.servers.get_mut(&id) {
             server.open = server.open.saturating_sub(1);
+            if server.max.is_some() {
+                self.changes.push_back(Change::One(id));
+            }
         }
     }
 
@@ -251,6 +267,7 @@ impl<F> Worker<F> {
         let Some(server) = self.servers.get_mut(&id) else {
             return;
         };
+        self.changes.push_back(Change::All(id));
         match std::mem::replace(&mut server.state, State::Closed) {
             State::Asked(seq) => {
                 server.answer = Some(Answer::Stopped);
@@ -360,6 +377,11 @@ impl<F> Worker<F> {
         self.transmits.pop_front()
     }
 
+    /// The next news of a server: to be taken after each command and message.
+    pub fn poll_change(&mut self) -> Option<Change> {
+        self.changes.pop_front()
+    }
+
     /// Whether the worker was asked to stop, or wants to: no connection comes any more.
     pub fn is_stopping(&self) -> bool {
         self.life != Life::Serving
@@ -379,6 +401,7 @@ impl<F> Worker<F> {
         let Some(server) = self.servers.get_mut(&id) else {
             return;
         };
+        self.changes.push_back(Change::One(id));
         let Reply { key, data, sockname, server: outcome, .. } = reply;
         let failure = match (outcome, &key) {
             (Some(Err(errno)), _) => Some(Answer::Failed(errno)),
@@ -427,13 +450,15 @@ impl<F> Worker<F> {
     }
 
     fn accept(&mut self, key: &str, carried: Carried<F>) -> bool {
-        let Some(server) = self.keys.get(key).and_then(|id| self.servers.get_mut(id)) else {
+        let Some((id, server)) = self.keys.get(key).and_then(|id| Some((*id, self.servers.get_mut(id)?)))
+        else {
             return false;
         };
         match carried {
             Carried::Handle(connection) if server.has_room() && server.waiting.len() < MAX_WAITING => {
                 server.waiting.push_back(connection);
                 self.busy += 1;
+                self.changes.push_back(Change::One(id));
                 true
             }
             _ => false,

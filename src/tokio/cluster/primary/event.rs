@@ -5,6 +5,7 @@ use std::pin::pin;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
+use tokio::task::coop::consume_budget;
 
 use super::ForkedWorker;
 use crate::error::Error;
@@ -158,8 +159,13 @@ impl Events {
             _ => {}
         }
         queue.events.push_back(event);
+        let is_last = queue.ending && queue.workers == 0;
         drop(queue);
-        self.changed.notify_waiters();
+        // Each event is for one of those who wait; the end is for all.
+        match is_last {
+            true => self.changed.notify_waiters(),
+            false => self.changed.notify_one(),
+        }
     }
 
     /// `None` will be the end when no worker is left.
@@ -169,6 +175,7 @@ impl Events {
     }
 
     pub(super) async fn next(&self) -> Option<Event> {
+        consume_budget().await;
         loop {
             let mut changed = pin!(self.changed.notified());
             changed.as_mut().enable();

@@ -17,6 +17,7 @@ use super::event::Event;
 use super::state::Cluster;
 use crate::error::Error;
 use crate::handle::{Outgoing, Unsent};
+use crate::link::Link;
 use crate::link::primary::News;
 use crate::proto::cluster::primary::WorkerId;
 use crate::signal::Signal;
@@ -61,6 +62,9 @@ impl ForkedWorker {
     ///
     /// # Errors
     /// As [`Channel::send`].
+    ///
+    /// # Cancel safety
+    /// As [`Channel::send`].
     pub async fn send<T: Serialize + ?Sized>(&self, message: &T) -> Result<(), Error> {
         self.0.channel.send(message).await
     }
@@ -68,6 +72,9 @@ impl ForkedWorker {
     /// Sends it a message with a handle: see [`Channel::send_handle`].
     ///
     /// # Errors
+    /// As [`Channel::send_handle`].
+    ///
+    /// # Cancel safety
     /// As [`Channel::send_handle`].
     pub async fn send_handle<T: Serialize + ?Sized>(
         &self,
@@ -216,15 +223,14 @@ impl ForkedWorker {
 
 /// What becomes of a worker, from its start to its end. Does not keep the cluster alive.
 pub(super) async fn tend(worker: ForkedWorker) {
-    let mut news = Vec::new();
     let mut over = false;
     while !over {
-        worker.0.channel.news(&mut news).await;
+        let news = worker.0.channel.news().await;
         let Some(cluster) = worker.0.cluster.upgrade() else {
             return;
         };
         over = news.iter().any(|news| matches!(news, News::Over(_)));
-        cluster.handle(&worker, news.drain(..));
+        cluster.handle(&worker, news.into_iter());
     }
     let mut ended = worker.0.ended.subscribe();
     // Cannot fail, for the worker is here.
@@ -247,5 +253,5 @@ pub(super) async fn reap(worker: ForkedWorker) {
     })
     .await;
     worker.0.ended.send_replace(Some(status.ok()));
-    worker.0.channel.bury();
+    worker.0.channel.with_link(Link::bury);
 }

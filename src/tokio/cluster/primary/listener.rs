@@ -170,7 +170,8 @@ pub(super) async fn accept(cluster: Weak<Cluster>, server: ServerId) {
         });
         match batch.await {
             None => return,
-            Some(Ok(())) => {}
+            // There may be more: others come first.
+            Some(Ok(())) => tokio::task::yield_now().await,
             // No descriptors, or no memory: whatever it is, it would be the same again at once.
             Some(Err(_)) => tokio::time::sleep(EXHAUSTED).await,
         }

@@ -104,7 +104,10 @@ impl Primary {
     }
 
     /// Waits for the next event; `None` when, after a [`disconnect`](Self::disconnect), no worker
-    /// is left. May be cancelled, and called from several tasks: each event is given once.
+    /// is left. It may be called from several tasks: each event is given once.
+    ///
+    /// # Cancel safety
+    /// No event is lost if the future is dropped: the next call gives it.
     pub async fn next(&self) -> Option<Event> {
         self.0.events.next().await
     }

@@ -245,7 +245,7 @@ impl State {
     fn send(&mut self, worker: WorkerId, message: &Message) {
         if let Some(worker) = self.workers.get(&worker) {
             // Fails if the channel is over, and we shall hear of that.
-            worker.channel().push(|link| drop(link.submit_cluster(message)));
+            worker.channel().with_link(|link| drop(link.submit_cluster(message)));
         }
     }
 
@@ -270,7 +270,9 @@ impl State {
 
     fn post(&mut self, id: WorkerId, message: &Message, wire_type: HandleType, fd: OwnedFd, parcel: Parcel) {
         let posted = match self.workers.get(&id) {
-            Some(worker) => worker.channel().push(|link| link.submit_parcel(message, wire_type, fd, parcel)),
+            Some(worker) => {
+                worker.channel().with_link(|link| link.submit_parcel(message, wire_type, fd, parcel))
+            }
             None => Err(Returned { parcel, fd, arrived: Err(libc::EPIPE) }),
         };
         if let Err(returned) = posted {

@@ -12,6 +12,7 @@ use tokio::select;
 use super::Server;
 use super::connection::{Connection, Stream};
 use crate::error::Error;
+use crate::link::op;
 use crate::listen::{self, ConnectionHold, Granted, ListenAddress};
 use crate::wire::v8::Value;
 
@@ -51,18 +52,19 @@ impl Listener {
     }
 
     /// Waits for the next connection. `None` when no more will come: the worker is to stop, the
-    /// listener was closed, or the primary is gone.
-    ///
-    /// It may be cancelled by dropping its future, and loses nothing then. Several tasks may accept.
+    /// listener was closed, or the primary is gone. Several tasks may accept.
     ///
     /// # Errors
     /// [`Error::Listen`], where workers accept from a shared socket and this process has no
     /// descriptor free, for one. The next call may succeed.
+    ///
+    /// # Cancel safety
+    /// No connection is lost if the future is dropped: the next call gives it.
     pub async fn accept(&self) -> Result<Option<Connection>, Error> {
         let Server { channel, id } = &self.server;
         match &self.from {
             From::Primary => {
-                let Some(fd) = channel.wait(|link| link.next_connection(*id)).await else {
+                let Some(fd) = channel.call(op::connection(*id)).await else {
                     return Ok(None);
                 };
                 let hold = ConnectionHold::new(*id, channel.connection_owner());
@@ -85,13 +87,13 @@ impl Listener {
         let Some(socket) = socket else {
             return Ok(None);
         };
-        if !channel.wait(|link| link.make_room(*id)).await {
+        if !channel.call(op::room(*id)).await {
             return Ok(None);
         }
         let hold = ConnectionHold::new(*id, channel.connection_owner());
         select! {
             biased;
-            () = channel.wait(|link| link.is_over(*id).then_some(())) => Ok(None),
+            () = channel.call(op::over(*id)) => Ok(None),
             accepted = socket.accept() => {
                 Ok(Some(Connection::new(accepted.map_err(|e| self.error(e))?, hold)))
             }

@@ -18,6 +18,7 @@ use serde::Serialize;
 use crate::error::Error;
 use crate::handle::{Outgoing, Unsent};
 use crate::limits::Limits;
+use crate::link::op;
 use crate::listen::{
     BindOptions, Host, ListenAddress, ListenOptions, Place, exclusive, granted, granted_udp,
 };
@@ -128,6 +129,10 @@ impl Worker {
     ///
     /// # Errors
     /// As [`Channel::recv`].
+    ///
+    /// # Cancel safety
+    /// As [`Channel::recv`]. Even a call that was dropped makes this a worker that receives, whose
+    /// messages wait for the next call.
     pub async fn recv(&self) -> Result<Option<Message>, Error> {
         self.channel.recv().await
     }
@@ -136,6 +141,9 @@ impl Worker {
     ///
     /// # Errors
     /// As [`Channel::send`].
+    ///
+    /// # Cancel safety
+    /// As [`Channel::send`].
     pub async fn send<T: Serialize + ?Sized>(&self, message: &T) -> Result<(), Error> {
         self.channel.send(message).await
     }
@@ -143,6 +151,9 @@ impl Worker {
     /// Sends a message with a handle: see [`Channel::send_handle`].
     ///
     /// # Errors
+    /// As [`Channel::send_handle`].
+    ///
+    /// # Cancel safety
     /// As [`Channel::send_handle`].
     pub async fn send_handle<T: Serialize + ?Sized>(
         &self,
@@ -157,6 +168,10 @@ impl Worker {
     /// # Errors
     /// [`Error::Listen`], with the reason that the primary gives, such as an address in use;
     /// [`SendError::Stopping`](crate::SendError::Stopping) if the worker is to stop.
+    ///
+    /// # Cancel safety
+    /// If the future is dropped, the worker does not listen: a server that the primary grants after
+    /// that is closed. The same address can be asked for again.
     pub async fn listen(&self, address: impl Into<ListenAddress>) -> Result<Listener, Error> {
         self.listen_with(address, ListenOptions::default()).await
     }
@@ -164,6 +179,9 @@ impl Worker {
     /// [`listen`](Self::listen) with options.
     ///
     /// # Errors
+    /// As [`listen`](Self::listen).
+    ///
+    /// # Cancel safety
     /// As [`listen`](Self::listen).
     pub async fn listen_with(
         &self,
@@ -191,6 +209,9 @@ impl Worker {
     ///
     /// # Errors
     /// As [`listen`](Self::listen).
+    ///
+    /// # Cancel safety
+    /// As [`listen`](Self::listen).
     pub async fn bind_udp(&self, address: impl Into<ListenAddress>) -> Result<UdpSocket, Error> {
         self.bind_udp_with(address, BindOptions::default()).await
     }
@@ -198,6 +219,9 @@ impl Worker {
     /// [`bind_udp`](Self::bind_udp) with options.
     ///
     /// # Errors
+    /// As [`listen`](Self::listen).
+    ///
+    /// # Cancel safety
     /// As [`listen`](Self::listen).
     pub async fn bind_udp_with(
         &self,
@@ -219,7 +243,7 @@ impl Worker {
 
     async fn ask(&self, query: Query) -> (Server, Option<Answer<OwnedFd>>) {
         let server = Server::new(&self.channel, |worker| worker.listen(query));
-        let answer = self.channel.wait(|link| link.answer(server.id)).await;
+        let answer = self.channel.call(op::answer(server.id)).await;
         (server, answer)
     }
 
@@ -230,8 +254,11 @@ impl Worker {
     }
 
     /// Waits until the worker is to stop.
+    ///
+    /// # Cancel safety
+    /// Nothing changes if the future is dropped.
     pub async fn stopping(&self) {
-        self.channel.wait(|link| link.is_stopping().then_some(())).await
+        self.channel.call(op::stopping()).await
     }
 
     /// Whether the worker ends because it was asked to, or wanted to: Node's
@@ -247,19 +274,31 @@ impl Worker {
     ///
     /// # Errors
     /// [`SendError::Closed`](crate::SendError::Closed) if the channel is over before the primary knows.
+    ///
+    /// # Cancel safety
+    /// The worker stops even if the future is dropped after it was first polled. To wait until the
+    /// primary knows, call this again.
     pub async fn disconnect(&self) -> Result<(), Error> {
         self.channel.with_link(|link| link.work(|worker| worker.disconnect()));
-        self.channel.wait(|link| link.told()).await
+        self.channel.call(op::told()).await
     }
 
     /// Waits until the channel is over: the worker has stopped and its last connection is closed,
     /// or the primary is gone. Messages that have not been received by then are dropped; where they
     /// matter, wait for [`recv`](Self::recv) to give `None` instead.
+    ///
+    /// # Cancel safety
+    /// Nothing changes if the future is dropped: from then on the channel stays open again until all
+    /// messages are received.
     pub async fn closed(&self) {
-        self.channel.wait(|link| link.await_end().then_some(())).await
+        self.channel.call(op::Closed::default()).await
     }
 
     /// Ends this process, with the status 0, as soon as the primary knows that it is meant.
+    ///
+    /// # Cancel safety
+    /// If the future is dropped after it was first polled, this process goes on: the primary has been
+    /// told, and the channel ends when it knows. To end the process, call this again.
     pub async fn kill(&self) -> ! {
         self.channel.with_link(|link| link.work(|worker| worker.kill()));
         self.closed().await;

@@ -8,6 +8,7 @@ use tokio::net;
 use tokio::select;
 
 use super::Server;
+use crate::link::op;
 
 /// A UDP socket that this worker shares with the others of its cluster: each datagram comes to one
 /// of them. Dropped, it is closed.
@@ -25,11 +26,14 @@ impl UdpSocket {
     ///
     /// # Errors
     /// As for any socket.
+    ///
+    /// # Cancel safety
+    /// No datagram is lost if the future is dropped: the next call gives it.
     pub async fn recv_from(&self, buffer: &mut [u8]) -> io::Result<Option<(usize, SocketAddr)>> {
         let Server { channel, id } = &self.server;
         select! {
             biased;
-            () = channel.wait(|link| link.is_over(*id).then_some(())) => Ok(None),
+            () = channel.call(op::over(*id)) => Ok(None),
             received = self.socket.recv_from(buffer) => received.map(Some),
         }
     }
@@ -38,6 +42,9 @@ impl UdpSocket {
     ///
     /// # Errors
     /// As for any socket.
+    ///
+    /// # Cancel safety
+    /// If the future is dropped, nothing was sent.
     pub async fn send_to(&self, bytes: &[u8], to: SocketAddr) -> io::Result<usize> {
         self.socket.send_to(bytes, to).await
     }

@@ -1,0 +1,308 @@
+//! How threads wait for a channel.
+//!
+//! Every waiting call does the same: it looks whether its operation is ready, does what I/O can be
+//! done, and else waits. One thread at a time waits in `poll`, for all, and wakes those whose message,
+//! acknowledgement or room has come; one of the others takes its place when it leaves. Listeners that
+//! threads accept from are waited for in the same `poll`. So a sender makes progress when nobody
+//! receives, and receives what comes meanwhile.
+
+use std::io;
+use std::ops::{Deref, DerefMut};
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+
+use super::wakers::{Bell, Sleeper};
+use crate::encoder::Encoder;
+use crate::limits::Limits;
+use crate::link::op::Operation;
+use crate::link::{Link, Place};
+use crate::listen::ConnectionOwner;
+use crate::proto::cluster::worker::ServerId;
+use crate::received::SocketOwner;
+use crate::wire::Serialization;
+use crate::wire::control::SocketKey;
+
+pub(super) struct Shared {
+    pub(super) encoder: Arc<Encoder>,
+    state: Mutex<State>,
+    /// Calls the thread back that waits in `poll`.
+    bell: Arc<Bell>,
+}
+
+/// A descriptor that is open for as long as it is waited for.
+pub(super) type Watched = Arc<dyn AsFd + Send + Sync>;
+
+pub(super) struct State {
+    link: Link,
+    /// What the thread in `poll` waits for, if there is one.
+    polling: Option<PollFlags>,
+    /// A thread was woken to take the place in `poll`, and has not come yet.
+    is_called: bool,
+    /// Other descriptors that threads wait to read from.
+    watched: Vec<(Place, Watched)>,
+    /// Some of them came after the thread in `poll` had begun to wait.
+    has_unpolled: bool,
+    pub(super) send_timeout: Option<Duration>,
+}
+
+impl Shared {
+    pub(super) fn new(
+        socket: OwnedFd,
+        serialization: Serialization,
+        limits: Limits,
+    ) -> io::Result<Arc<Self>> {
+        let link = Link::new(socket, serialization, limits);
+        Ok(Arc::new(Shared {
+            encoder: link.encoder(),
+            state: Mutex::new(State {
+                link,
+                polling: None,
+                is_called: false,
+                watched: Vec::new(),
+                has_unpolled: false,
+                send_timeout: None,
+            }),
+            bell: Arc::new(Bell::new()?),
+        }))
+    }
+
+    /// Visits the link. At the end of the visit those are woken whose time has come.
+    pub(super) fn visit(&self) -> Visit<'_> {
+        Visit { shared: self, state: Some(self.lock()) }
+    }
+
+    /// Looks at the state, or at what nobody waits for.
+    pub(super) fn look<T>(&self, look: impl FnOnce(&mut State) -> T) -> T {
+        look(&mut self.lock())
+    }
+
+    /// Waits for an operation.
+    pub(super) fn call<O: Operation>(&self, op: O) -> O::Output {
+        self.call_watching(None, op)
+    }
+
+    /// Waits for an operation that may also be ready when this descriptor can be read.
+    pub(super) fn call_watching<O: Operation>(&self, watched: Option<Watched>, mut op: O) -> O::Output {
+        loop {
+            match self.wait(op, None, watched.as_ref()) {
+                Ok(output) => return output,
+                Err(same) => op = same,
+            }
+        }
+    }
+
+    /// Waits for an operation, for so long at the most. It is withdrawn then.
+    pub(super) fn call_within<O: Operation>(&self, timeout: Option<Duration>, op: O) -> Result<O::Output, O> {
+        self.wait(op, timeout, None)
+    }
+
+    fn wait<O: Operation>(
+        &self,
+        mut op: O,
+        timeout: Option<Duration>,
+        watched: Option<&Watched>,
+    ) -> Result<O::Output, O> {
+        let deadline = timeout.and_then(|t| Instant::now().checked_add(t));
+        let mut has_waited = false;
+        let mut visit = self.visit();
+        loop {
+            if let Some(output) = op.poll(&mut visit.link) {
+                return Ok(output);
+            }
+            if visit.polling.is_none() && visit.link.may_have_input() {
+                visit.link.read();
+                continue;
+            }
+            let left = deadline.map(|d| d.saturating_duration_since(Instant::now()));
+            // A timeout of nothing looks once.
+            if left == Some(Duration::ZERO) && has_waited {
+                op.withdraw(&mut visit.link);
+                return Err(op);
+            }
+            has_waited = true;
+            if visit.link.write_fed() {
+                continue;
+            }
+            visit = match visit.polling {
+                None => self.poll(visit, &op, left, watched),
+                Some(_) => self.sleep(visit, &op, left, watched),
+            };
+        }
+    }
+
+    /// Waits in `poll` for everybody.
+    fn poll(
+        &self,
+        mut visit: Visit<'_>,
+        op: &impl Operation,
+        timeout: Option<Duration>,
+        watched: Option<&Watched>,
+    ) -> Visit<'_> {
+        let place = visit.enter(op, self.bell.clone().into(), watched);
+        let mut flags = PollFlags::empty();
+        flags.set(PollFlags::POLLIN, visit.link.wants_input());
+        flags.set(PollFlags::POLLOUT, visit.link.needs_room());
+        visit.polling = Some(flags);
+        visit.has_unpolled = false;
+        let socket = visit.link.socket();
+        let watched = visit.watched.clone();
+        drop(visit);
+
+        let mut fds =
+            vec![PollFd::new(socket.as_fd(), flags), PollFd::new(self.bell.as_fd(), PollFlags::POLLIN)];
+        fds.extend(watched.iter().map(|(_, fd)| PollFd::new(fd.as_fd(), PollFlags::POLLIN)));
+        let result = poll(&mut fds, poll_timeout(timeout));
+        let happened = fds[0].revents().unwrap_or(PollFlags::empty());
+        if fds[1].any() == Some(true) {
+            self.bell.heard();
+        }
+        let can_be_read = watched.iter().zip(&fds[2..]).filter(|(_, fd)| fd.any() == Some(true));
+
+        let mut visit = self.visit();
+        visit.polling = None;
+        visit.leave(place);
+        for ((place, _), _) in can_be_read {
+            visit.link.waiters.wake(*place);
+        }
+        if let Err(e) = result
+            && e != Errno::EINTR
+        {
+            // Out of memory, or a descriptor limit below 2.
+            visit.link.fail(e.into());
+        } else if happened.contains(PollFlags::POLLIN) {
+            visit.link.readable();
+            visit.link.read();
+        } else if happened.intersects(PollFlags::POLLHUP | PollFlags::POLLERR) {
+            if flags.contains(PollFlags::POLLIN) {
+                visit.link.readable();
+            } else {
+                // As much as the limits allow is waiting to be received; the end comes after it.
+                visit.link.broken();
+            }
+        }
+        if happened.contains(PollFlags::POLLOUT) {
+            visit.link.write();
+        }
+        visit
+    }
+
+    /// Waits until the thread in `poll` wakes this one.
+    fn sleep(
+        &self,
+        mut visit: Visit<'_>,
+        op: &impl Operation,
+        timeout: Option<Duration>,
+        watched: Option<&Watched>,
+    ) -> Visit<'_> {
+        let sleeper = Arc::new(Sleeper::new());
+        let place = visit.enter(op, sleeper.clone().into(), watched);
+        drop(visit);
+        sleeper.sleep(timeout);
+        let mut visit = self.visit();
+        visit.is_called = false;
+        visit.leave(place);
+        visit
+    }
+
+    /// A panic elsewhere cannot leave the state half changed: no code of our users runs under
+    /// the lock.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    pub(super) fn link(&mut self) -> &mut Link {
+        &mut self.link
+    }
+
+    fn enter(&mut self, op: &impl Operation, waker: Waker, watched: Option<&Watched>) -> Place {
+        let place = self.link.waiters.enter(op.topic(), waker);
+        if let Some(watched) = watched {
+            self.watched.push((place, watched.clone()));
+            self.has_unpolled = true;
+        }
+        place
+    }
+
+    fn leave(&mut self, place: Place) {
+        // The waker is ours.
+        drop(self.link.waiters.leave(place));
+        self.watched.retain(|(other, _)| *other != place);
+    }
+
+    /// Whether the thread in `poll` has to come back, for there is something else to wait for now:
+    /// output, input that there was no room for, another descriptor, or no output any more, for it
+    /// was written or is lost.
+    fn needs_other_poll(&self) -> bool {
+        self.polling.is_some_and(|flags| {
+            self.has_unpolled
+                || self.link.needs_room() != flags.contains(PollFlags::POLLOUT)
+                || self.link.wants_input() && !flags.contains(PollFlags::POLLIN)
+        })
+    }
+}
+
+/// A visit to a link.
+pub(super) struct Visit<'a> {
+    shared: &'a Shared,
+    /// There until the end.
+    state: Option<MutexGuard<'a, State>>,
+}
+
+impl Deref for Visit<'_> {
+    type Target = State;
+    fn deref(&self) -> &State {
+        self.state.as_ref().expect("a visit that is not over")
+    }
+}
+
+impl DerefMut for Visit<'_> {
+    fn deref_mut(&mut self) -> &mut State {
+        self.state.as_mut().expect("a visit that is not over")
+    }
+}
+
+impl Drop for Visit<'_> {
+    fn drop(&mut self) {
+        let Some(mut state) = self.state.take() else {
+            return;
+        };
+        state.link.notice();
+        if state.polling.is_none() && !state.is_called {
+            state.is_called = state.link.waiters.wake_any();
+        }
+        let rings = state.needs_other_poll();
+        let woken = state.link.waiters.woken();
+        drop(state);
+        woken.call();
+        if rings {
+            self.shared.bell.ring();
+        }
+    }
+}
+
+impl SocketOwner for Shared {
+    fn socket_closed(&self, key: &SocketKey) {
+        self.visit().link.socket_closed(key);
+    }
+}
+
+impl ConnectionOwner for Shared {
+    fn connection_closed(&self, server: ServerId) {
+        self.visit().link.work(|worker| worker.connection_closed(server));
+    }
+}
+
+fn poll_timeout(timeout: Option<Duration>) -> PollTimeout {
+    match timeout {
+        None => PollTimeout::NONE,
+        // Rounded up, so that a wait never ends early and turns over.
+        Some(t) => PollTimeout::try_from(t + Duration::from_micros(999)).unwrap_or(PollTimeout::MAX),
+    }
+}

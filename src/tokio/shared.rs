@@ -1,0 +1,326 @@
+//! How tasks wait for a channel.
+//!
+//! A [`Call`] is an operation that is waited for: dropped, it is taken back. The reactor calls
+//! nobody's task. It calls [`Reactor`], which does the I/O at once, and that wakes those whose
+//! message, acknowledgement or room has come. So no task does the work of others, and one that is
+//! busy with something else keeps nobody waiting.
+//!
+//! Reading goes on as long as somebody waits who has not been woken.
+
+use std::future::{Future, poll_fn};
+use std::io;
+use std::ops::{Deref, DerefMut};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::pin::{Pin, pin};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::task::{Context, Poll, Wake, Waker, ready};
+
+use tokio::io::Interest;
+use tokio::io::unix::{AsyncFd, AsyncFdReadyGuard};
+use tokio::runtime::Handle;
+use tokio::task::coop::{RestoreOnPending, poll_proceed, unconstrained};
+
+use crate::encoder::Encoder;
+use crate::error::Error;
+use crate::limits::Limits;
+use crate::link::op::Operation;
+use crate::link::{Link, Place, Step};
+use crate::listen::ConnectionOwner;
+use crate::proto::cluster::worker::ServerId;
+use crate::received::SocketOwner;
+use crate::sys::reactor;
+use crate::wire::Serialization;
+use crate::wire::control::SocketKey;
+
+/// How often a peer that writes without pause is read from before tasks get their turn.
+const MOST_READS: usize = 16;
+
+pub(super) struct Shared {
+    pub(super) encoder: Arc<Encoder>,
+    state: Mutex<State>,
+    /// The link's socket, for news that it can be read.
+    readable: Registered,
+    /// A second descriptor of the socket, for news that it can be written, since the reactor knows
+    /// each only once. Made at the start, for later there may be none free.
+    second: Arc<UnixStream>,
+    runtime: Handle,
+    waker: Waker,
+}
+
+struct State {
+    link: Link,
+    /// The reactor will call when the socket can be read.
+    awaits_input: bool,
+    /// There while a write has to wait: at other times every read of the peer would wake us for
+    /// nothing.
+    writable: Option<Registered>,
+    /// The reactor will call when it can be written.
+    awaits_room: bool,
+}
+
+type Registered = AsyncFd<Arc<UnixStream>>;
+
+impl Shared {
+    pub(super) fn new(
+        socket: OwnedFd,
+        serialization: Serialization,
+        limits: Limits,
+    ) -> io::Result<Arc<Self>> {
+        let link = Link::new(socket, serialization, limits);
+        let second = Arc::new(link.socket().try_clone()?);
+        let readable = reactor::register(link.socket(), Interest::READABLE)?;
+        let runtime = Handle::current();
+        Ok(Arc::new_cyclic(|shared: &Weak<Shared>| Shared {
+            encoder: link.encoder(),
+            state: Mutex::new(State { link, awaits_input: false, writable: None, awaits_room: false }),
+            readable,
+            second,
+            runtime,
+            waker: Arc::new(Reactor(shared.clone())).into(),
+        }))
+    }
+
+    /// Visits the link. What there is to read or to write is done at the end of the visit, and who
+    /// waited for it is woken.
+    pub(super) fn visit(&self) -> Visit<'_> {
+        Visit { shared: self, state: Some(self.lock()), is_driven: false }
+    }
+
+    /// Waits for an operation.
+    pub(super) fn call<O: Operation>(&self, op: O) -> Call<'_, O> {
+        Call { shared: self, op, place: None, is_done: false }
+    }
+
+    /// Waits for the task's turn, if it has done much without waiting.
+    pub(super) async fn turn(&self) {
+        poll_fn(|cx| self.poll_turn(cx)).await.made_progress();
+    }
+
+    fn poll_turn(&self, cx: &mut Context<'_>) -> Poll<RestoreOnPending> {
+        let turn = poll_proceed(cx);
+        if turn.is_pending() {
+            // Others run now, for nobody knows how long.
+            self.visit().write_fed();
+        }
+        turn
+    }
+
+    /// Accepts a frame to be written with others, and says how many bytes wait.
+    pub(super) fn feed(&self, frame: &mut Vec<u8>) -> Result<usize, Error> {
+        // Nobody waits for this, and there is nothing to be done yet.
+        self.lock().link.feed(frame)
+    }
+
+    /// Looks at the link.
+    pub(super) fn look<T>(&self, look: impl FnOnce(&Link) -> T) -> T {
+        look(&self.lock().link)
+    }
+
+    /// A panic elsewhere cannot leave the state half changed: no code of our users runs under
+    /// the lock.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Does what I/O somebody waits for, until the reactor is to call.
+    fn drive(&self, state: &mut State) {
+        for _ in 0..MOST_READS {
+            state.link.notice();
+            self.drive_output(state);
+            if state.awaits_input || !state.link.needs_input() {
+                return;
+            }
+            match self.ask(&self.readable, AsyncFd::poll_read_ready) {
+                Poll::Pending => state.awaits_input = true,
+                // The runtime is shutting down.
+                Poll::Ready(Err(e)) => state.link.fail(e),
+                Poll::Ready(Ok(mut can_read)) => {
+                    // The reactor tells of news alone: it is asked again when there is no more.
+                    if state.link.read() == Step::Blocked || state.link.is_drained() {
+                        can_read.clear_ready();
+                    }
+                }
+            }
+        }
+        // The peer writes without pause. They go on, each in its turn.
+        state.link.waiters.wake_everybody();
+    }
+
+    fn drive_output(&self, state: &mut State) {
+        let State { link, writable, awaits_room, .. } = state;
+        while link.needs_room() && !*awaits_room {
+            let registered = match writable {
+                Some(registered) => registered,
+                None => match self.register_second() {
+                    Ok(registered) => writable.insert(registered),
+                    Err(e) => return link.fail(e),
+                },
+            };
+            match self.ask(registered, AsyncFd::poll_write_ready) {
+                Poll::Pending => *awaits_room = true,
+                Poll::Ready(Err(e)) => link.fail(e),
+                Poll::Ready(Ok(mut can_write)) => {
+                    if link.write() == Step::Blocked {
+                        can_write.clear_ready();
+                    }
+                }
+            }
+            link.notice();
+        }
+        if !link.needs_room() {
+            *writable = None;
+            *awaits_room = false;
+        }
+    }
+
+    fn register_second(&self) -> io::Result<Registered> {
+        // We may be called outside of the runtime, when a connection is dropped.
+        let _inside = self.runtime.enter();
+        reactor::register(self.second.clone(), Interest::WRITABLE)
+    }
+
+    /// Asks the reactor whether a socket is ready; if not, it will call. The budget of the task that
+    /// happens to be here is not touched: this is not its doing, and without a budget tokio would
+    /// call our waker at once.
+    fn ask<'a>(
+        &self,
+        registered: &'a Registered,
+        poll: impl Fn(
+            &'a Registered,
+            &mut Context<'_>,
+        ) -> Poll<io::Result<AsyncFdReadyGuard<'a, Arc<UnixStream>>>>,
+    ) -> Poll<io::Result<AsyncFdReadyGuard<'a, Arc<UnixStream>>>> {
+        let ready = pin!(unconstrained(poll_fn(|cx| poll(registered, cx))));
+        ready.poll(&mut Context::from_waker(&self.waker))
+    }
+}
+
+/// A visit to a link.
+pub(super) struct Visit<'a> {
+    shared: &'a Shared,
+    /// There until the end.
+    state: Option<MutexGuard<'a, State>>,
+    /// Nothing has been done since the I/O was.
+    is_driven: bool,
+}
+
+impl Visit<'_> {
+    fn drive(&mut self) {
+        if let Some(state) = &mut self.state
+            && !self.is_driven
+        {
+            self.shared.drive(state);
+            self.is_driven = true;
+        }
+    }
+}
+
+impl Deref for Visit<'_> {
+    type Target = Link;
+    fn deref(&self) -> &Link {
+        &self.state.as_ref().expect("a visit that is not over").link
+    }
+}
+
+impl DerefMut for Visit<'_> {
+    fn deref_mut(&mut self) -> &mut Link {
+        self.is_driven = false;
+        &mut self.state.as_mut().expect("a visit that is not over").link
+    }
+}
+
+impl Drop for Visit<'_> {
+    fn drop(&mut self) {
+        self.drive();
+        let woken = self.state.take().map(|mut state| state.link.waiters.woken());
+        if let Some(woken) = woken {
+            woken.call();
+        }
+    }
+}
+
+/// What the reactor calls. It does not keep the channel open.
+struct Reactor(Weak<Shared>);
+
+impl Wake for Reactor {
+    fn wake(self: Arc<Self>) {
+        if let Some(shared) = self.0.upgrade() {
+            let mut visit = shared.visit();
+            if let Some(state) = &mut visit.state {
+                // It may have been about either. To ask again costs nothing.
+                state.awaits_input = false;
+                state.awaits_room = false;
+            }
+        }
+    }
+}
+
+/// An operation that is waited for. Dropped, it is withdrawn.
+pub(super) struct Call<'a, O: Operation> {
+    shared: &'a Shared,
+    op: O,
+    place: Option<Place>,
+    is_done: bool,
+}
+
+// Nothing in it is pinned.
+impl<O: Operation> Unpin for Call<'_, O> {}
+
+impl<O: Operation> Future for Call<'_, O> {
+    type Output = O::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<O::Output> {
+        let Call { shared, op, place, is_done } = self.get_mut();
+        let turn = ready!(shared.poll_turn(cx));
+        // Dropped after the visit.
+        let mut left = [None, None];
+        let mut visit = shared.visit();
+        // The second time for what was there to be read.
+        for left in &mut left {
+            *left = place.take().map(|place| visit.waiters.leave(place));
+            if let Some(output) = op.poll(&mut visit) {
+                *is_done = true;
+                turn.made_progress();
+                return Poll::Ready(output);
+            }
+            visit.write_fed();
+            let entered = visit.waiters.enter(op.topic(), cx.waker().clone());
+            *place = Some(entered);
+            visit.drive();
+            if visit.waiters.is_waiting(entered) {
+                break;
+            }
+        }
+        Poll::Pending
+    }
+}
+
+impl<O: Operation> Drop for Call<'_, O> {
+    fn drop(&mut self) {
+        if self.is_done {
+            return;
+        }
+        // Dropped after the visit.
+        let left;
+        let mut visit = self.shared.visit();
+        self.op.withdraw(&mut visit);
+        left = self.place.map(|place| visit.waiters.leave(place));
+        if left.as_ref().is_some_and(|left| left.was_woken) {
+            // It was woken for something that is the next one's now.
+            visit.waiters.wake_one(self.op.topic());
+        }
+    }
+}
+
+impl SocketOwner for Shared {
+    fn socket_closed(&self, key: &SocketKey) {
+        self.visit().socket_closed(key);
+    }
+}
+
+impl ConnectionOwner for Shared {
+    fn connection_closed(&self, server: ServerId) {
+        self.visit().work(|worker| worker.connection_closed(server));
+    }
+}

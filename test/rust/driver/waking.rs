@@ -1,0 +1,297 @@
+//! Who is woken, and how often: a call is woken for what it waits for, and for nothing else. And no
+//! call keeps a thread of the runtime for longer than its turn.
+
+use std::cell::Cell;
+use std::future::{Future, poll_fn};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::pin::pin;
+use std::rc::Rc;
+use std::task::Poll;
+use std::thread;
+
+use crossfork::tokio::Channel;
+use crossfork::{Limits, blocking};
+use tokio::runtime::Builder;
+use tokio::task::{LocalSet, spawn_local};
+
+use crate::support::deadline::{eventually, in_time};
+use crate::support::descriptors::watched;
+use crate::support::peer::{ACK, Peer};
+
+/// Runs the body in a runtime with one thread.
+fn run<F: Future<Output = ()>>(test: &str, body: impl FnOnce(Channel, Peer) -> F + Send + 'static) {
+    in_time(test, || {
+        let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+        LocalSet::new().block_on(&runtime, async {
+            let (ours, theirs) = UnixStream::pair().unwrap();
+            body(Channel::from_socket(ours, Limits::default()).unwrap(), Peer::new(theirs)).await;
+        });
+    });
+}
+
+/// Counts how often a future is polled.
+async fn counted<T>(polls: Rc<Cell<usize>>, future: impl Future<Output = T>) -> T {
+    let mut future = pin!(future);
+    poll_fn(|cx| {
+        polls.set(polls.get() + 1);
+        future.as_mut().poll(cx)
+    })
+    .await
+}
+
+/// Acknowledges so many handles, each when it has come.
+fn acknowledge(mut peer: Peer, count: usize) -> Peer {
+    for _ in 0..count {
+        drop(peer.line_with_fd());
+        peer.write(format!("{ACK}\n"));
+    }
+    peer
+}
+
+#[test]
+fn handles_that_wait_for_their_acknowledgement_are_woken_once_each() {
+    const HANDLES: usize = 500;
+    run("handles_that_wait_for_their_acknowledgement_are_woken_once_each", |channel, peer| async move {
+        let polls = Rc::new(Cell::new(0));
+        let socket = Rc::new(watched().0);
+        let senders: Vec<_> = (0..HANDLES)
+            .map(|i| {
+                let (channel, socket, polls) = (channel.clone(), socket.clone(), polls.clone());
+                spawn_local(async move {
+                    let copy: OwnedFd = socket.try_clone().unwrap().into();
+                    let handle = crossfork::Handle::try_from(copy).unwrap();
+                    counted(polls, channel.send_handle(&i, handle)).await.unwrap();
+                })
+            })
+            .collect();
+        tokio::task::yield_now().await;
+        let peer = thread::spawn(move || acknowledge(peer, HANDLES));
+        for sender in senders {
+            sender.await.unwrap();
+        }
+        drop(peer.join().unwrap());
+        // To begin, to be done, and now and then in vain.
+        assert!(polls.get() <= 4 * HANDLES, "{HANDLES} handles took {} polls", polls.get());
+    });
+}
+
+#[test]
+fn messages_wake_one_receiver_each() {
+    const RECEIVERS: usize = 300;
+    run("messages_wake_one_receiver_each", |channel, peer| async move {
+        let polls = Rc::new(Cell::new(0));
+        let receivers: Vec<_> = (0..RECEIVERS)
+            .map(|_| {
+                let (channel, polls) = (channel.clone(), polls.clone());
+                spawn_local(async move {
+                    counted(polls, channel.recv()).await.unwrap().unwrap();
+                    // Asks for the next, so that messages come one by one.
+                    channel.send(&0).await.unwrap();
+                })
+            })
+            .collect();
+        tokio::task::yield_now().await;
+        let peer = thread::spawn(move || {
+            let mut peer = peer;
+            for i in 0..RECEIVERS {
+                peer.write(format!("{i}\n"));
+                peer.line();
+            }
+            peer
+        });
+        for receiver in receivers {
+            receiver.await.unwrap();
+        }
+        drop(peer.join().unwrap());
+        assert!(polls.get() <= 6 * RECEIVERS, "{RECEIVERS} messages took {} polls", polls.get());
+    });
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn threads_that_wait_for_an_acknowledgement_are_woken_once_each() {
+    use nix::sys::resource::{UsageWho, getrusage};
+
+    const HANDLES: usize = 150;
+    in_time("threads_that_wait_for_an_acknowledgement_are_woken_once_each", || {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        let channel = blocking::Channel::from_socket(ours, Limits::default()).unwrap();
+        let senders: Vec<_> = (0..HANDLES)
+            .map(|i| {
+                let channel = channel.clone();
+                thread::spawn(move || {
+                    let (socket, _witness) = watched();
+                    channel.send_handle(&i, socket).unwrap();
+                    // How often this thread has waited.
+                    getrusage(UsageWho::RUSAGE_THREAD).unwrap().voluntary_context_switches()
+                })
+            })
+            .collect();
+        let mut peer = Peer::new(theirs);
+        let (_, _first) = peer.line_with_fd();
+        let mut queued = 0;
+        eventually("all wait", || {
+            std::mem::replace(&mut queued, channel.queued_bytes()) == queued && queued > HANDLES * 50
+        });
+        peer.write(format!("{ACK}\n"));
+        drop(acknowledge(peer, HANDLES - 1));
+        let waits: i64 = senders.into_iter().map(|sender| sender.join().unwrap()).sum();
+        // Some more for locks.
+        assert!(waits <= 20 * HANDLES as i64, "{HANDLES} handles took {waits} waits");
+    });
+}
+
+/// A task's turn has so many steps (tokio's budget), and some more for what is counted otherwise.
+const TURN: usize = 130;
+
+#[test]
+fn a_task_that_sends_without_waiting_lets_others_run() {
+    run("a_task_that_sends_without_waiting_lets_others_run", |channel, peer| async move {
+        let done = Rc::new(Cell::new(0));
+        let counter = done.clone();
+        let sender = spawn_local(async move {
+            for i in 0..200 {
+                channel.send(&i).await.unwrap();
+                counter.set(counter.get() + 1);
+            }
+            channel
+        });
+        tokio::task::yield_now().await;
+        assert!(done.get() <= TURN, "{} sends in one turn", done.get());
+        drop((sender.await.unwrap(), peer));
+    });
+}
+
+#[test]
+fn a_task_that_feeds_without_waiting_lets_others_run() {
+    run("a_task_that_feeds_without_waiting_lets_others_run", |channel, peer| async move {
+        let done = Rc::new(Cell::new(0));
+        let counter = done.clone();
+        let sender = spawn_local(async move {
+            for i in 0..1000 {
+                channel.feed(&i).await.unwrap();
+                counter.set(counter.get() + 1);
+            }
+            channel.flush().await.unwrap();
+            channel
+        });
+        tokio::task::yield_now().await;
+        assert!(done.get() <= TURN, "{} messages in one turn", done.get());
+        drop((sender.await.unwrap(), peer));
+    });
+}
+
+#[test]
+fn a_task_that_receives_what_is_there_lets_others_run() {
+    run("a_task_that_receives_what_is_there_lets_others_run", |channel, peer| async move {
+        peer.write("1\n".repeat(1000));
+        channel.recv().await.unwrap().unwrap();
+        let done = Rc::new(Cell::new(1));
+        let counter = done.clone();
+        let receiver = spawn_local(async move {
+            while counter.get() < 1000 {
+                channel.recv().await.unwrap().unwrap();
+                counter.set(counter.get() + 1);
+            }
+        });
+        tokio::task::yield_now().await;
+        assert!(done.get() <= TURN + 1, "{} messages in one turn", done.get());
+        receiver.await.unwrap();
+        drop(peer);
+    });
+}
+
+#[test]
+fn a_call_that_was_begun_and_is_left_alone_keeps_nobody_waiting() {
+    run("a_call_that_was_begun_and_is_left_alone_keeps_nobody_waiting", |channel, peer| async move {
+        // Polled last, by a task that then has something else to do.
+        let other = channel.clone();
+        let sender = spawn_local(async move { other.send_handle("a handle", watched().0).await });
+        let mut left_alone = pin!(channel.recv());
+        poll_fn(|cx| {
+            assert!(left_alone.as_mut().poll(cx).is_pending());
+            Poll::Ready(())
+        })
+        .await;
+        tokio::task::yield_now().await;
+        poll_fn(|cx| {
+            assert!(left_alone.as_mut().poll(cx).is_pending());
+            Poll::Ready(())
+        })
+        .await;
+        let peer = thread::spawn(move || acknowledge(peer, 1));
+        sender.await.unwrap().unwrap();
+        peer.join().unwrap().write("1\n");
+        assert_eq!(left_alone.await.unwrap().unwrap().decode::<u8>().unwrap(), 1);
+    });
+}
+
+#[test]
+fn a_receiver_that_is_cancelled_leaves_the_message_to_the_next() {
+    run("a_receiver_that_is_cancelled_leaves_the_message_to_the_next", |channel, peer| async move {
+        let woken = Rc::new(Cell::new(false));
+        let mut first = Box::pin(channel.recv());
+        // Its waker is not the task's: being woken is no reason to be polled here.
+        let flag = std::sync::Arc::new(Flag::default());
+        let waker = flag.clone().into();
+        assert!(first.as_mut().poll(&mut std::task::Context::from_waker(&waker)).is_pending());
+        let second = spawn_local({
+            let (channel, woken) = (channel.clone(), woken.clone());
+            async move {
+                let message = channel.recv().await.unwrap().unwrap();
+                woken.set(true);
+                message.decode::<u8>().unwrap()
+            }
+        });
+        tokio::task::yield_now().await;
+        peer.write("7\n");
+        while !flag.0.load(std::sync::atomic::Ordering::SeqCst) && !woken.get() {
+            tokio::task::yield_now().await;
+        }
+        drop(first);
+        assert_eq!(second.await.unwrap(), 7);
+        drop(peer);
+    });
+}
+
+#[derive(Default)]
+struct Flag(std::sync::atomic::AtomicBool);
+
+impl std::task::Wake for Flag {
+    fn wake(self: std::sync::Arc<Self>) {
+        self.0.store(true, std::sync::atomic::Ordering::SeqCst);
+    }
+}
+
+/// A waker that uses the channel itself when it is dropped, as one that owns its task may.
+struct Nosy(Channel);
+
+impl std::task::Wake for Nosy {
+    fn wake(self: std::sync::Arc<Self>) {}
+}
+
+impl Drop for Nosy {
+    fn drop(&mut self) {
+        self.0.queued_bytes();
+    }
+}
+
+#[test]
+fn wakers_are_dropped_when_the_channel_is_free() {
+    run("wakers_are_dropped_when_the_channel_is_free", |channel, peer| async move {
+        let mut received = pin!(channel.recv());
+        for _ in 0..3 {
+            // The call has the only one.
+            let waker = std::sync::Arc::new(Nosy(channel.clone())).into();
+            assert!(received.as_mut().poll(&mut std::task::Context::from_waker(&waker)).is_pending());
+        }
+        let mut cancelled = Box::pin(channel.recv());
+        let waker = std::sync::Arc::new(Nosy(channel.clone())).into();
+        assert!(cancelled.as_mut().poll(&mut std::task::Context::from_waker(&waker)).is_pending());
+        drop(waker);
+        drop(cancelled);
+        peer.write("1\n");
+        assert_eq!(received.await.unwrap().unwrap().decode::<u8>().unwrap(), 1);
+    });
+}

@@ -1,0 +1,65 @@
+//! `crossfork worker`, with a socket in the test's own hands as its parent.
+// What is on its way in a socket is told by ioctl, which neither std nor nix has.
+#![allow(unsafe_code)]
+
+use std::io::{Read, Write};
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// A worker, our end of its channel, and a second descriptor of its end.
+fn start() -> (Child, UnixStream, UnixStream) {
+    let (ours, theirs) = UnixStream::pair().unwrap();
+    ours.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    let copy = theirs.try_clone().unwrap();
+    let worker = Command::new(env!("CARGO_BIN_EXE_crossfork"))
+        .arg("worker")
+        .env("NODE_CHANNEL_FD", "0")
+        .env("NODE_CHANNEL_SERIALIZATION_MODE", "json")
+        .stdin(Stdio::from(OwnedFd::from(theirs)))
+        .spawn()
+        .unwrap();
+    (worker, ours, copy)
+}
+
+fn ioctl(socket: &UnixStream, request: libc::c_ulong) -> usize {
+    let mut value: libc::c_int = 0;
+    // SAFETY: both requests write one int, and the descriptor is open.
+    let result = unsafe { libc::ioctl(socket.as_raw_fd(), request as _, &mut value) };
+    assert_eq!(result, 0, "{}", std::io::Error::last_os_error());
+    value as usize
+}
+
+/// Waits until so many bytes can be read, and reads none.
+fn wait_for(socket: &UnixStream, bytes: usize) {
+    let start = Instant::now();
+    while ioctl(socket, libc::FIONREAD) < bytes {
+        assert!(start.elapsed() < Duration::from_secs(20), "waited in vain for {bytes} bytes");
+        thread::sleep(Duration::from_millis(1));
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn what_came_together_is_answered_together_and_in_order() {
+    let (mut worker, mut socket, theirs) = start();
+    let text: String = (0..60).map(|i| format!("{i}\n")).collect();
+    let mut answers = vec![0; text.len()];
+    // Linux counts what is on its way with its memory: some hundred bytes for each write.
+    socket.write_all(b"\"one\"\n").unwrap();
+    wait_for(&socket, 6);
+    let one_write = ioctl(&theirs, libc::TIOCOUTQ);
+    socket.read_exact(&mut answers[..6]).unwrap();
+
+    socket.write_all(text.as_bytes()).unwrap();
+    wait_for(&socket, text.len());
+    let all = ioctl(&theirs, libc::TIOCOUTQ);
+    socket.read_exact(&mut answers).unwrap();
+    assert_eq!(String::from_utf8(answers).unwrap(), text);
+    assert!(all <= 4 * one_write, "60 answers took {} writes", all / one_write);
+
+    drop((socket, theirs));
+    assert!(worker.wait().unwrap().success());
+}
