@@ -62,6 +62,7 @@ struct State {
 type Registered = AsyncFd<Arc<UnixStream>>;
 
 impl Shared {
+    #[track_caller]
     pub(super) fn new(
         socket: OwnedFd,
         serialization: Serialization,
