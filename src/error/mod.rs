@@ -198,6 +198,21 @@ impl Error {
         }
     }
 
+    /// What it keeps of the peer's bytes.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn kept_bytes(&self) -> usize {
+        match self {
+            Error::Protocol(
+                ProtocolError::Decode { message: kept, .. }
+                | ProtocolError::NotJson { line: kept }
+                | ProtocolError::NotV8 { frame: kept, .. }
+                | ProtocolError::MissingDescriptor { message: kept }
+                | ProtocolError::InvalidHandle { message: kept, .. },
+            ) => kept.len(),
+            _ => 0,
+        }
+    }
+
     /// Whether the peer is to blame and the next message can be received: a server usually logs
     /// such an error and receives again.
     pub fn is_protocol(&self) -> bool {

@@ -19,7 +19,7 @@ use crate::error::{Error, ProtocolError, SendError};
 use crate::handle::{Handle, Outgoing, Unsent, fits};
 use crate::limits::Limits;
 use crate::message::Payload;
-use crate::proto::{Attached, Channel, Event, LossReason, Outcome, Question, Ticket};
+use crate::proto::{Attached, Channel, Event, LossReason, Outcome, Question, Ticket, cluster};
 use crate::received::{Message, ReceivedHandle, SocketHold, SocketOwner};
 use crate::sys::probe::{self, Kind};
 use crate::sys::scm::{self, Packet};
@@ -59,6 +59,15 @@ pub(crate) enum Step {
     Progress,
     /// It would have to wait.
     Blocked,
+}
+
+/// Reads a message of a cluster, unless it is longer than so many bytes: a part of it may be kept
+/// as long as a server is.
+fn decode_cluster(payload: &Payload, limit: usize) -> Result<cluster::Message, ProtocolError> {
+    if payload.as_bytes().len() > limit {
+        return Err(ProtocolError::TooLong { limit });
+    }
+    payload.decode()
 }
 
 /// Something that was received.

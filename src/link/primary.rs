@@ -5,9 +5,8 @@ use std::collections::{HashMap, VecDeque};
 use std::os::fd::OwnedFd;
 use std::sync::Weak;
 
-use super::{Link, Received, Step};
-use crate::error::{Error, ProtocolError};
-use crate::message::Payload;
+use super::{Link, Received, Step, decode_cluster};
+use crate::error::Error;
 use crate::proto::cluster::Message;
 use crate::proto::cluster::primary::ServerId;
 use crate::proto::{ClusterRole, LossReason, Outcome, Ticket};
@@ -147,7 +146,7 @@ impl Link {
             }
         };
         Some(match received {
-            Received::Cluster(payload) => match decode(&payload) {
+            Received::Cluster(payload) => match decode_cluster(&payload, MAX_MESSAGE) {
                 Ok(message) => News::Cluster(message),
                 Err(error) => News::Invalid(error.into()),
             },
@@ -204,11 +203,4 @@ impl Link {
         self.parcels.last_reads = Some(left.saturating_sub(1));
         true
     }
-}
-
-fn decode(payload: &Payload) -> Result<Message, ProtocolError> {
-    if payload.as_bytes().len() > MAX_MESSAGE {
-        return Err(ProtocolError::TooLong { limit: MAX_MESSAGE });
-    }
-    payload.decode()
 }

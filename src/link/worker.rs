@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::os::fd::{AsFd, OwnedFd};
 
-use super::Link;
+use super::{Link, decode_cluster};
 use crate::error::{Error, SendError};
 use crate::handle::fits;
 use crate::proto::cluster::worker::{Answer, Carried, Next, ServerId, Worker};
@@ -15,6 +15,10 @@ use crate::wire::control::HandleType;
 
 /// How many of our messages may wait for a primary that does not read before we stop reading.
 const MAX_WAITING: usize = 1024;
+
+/// The longest message of a cluster that is read. A primary repeats what the worker gave it for
+/// all, which the worker's own user bounds.
+const MAX_MESSAGE: usize = 1 << 20;
 
 /// A place in a cluster, if the process has one.
 pub(super) struct Member {
@@ -145,7 +149,7 @@ impl Link {
             return;
         }
         while let Some((payload, carried)) = self.core.poll_cluster() {
-            match payload.decode::<Message>() {
+            match decode_cluster(&payload, MAX_MESSAGE) {
                 Ok(message) => {
                     let carried = usable(&message, carried);
                     self.member.machine.handle_message(message, carried);

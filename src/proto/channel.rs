@@ -30,7 +30,7 @@ use crate::wire::control::{self, Addressee, Control, HandleFrame, SocketKey};
 use crate::wire::frame::{self, Frame};
 
 /// How many replies and answers may wait for a peer that does not read before we stop reading
-/// from it, or leave answers out.
+/// from it, or leave answers out. Replies are short, and the bytes of answers are limited too.
 const MAX_WAITING_REPLIES: usize = 1024;
 
 /// For how many events room is kept when all are taken: a burst leaves nothing behind.
@@ -59,8 +59,9 @@ pub struct Channel<F> {
     lost: usize,
     /// The reply to a handle whose message is too long, due at the end of it.
     owed: Option<&'static [u8]>,
-    /// Answers to the peer's questions that have not been written (SOCK-6).
+    /// Answers to the peer's questions that have not been written (SOCK-6), and their bytes.
     answers: usize,
+    answer_bytes: usize,
     next_ticket: Ticket,
     limits: Limits,
 }
@@ -126,6 +127,7 @@ impl<F> Channel<F> {
             lost: 0,
             owed: None,
             answers: 0,
+            answer_bytes: 0,
             next_ticket: 0,
             limits,
         }
@@ -213,6 +215,7 @@ impl<F> Channel<F> {
         }
         self.state = State::Closed;
         self.inbox.clear();
+        self.sockets = Sockets::default();
         self.drop_outgoing();
         self.outcomes.extend(self.questions.end().map(|ticket| Outcome::Unanswered { ticket }));
         self.events.push_back((Event::Disconnected { lost: self.lost }, Cost { bytes: 0, fds: 0 }));
@@ -532,6 +535,7 @@ impl<F> Channel<F> {
 
     fn drop_events(&mut self) {
         self.events.clear();
+        self.sockets = Sockets::default();
         self.waiting_bytes = 0;
         self.waiting_fds = 0;
     }
@@ -577,7 +581,7 @@ impl<F> Channel<F> {
     }
 
     fn write(&mut self, ticket: Option<Ticket>, bytes: Vec<u8>) {
-        let carries = ticket.map_or(Carries::Answer, Carries::Message);
+        let carries = ticket.map_or(Carries::Answer(bytes.len()), Carries::Message);
         self.outbox.push(carries, bytes);
     }
 
@@ -593,10 +597,12 @@ impl<F> Channel<F> {
         if self.state != State::Open {
             return;
         }
-        if self.answers == MAX_WAITING_REPLIES {
+        let bytes = self.answer_bytes + frame.len();
+        if self.answers == MAX_WAITING_REPLIES || bytes > self.limits.max_waiting_bytes {
             return self.invalid(ProtocolError::TooManyRequests);
         }
         self.answers += 1;
+        self.answer_bytes = bytes;
         self.push(Outgoing::Plain { ticket: None, frame });
     }
 
@@ -627,7 +633,10 @@ impl<F> Channel<F> {
                     self.written = ticket;
                     self.handoff.written();
                 }
-                Carries::Answer => self.answers -= 1,
+                Carries::Answer(length) => {
+                    self.answers -= 1;
+                    self.answer_bytes -= length;
+                }
             }
         }
     }
@@ -652,6 +661,13 @@ impl<F> Channel<F> {
     /// handles is told by their [`Outcome`]s.
     pub fn lost(&self) -> usize {
         self.lost
+    }
+
+    /// Bytes that the peer makes us keep beside the messages that wait to be received: what has come
+    /// of the next one, replies and answers that are not written, and the names of the lists that its
+    /// open sockets are counted in. The [`Limits`] bound all but the names, which are short.
+    pub fn kept_bytes(&self) -> usize {
+        self.inbox.unread_bytes() + self.outbox.reply_bytes() + self.answer_bytes + self.sockets.name_bytes()
     }
 
     /// Bytes that were accepted and are not written yet.

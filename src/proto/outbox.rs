@@ -39,8 +39,8 @@ pub(super) enum Carries {
     Batch(Ticket, Vec<usize>),
     /// A message with the handle in flight, whose descriptor rides on the first byte.
     Handle(Ticket),
-    /// An answer to the peer (SOCK-6).
-    Answer,
+    /// An answer to the peer of this length (SOCK-6).
+    Answer(usize),
 }
 
 /// How long a batch may grow.
@@ -83,6 +83,10 @@ impl Outbox {
 
     pub(super) fn replies(&self) -> usize {
         self.replies.len()
+    }
+
+    pub(super) fn reply_bytes(&self) -> usize {
+        self.replies.iter().map(|reply| reply.len()).sum()
     }
 
     /// Fills in the slices that may go out in one system call, and says whether the descriptor
@@ -197,7 +201,7 @@ impl Frame {
         match &self.carries {
             Carries::Message(_) | Carries::Handle(_) => 1,
             Carries::Batch(_, ends) => ends.iter().filter(|end| **end > written).count(),
-            Carries::Answer => 0,
+            Carries::Answer(_) => 0,
         }
     }
 }

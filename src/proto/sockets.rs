@@ -65,6 +65,11 @@ impl Sockets {
         self.lists.get(key).map_or(0, |list| list.open)
     }
 
+    /// How much the names of the lists take, as UTF-16.
+    pub(super) fn name_bytes(&self) -> usize {
+        self.lists.keys().map(|key| 2 * key.name().encode_utf16().count()).sum()
+    }
+
     /// The owner wants to know when the last one is closed (SOCK-4).
     pub(super) fn notify_close(&mut self, key: &SocketKey) -> Notify {
         match self.lists.get_mut(key) {

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
-use super::{Addressee, Control, DgramType, HandleFrame, HandleType, SocketKey};
+use super::{Addressee, Control, DgramType, HandleFrame, HandleType, SocketKey, wire_type};
 use crate::error::V8Error;
 use crate::wire::advanced;
 use crate::wire::v8::reader::{Reader, Text};
@@ -310,7 +310,7 @@ impl<'a> Envelope<'a> {
 
     fn handle(&self, message: Bytes) -> HandleFrame {
         HandleFrame {
-            wire_type: self.wire_type.map(|of| of.to_js().to_string_lossy().into_owned()).unwrap_or_default(),
+            wire_type: self.wire_type.map(|of| wire_type(&of.to_js().to_string_lossy())).unwrap_or_default(),
             addressee: Addressee::of(reserved_cmd(&message).as_deref()),
             message,
             key: self.key(),

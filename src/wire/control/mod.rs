@@ -80,9 +80,15 @@ pub enum DgramType {
 pub struct SocketKey(Arc<JsString>);
 
 impl SocketKey {
-    /// The key of this name. Node counts a socket only under one that JavaScript calls true.
+    /// The longest name, in bytes of UTF-16. Node's are an address and a port, or the path of a
+    /// Unix socket. A key is kept as long as its sockets are open, and repeated in each answer.
+    pub const MAX_LENGTH: usize = 2048;
+
+    /// The key of this name. Node counts a socket only under one that JavaScript calls true. One
+    /// that is longer than [`MAX_LENGTH`](Self::MAX_LENGTH) is no key.
     pub fn new(name: JsString) -> Option<SocketKey> {
-        (name.as_str() != Some("")).then(|| SocketKey(Arc::new(name)))
+        let units = name.encode_utf16().take(Self::MAX_LENGTH / 2 + 1).count();
+        (1..=Self::MAX_LENGTH / 2).contains(&units).then(|| SocketKey(Arc::new(name)))
     }
 
     /// A key of ours, unlike all others of this process. The peer gives it back as it is.
@@ -124,7 +130,7 @@ pub enum Control {
 /// What a `NODE_HANDLE` says.
 #[derive(Debug)]
 pub struct HandleFrame {
-    /// The wire type as it was written; empty if there was none.
+    /// The wire type as it was written, cut if it is longer than any; empty if there was none.
     pub wire_type: String,
     /// The user's message; empty if there was none (Node's `undefined`).
     pub message: Bytes,
@@ -132,6 +138,12 @@ pub struct HandleFrame {
     pub key: Option<SocketKey>,
     /// Who the message is for (HND-1).
     pub addressee: Addressee,
+}
+
+/// A wire type as it is kept: no more than tells that it is unknown.
+fn wire_type(name: &str) -> String {
+    const KEPT: usize = 64;
+    name.chars().take(KEPT).collect()
 }
 
 /// Who a message is for that came with a descriptor.
