@@ -219,7 +219,8 @@ impl Channel {
 
     /// Ends the channel. What was accepted is written first, and a handle under way is
     /// acknowledged (Node drops what the kernel has not taken: LIFE-3). Nothing is received any
-    /// more.
+    /// more. Then this waits until the peer has seen the end, for half a second at most, or for five
+    /// if it is about to say how many sockets it has open.
     ///
     /// # Errors
     /// [`SendError::Disconnected`] if it was called before or the peer is gone;
@@ -230,11 +231,13 @@ impl Channel {
         let timeout = state.send_timeout;
         drop(state);
         let done = self.0.wait(timeout, |state| state.link.disconnected().then_some(()));
-        if done.is_none() {
-            self.0.lock().link.end();
-        }
+        let mut state = self.0.lock();
+        // All was written, though the peer may not have heard of the end.
+        let done = done.is_some() || state.link.is_half_closed();
+        state.link.end();
+        drop(state);
         self.0.wake_all();
-        done.ok_or(SendError::TimedOut.into())
+        if done { Ok(()) } else { Err(SendError::TimedOut.into()) }
     }
 
     /// How long a send, a flush or a disconnect may wait: for ever if `None`, which is the

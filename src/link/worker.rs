@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::os::fd::{AsFd, OwnedFd};
 
-use super::{Link, decode_cluster};
+use super::{Link, decode_cluster, linger};
 use crate::error::{Error, SendError};
 use crate::handle::fits;
 use crate::proto::cluster::worker::{Answer, Carried, Next, ServerId, Worker};
@@ -203,6 +203,19 @@ impl Link {
             std::process::exit(0);
         }
         self.end();
+    }
+
+    /// The last handle of a worker is dropped, and its process probably ends next. A primary that
+    /// is busy would see that before the end of the channel, and take it for an accident: it is
+    /// waited for, but not for long.
+    pub(super) fn leave_cluster(&mut self) {
+        if self.member.has_joined {
+            self.part();
+            while self.core.is_half_closed() && linger::wait_readable(&self.socket) {
+                self.readable();
+                self.read();
+            }
+        }
     }
 
     /// Nobody has ever received: so that the cluster goes on, the messages make room.

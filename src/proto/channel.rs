@@ -4,8 +4,8 @@
 //! [`handle_input`](Channel::handle_input), [`handle_end`](Channel::handle_end),
 //! [`handle_broken`](Channel::handle_broken). **Commands**: [`send`](Channel::send),
 //! [`send_handle`](Channel::send_handle), [`withdraw`](Channel::withdraw),
-//! [`socket_closed`](Channel::socket_closed), [`disconnect`](Channel::disconnect). **To be
-//! written**: [`poll_transmit`](Channel::poll_transmit) and then
+//! [`socket_closed`](Channel::socket_closed), [`disconnect`](Channel::disconnect),
+//! [`half_close`](Channel::half_close). **To be written**: [`poll_transmit`](Channel::poll_transmit) and then
 //! [`transmitted`](Channel::transmitted). **What happened**: [`poll_event`](Channel::poll_event),
 //! [`poll_outcome`](Channel::poll_outcome).
 //!
@@ -71,6 +71,9 @@ enum State {
     Open,
     /// `disconnect` was called: what was accepted is still written, nothing more is delivered.
     Disconnecting,
+    /// All of that is written, and the peer was told that no more comes. It may not know yet, and
+    /// what it writes meanwhile is read.
+    HalfClosed,
     /// The peer reads no more; what it wrote before is still delivered (LIFE-4).
     Broken,
     Closed,
@@ -203,7 +206,7 @@ impl<F> Channel<F> {
                 }
             }
             State::Disconnecting => self.handle_end(),
-            State::Broken | State::Closed => {}
+            State::HalfClosed | State::Broken | State::Closed => {}
         }
     }
 
@@ -299,7 +302,7 @@ impl<F> Channel<F> {
         };
         self.reply(control::handle_ack(self.serialization));
         match addressee {
-            Addressee::User if self.state != State::Disconnecting => {
+            Addressee::User if self.delivers() => {
                 if let Some(key) = &key {
                     self.sockets.opened(key);
                 }
@@ -377,8 +380,13 @@ impl<F> Channel<F> {
         self.event(Event::Invalid(error));
     }
 
+    /// Whether what comes is for the user still (LIFE-4).
+    fn delivers(&self) -> bool {
+        matches!(self.state, State::Open | State::Broken)
+    }
+
     fn event(&mut self, event: Event<F>) {
-        if self.state != State::Disconnecting {
+        if self.delivers() {
             let consumed = self.inbox.consumed();
             let cost = Cost {
                 bytes: (consumed - self.counted) as usize,
@@ -515,8 +523,9 @@ impl<F> Channel<F> {
 
     /// Ends the channel: what was accepted is still written, and handles that come meanwhile are
     /// still acknowledged (LIFE-5), but nothing more is delivered (LIFE-4). When
-    /// [`is_flushed`](Self::is_flushed), close the socket and call
-    /// [`handle_end`](Self::handle_end).
+    /// [`is_flushed`](Self::is_flushed), either close the socket and call
+    /// [`handle_end`](Self::handle_end), or close it for writing and call
+    /// [`half_close`](Self::half_close).
     pub fn disconnect(&mut self) -> Result<(), SendError> {
         match self.state {
             State::Open => {
@@ -529,7 +538,16 @@ impl<F> Channel<F> {
                 self.handle_end();
                 Ok(())
             }
-            State::Disconnecting | State::Closed => Err(SendError::Disconnected),
+            State::Disconnecting | State::HalfClosed | State::Closed => Err(SendError::Disconnected),
+        }
+    }
+
+    /// The peer will be told the end, and nothing can be written any more. Until it ends too,
+    /// answers to our questions may still come, and must find somebody who reads: a Node process
+    /// that cannot write one fails.
+    pub fn half_close(&mut self) {
+        if self.state == State::Disconnecting && self.is_flushed() {
+            self.state = State::HalfClosed;
         }
     }
 
@@ -700,6 +718,16 @@ impl<F> Channel<F> {
     /// What became of the handles that were sent, in order.
     pub fn poll_outcome(&mut self) -> Option<Outcome<F>> {
         self.outcomes.pop_front()
+    }
+
+    /// Whether the peer's end is all that is waited for.
+    pub fn is_half_closed(&self) -> bool {
+        self.state == State::HalfClosed
+    }
+
+    /// Whether an answer to a question of ours may still come soon.
+    pub fn awaits_count(&self) -> bool {
+        self.questions.has_count()
     }
 
     /// Whether messages can still be sent.

@@ -115,6 +115,11 @@ impl Questions {
         ticket
     }
 
+    /// Whether one is open that is answered at once.
+    pub(super) fn has_count(&self) -> bool {
+        self.asked.keys().any(|(_, question)| *question == Question::Count)
+    }
+
     /// The channel is over: none will be answered any more.
     pub(super) fn end(&mut self) -> impl Iterator<Item = Ticket> + use<> {
         std::mem::take(&mut self.asked).into_values().flatten()

@@ -204,7 +204,8 @@ impl Channel {
 
     /// Ends the channel. What was accepted is written first, and a handle under way is
     /// acknowledged (Node drops what the kernel has not taken: LIFE-3). Nothing is received any
-    /// more. A peer that does not read makes this wait: use a timeout where that can happen, and
+    /// more. Then this waits until the peer has seen the end, for half a second at most, or for five
+    /// if it is about to say how many sockets it has open. A peer that does not read makes this wait: use a timeout where that can happen, and
     /// drop the channel.
     ///
     /// # Errors

@@ -35,6 +35,8 @@ for_both_drivers!(in_time:
     sock_5_a_connection_whose_acknowledgement_came_too_late_is_counted,
     sock_5_a_connection_that_was_not_sent_is_not_counted,
     sock_6_a_question_waits_behind_a_handle,
+    sock_5_an_answer_that_is_on_its_way_when_we_disconnect_is_read,
+    sock_5_an_answer_that_nobody_waits_for_any_more_can_be_written,
 );
 
 const SHORT: Duration = Duration::from_millis(300);
@@ -423,4 +425,32 @@ fn sock_1_one_list_spans_channels_of_both_serializations<D: Parent>() {
         }
         closed.join().unwrap().unwrap();
     });
+}
+
+/// A Node process that cannot write it fails.
+fn sock_5_an_answer_that_is_on_its_way_when_we_disconnect_is_read<D: Parent>() {
+    let (channel, mut peer) = connect::<D>();
+    let list = D::List::new();
+    let (key, _copy) = hand_over(&list, &channel, &mut peer);
+    thread::scope(|scope| {
+        let asking = scope.spawn(|| list.connections());
+        assert_asks(&mut peer, "GET_COUNT", &key);
+        let ending = scope.spawn(|| channel.disconnect());
+        peer.assert_end();
+        peer.write(count(&key, 1));
+        peer.leave();
+        assert_eq!(asking.join().unwrap().unwrap(), 1);
+        ending.join().unwrap().unwrap();
+    });
+}
+
+fn sock_5_an_answer_that_nobody_waits_for_any_more_can_be_written<D: Parent>() {
+    let (channel, mut peer) = connect::<D>();
+    let list = D::List::new();
+    let (key, _copy) = hand_over(&list, &channel, &mut peer);
+    assert!(matches!(list.connections_timeout(&[&channel], SHORT), Err(Error::Send(SendError::TimedOut))));
+    assert_asks(&mut peer, "GET_COUNT", &key);
+    drop(channel);
+    peer.assert_end();
+    peer.write(count(&key, 1));
 }

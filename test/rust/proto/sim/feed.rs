@@ -105,6 +105,7 @@ impl Feed {
             24 => drop(self.core.withdraw(next() as u64)),
             25 => self.core.handle_end(),
             26 => self.flood(next(), next()),
+            27 => self.core.half_close(),
             32.. if self.serialization == Serialization::Advanced => {
                 let record: Vec<u8> = script.take(usize::from(operation - 32)).collect();
                 self.read(&framed(&record), 0, false);
