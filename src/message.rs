@@ -58,6 +58,10 @@ impl Payload {
 
     /// Decodes the message straight into `T`, which may borrow from it.
     ///
+    /// A string can be borrowed only if it stands in the message as it is, which a quote or a line
+    /// end in it prevents, and in the `advanced` mode an accent. Decode into a `String`, or a
+    /// `Cow<str>` with `#[serde(borrow)]`, unless you know that there is none.
+    ///
     /// `undefined` reads as `null`. Of JSON, a text that is not valid UTF-8 is read as Node reads
     /// it, with U+FFFD for each bad sequence. A lone surrogate (`"\ud800"`), which no Rust string
     /// can hold, is an error for `String`; into a [`RawValue`](serde_json::value::RawValue) or

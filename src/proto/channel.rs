@@ -462,7 +462,7 @@ impl<F> Channel<F> {
             return Err((SendError::Closed, fd));
         }
         let ticket = self.ticket();
-        self.push(Outgoing::Handle(Sent { ticket, frame, fd, most }));
+        self.push(Outgoing::Handle(Sent { ticket, frame: frame.into(), fd, most }));
         Ok(ticket)
     }
 
@@ -605,8 +605,7 @@ impl<F> Channel<F> {
 
     fn write_handle(&mut self) {
         if let Some(flight) = self.handoff.flight() {
-            let carries = Carries::Handle(flight.sent.ticket);
-            self.outbox.push(carries, flight.sent.frame.clone());
+            self.outbox.push_handle(flight.sent.ticket, flight.sent.frame.clone());
         }
     }
 

@@ -49,7 +49,7 @@ const MOST_NEWS: usize = 64;
 /// # async fn example() -> Result<(), crossfork::Error> {
 /// let channel = crossfork::tokio::Channel::from_env()?;
 /// while let Some(message) = channel.recv().await? {
-///     let text: &str = message.decode()?;
+///     let text: String = message.decode()?;
 ///     channel.send(&text.to_uppercase()).await?;
 /// }
 /// # Ok(()) }
@@ -190,8 +190,24 @@ impl Channel {
         message: &T,
         handle: impl Into<Outgoing>,
     ) -> Result<(), Unsent> {
-        let outgoing = handle.into();
-        let frame = match self.0.encoder.frame(message) {
+        self.send_frame_with(self.0.encoder.frame(message), handle.into()).await
+    }
+
+    /// [`send_handle`](Self::send_handle) for a received message: sends it on, or back, as it came,
+    /// with a handle.
+    ///
+    /// # Errors
+    /// As [`send_handle`](Self::send_handle) and [`send_payload`](Self::send_payload).
+    pub async fn send_payload_handle(
+        &self,
+        payload: &Payload,
+        handle: impl Into<Outgoing>,
+    ) -> Result<(), Unsent> {
+        self.send_frame_with(self.0.encoder.forward_with_handle(payload), handle.into()).await
+    }
+
+    async fn send_frame_with(&self, frame: Result<Vec<u8>, Error>, outgoing: Outgoing) -> Result<(), Unsent> {
+        let frame = match frame {
             Ok(frame) => frame,
             Err(error) => return Err(outgoing.unsent(error)),
         };

@@ -82,7 +82,10 @@ pub fn encode_handle(
     });
     encode("NODE_HANDLE", record.len(), |frame| {
         frame.text("type", wire_type.as_str());
-        frame.record("msg", record);
+        // Node's `undefined` is left out.
+        if !record.is_empty() {
+            frame.record("msg", record);
+        }
         if let Some(key) = key {
             frame.key(key);
         }

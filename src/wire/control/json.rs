@@ -76,8 +76,12 @@ pub fn encode_handle(
     let mut frame = Vec::with_capacity(message.len() + 96);
     frame.extend_from_slice(b"{\"cmd\":\"NODE_HANDLE\",\"type\":\"");
     frame.extend_from_slice(wire_type.as_str().as_bytes());
-    frame.extend_from_slice(b"\",\"msg\":");
-    frame.extend_from_slice(message);
+    frame.push(b'"');
+    // Node's `undefined` is left out.
+    if !message.is_empty() {
+        frame.extend_from_slice(b",\"msg\":");
+        frame.extend_from_slice(message);
+    }
     if let Some(key) = key {
         frame.extend_from_slice(b",\"key\":\"");
         write_name(&mut frame, key);

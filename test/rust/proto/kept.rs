@@ -5,6 +5,7 @@ use crossfork::proto::{Attached, Channel, ClusterRole, Event};
 use crossfork::wire::control::SocketKey;
 use crossfork::{Limits, Serialization};
 
+use crate::kit::node_handle;
 use crate::meter;
 use crate::sim::token::{Ledger, Token};
 use crate::sim::transcode;
@@ -143,4 +144,14 @@ fn a_small_message_behind_a_large_one_does_not_keep_it() {
     let kept = meter::now() - before;
     assert!(kept < 1 << 20, "{kept} bytes are kept");
     assert_eq!(std::iter::from_fn(|| core.poll_event()).count(), 100);
+}
+
+#[test]
+fn hnd_9_the_frame_of_a_handle_is_kept_once_though_it_may_be_sent_again() {
+    let ledger = Ledger::default();
+    let mut core = Channel::<Token>::new(Serialization::Json, Limits::default());
+    let frame = node_handle(&format!("\"{}\"", "x".repeat(4 << 20))).into_bytes();
+    let most = meter::most(|| core.send_handle(frame, ledger.open()).is_ok());
+    assert!(most < 1 << 20, "{most} bytes more");
+    assert!(core.queued_bytes() > 4 << 20);
 }
