@@ -167,7 +167,7 @@ pub mod cluster {
     pub use crate::listen::{BindOptions, ListenAddress, ListenOptions};
 }
 
-pub use error::{EnvError, Error, FormatError, ProtocolError, SendError, V8Error};
+pub use error::{EnvError, Error, FormatError, ProtocolError, Quote, SendError, V8Error};
 pub use handle::{Handle, Outgoing, Unsent};
 pub use launch::Stdio;
 pub use limits::Limits;

@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use crate::error::{FormatError, ProtocolError};
 use crate::wire::advanced::UNDEFINED;
-use crate::wire::{Serialization, json, v8};
+use crate::wire::{self, Serialization, json, v8};
 
 /// The bytes of one message, in its channel's serialization. They are not parsed until
 /// [`decode`](Payload::decode) is called, and cloning shares them.
@@ -104,7 +104,7 @@ impl Payload {
     }
 
     fn undecodable(&self, reason: FormatError) -> ProtocolError {
-        ProtocolError::Decode { reason, message: self.bytes.clone() }
+        ProtocolError::Decode { reason, message: wire::quote(self.serialization, self.bytes.clone()) }
     }
 
     fn lossy(&self) -> &str {

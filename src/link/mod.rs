@@ -24,8 +24,8 @@ use crate::proto::{Attached, Channel, Event, LossReason, Outcome, Question, Tick
 use crate::received::{Message, ReceivedHandle, SocketHold, SocketOwner};
 use crate::sys::probe::{self, Kind};
 use crate::sys::scm::{self, Packet};
-use crate::wire::Serialization;
 use crate::wire::control::{self, HandleType, SocketKey};
+use crate::wire::{self, Serialization};
 use worker::Member;
 
 /// How many bytes `feed` lets wait before it waits itself. About what the kernel takes at once.
@@ -329,7 +329,7 @@ impl Link {
                 self.socket_closed(&hold.release());
             }
             let found = kind.as_str();
-            let message = payload.into_bytes();
+            let message = wire::quote(self.encoder.serialization(), payload.into_bytes());
             return Err(ProtocolError::InvalidHandle { wire_type, found, message }.into());
         };
         self.bound_sockets |= known == HandleType::NetBoundSocket;
@@ -395,7 +395,7 @@ impl Link {
         if self.core.is_written(ticket) {
             Some(Ok(()))
         } else if self.core.is_broken() {
-            Some(Err(SendError::Closed.into()))
+            Some(Err(self.core.closed().into()))
         } else {
             None
         }
@@ -405,7 +405,7 @@ impl Link {
     pub(crate) fn flushed(&self) -> Option<Result<(), Error>> {
         (self.core.queued_bytes() == 0).then(|| match self.core.lost() {
             0 => Ok(()),
-            _ => Err(SendError::Closed.into()),
+            _ => Err(self.core.closed().into()),
         })
     }
 
@@ -417,7 +417,7 @@ impl Link {
             Outcome::Lost { fd, reason, .. } => {
                 let error = match reason {
                     LossReason::Refused { transmissions } => SendError::Refused { transmissions }.into(),
-                    LossReason::Disconnected => SendError::Closed.into(),
+                    LossReason::Disconnected => self.core.closed().into(),
                     LossReason::System { errno } => io::Error::from_raw_os_error(errno).into(),
                 };
                 Err(unsent(error, fd))

@@ -25,9 +25,9 @@ use super::sockets::{Notify, Question, Questions, Sockets};
 use crate::error::{ProtocolError, SendError};
 use crate::limits::Limits;
 use crate::message::Payload;
-use crate::wire::Serialization;
 use crate::wire::control::{self, Addressee, Control, HandleFrame, SocketKey};
 use crate::wire::frame::{self, Frame};
+use crate::wire::{self, Serialization};
 
 /// How many replies and answers may wait for a peer that does not read before we stop reading
 /// from it, or leave answers out. Replies are short, and the bytes of answers are limited too.
@@ -63,6 +63,8 @@ pub struct Channel<F> {
     answers: usize,
     answer_bytes: usize,
     next_ticket: Ticket,
+    /// The end of the channel is.
+    is_ours: bool,
     limits: Limits,
 }
 
@@ -132,6 +134,7 @@ impl<F> Channel<F> {
             answers: 0,
             answer_bytes: 0,
             next_ticket: 0,
+            is_ours: false,
             limits,
         }
     }
@@ -297,7 +300,10 @@ impl<F> Channel<F> {
                 // Node does not send it again, and waits for what the worker says (HND-9, CLU-13):
                 // which is said there, and is nothing that the user has to deal with.
                 (Addressee::Cluster, Cluster::Apart(_)) => self.cluster(message, Carried::Lost),
-                _ => self.invalid(ProtocolError::MissingDescriptor { message }),
+                _ => {
+                    let message = wire::quote(self.serialization, message);
+                    self.invalid(ProtocolError::MissingDescriptor { message });
+                }
             };
         };
         self.reply(control::handle_ack(self.serialization));
@@ -424,7 +430,7 @@ impl<F> Channel<F> {
     /// Accepts a frame of Node's own machinery, such as the cluster's.
     pub fn send_internal(&mut self, frame: Vec<u8>) -> Result<Ticket, SendError> {
         if self.state != State::Open {
-            return Err(SendError::Closed);
+            return Err(self.closed());
         }
         let ticket = self.ticket();
         self.push(Outgoing::Plain { ticket: Some(ticket), frame });
@@ -459,7 +465,7 @@ impl<F> Channel<F> {
 
     fn transmit_handle(&mut self, frame: Vec<u8>, fd: F, most: u32) -> Result<Ticket, (SendError, F)> {
         if self.state != State::Open {
-            return Err((SendError::Closed, fd));
+            return Err((self.closed(), fd));
         }
         let ticket = self.ticket();
         self.push(Outgoing::Handle(Sent { ticket, frame: frame.into(), fd, most }));
@@ -469,7 +475,7 @@ impl<F> Channel<F> {
     /// Asks the peer about the sockets that it was sent with this key. The [`Outcome`] follows.
     pub fn ask(&mut self, key: &SocketKey, question: Question) -> Result<Ticket, SendError> {
         if self.state != State::Open {
-            return Err(SendError::Closed);
+            return Err(self.closed());
         }
         let ticket = self.ticket();
         self.questions.ask(key, question, ticket);
@@ -530,6 +536,7 @@ impl<F> Channel<F> {
         match self.state {
             State::Open => {
                 self.state = State::Disconnecting;
+                self.is_ours = true;
                 self.drop_events();
                 Ok(())
             }
@@ -558,9 +565,14 @@ impl<F> Channel<F> {
         self.waiting_fds = 0;
     }
 
+    /// Why nothing can be sent on a channel that is over.
+    pub fn closed(&self) -> SendError {
+        if self.is_ours { SendError::ClosedByUs } else { SendError::Closed }
+    }
+
     fn check(&self, frame: &[u8]) -> Result<(), SendError> {
         if self.state != State::Open {
-            return Err(SendError::Closed);
+            return Err(self.closed());
         }
         match control::reserved_cmd(self.serialization, frame) {
             Some(cmd) => Err(SendError::Reserved { cmd }),

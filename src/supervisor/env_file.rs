@@ -71,6 +71,6 @@ impl fmt::Display for EnvFileError {
 
 impl std::error::Error for EnvFileError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        Some(&self.reason)
+        self.reason.source()
     }
 }

@@ -140,8 +140,8 @@ pub struct HandleFrame {
     pub addressee: Addressee,
 }
 
-/// A wire type as it is kept: no more than tells that it is unknown.
-fn wire_type(name: &str) -> String {
+/// A wire type or a command as it is kept: no more than tells that it is unknown.
+fn cut(name: &str) -> String {
     const KEPT: usize = 64;
     name.chars().take(KEPT).collect()
 }

@@ -45,7 +45,7 @@ fn clu_18_asked_to_stop_it_gives_what_was_accepted_and_ends_with_its_last_connec
     primary.peer.assert_end();
     worker.closed();
     assert!(worker.recv().unwrap().is_none());
-    assert!(matches!(worker.send(&1), Err(Error::Send(SendError::Closed))));
+    assert!(matches!(worker.send(&1), Err(Error::Send(SendError::ClosedByUs))));
 }
 
 fn clu_18_what_was_said_before_is_received_and_can_be_answered<W: Work>() {

@@ -8,10 +8,10 @@ use crate::kit::{ACK, End, NACK, counted_handle, key, node_handle};
 
 fn assert_closed(end: &mut End) {
     let frame = b"1\n".to_vec();
-    assert!(matches!(end.core.send(frame.clone()), Err(SendError::Closed)));
+    assert!(matches!(end.core.send(frame.clone()), Err(SendError::Closed | SendError::ClosedByUs)));
     let fd = end.fds.open();
     match end.core.send_handle(frame, fd) {
-        Err((SendError::Closed, _given_back)) => {}
+        Err((SendError::Closed | SendError::ClosedByUs, _given_back)) => {}
         other => panic!("{other:?}"),
     }
     assert!(!end.core.is_connected());

@@ -218,10 +218,9 @@ impl Feed {
                 (payload.into_bytes(), file)
             }
             Event::Invalid(
-                ProtocolError::NotJson { line: text }
-                | ProtocolError::NotV8 { frame: text, .. }
-                | ProtocolError::MissingDescriptor { message: text },
+                ProtocolError::NotJson { line: text } | ProtocolError::NotV8 { frame: text, .. },
             ) => (text, None),
+            Event::Invalid(ProtocolError::MissingDescriptor { message }) => (message.into_bytes(), None),
             Event::Invalid(error) => {
                 // Every error can be shown, and shows nothing that a terminal would obey.
                 assert!(!error.to_string().contains(char::is_control));
