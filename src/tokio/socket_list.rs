@@ -8,12 +8,14 @@ use crate::error::Error;
 use crate::handle::{Outgoing, Unsent};
 use crate::holders::Holders;
 use crate::proto::Question;
-use crate::wire::control::SocketKey;
+use crate::wire::control::ListKey;
 
 /// The connections of one server that were handed to children: how many are open there, and when
 /// the last one is closed. What Node's `server.getConnections()` and `server.close()` ask.
 ///
-/// A child that is gone holds none.
+/// A child that is gone holds none. A list whose connections are all closed, as [`closed`](Self::closed)
+/// tells, costs a Node child nothing once it is dropped; it warns of a leak when it has connections of
+/// more than ten others.
 ///
 /// ```no_run
 /// # use crossfork::tokio::{Fork, SocketList};
@@ -29,14 +31,14 @@ use crate::wire::control::SocketKey;
 /// ```
 #[derive(Debug)]
 pub struct SocketList {
-    key: SocketKey,
+    key: ListKey,
     holders: Holders<WeakChannel>,
 }
 
 impl SocketList {
     /// A list with nothing in it.
     pub fn new() -> Self {
-        SocketList { key: SocketKey::unique(), holders: Holders::new() }
+        SocketList { key: ListKey::new(), holders: Holders::new() }
     }
 
     /// Sends a connection that is counted from then on.
@@ -51,7 +53,7 @@ impl SocketList {
     ) -> Result<(), Unsent> {
         let holder = channel.downgrade();
         self.holders.enter(holder.clone());
-        let sent = channel.send_handle(message, connection.into().counted(self.key.clone())).await;
+        let sent = channel.send_handle(message, connection.into().counted(self.key.for_one_more())).await;
         if sent.as_ref().is_err_and(|unsent| unsent.handle.is_some()) {
             self.holders.leave(&holder);
         }
@@ -71,13 +73,16 @@ impl SocketList {
     /// # Errors
     /// As [`connections`](Self::connections).
     pub async fn closed(&self) -> Result<(), Error> {
-        self.ask(Question::AllClosed).await.map(drop)
+        let sent = self.key.sent();
+        self.ask(Question::AllClosed).await?;
+        self.key.closed(sent);
+        Ok(())
     }
 
     async fn ask(&self, question: Question) -> Result<usize, Error> {
         let holders: Vec<Channel> = self.holders.all().iter().filter_map(WeakChannel::upgrade).collect();
         // All are asked before the first answer is waited for.
-        let asked: Vec<_> = holders.iter().filter_map(|c| c.ask(&self.key, question).ok()).collect();
+        let asked: Vec<_> = holders.iter().filter_map(|c| c.ask(self.key.key(), question).ok()).collect();
         let mut open = 0;
         for answer in asked {
             open += answer.await;

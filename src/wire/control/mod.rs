@@ -2,16 +2,17 @@
 
 pub mod advanced;
 pub mod json;
+mod key;
 
 use std::fmt;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 
 use super::Serialization;
 use super::frame::content;
-use super::v8::JsString;
+
+pub(crate) use key::ListKey;
+pub use key::SocketKey;
 
 /// What a handle is to become at the receiver: the `type` of a `NODE_HANDLE` (HND-1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -72,36 +73,6 @@ pub enum DgramType {
     Udp4,
     /// IPv6.
     Udp6,
-}
-
-/// The name that the owner of a server gave it (SOCK-1). Opaque, and independent of how it was
-/// written: one list may span channels of both serializations.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct SocketKey(Arc<JsString>);
-
-impl SocketKey {
-    /// The longest name, in bytes of UTF-16. Node's are an address and a port, or the path of a
-    /// Unix socket. A key is kept as long as its sockets are open, and repeated in each answer.
-    pub const MAX_LENGTH: usize = 2048;
-
-    /// The key of this name. Node counts a socket only under one that JavaScript calls true. One
-    /// that is longer than [`MAX_LENGTH`](Self::MAX_LENGTH) is no key.
-    pub fn new(name: JsString) -> Option<SocketKey> {
-        let units = name.encode_utf16().take(Self::MAX_LENGTH / 2 + 1).count();
-        (1..=Self::MAX_LENGTH / 2).contains(&units).then(|| SocketKey(Arc::new(name)))
-    }
-
-    /// A key of ours, unlike all others of this process. The peer gives it back as it is.
-    pub fn unique() -> SocketKey {
-        static NEXT: AtomicU64 = AtomicU64::new(0);
-        let name = format!("crossfork:{}", NEXT.fetch_add(1, Ordering::Relaxed));
-        SocketKey(Arc::new(JsString::from(name.as_str())))
-    }
-
-    /// The string that it is.
-    pub fn name(&self) -> &JsString {
-        &self.0
-    }
 }
 
 /// One of Node's own messages, as it concerns a channel.

@@ -138,6 +138,18 @@ pub fn scenarios<D: Driver>() -> Vec<Scenario<D>> {
                 child.exits_with(0);
             }
         }),
+        scenario(all, "SOCK-1: lists that come and go leave nothing behind in a child", |t: &Scope<D>| {
+            let child = t.peer();
+            for _ in 0..15 {
+                let mut held = Held::new("tcp");
+                held.give(&child);
+                held.hang_up();
+                held.closing().completes();
+            }
+            child.echo();
+            let output = t.output();
+            assert!(!output.contains("MaxListenersExceededWarning"), "{output}");
+        }),
         scenario(all, "SOCK-1: two lists are counted apart, and other sockets not at all", |t: &Scope<D>| {
             let child = t.peer();
             let (mut first, mut second) = (Held::new("tcp"), Held::new("tcp"));
