@@ -1,7 +1,6 @@
 //! How errors read: each thing once, no more of the peer's than tells what it was, and nothing that a
 //! terminal would obey.
 
-use std::error::Error as _;
 use std::io;
 
 use crossfork::proto::{Channel, Event};
@@ -132,14 +131,14 @@ fn adv_10_a_record_is_shown_as_its_value() {
 
 #[test]
 fn life_8_a_channel_that_is_closed_says_by_whom() {
-    let by_us = |core: &mut Channel<()>| core.disconnect().unwrap();
-    let by_the_peer = |core: &mut Channel<()>| core.handle_end();
-    let cases: [(fn(&mut Channel<()>), &str); 2] =
-        [(by_us, "this process"), (by_the_peer, "the other process")];
-    for (ends, whom) in cases {
-        let mut core = Channel::new(Serialization::Json, Limits::default());
-        ends(&mut core);
+    for by_us in [true, false] {
+        let mut core = Channel::<()>::new(Serialization::Json, Limits::default());
+        match by_us {
+            true => core.disconnect().expect("is open"),
+            false => core.handle_end(),
+        }
         let error = core.send(b"1\n".to_vec()).expect_err("is closed");
+        let whom = if by_us { "this process" } else { "the other process" };
         assert!(error.to_string().contains(whom), "{error}");
         assert_eq!(error.code(), "ERR_IPC_CHANNEL_CLOSED");
     }
