@@ -12,7 +12,7 @@ fn main() -> Result<(), Error> {
     let child = Fork::new("examples/node/upper.js").serialization(serialization).spawn()?;
     println!("node is process {}", child.process.id());
 
-    for text in ["a message", "another one"] {
+    for text in ["a message", "another \"one\", à la carte"] {
         child.channel.send(text)?;
         let answer = child.channel.recv_timeout(Duration::from_secs(10))?.expect("an answer");
         println!("{text} -> {}", answer.decode::<String>()?);

@@ -75,6 +75,11 @@ impl Encoder {
         result
     }
 
+    /// Makes the frame of a message that was received, to be sent with a handle: it may be empty.
+    pub(crate) fn forward_with_handle(&self, payload: &Payload) -> Result<Vec<u8>, Error> {
+        if payload.as_bytes().is_empty() { Ok(Vec::new()) } else { self.forward(payload) }
+    }
+
     /// Makes the frame of a message that was received, on this channel or another.
     pub(crate) fn forward(&self, payload: &Payload) -> Result<Vec<u8>, Error> {
         if payload.serialization() != self.serialization {

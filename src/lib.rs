@@ -75,7 +75,8 @@
 //!
 //! [`blocking::Channel`] is for threads, and needs no feature. [`tokio::Channel`](crate::tokio)
 //! (feature `tokio`) is for tasks. They have the same names and behave alike. Neither starts a
-//! thread or a task: whoever waits in a call does the work for all. Only a cluster's primary has
+//! thread or a task: whoever waits in a call does the work for all. (One thread of the crate, for all
+//! channels, bounds the time for which a channel that we have ended waits for its peer.) Only a cluster's primary has
 //! tasks of its own, for it hands out connections whatever its user does.
 //!
 //! # JSON or advanced
@@ -167,7 +168,7 @@ pub mod cluster {
     pub use crate::listen::{BindOptions, ListenAddress, ListenOptions};
 }
 
-pub use error::{EnvError, Error, FormatError, ProtocolError, SendError, V8Error};
+pub use error::{EnvError, Error, FormatError, ProtocolError, Quote, SendError, V8Error};
 pub use handle::{Handle, Outgoing, Unsent};
 pub use launch::Stdio;
 pub use limits::Limits;

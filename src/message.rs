@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use crate::error::{FormatError, ProtocolError};
 use crate::wire::advanced::UNDEFINED;
-use crate::wire::{Serialization, json, v8};
+use crate::wire::{self, Serialization, json, v8};
 
 /// The bytes of one message, in its channel's serialization. They are not parsed until
 /// [`decode`](Payload::decode) is called, and cloning shares them.
@@ -58,6 +58,10 @@ impl Payload {
 
     /// Decodes the message straight into `T`, which may borrow from it.
     ///
+    /// A string can be borrowed only if it stands in the message as it is, which a quote or a line
+    /// end in it prevents, and in the `advanced` mode an accent. Decode into a `String`, or a
+    /// `Cow<str>` with `#[serde(borrow)]`, unless you know that there is none.
+    ///
     /// `undefined` reads as `null`. Of JSON, a text that is not valid UTF-8 is read as Node reads
     /// it, with U+FFFD for each bad sequence. A lone surrogate (`"\ud800"`), which no Rust string
     /// can hold, is an error for `String`; into a [`RawValue`](serde_json::value::RawValue) or
@@ -100,7 +104,7 @@ impl Payload {
     }
 
     fn undecodable(&self, reason: FormatError) -> ProtocolError {
-        ProtocolError::Decode { reason, message: self.bytes.clone() }
+        ProtocolError::Decode { reason, message: wire::quote(self.serialization, self.bytes.clone()) }
     }
 
     fn lossy(&self) -> &str {

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::process::Output;
 
-use crate::error::Error;
+use crate::error::{Error, brief};
 
 /// Why `output` of a `Command` failed: Node's error of `exec` and `execFile`.
 #[derive(Debug)]
@@ -56,7 +56,7 @@ impl fmt::Display for ExecError {
                 write!(f, "the program ended with {}", output.status)?;
                 let text = String::from_utf8_lossy(&output.stderr);
                 match text.trim_end().lines().last() {
-                    Some(last) => write!(f, ": {last}"),
+                    Some(last) => write!(f, ": {}", brief(last)),
                     None => Ok(()),
                 }
             }
@@ -71,7 +71,7 @@ impl fmt::Display for ExecError {
 impl std::error::Error for ExecError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            ExecError::Start(e) => Some(e),
+            ExecError::Start(e) => e.source(),
             _ => None,
         }
     }

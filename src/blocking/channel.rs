@@ -31,7 +31,7 @@ use crate::wire::v8;
 /// # fn main() -> Result<(), crossfork::Error> {
 /// let channel = crossfork::blocking::Channel::from_env()?;
 /// while let Some(message) = channel.recv()? {
-///     let text: &str = message.decode()?;
+///     let text: String = message.decode()?;
 ///     channel.send(&text.to_uppercase())?;
 /// }
 /// # Ok(()) }
@@ -161,9 +161,19 @@ impl Channel {
         self.send_share(message, handle.into(), None)
     }
 
+    /// [`send_handle`](Self::send_handle) for a received message: sends it on, or back, as it came,
+    /// with a handle.
+    ///
+    /// # Errors
+    /// As [`send_handle`](Self::send_handle) and [`send_payload`](Self::send_payload).
+    pub fn send_payload_handle(&self, payload: &Payload, handle: impl Into<Outgoing>) -> Result<(), Unsent> {
+        self.send_frame_with(self.0.encoder.forward_with_handle(payload), handle.into(), None)
+    }
+
     /// Ends the channel. What was accepted is written first, and a handle under way is
     /// acknowledged (Node drops what the kernel has not taken: LIFE-3). Nothing is received any
-    /// more.
+    /// more. Then this waits until the peer has seen the end, for half a second at most, or for five
+    /// if it is about to say how many sockets it has open.
     ///
     /// Any number of calls may wait for the end, and a later call waits for what an earlier one has
     /// begun.
@@ -173,9 +183,12 @@ impl Channel {
     /// [`SendError::TimedOut`] if the peer did not read in time: the channel is closed all the same.
     pub fn disconnect(&self) -> Result<(), Error> {
         let op = op::Disconnect::submit(self.0.visit().link())?;
-        self.within_send_timeout(op).map_err(|_| {
-            self.close();
-            SendError::TimedOut.into()
+        self.within_send_timeout(op).or_else(|_| {
+            let mut visit = self.0.visit();
+            // All was written, though the peer may not have heard of the end.
+            let was_written = visit.link().is_half_closed();
+            visit.link().close();
+            if was_written { Ok(()) } else { Err(SendError::TimedOut.into()) }
         })
     }
 
@@ -233,7 +246,16 @@ impl Channel {
         outgoing: Outgoing,
         share: Option<Share>,
     ) -> Result<(), Unsent> {
-        let frame = match self.0.encoder.frame(message) {
+        self.send_frame_with(self.0.encoder.frame(message), outgoing, share)
+    }
+
+    fn send_frame_with(
+        &self,
+        frame: Result<Vec<u8>, Error>,
+        outgoing: Outgoing,
+        share: Option<Share>,
+    ) -> Result<(), Unsent> {
+        let frame = match frame {
             Ok(frame) => frame,
             Err(error) => return Err(outgoing.unsent(error)),
         };

@@ -8,12 +8,14 @@ use crate::error::Error;
 use crate::handle::{Outgoing, Unsent};
 use crate::holders::Holders;
 use crate::proto::Question;
-use crate::wire::control::SocketKey;
+use crate::wire::control::ListKey;
 
 /// The connections of one server that were handed to children: how many are open there, and when
 /// the last one is closed. What Node's `server.getConnections()` and `server.close()` ask.
 ///
-/// A child that is gone holds none.
+/// A child that is gone holds none. A list whose connections are all closed, as [`closed`](Self::closed)
+/// tells, costs a Node child nothing once it is dropped; it warns of a leak when it has connections of
+/// more than ten others.
 ///
 /// ```no_run
 /// # use crossfork::blocking::{Fork, SocketList};
@@ -29,14 +31,14 @@ use crate::wire::control::SocketKey;
 /// ```
 #[derive(Debug)]
 pub struct SocketList {
-    key: SocketKey,
+    key: ListKey,
     holders: Holders<WeakChannel>,
 }
 
 impl SocketList {
     /// A list with nothing in it.
     pub fn new() -> Self {
-        SocketList { key: SocketKey::unique(), holders: Holders::new() }
+        SocketList { key: ListKey::new(), holders: Holders::new() }
     }
 
     /// Sends a connection that is counted from then on.
@@ -50,7 +52,7 @@ impl SocketList {
         connection: impl Into<Outgoing>,
     ) -> Result<(), Unsent> {
         let share = self.holders.enter(channel.downgrade());
-        channel.send_share(message, connection.into().counted(self.key.clone()), Some(share))
+        channel.send_share(message, connection.into().counted(self.key.for_one_more()), Some(share))
     }
 
     /// How many are open in all children.
@@ -67,14 +69,17 @@ impl SocketList {
     /// # Errors
     /// As [`connections`](Self::connections).
     pub fn closed(&self) -> Result<(), Error> {
-        self.ask(Question::AllClosed).map(drop)
+        let sent = self.key.sent();
+        self.ask(Question::AllClosed)?;
+        self.key.closed(sent);
+        Ok(())
     }
 
     fn ask(&self, question: Question) -> Result<usize, Error> {
         let holders: Vec<Channel> = self.holders.all().iter().filter_map(WeakChannel::upgrade).collect();
         // All are asked before the first answer is waited for.
         let asked: Vec<_> =
-            holders.iter().filter_map(|c| Some((c, c.ask(&self.key, question).ok()?))).collect();
+            holders.iter().filter_map(|c| Some((c, c.ask(self.key.key(), question).ok()?))).collect();
         // Each is waited for, also after one that did not answer.
         let open: Vec<_> = asked.into_iter().map(|(channel, asked)| channel.open_at_peer(asked)).collect();
         open.into_iter().sum()

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::brief::brief;
+
 /// Why no channel could be opened from the environment.
 #[derive(Debug)]
 #[non_exhaustive]
@@ -36,16 +38,16 @@ impl fmt::Display for EnvError {
                 f.write_str("NODE_UNIQUE_ID is not set: this program is meant to be started by cluster.fork")
             }
             EnvError::InvalidId(value) => {
-                write!(f, "NODE_UNIQUE_ID is {value:?}, not the number of a worker")
+                write!(f, "NODE_UNIQUE_ID is \"{}\", not the number of a worker", brief(value))
             }
             EnvError::InvalidNumber(value) => {
-                write!(f, "NODE_CHANNEL_FD is {value:?}, not the number of a descriptor")
+                write!(f, "NODE_CHANNEL_FD is \"{}\", not the number of a descriptor", brief(value))
             }
             EnvError::NotAChannel { fd, found } => {
                 write!(f, "NODE_CHANNEL_FD is {fd}, which is {found}, not a channel")
             }
             EnvError::UnknownSerialization(mode) => {
-                write!(f, "the serialization {mode:?} is not known: use 'json' or 'advanced'")
+                write!(f, "the serialization \"{}\" is not known: use 'json' or 'advanced'", brief(mode))
             }
         }
     }

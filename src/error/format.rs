@@ -3,9 +3,9 @@
 use std::fmt;
 
 use super::V8Error;
+use super::brief::brief;
 
 /// Why a message could not be written or read, in the words of its channel's serialization.
-#[derive(Debug)]
 #[non_exhaustive]
 pub enum FormatError {
     /// As JSON.
@@ -27,9 +27,20 @@ impl FormatError {
 impl fmt::Display for FormatError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            FormatError::Json(e) => e.fmt(f),
+            // It may repeat all of a text that is not what was asked for.
+            FormatError::Json(e) => f.write_str(&brief(&e.to_string())),
             FormatError::V8(e) => e.fmt(f),
         }
+    }
+}
+
+impl fmt::Debug for FormatError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = match self {
+            FormatError::Json(_) => "Json",
+            FormatError::V8(_) => "V8",
+        };
+        f.debug_tuple(name).field(&format_args!("{self}")).finish()
     }
 }
 

@@ -1,6 +1,7 @@
 //! What can go wrong, by whose fault it was: [`SendError`] is our caller's, [`ProtocolError`] the
 //! peer's, [`EnvError`] the environment's that we were started in, and [`Error`] is any of them.
 
+mod brief;
 mod env;
 mod errno;
 mod format;
@@ -9,6 +10,10 @@ mod v8;
 use bytes::Bytes;
 use std::{fmt, io};
 
+use brief::Excerpt;
+
+pub use brief::Quote;
+pub(crate) use brief::brief;
 pub use env::EnvError;
 pub use format::FormatError;
 pub use v8::{V8Error, V8ErrorKind};
@@ -51,8 +56,10 @@ pub enum Error {
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum SendError {
-    /// The channel is over: the peer is gone, or we disconnected.
+    /// The channel is over: the peer has disconnected or ended.
     Closed,
+    /// The channel is over: this process has disconnected before.
+    ClosedByUs,
     /// `disconnect` was called before.
     Disconnected,
     /// The value could not be written in the channel's serialization.
@@ -105,7 +112,6 @@ pub enum SendError {
 
 /// What the peer did wrong. Each is about one message, and the channel goes on with the next; but
 /// for [`ProtocolError::BunFormat`], after which nothing comes.
-#[derive(Debug)]
 #[non_exhaustive]
 pub enum ProtocolError {
     /// The message is not what its serialization allows, or not of the type that was asked for.
@@ -113,7 +119,7 @@ pub enum ProtocolError {
         /// Where and why.
         reason: FormatError,
         /// The message as it came.
-        message: Bytes,
+        message: Quote,
     },
     /// The line cannot be JSON: it is empty, or begins with something that begins no JSON value
     /// (SER-4, SER-6).
@@ -141,7 +147,7 @@ pub enum ProtocolError {
     /// because this process had none free. The peer was told so (HND-6), and may send it again.
     MissingDescriptor {
         /// The message that came with it.
-        message: Bytes,
+        message: Quote,
     },
     /// A descriptor that does not fit its wire type; it was acknowledged and closed (HND-22).
     InvalidHandle {
@@ -150,7 +156,7 @@ pub enum ProtocolError {
         /// What the descriptor is.
         found: &'static str,
         /// The message that came with it.
-        message: Bytes,
+        message: Quote,
     },
     /// Descriptors came with messages that announced none; they were closed.
     StrayDescriptors {
@@ -195,6 +201,22 @@ impl Error {
         }
     }
 
+    /// What it keeps of the peer's bytes.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn kept_bytes(&self) -> usize {
+        match self {
+            Error::Protocol(
+                ProtocolError::NotJson { line: kept } | ProtocolError::NotV8 { frame: kept, .. },
+            ) => kept.len(),
+            Error::Protocol(
+                ProtocolError::Decode { message: kept, .. }
+                | ProtocolError::MissingDescriptor { message: kept }
+                | ProtocolError::InvalidHandle { message: kept, .. },
+            ) => kept.len(),
+            _ => 0,
+        }
+    }
+
     /// Whether the peer is to blame and the next message can be received: a server usually logs
     /// such an error and receives again.
     pub fn is_protocol(&self) -> bool {
@@ -206,7 +228,7 @@ impl SendError {
     /// See [`Error::code`].
     pub fn code(&self) -> &'static str {
         match self {
-            SendError::Closed => "ERR_IPC_CHANNEL_CLOSED",
+            SendError::Closed | SendError::ClosedByUs => "ERR_IPC_CHANNEL_CLOSED",
             SendError::Disconnected | SendError::Stopping => "ERR_IPC_DISCONNECTED",
             SendError::Encode(_) | SendError::OtherSerialization { .. } => "ERR_INVALID_ARG_TYPE",
             SendError::TooLong { .. } => "ENOBUFS",
@@ -253,9 +275,14 @@ impl fmt::Display for Error {
 impl fmt::Display for SendError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            SendError::Closed => f.write_str("the channel is closed"),
+            SendError::Closed => {
+                f.write_str("the channel is closed: the other process has disconnected or ended")
+            }
+            SendError::ClosedByUs => {
+                f.write_str("the channel is closed: this process has disconnected before")
+            }
             SendError::Disconnected => f.write_str("the channel is already disconnected"),
-            SendError::Stopping => f.write_str("this worker stops, and listens no more"),
+            SendError::Stopping => f.write_str("this worker is shutting down and cannot open listeners"),
             SendError::Encode(e) => write!(f, "the message cannot be written as {}: {e}", e.format()),
             SendError::OtherSerialization { message, channel } => write!(
                 f,
@@ -289,7 +316,7 @@ impl fmt::Display for ProtocolError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             ProtocolError::Decode { reason, message } => {
-                write!(f, "the message {} cannot be decoded: {reason}", Excerpt(message))
+                write!(f, "the message {message} cannot be decoded: {reason}")
             }
             ProtocolError::NotJson { line } if line.is_empty() => {
                 f.write_str("an empty line is not a message")
@@ -308,13 +335,11 @@ impl fmt::Display for ProtocolError {
             ),
             ProtocolError::MissingDescriptor { message } => write!(
                 f,
-                "no descriptor came with the handle of {}: none was sent, or none is free in this process",
-                Excerpt(message)
+                "no descriptor came with the handle of {message}: none was sent, or none is free in this process"
             ),
             ProtocolError::InvalidHandle { wire_type, found, message } => write!(
                 f,
-                "the handle of {} is {found}, which does not fit its type {wire_type:?}; it was closed",
-                Excerpt(message)
+                "the handle of {message} is {found}, which does not fit its type {wire_type:?}; it was closed"
             ),
             ProtocolError::StrayDescriptors { count } => {
                 write!(f, "{count} descriptor(s) came with a message that announced none; they were closed")
@@ -332,28 +357,35 @@ impl fmt::Display for ProtocolError {
     }
 }
 
-/// The beginning of what the peer sent, safe to print.
-struct Excerpt<'a>(&'a [u8]);
-
-impl fmt::Display for Excerpt<'_> {
+/// As it is shown: what it has of the peer's is long, and not for every log.
+impl fmt::Debug for ProtocolError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const SHOWN: usize = 60;
-        let shown = &self.0[..self.0.len().min(SHOWN)];
-        write!(f, "\"{}\"", shown.escape_ascii())?;
-        if self.0.len() > SHOWN {
-            write!(f, "... ({} bytes)", self.0.len())?;
-        }
-        Ok(())
+        let name = match self {
+            ProtocolError::Decode { .. } => "Decode",
+            ProtocolError::NotJson { .. } => "NotJson",
+            ProtocolError::NotV8 { .. } => "NotV8",
+            ProtocolError::BunFormat => "BunFormat",
+            ProtocolError::TooLong { .. } => "TooLong",
+            ProtocolError::MissingDescriptor { .. } => "MissingDescriptor",
+            ProtocolError::InvalidHandle { .. } => "InvalidHandle",
+            ProtocolError::StrayDescriptors { .. } => "StrayDescriptors",
+            ProtocolError::UnexpectedReply { .. } => "UnexpectedReply",
+            ProtocolError::TooManyRequests => "TooManyRequests",
+            ProtocolError::InvalidReply { .. } => "InvalidReply",
+        };
+        f.debug_tuple(name).field(&format_args!("{self}")).finish()
     }
 }
 
+/// Every error says itself what it was caused by. Its source is what comes before that, so that who
+/// shows both does not say it twice.
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Error::Send(e) => e.source(),
             Error::Protocol(e) => e.source(),
             Error::Env(_) => None,
-            Error::Spawn { reason: e, .. } | Error::Listen { reason: e, .. } | Error::Io(e) => Some(e),
+            Error::Spawn { reason: e, .. } | Error::Listen { reason: e, .. } | Error::Io(e) => e.source(),
         }
     }
 }
@@ -361,7 +393,7 @@ impl std::error::Error for Error {
 impl std::error::Error for SendError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            SendError::Encode(e) => Some(e),
+            SendError::Encode(e) => e.source(),
             _ => None,
         }
     }
@@ -370,8 +402,8 @@ impl std::error::Error for SendError {
 impl std::error::Error for ProtocolError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            ProtocolError::Decode { reason, .. } => Some(reason),
-            ProtocolError::NotV8 { reason, .. } => Some(reason),
+            ProtocolError::Decode { reason, .. } => reason.source(),
+            ProtocolError::NotV8 { reason, .. } => reason.source(),
             _ => None,
         }
     }
@@ -406,9 +438,9 @@ impl From<Error> for io::Error {
     fn from(e: Error) -> Self {
         let kind = match &e {
             Error::Spawn { reason: e, .. } | Error::Listen { reason: e, .. } | Error::Io(e) => e.kind(),
-            Error::Send(SendError::Closed | SendError::Disconnected | SendError::Stopping) => {
-                io::ErrorKind::NotConnected
-            }
+            Error::Send(
+                SendError::Closed | SendError::ClosedByUs | SendError::Disconnected | SendError::Stopping,
+            ) => io::ErrorKind::NotConnected,
             Error::Send(SendError::TimedOut) => io::ErrorKind::TimedOut,
             Error::Send(_) => io::ErrorKind::InvalidInput,
             Error::Protocol(_) => io::ErrorKind::InvalidData,

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::brief::brief;
+
 /// Why a record could not be read, or a value could not be written: see [`kind`](V8Error::kind).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct V8Error(Box<Inner>);
@@ -49,7 +51,7 @@ pub enum V8ErrorKind {
     },
     /// A string or a buffer that is longer than V8 reads.
     TooLong,
-    /// What the type that is read or written says.
+    /// What the type that is read or written says. A long text is cut.
     Custom(String),
 }
 
@@ -90,7 +92,7 @@ impl fmt::Display for V8Error {
             }
             V8ErrorKind::UnknownTag(tag) => write!(f, "no value begins with the byte {tag:#04x}"),
             V8ErrorKind::UnknownHostObject(kind) => write!(f, "there is no host object of kind {kind}"),
-            V8ErrorKind::WrongCount => f.write_str("a count is not the number of what it counts"),
+            V8ErrorKind::WrongCount => f.write_str("element count does not match"),
             V8ErrorKind::NoSuchObject(id) => write!(f, "there is no object {id} to refer to"),
             V8ErrorKind::TooDeep => write!(f, "the value is nested deeper than {}", crate::error::MAX_DEPTH),
             V8ErrorKind::TrailingBytes(count) => write!(f, "{count} byte(s) follow the value"),
@@ -117,12 +119,12 @@ impl std::error::Error for V8Error {}
 
 impl serde::ser::Error for V8Error {
     fn custom<T: fmt::Display>(text: T) -> Self {
-        V8Error::new(V8ErrorKind::Custom(text.to_string()))
+        V8Error::new(V8ErrorKind::Custom(brief(&text.to_string())))
     }
 }
 
 impl serde::de::Error for V8Error {
     fn custom<T: fmt::Display>(text: T) -> Self {
-        V8Error::new(V8ErrorKind::Custom(text.to_string()))
+        V8Error::new(V8ErrorKind::Custom(brief(&text.to_string())))
     }
 }

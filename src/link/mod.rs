@@ -4,6 +4,7 @@
 //! A call is an [operation](op), and waits in [`Waiters`] for one topic. Whoever has done something
 //! with a link calls [`notice`](Link::notice), which wakes those whose topic has come.
 
+mod linger;
 mod notice;
 pub(crate) mod op;
 mod outcomes;
@@ -21,9 +22,10 @@ use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 
 use crate::encoder::Encoder;
-use crate::error::Error;
+use crate::error::{Error, ProtocolError};
 use crate::limits::Limits;
-use crate::proto::Channel;
+use crate::message::Payload;
+use crate::proto::{Channel, cluster};
 use crate::sys::scm::{self, Packet};
 use crate::wire::Serialization;
 use outcomes::Outcomes;
@@ -52,6 +54,8 @@ pub(crate) struct Link {
     is_blocked: bool,
     /// The channel ends as soon as what was accepted is written and acknowledged.
     is_closing: bool,
+    /// How many bytes have been read.
+    received: u64,
     /// A system error that ended the channel and has not been reported.
     failure: Option<io::Error>,
     /// The peer knows `net.BoundSocket`.
@@ -69,6 +73,15 @@ pub(crate) enum Step {
     Blocked,
 }
 
+/// Reads a message of a cluster, unless it is longer than so many bytes: a part of it may be kept
+/// as long as a server is.
+fn decode_cluster(payload: &Payload, limit: usize) -> Result<cluster::Message, ProtocolError> {
+    if payload.as_bytes().len() > limit {
+        return Err(ProtocolError::TooLong { limit });
+    }
+    payload.decode()
+}
+
 impl Link {
     pub(crate) fn new(socket: OwnedFd, serialization: Serialization, limits: Limits) -> Self {
         Link {
@@ -83,6 +96,7 @@ impl Link {
             drained: false,
             is_blocked: false,
             is_closing: false,
+            received: 0,
             failure: None,
             bound_sockets: false,
             member: Member::none(),
@@ -102,11 +116,12 @@ impl Link {
 
     pub(crate) fn wants_input(&self) -> bool {
         #[cfg(feature = "tokio")]
-        if self.is_held_back() {
+        if self.is_held_back() && !self.core.is_half_closed() {
             return false;
         }
         // One that reads no more may still have written, and its end is to be seen.
-        self.core.wants_input() && (self.member.is_heard() || self.core.is_broken())
+        let is_ending = self.core.is_broken() || self.core.is_half_closed();
+        self.core.wants_input() && (self.member.is_heard() || is_ending)
     }
 
     /// Whether somebody needs input: a call that waits, or the end of the channel.
@@ -150,6 +165,7 @@ impl Link {
             Ok(received) => {
                 // A read that brings a descriptor ends with it, however much there is (HND-3).
                 self.drained = received.len < room && self.fds.is_empty() && !received.truncated;
+                self.received += received.len as u64;
                 self.core.handle_input(received.len, self.fds.drain(..), received.truncated);
                 self.heard();
                 if self.core.is_closed() {
@@ -302,17 +318,33 @@ impl Link {
 
     /// Ends the channel as soon as all is written and acknowledged, and says whether it is over.
     fn disconnected(&mut self) -> bool {
-        // What has come until now may be a handle, which is acknowledged first (LIFE-5). More
-        // than this many messages fit in no socket's buffer: a peer that goes on cannot hold us.
-        let mut reads = 4096;
-        while self.core.is_flushed() && !self.core.is_closed() {
-            reads -= 1;
-            if self.read() == Step::Blocked || reads == 0 {
-                self.end();
+        // What has come until now may be a handle, which is acknowledged first (LIFE-5). More than
+        // this fits in no socket's buffer: a peer that goes on cannot hold us.
+        let (mut reads, mut bytes) = (4096, 4 << 20);
+        while self.core.is_flushed() && !self.core.is_closed() && !self.core.is_half_closed() {
+            let (before, step) = (self.received, self.read());
+            (reads, bytes) = (reads - 1, bytes - (self.received - before) as i64);
+            if step == Step::Blocked || reads == 0 || bytes < 0 {
+                self.half_close();
             }
             self.write();
         }
         self.core.is_closed()
+    }
+
+    /// Whether all is written and acknowledged, and only the end of the peer is waited for.
+    pub(crate) fn is_half_closed(&self) -> bool {
+        self.core.is_half_closed()
+    }
+
+    /// Tells the peer the end, and waits for its own, but not for long.
+    fn half_close(&mut self) {
+        self.core.half_close();
+        let bound = if self.core.awaits_count() { linger::FOR_ANSWERS } else { linger::FOR_THE_END };
+        let told = self.socket.shutdown(Shutdown::Write);
+        if told.is_err() || linger::end_after(bound, &self.socket).is_err() {
+            self.end();
+        }
     }
 }
 
@@ -320,7 +352,13 @@ impl Drop for Link {
     fn drop(&mut self) {
         // What `feed` left behind, as far as it goes without waiting.
         self.write();
-        self.end();
+        self.leave_cluster();
+        // An answer that nobody waits for may still be on its way.
+        if self.core.awaits_count() && linger::keep_for(linger::FOR_ANSWERS, &self.socket).is_ok() {
+            let _ = self.socket.shutdown(Shutdown::Write);
+        } else {
+            self.end();
+        }
     }
 }
 

@@ -66,7 +66,7 @@ impl Link {
             Outcome::Lost { fd, reason, .. } => {
                 let error = match reason {
                     LossReason::Refused { transmissions } => SendError::Refused { transmissions }.into(),
-                    LossReason::Disconnected => SendError::Closed.into(),
+                    LossReason::Disconnected => self.core.closed().into(),
                     LossReason::System { errno } => io::Error::from_raw_os_error(errno).into(),
                 };
                 Err(unsent(error, fd))

@@ -6,9 +6,8 @@ use std::os::fd::OwnedFd;
 use std::sync::Weak;
 
 use super::receiving::Received;
-use super::{Link, Step};
-use crate::error::{Error, ProtocolError};
-use crate::message::Payload;
+use super::{Link, Step, decode_cluster};
+use crate::error::Error;
 use crate::proto::cluster::Message;
 use crate::proto::cluster::primary::ServerId;
 use crate::proto::{ClusterRole, LossReason, Outcome, Ticket};
@@ -153,7 +152,7 @@ impl Link {
             }
         };
         Some(match received {
-            Received::Cluster(payload) => match decode(&payload) {
+            Received::Cluster(payload) => match decode_cluster(&payload, MAX_MESSAGE) {
                 Ok(message) => News::Cluster(message),
                 Err(error) => News::Invalid(error.into()),
             },
@@ -216,11 +215,4 @@ impl Link {
         self.parcels.last_reads = Some(left.saturating_sub(1));
         true
     }
-}
-
-fn decode(payload: &Payload) -> Result<Message, ProtocolError> {
-    if payload.as_bytes().len() > MAX_MESSAGE {
-        return Err(ProtocolError::TooLong { limit: MAX_MESSAGE });
-    }
-    payload.decode()
 }

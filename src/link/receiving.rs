@@ -10,6 +10,7 @@ use crate::message::Payload;
 use crate::proto::{Attached, Event};
 use crate::received::{Message, ReceivedHandle, SocketHold, SocketOwner};
 use crate::sys::probe::{self, Kind};
+use crate::wire;
 use crate::wire::control::{HandleType, SocketKey};
 
 /// Something that was received.
@@ -90,7 +91,7 @@ impl Link {
                 self.socket_closed(&hold.release());
             }
             let found = kind.as_str();
-            let message = payload.into_bytes();
+            let message = wire::quote(self.encoder.serialization(), payload.into_bytes());
             return Err(ProtocolError::InvalidHandle { wire_type, found, message }.into());
         };
         self.bound_sockets |= known == HandleType::NetBoundSocket;

@@ -67,7 +67,7 @@ impl Link {
         if self.core.is_written(ticket) {
             Some(Ok(()))
         } else if self.core.is_broken() {
-            Some(Err(SendError::Closed.into()))
+            Some(Err(self.core.closed().into()))
         } else {
             None
         }
@@ -77,7 +77,7 @@ impl Link {
     pub(super) fn flushed(&self) -> Option<Result<(), Error>> {
         (self.core.queued_bytes() == 0).then(|| match self.core.lost() {
             0 => Ok(()),
-            _ => Err(SendError::Closed.into()),
+            _ => Err(self.core.closed().into()),
         })
     }
 }

@@ -4,8 +4,8 @@
 use std::collections::VecDeque;
 use std::os::fd::{AsFd, OwnedFd};
 
-use super::{Link, Topic};
-use crate::error::{Error, SendError};
+use super::{Link, Topic, decode_cluster, linger};
+use crate::error::Error;
 use crate::handle::fits;
 use crate::proto::cluster::worker::{Answer, Carried, Change, Next, ServerId, Worker};
 use crate::proto::cluster::{Act, Body, Message};
@@ -15,6 +15,10 @@ use crate::wire::control::HandleType;
 
 /// How many of our messages may wait for a primary that does not read before we stop reading.
 const MAX_WAITING: usize = 1024;
+
+/// The longest message of a cluster that is read. A primary repeats what the worker gave it for
+/// all, which the worker's own user bounds.
+const MAX_MESSAGE: usize = 1 << 20;
 
 /// A place in a cluster, if the process has one.
 pub(super) struct Member {
@@ -122,7 +126,7 @@ impl Link {
         if self.member.machine.is_told() {
             Some(Ok(()))
         } else {
-            self.core.is_closed().then(|| Err(SendError::Closed.into()))
+            self.core.is_closed().then(|| Err(self.core.closed().into()))
         }
     }
 
@@ -147,7 +151,7 @@ impl Link {
             return;
         }
         while let Some((payload, carried)) = self.core.poll_cluster() {
-            match payload.decode::<Message>() {
+            match decode_cluster(&payload, MAX_MESSAGE) {
                 Ok(message) => {
                     let carried = usable(&message, carried);
                     self.member.machine.handle_message(message, carried);
@@ -206,6 +210,19 @@ impl Link {
             std::process::exit(0);
         }
         self.end();
+    }
+
+    /// The last handle of a worker is dropped, and its process probably ends next. A primary that
+    /// is busy would see that before the end of the channel, and take it for an accident: it is
+    /// waited for, but not for long.
+    pub(super) fn leave_cluster(&mut self) {
+        if self.member.has_joined {
+            self.part();
+            while self.core.is_half_closed() && linger::wait_readable(&self.socket) {
+                self.readable();
+                self.read();
+            }
+        }
     }
 
     /// Nobody has ever received: so that the cluster goes on, the messages make room.

@@ -59,6 +59,15 @@ impl ListenAddress {
         ListenAddress(Given::Place(Place::Fd(number)))
     }
 
+    /// Whether it makes sense, as far as can be told before it is used. For tests.
+    ///
+    /// # Errors
+    /// As [`listen`](crate::blocking::cluster::Worker::listen).
+    #[doc(hidden)]
+    pub fn check(&self) -> Result<(), Error> {
+        self.place().map(drop)
+    }
+
     pub(crate) fn place(&self) -> Result<Place, Error> {
         let place = match &self.0 {
             Given::Place(place) => Ok(place.clone()),

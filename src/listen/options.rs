@@ -25,6 +25,7 @@ pub struct ListenOptions {
     pub backlog: Option<u32>,
     /// Anything that the servers of all workers are to share, such as the keys of TLS tickets. Of
     /// several, that of the first worker is everybody's: `Listener::data`.
+    /// A Rust primary keeps 1 MiB of it for all servers together, and refuses more with `ENOBUFS`.
     pub data: Option<Value>,
     /// Listens by itself, without the primary: no other worker shares the socket. A path is left
     /// behind, as by `std`'s `UnixListener`; those of a primary are removed by it.

@@ -4,8 +4,8 @@
 //! [`handle_input`](Channel::handle_input), [`handle_end`](Channel::handle_end),
 //! [`handle_broken`](Channel::handle_broken). **Commands**: [`send`](Channel::send),
 //! [`send_handle`](Channel::send_handle), [`withdraw`](Channel::withdraw),
-//! [`socket_closed`](Channel::socket_closed), [`disconnect`](Channel::disconnect). **To be
-//! written**: [`poll_transmit`](Channel::poll_transmit) and then
+//! [`socket_closed`](Channel::socket_closed), [`disconnect`](Channel::disconnect),
+//! [`half_close`](Channel::half_close). **To be written**: [`poll_transmit`](Channel::poll_transmit) and then
 //! [`transmitted`](Channel::transmitted). **What happened**: [`poll_event`](Channel::poll_event),
 //! [`poll_outcome`](Channel::poll_outcome).
 //!
@@ -25,12 +25,12 @@ use super::sockets::{Notify, Question, Questions, Sockets};
 use crate::error::{ProtocolError, SendError};
 use crate::limits::Limits;
 use crate::message::Payload;
-use crate::wire::Serialization;
 use crate::wire::control::{self, Addressee, Control, HandleFrame, SocketKey};
 use crate::wire::frame::{self, Frame};
+use crate::wire::{self, Serialization};
 
 /// How many replies and answers may wait for a peer that does not read before we stop reading
-/// from it, or leave answers out.
+/// from it, or leave answers out. Replies are short, and the bytes of answers are limited too.
 const MAX_WAITING_REPLIES: usize = 1024;
 
 /// For how many events room is kept when all are taken: a burst leaves nothing behind.
@@ -59,9 +59,12 @@ pub struct Channel<F> {
     lost: usize,
     /// The reply to a handle whose message is too long, due at the end of it.
     owed: Option<&'static [u8]>,
-    /// Answers to the peer's questions that have not been written (SOCK-6).
+    /// Answers to the peer's questions that have not been written (SOCK-6), and their bytes.
     answers: usize,
+    answer_bytes: usize,
     next_ticket: Ticket,
+    /// The end of the channel is.
+    is_ours: bool,
     limits: Limits,
 }
 
@@ -70,6 +73,9 @@ enum State {
     Open,
     /// `disconnect` was called: what was accepted is still written, nothing more is delivered.
     Disconnecting,
+    /// All of that is written, and the peer was told that no more comes. It may not know yet, and
+    /// what it writes meanwhile is read.
+    HalfClosed,
     /// The peer reads no more; what it wrote before is still delivered (LIFE-4).
     Broken,
     Closed,
@@ -126,7 +132,9 @@ impl<F> Channel<F> {
             lost: 0,
             owed: None,
             answers: 0,
+            answer_bytes: 0,
             next_ticket: 0,
+            is_ours: false,
             limits,
         }
     }
@@ -201,7 +209,7 @@ impl<F> Channel<F> {
                 }
             }
             State::Disconnecting => self.handle_end(),
-            State::Broken | State::Closed => {}
+            State::HalfClosed | State::Broken | State::Closed => {}
         }
     }
 
@@ -213,6 +221,7 @@ impl<F> Channel<F> {
         }
         self.state = State::Closed;
         self.inbox.clear();
+        self.sockets = Sockets::default();
         self.drop_outgoing();
         self.outcomes.extend(self.questions.end().map(|ticket| Outcome::Unanswered { ticket }));
         self.events.push_back((Event::Disconnected { lost: self.lost }, Cost { bytes: 0, fds: 0 }));
@@ -291,12 +300,15 @@ impl<F> Channel<F> {
                 // Node does not send it again, and waits for what the worker says (HND-9, CLU-13):
                 // which is said there, and is nothing that the user has to deal with.
                 (Addressee::Cluster, Cluster::Apart(_)) => self.cluster(message, Carried::Lost),
-                _ => self.invalid(ProtocolError::MissingDescriptor { message }),
+                _ => {
+                    let message = wire::quote(self.serialization, message);
+                    self.invalid(ProtocolError::MissingDescriptor { message });
+                }
             };
         };
         self.reply(control::handle_ack(self.serialization));
         match addressee {
-            Addressee::User if self.state != State::Disconnecting => {
+            Addressee::User if self.delivers() => {
                 if let Some(key) = &key {
                     self.sockets.opened(key);
                 }
@@ -374,8 +386,13 @@ impl<F> Channel<F> {
         self.event(Event::Invalid(error));
     }
 
+    /// Whether what comes is for the user still (LIFE-4).
+    fn delivers(&self) -> bool {
+        matches!(self.state, State::Open | State::Broken)
+    }
+
     fn event(&mut self, event: Event<F>) {
-        if self.state != State::Disconnecting {
+        if self.delivers() {
             let consumed = self.inbox.consumed();
             let cost = Cost {
                 bytes: (consumed - self.counted) as usize,
@@ -413,7 +430,7 @@ impl<F> Channel<F> {
     /// Accepts a frame of Node's own machinery, such as the cluster's.
     pub fn send_internal(&mut self, frame: Vec<u8>) -> Result<Ticket, SendError> {
         if self.state != State::Open {
-            return Err(SendError::Closed);
+            return Err(self.closed());
         }
         let ticket = self.ticket();
         self.push(Outgoing::Plain { ticket: Some(ticket), frame });
@@ -448,17 +465,17 @@ impl<F> Channel<F> {
 
     fn transmit_handle(&mut self, frame: Vec<u8>, fd: F, most: u32) -> Result<Ticket, (SendError, F)> {
         if self.state != State::Open {
-            return Err((SendError::Closed, fd));
+            return Err((self.closed(), fd));
         }
         let ticket = self.ticket();
-        self.push(Outgoing::Handle(Sent { ticket, frame, fd, most }));
+        self.push(Outgoing::Handle(Sent { ticket, frame: frame.into(), fd, most }));
         Ok(ticket)
     }
 
     /// Asks the peer about the sockets that it was sent with this key. The [`Outcome`] follows.
     pub fn ask(&mut self, key: &SocketKey, question: Question) -> Result<Ticket, SendError> {
         if self.state != State::Open {
-            return Err(SendError::Closed);
+            return Err(self.closed());
         }
         let ticket = self.ticket();
         self.questions.ask(key, question, ticket);
@@ -512,12 +529,14 @@ impl<F> Channel<F> {
 
     /// Ends the channel: what was accepted is still written, and handles that come meanwhile are
     /// still acknowledged (LIFE-5), but nothing more is delivered (LIFE-4). When
-    /// [`is_flushed`](Self::is_flushed), close the socket and call
-    /// [`handle_end`](Self::handle_end).
+    /// [`is_flushed`](Self::is_flushed), either close the socket and call
+    /// [`handle_end`](Self::handle_end), or close it for writing and call
+    /// [`half_close`](Self::half_close).
     pub fn disconnect(&mut self) -> Result<(), SendError> {
         match self.state {
             State::Open => {
                 self.state = State::Disconnecting;
+                self.is_ours = true;
                 self.drop_events();
                 Ok(())
             }
@@ -526,19 +545,34 @@ impl<F> Channel<F> {
                 self.handle_end();
                 Ok(())
             }
-            State::Disconnecting | State::Closed => Err(SendError::Disconnected),
+            State::Disconnecting | State::HalfClosed | State::Closed => Err(SendError::Disconnected),
+        }
+    }
+
+    /// The peer will be told the end, and nothing can be written any more. Until it ends too,
+    /// answers to our questions may still come, and must find somebody who reads: a Node process
+    /// that cannot write one fails.
+    pub fn half_close(&mut self) {
+        if self.state == State::Disconnecting && self.is_flushed() {
+            self.state = State::HalfClosed;
         }
     }
 
     fn drop_events(&mut self) {
         self.events.clear();
+        self.sockets = Sockets::default();
         self.waiting_bytes = 0;
         self.waiting_fds = 0;
     }
 
+    /// Why nothing can be sent on a channel that is over.
+    pub fn closed(&self) -> SendError {
+        if self.is_ours { SendError::ClosedByUs } else { SendError::Closed }
+    }
+
     fn check(&self, frame: &[u8]) -> Result<(), SendError> {
         if self.state != State::Open {
-            return Err(SendError::Closed);
+            return Err(self.closed());
         }
         match control::reserved_cmd(self.serialization, frame) {
             Some(cmd) => Err(SendError::Reserved { cmd }),
@@ -577,14 +611,13 @@ impl<F> Channel<F> {
     }
 
     fn write(&mut self, ticket: Option<Ticket>, bytes: Vec<u8>) {
-        let carries = ticket.map_or(Carries::Answer, Carries::Message);
+        let carries = ticket.map_or(Carries::Answer(bytes.len()), Carries::Message);
         self.outbox.push(carries, bytes);
     }
 
     fn write_handle(&mut self) {
         if let Some(flight) = self.handoff.flight() {
-            let carries = Carries::Handle(flight.sent.ticket);
-            self.outbox.push(carries, flight.sent.frame.clone());
+            self.outbox.push_handle(flight.sent.ticket, flight.sent.frame.clone());
         }
     }
 
@@ -593,10 +626,12 @@ impl<F> Channel<F> {
         if self.state != State::Open {
             return;
         }
-        if self.answers == MAX_WAITING_REPLIES {
+        let bytes = self.answer_bytes + frame.len();
+        if self.answers == MAX_WAITING_REPLIES || bytes > self.limits.max_waiting_bytes {
             return self.invalid(ProtocolError::TooManyRequests);
         }
         self.answers += 1;
+        self.answer_bytes = bytes;
         self.push(Outgoing::Plain { ticket: None, frame });
     }
 
@@ -627,7 +662,10 @@ impl<F> Channel<F> {
                     self.written = ticket;
                     self.handoff.written();
                 }
-                Carries::Answer => self.answers -= 1,
+                Carries::Answer(length) => {
+                    self.answers -= 1;
+                    self.answer_bytes -= length;
+                }
             }
         }
     }
@@ -657,6 +695,13 @@ impl<F> Channel<F> {
     /// handles is told by their [`Outcome`]s.
     pub fn lost(&self) -> usize {
         self.lost
+    }
+
+    /// Bytes that the peer makes us keep beside the messages that wait to be received: what has come
+    /// of the next one, replies and answers that are not written, and the names of the lists that its
+    /// open sockets are counted in. The [`Limits`] bound all but the names, which are short.
+    pub fn kept_bytes(&self) -> usize {
+        self.inbox.unread_bytes() + self.outbox.reply_bytes() + self.answer_bytes + self.sockets.name_bytes()
     }
 
     /// Bytes that were accepted and are not written yet.
@@ -694,6 +739,16 @@ impl<F> Channel<F> {
     /// What became of the handles that were sent, in order.
     pub fn poll_outcome(&mut self) -> Option<Outcome<F>> {
         self.outcomes.pop_front()
+    }
+
+    /// Whether the peer's end is all that is waited for.
+    pub fn is_half_closed(&self) -> bool {
+        self.state == State::HalfClosed
+    }
+
+    /// Whether an answer to a question of ours may still come soon.
+    pub fn awaits_count(&self) -> bool {
+        self.questions.has_count()
     }
 
     /// Whether messages can still be sent.

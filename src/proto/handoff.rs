@@ -16,6 +16,8 @@
 
 use std::collections::VecDeque;
 
+use bytes::Bytes;
+
 /// Names a message that was accepted for sending; the next one has the next number.
 pub type Ticket = u64;
 
@@ -45,7 +47,7 @@ pub(super) struct Held<F> {
 /// A handle and its frame, kept until the peer has replied (HND-13).
 pub(super) struct Sent<F> {
     pub(super) ticket: Ticket,
-    pub(super) frame: Vec<u8>,
+    pub(super) frame: Bytes,
     pub(super) fd: F,
     /// How often it is transmitted at most.
     pub(super) most: u32,
@@ -229,8 +231,10 @@ mod tests {
         if state == State::Ready {
             return handoff;
         }
-        handoff
-            .start(Sent { ticket: 1, frame: b"{}\n".to_vec(), fd: 7, most: TRANSMISSIONS }, Held::default());
+        handoff.start(
+            Sent { ticket: 1, frame: b"{}\n".to_vec().into(), fd: 7, most: TRANSMISSIONS },
+            Held::default(),
+        );
         assert!(handoff.hold(Outgoing::Plain { ticket: Some(2), frame: b"2\n".to_vec() }).is_none());
         if state == State::Writing {
             return handoff;
@@ -311,7 +315,7 @@ mod tests {
         match input {
             "send" => held(handoff.hold(Outgoing::Plain { ticket: Some(3), frame: b"3\n".to_vec() })),
             "send_handle" => {
-                let sent = Sent { ticket: 3, frame: b"{}\n".to_vec(), fd: 8, most: TRANSMISSIONS };
+                let sent = Sent { ticket: 3, frame: b"{}\n".to_vec().into(), fd: 8, most: TRANSMISSIONS };
                 held(handoff.hold(Outgoing::Handle(sent)))
             }
             "written" => {

@@ -81,9 +81,10 @@ impl<F> Inbox<F> {
     /// The next frame, if one is complete.
     pub(super) fn next_frame(&mut self, max_message: usize) -> Option<Frame> {
         let frame = self.splitter.next_frame(&mut self.buffer, max_message)?;
+        // What follows is copied, for a message that is kept would keep the large one with it.
         if let Frame::Whole(bytes) | Frame::TooLong(bytes) = &frame
             && bytes.len() > LARGE
-            && self.buffer.len() < READ
+            && self.buffer.len() <= bytes.len()
         {
             self.buffer = BytesMut::from(&self.buffer[..]);
         }
@@ -104,6 +105,11 @@ impl<F> Inbox<F> {
             strays += usize::from(self.arrived.pop_front().is_some_and(|a| a.fd.is_some()));
         }
         strays
+    }
+
+    /// Bytes that have not become messages.
+    pub(super) fn unread_bytes(&self) -> usize {
+        self.buffer.len()
     }
 
     /// Bytes that have become messages so far.

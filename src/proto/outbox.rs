@@ -2,6 +2,9 @@
 
 use std::collections::VecDeque;
 use std::io::IoSlice;
+use std::ops::Deref;
+
+use bytes::Bytes;
 
 use super::Ticket;
 
@@ -28,7 +31,24 @@ enum Front {
 
 struct Frame {
     carries: Carries,
-    bytes: Vec<u8>,
+    bytes: Content,
+}
+
+/// What is to be written.
+enum Content {
+    Own(Vec<u8>),
+    /// It is kept beside the handle too, which may have to be sent again.
+    Shared(Bytes),
+}
+
+impl Deref for Content {
+    type Target = [u8];
+    fn deref(&self) -> &[u8] {
+        match self {
+            Content::Own(bytes) => bytes,
+            Content::Shared(bytes) => bytes,
+        }
+    }
 }
 
 /// What a frame is for.
@@ -39,8 +59,8 @@ pub(super) enum Carries {
     Batch(Ticket, Vec<usize>),
     /// A message with the handle in flight, whose descriptor rides on the first byte.
     Handle(Ticket),
-    /// An answer to the peer (SOCK-6).
-    Answer,
+    /// An answer to the peer of this length (SOCK-6).
+    Answer(usize),
 }
 
 /// How long a batch may grow.
@@ -49,13 +69,20 @@ const BATCH: usize = 64 * 1024;
 impl Outbox {
     pub(super) fn push(&mut self, carries: Carries, bytes: Vec<u8>) {
         self.queued_bytes += bytes.len();
-        self.frames.push_back(Frame { carries, bytes });
+        self.frames.push_back(Frame { carries, bytes: Content::Own(bytes) });
+    }
+
+    /// The frame of the handle in flight.
+    pub(super) fn push_handle(&mut self, ticket: Ticket, frame: Bytes) {
+        self.queued_bytes += frame.len();
+        self.frames.push_back(Frame { carries: Carries::Handle(ticket), bytes: Content::Shared(frame) });
     }
 
     /// Puts a message behind the ones before it in the same piece of memory.
     pub(super) fn append(&mut self, ticket: Ticket, message: &[u8]) {
         self.queued_bytes += message.len();
-        if let Some(Frame { carries: Carries::Batch(last, ends), bytes }) = self.frames.back_mut()
+        if let Some(Frame { carries: Carries::Batch(last, ends), bytes: Content::Own(bytes) }) =
+            self.frames.back_mut()
             && bytes.len() + message.len() <= BATCH
         {
             bytes.extend_from_slice(message);
@@ -65,7 +92,8 @@ impl Outbox {
         }
         let mut bytes = Vec::with_capacity(message.len().max(1024));
         bytes.extend_from_slice(message);
-        self.frames.push_back(Frame { carries: Carries::Batch(ticket, vec![bytes.len()]), bytes });
+        let carries = Carries::Batch(ticket, vec![bytes.len()]);
+        self.frames.push_back(Frame { carries, bytes: Content::Own(bytes) });
     }
 
     pub(super) fn push_reply(&mut self, reply: &'static [u8]) {
@@ -83,6 +111,10 @@ impl Outbox {
 
     pub(super) fn replies(&self) -> usize {
         self.replies.len()
+    }
+
+    pub(super) fn reply_bytes(&self) -> usize {
+        self.replies.iter().map(|reply| reply.len()).sum()
     }
 
     /// Fills in the slices that may go out in one system call, and says whether the descriptor
@@ -197,7 +229,7 @@ impl Frame {
         match &self.carries {
             Carries::Message(_) | Carries::Handle(_) => 1,
             Carries::Batch(_, ends) => ends.iter().filter(|end| **end > written).count(),
-            Carries::Answer => 0,
+            Carries::Answer(_) => 0,
         }
     }
 }

@@ -65,6 +65,11 @@ impl Sockets {
         self.lists.get(key).map_or(0, |list| list.open)
     }
 
+    /// How much the names of the lists take, as UTF-16.
+    pub(super) fn name_bytes(&self) -> usize {
+        self.lists.keys().map(|key| 2 * key.name().encode_utf16().count()).sum()
+    }
+
     /// The owner wants to know when the last one is closed (SOCK-4).
     pub(super) fn notify_close(&mut self, key: &SocketKey) -> Notify {
         match self.lists.get_mut(key) {
@@ -108,6 +113,11 @@ impl Questions {
             self.asked.remove(&of_key);
         }
         ticket
+    }
+
+    /// Whether one is open that is answered at once.
+    pub(super) fn has_count(&self) -> bool {
+        self.asked.keys().any(|(_, question)| *question == Question::Count)
     }
 
     /// The channel is over: none will be answered any more.

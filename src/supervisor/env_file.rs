@@ -24,9 +24,9 @@ pub fn read(path: &Path) -> Result<Vec<(String, String)>, EnvFileError> {
     Ok(parse(&text).into_iter().filter(is_new).collect())
 }
 
-/// As Node reads such a file: nothing is put in the place of `$NAME`, and a line that makes no sense
-/// is passed over.
-fn parse(text: &str) -> Vec<(String, String)> {
+/// The variables in such a text, as Node reads it: nothing is put in the place of `$NAME`, and a line
+/// that makes no sense is passed over.
+pub fn parse(text: &str) -> Vec<(String, String)> {
     let text = text.replace('\r', "");
     let mut rest = text.trim_start();
     let mut variables = Vec::new();
@@ -71,6 +71,6 @@ impl fmt::Display for EnvFileError {
 
 impl std::error::Error for EnvFileError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        Some(&self.reason)
+        self.reason.source()
     }
 }

@@ -35,7 +35,7 @@ use crate::wire::v8;
 /// # async fn example() -> Result<(), crossfork::Error> {
 /// let channel = crossfork::tokio::Channel::from_env()?;
 /// while let Some(message) = channel.recv().await? {
-///     let text: &str = message.decode()?;
+///     let text: String = message.decode()?;
 ///     channel.send(&text.to_uppercase()).await?;
 /// }
 /// # Ok(()) }
@@ -198,13 +198,30 @@ impl Channel {
         self.send_share(message, handle.into(), None).await
     }
 
+    /// [`send_handle`](Self::send_handle) for a received message: sends it on, or back, as it came,
+    /// with a handle.
+    ///
+    /// # Errors
+    /// As [`send_handle`](Self::send_handle) and [`send_payload`](Self::send_payload).
+    ///
+    /// # Cancel safety
+    /// As [`send_handle`](Self::send_handle).
+    pub async fn send_payload_handle(
+        &self,
+        payload: &Payload,
+        handle: impl Into<Outgoing>,
+    ) -> Result<(), Unsent> {
+        self.send_frame_with(self.0.encoder.forward_with_handle(payload), handle.into(), None).await
+    }
+
     /// Ends the channel. What was accepted is written first, and a handle under way is
     /// acknowledged (Node drops what the kernel has not taken: LIFE-3). Nothing is received any
-    /// more. A peer that does not read makes this wait: use a timeout where that can happen, and
-    /// [`close`](Self::close) the channel then.
+    /// more. Then this waits until the peer has seen the end, for half a second at most, or for five
+    /// if it is about to say how many sockets it has open.
     ///
-    /// Any number of calls may wait for the end, and a later call waits for what an earlier one has
-    /// begun.
+    /// A peer that does not read makes this wait: use a timeout where that can happen, and
+    /// [`close`](Self::close) the channel then. Any number of calls may wait for the end, and a later
+    /// call waits for what an earlier one has begun.
     ///
     /// # Errors
     /// [`SendError::Disconnected`](crate::SendError::Disconnected) if the peer has ended the channel before us.
@@ -268,7 +285,16 @@ impl Channel {
         outgoing: Outgoing,
         share: Option<Share>,
     ) -> Result<(), Unsent> {
-        let frame = match self.0.encoder.frame(message) {
+        self.send_frame_with(self.0.encoder.frame(message), outgoing, share).await
+    }
+
+    async fn send_frame_with(
+        &self,
+        frame: Result<Vec<u8>, Error>,
+        outgoing: Outgoing,
+        share: Option<Share>,
+    ) -> Result<(), Unsent> {
+        let frame = match frame {
             Ok(frame) => frame,
             Err(error) => return Err(outgoing.unsent(error)),
         };

@@ -8,12 +8,14 @@ use crate::error::Error;
 use crate::handle::{Outgoing, Unsent};
 use crate::holders::Holders;
 use crate::proto::Question;
-use crate::wire::control::SocketKey;
+use crate::wire::control::ListKey;
 
 /// The connections of one server that were handed to children: how many are open there, and when
 /// the last one is closed. What Node's `server.getConnections()` and `server.close()` ask.
 ///
-/// A child that is gone holds none.
+/// A child that is gone holds none. A list whose connections are all closed, as [`closed`](Self::closed)
+/// tells, costs a Node child nothing once it is dropped; it warns of a leak when it has connections of
+/// more than ten others.
 ///
 /// ```no_run
 /// # use crossfork::tokio::{Fork, SocketList};
@@ -29,14 +31,14 @@ use crate::wire::control::SocketKey;
 /// ```
 #[derive(Debug)]
 pub struct SocketList {
-    key: SocketKey,
+    key: ListKey,
     holders: Holders<WeakChannel>,
 }
 
 impl SocketList {
     /// A list with nothing in it.
     pub fn new() -> Self {
-        SocketList { key: SocketKey::unique(), holders: Holders::new() }
+        SocketList { key: ListKey::new(), holders: Holders::new() }
     }
 
     /// Sends a connection that is counted from then on.
@@ -54,7 +56,7 @@ impl SocketList {
         connection: impl Into<Outgoing>,
     ) -> Result<(), Unsent> {
         let share = self.holders.enter(channel.downgrade());
-        channel.send_share(message, connection.into().counted(self.key.clone()), Some(share)).await
+        channel.send_share(message, connection.into().counted(self.key.for_one_more()), Some(share)).await
     }
 
     /// How many are open in all children.
@@ -77,13 +79,16 @@ impl SocketList {
     /// # Cancel safety
     /// As [`connections`](Self::connections).
     pub async fn closed(&self) -> Result<(), Error> {
-        self.ask(Question::AllClosed).await.map(drop)
+        let sent = self.key.sent();
+        self.ask(Question::AllClosed).await?;
+        self.key.closed(sent);
+        Ok(())
     }
 
     async fn ask(&self, question: Question) -> Result<usize, Error> {
         let holders: Vec<Channel> = self.holders.all().iter().filter_map(WeakChannel::upgrade).collect();
         // All are asked before the first answer is waited for.
-        let asked: Vec<_> = holders.iter().filter_map(|c| c.ask(&self.key, question).ok()).collect();
+        let asked: Vec<_> = holders.iter().filter_map(|c| c.ask(self.key.key(), question).ok()).collect();
         let mut open = 0;
         for answer in asked {
             open += answer.await;

@@ -8,6 +8,10 @@ pub mod v8;
 
 use std::fmt;
 
+use bytes::Bytes;
+
+use crate::error::Quote;
+
 /// How messages are written on a channel, announced in `NODE_CHANNEL_SERIALIZATION_MODE` (CH-2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
@@ -37,6 +41,15 @@ impl Serialization {
             _ => None,
         }
     }
+}
+
+/// What a peer has sent in this serialization, for an error that is about it. A record of V8's is
+/// shown as its value, unless that takes long to read.
+pub(crate) fn quote(serialization: Serialization, message: Bytes) -> Quote {
+    const READ: usize = 16 * 1024;
+    let is_record = serialization == Serialization::Advanced && message.len() <= READ;
+    let value = is_record.then(|| v8::Value::decode_bytes(&message).ok()).flatten();
+    Quote::new(message, value.as_ref().map(|value| value as &dyn fmt::Display))
 }
 
 impl fmt::Display for Serialization {

@@ -12,6 +12,8 @@ const TARGETS = {
   pair: [],
   cluster_primary: ['-rss_limit_mb=1024'],
   cluster_worker: ['-rss_limit_mb=1024'],
+  control: ['-max_len=512'],
+  texts: ['-max_len=512'],
   v8_decode: ['-dict=test/fuzz/v8_decode.dict', '-timeout=10', '-rss_limit_mb=1024'],
 };
 

@@ -3,6 +3,7 @@ import assert from 'node:assert';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { runtimes } from '../runtimes/index.mjs';
 import { request } from './cluster-primary/client.mjs';
 import { Primary } from './cluster-primary/primary.mjs';
@@ -53,6 +54,28 @@ describe('hostile workers', { concurrency: 2 }, () => {
     assert.ok(got.length * 60_003 >= 100e6, `${got.length} messages, once they were taken`);
   });
 
+  test('LIFE-9: long lines that are no messages, whose errors nobody takes, take no memory', async (t) => {
+    const { primary, done, serves } = await withHostile(t, { do: 'echo' });
+    const before = memory(primary.pid);
+    await primary.does('deaf', { deaf: true });
+    await primary.does('send', { worker: 2, message: { do: 'noise', megabytes: 150 } });
+    const now = await settled(primary.pid);
+    assert.ok(now < before + 20_000, `${before} kB, and now ${now} kB`);
+    await serves();
+    await primary.does('deaf', { deaf: false });
+    await done();
+    await serves();
+  });
+
+  test('SOCK-3 SOCK-4: questions whose answers nobody reads take no memory, however long they are', async (t) => {
+    const { primary, done, serves } = await withHostile(t, { do: 'echo' });
+    const before = memory(primary.pid);
+    await primary.does('send', { worker: 2, message: { do: 'questions', count: 200 } });
+    await done();
+    assert.ok(memory(primary.pid) < before + 20_000, `${before} kB, and now ${memory(primary.pid)} kB`);
+    await serves();
+  });
+
   test('CLU-2: replies to what it was never asked change nothing', async (t) => {
     const { done, serves } = await withHostile(t, { do: 'replies' });
     const answers = Array.from({ length: 20 }, serves);
@@ -95,6 +118,18 @@ describe('hostile workers', { concurrency: 2 }, () => {
     assert.ok(pids.filter((pid) => pid === good.pid).length >= 5, JSON.stringify(pids));
   });
 });
+
+/** How much memory a process has when that does not change any more. */
+async function settled(pid) {
+  let [last, same] = [0, 0];
+  while (same < 5) {
+    await sleep(100);
+    const now = memory(pid);
+    same = now === last ? same + 1 : 0;
+    last = now;
+  }
+  return last;
+}
 
 /** How much memory a process has, in kilobytes. */
 function memory(pid) {

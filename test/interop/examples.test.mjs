@@ -37,7 +37,7 @@ for (const [mode, options] of modes) {
     const expected = [
       `node is process ${pid}`,
       'a message -> A MESSAGE',
-      'another one -> ANOTHER ONE',
+      'another "one", à la carte -> ANOTHER "ONE", À LA CARTE',
       'it ended with exit status: 0',
     ];
     assert.deepStrictEqual(output.trimEnd().split('\n'), expected);

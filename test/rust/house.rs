@@ -119,6 +119,16 @@ fn every_public_async_function_says_what_becomes_of_it_when_it_is_cancelled() {
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
 }
 
+/// Such a program ends at the first text with a quote in it.
+#[test]
+fn no_example_and_no_documentation_borrows_a_text_from_a_message() {
+    let mut texts = [sources("src"), sources("examples")].concat();
+    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    texts.push(Source { path: "README.md".into(), room: String::new(), text: readme });
+    let wrong: Vec<_> = texts.iter().flat_map(borrowed_texts).collect();
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
+
 /// A guard that sees nothing wrong in anything would be worse than none.
 #[test]
 fn the_guards_see_what_is_wrong() {
@@ -178,6 +188,9 @@ fn the_guards_see_what_is_wrong() {
     assert_eq!(prints("    eprintln!(\"a\");\n  print!(\"b\")\ndbg!(c)\n"), 3);
     assert_eq!(prints("/// `println!` panics.\nwriteln!(f, \"a\")?;\nmy_print!()\n"), 0);
     assert_eq!(hidden_uses(&program, &BTreeSet::from(["sys".to_owned()])).len(), 1);
+    let example = "/// let text: &str = message.decode()?;\n/// let text: String = message.decode()?;\n";
+    let example = Source { path: "src/a.rs".into(), room: "a".into(), text: example.into() };
+    assert_eq!(borrowed_texts(&example).len(), 1);
 }
 
 #[derive(Clone)]
@@ -325,6 +338,14 @@ fn uncancelled(source: &Source) -> Vec<String> {
         })
     });
     silent.map(|(at, line)| source.complain(at + 1, &format!("no `# Cancel safety`: {line}"))).collect()
+}
+
+/// Comments count: they are what users read.
+fn borrowed_texts(source: &Source) -> Vec<String> {
+    let borrows =
+        |line: &str| line.contains("decode::<&") || line.contains(": &") && line.contains(".decode()");
+    let lines = source.text.lines().enumerate().filter(|(_, line)| borrows(line));
+    lines.map(|(i, _)| source.complain(i + 1, "decode into a String")).collect()
 }
 
 fn hidden_modules(lib: &str) -> BTreeSet<String> {

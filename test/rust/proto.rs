@@ -10,12 +10,16 @@ mod cluster_primary;
 mod cluster_worker;
 #[path = "proto/feed.rs"]
 mod feed;
+#[path = "proto/kept.rs"]
+mod kept;
 #[path = "proto/kit.rs"]
 mod kit;
 #[path = "proto/life.rs"]
 mod life;
 #[path = "proto/limits.rs"]
 mod limits;
+#[path = "support/meter.rs"]
+mod meter;
 #[path = "proto/properties.rs"]
 mod properties;
 #[path = "proto/receive.rs"]

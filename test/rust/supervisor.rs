@@ -14,5 +14,22 @@ mod restarts;
 mod sink;
 #[path = "supervisor/stop.rs"]
 mod stop;
+#[path = "supervisor/texts.rs"]
+mod texts;
 #[path = "supervisor/world.rs"]
 mod world;
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig { failure_persistence: None, ..Default::default() })]
+
+    #[test]
+    fn texts_from_outside_are_read_or_refused(text in ".{0,40}", lines in "([A-Z]{1,3}=[`'\"#a= \n\r]{0,6}\n?){0,6}") {
+        texts::check(&text);
+        texts::check(&lines);
+    }
+
+    #[test]
+    fn addresses_are_read_or_refused(text in "(udp:|unix:|)[\\[a-z0-9.:/%*\\]-]{0,20}") {
+        texts::check(&text);
+    }
+}

@@ -15,5 +15,18 @@ mod inherit;
 mod probe;
 #[path = "sys/scm.rs"]
 mod scm;
+#[path = "sys/script.rs"]
+mod script;
 #[path = "support/shared.rs"]
 mod support;
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig { failure_persistence: None, ..Default::default() })]
+
+    #[test]
+    fn hnd_3_descriptors_come_as_they_were_sent_whatever_the_writes_and_reads(
+        steps in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..60),
+    ) {
+        script::run(&steps);
+    }
+}

@@ -12,7 +12,7 @@ mod envelope;
 mod hostile;
 #[path = "v8/kit.rs"]
 mod kit;
-#[path = "v8/meter.rs"]
+#[path = "support/meter.rs"]
 mod meter;
 #[path = "v8/mutations.rs"]
 mod mutations;

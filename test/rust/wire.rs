@@ -4,6 +4,8 @@
 mod either;
 #[path = "wire/encode.rs"]
 mod encode;
+#[path = "wire/errors.rs"]
+mod errors;
 #[path = "wire/framing.rs"]
 mod framing;
 #[path = "wire/handles.rs"]

@@ -183,6 +183,9 @@ fn everybody_who_disconnects_waits_for_the_same_end() {
     let woken: Vec<_> = ends.iter_mut().map(|end| enter(&mut link, end).1).collect();
     peer.write_all(ACK).unwrap();
     read(&mut link);
+    assert!(woken.iter().all(|count| count.get() == 0), "the peer has not seen the end");
+    drop(peer);
+    read(&mut link);
     assert!(woken.iter().all(|count| count.get() == 1));
     assert!(ends.iter_mut().all(|end| end.poll(&mut link).is_some()));
     assert!(Disconnect::submit(&mut link).unwrap().poll(&mut link).is_some());

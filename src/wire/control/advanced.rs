@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
-use super::{Addressee, Control, DgramType, HandleFrame, HandleType, SocketKey};
+use super::{Addressee, Control, DgramType, HandleFrame, HandleType, SocketKey, cut};
 use crate::error::V8Error;
 use crate::wire::advanced;
 use crate::wire::v8::reader::{Reader, Text};
@@ -66,7 +66,7 @@ pub fn reserved_cmd(record: &[u8]) -> Option<String> {
     if !may_be_internal(record) {
         return None;
     }
-    Envelope::read(record)?.cmd()
+    Envelope::read(record)?.cmd().map(|cmd| cut(&cmd))
 }
 
 /// Writes the frame of a handle message around a user's record.
@@ -82,7 +82,10 @@ pub fn encode_handle(
     });
     encode("NODE_HANDLE", record.len(), |frame| {
         frame.text("type", wire_type.as_str());
-        frame.record("msg", record);
+        // Node's `undefined` is left out.
+        if !record.is_empty() {
+            frame.record("msg", record);
+        }
         if let Some(key) = key {
             frame.key(key);
         }
@@ -310,7 +313,7 @@ impl<'a> Envelope<'a> {
 
     fn handle(&self, message: Bytes) -> HandleFrame {
         HandleFrame {
-            wire_type: self.wire_type.map(|of| of.to_js().to_string_lossy().into_owned()).unwrap_or_default(),
+            wire_type: self.wire_type.map(|of| cut(&of.to_js().to_string_lossy())).unwrap_or_default(),
             addressee: Addressee::of(reserved_cmd(&message).as_deref()),
             message,
             key: self.key(),

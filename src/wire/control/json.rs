@@ -7,7 +7,7 @@ use bytes::Bytes;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::{Addressee, Control, DgramType, HandleFrame, HandleType, SocketKey};
+use super::{Addressee, Control, DgramType, HandleFrame, HandleType, SocketKey, cut};
 use crate::wire::v8::JsString;
 
 /// The reply that takes a handle over (HND-6).
@@ -63,7 +63,7 @@ pub fn reserved_cmd(line: &[u8]) -> Option<String> {
     if !may_be_internal(line) {
         return None;
     }
-    Envelope::read(line)?.cmd().map(Cow::into_owned)
+    Envelope::read(line)?.cmd().map(|cmd| cut(&cmd))
 }
 
 /// Writes the frame of a handle message around the text of a user's message.
@@ -76,8 +76,12 @@ pub fn encode_handle(
     let mut frame = Vec::with_capacity(message.len() + 96);
     frame.extend_from_slice(b"{\"cmd\":\"NODE_HANDLE\",\"type\":\"");
     frame.extend_from_slice(wire_type.as_str().as_bytes());
-    frame.extend_from_slice(b"\",\"msg\":");
-    frame.extend_from_slice(message);
+    frame.push(b'"');
+    // Node's `undefined` is left out.
+    if !message.is_empty() {
+        frame.extend_from_slice(b",\"msg\":");
+        frame.extend_from_slice(message);
+    }
     if let Some(key) = key {
         frame.extend_from_slice(b",\"key\":\"");
         write_name(&mut frame, key);
@@ -167,7 +171,7 @@ impl<'a> Envelope<'a> {
     fn handle(&self, line: &Bytes) -> HandleFrame {
         let message = self.msg.map(|msg| line.slice_ref(msg.get().as_bytes())).unwrap_or_default();
         HandleFrame {
-            wire_type: self.wire_type.and_then(string).map(Cow::into_owned).unwrap_or_default(),
+            wire_type: self.wire_type.and_then(string).map(|of| cut(&of)).unwrap_or_default(),
             addressee: Addressee::of(reserved_cmd(&message).as_deref()),
             message,
             key: self.key(),

@@ -2,16 +2,17 @@
 
 pub mod advanced;
 pub mod json;
+mod key;
 
 use std::fmt;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 
 use super::Serialization;
 use super::frame::content;
-use super::v8::JsString;
+
+pub(crate) use key::ListKey;
+pub use key::SocketKey;
 
 /// What a handle is to become at the receiver: the `type` of a `NODE_HANDLE` (HND-1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -74,30 +75,6 @@ pub enum DgramType {
     Udp6,
 }
 
-/// The name that the owner of a server gave it (SOCK-1). Opaque, and independent of how it was
-/// written: one list may span channels of both serializations.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct SocketKey(Arc<JsString>);
-
-impl SocketKey {
-    /// The key of this name. Node counts a socket only under one that JavaScript calls true.
-    pub fn new(name: JsString) -> Option<SocketKey> {
-        (name.as_str() != Some("")).then(|| SocketKey(Arc::new(name)))
-    }
-
-    /// A key of ours, unlike all others of this process. The peer gives it back as it is.
-    pub fn unique() -> SocketKey {
-        static NEXT: AtomicU64 = AtomicU64::new(0);
-        let name = format!("crossfork:{}", NEXT.fetch_add(1, Ordering::Relaxed));
-        SocketKey(Arc::new(JsString::from(name.as_str())))
-    }
-
-    /// The string that it is.
-    pub fn name(&self) -> &JsString {
-        &self.0
-    }
-}
-
 /// One of Node's own messages, as it concerns a channel.
 #[derive(Debug)]
 pub enum Control {
@@ -124,7 +101,7 @@ pub enum Control {
 /// What a `NODE_HANDLE` says.
 #[derive(Debug)]
 pub struct HandleFrame {
-    /// The wire type as it was written; empty if there was none.
+    /// The wire type as it was written, cut if it is longer than any; empty if there was none.
     pub wire_type: String,
     /// The user's message; empty if there was none (Node's `undefined`).
     pub message: Bytes,
@@ -132,6 +109,12 @@ pub struct HandleFrame {
     pub key: Option<SocketKey>,
     /// Who the message is for (HND-1).
     pub addressee: Addressee,
+}
+
+/// A wire type or a command as it is kept: no more than tells that it is unknown.
+fn cut(name: &str) -> String {
+    const KEPT: usize = 64;
+    name.chars().take(KEPT).collect()
 }
 
 /// Who a message is for that came with a descriptor.

@@ -32,6 +32,19 @@ const deeds = {
     for (let sent = 0; sent < megabytes * 1e6; sent += text.length) raw(text);
     process.send('done');
   },
+  /** Lines that are no messages, and long. */
+  noise({ megabytes }) {
+    const text = `${'#'.repeat(1e6)}\n`;
+    for (let sent = 0; sent < megabytes * 1e6; sent += text.length) raw(text);
+    process.send('done');
+  },
+  /** Questions whose answers repeat a long name. Nothing is read meanwhile. */
+  questions({ count }) {
+    for (const cmd of ['NODE_SOCKET_GET_COUNT', 'NODE_SOCKET_NOTIFY_CLOSE']) {
+      for (let i = 0; i < count / 2; i++) raw(`${JSON.stringify({ cmd, key: `${i}`.padEnd(1e6, 'k') })}\n`);
+    }
+    process.send('done');
+  },
   /** Replies to whatever it may have been asked, and what others were. */
   replies() {
     for (let ack = 0; ack < 20_000; ack++) cluster({ ack, accepted: ack % 2 === 0 });

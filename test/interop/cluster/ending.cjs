@@ -45,6 +45,26 @@ scenarios['CLU-18: an idle worker ends at once when the primary disconnects it']
   await worker.ends({ exitedAfterDisconnect: true });
 };
 
+scenarios['CLU-22: a primary that is busy sees the disconnect before the exit'] = async (t) => {
+  let busy = true;
+  const spin = () => {
+    const end = Date.now() + 10;
+    while (Date.now() < end);
+    if (busy) setImmediate(spin);
+  };
+  const { workers } = await serving(t, 4);
+  spin();
+  try {
+    for (const worker of workers) {
+      worker.worker.disconnect();
+      await worker.ends({ exitedAfterDisconnect: true });
+    }
+  } finally {
+    busy = false;
+  }
+  for (const { events } of workers) assert.deepStrictEqual(events.slice(-2), ['disconnect', 'exit']);
+};
+
 scenarios['CLU-18: the others serve on'] = async (t) => {
   const { workers, where } = await serving(t, 2);
   workers[0].worker.disconnect();

@@ -6,7 +6,7 @@ use crossfork::{Error, SendError};
 use serde_json::json;
 
 use crate::for_both_workers;
-use crate::primary::{KEY, accepted, connect, granted, shared};
+use crate::primary::{KEY, Primary, accepted, connect, granted, shared};
 use crate::support::deadline::in_time;
 use crate::support::descriptors::tcp_pair;
 use crate::support::workers::{Listen, Work};
@@ -20,6 +20,9 @@ for_both_workers!(in_time:
     clu_19_its_disconnect_fails_if_the_primary_is_gone_first,
     clu_19_without_its_primary_a_worker_that_may_not_exit_goes_on,
     a_worker_that_is_dropped_serves_its_connections_to_the_end,
+    clu_22_a_worker_waits_until_its_primary_has_seen_the_end,
+    clu_22_a_worker_that_is_dropped_waits_until_its_primary_has_seen_the_end,
+    clu_22_a_primary_that_never_sees_the_end_does_not_hold_a_worker,
 );
 
 fn clu_18_asked_to_stop_it_gives_what_was_accepted_and_ends_with_its_last_connection<W: Work>() {
@@ -42,7 +45,7 @@ fn clu_18_asked_to_stop_it_gives_what_was_accepted_and_ends_with_its_last_connec
     primary.peer.assert_end();
     worker.closed();
     assert!(worker.recv().unwrap().is_none());
-    assert!(matches!(worker.send(&1), Err(Error::Send(SendError::Closed))));
+    assert!(matches!(worker.send(&1), Err(Error::Send(SendError::ClosedByUs))));
 }
 
 fn clu_18_what_was_said_before_is_received_and_can_be_answered<W: Work>() {
@@ -161,5 +164,38 @@ fn a_worker_that_is_dropped_serves_its_connections_to_the_end<W: Work>() {
     primary.expect_act("close");
     primary.peer.assert_quiet();
     drop(connection);
+    primary.peer.assert_end();
+}
+
+/// As a busy primary: it has not seen the end yet, and still writes.
+fn is_waited_for(mut primary: Primary, ending: thread::JoinHandle<()>) {
+    primary.peer.assert_end();
+    for _ in 0..100 {
+        primary.peer.write("\"it does not know yet\"\n");
+    }
+    drop(primary);
+    ending.join().unwrap();
+}
+
+fn clu_22_a_worker_waits_until_its_primary_has_seen_the_end<W: Work>() {
+    let endings: [fn(&W); 2] = [|worker| worker.closed(), |worker| drop(worker.recv().unwrap())];
+    for ending in endings {
+        let (worker, mut primary) = connect::<W>();
+        primary.say(json!({ "act": "disconnect" }));
+        is_waited_for(primary, thread::spawn(move || ending(&worker)));
+    }
+}
+
+fn clu_22_a_worker_that_is_dropped_waits_until_its_primary_has_seen_the_end<W: Work>() {
+    let (worker, mut primary) = connect::<W>();
+    primary.say(json!({ "act": "disconnect" }));
+    worker.stopping();
+    is_waited_for(primary, thread::spawn(move || drop(worker)));
+}
+
+fn clu_22_a_primary_that_never_sees_the_end_does_not_hold_a_worker<W: Work>() {
+    let (worker, mut primary) = connect::<W>();
+    primary.say(json!({ "act": "disconnect" }));
+    worker.closed();
     primary.peer.assert_end();
 }

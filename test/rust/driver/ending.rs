@@ -49,7 +49,7 @@ mod alone {
 }
 
 fn is_closed(result: Result<(), Error>) -> bool {
-    matches!(result, Err(Error::Send(SendError::Closed)))
+    matches!(result, Err(Error::Send(SendError::Closed | SendError::ClosedByUs)))
 }
 
 fn life_1_the_end_of_the_stream_ends_both_directions<D: Driver>() {

@@ -32,6 +32,7 @@ in_both_modes!(in_time:
     hnd_16_hnd_23_a_handle_is_non_blocking_before_it_leaves,
     hnd_1_a_received_connection_works,
     sent_handles_keep_their_places_among_messages,
+    hnd_1_a_received_message_is_sent_on_with_its_handle_as_it_came,
 );
 
 /// One more handle of each kind, with the types that it may travel as; the first is its own.
@@ -250,4 +251,29 @@ fn sent_handles_keep_their_places_among_messages<D: Driver>() {
     assert!(b.recv().unwrap().is_none());
     let arrived: Vec<_> = handles.iter().map(|handle| identity(handle.as_fd())).collect();
     assert_eq!(arrived, sender.join().unwrap());
+}
+
+fn hnd_1_a_received_message_is_sent_on_with_its_handle_as_it_came<D: Driver>() {
+    let (channel, mut origin) = connect::<D>();
+    let (there, mut target) = connect::<D>();
+    // Without a message, as Node sends a handle with `undefined`.
+    for message in [r#","msg":{"a":"\"quoted\"","n":1}"#, r#","msg":null"#, ""] {
+        let line = format!(r#"{{"cmd":"NODE_HANDLE","type":"net.Socket"{message}}}"#);
+        let (socket, witness) = watched();
+        origin.write_with(format!("{line}\n"), &[socket.as_fd()]);
+        drop(socket);
+        let mut received = channel.recv().unwrap().expect("a message");
+        let (handle, _) = received.take_handle().expect("a handle").into_parts();
+        assert_eq!(origin.line(), ACK);
+        thread::scope(|scope| {
+            let sending = scope.spawn(|| there.send_payload_handle(received.payload(), handle.into()));
+            let (passed_on, fd) = target.line_with_fd();
+            assert_eq!(passed_on, line);
+            target.write(format!("{ACK}\n"));
+            sending.join().unwrap().unwrap();
+            witness.assert_open();
+            drop(fd);
+        });
+        witness.assert_closed();
+    }
 }

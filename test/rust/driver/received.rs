@@ -3,6 +3,7 @@
 
 use std::net::TcpListener;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::thread;
 use std::time::Duration;
 
 use crossfork::{Error, HandleType, ProtocolError};
@@ -46,8 +47,15 @@ fn expect_plain<D: Driver>(channel: &D, value: Value) {
 
 /// Makes sure that nothing but these lines was written, by ending the channel.
 fn assert_replies<D: Driver>(channel: D, mut peer: Peer, lines: &[&str]) {
-    channel.disconnect().unwrap();
-    assert_eq!(peer.rest(), lines);
+    thread::scope(|scope| {
+        let replies = scope.spawn(move || {
+            let replies = peer.rest();
+            peer.leave();
+            replies
+        });
+        channel.disconnect().unwrap();
+        assert_eq!(replies.join().unwrap(), lines);
+    });
 }
 
 fn expect_invalid<D: Driver>(channel: &D, peer: &Peer, message: &str) -> (String, &'static str) {

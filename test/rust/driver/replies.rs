@@ -104,7 +104,7 @@ fn hnd_8_a_disconnect_gives_up_a_handle_that_is_never_acknowledged<D: Driver>() 
         drop(peer);
     }
     let unsent = sender.join().unwrap().unwrap_err();
-    assert!(matches!(unsent.error, Error::Send(SendError::Closed)), "{unsent:?}");
+    assert!(matches!(unsent.error, Error::Send(SendError::ClosedByUs)), "{unsent:?}");
     witness.assert_open();
     drop(unsent.handle.expect("the handle comes back"));
     witness.assert_closed();

@@ -1,5 +1,6 @@
 //! Connections that children hold, as their owner sees them (SOCK-5).
 
+use std::collections::BTreeSet;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::sync::Mutex;
@@ -27,6 +28,7 @@ for_both_drivers!(in_time:
     sock_5_a_child_process_that_is_killed_completes_closed,
     sock_5_a_channel_that_we_disconnect_completes_closed,
     sock_1_each_list_has_a_key_of_its_own,
+    sock_1_lists_that_are_closed_leave_their_keys_to_others,
     sock_1_one_list_spans_channels_of_both_serializations,
     sock_2_a_connection_without_the_list_is_not_counted,
     sock_5_answers_that_nobody_asked_for_are_ignored,
@@ -35,6 +37,8 @@ for_both_drivers!(in_time:
     sock_5_a_connection_whose_acknowledgement_came_too_late_is_counted,
     sock_5_a_connection_that_was_not_sent_is_not_counted,
     sock_6_a_question_waits_behind_a_handle,
+    sock_5_an_answer_that_is_on_its_way_when_we_disconnect_is_read,
+    sock_5_an_answer_that_nobody_waits_for_any_more_can_be_written,
 );
 
 const SHORT: Duration = Duration::from_millis(300);
@@ -423,4 +427,56 @@ fn sock_1_one_list_spans_channels_of_both_serializations<D: Parent>() {
         }
         closed.join().unwrap().unwrap();
     });
+}
+
+/// A Node process that cannot write it fails.
+fn sock_5_an_answer_that_is_on_its_way_when_we_disconnect_is_read<D: Parent>() {
+    let (channel, mut peer) = connect::<D>();
+    let list = D::List::new();
+    let (key, _copy) = hand_over(&list, &channel, &mut peer);
+    thread::scope(|scope| {
+        let asking = scope.spawn(|| list.connections());
+        assert_asks(&mut peer, "GET_COUNT", &key);
+        let ending = scope.spawn(|| channel.disconnect());
+        peer.assert_end();
+        peer.write(count(&key, 1));
+        peer.leave();
+        assert_eq!(asking.join().unwrap().unwrap(), 1);
+        ending.join().unwrap().unwrap();
+    });
+}
+
+fn sock_5_an_answer_that_nobody_waits_for_any_more_can_be_written<D: Parent>() {
+    let (channel, mut peer) = connect::<D>();
+    let list = D::List::new();
+    let (key, _copy) = hand_over(&list, &channel, &mut peer);
+    assert!(matches!(list.connections_timeout(&[&channel], SHORT), Err(Error::Send(SendError::TimedOut))));
+    assert_asks(&mut peer, "GET_COUNT", &key);
+    drop(channel);
+    peer.assert_end();
+    peer.write(count(&key, 1));
+}
+
+/// A Node process warns when it has seen more than ten keys. Other tests have some of them now.
+fn sock_1_lists_that_are_closed_leave_their_keys_to_others<D: Parent>() {
+    let (channel, mut peer) = connect::<D>();
+    let mut keys = BTreeSet::new();
+    for _ in 0..50 {
+        let list = D::List::new();
+        let (key, _copy) = hand_over(&list, &channel, &mut peer);
+        thread::scope(|scope| {
+            let closing = scope.spawn(|| list.closed());
+            assert_asks(&mut peer, "NOTIFY_CLOSE", &key);
+            peer.write(all_closed(&key));
+            closing.join().unwrap().unwrap();
+        });
+        keys.insert(key.to_string());
+    }
+    assert!(keys.len() < 50, "each has a key of its own");
+    // One that may have connections still keeps its key.
+    let (kept, _copy) = hand_over(&D::List::new(), &channel, &mut peer);
+    let lists: Vec<_> = (0..50).map(|_| D::List::new()).collect();
+    for list in &lists {
+        assert_ne!(hand_over(list, &channel, &mut peer).0, kept);
+    }
 }

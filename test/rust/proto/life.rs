@@ -1,16 +1,17 @@
 //! How a channel ends (LIFE-1 to LIFE-5, LIFE-8, SER-8).
 
-use crossfork::SendError;
+use crossfork::proto::Question;
+use crossfork::{ProtocolError, SendError};
 use serde_json::json;
 
-use crate::kit::{ACK, End, NACK, counted_handle, node_handle};
+use crate::kit::{ACK, End, NACK, counted_handle, key, node_handle};
 
 fn assert_closed(end: &mut End) {
     let frame = b"1\n".to_vec();
-    assert!(matches!(end.core.send(frame.clone()), Err(SendError::Closed)));
+    assert!(matches!(end.core.send(frame.clone()), Err(SendError::Closed | SendError::ClosedByUs)));
     let fd = end.fds.open();
     match end.core.send_handle(frame, fd) {
-        Err((SendError::Closed, _given_back)) => {}
+        Err((SendError::Closed | SendError::ClosedByUs, _given_back)) => {}
         other => panic!("{other:?}"),
     }
     assert!(!end.core.is_connected());
@@ -179,4 +180,53 @@ fn life_2_disconnecting_from_a_peer_that_left_ends_at_once() {
     end.core.disconnect().expect("the first time");
     assert_eq!(end.events(), ["disconnected, 0 lost"]);
     assert!(end.core.is_closed());
+}
+
+#[test]
+fn life_1_a_channel_is_half_closed_when_all_is_written_and_acknowledged() {
+    let mut end = End::new();
+    end.send_handle(json!(1));
+    end.core.disconnect().expect("is open");
+    end.core.half_close();
+    assert!(!end.core.is_half_closed(), "the handle is not written");
+    end.writes();
+    end.core.half_close();
+    assert!(!end.core.is_half_closed(), "the handle is not acknowledged");
+    end.line(ACK);
+    end.core.half_close();
+    assert!(end.core.is_half_closed() && !end.core.is_closed());
+    end.core.handle_end();
+    assert!(end.core.is_closed());
+    assert_eq!(end.events(), ["disconnected, 0 lost"]);
+}
+
+#[test]
+fn life_1_a_half_closed_channel_reads_and_delivers_and_writes_nothing() {
+    let mut end = End::new();
+    let asked = end.core.ask(&key("a"), Question::Count).unwrap();
+    end.writes();
+    end.core.disconnect().expect("is open");
+    end.core.half_close();
+    assert!(end.core.wants_input() && end.core.awaits_count());
+    end.handle(&node_handle("1"));
+    end.line("2");
+    end.line(r#"{"cmd":"NODE_SOCKET_GET_COUNT","key":"b"}"#);
+    end.line(r#"{"cmd":"NODE_SOCKET_COUNT","key":"a","count":3}"#);
+    assert!(end.transmit().is_none());
+    assert_eq!(end.fds.descriptors(), 0);
+    assert_eq!(end.outcomes(), [format!("{asked}: 3 open")]);
+    assert!(!end.core.awaits_count());
+    assert!(matches!(end.core.disconnect(), Err(SendError::Disconnected)));
+    end.core.handle_broken();
+    end.core.handle_end();
+    assert_eq!(end.events(), ["disconnected, 0 lost"]);
+}
+
+#[test]
+fn life_1_what_is_reported_behind_the_end_is_no_event() {
+    let mut end = End::new();
+    end.line("1");
+    end.core.handle_end();
+    end.core.report(ProtocolError::TooManyRequests);
+    assert_eq!(end.events(), ["1", "disconnected, 0 lost"]);
 }

@@ -22,6 +22,7 @@ fn instruction() -> impl Strategy<Value = Vec<u8>> {
         2 => (0u8..5, prop::collection::vec(any::<u8>(), 0..60)).prop_map(|(operation, text)| {
             [vec![operation, text.len() as u8], text].concat()
         }),
+        1 => any::<[u8; 2]>().prop_map(|[kind, times]| vec![26, kind, times]),
         1 => prop::collection::vec(any::<u8>(), 0..8),
     ]
 }

@@ -47,6 +47,9 @@ impl<D: Driver> Driver for Advanced<D> {
     fn send_payload(&self, payload: &Payload) -> Result<(), Error> {
         self.0.send_payload(payload)
     }
+    fn send_payload_handle(&self, payload: &Payload, handle: Outgoing) -> Result<(), Unsent> {
+        self.0.send_payload_handle(payload, handle)
+    }
     fn feed<T: Serialize + ?Sized>(&self, message: &T) -> Result<(), Error> {
         self.0.feed(message)
     }

@@ -29,6 +29,7 @@ pub trait Driver: Clone + Send + Sync + Sized + 'static {
     /// Gives up after the time.
     fn send_timeout<T: Serialize + ?Sized>(&self, message: &T, time: Duration) -> Result<(), Error>;
     fn send_payload(&self, payload: &Payload) -> Result<(), Error>;
+    fn send_payload_handle(&self, payload: &Payload, handle: Outgoing) -> Result<(), Unsent>;
     fn feed<T: Serialize + ?Sized>(&self, message: &T) -> Result<(), Error>;
     fn flush(&self) -> Result<(), Error>;
     fn send_handle<T: Serialize + ?Sized>(
@@ -88,6 +89,9 @@ impl Driver for blocking::Channel {
     }
     fn send_payload(&self, payload: &Payload) -> Result<(), Error> {
         blocking::Channel::send_payload(self, payload)
+    }
+    fn send_payload_handle(&self, payload: &Payload, handle: Outgoing) -> Result<(), Unsent> {
+        blocking::Channel::send_payload_handle(self, payload, handle)
     }
     fn feed<T: Serialize + ?Sized>(&self, message: &T) -> Result<(), Error> {
         blocking::Channel::feed(self, message)
@@ -192,6 +196,9 @@ impl Driver for Tasks {
     }
     fn send_payload(&self, payload: &Payload) -> Result<(), Error> {
         self.runtime.block_on(self.channel.send_payload(payload))
+    }
+    fn send_payload_handle(&self, payload: &Payload, handle: Outgoing) -> Result<(), Unsent> {
+        self.runtime.block_on(self.channel.send_payload_handle(payload, handle))
     }
     fn feed<T: Serialize + ?Sized>(&self, message: &T) -> Result<(), Error> {
         self.runtime.block_on(self.channel.feed(message))

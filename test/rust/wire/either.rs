@@ -52,6 +52,19 @@ fn hnd_6_a_reply_is_told_by_its_name() {
 }
 
 #[test]
+fn never_1_a_handle_without_a_message_leaves_it_out_as_node_does() {
+    for serialization in BOTH {
+        for key in [None, keys().first()] {
+            let frame = control::encode_handle(serialization, HandleType::NetSocket, b"", key, None);
+            assert!(memchr::memmem::find(&frame, b"msg").is_none(), "{}", frame.escape_ascii());
+            let read = handle(serialization, &frame);
+            assert_eq!((read.wire_type.as_str(), read.message.len()), ("net.Socket", 0));
+            assert_eq!(read.key.as_ref(), key);
+        }
+    }
+}
+
+#[test]
 fn hnd_1_a_handle_says_what_was_written() {
     for serialization in BOTH {
         let user = message(serialization, &[1, 2]);

@@ -145,8 +145,8 @@ async fn handle(channel: &Channel, service: &Rc<Service>, mut message: Message) 
             report(NAME, format_args!("not echoed: {e}"));
             Ok(())
         }
-        // The parent is gone, which the next call to recv tells.
-        Err(Error::Send(crossfork::SendError::Closed)) => Ok(()),
+        // The channel is over, which the next call to recv tells.
+        Err(Error::Send(crossfork::SendError::Closed | crossfork::SendError::ClosedByUs)) => Ok(()),
         result => result,
     }
 }

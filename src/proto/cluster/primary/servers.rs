@@ -5,13 +5,17 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use super::action::{ServerId, WorkerId};
 use super::balance::Rotation;
 use crate::proto::cluster::message::{AddressType, Query, SockName};
-use crate::wire::v8::Value;
+use crate::wire::v8::{self, Value};
 
 /// How many servers there may be at a time...
 const MAX_SERVERS: usize = 512;
 
 /// ...and how many a worker may have in any case, so that others cannot take them all.
 const FEW: usize = 16;
+
+/// How long the data of all servers may be together, as V8 writes it: in memory it takes many times
+/// as much.
+const MAX_DATA: usize = 1 << 20;
 
 pub(super) struct Servers<F> {
     all: BTreeMap<ServerId, Server<F>>,
@@ -23,6 +27,7 @@ pub(super) struct Server<F> {
     pub(super) key: String,
     /// The first worker's, for all (CLU-11).
     pub(super) data: Option<Value>,
+    data_length: usize,
     pub(super) members: BTreeSet<WorkerId>,
     pub(super) state: State<F>,
 }
@@ -94,14 +99,24 @@ impl<F> Servers<F> {
         if self.all.len() >= MAX_SERVERS && !has_few() {
             return Err(libc::ENFILE);
         }
+        let data_length = query.data.as_ref().map_or(0, length);
+        let others: usize = self.all.values().map(|server| server.data_length).sum();
+        if others.saturating_add(data_length) > MAX_DATA {
+            return Err(libc::ENOBUFS);
+        }
         self.last += 1;
         let id = ServerId(self.last);
         self.keys.insert(key.clone(), id);
         let state = State::Binding { shared, asked: Vec::new() };
         let members = BTreeSet::from([worker]);
-        self.all.insert(id, Server { key, data: query.data.clone(), members, state });
+        self.all.insert(id, Server { key, data: query.data.clone(), data_length, members, state });
         Ok((id, true))
     }
+}
+
+/// How long a value is; longer than anything if it cannot be written.
+fn length(value: &Value) -> usize {
+    v8::to_vec(value, &v8::Options::new()).map_or(usize::MAX, |record| record.len())
 }
 
 /// As Node 22 and later make it (CLU-15). Nobody takes it apart: what matters is that those who

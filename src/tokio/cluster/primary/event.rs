@@ -13,6 +13,9 @@ use crate::proto::cluster::{AddressType, Query};
 use crate::received::Message;
 use crate::signal::Signal;
 
+/// What events are reckoned in.
+const PAGE: usize = 4096;
+
 /// Something that happened in a cluster, in the order of Node's events (CLU-22). Of each worker:
 /// `Fork`, `Online`, then `Listening` and `Message`s, `Disconnect`, `Exit`.
 #[derive(Debug)]
@@ -109,10 +112,11 @@ impl Event {
     fn cost(&self) -> usize {
         match self {
             Event::Message { message, .. } => {
-                1 + message.payload().as_bytes().len() / 4096
+                1 + message.payload().as_bytes().len() / PAGE
                     + if message.handle().is_some() { 15 } else { 0 }
             }
-            Event::Listening { .. } | Event::Error { .. } => 1,
+            Event::Listening { address, .. } => 1 + address.address.as_deref().map_or(0, str::len) / PAGE,
+            Event::Error { error, .. } => 1 + error.kept_bytes() / PAGE,
             _ => 0,
         }
     }

@@ -114,7 +114,7 @@ pub fn scenarios<D: Driver>() -> Vec<Scenario<D>> {
             |t: &Scope<D>| {
                 let child = t.peer();
                 child.disconnect().expect("the end");
-                let is_closed = |e| matches!(e, Error::Send(SendError::Closed | SendError::Disconnected));
+                let is_closed = |e| matches!(e, Error::Send(SendError::ClosedByUs));
                 assert!(is_closed(child.send(&json!("too late")).unwrap_err()));
                 let unsent = child.send_handle(&json!("too late"), peers::udp("udp4").into()).unwrap_err();
                 assert!(is_closed(unsent.error) && unsent.handle.is_some());

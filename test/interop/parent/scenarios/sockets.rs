@@ -115,6 +115,41 @@ pub fn scenarios<D: Driver>() -> Vec<Scenario<D>> {
             held.hang_up();
             child.exits_with(0);
         }),
+        scenario(all, "SOCK-5: a child that we disconnect while we ask it ends well", |t: &Scope<D>| {
+            for _ in 0..10 {
+                let child = t.peer();
+                let mut held = Held::new("tcp");
+                held.give(&child);
+                let closing = held.closing();
+                let list = held.list.clone();
+                thread::scope(|threads| {
+                    let asking = threads.spawn(|| {
+                        // An answer is on its way at any time.
+                        while child.is_connected() {
+                            D::connections(&list).expect("a number");
+                        }
+                    });
+                    held.connections();
+                    child.disconnect().expect("the end");
+                    asking.join().expect("the last answer, or none");
+                });
+                closing.completes();
+                held.hang_up();
+                child.exits_with(0);
+            }
+        }),
+        scenario(all, "SOCK-1: lists that come and go leave nothing behind in a child", |t: &Scope<D>| {
+            let child = t.peer();
+            for _ in 0..15 {
+                let mut held = Held::new("tcp");
+                held.give(&child);
+                held.hang_up();
+                held.closing().completes();
+            }
+            child.echo();
+            let output = t.output();
+            assert!(!output.contains("MaxListenersExceededWarning"), "{output}");
+        }),
         scenario(all, "SOCK-1: two lists are counted apart, and other sockets not at all", |t: &Scope<D>| {
             let child = t.peer();
             let (mut first, mut second) = (Held::new("tcp"), Held::new("tcp"));

@@ -4,6 +4,7 @@ use serde_json::json;
 
 use crate::cluster_primary::kit::{Hub, query};
 use crate::cluster_primary::rotation::offers;
+use crate::meter;
 
 #[test]
 fn clu_2_a_worker_cannot_reply_for_another() {
@@ -151,4 +152,27 @@ fn clu_15_no_two_live_servers_have_the_same_key() {
     for key in made {
         assert!(keys.insert(key.clone()), "{key} twice");
     }
+}
+
+/// A few bytes of a message can be a large value in memory, which is kept as long as its server.
+#[test]
+fn clu_11_what_servers_keep_for_their_workers_is_bounded_in_bytes() {
+    let mut hub = Hub::new();
+    hub.joins(1);
+    let data = vec![0; 30_000];
+    let most = meter::most(|| {
+        for n in 0..200 {
+            let mut query = query(0);
+            query["index"] = n.into();
+            query["data"] = data.clone().into();
+            hub.says(1, query);
+            hub.actions();
+        }
+    });
+    assert!(most < 64 << 20, "{most} bytes");
+    // Who wants nothing kept is not in the way of others.
+    hub.joins(2);
+    hub.says(2, query(8000));
+    let actions = hub.actions();
+    assert!(actions.iter().any(|action| action.contains("8000")), "{actions:?}");
 }

@@ -8,7 +8,7 @@ use crossfork::wire::control;
 use crossfork::{HandleType, Limits, ProtocolError, Serialization};
 
 use super::heard::{Delivered, Heard};
-use super::lines::{framed, line};
+use super::lines::{framed, line, named_line};
 use super::token::{Ledger, Token};
 use super::{side, tap, transcode};
 
@@ -20,6 +20,12 @@ const LIMITS: Limits = Limits {
     max_waiting_descriptors: 8,
 };
 
+/// The longest text that comes in one read.
+const LONGEST_READ: usize = 1024;
+
+/// More than the replies to handles take at which reading stops.
+const REPLIES: usize = 1100 * 32;
+
 struct Feed {
     serialization: Serialization,
     core: Channel<Token>,
@@ -27,6 +33,8 @@ struct Feed {
     heard: Heard,
     /// All that was written.
     output: Vec<u8>,
+    /// So many bytes of our own were to be written.
+    accepted: usize,
     ended: bool,
     /// `disconnect` was called: nothing is delivered any more.
     leaving: bool,
@@ -42,6 +50,7 @@ pub fn run(serialization: Serialization, script: &[u8]) {
         ledger: Ledger::default(),
         heard: Heard::new(serialization, LIMITS.max_message),
         output: Vec::new(),
+        accepted: 0,
         ended: false,
         leaving: false,
         broken: false,
@@ -95,12 +104,39 @@ impl Feed {
             }
             24 => drop(self.core.withdraw(next() as u64)),
             25 => self.core.handle_end(),
+            26 => self.flood(next(), next()),
+            27 => self.core.half_close(),
             32.. if self.serialization == Serialization::Advanced => {
                 let record: Vec<u8> = script.take(usize::from(operation - 32)).collect();
                 self.read(&framed(&record), 0, false);
             }
             b'\n' | 13 | 32.. => self.read(&[operation], 0, false),
             _ => {}
+        }
+        self.check_kept();
+    }
+
+    /// What the peer makes us keep is bounded, however much it says and however little it reads.
+    fn check_kept(&self) {
+        // The next message, and the read that was to end it; answers; the names of the lists of the
+        // handles that wait.
+        let names = LIMITS.max_waiting_descriptors * 2 * LIMITS.max_message;
+        let most = LIMITS.max_message + LONGEST_READ + LIMITS.max_waiting_bytes + names + REPLIES;
+        assert!(self.core.kept_bytes() <= most, "{} bytes are kept", self.core.kept_bytes());
+        let queued = self.core.queued_bytes();
+        assert!(queued <= self.accepted + LIMITS.max_waiting_bytes + REPLIES, "{queued} bytes are queued");
+    }
+
+    /// The same over and over, with another name each time. The user takes what comes, and nothing is
+    /// written.
+    fn flood(&mut self, kind: usize, times: usize) {
+        for n in 0..times {
+            self.drain(usize::MAX);
+            if !self.core.wants_input() {
+                return;
+            }
+            let line = named_line(self.serialization, kind, n);
+            self.read(&line, kind % 2, false);
         }
     }
 
@@ -128,13 +164,16 @@ impl Feed {
     }
 
     fn send(&mut self, message: &str) {
-        let sent = self.core.send(transcode::frame(self.serialization, message));
+        let frame = transcode::frame(self.serialization, message);
+        self.accepted += frame.len();
+        let sent = self.core.send(frame);
         assert_eq!(sent.is_ok(), self.core.is_connected());
     }
 
     fn send_handle(&mut self, message: &str) {
         let message = transcode::frame(self.serialization, message);
         let frame = control::encode_handle(self.serialization, HandleType::NetSocket, &message, None, None);
+        self.accepted += frame.len();
         let fd = self.open(None);
         let sent = self.core.send_handle(frame, fd);
         assert_eq!(sent.is_ok(), self.core.is_connected());
@@ -171,14 +210,17 @@ impl Feed {
         assert!(!self.ended, "{event:?} behind the end");
         let (text, file) = match event {
             Event::Message { payload, handle } => {
-                let file = handle.map(|Attached { fd, .. }| fd.file());
+                let file = handle.map(|Attached { fd, key, .. }| {
+                    // Those of the one list are kept open.
+                    key.filter(|key| *key != side::key()).iter().for_each(|key| self.core.socket_closed(key));
+                    fd.file()
+                });
                 (payload.into_bytes(), file)
             }
             Event::Invalid(
-                ProtocolError::NotJson { line: text }
-                | ProtocolError::NotV8 { frame: text, .. }
-                | ProtocolError::MissingDescriptor { message: text },
+                ProtocolError::NotJson { line: text } | ProtocolError::NotV8 { frame: text, .. },
             ) => (text, None),
+            Event::Invalid(ProtocolError::MissingDescriptor { message }) => (message.into_bytes(), None),
             Event::Invalid(error) => {
                 // Every error can be shown, and shows nothing that a terminal would obey.
                 assert!(!error.to_string().contains(char::is_control));

@@ -4,7 +4,7 @@ use crossfork::Serialization;
 use crossfork::v8::{Options, Value};
 use crossfork::wire::advanced;
 
-use super::tap;
+use super::{tap, transcode};
 
 /// One frame of many kinds.
 pub fn line(serialization: Serialization, kind: usize, number: usize) -> Vec<u8> {
@@ -17,6 +17,20 @@ pub fn line(serialization: Serialization, kind: usize, number: usize) -> Vec<u8>
             frame.unwrap_or_else(|| framed(&odd_record(kind, number)))
         }
     }
+}
+
+/// A frame with a name that is as long as a message of the simulation may well be.
+pub fn named_line(serialization: Serialization, kind: usize, number: usize) -> Vec<u8> {
+    let name = format!("{number:0>200}");
+    let text = match kind % 6 {
+        0 => format!(r#"{{"cmd":"NODE_SOCKET_GET_COUNT","key":"{name}"}}"#),
+        1 => format!(r#"{{"cmd":"NODE_HANDLE","type":"net.Socket","msg":{number},"key":"{name}"}}"#),
+        2 => format!(r#"{{"cmd":"NODE_SOCKET_NOTIFY_CLOSE","key":"{name}"}}"#),
+        3 => format!(r#"{{"cmd":"NODE_HANDLE","type":"{name}","msg":{number}}}"#),
+        4 => format!(r#"{{"cmd":"NODE_{name}"}}"#),
+        _ => format!("\"{name}\""),
+    };
+    transcode::frame(serialization, &text)
 }
 
 /// Any bytes as a frame with a length.

@@ -86,7 +86,7 @@ impl Side {
         let length = content(self.serialization, &frame).len();
         match self.core.send(frame) {
             Ok(ticket) => self.accepted(ticket, None, length),
-            Err(SendError::Closed) => assert!(!self.core.is_connected()),
+            Err(SendError::Closed | SendError::ClosedByUs) => assert!(!self.core.is_connected()),
             Err(other) => panic!("{other}"),
         }
     }
@@ -100,7 +100,9 @@ impl Side {
         let file = fd.file();
         match self.core.send_handle(frame, fd) {
             Ok(ticket) => self.accepted(ticket, Some(file), length),
-            Err((SendError::Closed, fd)) => assert!(!self.core.is_connected() && fd.file() == file),
+            Err((SendError::Closed | SendError::ClosedByUs, fd)) => {
+                assert!(!self.core.is_connected() && fd.file() == file)
+            }
             Err((other, _)) => panic!("{other}"),
         }
     }

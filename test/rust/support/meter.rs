@@ -14,6 +14,12 @@ thread_local! {
     static MOST: Cell<usize> = const { Cell::new(0) };
 }
 
+/// How much memory this thread holds.
+#[allow(dead_code, reason = "not in every suite")]
+pub fn now() -> usize {
+    NOW.get()
+}
+
 /// The most memory that `call` holds at once, besides what its thread held before.
 pub fn most<T>(call: impl FnOnce() -> T) -> usize {
     let before = NOW.get();
