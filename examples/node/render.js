@@ -1,6 +1,6 @@
 'use strict';
 
-// Renders pages for examples/render_pool.rs. Whatever renders on a server fits in here.
+// Renders pages for examples/render_pool. Whatever renders on a server fits in here.
 process.on('message', ({ path }) => {
   // Whoever dies before this has not died of this page, which another worker then renders.
   process.send('rendering');

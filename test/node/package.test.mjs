@@ -105,7 +105,7 @@ test("package: every relative link leads to a file of the repository, and every 
 
 test('package: examples are a page at most', () => {
   for (const file of files.filter((file) => file.startsWith('examples/'))) {
-    const lines = read(file).split('\n').length;
+    const lines = read(file).trimEnd().split('\n').length;
     assert.ok(lines <= 100, `${file} has ${lines} lines`);
   }
 });
