@@ -95,9 +95,10 @@ async fn clu_22_no_code_is_made_up_for_a_worker_that_somebody_else_has_waited_fo
 
 #[tokio::test]
 async fn clu_4_a_worker_that_cannot_be_started_is_an_error_and_no_event() {
-    let primary = Primary::program("/nonexistent").start();
+    let absent = concat!(env!("CARGO_MANIFEST_DIR"), "/test/absent");
+    let primary = Primary::program(absent).start();
     let Err(Error::Spawn { program, reason }) = primary.fork() else { panic!("it was started") };
-    assert_eq!((program.as_str(), reason.kind()), ("/nonexistent", ErrorKind::NotFound));
+    assert_eq!((program.as_str(), reason.kind()), (absent, ErrorKind::NotFound));
     assert!(matches!(next(&primary).await, Some(Event::Setup)));
     primary.disconnect();
     assert!(next(&primary).await.is_none());

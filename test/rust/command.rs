@@ -103,7 +103,11 @@ fn ch_7_a_stale_number_is_told_and_not_listened_to() {
 #[test]
 fn what_cannot_be_written_is_no_reason_to_panic() {
     in_time("what_cannot_be_written_is_no_reason_to_panic", || {
-        for args in [&["worker"][..], &["run", "/nonexistent/app.js"], &["--nonsense"]] {
+        for args in [
+            &["worker"][..],
+            &["run", concat!(env!("CARGO_MANIFEST_DIR"), "/test/absent.js")],
+            &["--nonsense"],
+        ] {
             for stderr in unwritable() {
                 assert_eq!(spawn(command(args).stderr(stderr)).wait().code(), Some(2), "{args:?}");
             }

@@ -16,6 +16,7 @@ use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl};
 use crate::look::{flags, frozen, numbers, start_frozen, start_frozen_with_channel, variable};
 use crate::support::descriptors::is_cloexec;
 use crate::support::for_both_drivers;
+use crate::support::names::ABSENT;
 use crate::support::parents::{Kid, Parent, Started, start_with_channel};
 use crate::support::process::alone;
 
@@ -119,7 +120,7 @@ fn ch_3_a_failed_start_is_reported_among_few_descriptors_and_many<D: Parent>() {
     let mut many = Vec::new();
     for _ in 0..50 {
         for number in [0, 1, 2, 3, 4, 7, 10, 11, 12, 40] {
-            let started = D::start_with_channel(Command::new("/nonexistent/program"), number).map(drop);
+            let started = D::start_with_channel(Command::new(ABSENT), number).map(drop);
             assert_eq!(started.unwrap_err().code(), "ENOENT", "{number}, among {} descriptors", many.len());
         }
         many.push(File::open("/dev/null").unwrap());
@@ -127,9 +128,7 @@ fn ch_3_a_failed_start_is_reported_among_few_descriptors_and_many<D: Parent>() {
 }
 
 fn a_failed_start_is_reported_while_other_threads_open_and_close<D: Parent>() {
-    let lost = among_busy_threads(1500, |number| {
-        D::start_with_channel(Command::new("/nonexistent/program"), number).is_ok()
-    });
+    let lost = among_busy_threads(1500, |number| D::start_with_channel(Command::new(ABSENT), number).is_ok());
     assert!(lost.is_empty(), "{} failures were not reported, with the channel at {lost:?}", lost.len());
 }
 

@@ -10,6 +10,7 @@ use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl};
 use crate::look::{descriptors, flags, frozen, start_frozen, start_frozen_with_channel};
 use crate::support::descriptors::is_cloexec;
 use crate::support::for_both_drivers;
+use crate::support::names::ABSENT;
 use crate::support::parents::{Parent, Started, start, start_with_channel};
 use crate::support::process::{assert_success, command, is_inside, with_name};
 
@@ -97,7 +98,7 @@ fn a_standard_stream_that_is_closed_here_is_dev_null_in_the_child<D: Parent>() {
     assert_eq!(descriptors(kid.id())[&0], "/dev/null");
     drop(kid);
     // The report of a failed start could be at that number.
-    D::start(Command::new("/nonexistent/program")).map(drop).unwrap_err();
-    D::start(Command::new("/nonexistent/program").stdio(0, crossfork::Stdio::Pipe)).map(drop).unwrap_err();
+    D::start(Command::new(ABSENT)).map(drop).unwrap_err();
+    D::start(Command::new(ABSENT).stdio(0, crossfork::Stdio::Pipe)).map(drop).unwrap_err();
     assert_eq!(nix::unistd::close(0), Err(nix::errno::Errno::EBADF), "nothing was left there");
 }

@@ -12,6 +12,7 @@ use crate::command::scratch;
 use crate::support::deadline::in_time;
 use crate::support::descriptors::watched;
 use crate::support::for_both_drivers;
+use crate::support::names::ABSENT;
 use crate::support::parents::{Parent, Started};
 
 for_both_drivers!(in_time:
@@ -52,8 +53,8 @@ fn assert_names(error: &Error, what: impl AsRef<Path>, code: &str) {
 }
 
 fn a_program_that_is_missing_is_named<D: Parent>() {
-    let error = refused::<D>(|| Command::new("/nonexistent/program").arg("a"));
-    assert_names(&error, "/nonexistent/program cannot be started: No such file", "ENOENT");
+    let error = refused::<D>(|| Command::new(ABSENT).arg("a"));
+    assert_names(&error, format!("{ABSENT} cannot be started: No such file"), "ENOENT");
 }
 
 fn a_program_that_is_not_on_the_path_is_named<D: Parent>() {
@@ -74,8 +75,8 @@ fn a_program_that_is_a_directory_is_named<D: Parent>() {
 }
 
 fn a_directory_that_is_missing_is_named<D: Parent>() {
-    let error = refused::<D>(|| Command::new("true").cwd("/nonexistent/directory"));
-    assert_names(&error, "/nonexistent/directory", "ENOENT");
+    let error = refused::<D>(|| Command::new("true").cwd(ABSENT));
+    assert_names(&error, ABSENT, "ENOENT");
 }
 
 fn a_directory_that_is_none_is_named<D: Parent>() {
@@ -107,7 +108,7 @@ fn the_code_of_a_failed_start_is_node_s<D: Parent>() {
         file
     };
     drop(write("plain", 0o644, "#!/bin/sh\n"));
-    drop(write("lost", 0o755, "#!/nonexistent/program\n"));
+    drop(write("lost", 0o755, &format!("#!{ABSENT}\n")));
     let busy = write("busy", 0o755, "#!/bin/sh\n");
     symlink(path("loop"), path("loop")).unwrap();
     let long = "a".repeat(300);
@@ -153,27 +154,26 @@ fn ch_3_a_channel_at_a_number_that_no_descriptor_can_have_is_an_error<D: Parent>
 
 fn ch_3_a_failed_start_is_reported_wherever_the_channel_is<D: Parent>() {
     for number in (0..48).chain([200]) {
-        let error =
-            D::start_with_channel(Command::new("/nonexistent/program"), number).map(drop).unwrap_err();
-        assert_names(&error, "/nonexistent/program", "ENOENT");
+        let error = D::start_with_channel(Command::new(ABSENT), number).map(drop).unwrap_err();
+        assert_names(&error, ABSENT, "ENOENT");
     }
 }
 
 fn what_was_given_to_a_process_that_does_not_start_is_closed<D: Parent>() {
     for number in [0, 5] {
         let (given, witness) = watched();
-        let command = Command::new("/nonexistent/program").stdio(number, Stdio::Fd(given.into()));
+        let command = Command::new(ABSENT).stdio(number, Stdio::Fd(given.into()));
         D::start_with_channel(command, 3).map(drop).unwrap_err();
         witness.assert_closed();
     }
 }
 
 fn output_tells_why_it_could_not_start<D: Parent>() {
-    let error = D::output(Command::new("/nonexistent/program")).unwrap_err();
+    let error = D::output(Command::new(ABSENT)).unwrap_err();
     assert_eq!(error.code(), "ENOENT");
     assert!(error.output().is_none());
-    assert!(error.to_string().contains("/nonexistent/program"), "{error}");
-    let mut shell = D::start(Command::shell("/nonexistent/program 2>/dev/null")).unwrap();
+    assert!(error.to_string().contains(ABSENT), "{error}");
+    let mut shell = D::start(Command::shell(format!("'{ABSENT}' 2>/dev/null"))).unwrap();
     // A shell starts, and says so by its code.
     assert_eq!(shell.wait().unwrap().code(), Some(127));
 }

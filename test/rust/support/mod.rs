@@ -6,6 +6,7 @@ pub mod advanced;
 pub mod deadline;
 pub mod descriptors;
 pub mod drivers;
+pub mod names;
 pub mod parents;
 pub mod peer;
 pub mod process;
