@@ -6,7 +6,9 @@ use std::process::Output;
 use crate::error::{Error, brief};
 
 /// Why `output` of a `Command` failed: Node's error of `exec` and `execFile`.
-#[derive(Debug)]
+///
+/// Both forms of it, `Display` and `Debug`, show little of what the program wrote: see
+/// [`output`](Self::output) for all of it.
 #[non_exhaustive]
 pub enum ExecError {
     /// It could not be started, or waited for.
@@ -45,6 +47,36 @@ impl ExecError {
             ExecError::TimedOut(_) => "ETIMEDOUT",
             ExecError::MaxBuffer { .. } => "ERR_CHILD_PROCESS_STDIO_MAXBUFFER",
         }
+    }
+}
+
+impl fmt::Debug for ExecError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ExecError::Start(e) => f.debug_tuple("Start").field(e).finish(),
+            ExecError::Failed(output) => f.debug_tuple("Failed").field(&Brief(output)).finish(),
+            ExecError::TimedOut(output) => f.debug_tuple("TimedOut").field(&Brief(output)).finish(),
+            ExecError::MaxBuffer { stream, limit, output } => f
+                .debug_struct("MaxBuffer")
+                .field("stream", stream)
+                .field("limit", limit)
+                .field("output", &Brief(output))
+                .finish(),
+        }
+    }
+}
+
+/// An output of which the beginnings and the ends are shown.
+struct Brief<'a>(&'a Output);
+
+impl fmt::Debug for Brief<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = |bytes: &[u8]| brief(&String::from_utf8_lossy(bytes));
+        f.debug_struct("Output")
+            .field("status", &self.0.status)
+            .field("stdout", &format_args!("\"{}\"", text(&self.0.stdout)))
+            .field("stderr", &format_args!("\"{}\"", text(&self.0.stderr)))
+            .finish()
     }
 }
 

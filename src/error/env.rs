@@ -44,7 +44,7 @@ impl fmt::Display for EnvError {
                 write!(f, "NODE_CHANNEL_FD is \"{}\", not the number of a descriptor", brief(value))
             }
             EnvError::NotAChannel { fd, found } => {
-                write!(f, "NODE_CHANNEL_FD is {fd}, which is {found}, not a channel")
+                write!(f, "NODE_CHANNEL_FD is {fd}, which is not a channel: {found}")
             }
             EnvError::UnknownSerialization(mode) => {
                 write!(f, "the serialization \"{}\" is not known: use 'json' or 'advanced'", brief(mode))

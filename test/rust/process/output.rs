@@ -20,6 +20,7 @@ for_both_drivers!(in_time:
     standard_input_is_empty,
     what_was_set_for_a_stream_is_used,
     an_exit_code_is_a_failure_with_what_was_written,
+    a_failure_is_shown_in_a_few_lines_whatever_was_written,
     a_signal_from_elsewhere_is_a_failure,
     a_timeout_kills_and_keeps_what_was_read,
     a_timeout_kills_with_the_signal_that_was_chosen,
@@ -119,6 +120,15 @@ fn an_exit_code_is_a_failure_with_what_was_written<D: Parent>() {
     assert!(matches!(error, ExecError::Failed(_)));
     assert_eq!(error.code(), "ERR_CHILD_PROCESS_FAILED");
     assert!(error.to_string().contains("7") && error.to_string().ends_with(": why"), "{error}");
+}
+
+fn a_failure_is_shown_in_a_few_lines_whatever_was_written<D: Parent>() {
+    let much = Command::shell("head -c 100000 /dev/zero | tr '\\0' x; printf 'a\\033[31mb' >&2; exit 1");
+    let error = D::output(much).unwrap_err();
+    assert_eq!(error.output().unwrap().stdout.len(), 100_000);
+    for shown in [format!("{error}"), format!("{error:?}"), format!("{error:#?}")] {
+        assert!(shown.len() < 1000 && !shown.contains('\x1b'), "{} bytes: {}", shown.len(), &shown[..200]);
+    }
 }
 
 fn a_signal_from_elsewhere_is_a_failure<D: Parent>() {
