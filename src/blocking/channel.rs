@@ -183,10 +183,10 @@ impl Channel {
     /// [`SendError::TimedOut`] if the peer did not read in time: the channel is closed all the same.
     pub fn disconnect(&self) -> Result<(), Error> {
         let op = op::Disconnect::submit(self.0.visit().link())?;
-        self.within_send_timeout(op).or_else(|_| {
+        self.within_send_timeout(op).or_else(|mut op| {
             let mut visit = self.0.visit();
-            // All was written, though the peer may not have heard of the end.
-            let was_written = visit.link().is_half_closed();
+            // All was written, though the peer may not have heard of the end; or it is over by now.
+            let was_written = visit.link().is_half_closed() || op.poll(visit.link()).is_some();
             visit.link().close();
             if was_written { Ok(()) } else { Err(SendError::TimedOut.into()) }
         })

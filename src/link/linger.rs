@@ -2,6 +2,7 @@
 //! before it is told the end of our process takes both for what they are; and one that still writes
 //! an answer finds somebody who reads it.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::net::Shutdown;
 use std::os::fd::AsFd;
@@ -10,6 +11,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 /// Longer than a peer is usually busy.
@@ -18,21 +20,22 @@ pub(super) const FOR_THE_END: Duration = Duration::from_millis(500);
 /// A Node process that answers a question after we have closed fails.
 pub(super) const FOR_ANSWERS: Duration = Duration::from_secs(5);
 
-/// The sockets whose time runs, and whether a thread sees to them.
+/// The sockets whose time runs, the soonest first, and whether a thread sees to them.
 struct Clock {
     running: bool,
-    sockets: Vec<Ending>,
+    endings: BTreeMap<(Instant, u64), Ending>,
+    /// How many there have been, which tells those of one time apart.
+    count: u64,
 }
 
 struct Ending {
-    at: Instant,
     socket: Weak<UnixStream>,
     /// Nobody else keeps it open.
     _kept: Option<Arc<UnixStream>>,
 }
 
-static CLOCK: Mutex<Clock> = Mutex::new(Clock { running: false, sockets: Vec::new() });
-static CHANGED: Condvar = Condvar::new();
+static CLOCK: Mutex<Clock> = Mutex::new(Clock { running: false, endings: BTreeMap::new(), count: 0 });
+static SOONER: Condvar = Condvar::new();
 
 /// Shuts the socket down after so long, if it is there still. Whoever waits for it, in whatever way,
 /// sees its end.
@@ -40,7 +43,7 @@ static CHANGED: Condvar = Condvar::new();
 /// # Errors
 /// If no thread can be started.
 pub(super) fn end_after(time: Duration, socket: &Arc<UnixStream>) -> io::Result<()> {
-    add(Ending { at: Instant::now() + time, socket: Arc::downgrade(socket), _kept: None })
+    add(time, Ending { socket: Arc::downgrade(socket), _kept: None })
 }
 
 /// Keeps the socket open for so long.
@@ -48,49 +51,67 @@ pub(super) fn end_after(time: Duration, socket: &Arc<UnixStream>) -> io::Result<
 /// # Errors
 /// If no thread can be started.
 pub(super) fn keep_for(time: Duration, socket: &Arc<UnixStream>) -> io::Result<()> {
-    let kept = Some(socket.clone());
-    add(Ending { at: Instant::now() + time, socket: Arc::downgrade(socket), _kept: kept })
+    add(time, Ending { socket: Arc::downgrade(socket), _kept: Some(socket.clone()) })
 }
 
-fn add(ending: Ending) -> io::Result<()> {
+fn add(time: Duration, ending: Ending) -> io::Result<()> {
     let mut clock = lock();
     if !clock.running {
         thread::Builder::new().name("crossfork-linger".into()).stack_size(32 * 1024).spawn(run)?;
         clock.running = true;
     }
-    clock.sockets.push(ending);
-    CHANGED.notify_one();
+    clock.count += 1;
+    let at = (Instant::now() + time, clock.count);
+    if clock.endings.first_key_value().is_none_or(|(first, _)| at < *first) {
+        SOONER.notify_one();
+    }
+    clock.endings.insert(at, ending);
     Ok(())
 }
 
 /// Until no socket is left.
 fn run() {
     let mut clock = lock();
-    loop {
-        let now = Instant::now();
-        clock.sockets.retain(|Ending { at, socket, .. }| match socket.upgrade() {
-            Some(socket) if *at <= now => {
-                let _ = socket.shutdown(Shutdown::Both);
-                false
-            }
-            socket => socket.is_some(),
-        });
-        let Some(next) = clock.sockets.iter().map(|ending| ending.at).min() else {
-            clock.running = false;
-            return;
-        };
-        let waited = CHANGED.wait_timeout(clock, next.saturating_duration_since(now));
-        clock = waited.unwrap_or_else(PoisonError::into_inner).0;
+    while let Some(next) = clock.endings.first_entry() {
+        let left = next.key().0.saturating_duration_since(Instant::now());
+        if !left.is_zero() {
+            let waited = SOONER.wait_timeout(clock, left);
+            clock = waited.unwrap_or_else(PoisonError::into_inner).0;
+        } else if let Some(socket) = next.remove().socket.upgrade() {
+            let _ = socket.shutdown(Shutdown::Both);
+        }
     }
+    clock.running = false;
 }
 
 fn lock() -> MutexGuard<'static, Clock> {
     CLOCK.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Waits until something can be read, or the time for it is over.
+/// Waits until something can be read, or a signal is handled. False if the time for it is over.
 pub(super) fn wait_readable(socket: &UnixStream) -> bool {
     let mut fds = [PollFd::new(socket.as_fd(), PollFlags::POLLIN)];
     let timeout = PollTimeout::try_from(FOR_THE_END).unwrap_or(PollTimeout::ZERO);
-    poll(&mut fds, timeout).is_ok_and(|ready| ready > 0)
+    match poll(&mut fds, timeout) {
+        Ok(ready) => ready > 0,
+        Err(e) => e == Errno::EINTR,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+
+    use super::*;
+
+    #[test]
+    fn a_socket_that_is_due_sooner_is_ended_sooner() {
+        let (later, _peer) = UnixStream::pair().unwrap();
+        end_after(Duration::from_secs(3600), &Arc::new(later)).unwrap();
+        let (sooner, mut peer) = UnixStream::pair().unwrap();
+        let sooner = Arc::new(sooner);
+        end_after(Duration::from_millis(10), &sooner).unwrap();
+        peer.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+        assert_eq!(peer.read(&mut [0]).unwrap(), 0);
+    }
 }

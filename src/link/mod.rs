@@ -22,7 +22,7 @@ use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 
 use crate::encoder::Encoder;
-use crate::error::{Error, ProtocolError};
+use crate::error::{Error, ProtocolError, SendError};
 use crate::limits::Limits;
 use crate::message::Payload;
 use crate::proto::{Channel, cluster};
@@ -256,6 +256,9 @@ impl Link {
     pub(crate) fn broken(&mut self) {
         self.core.handle_broken();
         self.settle();
+        if self.core.is_closed() {
+            self.end();
+        }
     }
 
     /// The channel is over: closes it for us and for the peer.
@@ -294,22 +297,39 @@ impl Link {
         self.bound_sockets = true;
     }
 
-    /// Begins to disconnect, unless we did before: the channel ends by itself as soon as all is
-    /// written and acknowledged.
+    /// Begins to disconnect, unless we did before.
     fn disconnect(&mut self) -> Result<(), Error> {
-        if !self.is_closing && !self.member.has_left {
-            self.core.disconnect()?;
-            self.is_closing = true;
+        if !self.member.has_left {
+            self.leave()?;
             self.readable();
         }
+        Ok(())
+    }
+
+    /// From now on the channel ends by itself as soon as all is written and acknowledged.
+    fn leave(&mut self) -> Result<(), SendError> {
+        self.core.disconnect()?;
+        self.is_closing = true;
         self.member.has_left = true;
+        if self.core.is_closed() {
+            // The peer reads no more, and so nothing is to be written.
+            self.end();
+        }
         Ok(())
     }
 
     /// Ends the channel at once, whatever is not written.
     pub(crate) fn close(&mut self) {
         self.member.has_left = true;
-        self.end();
+        self.is_closing = false;
+        // An answer that nobody waits for may still be on its way.
+        if self.core.awaits_count() && linger::keep_for(linger::FOR_ANSWERS, &self.socket).is_ok() {
+            let _ = self.socket.shutdown(Shutdown::Write);
+            self.core.handle_end();
+            self.settle();
+        } else if !self.core.is_closed() {
+            self.end();
+        }
     }
 
     pub(crate) fn is_closed(&self) -> bool {
@@ -353,12 +373,7 @@ impl Drop for Link {
         // What `feed` left behind, as far as it goes without waiting.
         self.write();
         self.leave_cluster();
-        // An answer that nobody waits for may still be on its way.
-        if self.core.awaits_count() && linger::keep_for(linger::FOR_ANSWERS, &self.socket).is_ok() {
-            let _ = self.socket.shutdown(Shutdown::Write);
-        } else {
-            self.end();
-        }
+        self.close();
     }
 }
 

@@ -189,9 +189,7 @@ impl Link {
 
     /// Ends the channel if all is done.
     pub(super) fn part(&mut self) {
-        if self.member.machine.is_done() && self.core.disconnect().is_ok() {
-            self.is_closing = true;
-            self.member.has_left = true;
+        if self.member.machine.is_done() && self.leave().is_ok() {
             self.write();
         }
     }

@@ -144,7 +144,12 @@ impl Shared {
                 }
             }
         }
-        // The peer writes without pause. They go on, each in its turn.
+        // The peer writes without pause. They go on, each in its turn; and if nobody waits for the end
+        // of the channel any more, a task of our own does.
+        if state.link.waiters.is_empty() {
+            let waker = self.waker.clone();
+            self.runtime.spawn(async { waker.wake() });
+        }
         state.link.waiters.wake_everybody();
     }
 

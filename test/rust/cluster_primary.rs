@@ -12,7 +12,7 @@ use nix::unistd::{Pid, getpgid, getsid};
 use tokio::io::AsyncReadExt;
 use tokio::time::timeout;
 
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 fn script(text: &str) -> Settings {
     Primary::program("/bin/sh").args(["-c", text])

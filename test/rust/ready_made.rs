@@ -9,10 +9,13 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+/// How long one wait may take.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 /// A worker, our end of its channel, and a second descriptor of its end.
 fn start() -> (Child, UnixStream, UnixStream) {
     let (ours, theirs) = UnixStream::pair().unwrap();
-    ours.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    ours.set_read_timeout(Some(PATIENCE)).unwrap();
     let copy = theirs.try_clone().unwrap();
     let worker = Command::new(env!("CARGO_BIN_EXE_crossfork"))
         .arg("worker")
@@ -36,7 +39,7 @@ fn ioctl(socket: &UnixStream, request: libc::c_ulong) -> usize {
 fn wait_for(socket: &UnixStream, bytes: usize) {
     let start = Instant::now();
     while ioctl(socket, libc::FIONREAD) < bytes {
-        assert!(start.elapsed() < Duration::from_secs(20), "waited in vain for {bytes} bytes");
+        assert!(start.elapsed() < PATIENCE, "waited in vain for {bytes} bytes");
         thread::sleep(Duration::from_millis(1));
     }
 }

@@ -30,10 +30,10 @@ use crate::wire::Serialization;
 /// Some thread has to wait in a call at all times, for that is where the primary is heard:
 /// [`Listener::accept`], [`recv`](Self::recv), [`stopping`](Self::stopping) and so on.
 ///
-/// When the primary wants the worker to stop, [`Listener::accept`] gives `None`. The channel is
-/// closed when the last [`Connection`](super::Connection) is, and there is nothing left to receive. The calls that tell of the end, and the drop of the
-/// last handle, wait until the primary has seen it, for half a second at most: otherwise a busy one
-/// would see `'exit'` before `'disconnect'` (CLU-22).
+/// When the primary wants the worker to stop, [`Listener::accept`] gives `None`. The channel is closed
+/// when the last [`Connection`](super::Connection) is, and there is nothing left to receive. The calls
+/// that tell of the end, and the drop of the last handle, wait until the primary has seen it, for half a
+/// second at most: otherwise a busy one would see `'exit'` before `'disconnect'` (CLU-22).
 ///
 /// A worker that loses its primary
 /// without having been told to stop exits at once, with the status 0, as Node's do (CLU-19): see

@@ -1,14 +1,17 @@
 //! How it ends: asked to, by its own will, and with the primary gone.
 
 use std::thread;
+use std::time::Duration;
 
 use crossfork::{Error, SendError};
+use nix::sys::signal::Signal;
 use serde_json::json;
 
 use crate::for_both_workers;
 use crate::primary::{KEY, Primary, accepted, connect, granted, shared};
 use crate::support::deadline::in_time;
 use crate::support::descriptors::tcp_pair;
+use crate::support::signals;
 use crate::support::workers::{Listen, Work};
 
 for_both_workers!(in_time:
@@ -22,6 +25,7 @@ for_both_workers!(in_time:
     a_worker_that_is_dropped_serves_its_connections_to_the_end,
     clu_22_a_worker_waits_until_its_primary_has_seen_the_end,
     clu_22_a_worker_that_is_dropped_waits_until_its_primary_has_seen_the_end,
+    clu_22_a_signal_does_not_end_the_wait_for_the_primary,
     clu_22_a_primary_that_never_sees_the_end_does_not_hold_a_worker,
 );
 
@@ -191,6 +195,22 @@ fn clu_22_a_worker_that_is_dropped_waits_until_its_primary_has_seen_the_end<W: W
     primary.say(json!({ "act": "disconnect" }));
     worker.stopping();
     is_waited_for(primary, thread::spawn(move || drop(worker)));
+}
+
+fn clu_22_a_signal_does_not_end_the_wait_for_the_primary<W: Work>() {
+    signals::handle(Signal::SIGUSR1);
+    let (worker, mut primary) = connect::<W>();
+    primary.say(json!({ "act": "disconnect" }));
+    worker.stopping();
+    let ending = thread::spawn(move || drop(worker));
+    primary.peer.assert_end();
+    for _ in 0..5 {
+        signals::interrupt(&ending, Signal::SIGUSR1);
+        thread::sleep(Duration::from_millis(1));
+    }
+    assert!(!ending.is_finished(), "the primary has not closed");
+    drop(primary);
+    ending.join().unwrap();
 }
 
 fn clu_22_a_primary_that_never_sees_the_end_does_not_hold_a_worker<W: Work>() {

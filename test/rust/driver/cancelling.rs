@@ -255,6 +255,27 @@ fn a_dropped_disconnect_goes_on_by_itself() {
 }
 
 #[test]
+fn a_dropped_disconnect_goes_on_however_much_its_peer_has_written() {
+    const HANDLES: usize = 100;
+    run("a_dropped_disconnect_goes_on_however_much", |channel, mut peer| async move {
+        assert!(once(channel.send_handle("a handle", watched().0)).await.is_none());
+        drop(peer.line_with_fd());
+        assert!(once(channel.disconnect()).await.is_none());
+        let (socket, _witness) = watched();
+        for _ in 0..HANDLES {
+            // Each is a read by itself.
+            peer.write_with(handle_line("net.Socket", "1"), &[socket.as_fd()]);
+        }
+        peer.write(format!("{ACK}\n"));
+        let peer = thread::spawn(move || assert_eq!(peer.rest(), [ACK; HANDLES]));
+        while !peer.is_finished() {
+            tokio::task::yield_now().await;
+        }
+        peer.join().unwrap();
+    });
+}
+
+#[test]
 fn a_dropped_disconnect_can_be_waited_for_again() {
     run("a_dropped_disconnect_can_be_waited_for_again", |channel, mut peer| async move {
         assert!(once(channel.send_handle("a handle", watched().0)).await.is_none());

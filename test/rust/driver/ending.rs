@@ -7,10 +7,11 @@ use std::thread;
 use std::time::Duration;
 
 use crossfork::{Error, SendError};
+use nix::poll::PollFlags;
 use serde_json::json;
 
 use crate::framing::receive;
-use crate::support::deadline::{eventually, in_time};
+use crate::support::deadline::{eventually, in_time, wait};
 use crate::support::descriptors::{restore_sigpipe, watched};
 use crate::support::drivers::Driver;
 use crate::support::in_both_modes;
@@ -38,6 +39,7 @@ in_both_modes!(in_time:
     a_close_ends_a_disconnect_that_waits,
     a_peer_that_leaves_ends_every_call_that_waits,
     a_peer_that_stops_reading_ends_every_send_that_waits,
+    life_1_a_peer_that_stops_reading_is_told_the_end,
     life_4_a_reply_counts_when_the_peer_reads_no_more,
     a_handle_whose_message_was_cut_off_is_closed,
 );
@@ -409,6 +411,15 @@ fn a_peer_that_stops_reading_ends_every_send_that_waits<D: Driver>() {
     // What the peer writes is still received.
     peer.write("\"last\"\n");
     assert_eq!(receive(&channel), json!("last"));
+}
+
+fn life_1_a_peer_that_stops_reading_is_told_the_end<D: Driver>() {
+    let (channel, peer) = connect::<D>();
+    peer.socket.shutdown(Shutdown::Read).unwrap();
+    assert!(is_closed(channel.send(&json!(1))));
+    channel.disconnect().unwrap();
+    wait(&peer.socket, PollFlags::POLLHUP, "both ends are closed");
+    drop(channel);
 }
 
 fn life_4_a_reply_counts_when_the_peer_reads_no_more<D: Driver>() {

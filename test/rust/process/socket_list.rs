@@ -446,15 +446,26 @@ fn sock_5_an_answer_that_is_on_its_way_when_we_disconnect_is_read<D: Parent>() {
     });
 }
 
+/// A Node process that cannot write it fails.
 fn sock_5_an_answer_that_nobody_waits_for_any_more_can_be_written<D: Parent>() {
-    let (channel, mut peer) = connect::<D>();
-    let list = D::List::new();
-    let (key, _copy) = hand_over(&list, &channel, &mut peer);
-    assert!(matches!(list.connections_timeout(&[&channel], SHORT), Err(Error::Send(SendError::TimedOut))));
-    assert_asks(&mut peer, "GET_COUNT", &key);
-    drop(channel);
-    peer.assert_end();
-    peer.write(count(&key, 1));
+    let endings: [fn(D); 2] = [
+        |channel| drop(channel),
+        |channel| {
+            channel.close();
+            assert!(channel.recv().unwrap().is_none());
+        },
+    ];
+    for ending in endings {
+        let (channel, mut peer) = connect::<D>();
+        let list = D::List::new();
+        let (key, _copy) = hand_over(&list, &channel, &mut peer);
+        let asked = list.connections_timeout(&[&channel], SHORT);
+        assert!(matches!(asked, Err(Error::Send(SendError::TimedOut))));
+        assert_asks(&mut peer, "GET_COUNT", &key);
+        ending(channel);
+        peer.assert_end();
+        peer.write(count(&key, 1));
+    }
 }
 
 /// A Node process warns when it has seen more than ten keys. Other tests have some of them now.

@@ -13,7 +13,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// How long a test may take.
-const WHOLE_TEST: Duration = Duration::from_secs(180);
+pub const WHOLE_TEST: Duration = Duration::from_secs(180);
 
 /// Runs the body of a test, and fails if it takes too long: a hang is a failure of this test alone.
 pub fn in_time(test: &str, body: impl FnOnce() + Send + 'static) {

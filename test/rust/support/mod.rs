@@ -10,6 +10,7 @@ pub mod names;
 pub mod parents;
 pub mod peer;
 pub mod process;
+pub mod signals;
 pub mod transcode;
 pub mod workers;
 

@@ -5,13 +5,13 @@ use std::os::fd::OwnedFd;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
-use super::deadline::{in_so_long, in_time};
+use super::deadline::{WHOLE_TEST, in_so_long, in_time};
 
 /// Names the test that this process was started for.
 pub const INSIDE: &str = "CROSSFORK_TEST_INSIDE";
 
 /// More than the process inside gives itself.
-const OUTSIDE: Duration = Duration::from_secs(80);
+const OUTSIDE: Duration = WHOLE_TEST.saturating_add(Duration::from_secs(20));
 
 /// Runs the body in a process in which nothing else runs.
 pub fn alone(test: &'static str, body: fn()) {

@@ -1,0 +1,22 @@
+//! Signals to one thread, which nix has no safe call for.
+#![allow(unsafe_code)]
+
+use std::os::unix::thread::JoinHandleExt;
+use std::thread::JoinHandle;
+
+use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
+
+/// From now on the signal ends no process, and interrupts the system call that a thread waits in.
+pub fn handle(signal: Signal) {
+    extern "C" fn nothing(_: libc::c_int) {}
+    let action = SigAction::new(SigHandler::Handler(nothing), SaFlags::empty(), SigSet::empty());
+    // SAFETY: the handler does nothing.
+    unsafe { sigaction(signal, &action) }.unwrap();
+}
+
+/// Signals a thread, and no other of this process.
+pub fn interrupt<T>(thread: &JoinHandle<T>, signal: Signal) {
+    // SAFETY: the thread is not joined yet, so that this is still its name.
+    let result = unsafe { libc::pthread_kill(thread.as_pthread_t(), signal as libc::c_int) };
+    assert!(result == 0 || result == libc::ESRCH, "error {result}");
+}
