@@ -178,6 +178,9 @@ impl Channel {
     /// Any number of calls may wait for the end, and a later call waits for what an earlier one has
     /// begun.
     ///
+    /// If the peer leaves meanwhile, what it has not read is lost, and that is no error here: call
+    /// [`flush`](Self::flush) before to know.
+    ///
     /// # Errors
     /// [`SendError::Disconnected`] if the peer has ended the channel before us;
     /// [`SendError::TimedOut`] if the peer did not read in time: the channel is closed all the same.

@@ -27,6 +27,9 @@ use crate::received::SocketOwner;
 use crate::wire::Serialization;
 use crate::wire::control::SocketKey;
 
+/// How often a peer that writes without pause is read from before the deadline is looked at.
+const MOST_READS: usize = 16;
+
 pub(super) struct Shared {
     pub(super) encoder: Arc<Encoder>,
     state: Mutex<State>,
@@ -108,14 +111,26 @@ impl Shared {
         watched: Option<&Watched>,
     ) -> Result<O::Output, O> {
         let deadline = timeout.and_then(|t| Instant::now().checked_add(t));
-        let mut has_waited = false;
+        let (mut reads, mut has_waited) = (0, false);
         let mut visit = self.visit();
         loop {
             if let Some(output) = op.poll(&mut visit.link) {
                 return Ok(output);
             }
             if visit.polling.is_none() && visit.link.may_have_input() {
-                visit.link.read();
+                if reads < MOST_READS {
+                    reads += 1;
+                    visit.link.read();
+                    continue;
+                }
+                // A peer that writes without pause holds up neither the deadline nor other threads.
+                reads = 0;
+                if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+                    op.withdraw(&mut visit.link);
+                    return Err(op);
+                }
+                drop(visit);
+                visit = self.visit();
                 continue;
             }
             let left = deadline.map(|d| d.saturating_duration_since(Instant::now()));

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::SigSet;
 
 /// Longer than a peer is usually busy.
 pub(super) const FOR_THE_END: Duration = Duration::from_millis(500);
@@ -71,6 +72,8 @@ fn add(time: Duration, ending: Ending) -> io::Result<()> {
 
 /// Until no socket is left.
 fn run() {
+    // A handler of the program would find little room on our stack.
+    let _ = SigSet::all().thread_block();
     let mut clock = lock();
     while let Some(next) = clock.endings.first_entry() {
         let left = next.key().0.saturating_duration_since(Instant::now());

@@ -251,6 +251,8 @@ pub fn reap_later(pid: u32) {
     let builder = thread::Builder::new().name("crossfork-reaper".into()).stack_size(32 * 1024);
     // Without a thread it is left to init, when we end.
     let _ = builder.spawn(move || {
+        // A handler of the program would find little room on this stack.
+        let _ = SigSet::all().thread_block();
         let pid = Pid::from_raw(pid as i32);
         while waitpid(pid, None) == Err(Errno::EINTR) {}
     });

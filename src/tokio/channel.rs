@@ -223,6 +223,9 @@ impl Channel {
     /// [`close`](Self::close) the channel then. Any number of calls may wait for the end, and a later
     /// call waits for what an earlier one has begun.
     ///
+    /// If the peer leaves meanwhile, what it has not read is lost, and that is no error here: call
+    /// [`flush`](Self::flush) before to know.
+    ///
     /// # Errors
     /// [`SendError::Disconnected`](crate::SendError::Disconnected) if the peer has ended the channel before us.
     ///

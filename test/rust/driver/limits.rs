@@ -3,11 +3,13 @@
 use std::os::fd::AsFd;
 use std::time::Duration;
 
-use crossfork::{Error, Limits, ProtocolError};
+use crossfork::{Error, Limits, ProtocolError, SendError};
 use serde_json::{Value, json};
 
 use crate::framing::receive;
 use crate::support::deadline::{eventually, in_time};
+#[cfg(target_os = "linux")]
+use crate::support::descriptors::unread_by_peer;
 use crate::support::descriptors::watched;
 use crate::support::drivers::Driver;
 use crate::support::in_both_modes;
@@ -342,4 +344,17 @@ fn a_worker_that_takes_handles_keeps_none_open<D: Driver>() {
         sender.join().unwrap().unwrap();
     }
     assert_eq!(open_descriptors(), before);
+}
+
+/// Each read ends with a descriptor, so that many are needed for a message that never ends.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_peer_that_writes_without_pause_does_not_hold_up_a_timeout() {
+    let (channel, peer) = connect_with::<crossfork::blocking::Channel>(Limits::default());
+    let (socket, _witness) = watched();
+    for _ in 0..100 {
+        peer.write_raw_with(b"1", &[socket.as_fd()]);
+    }
+    assert!(matches!(channel.recv_timeout(Duration::ZERO), Err(Error::Send(SendError::TimedOut))));
+    assert!(unread_by_peer(&peer.socket) > 0, "all of it was read first");
 }

@@ -175,3 +175,13 @@ pub fn send_many(socket: BorrowedFd<'_>, bytes: &[u8], fds: &[BorrowedFd<'_>]) -
     };
     if sent < 0 { Err(io::Error::last_os_error()) } else { Ok(sent as usize) }
 }
+
+/// How many bytes were written to a Unix socket, with what the kernel adds, and not read at the other end.
+#[cfg(target_os = "linux")]
+pub fn unread_by_peer(socket: &UnixStream) -> usize {
+    let mut value: libc::c_int = 0;
+    // SAFETY: the request writes one int, and the descriptor is open.
+    let result = unsafe { libc::ioctl(socket.as_raw_fd(), libc::TIOCOUTQ, &mut value) };
+    assert_eq!(result, 0, "{}", io::Error::last_os_error());
+    value as usize
+}
