@@ -21,7 +21,7 @@ function crossforkPath() {
 
 function inHere(name) {
   const path = pathOf(name, 'crossfork');
-  return [path, path];
+  return [path ?? 'the folder of this package', path];
 }
 
 function inPackage(name) {

@@ -144,7 +144,8 @@ export function mapFd(fd: HasFd): Buffer & Disposable;
 /**
  * Unmaps at once what `mapFd` has mapped: the Buffer, or any other view of its memory, is empty from then on. Nothing that
  * works with its bytes in the background (`fs.write`, `zlib`) may still be at it. It can be called again. Throws
- * `ERR_INVALID_STATE` if the memory was transferred, for then it is its new owner's.
+ * `ERR_INVALID_STATE` if the memory was transferred, for then it is its new owner's, or where the runtime knows that it is
+ * in use (Bun).
  */
 export function unmap(buffer: NodeJS.ArrayBufferView): void;
 

@@ -30,7 +30,7 @@ function load() {
 }
 
 const PLACES = [
-  [(name) => pathOf(name, 'crossfork.node'), fromHere],
+  [(name) => pathOf(name, 'crossfork.node') ?? 'the folder of this package', fromHere],
   [(name) => `the package crossfork-${name}`, fromPackage],
 ];
 
@@ -49,11 +49,16 @@ function fromHere(name) {
       case 'linux-arm64-musl':
         return { found: require('../native/linux-arm64-musl/crossfork.node') };
       default:
-        return { found: createRequire(__filename)(pathOf(name, 'crossfork.node')) };
+        return other(pathOf(name, 'crossfork.node'));
     }
   } catch (error) {
     return { error };
   }
+}
+
+/** What was built for a platform that there is no package for. */
+function other(path) {
+  return path === undefined ? { error: undefined } : { found: createRequire(path)(path) };
 }
 
 /** What was built in advance, and installed beside this package. */

@@ -55,11 +55,9 @@ function unmap(buffer) {
   const number = mappings.get(memory);
   if (number === undefined) throw wrongValue('buffer', buffer, 'must be a Buffer that mapFd has made');
   if (!native().unmap(memory, number)) {
-    throw coded(
-      Error,
-      'ERR_INVALID_STATE',
-      'This memory cannot be unmapped: it was transferred. It is unmapped when its new owner is collected.',
-    );
+    const why = 'it was transferred, or something still works with it, such as fs';
+    const help = 'It is unmapped when whoever has it is collected';
+    throw coded(Error, 'ERR_INVALID_STATE', `This memory cannot be unmapped now: ${why}. ${help}.`);
   }
 }
 

@@ -13,9 +13,9 @@ const NAMES =
     ? ['gnu', 'musl'].map((libc) => `linux-${process.arch}-${libc}`)
     : [`${process.platform}-${process.arch}`];
 
-/** Where a file is that was built in this package's folder. */
+/** Where a file is that was built in this package's folder. Undefined in a bundle that has none. */
 function pathOf(name, file) {
-  return join(ROOT ?? '.', 'native', name, file);
+  return ROOT === undefined ? undefined : join(ROOT, 'native', name, file);
 }
 
 module.exports = { NAMES, ROOT, pathOf };

@@ -24,13 +24,14 @@ const WHAT = {
 function unavailable(what, tried, causes = []) {
   const { called, without } = WHAT[what];
   const [code, why, help] = reason(tried, causes);
-  const lines = [`Cannot load ${called}: ${why}`, without(), help].filter(Boolean);
+  const lines = [`Cannot load ${called}: ${why}`, without(code), help].filter(Boolean);
   return Object.assign(new Error(lines.join('\n')), { code });
 }
 
-function withoutAddon() {
+function withoutAddon(code) {
   if (process.platform === 'win32') return undefined;
-  const others = process.platform === 'linux' ? ', clusterFork and crossforkPath' : ' and clusterFork';
+  // Where the addon was not found, the command is not there either.
+  const others = code === 'ERR_DLOPEN_DISABLED' ? ', clusterFork and crossforkPath' : ' and clusterFork';
   return `What needs no addon works: fork${others}.`;
 }
 

@@ -67,6 +67,7 @@ if (isMain(import.meta)) {
   await main((names) => {
     const project = releasable();
     const chosen = names.length > 0 ? platforms(names) : PLATFORMS;
+    mkdirSync(PACKAGES, { recursive: true });
     for (const file of readdirSync(PACKAGES).filter((file) => /\.(tgz|crate)$/.test(file)))
       rmSync(join(PACKAGES, file));
     for (const platform of chosen) {

@@ -144,10 +144,12 @@ async function check([file, ...args], expected, options) {
 
 if (isMain(import.meta)) {
   await main(async (names) => {
-    const found = readdirSync(PACKAGES).map((file) => join(PACKAGES, file));
+    const unknown = names.filter((name) => name !== 'crate' && !managers.includes(name));
+    if (unknown.length > 0) throw new Error(`${unknown.join(', ')}: there are only ${managers.join(', ')} and crate.`);
+    const found = existsSync(PACKAGES) ? readdirSync(PACKAGES).map((file) => join(PACKAGES, file)) : [];
     const tarballs = found.filter((file) => file.endsWith('.tgz'));
     const crate = found.find((file) => file.endsWith('.crate'));
-    if (tarballs.length === 0) throw new Error('There is nothing to try: npm run release:pack');
+    if (tarballs.length === 0 || !crate) throw new Error('There is nothing to try: npm run release:pack');
     for (const name of names.length > 0 ? names : managers) {
       const folder = mkdtempSync(join(tmpdir(), 'crossfork-try-'));
       try {

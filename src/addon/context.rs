@@ -103,7 +103,10 @@ pub fn reports(context: u32, mut places: Uint32ArraySlice<'_>) -> i32 {
 impl Context {
     /// Takes a descriptor over, and a path that is removed with it.
     pub fn add(&mut self, fd: RawFd, path: Option<PathBuf>) -> io::Result<u32> {
-        let fd = Owned::new(own(fd)?)?;
+        let (fd, was_owned) = Owned::new(own(fd)?)?;
+        if was_owned {
+            self.forget_lost(fd.as_fd().as_raw_fd());
+        }
         let path = path.and_then(OwnPath::new);
         // One that could be taken for an error number is none; after two billion it begins anew.
         loop {
@@ -140,6 +143,15 @@ impl Context {
         }
         socket.known = true;
         Ok(())
+    }
+
+    /// The socket whose descriptor JavaScript has closed, and whose number is another's now, fails with `EBADF` from
+    /// here on: it would read and write what is the other's, and take it out of epoll.
+    fn forget_lost(&mut self, fd: RawFd) {
+        for (_, socket) in self.sockets.extract_if(|_, socket| socket.fd.as_fd().as_raw_fd() == fd) {
+            socket.path.into_iter().for_each(OwnPath::remove);
+            socket.fd.close();
+        }
     }
 
     pub fn close(&mut self, number: u32) {

@@ -66,8 +66,8 @@ pub fn mapped_buffer(env: &Env, number: i64) -> napi::Result<Either<BufferSlice<
     Ok(mappings::show(env, number)?.map_or(Either::B(-(Errno::ENOTSUP as i32)), Either::A))
 }
 
-/// Detaches the memory of a Buffer from JavaScript, and unmaps it. False if the memory is another's now: it was
-/// transferred.
+/// Detaches the memory of a Buffer from JavaScript, and unmaps it. False if the memory is another's now (it was
+/// transferred), or the runtime knows that it is in use.
 #[napi(catch_unwind)]
 pub fn unmap(memory: ArrayBuffer<'_>, number: i64) -> napi::Result<bool> {
     mappings::unmap(memory, number)

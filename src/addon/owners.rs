@@ -25,15 +25,23 @@ pub struct Owned {
 }
 
 impl Owned {
-    /// `EEXIST` if another socket owns it. If this fails it stays open.
-    pub fn new(fd: OwnedFd) -> io::Result<Owned> {
-        let number = fd.as_raw_fd();
-        match identity_of(fd.as_fd()) {
-            Ok(identity) if owned().insert(number, identity) != Some(identity) => Ok(Owned { fd, identity }),
-            refused => {
+    /// `EEXIST` if another socket owns it. If this fails it stays open. Also tells whether the number was another
+    /// socket's, which has lost it.
+    pub fn new(fd: OwnedFd) -> io::Result<(Owned, bool)> {
+        match Self::enter(fd.as_fd()) {
+            Ok((identity, was_owned)) => Ok((Owned { fd, identity }, was_owned)),
+            Err(e) => {
                 let _ = fd.into_raw_fd();
-                Err(refused.err().unwrap_or_else(|| Errno::EEXIST.into()))
+                Err(e)
             }
+        }
+    }
+
+    fn enter(fd: BorrowedFd<'_>) -> io::Result<(Identity, bool)> {
+        let identity = identity_of(fd)?;
+        match owned().insert(fd.as_raw_fd(), identity) {
+            Some(before) if before == identity => Err(Errno::EEXIST.into()),
+            before => Ok((identity, before.is_some())),
         }
     }
 

@@ -1,5 +1,6 @@
-//! The sockets of `FdSocket` and `FdServer`: owned here, and used by numbers of our own, which no
-//! close and no reuse of a descriptor's number can mix up.
+//! The sockets of `FdSocket` and `FdServer`: owned here, and used by numbers of our own. Where JavaScript has closed
+//! the descriptor of one, its calls fail with `EBADF`, also when another socket of this context has the descriptor's number
+//! by then. Whatever else gets that number, such as a file, they cannot tell from the descriptor.
 
 use std::cell::RefCell;
 use std::os::fd::{BorrowedFd, IntoRawFd, OwnedFd};

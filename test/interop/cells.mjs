@@ -28,7 +28,8 @@ export const children = (() => {
   };
   const file = readdirSync(join(import.meta.dirname, 'scenarios')).filter((file) => file !== 'soak.cjs');
   const both = file.filter((file) => !Object.values(only).flat().includes(file));
-  const possible = ({ runtime, mode, file }) => {
+  const possible = ({ runtime, child, mode, file }) => {
+    if (file === 'draining.cjs' && child !== 'worker') return false; // it is about what the command serves
     if (mode === 'json') return both.includes(file) || only.json.includes(file);
     if (isNode(runtime)) return both.includes(file) || only.advanced.includes(file);
     return only.dialects.includes(file);

@@ -4,17 +4,16 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { runtimes } from '../runtimes/index.mjs';
+import { someNode, withoutNode } from '../runtimes/index.mjs';
 import { request } from './cluster-primary/client.mjs';
 import { Primary } from './cluster-primary/primary.mjs';
 
 const here = import.meta.dirname;
-const runtime = runtimes.find(({ kind }) => kind === 'node');
 
 /** A primary with one worker that serves, and one that does this. */
 async function withHostile(t, deed) {
   // The module is chosen by a variable, for both are of one cluster.
-  const primary = new Primary(t, runtime, { module: join(here, 'cluster-primary/either.cjs') });
+  const primary = new Primary(t, someNode, { module: join(here, 'cluster-primary/either.cjs') });
   const good = await primary.fork({ HOSTILE: '' });
   const { address } = await good.does('listen', { listen: [{ port: 0, host: '127.0.0.1' }] });
   const bad = await primary.fork({ HOSTILE: '1' });
@@ -25,7 +24,7 @@ async function withHostile(t, deed) {
   return { primary, good, bad, port: address.port, done, serves };
 }
 
-describe('hostile workers', { concurrency: 2 }, () => {
+describe('hostile workers', { concurrency: 2, skip: withoutNode }, () => {
   test('SER-6 HND-12: garbage is reported, and the worker goes on', async (t) => {
     const { primary, bad, done, serves } = await withHostile(t, { do: 'garbage' });
     await done();

@@ -1,5 +1,5 @@
-// Tests that can run on every Node. `npm test` runs each of them on one Node, in turn, so that all Nodes take part; the
-// oldest and the newest Node have twice as many. `npm run test:full` runs each on all.
+// Tests that can run on every Node. `npm test` runs each of them on one Node, in turn, so that all Nodes take part; two
+// turns of three are the newest and the oldest Node's. `npm run test:full` runs each on all.
 import { describe, test } from 'node:test';
 import { selected } from '../cells.mjs';
 import { runtimes } from '../runtimes/index.mjs';

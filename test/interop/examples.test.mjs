@@ -10,7 +10,7 @@ import { createInterface } from 'node:readline';
 import { describe, test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
 import { artifact } from '../artifacts.mjs';
-import { runtimes } from '../runtimes/index.mjs';
+import { someNode, withoutNode } from '../runtimes/index.mjs';
 import { EveryNode } from './every-node.mjs';
 
 const ROOT = join(import.meta.dirname, '../..');
@@ -186,14 +186,12 @@ suite.test(`cluster.js: Node replaces a worker that dies, and stops at SIGTERM`,
 
 suite.register();
 
-describe('examples', { concurrency: 2 }, () => {
-  const [runtime] = runtimes;
-
+describe('examples', { concurrency: 2, skip: withoutNode }, () => {
   test(
     'render_pool: without a node that works it says so in time, and does not start one after the other',
     DEADLINE,
     async (t) => {
-      const server = start(t, { ...runtime, bin: '/bin/false' }, 'render_pool');
+      const server = start(t, { ...someNode, bin: '/bin/false' }, 'render_pool');
       const [, address] = await server.line(/^(http:.*) is rendered by Node$/m);
       const response = await fetch(address);
       assert.strictEqual(response.status, 503);
@@ -207,7 +205,7 @@ describe('examples', { concurrency: 2 }, () => {
   test('drive_node: without a node it says so', DEADLINE, async (t) => {
     const { code, errors } = await start(
       t,
-      { ...runtime, bin: join(import.meta.dirname, 'absent') },
+      { ...someNode, bin: join(import.meta.dirname, 'absent') },
       'drive_node',
     ).end();
     assert.strictEqual(code, 1);

@@ -7,7 +7,7 @@ import net from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { describe, test } from 'node:test';
-import { runtimes } from '../runtimes/index.mjs';
+import { someNode, withoutNode } from '../runtimes/index.mjs';
 import { children } from './children.mjs';
 import { EveryNode } from './every-node.mjs';
 
@@ -49,11 +49,9 @@ suite.test(`the master closes its listener, the workers serve on until Ctrl-C`, 
 });
 suite.register();
 
-describe('examples/master.js', { concurrency: 2 }, () => {
-  const [runtime] = runtimes;
-
+describe('examples/master.js', { concurrency: 2, skip: withoutNode }, () => {
   test('LIFE-12: the workers of a killed master end', DEADLINE, async (t) => {
-    const master = start(t, runtime);
+    const master = start(t, someNode);
     await master.line(/is served/);
     master.kill('SIGKILL');
     await master.output(); // the workers have its stdout: the end of the output is theirs as well
@@ -63,7 +61,7 @@ describe('examples/master.js', { concurrency: 2 }, () => {
     const server = net.createServer().listen(0, '127.0.0.1');
     await once(server, 'listening');
     const { port } = server.address();
-    const master = start(t, runtime, [], { PORT: port });
+    const master = start(t, someNode, [], { PORT: port });
     const output = await master.output();
     server.close();
     assert.strictEqual(master.code, 1);
@@ -71,13 +69,13 @@ describe('examples/master.js', { concurrency: 2 }, () => {
   });
 
   test('a port that is none is one clear sentence', DEADLINE, async (t) => {
-    const master = start(t, runtime, [], { PORT: 'http' });
+    const master = start(t, someNode, [], { PORT: 'http' });
     assert.strictEqual(await master.output(), 'PORT must be a number from 0 to 65535.\n');
     assert.strictEqual(master.code, 1);
   });
 
   test('a worker that cannot be started is one clear sentence', DEADLINE, async (t) => {
-    const master = start(t, runtime, [], { CROSSFORK_BIN: ABSENT });
+    const master = start(t, someNode, [], { CROSSFORK_BIN: ABSENT });
     assert.match(await master.output(), /^Cannot start \S*absent: .*ENOENT.*\n$/);
     assert.strictEqual(master.code, 1);
   });

@@ -33,6 +33,7 @@ async function run(t, { file, heavy, ...cell }) {
     }
   }
   assert.strictEqual(crash, undefined);
+  assert.ok(results.length > 0, 'there is something for every child in every file');
 }
 
 /** In a process of its own: some of these are the end of the process. */

@@ -6,16 +6,15 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSyn
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { describe, test } from 'node:test';
-import { runtimes } from '../runtimes/index.mjs';
+import { someNode as runtime, withoutNode } from '../runtimes/index.mjs';
 import { app } from './apps/index.mjs';
 import { crossfork, get, supervise, until, within } from './supervised.mjs';
 
 /** In our own folder nobody else makes files. */
 const ABSENT = join(import.meta.dirname, 'absent');
 const DEADLINE = { timeout: 240_000 };
-const [runtime] = runtimes.filter(({ kind }) => kind === 'node');
 
-describe('options', { concurrency: 2 }, () => {
+describe('options', { concurrency: 2, skip: withoutNode }, () => {
   test('each worker knows its instance, and an instance is told the same after a restart', DEADLINE, async (t) => {
     const run = supervise(t, runtime, { args: ['-i', '3'] });
     const port = await run.port(3);
@@ -210,7 +209,7 @@ describe('a wrong command line', () => {
   });
 });
 
-describe('orphans', { concurrency: 2 }, () => {
+describe('orphans', { concurrency: 2, skip: withoutNode }, () => {
   const canUnshare = spawnSync('unshare', ['--pid', '--fork', 'true']).status === 0;
   const skip = !canUnshare && 'a namespace for processes cannot be made here';
   test('as PID 1 it reaps them, and obeys signals', { ...DEADLINE, skip }, async (t) => {
@@ -245,7 +244,10 @@ describe('orphans', { concurrency: 2 }, () => {
   });
 });
 
-test('a binary that is a worker by itself takes the place of the program', DEADLINE, async (t) => {
+test('a binary that is a worker by itself takes the place of the program', {
+  ...DEADLINE,
+  skip: withoutNode,
+}, async (t) => {
   // Node with its script among the arguments is such a binary.
   const run = supervise(t, runtime, { app: runtime.bin, appArgs: [app('plain'), 'an argument'] });
   const about = JSON.parse((await get(await run.port(), '/about')).body);
@@ -253,7 +255,10 @@ test('a binary that is a worker by itself takes the place of the program', DEADL
   assert.strictEqual(await run.stop(), 0, run.text);
 });
 
-test('a Rust worker is run, reloaded and stopped as a program of Node is', DEADLINE, async (t) => {
+test('a Rust worker is run, reloaded and stopped as a program of Node is', {
+  ...DEADLINE,
+  skip: withoutNode,
+}, async (t) => {
   const path = join(scratch(t), 'socket');
   const run = supervise(t, runtime, { app: crossfork, appArgs: ['worker', '--listen', `unix:${path}`] });
   const served = async (workers) => {

@@ -4,12 +4,11 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import { runtimes } from '../runtimes/index.mjs';
+import { someNode, withoutNode } from '../runtimes/index.mjs';
 import { EveryNode } from './every-node.mjs';
 import { get, supervise, until } from './supervised.mjs';
 
 const DEADLINE = { timeout: 240_000 };
-const nodes = runtimes.filter(({ kind }) => kind === 'node');
 
 const suite = new EveryNode();
 
@@ -77,11 +76,9 @@ suite.test(
 );
 suite.register();
 
-describe('reloads', { concurrency: 2 }, () => {
-  const [runtime] = nodes;
-
+describe('reloads', { concurrency: 2, skip: withoutNode }, () => {
   test('a program that does not listen can be reloaded', DEADLINE, async (t) => {
-    const run = supervise(t, runtime, { env: { MODE: 'silent' }, args: ['--listen-timeout', '1'] });
+    const run = supervise(t, someNode, { env: { MODE: 'silent' }, args: ['--listen-timeout', '1'] });
     const old = await run.workers();
     run.kill('SIGHUP');
     await run.said(/^\[crossfork\] reloaded$/);
@@ -91,7 +88,7 @@ describe('reloads', { concurrency: 2 }, () => {
 
   test('variables that cannot be read any more stay as they were', DEADLINE, async (t) => {
     const variables = file(t, 'A=1');
-    const run = supervise(t, runtime, { args: ['--env-file', variables.path] });
+    const run = supervise(t, someNode, { args: ['--env-file', variables.path] });
     const port = await run.port();
     rmSync(variables.path);
     run.kill('SIGHUP');
@@ -105,7 +102,7 @@ describe('reloads', { concurrency: 2 }, () => {
     const variables = file(t, '');
     const folder = mkdtempSync(join(tmpdir(), 'crossfork-run-'));
     t.after(() => rmSync(folder, { recursive: true }));
-    const run = supervise(t, runtime, { args: ['--env-file', variables.path, '--listen-timeout', '5'] });
+    const run = supervise(t, someNode, { args: ['--env-file', variables.path, '--listen-timeout', '5'] });
     const port = await run.port();
     const path = join(folder, 'socket');
     variables.write(`SOCKET=${path}`);

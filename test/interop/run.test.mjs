@@ -8,12 +8,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { runtimes } from '../runtimes/index.mjs';
+import { someNode, withoutNode } from '../runtimes/index.mjs';
 import { EveryNode } from './every-node.mjs';
 import { get, supervise, until, within } from './supervised.mjs';
 
 const DEADLINE = { timeout: 240_000 };
-const nodes = runtimes.filter(({ kind }) => kind === 'node');
 
 const suite = new EveryNode();
 
@@ -179,11 +178,9 @@ suite.test('CLU-19: when the supervisor is killed its workers end', DEADLINE, as
 });
 suite.register();
 
-describe('crash loops', { concurrency: 2 }, () => {
-  const [runtime] = nodes;
-
+describe('crash loops', { concurrency: 2, skip: withoutNode }, () => {
   test('a program that cannot start is started again after growing pauses', DEADLINE, async (t) => {
-    const run = supervise(t, runtime, { args: ['-i', '1'], env: { MODE: 'fails' } });
+    const run = supervise(t, someNode, { args: ['-i', '1'], env: { MODE: 'fails' } });
     for (const pause of ['100ms', '200ms', '400ms', '800ms']) {
       await run.said(new RegExp(`^\\[crossfork\\] instance 0 is started again in ${pause}$`));
     }
@@ -193,7 +190,7 @@ describe('crash loops', { concurrency: 2 }, () => {
   });
 
   test('more than sixty restarts in a minute are told, and those that serve go on', DEADLINE, async (t) => {
-    const run = supervise(t, runtime, { args: ['-i', '3'], env: { MODE: 'leaves' } });
+    const run = supervise(t, someNode, { args: ['-i', '3'], env: { MODE: 'leaves' } });
     await run.said(/^\[crossfork\] TOO MANY RESTARTS: 60 in the last minute/);
     const port = Number((await run.said(/port (\d+)$/))[0][1]);
     const [[, server]] = await run.said(/^\[crossfork\] worker 0 \(pid (\d+)\) listens$/);

@@ -5,6 +5,7 @@ import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { after, test } from 'node:test';
+import { compileFunction } from 'node:vm';
 import { commandLine, runtimes } from '../runtimes/index.mjs';
 import { addon, command } from './native.mjs';
 
@@ -65,11 +66,27 @@ test('load: where nothing fits it can be imported, and what needs no addon works
   for (const line of [
     `  - ${join(root, 'native', name, 'crossfork.node')}: not there`,
     `  - the package crossfork-${name}: not there`,
-    'What needs no addon works: fork, clusterFork and crossforkPath.',
+    'What needs no addon works: fork and clusterFork.\n',
   ]) {
     assert.ok(stdout.includes(line), `${line}\nis not in\n${stdout}`);
   }
   assert.ok(stdout.endsWith('\ntrue\n'), stdout);
+});
+
+// In a bundle of modules there is no __dirname, and what is in the working folder is anybody's.
+test('load: in a bundle of modules nothing is looked for in the working folder', () => {
+  const [platform, binary] = ['platform', 'binary'].map((name) => readFileSync(join(JS, `${name}.cjs`), 'utf8'));
+  const bundled = (source, require) => {
+    const module = {};
+    compileFunction(source, ['module', 'require'])(module, require);
+    return module.exports;
+  };
+  const places = bundled(platform, require);
+  const others = { './platform.cjs': places, './program.cjs': { problemOf: () => undefined } };
+  const unavailable = (_, tried) => new Error(tried.join());
+  const required = (name) => others[name] ?? (name.startsWith('.') ? { unavailable } : require(name));
+  const { crossforkPath } = bundled(binary, required);
+  assert.throws(crossforkPath, { message: /^the folder of this package: not there,/ });
 });
 
 test('load: the command that builds is told only where there are the sources', () => {

@@ -21,6 +21,10 @@ const PACKAGED = [
 /** The runtimes to test with: `{ name, kind, major, bin }[]`, narrowed by CROSSFORK_RUNTIMES=node20,bun. */
 export const runtimes = choose(available(), process.env.CROSSFORK_RUNTIMES);
 
+/** For tests that need some Node, whichever it is: they are skipped where none is chosen. */
+export const someNode = runtimes.find(({ kind }) => kind === 'node');
+export const withoutNode = someNode === undefined && 'there is no Node among the runtimes';
+
 /** The arguments that make `runtime` run the CommonJS file `script`. */
 export function commandLine(runtime, script, args = []) {
   return runtime.kind === 'deno' ? ['run', '--quiet', '--allow-all', script, ...args] : [script, ...args];

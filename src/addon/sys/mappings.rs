@@ -51,15 +51,14 @@ pub fn show(env: &Env, number: i64) -> napi::Result<Option<BufferSlice<'_>>> {
 }
 
 /// Detaches the memory of a mapping's Buffer from JavaScript, and unmaps it. True also if it was unmapped before;
-/// false if the memory is another's now.
+/// false if the memory is another's now, or the runtime knows that it is in use.
 pub fn unmap(memory: ArrayBuffer<'_>, number: i64) -> napi::Result<bool> {
     let Some(start) = mappings().all.get(&number).map(|kept| kept.mapping.as_ptr()) else { return Ok(true) };
     if memory.is_detached()? || memory.as_ptr() != start.cast_const() {
         return Ok(false);
     }
-    memory.detach()?;
     // Some runtimes say that they did, and have not.
-    if !memory.is_detached()? {
+    if memory.detach().is_err() || !memory.is_detached()? {
         return Ok(false);
     }
     remove(number);

@@ -323,16 +323,27 @@ run({
     }
   },
 
-  'a number that is another socket by now can have an owner': (t) => {
-    const [socket] = t.sockets();
-    const number = socket.fd;
+  'a number that is another socket by now can have an owner, and the first has lost it': async (t) => {
+    const [first] = t.sockets();
+    const number = first.fd;
+    const failed = new Promise((resolve) => first.on('error', resolve));
+    first.on('data', () => {});
+    // The kernel knows it as the first one's.
+    await new Promise(setImmediate);
     closeFd(number);
     const [a, b] = socketpair();
     for (const fd of [a, b]) t.owns(fd);
     assert.ok([a, b].includes(number), `${number} is not used again: ${a}, ${b}`);
     const second = new FdSocket(number);
-    socket.destroy();
+    const got = event(second, 'data');
+    await new Promise(setImmediate);
+    first.send('to whoever has the number now');
+    assert.strictEqual((await failed).code, 'EBADF');
     assert.strictEqual(crossfork.describeFd(number).kind, 'socket');
+    const other = number === a ? b : a;
+    assert.strictEqual(crossfork.recvFds(other), null);
+    crossfork.sendFds(other, 'for the second');
+    assert.strictEqual(String((await got)[0]), 'for the second');
     second.destroy();
   },
 

@@ -131,6 +131,20 @@ run({
     },
   },
 
+  'unmap: memory that is in use is an error, and can be unmapped later': {
+    unless: () => !process.versions.bun && 'memory that is in use is not known here',
+    run: async (t) => {
+      const map = mapFd(t.owns(memfd('crossfork-test', Buffer.alloc(1 << 20))));
+      const written = fs.promises.writeFile('/dev/null', map);
+      const error = thrown(() => unmap(map));
+      assert.strictEqual(error.code, 'ERR_INVALID_STATE');
+      assert.match(error.message, /^This memory cannot be unmapped now: /);
+      await written;
+      unmap(map);
+      assert.strictEqual(map.length, 0);
+    },
+  },
+
   'mapFd: more than a Buffer can have is an error': (t) => {
     const fd = t.owns(memfd('crossfork-test', 'x'));
     fs.truncateSync(`/proc/self/fd/${fd}`, 2 ** 50);

@@ -1,0 +1,88 @@
+// `npm test` itself: what it says of a command line that is wrong, and which steps it runs.
+import assert from 'node:assert';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { test } from 'node:test';
+import { pathToFileURL } from 'node:url';
+
+const TEST = join(import.meta.dirname, '..');
+
+for (const [args, env, expected] of [
+  [['nothing'], {}, /^There is no step nothing\. The steps are: tools, .*npm test -- --list/],
+  [['interop/nothing'], {}, /^There is no step interop\/nothing\./],
+  [['--nothing'], {}, /^Unknown option '--nothing'/],
+  [['tools'], { CROSSFORK_SHARD: '5/2' }, /^CROSSFORK_SHARD is 5\/2: it must be like 2\/5\.\n$/],
+  [['tools'], { CROSSFORK_TIER: 'slow' }, /^CROSSFORK_TIER is slow: it must be quick or full\.\n$/],
+]) {
+  test(`run: ${[...Object.values(env), ...args].join(' ')} is an error of one sentence, before any step`, () => {
+    const how = { env: { ...process.env, ...env }, encoding: 'utf8' };
+    const { status, stdout, stderr } = spawnSync(process.execPath, [join(TEST, 'run.mjs'), ...args], how);
+    assert.deepStrictEqual([status, stdout], [2, '']);
+    assert.match(stderr, expected);
+    assert.strictEqual(stderr.includes('    at '), false, stderr);
+  });
+}
+
+test('run: a step that fails is the last one', async (t) => {
+  const { code, summary } = await run(t, [fails('a'), passes('b')]);
+  assert.deepStrictEqual([code, summary], [1, ['FAILED a']]);
+});
+
+test('run: with --keep-going all steps are run but for those that need one that has failed', async (t) => {
+  const steps = [fails('a'), passes('b', ['a']), passes('c', ['b']), passes('d')];
+  const { code, summary } = await run(t, steps, { keepGoing: true });
+  assert.deepStrictEqual([code, summary], [1, ['FAILED a', 'NOT b', 'NOT c', 'passed d']]);
+});
+
+test('run: a step fails that leaves something in the temporary directory, and it is removed', async (t) => {
+  const leaves = step('a', "require('node:fs').writeFileSync(require('node:path').join(process.env.TMPDIR, 'x'), '')");
+  const { code, summary, text } = await run(t, [leaves, passes('b')], { keepGoing: true });
+  assert.deepStrictEqual([code, summary], [1, ['FAILED a', 'passed b']]);
+  assert.match(text, /a: it has left x in the temporary directory/);
+});
+
+for (const signal of ['SIGINT', 'SIGTERM']) {
+  test(`run: ${signal} ends the step, and no other is begun`, async (t) => {
+    const waits = step('a', "console.log('it waits'); setInterval(() => {}, 1000)");
+    const { code, summary, text } = await run(t, [waits, passes('b')], { keepGoing: true, signal });
+    assert.deepStrictEqual([code, summary], [1, ['FAILED a']]);
+    assert.match(text, /a: it was interrupted/);
+  });
+}
+
+function step(name, program, needs) {
+  return { name, title: 'a step', command: [process.execPath, '--eval', program], needs };
+}
+
+const passes = (name, needs) => step(name, '', needs);
+const fails = (name) => step(name, 'process.exitCode = 3');
+
+/** Runs steps in a process of their own. With a signal, it gets that as soon as a step says that it waits. */
+async function run(t, steps, { keepGoing = false, signal } = {}) {
+  const folder = mkdtempSync(join(tmpdir(), 'crossfork-'));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const how = { folder, failures: join(folder, 'failures'), tier: 'quick', keepGoing };
+  const script = join(folder, 'script.mjs');
+  const runner = pathToFileURL(join(TEST, 'run-steps.mjs'));
+  writeFileSync(
+    script,
+    `import { runSteps } from '${runner}';
+    process.exitCode = await runSteps(${JSON.stringify(steps)}, ${JSON.stringify(how)});`,
+  );
+  // A group of its own, which is what the terminal signals.
+  const child = spawn(process.execPath, [script], { detached: true, stdio: ['ignore', 'pipe', 'inherit'] });
+  let text = '';
+  for await (const line of createInterface(child.stdout)) {
+    text += `${line}\n`;
+    if (line === 'it waits') process.kill(signal === 'SIGINT' ? -child.pid : child.pid, signal);
+  }
+  const [code] = child.exitCode === null ? await once(child, 'exit') : [child.exitCode];
+  assert.deepStrictEqual(existsSync(join(folder, 'tmp')) && readdirSync(join(folder, 'tmp')), []);
+  const lines = text.split('=== summary')[1].split('\n');
+  const summary = lines.map((line) => /^(passed|FAILED|NOT) .* (\w+): /.exec(line)?.slice(1).join(' ')).filter(Boolean);
+  return { code, summary, text };
+}
