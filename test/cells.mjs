@@ -9,7 +9,7 @@
 
 /**
  * @typedef {Record<string, string>} Values a value for each dimension
- * @typedef {Values & { tier: 'quick' | 'full', heavy: boolean }} Cell
+ * @typedef {Values & { tier: 'quick' | 'full', heavy: boolean, onlyHeavy: boolean }} Cell
  * @typedef {{ names: string[], when?: (values: Values) => boolean }} Cover
  *   the dimensions whose combinations must all occur in quick cells, where they occur in cells that `when` accepts
  */
@@ -19,14 +19,25 @@
  * @param {object} [options]
  * @param {(values: Values) => boolean} [options.possible] which combinations are cells at all
  * @param {(values: Values) => boolean} [options.heavy] the cells that run the heavy scenarios in the quick tier too
+ * @param {(values: Values) => boolean} [options.onlyHeavy] the cells in which all scenarios are heavy: in the quick tier
+ *   only those of `heavy` are run
  * @param {Cover[]} [options.cover] what the quick cells cover: all pairs of dimensions, and what is given here
  * @returns {Cell[]}
  */
-export function cells(dimensions, { possible = () => true, heavy = () => false, cover = [] } = {}) {
+export function cells(dimensions, { possible = always, heavy = never, onlyHeavy = never, cover = [] } = {}) {
   const all = product(Object.entries(dimensions)).filter(possible);
-  const quick = covering(all, [...pairsOf(Object.keys(dimensions)), ...cover], heavy);
-  return all.map((values) => ({ ...values, tier: quick.has(values) ? 'quick' : 'full', heavy: heavy(values) }));
+  const light = all.filter((values) => heavy(values) || !onlyHeavy(values));
+  const quick = covering(light, [...pairsOf(Object.keys(dimensions)), ...cover], heavy);
+  return all.map((values) => ({
+    ...values,
+    tier: quick.has(values) ? 'quick' : 'full',
+    heavy: heavy(values),
+    onlyHeavy: onlyHeavy(values),
+  }));
 }
+
+const always = () => true;
+const never = () => false;
 
 /** The tier of this run. */
 export const TIER = tierOf(process.env.CROSSFORK_TIER);
@@ -41,10 +52,12 @@ export function selected(cells, tier = TIER, shard = SHARD) {
     .map((cell) => ({ ...cell, heavy: tier === 'full' || cell.heavy }));
 }
 
-/** The combinations that occur in `all` and in none of `chosen`, as texts. */
+/** The combinations that occur in `all`, but for heavy cells, and in none of `chosen`, as texts. */
 export function uncovered(all, chosen, covers = pairsOf(dimensionsOf(all))) {
   const seen = new Set(chosen.flatMap((cell) => combinations(cell, covers)));
-  return [...new Set(all.flatMap((cell) => combinations(cell, covers)))].filter((one) => !seen.has(one));
+  return [...new Set(all.filter(({ onlyHeavy }) => !onlyHeavy).flatMap((cell) => combinations(cell, covers)))].filter(
+    (one) => !seen.has(one),
+  );
 }
 
 export function pairsOf(names) {
@@ -52,7 +65,7 @@ export function pairsOf(names) {
 }
 
 function dimensionsOf([cell = {}]) {
-  return Object.keys(cell).filter((name) => name !== 'tier' && name !== 'heavy');
+  return Object.keys(cell).filter((name) => !['tier', 'heavy', 'onlyHeavy'].includes(name));
 }
 
 function product([[name, values] = [], ...rest]) {

@@ -38,6 +38,7 @@ export const children = (() => {
     { runtime: [...nodes, ...others], child: CHILDREN, mode: MODES, file },
     {
       possible,
+      onlyHeavy: ({ file }) => file === 'backpressure.cjs',
       heavy: ({ runtime, child, mode }) => runtime === HEAVY_ON && child === (mode === 'json' ? 'blocking' : 'tokio'),
       cover: [{ names: ['runtime', 'mode', 'file'], when: atEnds }],
     },
@@ -62,6 +63,7 @@ export const parents = (() => {
     },
     {
       possible,
+      onlyHeavy: ({ group }) => group === 'pressure',
       heavy: ({ runtime, driver, mode }) => runtime === HEAVY_ON && driver === (mode === 'json' ? 'blocking' : 'tokio'),
       cover: [{ names: ['runtime', 'mode', 'group'], when: atEnds }],
     },

@@ -13,6 +13,7 @@ const MEGABYTE = 1 << 20;
 const scenarios = {};
 
 scenarios['LIFE-9: a child that sends to a stopped parent waits'] = {
+  heavy: true,
   kinds: ['blocking', 'tokio'],
   deadline: 150_000,
   run: async (t) => {
@@ -41,6 +42,7 @@ scenarios['LIFE-9: a child that sends to a stopped parent waits'] = {
 };
 
 scenarios['LIFE-9: a child that echoes to a parent which only writes waits'] = {
+  heavy: true,
   deadline: 150_000,
   unless: () => !isNode && 'only Node lets a test stop its reading',
   run: async (t) => {

@@ -16,8 +16,8 @@ const MEGABYTE: usize = 1 << 20;
 
 pub fn scenarios<D: Driver>() -> Vec<Scenario<D>> {
     vec![
-        scenario(all, "LIFE-9: we wait for a child that has stopped, and then all arrives", stopped),
-        scenario(told, "LIFE-9: a child that floods us waits within our limits", flooded),
+        scenario(all, "LIFE-9: we wait for a child that has stopped, and then all arrives", stopped).heavy(),
+        scenario(told, "LIFE-9: a child that floods us waits within our limits", flooded).heavy(),
     ]
 }
 
