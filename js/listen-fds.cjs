@@ -11,11 +11,13 @@ const NAMES = ['LISTEN_PID', 'LISTEN_FDS', 'LISTEN_FDNAMES'];
  * caller owns them, `adopt` makes servers of them; the variables are removed, and the second time there is none.
  */
 function listenFds() {
+  // Before the variables are removed: without the addon, another way to take the descriptors remains.
+  const { listenFds: take } = native();
   const values = NAMES.map((name) => process.env[name]);
   for (const name of NAMES) delete process.env[name];
   const [pid, count] = values;
   if (pid !== undefined && count > 0 && Number(pid) !== process.pid) warn(Number(pid), count);
-  const found = native().listenFds(...values);
+  const found = take(...values);
   if (typeof found === 'number') throw listenError(found, pid, count);
   return found;
 }
