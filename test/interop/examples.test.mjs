@@ -129,11 +129,15 @@ suite.test(`render_pool: Node does not render for clients that have left`, DEADL
   assert.match(String(await refused), /^HTTP\/1.1 503 [\s\S]*too many requests are waiting\n$/);
   // The server closes a connection when it has noticed that the client has left.
   await Promise.all(clients.map((client) => new Promise((resolve) => client.end().once('close', resolve))));
-  for (const pid of workers) process.kill(pid, 'SIGCONT');
+  const rendering = () => readFileSync(log, 'utf8').split('\n').slice(0, -1);
+  // On a busy machine a worker may have been replaced by now, and the new one has rendered for those who still waited.
+  const before = rendering().length;
+  for (const pid of workers) if (isAlive(pid)) process.kill(pid, 'SIGCONT');
   await rendered(address, 'after');
-  const paths = readFileSync(log, 'utf8').trimEnd().split('\n');
-  assert.ok(paths.includes('/after'));
-  const left = paths.filter((path) => path.startsWith('/left/'));
+  const since = rendering().slice(before);
+  assert.ok(since.includes('/after'));
+  const left = since.filter((path) => path.startsWith('/left/'));
+  // Each worker may have had one in its hands.
   assert.ok(left.length <= workers.length, `rendered for nobody: ${left}`);
 });
 
@@ -270,9 +274,10 @@ function assertGone(pids) {
 
 /** They lost their parent, and whoever has adopted them may take its time. */
 async function untilGone(pids, deadline = Date.now() + 10_000) {
-  const alive = (pid) => existsSync(`/proc/${pid}`) && !/\) Z /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
-  while (pids.some(alive)) {
-    assert.ok(Date.now() < deadline, `still there: ${pids.filter(alive)}`);
+  while (pids.some(isAlive)) {
+    assert.ok(Date.now() < deadline, `still there: ${pids.filter(isAlive)}`);
     await setTimeout(20);
   }
 }
+
+const isAlive = (pid) => existsSync(`/proc/${pid}`) && !/\) Z /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
