@@ -19,13 +19,12 @@ const suite = new EveryNode();
 
 for (const name of ['express', 'fastify', 'koa']) {
   const skip = ({ major }) => name === 'fastify' && major < 20 && 'this version of Fastify needs Node 20';
-  suite.test(`CLU-13: ${name} is served by its workers in turn`, { ...DEADLINE, skip }, async (t, runtime) => {
+  suite.test(`CLU-13: ${name} is served by all of its workers`, { ...DEADLINE, skip }, async (t, runtime) => {
     const run = supervise(t, runtime, { app: name });
     const port = await run.port();
     const pids = [];
     for (let i = 0; i < 10; i++) pids.push(JSON.parse((await get(port)).body).pid);
     assert.deepStrictEqual([...new Set(pids)].sort(), (await run.workers()).sort());
-    for (let i = 2; i < pids.length; i++) assert.strictEqual(pids[i], pids[i - 2]);
     const body = 'x'.repeat(50_000);
     const headers = { 'content-type': 'text/plain' };
     const echo = await get(port, '/echo', { method: 'POST', headers, body });
