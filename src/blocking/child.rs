@@ -6,19 +6,19 @@ use std::time::Instant;
 
 use super::{Channel, Process};
 use crate::error::{Error, SendError};
-use crate::launch::{self, Prepared};
-use crate::signal::Signal;
-use crate::stop::Escalation;
+use crate::process::Escalation;
+use crate::process::Signal;
+use crate::process::{self, Prepared};
 
 /// Marks a builder as one for threads.
 #[derive(Debug)]
 pub struct Blocking(PhantomData<()>);
 
-/// See [`crossfork::launch::Fork`](launch::Fork).
-pub type Fork = launch::Fork<Blocking>;
+/// See [`crossfork::process::Fork`](process::Fork).
+pub type Fork = process::Fork<Blocking>;
 
-/// See [`crossfork::launch::Command`](launch::Command).
-pub type Command = launch::Command<Blocking>;
+/// See [`crossfork::process::Command`](process::Command).
+pub type Command = process::Command<Blocking>;
 
 /// A process that speaks the channel, and the channel.
 #[derive(Debug)]
@@ -30,7 +30,7 @@ pub struct Child {
     pub channel: Channel,
 }
 
-impl launch::Fork<Blocking> {
+impl process::Fork<Blocking> {
     /// Starts it.
     ///
     /// # Errors
@@ -40,7 +40,7 @@ impl launch::Fork<Blocking> {
     }
 }
 
-impl launch::Command<Blocking> {
+impl process::Command<Blocking> {
     /// Starts it without a channel.
     ///
     /// # Errors

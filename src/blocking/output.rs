@@ -9,8 +9,8 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use super::{Blocking, Process};
-use crate::launch::Command;
-use crate::output::{ExecError, Stopped, conclude};
+use crate::process::Command;
+use crate::process::{ExecError, Stopped, conclude};
 
 impl Command<Blocking> {
     /// Runs it to its end, and gives what it wrote. Standard input is empty, unless it was set; our

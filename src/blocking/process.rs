@@ -11,8 +11,8 @@ use nix::sys::signal::kill;
 use nix::unistd::Pid;
 
 use crate::error::Error;
-use crate::launch::{Group, Prepared};
-use crate::signal::Signal;
+use crate::process::Signal;
+use crate::process::{Group, Prepared};
 use crate::sys::spawn::{reap_later, wait_exit};
 
 /// A process that was started. Any thread may signal it while others wait for it.

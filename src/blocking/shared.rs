@@ -17,13 +17,13 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use super::wakers::{Bell, Sleeper};
-use crate::encoder::Encoder;
+use crate::driver::link::{Link, Place};
+use crate::driver::listen::ConnectionOwner;
+use crate::driver::op::Operation;
+use crate::handle::SocketOwner;
 use crate::limits::Limits;
-use crate::link::op::Operation;
-use crate::link::{Link, Place};
-use crate::listen::ConnectionOwner;
+use crate::message::encoder::Encoder;
 use crate::proto::cluster::worker::ServerId;
-use crate::received::SocketOwner;
 use crate::wire::Serialization;
 use crate::wire::control::SocketKey;
 

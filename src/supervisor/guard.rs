@@ -14,8 +14,8 @@ use super::program::Program;
 use super::signals::{Signals, Told};
 use super::{Options, env_file};
 use crate::error::Error;
-use crate::launch::Stdio;
-use crate::signal::Signal;
+use crate::process::Signal;
+use crate::process::Stdio;
 use crate::sys::reap::{adopts_orphans, reap_orphans};
 use crate::tokio::cluster::{self, Event, ForkedWorker, Primary};
 

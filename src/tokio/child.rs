@@ -5,19 +5,19 @@ use std::time::Instant;
 
 use super::{Channel, Process};
 use crate::error::{Error, SendError};
-use crate::launch::{self, Prepared};
-use crate::signal::Signal;
-use crate::stop::Escalation;
+use crate::process::Escalation;
+use crate::process::Signal;
+use crate::process::{self, Prepared};
 
 /// Marks a builder as one for tasks.
 #[derive(Debug)]
 pub struct Tokio(());
 
-/// See [`crossfork::launch::Fork`](launch::Fork).
-pub type Fork = launch::Fork<Tokio>;
+/// See [`crossfork::process::Fork`](process::Fork).
+pub type Fork = process::Fork<Tokio>;
 
-/// See [`crossfork::launch::Command`](launch::Command).
-pub type Command = launch::Command<Tokio>;
+/// See [`crossfork::process::Command`](process::Command).
+pub type Command = process::Command<Tokio>;
 
 /// A process that speaks the channel, and the channel.
 #[derive(Debug)]
@@ -29,7 +29,7 @@ pub struct Child {
     pub channel: Channel,
 }
 
-impl launch::Fork<Tokio> {
+impl process::Fork<Tokio> {
     /// Starts it.
     ///
     /// # Errors
@@ -43,7 +43,7 @@ impl launch::Fork<Tokio> {
     }
 }
 
-impl launch::Command<Tokio> {
+impl process::Command<Tokio> {
     /// Starts it without a channel.
     ///
     /// # Errors

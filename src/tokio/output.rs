@@ -7,8 +7,8 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt};
 
 use super::{Process, Tokio};
-use crate::launch::Command;
-use crate::output::{ExecError, Stopped, conclude};
+use crate::process::Command;
+use crate::process::{ExecError, Stopped, conclude};
 
 impl Command<Tokio> {
     /// Runs it to its end, and gives what it wrote. Standard input is empty, unless it was set; our

@@ -11,8 +11,8 @@ use nix::unistd::Pid;
 use tokio::process::{Child as TokioChild, ChildStderr, ChildStdin, ChildStdout};
 
 use crate::error::Error;
-use crate::launch::{Group, Prepared};
-use crate::signal::Signal;
+use crate::process::Signal;
+use crate::process::{Group, Prepared};
 use crate::sys::spawn::reap_later;
 
 /// A process that was started.

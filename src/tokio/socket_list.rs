@@ -4,9 +4,9 @@ use serde::Serialize;
 
 use super::Channel;
 use super::channel::WeakChannel;
+use crate::driver::holders::Holders;
 use crate::error::Error;
 use crate::handle::{Outgoing, Unsent};
-use crate::holders::Holders;
 use crate::proto::Question;
 use crate::wire::control::ListKey;
 

@@ -12,31 +12,19 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("sys", &[]),
     ("fd", &["sys"]),
     ("wire", &["error"]),
-    ("message", &["wire", "error"]),
-    ("proto", &["wire", "message", "error", "limits"]),
+    ("message", &["wire", "handle", "error"]),
+    ("proto", &["wire", "message::Payload", "error", "limits"]),
     ("handle", &["wire::control", "sys", "error"]),
-    ("received", &["handle", "message", "error", "wire::control", "wire::v8"]),
-    ("encoder", &["message", "wire", "error"]),
     ("env", &["wire", "sys", "error"]),
-    ("holders", &[]),
-    ("signal", &[]),
-    ("stop", &["signal"]),
-    ("launch", &["env", "sys", "error", "limits", "signal", "wire"]),
-    ("output", &["error"]),
-    ("listen", &["proto::cluster", "sys", "wire::v8", "error"]),
-    (
-        "link",
-        &["proto", "sys", "wire", "handle", "holders", "received", "encoder", "message", "error", "limits"],
-    ),
-    ("blocking", DRIVER),
-    ("tokio", DRIVER),
-    ("supervisor", &["tokio", "launch", "signal", "error", "sys::reap"]),
+    ("process", &["env", "sys", "error", "limits", "wire"]),
+    ("driver", &["proto", "sys", "wire", "handle", "message", "error", "limits"]),
+    ("blocking", FACE),
+    ("tokio", FACE),
+    ("supervisor", &["tokio", "process", "error", "sys::reap"]),
 ];
 
-const DRIVER: &[&str] = &[
-    "link", "encoder", "env", "handle", "received", "message", "proto", "wire", "error", "limits", "sys",
-    "launch", "output", "signal", "stop", "holders", "listen", "fd",
-];
+const FACE: &[&str] =
+    &["driver", "env", "handle", "message", "process", "proto", "wire", "error", "limits", "sys", "fd"];
 
 /// Rooms in which nothing is waited for, read or written.
 const PURE: &[&str] = &["error", "limits", "wire", "message", "proto"];
@@ -139,22 +127,22 @@ fn the_guards_see_what_is_wrong() {
     assert_eq!(finds("wire", "src/wire/a.rs", "use crate::error::Error;\n"), [0, 0, 0]);
     assert_eq!(finds("wire", "src/wire/a.rs", "use crate::proto::Channel;\n"), [1, 0, 0]);
     assert_eq!(
-        finds("handle", "src/handle.rs", "use crate::wire::control::{self, HandleType};\n"),
+        finds("handle", "src/handle/mod.rs", "use crate::wire::control::{self, HandleType};\n"),
         [0, 0, 0]
     );
-    assert_eq!(finds("handle", "src/handle.rs", "use crate::wire::json;\n"), [1, 0, 0]);
+    assert_eq!(finds("handle", "src/handle/mod.rs", "use crate::wire::json;\n"), [1, 0, 0]);
     assert_eq!(finds("wire", "src/wire/a.rs", "use crate::wireless;\n"), [1, 0, 0]);
     assert_eq!(finds("wire", "src/wire/a.rs", "    crate::sys::a(crate::error::b)\n"), [1, 0, 0]);
     assert_eq!(finds("blocking", "src/blocking/a.rs", "use crate::tokio::Channel;\n"), [1, 0, 0]);
-    assert_eq!(finds("blocking", "src/blocking/a.rs", "use crate::{error, link};\n"), [1, 0, 0]);
+    assert_eq!(finds("blocking", "src/blocking/a.rs", "use crate::{error, driver};\n"), [1, 0, 0]);
     assert_eq!(finds("wire", "src/wire/a.rs", "use super::super::proto;\n"), [1, 0, 0]);
     assert_eq!(finds("wire", "src/wire/mod.rs", "use super::proto;\n"), [1, 0, 0]);
     assert_eq!(
         finds("wire", "src/wire/a.rs", "/// See `crate::sys`, and unsafe code, and std::io.\n"),
         [0, 0, 0]
     );
-    assert_eq!(finds("link", "src/link.rs", "    let x = unsafe { y };\n"), [0, 1, 0]);
-    assert_eq!(finds("link", "src/link.rs", "#![deny(unsafe_code)]\n"), [0, 0, 0]);
+    assert_eq!(finds("driver", "src/driver/link.rs", "    let x = unsafe { y };\n"), [0, 1, 0]);
+    assert_eq!(finds("driver", "src/driver/link.rs", "#![deny(unsafe_code)]\n"), [0, 0, 0]);
     assert_eq!(finds("proto", "src/proto/a.rs", "use std::io::IoSlice;\n"), [0, 0, 0]);
     assert_eq!(finds("proto", "src/proto/a.rs", "use std::io::{IoSlice, Read};\n"), [0, 0, 1]);
     assert_eq!(finds("wire", "src/wire/a.rs", "use std::{fmt, time::Instant};\n"), [0, 0, 1]);

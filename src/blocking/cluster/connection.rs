@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 
-use crate::listen::{Connected, ConnectionHold, Socket};
+use crate::driver::listen::{Connected, ConnectionHold, Socket};
 
 /// A connection that this worker serves, over TCP or a Unix socket. Calls on it wait.
 ///

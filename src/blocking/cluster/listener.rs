@@ -8,9 +8,9 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use super::connection::{Connection, Stream};
 use super::worker::Server;
+use crate::driver::listen::{ConnectionHold, Granted, ListenAddress, Socket};
+use crate::driver::op;
 use crate::error::Error;
-use crate::link::op;
-use crate::listen::{ConnectionHold, Granted, ListenAddress, Socket};
 use crate::wire::v8::Value;
 
 /// A server that this worker shares with the others of its cluster. Dropped, it is closed, and

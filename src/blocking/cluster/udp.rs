@@ -10,7 +10,7 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use super::worker::Server;
-use crate::link::op;
+use crate::driver::op;
 
 /// A UDP socket that this worker shares with the others of its cluster: each datagram comes to one
 /// of them. Dropped, it is closed.

@@ -9,16 +9,16 @@ use serde::Serialize;
 
 use super::{Listener, UdpSocket};
 use crate::blocking::Channel;
+use crate::driver::listen::{
+    BindOptions, Host, ListenAddress, ListenOptions, Place, exclusive, granted, granted_udp,
+};
+use crate::driver::op;
 use crate::error::Error;
 use crate::handle::{Outgoing, Unsent};
 use crate::limits::Limits;
-use crate::link::op;
-use crate::listen::{
-    BindOptions, Host, ListenAddress, ListenOptions, Place, exclusive, granted, granted_udp,
-};
+use crate::message::Message;
 use crate::proto::cluster::Query;
 use crate::proto::cluster::worker::{Answer, ServerId};
-use crate::received::Message;
 use crate::wire::Serialization;
 
 /// This process as a worker of a cluster, whose primary may be Node's.

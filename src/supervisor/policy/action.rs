@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::notice::Notice;
-use crate::signal::Signal;
+use crate::process::Signal;
 
 /// What can be chosen.
 #[derive(Clone, Copy, Debug)]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::notice::{Notice, Subject};
 use super::{Action, Phase, Policy, Time, Worker, exit_code};
-use crate::signal::Signal;
+use crate::process::Signal;
 
 /// How long a worker that was asked to go may live without its channel before it gets a SIGTERM. It
 /// has no connections any more (CLU-18), and what keeps it, a timer or a pool of a database, may do

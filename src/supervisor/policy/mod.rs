@@ -25,7 +25,7 @@ mod slots;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use crate::signal::Signal;
+use crate::process::Signal;
 use leaving::Leaving;
 use reload::{Newcomer, Reload};
 use restarts::{Admission, Restarts};

@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::RESTARTS_A_MINUTE;
-use crate::signal::Signal;
+use crate::process::Signal;
 
 /// A sentence for the user.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
-use crossfork::launch::Fork;
+use crossfork::process::Fork;
 use crossfork::{Message, Outgoing, ReceivedHandle, Signal, Stdio};
 use serde::Deserialize;
 use serde_json::{Value, json};

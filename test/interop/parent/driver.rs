@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
-use crossfork::launch::{Command, Fork};
+use crossfork::process::{Command, Fork};
 use crossfork::{
     Error, Escalation, Message, Outgoing, SendError, Signal, Unsent, blocking, tokio as tasks, v8,
 };

@@ -3,7 +3,7 @@
 use std::io::Read;
 use std::os::unix::net::UnixStream;
 
-use crossfork::launch::Command;
+use crossfork::process::Command;
 use crossfork::{Signal, Stdio};
 use nix::sys::signal::{SIGKILL, kill};
 use nix::unistd::Pid;

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::os::unix::process::ExitStatusExt;
 use std::time::Duration;
 
-use crossfork::launch::Command;
+use crossfork::process::Command;
 use crossfork::{Error, Limits, ProtocolError, SendError, Signal, Stdio};
 use serde_json::{Value, json};
 

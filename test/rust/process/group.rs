@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader};
 use std::os::unix::process::ExitStatusExt;
 use std::time::Duration;
 
-use crossfork::launch::Command;
+use crossfork::process::Command;
 use crossfork::{Error, Escalation, ExecError, Signal, Stdio};
 use nix::sys::signal::{SIGCHLD, SIGKILL, SigHandler, signal};
 

@@ -9,7 +9,7 @@ use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use crossfork::launch::Command;
+use crossfork::process::Command;
 use crossfork::{Signal, Stdio};
 use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl};
 

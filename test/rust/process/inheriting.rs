@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::os::fd::AsFd;
 use std::process::Stdio;
 
-use crossfork::launch::Command;
+use crossfork::process::Command;
 use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl};
 
 use crate::look::{descriptors, flags, frozen, start_frozen, start_frozen_with_channel};

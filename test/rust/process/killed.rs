@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::ExitStatusExt;
 
-use crossfork::launch::Command;
+use crossfork::process::Command;
 use crossfork::sys::inherit;
 use nix::sys::signal::{SIGKILL, raise};
 use serde_json::json;

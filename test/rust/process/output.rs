@@ -4,7 +4,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::Output;
 use std::time::{Duration, Instant};
 
-use crossfork::launch::Command;
+use crossfork::process::Command;
 use crossfork::{ExecError, Signal, Stdio};
 use nix::sys::signal::kill;
 use nix::unistd::Pid;

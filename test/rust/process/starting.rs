@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::{OpenOptionsExt, symlink};
 use std::path::Path;
 
-use crossfork::launch::Command;
+use crossfork::process::Command;
 use crossfork::{Error, Stdio};
 use nix::sys::resource::{Resource, setrlimit};
 

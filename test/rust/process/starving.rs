@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::os::fd::BorrowedFd;
 
-use crossfork::launch::Command;
+use crossfork::process::Command;
 use crossfork::{Error, Stdio};
 use nix::fcntl::{FcntlArg, fcntl};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};

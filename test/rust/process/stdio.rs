@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 
 use crossfork::Stdio;
-use crossfork::launch::Command;
+use crossfork::process::Command;
 use nix::fcntl::OFlag;
 
 use crate::look::{descriptors, flags, frozen, start_frozen};

@@ -5,7 +5,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
-use crossfork::launch::Command;
+use crossfork::process::Command;
 use crossfork::{Escalation, Signal, Stdio};
 use serde_json::json;
 

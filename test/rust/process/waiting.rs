@@ -4,7 +4,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crossfork::launch::Command;
+use crossfork::process::Command;
 use crossfork::{Signal, Stdio};
 
 use crate::faults::receive;

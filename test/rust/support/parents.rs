@@ -9,7 +9,7 @@ use std::process::{ExitStatus, Output};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use crossfork::launch::Command;
+use crossfork::process::Command;
 use crossfork::{
     Error, Escalation, ExecError, Outgoing, SendError, Signal, Unsent, blocking, tokio as tasks,
 };

@@ -9,9 +9,9 @@ use tokio::task::coop::consume_budget;
 
 use super::ForkedWorker;
 use crate::error::Error;
+use crate::message::Message;
+use crate::process::Signal;
 use crate::proto::cluster::{AddressType, Query};
-use crate::received::Message;
-use crate::signal::Signal;
 
 /// What events are reckoned in.
 const PAGE: usize = 4096;

@@ -15,12 +15,12 @@ use tokio::sync::watch;
 
 use super::event::Event;
 use super::state::Cluster;
+use crate::driver::link::Link;
+use crate::driver::link::primary::News;
 use crate::error::Error;
 use crate::handle::{Outgoing, Unsent};
-use crate::link::Link;
-use crate::link::primary::News;
+use crate::process::Signal;
 use crate::proto::cluster::primary::WorkerId;
-use crate::signal::Signal;
 use crate::tokio::{Channel, Child, Process};
 
 /// How much a worker's events may cost before it is not read any more, until some are taken.

@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 
-use crate::listen::{Connected, ConnectionHold};
+use crate::driver::listen::{Connected, ConnectionHold};
 
 /// A connection that this worker serves, over TCP or a Unix socket.
 ///

@@ -11,9 +11,9 @@ use tokio::select;
 
 use super::Server;
 use super::connection::{Connection, Stream};
+use crate::driver::listen::{self, ConnectionHold, Granted, ListenAddress};
+use crate::driver::op;
 use crate::error::Error;
-use crate::link::op;
-use crate::listen::{self, ConnectionHold, Granted, ListenAddress};
 use crate::wire::v8::Value;
 
 /// A server that this worker shares with the others of its cluster. Dropped, it is closed, and

@@ -15,16 +15,16 @@ use std::os::fd::OwnedFd;
 
 use serde::Serialize;
 
+use crate::driver::listen::{
+    BindOptions, Host, ListenAddress, ListenOptions, Place, exclusive, granted, granted_udp,
+};
+use crate::driver::op;
 use crate::error::Error;
 use crate::handle::{Outgoing, Unsent};
 use crate::limits::Limits;
-use crate::link::op;
-use crate::listen::{
-    BindOptions, Host, ListenAddress, ListenOptions, Place, exclusive, granted, granted_udp,
-};
+use crate::message::Message;
 use crate::proto::cluster::Query;
 use crate::proto::cluster::worker::{Answer, ServerId};
-use crate::received::Message;
 use crate::tokio::Channel;
 use crate::wire::Serialization;
 

@@ -8,7 +8,7 @@ use tokio::net;
 use tokio::select;
 
 use super::Server;
-use crate::link::op;
+use crate::driver::op;
 
 /// A UDP socket that this worker shares with the others of its cluster: each datagram comes to one
 /// of them. Dropped, it is closed.

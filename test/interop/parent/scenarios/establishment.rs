@@ -2,7 +2,7 @@
 
 use std::os::fd::{AsFd, AsRawFd};
 
-use crossfork::launch::{Command, Fork};
+use crossfork::process::{Command, Fork};
 use crossfork::{Serialization, Stdio};
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use serde_json::{Value, json};

@@ -6,9 +6,9 @@ use std::os::fd::OwnedFd;
 
 use super::sending::unsent;
 use super::{Link, Topic};
+use crate::driver::holders::Share;
 use crate::error::{Error, SendError};
 use crate::handle::{Handle, Unsent};
-use crate::holders::Share;
 use crate::proto::{LossReason, Outcome, Question, Ticket};
 use crate::wire::control::SocketKey;
 
@@ -60,7 +60,7 @@ impl Link {
     }
 
     /// What became of the handle, once that is known.
-    pub(super) fn handle_sent(&mut self, ticket: Ticket) -> Option<Result<(), Unsent>> {
+    pub(in crate::driver) fn handle_sent(&mut self, ticket: Ticket) -> Option<Result<(), Unsent>> {
         Some(match self.outcomes.take(ticket)? {
             Outcome::Acked { .. } | Outcome::Answered { .. } | Outcome::Unanswered { .. } => Ok(()),
             Outcome::Lost { fd, reason, .. } => {
@@ -76,7 +76,7 @@ impl Link {
 
     /// Nobody waits for this message any more: it is taken back if it has not begun to be
     /// written. A handle that is taken back is returned.
-    pub(super) fn withdraw(&mut self, ticket: Ticket) -> Option<Handle> {
+    pub(in crate::driver) fn withdraw(&mut self, ticket: Ticket) -> Option<Handle> {
         let fd = match self.outcomes.awaited.remove(&ticket).flatten() {
             Some(Outcome::Lost { fd, .. }) => fd,
             Some(_) => return None,
@@ -90,19 +90,19 @@ impl Link {
     }
 
     /// Asks the peer about sockets that it was sent.
-    pub(super) fn ask(&mut self, key: &SocketKey, question: Question) -> Result<Ticket, Error> {
+    pub(in crate::driver) fn ask(&mut self, key: &SocketKey, question: Question) -> Result<Ticket, Error> {
         let ticket = self.core.ask(key, question)?;
         self.outcomes.expect(ticket, None);
         Ok(ticket)
     }
 
     /// Nobody waits for this answer any more. The question stays asked, for its answer will come.
-    pub(super) fn forget(&mut self, ticket: Ticket) {
+    pub(in crate::driver) fn forget(&mut self, ticket: Ticket) {
         self.outcomes.awaited.remove(&ticket);
     }
 
     /// How many sockets the peer has open, once that is known. A peer that is gone has none.
-    pub(super) fn open_at_peer(&mut self, ticket: Ticket) -> Option<usize> {
+    pub(in crate::driver) fn open_at_peer(&mut self, ticket: Ticket) -> Option<usize> {
         Some(match self.outcomes.take(ticket)? {
             Outcome::Answered { open, .. } => open,
             Outcome::Acked { .. } | Outcome::Lost { .. } | Outcome::Unanswered { .. } => 0,

@@ -5,15 +5,15 @@ use std::os::fd::OwnedFd;
 use serde::Serialize;
 
 use super::{HIGH_WATER, Link};
+use crate::driver::holders::Share;
 use crate::error::{Error, SendError};
 use crate::handle::{Handle, Outgoing, Unsent};
-use crate::holders::Share;
 use crate::proto::Ticket;
 use crate::wire::control;
 
 impl Link {
     /// Accepts a frame. It is written when [`sent`](Self::sent) says so.
-    pub(super) fn submit(&mut self, frame: Vec<u8>) -> Result<Ticket, Error> {
+    pub(in crate::driver) fn submit(&mut self, frame: Vec<u8>) -> Result<Ticket, Error> {
         Ok(self.core.send(frame)?)
     }
 
@@ -34,7 +34,7 @@ impl Link {
     }
 
     /// Accepts a handle whose message is a frame already, and the share of a list that it is.
-    pub(super) fn submit_handle(
+    pub(in crate::driver) fn submit_handle(
         &mut self,
         frame: Vec<u8>,
         outgoing: Outgoing,
@@ -63,7 +63,7 @@ impl Link {
     }
 
     /// Whether the message is written, once that is known.
-    pub(super) fn sent(&self, ticket: Ticket) -> Option<Result<(), Error>> {
+    pub(in crate::driver) fn sent(&self, ticket: Ticket) -> Option<Result<(), Error>> {
         if self.core.is_written(ticket) {
             Some(Ok(()))
         } else if self.core.is_broken() {
@@ -74,7 +74,7 @@ impl Link {
     }
 
     /// Whether all that was accepted is written, once that is known.
-    pub(super) fn flushed(&self) -> Option<Result<(), Error>> {
+    pub(in crate::driver) fn flushed(&self) -> Option<Result<(), Error>> {
         (self.core.queued_bytes() == 0).then(|| match self.core.lost() {
             0 => Ok(()),
             _ => Err(self.core.closed().into()),

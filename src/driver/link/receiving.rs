@@ -6,9 +6,10 @@ use std::sync::Weak;
 use super::Link;
 use crate::error::{Error, ProtocolError};
 use crate::handle::{Handle, fits};
+use crate::handle::{ReceivedHandle, SocketHold, SocketOwner};
+use crate::message::Message;
 use crate::message::Payload;
 use crate::proto::{Attached, Event};
-use crate::received::{Message, ReceivedHandle, SocketHold, SocketOwner};
 use crate::sys::probe::{self, Kind};
 use crate::wire;
 use crate::wire::control::{HandleType, SocketKey};
@@ -24,7 +25,7 @@ pub(super) enum Received {
 
 impl Link {
     /// What was received next; `Some(Ok(None))` when the channel is over, and from then on.
-    pub(super) fn next(
+    pub(in crate::driver) fn next(
         &mut self,
         owner: impl Fn() -> Weak<dyn SocketOwner>,
     ) -> Option<Result<Option<Message>, Error>> {

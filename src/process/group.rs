@@ -6,7 +6,7 @@ use nix::errno::Errno;
 use nix::sys::signal::kill;
 use nix::unistd::Pid;
 
-use crate::signal::Signal;
+use crate::process::Signal;
 use crate::sys::spawn;
 
 /// With whom a process gets the signals of a terminal.

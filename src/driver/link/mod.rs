@@ -6,7 +6,7 @@
 
 mod linger;
 mod notice;
-pub(crate) mod op;
+
 mod outcomes;
 #[cfg(feature = "tokio")]
 pub(crate) mod primary;
@@ -21,10 +21,10 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 
-use crate::encoder::Encoder;
 use crate::error::{Error, ProtocolError, SendError};
 use crate::limits::Limits;
 use crate::message::Payload;
+use crate::message::encoder::Encoder;
 use crate::proto::{Channel, cluster};
 use crate::sys::scm::{self, Packet};
 use crate::wire::Serialization;
@@ -298,7 +298,7 @@ impl Link {
     }
 
     /// Begins to disconnect, unless we did before.
-    fn disconnect(&mut self) -> Result<(), Error> {
+    pub(in crate::driver) fn disconnect(&mut self) -> Result<(), Error> {
         if !self.member.has_left {
             self.leave()?;
             self.readable();

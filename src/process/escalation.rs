@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::signal::Signal;
+use crate::process::Signal;
 
 /// Disconnect, then a signal, then SIGKILL, each with the time that is waited before the next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

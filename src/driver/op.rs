@@ -7,14 +7,15 @@ use std::sync::Weak;
 use std::os::fd::OwnedFd;
 
 #[cfg(feature = "tokio")]
-use super::primary::News;
-use super::{Link, Topic};
+use super::link::primary::News;
+use super::link::{Link, Topic};
+use crate::driver::holders::Share;
 use crate::error::Error;
+use crate::handle::SocketOwner;
 use crate::handle::{Handle, Outgoing, Unsent};
-use crate::holders::Share;
+use crate::message::Message;
 use crate::proto::cluster::worker::{Answer, ServerId};
 use crate::proto::{Question, Ticket};
-use crate::received::{Message, SocketOwner};
 use crate::wire::control::SocketKey;
 
 /// A call that may have to wait.

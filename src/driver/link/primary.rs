@@ -8,10 +8,11 @@ use std::sync::Weak;
 use super::receiving::Received;
 use super::{Link, Step, decode_cluster};
 use crate::error::Error;
+use crate::handle::SocketOwner;
+use crate::message;
 use crate::proto::cluster::Message;
 use crate::proto::cluster::primary::ServerId;
 use crate::proto::{ClusterRole, LossReason, Outcome, Ticket};
-use crate::received::{self, SocketOwner};
 use crate::wire::control::{self, HandleType};
 
 /// The longest message of a cluster that is read: they have a path and the keys of TLS at most.
@@ -56,7 +57,7 @@ pub(crate) struct Returned {
 pub(crate) enum News {
     Returned(Returned),
     Cluster(Message),
-    Message(received::Message),
+    Message(message::Message),
     /// It sent something that makes no sense. More may follow.
     Invalid(Error),
     /// The channel is over.

@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Wake;
 
 use super::*;
+use crate::driver::link::{Place, Step};
 use crate::limits::Limits;
-use crate::link::{Place, Step};
 use crate::wire::Serialization;
 
 const ACK: &[u8] = b"{\"cmd\":\"NODE_HANDLE_ACK\"}\n";

@@ -132,13 +132,13 @@ impl Link {
 
     /// A call waits for the end of the channel. It does not wait for messages to be received
     /// meanwhile.
-    pub(super) fn await_end(&mut self) {
+    pub(in crate::driver) fn await_end(&mut self) {
         self.member.awaited += 1;
         self.speak();
     }
 
     /// That call waits no more.
-    pub(super) fn await_end_no_more(&mut self) {
+    pub(in crate::driver) fn await_end_no_more(&mut self) {
         self.member.awaited -= 1;
     }
 }
