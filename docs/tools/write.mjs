@@ -12,6 +12,9 @@ import { images, made } from './made.mjs';
 
 export const ROOT = join(import.meta.dirname, '../..');
 
+/** A file of the project. */
+export const read = (path) => readFileSync(join(ROOT, path), 'utf8');
+
 /** All documents that people read, relative to the project's folder. */
 export function documents() {
   const texts = ['README.md', 'CHANGELOG.md', 'CONTRIBUTING.md', 'RELEASING.md', 'SECURITY.md', 'examples/README.md'];
@@ -43,7 +46,7 @@ const LANGUAGES = { '.cjs': 'js', '.mjs': 'js', '.js': 'js', '.rs': 'rust' };
 
 /** A file as a block, without what says where it is in this repository. */
 function block(path, from, to = '') {
-  let text = readFileSync(join(ROOT, path), 'utf8')
+  let text = read(path)
     .replace(/^'use strict';\n+/, '')
     .replace(/^(\/\/!.*\n)+\n*/, '');
   if (from) text = text.replaceAll(from, to.trim());
@@ -54,13 +57,12 @@ function block(path, from, to = '') {
 
 /** Paths of what differs from what it should be, and what that is. */
 export function outdated(tools) {
-  const texts = documents().map((path) => [path, written(readFileSync(join(ROOT, path), 'utf8'), tools)]);
+  const texts = documents().map((path) => [path, written(read(path), tools)]);
   return [...texts, ...Object.entries(images())].filter(([path, text]) => current(path) !== text);
 }
 
 function current(path) {
-  const whole = join(ROOT, path);
-  return existsSync(whole) ? readFileSync(whole, 'utf8') : undefined;
+  return existsSync(join(ROOT, path)) ? read(path) : undefined;
 }
 
 if (process.argv[1] === import.meta.filename) {
