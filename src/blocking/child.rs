@@ -81,9 +81,7 @@ impl Child {
     pub fn stop(&self, escalation: Escalation) -> Result<ExitStatus, Error> {
         let Escalation { disconnect, signal, after_signal } = escalation;
         let start = Instant::now();
-        self.channel.set_send_timeout(Some(disconnect));
-        // Whatever comes of it, the channel is closed then.
-        let _ = self.channel.disconnect();
+        self.channel.end_within(disconnect);
         let left = disconnect.saturating_sub(start.elapsed());
         if let Some(status) = self.process.wait_timeout(left)? {
             return Ok(status);

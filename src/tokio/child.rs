@@ -94,9 +94,7 @@ impl Child {
     pub async fn stop(&mut self, escalation: Escalation) -> Result<ExitStatus, Error> {
         let Escalation { disconnect, signal, after_signal } = escalation;
         let start = Instant::now();
-        if tokio::time::timeout(disconnect, self.channel.disconnect()).await.is_err() {
-            self.channel.close();
-        }
+        self.channel.end_within(disconnect).await;
         let left = disconnect.saturating_sub(start.elapsed());
         if let Some(status) = self.process.wait_timeout(left).await? {
             return Ok(status);

@@ -39,7 +39,7 @@ impl Process {
     #[track_caller]
     pub(super) fn start(mut prepared: Prepared) -> Result<Self, Error> {
         // tokio finds out when the process is there.
-        super::require_runtime();
+        super::require_driver();
         let command = std::mem::replace(&mut prepared.command, std::process::Command::new(""));
         let mut command = tokio::process::Command::from(command);
         let mut child = prepared.start(|_| command.spawn())?;

@@ -55,7 +55,7 @@ impl Listener {
                 let Some(fd) = channel.call(op::connection(*id)) else {
                     return Ok(None);
                 };
-                let hold = ConnectionHold::new(*id, channel.owner());
+                let hold = ConnectionHold::new(*id, channel.connection_owner());
                 let stream = Stream::from_fd(fd).map_err(|e| self.error(e))?;
                 Ok(Some(Connection::new(stream, hold)))
             }
@@ -78,7 +78,7 @@ impl Listener {
         if !channel.call(op::room(*id)) {
             return Ok(None);
         }
-        let hold = ConnectionHold::new(*id, channel.owner());
+        let hold = ConnectionHold::new(*id, channel.connection_owner());
         let accepted = op::until_over(*id, || Stream::accept(&socket));
         match channel.call_watching(socket.clone(), accepted) {
             None => Ok(None),

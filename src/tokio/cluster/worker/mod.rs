@@ -97,7 +97,7 @@ impl Worker {
     /// As [`from_env`](Self::from_env).
     #[track_caller]
     pub fn from_env_with(limits: Limits) -> Result<Self, Error> {
-        crate::tokio::require_runtime();
+        crate::tokio::require_driver();
         let (id, socket, serialization) = crate::env::take_worker()?;
         Self::from_socket(socket, id, serialization, limits)
     }
