@@ -173,7 +173,11 @@ fn the_guards_see_what_is_wrong() {
     };
     assert_eq!(face("$(#[$tasks]\n/// # Cancel safety\n/// Nothing is lost.\n)?\n"), 0);
     assert_eq!(face("$(#[$tasks]\n/// # Panics\n/// Never.\n)?\n"), 1);
-    assert_eq!(face("$(#[$threads]\n/// # Cancel safety\n/// Nothing is lost.\n)?\n"), 1, "tasks see nothing");
+    assert_eq!(
+        face("$(#[$threads]\n/// # Cancel safety\n/// Nothing is lost.\n)?\n"),
+        1,
+        "tasks see nothing"
+    );
     assert_eq!(face(""), 1);
     assert_eq!(asynchronous("pub(super) $($async)? fn b() {}\n"), 0);
     let program = Source {
@@ -326,7 +330,8 @@ fn uncancelled(source: &Source) -> Vec<String> {
     let functions = lines.iter().enumerate().filter(|(_, line)| is_async(line));
     let silent = functions.filter(|(at, _)| {
         let is_about = |line: &str| ["///", "#[", "$(#[", ")?"].iter().any(|start| line.starts_with(start));
-        let mut about: Vec<_> = lines[..*at].iter().rev().take_while(|line| is_about(line)).copied().collect();
+        let mut about: Vec<_> =
+            lines[..*at].iter().rev().take_while(|line| is_about(line)).copied().collect();
         about.reverse();
         let mut seen = about.split(|line| *line == ")?").flat_map(|part| {
             let threads = part.iter().position(|line| line.starts_with("$(#[$threads]"));

@@ -12,7 +12,11 @@
 //! without a path, such as `Channel`, are those of the module that calls the macro.
 
 mod channel;
+mod child;
+mod process;
 mod socket_list;
 
 pub(crate) use channel::channel_face;
+pub(crate) use child::child_face;
+pub(crate) use process::process_face;
 pub(crate) use socket_list::socket_list_face;
