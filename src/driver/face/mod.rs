@@ -13,10 +13,20 @@
 
 mod channel;
 mod child;
+mod connection;
+mod listener;
+mod output;
 mod process;
 mod socket_list;
+mod udp;
+mod worker;
 
 pub(crate) use channel::channel_face;
 pub(crate) use child::child_face;
+pub(crate) use connection::connection_face;
+pub(crate) use listener::listener_face;
+pub(crate) use output::output_face;
 pub(crate) use process::process_face;
 pub(crate) use socket_list::socket_list_face;
+pub(crate) use udp::udp_face;
+pub(crate) use worker::worker_face;
