@@ -2,14 +2,19 @@
 import assert from 'node:assert';
 import { once } from 'node:events';
 import http from 'node:http';
+import http2 from 'node:http2';
 import { createRequire } from 'node:module';
 import net from 'node:net';
+import { dirname } from 'node:path';
+import { app } from './apps/index.mjs';
 import { EveryNode } from './every-node.mjs';
 import { get, supervise, until, within } from './supervised.mjs';
 
 const { WebSocket } = createRequire(new URL('apps/package.json', import.meta.url))('ws');
 
 const DEADLINE = { timeout: 240_000 };
+
+const folder = dirname(app('drain'));
 
 const suite = new EveryNode();
 
@@ -24,7 +29,7 @@ for (const pause of [0, 50]) {
     async (t, runtime) => {
       const run = start(t, runtime, { instances: 2 });
       const port = await run.port();
-      const clients = Array.from({ length: 8 }, () => new Client(port, pause));
+      const clients = Array.from({ length: 8 }, () => new Client((stopped) => askHttp1(port, pause, stopped)));
       await Promise.all(clients.map((client) => client.served(20)));
       for (let round = 1; round <= 3; round++) {
         run.kill('SIGHUP');
@@ -38,6 +43,32 @@ for (const pause of [0, 50]) {
     },
   );
 }
+
+suite.test('over HTTP/2 no stream is lost that the program has seen', DEADLINE, async (t, runtime) => {
+  const run = start(t, runtime, { instances: 2, env: { HTTP2: '1' } });
+  const port = await run.port();
+  const clients = Array.from({ length: 4 }, () => new Client((stopped) => askHttp2(port, stopped)));
+  await Promise.all(clients.map((client) => client.served(20)));
+  run.kill('SIGHUP');
+  await run.said(/^\[crossfork\] reloaded$/);
+  await run.said(/has ended: exit code 0$/, 2);
+  await Promise.all(clients.map((client) => client.served(20)));
+  const failures = await Promise.all(clients.map((client) => client.stop()));
+  assert.deepStrictEqual(failures.flat(), []);
+  assert.strictEqual(await run.stop(), 0, run.text);
+});
+
+const skip = ({ major }) => major < 20 && 'it has no permission model';
+suite.test('with the permission model the preload can be read', { ...DEADLINE, skip }, async (t, runtime) => {
+  const permission = runtime.major >= 24 ? '--permission' : '--experimental-permission';
+  const net = runtime.major >= 25 ? '--allow-net' : '';
+  const allowed = `--allow-fs-read=${folder}/ --allow-child-process --allow-worker ${net}`;
+  const args = ['--node-args', `${permission} ${allowed} --no-warnings`];
+  const run = start(t, runtime, { args, env: { HANDLER: 'goodbye' } });
+  await run.port(1);
+  assert.strictEqual(await run.stop(), 0);
+  await run.said(/flushed$/);
+});
 
 suite.test('a stop answers what is in flight with Connection: close', DEADLINE, async (t, runtime) => {
   const run = start(t, runtime);
@@ -179,29 +210,23 @@ async function arrived(port) {
   await get(port);
 }
 
-/** Asks over one connection as long as the server lets it, and says what failed. */
+/** Asks without pause, and says what failed. */
 class Client {
-  #agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
   #failures = [];
   #count = 0;
   #stopped = false;
   #done;
 
-  constructor(port, pause) {
-    this.#done = this.#ask(port, pause);
+  /** @param {(stopped: () => boolean) => AsyncIterable<string | undefined>} ask gives what each failure was */
+  constructor(ask) {
+    this.#done = this.#run(ask(() => this.#stopped));
   }
 
-  async #ask(port, pause) {
-    while (!this.#stopped) {
-      try {
-        await get(port, '/', { agent: this.#agent });
-      } catch (error) {
-        this.#failures.push(error.code ?? error.message);
-      }
+  async #run(answers) {
+    for await (const failure of answers) {
       this.#count += 1;
-      if (pause > 0) await new Promise((resolve) => setTimeout(resolve, pause));
+      if (failure) this.#failures.push(failure);
     }
-    this.#agent.destroy();
   }
 
   /** So many more were answered. */
@@ -215,4 +240,42 @@ class Client {
     await this.#done;
     return this.#failures;
   }
+}
+
+/** Over one connection as long as the server lets it. */
+async function* askHttp1(port, pause, stopped) {
+  const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
+  while (!stopped()) {
+    yield await get(port, '/', { agent }).then(
+      () => undefined,
+      (error) => error.code ?? error.message,
+    );
+    if (pause > 0) await new Promise((resolve) => setTimeout(resolve, pause));
+  }
+  agent.destroy();
+}
+
+/** A stream that the server refuses can be repeated: the program never saw it (RFC 9113, 8.7). */
+async function* askHttp2(port, stopped) {
+  let session;
+  while (!stopped()) {
+    if (!session || session.closed || session.destroyed) {
+      session = http2.connect(`http://127.0.0.1:${port}`);
+      session.on('error', () => {});
+    }
+    yield await new Promise((resolve) => {
+      const stream = session.request({ ':path': '/' });
+      const { NGHTTP2_REFUSED_STREAM } = http2.constants;
+      stream.on('error', (error) =>
+        resolve(
+          stream.rstCode === NGHTTP2_REFUSED_STREAM || error.code === 'ERR_HTTP2_GOAWAY_SESSION'
+            ? undefined
+            : error.message,
+        ),
+      );
+      stream.on('close', () => resolve(undefined));
+      stream.resume().end();
+    });
+  }
+  session.destroy();
 }

@@ -2,10 +2,11 @@
 // server that the cluster does not know.
 const { fork, spawnSync } = require('node:child_process');
 const http = require('node:http');
+const http2 = require('node:http2');
 const { Worker } = require('node:worker_threads');
 const { WebSocketServer } = require('ws');
 
-const { HANDLER, OWN } = process.env;
+const { HANDLER, HTTP2, OWN } = process.env;
 const streams = new Set();
 
 const requests = {
@@ -24,7 +25,7 @@ const requests = {
 };
 
 const answer = ({ url }, response) => requests[url](response);
-const server = http.createServer(answer);
+const server = HTTP2 ? http2.createServer(answer) : http.createServer(answer);
 const sockets = new WebSocketServer({ server });
 sockets.on('connection', (socket) => socket.on('message', (data) => socket.send(String(data))));
 
@@ -62,5 +63,10 @@ async function inherited() {
   const forked = fork('-e', [], { execArgv: undefined, stdio: 'ignore' });
   const argv = forked.spawnargs.slice(1, -1);
   forked.kill();
-  return { own: [process.execArgv, 'CROSSFORK_DRAIN' in process.env], child: shown(child)[1], thread: shown(ofThread), forked: argv };
+  return {
+    own: [process.execArgv, 'CROSSFORK_DRAIN' in process.env],
+    child: shown(child)[1],
+    thread: shown(ofThread),
+    forked: argv,
+  };
 }
