@@ -162,7 +162,7 @@ pub mod cluster {
     pub use crate::driver::listen::{BindOptions, ListenAddress, ListenOptions};
 }
 
-pub use error::{EnvError, Error, FormatError, ProtocolError, Quote, SendError, V8Error};
+pub use error::{EnvError, Error, FormatError, ParseError, ProtocolError, Quote, SendError, V8Error};
 pub use handle::{Handle, Outgoing, ReceivedHandle, SocketHold, Unsent};
 pub use limits::Limits;
 pub use message::{Message, Payload};
