@@ -163,7 +163,7 @@ pub mod cluster {
 }
 
 pub use error::{EnvError, Error, FormatError, ParseError, ProtocolError, Quote, SendError, V8Error};
-pub use handle::{Handle, Outgoing, ReceivedHandle, SocketHold, Unsent};
+pub use handle::{Handle, IntoOutgoing, Outgoing, ReceivedHandle, SocketHold, Unsent};
 pub use limits::Limits;
 pub use message::{Message, Payload};
 pub use process::{Escalation, ExecError, Signal, Stdio};

@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
 use crossfork::process::Fork;
-use crossfork::{Message, Outgoing, ReceivedHandle, Signal, Stdio};
+use crossfork::{Message, Outgoing, ReceivedHandle, Signal};
 use serde::Deserialize;
 use serde_json::{Value, json};
 

@@ -5,7 +5,7 @@ use std::os::unix::fs::{OpenOptionsExt, symlink};
 use std::path::Path;
 
 use crossfork::process::Command;
-use crossfork::{Error, Stdio};
+use crossfork::Error;
 use nix::sys::resource::{Resource, setrlimit};
 
 use crate::command::scratch;

@@ -5,7 +5,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
-use crossfork::{Error, Escalation, SendError, Signal, Stdio};
+use crossfork::{Error, Escalation, SendError, Signal};
 use serde_json::json;
 
 use super::{Scenario, all, node, scenario, scripts, told};
