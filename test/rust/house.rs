@@ -47,6 +47,8 @@ const IMPURE: &[&str] = &[
 /// Exceptions: data without I/O, that a pure room may name.
 const DATA: &[(&str, &[&str])] = &[
     ("proto", &["std::io::IoSlice", "libc::E"]),
+    // A point in time is data, and a `Date`; only `now` would be a clock.
+    ("wire", &["std::time::SystemTime;", "std::time::{Duration, SystemTime};"]),
     ("error", &["std::io", "std::{fmt, io}", "libc::E", "libc::$name"]),
 ];
 

@@ -4,8 +4,8 @@ use std::fs;
 use std::os::unix::fs::{OpenOptionsExt, symlink};
 use std::path::Path;
 
-use crossfork::process::Command;
 use crossfork::Error;
+use crossfork::process::Command;
 use nix::sys::resource::{Resource, setrlimit};
 
 use crate::command::scratch;
