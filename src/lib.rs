@@ -148,13 +148,16 @@ mod handle;
 mod limits;
 mod message;
 pub mod process;
+#[doc(hidden)]
 pub mod proto;
 #[cfg(feature = "cli")]
+#[doc(hidden)]
 pub mod supervisor;
 #[doc(hidden)]
 pub mod sys;
 #[cfg(feature = "tokio")]
 pub mod tokio;
+#[doc(hidden)]
 pub mod wire;
 
 /// What both drivers' workers of a cluster have in common.
