@@ -13,7 +13,7 @@ use crate::driver::link::{HIGH_WATER, Link};
 use crate::driver::listen::ConnectionOwner;
 use crate::driver::op::{self, Operation};
 use crate::error::{Error, SendError};
-use crate::handle::{Outgoing, Unsent};
+use crate::handle::{IntoOutgoing, Outgoing, Unsent};
 use crate::limits::Limits;
 use crate::message::Message;
 use crate::message::Payload;
@@ -156,7 +156,7 @@ impl Channel {
     pub fn send_handle<T: Serialize + ?Sized>(
         &self,
         message: &T,
-        handle: impl Into<Outgoing>,
+        handle: impl IntoOutgoing,
     ) -> Result<(), Unsent> {
         self.send_share(message, handle.into(), None)
     }
@@ -166,7 +166,7 @@ impl Channel {
     ///
     /// # Errors
     /// As [`send_handle`](Self::send_handle) and [`send_payload`](Self::send_payload).
-    pub fn send_payload_handle(&self, payload: &Payload, handle: impl Into<Outgoing>) -> Result<(), Unsent> {
+    pub fn send_payload_handle(&self, payload: &Payload, handle: impl IntoOutgoing) -> Result<(), Unsent> {
         self.send_frame_with(self.0.encoder.forward_with_handle(payload), handle.into(), None)
     }
 

@@ -11,7 +11,7 @@ use crate::process::Signal;
 use crate::process::{self, Prepared};
 
 /// Marks a builder as one for threads.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Blocking(PhantomData<()>);
 
 /// See [`crossfork::process::Fork`](process::Fork).

@@ -6,7 +6,7 @@ use super::Channel;
 use super::channel::WeakChannel;
 use crate::driver::holders::Holders;
 use crate::error::Error;
-use crate::handle::{Outgoing, Unsent};
+use crate::handle::{IntoOutgoing, Unsent};
 use crate::proto::Question;
 use crate::wire::control::ListKey;
 
@@ -49,7 +49,7 @@ impl SocketList {
         &self,
         channel: &Channel,
         message: &T,
-        connection: impl Into<Outgoing>,
+        connection: impl IntoOutgoing,
     ) -> Result<(), Unsent> {
         let share = self.holders.enter(channel.downgrade());
         channel.send_share(message, connection.into().counted(self.key.for_one_more()), Some(share))

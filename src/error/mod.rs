@@ -5,6 +5,7 @@ mod brief;
 mod env;
 mod errno;
 mod format;
+mod parse;
 mod v8;
 
 use bytes::Bytes;
@@ -16,6 +17,7 @@ pub use brief::Quote;
 pub(crate) use brief::brief;
 pub use env::EnvError;
 pub use format::FormatError;
+pub use parse::ParseError;
 pub use v8::{V8Error, V8ErrorKind};
 
 /// How deep a value of the `advanced` mode may be nested.

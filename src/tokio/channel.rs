@@ -13,7 +13,7 @@ use crate::driver::link::{HIGH_WATER, Link, primary};
 use crate::driver::listen::ConnectionOwner;
 use crate::driver::op::{self, Operation};
 use crate::error::Error;
-use crate::handle::{Outgoing, Unsent};
+use crate::handle::{IntoOutgoing, Outgoing, Unsent};
 use crate::limits::Limits;
 use crate::message::Message;
 use crate::message::Payload;
@@ -193,7 +193,7 @@ impl Channel {
     pub async fn send_handle<T: Serialize + ?Sized>(
         &self,
         message: &T,
-        handle: impl Into<Outgoing>,
+        handle: impl IntoOutgoing,
     ) -> Result<(), Unsent> {
         self.send_share(message, handle.into(), None).await
     }
@@ -209,7 +209,7 @@ impl Channel {
     pub async fn send_payload_handle(
         &self,
         payload: &Payload,
-        handle: impl Into<Outgoing>,
+        handle: impl IntoOutgoing,
     ) -> Result<(), Unsent> {
         self.send_frame_with(self.0.encoder.forward_with_handle(payload), handle.into(), None).await
     }

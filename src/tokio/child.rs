@@ -10,7 +10,7 @@ use crate::process::Signal;
 use crate::process::{self, Prepared};
 
 /// Marks a builder as one for tasks.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Tokio(());
 
 /// See [`crossfork::process::Fork`](process::Fork).

@@ -14,7 +14,7 @@ use crate::driver::listen::{
 };
 use crate::driver::op;
 use crate::error::Error;
-use crate::handle::{Outgoing, Unsent};
+use crate::handle::{IntoOutgoing, Unsent};
 use crate::limits::Limits;
 use crate::message::Message;
 use crate::proto::cluster::Query;
@@ -133,7 +133,7 @@ impl Worker {
     pub fn send_handle<T: Serialize + ?Sized>(
         &self,
         message: &T,
-        handle: impl Into<Outgoing>,
+        handle: impl IntoOutgoing,
     ) -> Result<(), Unsent> {
         self.channel.send_handle(message, handle)
     }

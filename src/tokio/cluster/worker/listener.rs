@@ -48,7 +48,7 @@ impl Listener {
             Some(socket) => From::Socket(Mutex::new(Some(Arc::new(socket)))),
             None => From::Primary,
         };
-        Ok(Listener { server, from, address: address.to_string(), local_addr, path, data })
+        Ok(Listener { server, from, address: address.describe(), local_addr, path, data })
     }
 
     /// Waits for the next connection. `None` when no more will come: the worker is to stop, the

@@ -20,7 +20,7 @@ use crate::driver::listen::{
 };
 use crate::driver::op;
 use crate::error::Error;
-use crate::handle::{Outgoing, Unsent};
+use crate::handle::{IntoOutgoing, Unsent};
 use crate::limits::Limits;
 use crate::message::Message;
 use crate::proto::cluster::Query;
@@ -164,7 +164,7 @@ impl Worker {
     pub async fn send_handle<T: Serialize + ?Sized>(
         &self,
         message: &T,
-        handle: impl Into<Outgoing>,
+        handle: impl IntoOutgoing,
     ) -> Result<(), Unsent> {
         self.channel.send_handle(message, handle).await
     }
