@@ -3,7 +3,7 @@
 use std::marker::PhantomData;
 
 /// Marks a builder as one for threads.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Blocking(PhantomData<()>);
 
 crate::driver::face::child_face! { Blocking threads #[doc = ""] }

@@ -1,7 +1,7 @@
 //! [`Child`]: a process and the channel to it, for tasks.
 
 /// Marks a builder as one for tasks.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Tokio(());
 
 crate::driver::face::child_face! { Tokio tasks #[doc = ""] async await }

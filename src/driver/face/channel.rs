@@ -18,7 +18,7 @@ macro_rules! channel_face {
         use crate::driver::listen::ConnectionOwner;
         use crate::driver::op::{self, Operation};
         use crate::error::Error;
-        use crate::handle::{Outgoing, SocketOwner, Unsent};
+        use crate::handle::{IntoOutgoing, Outgoing, SocketOwner, Unsent};
         use crate::limits::Limits;
         use crate::message::{Message, Payload};
         use crate::proto::Question;
@@ -215,7 +215,7 @@ macro_rules! channel_face {
             pub $($async)? fn send_handle<T: Serialize + ?Sized>(
                 &self,
                 message: &T,
-                handle: impl Into<Outgoing>,
+                handle: impl IntoOutgoing,
             ) -> Result<(), Unsent> {
                 self.send_share(message, handle.into(), None) $(.$await)?
             }
@@ -232,7 +232,7 @@ macro_rules! channel_face {
             pub $($async)? fn send_payload_handle(
                 &self,
                 payload: &Payload,
-                handle: impl Into<Outgoing>,
+                handle: impl IntoOutgoing,
             ) -> Result<(), Unsent> {
                 let frame = self.0.encoder.forward_with_handle(payload);
                 self.send_frame_with(frame, handle.into(), None) $(.$await)?

@@ -49,7 +49,7 @@ macro_rules! listener_face {
                     Some(socket) => Source::Socket(Mutex::new(Some(Arc::new(socket)))),
                     None => Source::Primary,
                 };
-                Ok(Listener { server, source, address: address.to_string(), local_addr, path, data })
+                Ok(Listener { server, source, address: address.describe(), local_addr, path, data })
             }
 
             /// Waits for the next connection. `None` when no more will come: the worker is to stop, the

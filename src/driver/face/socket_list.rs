@@ -14,7 +14,7 @@ macro_rules! socket_list_face {
         use super::channel::WeakChannel;
         use crate::driver::holders::Holders;
         use crate::error::Error;
-        use crate::handle::{Outgoing, Unsent};
+        use crate::handle::{IntoOutgoing, Unsent};
         use crate::proto::Question;
         use crate::wire::control::ListKey;
 
@@ -51,7 +51,7 @@ macro_rules! socket_list_face {
                 &self,
                 channel: &Channel,
                 message: &T,
-                connection: impl Into<Outgoing>,
+                connection: impl IntoOutgoing,
             ) -> Result<(), Unsent> {
                 let share = self.holders.enter(channel.downgrade());
                 let connection = connection.into().counted(self.key.for_one_more());

@@ -17,7 +17,7 @@ macro_rules! worker_face {
         };
         use crate::driver::op;
         use crate::error::Error;
-        use crate::handle::{Outgoing, Unsent};
+        use crate::handle::{IntoOutgoing, Unsent};
         use crate::limits::Limits;
         use crate::message::Message;
         use crate::proto::cluster::Query;
@@ -154,7 +154,7 @@ macro_rules! worker_face {
             pub $($async)? fn send_handle<T: Serialize + ?Sized>(
                 &self,
                 message: &T,
-                handle: impl Into<Outgoing>,
+                handle: impl IntoOutgoing,
             ) -> Result<(), Unsent> {
                 self.channel.send_handle(message, handle) $(.$await)?
             }

@@ -18,7 +18,7 @@ use super::state::Cluster;
 use crate::driver::link::Link;
 use crate::driver::link::primary::News;
 use crate::error::Error;
-use crate::handle::{Outgoing, Unsent};
+use crate::handle::{IntoOutgoing, Unsent};
 use crate::process::Signal;
 use crate::proto::cluster::primary::WorkerId;
 use crate::tokio::{Channel, Child, Process};
@@ -79,7 +79,7 @@ impl ForkedWorker {
     pub async fn send_handle<T: Serialize + ?Sized>(
         &self,
         message: &T,
-        handle: impl Into<Outgoing>,
+        handle: impl IntoOutgoing,
     ) -> Result<(), Unsent> {
         self.0.channel.send_handle(message, handle).await
     }
