@@ -306,18 +306,18 @@ impl Channel {
     }
 
     /// From now on this is a primary's channel to a worker of its cluster.
-    pub(super) fn lead(&self) {
-        self.0.visit().lead();
+    pub(super) fn join_as_primary(&self) {
+        self.0.visit().join_as_primary();
     }
 
     /// Waits for something that the primary has to deal with, and takes all there is.
-    pub(super) async fn news(&self) -> Vec<primary::News> {
-        self.0.call(op::news(|| self.socket_owner())).await
+    pub(super) async fn link_events(&self) -> Vec<primary::LinkEvent> {
+        self.0.call(op::link_events(|| self.socket_owner())).await
     }
 
     /// Reads nothing from the worker from now on, or reads again.
-    pub(super) fn hold_back(&self, hold: impl FnOnce() -> bool) {
-        self.0.visit().hold_back(hold());
+    pub(super) fn pause_reading(&self, pause: impl FnOnce() -> bool) {
+        self.0.visit().pause_reading(pause());
     }
 
     fn socket_owner(&self) -> Weak<Shared> {

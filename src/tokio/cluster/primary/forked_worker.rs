@@ -16,7 +16,7 @@ use tokio::sync::watch;
 use super::event::Event;
 use super::state::Cluster;
 use crate::driver::link::Link;
-use crate::driver::link::primary::News;
+use crate::driver::link::primary::LinkEvent;
 use crate::error::Error;
 use crate::handle::{Outgoing, Unsent};
 use crate::process::Signal;
@@ -180,7 +180,7 @@ impl fmt::Debug for ForkedWorker {
 impl ForkedWorker {
     pub(super) fn new(id: WorkerId, child: Child, cluster: Weak<Cluster>) -> Self {
         let Child { process, channel } = child;
-        channel.lead();
+        channel.join_as_primary();
         ForkedWorker(Arc::new(Forked {
             id,
             pid: process.id(),
@@ -217,7 +217,7 @@ impl ForkedWorker {
 
     /// Looks under the channel's lock, so that of two calls at once the later one sees it all.
     fn settle(&self) {
-        self.0.channel.hold_back(|| self.0.debt.load(Ordering::Relaxed) >= MOST);
+        self.0.channel.pause_reading(|| self.0.debt.load(Ordering::Relaxed) >= MOST);
     }
 }
 
@@ -225,11 +225,11 @@ impl ForkedWorker {
 pub(super) async fn tend(worker: ForkedWorker) {
     let mut over = false;
     while !over {
-        let news = worker.0.channel.news().await;
+        let news = worker.0.channel.link_events().await;
         let Some(cluster) = worker.0.cluster.upgrade() else {
             return;
         };
-        over = news.iter().any(|news| matches!(news, News::Over(_)));
+        over = news.iter().any(|news| matches!(news, LinkEvent::Over(_)));
         cluster.handle(&worker, news.into_iter());
     }
     let mut ended = worker.0.ended.subscribe();
@@ -253,5 +253,5 @@ pub(super) async fn reap(worker: ForkedWorker) {
     })
     .await;
     worker.0.ended.send_replace(Some(status.ok()));
-    worker.0.channel.with_link(Link::bury);
+    worker.0.channel.with_link(Link::on_process_exit);
 }

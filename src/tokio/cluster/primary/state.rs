@@ -19,7 +19,7 @@ use super::forked_worker::{self, ForkedWorker};
 use super::listener;
 use super::server::Server;
 use super::settings::Settings;
-use crate::driver::link::primary::{News, Parcel, Returned};
+use crate::driver::link::primary::{LinkEvent, Returned, SentFor};
 use crate::error::Error;
 use crate::proto::cluster::primary::{self, Action, Balance, ServerId, WorkerId};
 use crate::proto::cluster::{Message, Query};
@@ -118,17 +118,17 @@ impl Cluster {
     }
 
     /// What is new of a worker.
-    pub(super) fn handle(&self, worker: &ForkedWorker, news: impl Iterator<Item = News>) {
+    pub(super) fn handle(&self, worker: &ForkedWorker, news: impl Iterator<Item = LinkEvent>) {
         let mut state = self.lock();
         for news in news {
             match news {
-                News::Cluster(message) => state.machine.handle_message(worker.id(), message),
-                News::Returned(returned) => state.returned(worker.id(), returned),
-                News::Message(message) => {
+                LinkEvent::Cluster(message) => state.machine.handle_message(worker.id(), message),
+                LinkEvent::Returned(returned) => state.returned(worker.id(), returned),
+                LinkEvent::Message(message) => {
                     self.events.push(Event::Message { worker: worker.clone(), message });
                 }
-                News::Invalid(error) => self.events.push(Event::Error { worker: worker.clone(), error }),
-                News::Over(error) => {
+                LinkEvent::Invalid(error) => self.events.push(Event::Error { worker: worker.clone(), error }),
+                LinkEvent::Over(error) => {
                     if let Some(error) = error {
                         self.events.push(Event::Error { worker: worker.clone(), error });
                     }
@@ -250,9 +250,9 @@ impl State {
     }
 
     fn offer(&mut self, worker: WorkerId, message: &Message, fd: OwnedFd) {
-        let parcel = Parcel::Connection(message.seq);
+        let sent_for = SentFor::Connection(message.seq);
         // Any that was accepted is a stream, and fit to travel (HND-20).
-        self.post(worker, message, HandleType::NetNative, fd, parcel);
+        self.post(worker, message, HandleType::NetNative, fd, sent_for);
     }
 
     fn share(&mut self, worker: WorkerId, server: ServerId, reply: Message) {
@@ -261,30 +261,37 @@ impl State {
         };
         match found.duplicate() {
             Ok((fd, wire_type)) => {
-                let parcel = Parcel::Server(server, Box::new(reply.clone()));
-                self.post(worker, &reply, wire_type, fd, parcel);
+                let sent_for = SentFor::Server(server, Box::new(reply.clone()));
+                self.post(worker, &reply, wire_type, fd, sent_for);
             }
             Err(e) => self.machine.handle_unshared(worker, server, reply, errno(&e)),
         }
     }
 
-    fn post(&mut self, id: WorkerId, message: &Message, wire_type: HandleType, fd: OwnedFd, parcel: Parcel) {
+    fn post(
+        &mut self,
+        id: WorkerId,
+        message: &Message,
+        wire_type: HandleType,
+        fd: OwnedFd,
+        sent_for: SentFor,
+    ) {
         let posted = match self.workers.get(&id) {
-            Some(worker) => {
-                worker.channel().with_link(|link| link.submit_parcel(message, wire_type, fd, parcel))
-            }
-            None => Err(Returned { parcel, fd, arrived: Err(libc::EPIPE) }),
+            Some(worker) => worker
+                .channel()
+                .with_link(|link| link.submit_cluster_handle(message, wire_type, fd, sent_for)),
+            None => Err(Returned { sent_for, fd, arrived: Err(libc::EPIPE) }),
         };
         if let Err(returned) = posted {
             self.returned(id, returned);
         }
     }
 
-    fn returned(&mut self, worker: WorkerId, Returned { parcel, fd, arrived }: Returned) {
-        match (parcel, arrived) {
-            (Parcel::Connection(seq), arrived) => self.machine.handle_returned(seq, fd, arrived.is_ok()),
-            (Parcel::Server(..), Ok(())) => {}
-            (Parcel::Server(server, reply), Err(errno)) => {
+    fn returned(&mut self, worker: WorkerId, Returned { sent_for, fd, arrived }: Returned) {
+        match (sent_for, arrived) {
+            (SentFor::Connection(seq), arrived) => self.machine.handle_returned(seq, fd, arrived.is_ok()),
+            (SentFor::Server(..), Ok(())) => {}
+            (SentFor::Server(server, reply), Err(errno)) => {
                 self.machine.handle_unshared(worker, server, *reply, errno);
             }
         }
