@@ -148,13 +148,16 @@ mod handle;
 mod limits;
 mod message;
 pub mod process;
+#[doc(hidden)]
 pub mod proto;
 #[cfg(feature = "cli")]
+#[doc(hidden)]
 pub mod supervisor;
 #[doc(hidden)]
 pub mod sys;
 #[cfg(feature = "tokio")]
 pub mod tokio;
+#[doc(hidden)]
 pub mod wire;
 
 /// What both drivers' workers of a cluster have in common.
@@ -162,8 +165,8 @@ pub mod cluster {
     pub use crate::driver::listen::{BindOptions, ListenAddress, ListenOptions};
 }
 
-pub use error::{EnvError, Error, FormatError, ProtocolError, Quote, SendError, V8Error};
-pub use handle::{Handle, Outgoing, ReceivedHandle, SocketHold, Unsent};
+pub use error::{EnvError, Error, FormatError, ParseError, ProtocolError, Quote, SendError, V8Error};
+pub use handle::{Handle, IntoOutgoing, Outgoing, ReceivedHandle, SocketHold, Unsent};
 pub use limits::Limits;
 pub use message::{Message, Payload};
 pub use process::{Escalation, ExecError, Signal, Stdio};

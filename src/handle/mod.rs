@@ -9,7 +9,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::{UnixListener, UnixStream};
 
 pub(crate) use outgoing::fits;
-pub use outgoing::{Outgoing, Unsent};
+pub use outgoing::{IntoOutgoing, Outgoing, Unsent};
 pub(crate) use received::SocketOwner;
 pub use received::{ReceivedHandle, SocketHold};
 
@@ -128,3 +128,43 @@ macro_rules! from_std {
 }
 
 from_std!(TcpStream, TcpListener, UnixStream, UnixListener, UdpSocket);
+
+#[cfg(feature = "tokio")]
+macro_rules! from_tokio {
+    ($($name:ident),*) => {$(
+        /// Takes it out of its reactor.
+        ///
+        /// # Errors
+        /// If the reactor does not let go of it. It is closed then.
+        impl TryFrom<::tokio::net::$name> for Handle {
+            type Error = io::Error;
+
+            fn try_from(socket: ::tokio::net::$name) -> io::Result<Self> {
+                Ok(Handle::$name(socket.into_std()?))
+            }
+        }
+    )*};
+}
+
+#[cfg(feature = "tokio")]
+from_tokio!(TcpStream, TcpListener, UnixStream, UnixListener, UdpSocket);
+
+#[cfg(feature = "tokio")]
+macro_rules! from_tokio_pipe {
+    ($($name:ident),*) => {$(
+        /// Takes it out of its reactor.
+        ///
+        /// # Errors
+        /// If the reactor does not let go of it. It is closed then.
+        impl TryFrom<::tokio::net::unix::pipe::$name> for Handle {
+            type Error = io::Error;
+
+            fn try_from(pipe: ::tokio::net::unix::pipe::$name) -> io::Result<Self> {
+                Ok(Handle::Pipe(pipe.into_nonblocking_fd()?))
+            }
+        }
+    )*};
+}
+
+#[cfg(feature = "tokio")]
+from_tokio_pipe!(Sender, Receiver);

@@ -8,7 +8,7 @@ use super::{Prepared, Spec, Stdio};
 use crate::error::Error;
 
 /// Starts any program: Node's `spawn`, `exec` and `execFile`.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Command<D> {
     pub(super) spec: Spec,
     program: OsString,

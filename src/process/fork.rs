@@ -10,7 +10,7 @@ use crate::error::Error;
 ///
 /// By default it runs `node` as found on PATH (or `CROSSFORK_NODE`), with our standard streams and
 /// environment, and the channel at descriptor 3.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Fork<D> {
     pub(super) spec: Spec,
     exec_path: Option<OsString>,

@@ -1,6 +1,9 @@
 //! Signals by their names.
 
 use std::fmt;
+use std::str::FromStr;
+
+use crate::error::ParseError;
 
 /// A signal to a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -41,8 +44,23 @@ impl Signal {
         self.0.as_str()
     }
 
-    pub(crate) fn native(self) -> nix::sys::signal::Signal {
+    pub(crate) const fn native(self) -> nix::sys::signal::Signal {
         self.0
+    }
+}
+
+/// Reads a name, with or without `SIG`: `"SIGTERM"`, `"TERM"`.
+///
+/// # Errors
+/// [`ParseError`] if no signal has this name.
+impl FromStr for Signal {
+    type Err = ParseError;
+
+    fn from_str(name: &str) -> Result<Self, ParseError> {
+        let whole = || Signal::from_name(&format!("SIG{name}"));
+        Signal::from_name(name)
+            .or_else(whole)
+            .ok_or_else(|| ParseError::new(name, "a signal: write a name such as SIGTERM"))
     }
 }
 

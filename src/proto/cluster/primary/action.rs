@@ -11,6 +11,7 @@ pub struct ServerId(pub(super) u64);
 
 /// How connections come to workers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Balance {
     /// The primary accepts, and each connection goes to the next worker: Node's `SCHED_RR`.
     #[default]

@@ -48,7 +48,6 @@ pub(super) struct ClusterState {
 }
 
 /// Commands.
-
 impl Cluster {
     #[track_caller]
     pub(super) fn new(settings: Settings) -> Arc<Self> {

@@ -15,7 +15,7 @@ use tokio::sync::watch;
 use crate::driver::link::Link;
 use crate::driver::link::primary::LinkEvent;
 use crate::error::Error;
-use crate::handle::{Outgoing, Unsent};
+use crate::handle::{IntoOutgoing, Unsent};
 use crate::process::Signal;
 use crate::proto::cluster::primary::WorkerId;
 use crate::tokio::{Channel, Child, Process};
@@ -84,7 +84,7 @@ impl ForkedWorker {
     pub async fn send_handle<T: Serialize + ?Sized>(
         &self,
         message: &T,
-        handle: impl Into<Outgoing>,
+        handle: impl IntoOutgoing,
     ) -> Result<(), Unsent> {
         self.0.channel.send_handle(message, handle).await
     }
@@ -215,7 +215,7 @@ impl ForkedWorker {
     /// state of its channel.
     pub(super) async fn reap(self) {
         let status = poll_fn(|cx| {
-            let mut process = self.process();
+            let process = self.process();
             // Begun anew each time, so that the lock is not kept.
             pin!(process.wait()).poll(cx)
         })
