@@ -4,6 +4,8 @@ use std::collections::HashMap;
 use std::io;
 use std::os::fd::OwnedFd;
 
+#[cfg(feature = "tokio")]
+use super::Role;
 use super::sending::unsent;
 use super::{Link, Topic};
 use crate::driver::holders::Share;
@@ -49,8 +51,12 @@ impl Link {
     pub(super) fn settle(&mut self) {
         while let Some(outcome) = self.core.poll_outcome() {
             #[cfg(feature = "tokio")]
-            let Some(outcome) = self.parcels.settle(outcome) else {
-                continue;
+            let outcome = match &mut self.role {
+                Role::Primary(primary) => match primary.settle(outcome) {
+                    Some(outcome) => outcome,
+                    None => continue,
+                },
+                Role::Plain | Role::Worker(_) => outcome,
             };
             let ticket = outcome.ticket();
             if self.outcomes.known(outcome) {

@@ -8,13 +8,13 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 use tokio::task::coop::consume_budget;
 
-use super::ForkedWorker;
+use super::forked_worker::ForkedWorker;
 use crate::error::Error;
 use crate::message::Message;
 use crate::process::Signal;
 use crate::proto::cluster::{AddressType, Query};
 
-/// What events are reckoned in.
+/// In bytes.
 const PAGE: usize = 4096;
 
 /// Something that happened in a cluster, in the order of Node's events (CLU-22). Of each worker:
@@ -125,8 +125,8 @@ impl Event {
         }
     }
 
-    /// What it makes us keep, where a worker can cause any number of them: about a page each.
-    fn cost(&self) -> usize {
+    /// What it makes us keep, in pages, where a worker can cause any number of them.
+    fn pages(&self) -> usize {
         match self {
             Event::Message { message, .. } => {
                 1 + message.payload().as_bytes().len() / PAGE
@@ -168,7 +168,7 @@ impl Events {
 
     pub(super) fn push(&self, event: Event) {
         if let Some(worker) = event.worker() {
-            worker.owes(event.cost());
+            worker.event_queued(event.pages());
         }
         let mut queue = self.lock();
         match event {
@@ -209,7 +209,7 @@ impl Events {
             };
             if let Some(event) = event {
                 if let Some(worker) = event.worker() {
-                    worker.paid(event.cost());
+                    worker.event_taken(event.pages());
                 }
                 return Some(event);
             }

@@ -1,12 +1,13 @@
 //! [`Primary`]: Node's `cluster` in a primary.
 
+mod actions;
 mod address;
+mod cluster;
 mod event;
 mod forked_worker;
 mod listener;
-mod server;
+mod server_socket;
 mod settings;
-mod state;
 
 pub use event::{Address, Event};
 pub use forked_worker::ForkedWorker;
@@ -16,7 +17,7 @@ use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::sync::Arc;
 
-use state::Cluster;
+use cluster::Cluster;
 
 use crate::error::Error;
 use crate::proto::cluster::primary::WorkerId;
