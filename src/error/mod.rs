@@ -82,25 +82,25 @@ pub enum SendError {
         limit: usize,
     },
     /// The message's `cmd` begins with `NODE_`: Node would take it for one of its own and swallow
-    /// it (INT-1, NEVER-12).
+    /// it ([INT-1](crate::protocol#INT-1), [NEVER-12](crate::protocol#NEVER-12)).
     Reserved {
         /// The value of `cmd`.
         cmd: String,
     },
     /// The descriptor cannot travel under this wire type; sending it would crash or poison a Node
-    /// process (HND-18 to HND-21).
+    /// process ([HND-18](crate::protocol#HND-18) to [HND-21](crate::protocol#HND-21)).
     InvalidHandle {
         /// The wire type, such as `net.Socket`.
         wire_type: &'static str,
         /// What the descriptor is.
         found: &'static str,
     },
-    /// The peer may not know this wire type, and would not survive it (NEVER-7).
+    /// The peer may not know this wire type, and would not survive it ([NEVER-7](crate::protocol#NEVER-7)).
     UnknownToPeer {
         /// The wire type.
         wire_type: &'static str,
     },
-    /// The peer refused the handle as often as it was offered (HND-9).
+    /// The peer refused the handle as often as it was offered ([HND-9](crate::protocol#HND-9)).
     Refused {
         /// How many times it was transmitted.
         transmissions: u32,
@@ -124,13 +124,13 @@ pub enum ProtocolError {
         message: Quote,
     },
     /// The line cannot be JSON: it is empty, or begins with something that begins no JSON value
-    /// (SER-4, SER-6).
+    /// ([SER-4](crate::protocol#SER-4), [SER-6](crate::protocol#SER-6)).
     NotJson {
         /// The line as it came, without its end.
         line: Bytes,
     },
     /// The frame cannot be a value as V8 writes it: it has no header, one of a version that Node
-    /// does not read, or nothing behind it (ADV-2).
+    /// does not read, or nothing behind it ([ADV-2](crate::protocol#ADV-2)).
     NotV8 {
         /// The frame as it came, without its length.
         frame: Bytes,
@@ -146,12 +146,12 @@ pub enum ProtocolError {
         limit: usize,
     },
     /// A handle was announced and no descriptor came with it, because the peer sent none or
-    /// because this process had none free. The peer was told so (HND-6), and may send it again.
+    /// because this process had none free. The peer was told so ([HND-6](crate::protocol#HND-6)), and may send it again.
     MissingDescriptor {
         /// The message that came with it.
         message: Quote,
     },
-    /// A descriptor that does not fit its wire type; it was acknowledged and closed (HND-22).
+    /// A descriptor that does not fit its wire type; it was acknowledged and closed ([HND-22](crate::protocol#HND-22)).
     InvalidHandle {
         /// The wire type as the peer wrote it.
         wire_type: String,
@@ -165,14 +165,14 @@ pub enum ProtocolError {
         /// How many.
         count: usize,
     },
-    /// An acknowledgement for a handle that is not under way (HND-12); it was ignored.
+    /// An acknowledgement for a handle that is not under way ([HND-12](crate::protocol#HND-12)); it was ignored.
     UnexpectedReply {
         /// `NODE_HANDLE_ACK` or `NODE_HANDLE_NACK`.
         reply: &'static str,
     },
     /// The peer asks for the state of sockets and does not read the answers; one was left out.
     TooManyRequests,
-    /// The primary's reply to a query of this worker's cannot be used (CLU-11).
+    /// The primary's reply to a query of this worker's cannot be used ([CLU-11](crate::protocol#CLU-11)).
     InvalidReply {
         /// Why.
         reason: &'static str,

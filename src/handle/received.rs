@@ -39,7 +39,7 @@ impl Deref for ReceivedHandle {
     }
 }
 
-/// Keeps a received connection counted as open at its sender (SOCK-2): a Node parent's
+/// Keeps a received connection counted as open at its sender ([SOCK-2](crate::protocol#SOCK-2)): a Node parent's
 /// `server.getConnections()` includes it, and `server.close()` waits for it. Keep it exactly as
 /// long as the socket.
 pub struct SocketHold {

@@ -182,7 +182,7 @@ impl Channel {
 
     /// Sends a message with a handle, and returns when the peer has acknowledged it. Our copy is
     /// closed then; [`Outgoing::keep_open`] keeps one. Messages sent meanwhile wait, and so does
-    /// all sending if the peer never acknowledges (HND-8): use a timeout where that can happen.
+    /// all sending if the peer never acknowledges ([HND-8](crate::protocol#HND-8)): use a timeout where that can happen.
     ///
     /// # Errors
     /// [`Unsent`] holds the error, as for [`send`](Self::send), and the handle.
@@ -215,7 +215,7 @@ impl Channel {
     }
 
     /// Ends the channel. What was accepted is written first, and a handle under way is
-    /// acknowledged (Node drops what the kernel has not taken: LIFE-3). Nothing is received any
+    /// acknowledged (Node drops what the kernel has not taken: [LIFE-3](crate::protocol#LIFE-3)). Nothing is received any
     /// more. Then this waits until the peer has seen the end, for half a second at most, or for five
     /// if it is about to say how many sockets it has open.
     ///

@@ -8,3 +8,9 @@ mod builders;
 mod compiler;
 #[path = "surface/handles.rs"]
 mod handles;
+#[path = "surface/rules.rs"]
+mod rules;
+#[path = "surface/signatures.rs"]
+mod signatures;
+#[path = "surface/sources.rs"]
+mod sources;

@@ -33,10 +33,10 @@ use crate::wire::Serialization;
 /// When the primary wants the worker to stop, [`Listener::accept`] gives `None`. The channel is closed
 /// when the last [`Connection`](super::Connection) is, and there is nothing left to receive. The calls
 /// that tell of the end, and the drop of the last handle, wait until the primary has seen it, for half a
-/// second at most: otherwise a busy one would see `'exit'` before `'disconnect'` (CLU-22).
+/// second at most: otherwise a busy one would see `'exit'` before `'disconnect'` ([CLU-22](crate::protocol#CLU-22)).
 ///
 /// A worker that loses its primary
-/// without having been told to stop exits at once, with the status 0, as Node's do (CLU-19): see
+/// without having been told to stop exits at once, with the status 0, as Node's do ([CLU-19](crate::protocol#CLU-19)): see
 /// [`set_exit_on_orphaned`](Self::set_exit_on_orphaned).
 ///
 /// Messages that are not the cluster's wait for [`recv`](Self::recv). In a worker that never

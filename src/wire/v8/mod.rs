@@ -1,5 +1,6 @@
 //! The format of V8's value serializer, as the `advanced` mode uses it, with Node's own layer for
-//! views (ADV-1, ADV-4 to ADV-9). Useful by itself: bytes to values and back, without a channel.
+//! views: [ADV-1](crate::protocol#ADV-1), and [ADV-4](crate::protocol#ADV-4) to
+//! [ADV-9](crate::protocol#ADV-9). Useful by itself: bytes to values and back, without a channel.
 //!
 //! Two ways in, and two ways out:
 //!

@@ -159,7 +159,7 @@ impl ViewKind {
 }
 
 /// Which of JavaScript's error classes. Classes of one's own arrive as the one that they extend
-/// (ADV-7).
+/// ([ADV-7](crate::protocol#ADV-7)).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 pub enum ErrorKind {
     /// `Error`

@@ -17,7 +17,7 @@ use crate::proto::cluster::{AddressType, Query};
 /// What events are reckoned in.
 const PAGE: usize = 4096;
 
-/// Something that happened in a cluster, in the order of Node's events (CLU-22). Of each worker:
+/// Something that happened in a cluster, in the order of Node's events ([CLU-22](crate::protocol#CLU-22)). Of each worker:
 /// `Fork`, `Online`, then `Listening` and `Message`s, `Disconnect`, `Exit`.
 #[derive(Debug)]
 #[non_exhaustive]

@@ -29,7 +29,7 @@ use crate::proto::cluster::primary::WorkerId;
 /// are.
 ///
 /// The last clone closes all servers and channels. It kills nobody: a Node worker that loses its
-/// primary exits by itself, at once (CLU-19).
+/// primary exits by itself, at once ([CLU-19](crate::protocol#CLU-19)).
 ///
 /// Where this differs from Node: a connection that no worker has accepted is not lost with the
 /// worker to whom it was offered; a connection that was refused is offered to another worker, and
@@ -87,7 +87,7 @@ impl Primary {
         self.0.workers()
     }
 
-    /// Asks all workers to end (CLU-18), and closes the servers. [`next`](Self::next) gives `None`
+    /// Asks all workers to end ([CLU-18](crate::protocol#CLU-18)), and closes the servers. [`next`](Self::next) gives `None`
     /// when all are gone.
     pub fn disconnect(&self) {
         for worker in self.workers() {
