@@ -172,6 +172,7 @@ pub mod supervisor;
 pub mod sys;
 #[cfg(feature = "tokio")]
 pub mod tokio;
+mod trace;
 #[doc(hidden)]
 pub mod wire;
 

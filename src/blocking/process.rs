@@ -14,6 +14,7 @@ use crate::error::Error;
 use crate::process::Signal;
 use crate::process::{Group, Prepared};
 use crate::sys::spawn::{reap_later, wait_exit};
+use crate::trace;
 
 /// A process that was started. Any thread may signal it while others wait for it.
 ///
@@ -45,6 +46,7 @@ enum State {
 impl Process {
     pub(super) fn start(mut prepared: Prepared) -> Result<Self, Error> {
         let mut child = prepared.start(|command| command.spawn())?;
+        trace::spawned(&prepared.program, child.id());
         let Prepared { pipes, spec, .. } = prepared;
         Ok(Process {
             stdin: child.stdin.take(),
@@ -145,7 +147,7 @@ impl State {
     fn try_wait(&mut self) -> io::Result<Option<ExitStatus>> {
         let status = match self {
             State::Exited(status) => return Ok(Some(*status)),
-            State::Running(child) => child.try_wait()?,
+            State::Running(child) => child.try_wait()?.inspect(|status| trace::exited(child.id(), *status)),
         };
         if let Some(status) = status {
             *self = State::Exited(status);

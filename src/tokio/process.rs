@@ -14,6 +14,7 @@ use crate::error::Error;
 use crate::process::Signal;
 use crate::process::{Group, Prepared};
 use crate::sys::spawn::reap_later;
+use crate::trace;
 
 /// A process that was started.
 ///
@@ -44,6 +45,7 @@ impl Process {
         let mut command = tokio::process::Command::from(command);
         let mut child = prepared.start(|_| command.spawn())?;
         let id = child.id().ok_or_else(|| prepared.failed(io::Error::other("it has no process id")))?;
+        trace::spawned(&prepared.program, id);
         let Prepared { pipes, spec, .. } = prepared;
         Ok(Process {
             stdin: child.stdin.take(),
@@ -106,7 +108,8 @@ impl Process {
     /// # Cancel safety
     /// Nothing is lost if the future is dropped: the next call waits on, and gives the status.
     pub async fn wait(&mut self) -> io::Result<ExitStatus> {
-        self.child.wait().await
+        let is_known = self.child.id().is_none();
+        self.child.wait().await.inspect(|status| self.ended(is_known, *status))
     }
 
     /// Waits until it has ended, for so long at the most.
@@ -117,7 +120,7 @@ impl Process {
     /// # Cancel safety
     /// As [`wait`](Self::wait).
     pub async fn wait_timeout(&mut self, timeout: Duration) -> io::Result<Option<ExitStatus>> {
-        match tokio::time::timeout(timeout, self.child.wait()).await {
+        match tokio::time::timeout(timeout, self.wait()).await {
             Ok(status) => status.map(Some),
             Err(_) => Ok(None),
         }
@@ -128,7 +131,15 @@ impl Process {
     /// # Errors
     /// As [`wait`](Self::wait).
     pub fn try_wait(&mut self) -> io::Result<Option<ExitStatus>> {
-        self.child.try_wait()
+        let is_known = self.child.id().is_none();
+        let ended = self.child.try_wait()?;
+        Ok(ended.inspect(|status| self.ended(is_known, *status)))
+    }
+
+    fn ended(&self, is_known: bool, status: ExitStatus) {
+        if !is_known {
+            trace::exited(self.id, status);
+        }
     }
 }
 

@@ -10,17 +10,18 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("error", &[]),
     ("limits", &[]),
     ("sys", &[]),
+    ("trace", &[]),
     ("fd", &["sys"]),
     ("wire", &["error"]),
     ("message", &["wire", "handle", "error"]),
     ("proto", &["wire", "message::Payload", "error", "limits"]),
-    ("handle", &["wire::control", "sys", "error"]),
+    ("handle", &["wire::control", "sys", "error", "trace"]),
     ("env", &["wire", "sys", "error"]),
     ("process", &["env", "sys", "error", "limits", "wire"]),
-    ("driver", &["proto", "sys", "wire", "handle", "message", "error", "limits"]),
+    ("driver", &["proto", "sys", "wire", "handle", "message", "error", "limits", "trace"]),
     ("blocking", FACE),
     ("tokio", FACE),
-    ("supervisor", &["tokio", "process", "error", "sys::reap"]),
+    ("supervisor", &["tokio", "process", "error", "sys::reap", "trace"]),
 ];
 
 const FACE: &[&str] = &[

@@ -6,6 +6,9 @@ mod addresses;
 mod builders;
 #[path = "surface/compiler.rs"]
 mod compiler;
+#[cfg(feature = "tracing")]
+#[path = "surface/events.rs"]
+mod events;
 #[path = "surface/handles.rs"]
 mod handles;
 #[path = "surface/rules.rs"]

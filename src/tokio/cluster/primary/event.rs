@@ -13,6 +13,7 @@ use crate::error::Error;
 use crate::message::Message;
 use crate::process::Signal;
 use crate::proto::cluster::{AddressType, Query};
+use crate::trace;
 
 /// What events are reckoned in.
 const PAGE: usize = 4096;
@@ -125,6 +126,22 @@ impl Event {
         }
     }
 
+    fn trace(&self) {
+        match self {
+            Event::Fork { worker } => trace::worker("forked", worker.id()),
+            Event::Online { worker } => trace::worker("online", worker.id()),
+            Event::Leaving { worker } => trace::worker("leaving", worker.id()),
+            Event::Disconnect { worker } => trace::worker("disconnected", worker.id()),
+            Event::Listening { worker, address } => trace::listening(worker.id(), address),
+            Event::Exit { worker, code, signal } => {
+                let signal = signal.map(Signal::name);
+                trace::worker_exited(worker.id(), *code, signal, worker.exited_after_disconnect());
+            }
+            // The channel tells of what it skips.
+            Event::Setup | Event::Message { .. } | Event::Error { .. } => {}
+        }
+    }
+
     /// What it makes us keep, where a worker can cause any number of them: about a page each.
     fn cost(&self) -> usize {
         match self {
@@ -167,6 +184,7 @@ impl Events {
     }
 
     pub(super) fn push(&self, event: Event) {
+        event.trace();
         if let Some(worker) = event.worker() {
             worker.owes(event.cost());
         }

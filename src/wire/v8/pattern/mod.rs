@@ -1,7 +1,7 @@
 //! Judges the pattern of a regular expression as V8 would: which Node compiles it, if any does.
 //!
 //! A Node process compiles a regular expression while it reads the message. If V8 refuses the pattern, that
-//! is an uncaught SyntaxError, and the process ends ([NEVER-2](crate::protocol#NEVER-2)). So a pattern must be judged before it is
+//! is an uncaught SyntaxError, and the process ends (NEVER-2). So a pattern must be judged before it is
 //! sent.
 //!
 //! This follows the grammar of ECMAScript, Annex B included, and not V8's own code. Where the two differ or
