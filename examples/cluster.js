@@ -61,5 +61,5 @@ function get(port) {
 }
 
 function build() {
-  return require('../js/build.cjs').build({ example: 'cluster_worker', features: ['tokio'], release: true });
+  return require('../js/build.cjs').build({ example: 'cluster_worker', features: ['axum'], release: true });
 }

@@ -8,4 +8,6 @@ mod worker;
 pub use crate::proto::cluster::AddressType;
 pub use crate::proto::cluster::primary::{Balance, WorkerId};
 pub use primary::{Address, Event, ForkedWorker, Primary, Settings};
+#[cfg(feature = "axum")]
+pub use worker::PeerAddr;
 pub use worker::{Connection, Listener, UdpSocket, Worker};

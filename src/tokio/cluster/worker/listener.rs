@@ -25,6 +25,9 @@ pub struct Listener {
     local_addr: Option<SocketAddr>,
     path: Option<PathBuf>,
     data: Option<Value>,
+    /// For [`ended`](Self::ended).
+    #[cfg(feature = "axum")]
+    pub(super) ended: tokio::sync::watch::Sender<bool>,
 }
 
 /// Where connections come from.
@@ -48,7 +51,16 @@ impl Listener {
             Some(socket) => From::Socket(Mutex::new(Some(Arc::new(socket)))),
             None => From::Primary,
         };
-        Ok(Listener { server, from, address: address.describe(), local_addr, path, data })
+        Ok(Listener {
+            server,
+            from,
+            address: address.describe(),
+            local_addr,
+            path,
+            data,
+            #[cfg(feature = "axum")]
+            ended: tokio::sync::watch::Sender::new(false),
+        })
     }
 
     /// Waits for the next connection. `None` when no more will come: the worker is to stop, the

@@ -1,9 +1,13 @@
 //! [`Worker`]: this process as a worker of a cluster.
 
+#[cfg(feature = "axum")]
+mod axum;
 mod connection;
 mod listener;
 mod udp;
 
+#[cfg(feature = "axum")]
+pub use axum::PeerAddr;
 pub use connection::Connection;
 pub use listener::Listener;
 pub use udp::UdpSocket;
