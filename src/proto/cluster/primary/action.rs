@@ -25,15 +25,15 @@ pub enum Balance {
     Shared,
 }
 
-/// How much a server wants more connections, the greatest first.
+/// How much a server wants its connections accepted, the most first: backpressure on its clients.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Appetite {
-    /// None waits for a worker.
-    Hungry,
-    /// Some wait. More need not be looked for yet.
-    Fed,
+pub enum AcceptDemand {
+    /// None waits for a worker: accept the next one at once.
+    High,
+    /// Some wait. More can be left in the kernel for a while.
+    Low,
     /// So many wait that no more are to be accepted.
-    Full,
+    None,
 }
 
 /// What is to be done.
@@ -80,7 +80,7 @@ pub enum Action<F> {
         /// The server.
         server: ServerId,
     },
-    /// The server's [`Appetite`] has grown.
+    /// The server's [`AcceptDemand`] has grown.
     Resume {
         /// The server.
         server: ServerId,

@@ -148,8 +148,8 @@ impl Cluster {
             let Some(listener) = state.servers.get_mut(&id).and_then(Server::listener) else {
                 return Poll::Ready(None);
             };
-            let appetite = state.machine.appetite(id);
-            match std::task::ready!(listener.poll_accept(appetite, cx)) {
+            let demand = state.machine.accept_demand(id);
+            match std::task::ready!(listener.poll_accept(demand, cx)) {
                 Ok(connection) => state.machine.handle_connection(id, connection),
                 Err(e) => return Poll::Ready(Some(Err(e))),
             }
