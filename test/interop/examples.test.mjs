@@ -184,7 +184,7 @@ suite.test(`cluster.js: axum in a worker knows the address of each client`, DEAD
     const client = connect(Number(port), hostname);
     await once(client, 'connect');
     const own = `${client.localAddress}:${client.localPort}`;
-    client.end('GET /client HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n');
+    client.write('GET /client HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n');
     const response = (await client.setEncoding('utf8').toArray()).join('');
     assert.strictEqual(response.slice(response.indexOf('\r\n\r\n') + 4), `${own}\n`);
   }
