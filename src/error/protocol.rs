@@ -75,7 +75,7 @@ pub enum ProtocolError {
 }
 
 impl ProtocolError {
-    /// See [`Error::code`].
+    /// See [`Error::code`](crate::Error::code).
     pub fn code(&self) -> &'static str {
         match self {
             ProtocolError::Decode { .. }

@@ -63,7 +63,7 @@ pub enum SendError {
 }
 
 impl SendError {
-    /// See [`Error::code`].
+    /// See [`Error::code`](crate::Error::code).
     pub fn code(&self) -> &'static str {
         match self {
             SendError::Closed | SendError::ClosedByUs => "ERR_IPC_CHANNEL_CLOSED",

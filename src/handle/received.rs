@@ -7,7 +7,8 @@ use std::sync::Weak;
 use super::Handle;
 use crate::wire::control::{HandleType, SocketKey};
 
-/// A handle that was received.
+/// A handle that was received with a [`Message`](crate::Message). It can be used as the [`Handle`] that
+/// it is; [`into_parts`](Self::into_parts) gives the socket.
 #[derive(Debug)]
 pub struct ReceivedHandle {
     // In this order: a socket is closed before it is reported as closed.

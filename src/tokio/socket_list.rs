@@ -24,7 +24,7 @@ use crate::wire::control::ListKey;
 /// let child = Fork::new("worker.js").spawn()?;
 /// let list = SocketList::new();
 /// let (connection, _) = listener.accept().await?;
-/// list.send(&child.channel, &"a connection", connection.into_std()?).await?;
+/// list.send(&child.channel, &"a connection", connection).await?;
 /// println!("{} open in children", list.connections().await?);
 /// list.closed().await?;
 /// # Ok(()) }
