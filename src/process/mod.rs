@@ -31,6 +31,7 @@ mod signal;
 mod stdio;
 
 pub use command::Command;
+pub(crate) use command::OutputLimit;
 pub use escalation::Escalation;
 pub use fork::Fork;
 pub(crate) use group::Group;

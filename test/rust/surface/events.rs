@@ -34,7 +34,7 @@ fn a_process_of_tokio_is_reported_too() {
     let pid = tracing::subscriber::with_default(log.clone(), || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
-            let mut process = tasks::Command::new("sleep").arg("60").spawn().unwrap();
+            let process = tasks::Command::new("sleep").arg("60").spawn().unwrap();
             process.kill(Signal::KILL).unwrap();
             process.wait().await.unwrap();
             process.wait().await.unwrap();

@@ -50,6 +50,8 @@ fn the_guard_sees_rules_that_are_not_linked() {
     assert_eq!(count("/// One (HND-6).\n#[inline]\npub fn a() {}\n"), 1);
     assert_eq!(count("/// One ([HND-6](crate::protocol#HND-6)).\npub fn a() {}\n"), 0);
     assert_eq!(count("/// One (HND-6).\npub(crate) fn a() {}\n/// One (HND-6).\nfn b() {}\n"), 0);
+    assert_eq!(count("/// One (HND-6).\n$(#[$tasks]\n/// Two.\n)?\npub $($async)? fn a() {}\n"), 1);
+    assert_eq!(count("/// One (HND-6).\n$($async)? fn a() {}\n"), 0);
     assert_eq!(count("// One (HND-6).\npub fn a() {}\n"), 0);
     assert_eq!(count("pub enum A {\n    /// One (HND-6).\n    B,\n}\n"), 1);
     assert_eq!(count("pub enum A {\n    B {\n        /// One (HND-6).\n        c: u8,\n    },\n}\n"), 1);
@@ -93,12 +95,16 @@ fn is_public_module(path: &Path) -> bool {
 
 /// The line that documentation is about.
 fn item_below(lines: &[&str], at: usize) -> usize {
-    let is_above = |line: &&&str| line.trim().starts_with("///") || line.trim().starts_with("#[");
+    let is_above = |line: &&&str| {
+        let line = line.trim();
+        // The faces of both drivers have parts for one of them.
+        ["///", "#[", "$(#[", ")?"].into_iter().any(|start| line.starts_with(start))
+    };
     at + lines[at..].iter().take_while(is_above).count()
 }
 
 fn is_public_item(lines: &[&str], at: usize) -> bool {
-    const PRIVATE: [&str; 13] = [
+    const PRIVATE: [&str; 14] = [
         "pub(",
         "fn ",
         "const ",
@@ -112,6 +118,7 @@ fn is_public_item(lines: &[&str], at: usize) -> bool {
         "use ",
         "macro_rules",
         "unsafe ",
+        "$(",
     ];
     let line = lines.get(at).map_or("", |line| line.trim());
     if line.starts_with("pub ") || line.starts_with("impl") {

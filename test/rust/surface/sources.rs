@@ -21,7 +21,7 @@ pub fn documented() -> Vec<Source> {
         let is_in = |folder: &str| path.starts_with(folder);
         let is_hidden = ["proto/", "sys/", "supervisor/", "bin/", "addon/"].into_iter().any(is_in);
         // Of these two rooms, a part is shown elsewhere.
-        let is_apart = is_in("driver/") && !is_in("driver/listen/")
+        let is_apart = is_in("driver/") && !is_in("driver/listen/") && !is_in("driver/face/")
             || is_in("wire/") && !is_in("wire/v8/") && path != "wire/mod.rs";
         !is_hidden && !is_apart
     });

@@ -247,7 +247,7 @@ pub(super) async fn tend(worker: ForkedWorker) {
 /// state of its channel.
 pub(super) async fn reap(worker: ForkedWorker) {
     let status = poll_fn(|cx| {
-        let mut process = worker.process();
+        let process = worker.process();
         // Begun anew each time, so that the lock is not kept.
         pin!(process.wait()).poll(cx)
     })

@@ -6,8 +6,8 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use axum::extract::connect_info::Connected;
-use axum::serve::IncomingStream;
+use ::axum::extract::connect_info::Connected;
+use ::axum::serve::IncomingStream;
 
 use super::{Connection, Listener};
 
@@ -61,7 +61,7 @@ impl Connected<IncomingStream<'_, Listener>> for PeerAddr {
 /// When no more connections will come, [`accept`](Listener::accept) waits for ever, as axum wants it:
 /// serve with a graceful shutdown at [`ended`](Self::ended). If a connection cannot be accepted, as where
 /// this process has no descriptor free, it tries again after 50 ms, for which the runtime needs its timers.
-impl axum::serve::Listener for Listener {
+impl ::axum::serve::Listener for Listener {
     type Io = Connection;
     type Addr = PeerAddr;
 
