@@ -12,6 +12,7 @@ use crate::driver::holders::Share;
 use crate::error::{Error, SendError};
 use crate::handle::{Handle, Unsent};
 use crate::proto::{LossReason, Outcome, Question, Ticket};
+use crate::trace;
 use crate::wire::control::SocketKey;
 
 #[derive(Default)]
@@ -75,7 +76,11 @@ impl Link {
                     LossReason::Disconnected => self.core.closed().into(),
                     LossReason::System { errno } => io::Error::from_raw_os_error(errno).into(),
                 };
-                Err(unsent(error, fd))
+                let unsent = unsent(error, fd);
+                if let Some(handle) = &unsent.handle {
+                    trace::refused(handle.default_type().as_str(), &unsent.error);
+                }
+                Err(unsent)
             }
         })
     }

@@ -100,7 +100,7 @@ impl ForkedWorker {
     }
 
     /// Asks it to end: it gets no more connections, closes its servers, finishes what it is doing,
-    /// and disconnects (CLU-18). Nothing happens if it was asked before, or is gone.
+    /// and disconnects ([CLU-18](crate::protocol#CLU-18)). Nothing happens if it was asked before, or is gone.
     pub fn disconnect(&self) {
         if let Some(cluster) = self.0.cluster.upgrade()
             && self.is_connected()
@@ -139,7 +139,7 @@ impl ForkedWorker {
         self.0.ended.borrow().is_some()
     }
 
-    /// Whether its end is voluntary, to come or past: it said so, or was asked to end (CLU-21).
+    /// Whether its end is voluntary, to come or past: it said so, or was asked to end ([CLU-21](crate::protocol#CLU-21)).
     pub fn exited_after_disconnect(&self) -> bool {
         self.0.leaving.load(Ordering::Relaxed)
     }
