@@ -6,12 +6,14 @@ use std::sync::{Mutex, MutexGuard};
 use crate::error::Error;
 use crate::process::Prepared;
 use crate::sys::spawn::wait_exit;
+use crate::trace;
 
 crate::driver::face::process_face! { threads #[doc = ""] }
 
 impl Process {
     pub(super) fn start(mut prepared: Prepared) -> Result<Self, Error> {
         let mut child = prepared.start(|command| command.spawn())?;
+        trace::spawned(&prepared.program, child.id());
         let Prepared { pipes, spec, .. } = prepared;
         Ok(Process {
             stdin: child.stdin.take(),
@@ -67,6 +69,7 @@ impl Running {
             State::Running(child) => child.try_wait()?,
         };
         if let Some(status) = status {
+            trace::exited(self.id, status);
             *state = State::Exited(status);
         }
         Ok(status)

@@ -7,7 +7,7 @@ use std::sync::Weak;
 use std::os::fd::OwnedFd;
 
 #[cfg(feature = "tokio")]
-use super::link::primary::News;
+use super::link::primary::LinkEvent;
 use super::link::{Link, Topic};
 use crate::driver::holders::Share;
 use crate::error::{Error, SendError};
@@ -257,22 +257,24 @@ pub(crate) fn flush() -> impl Bounded<Output = Result<(), Error>> {
     })
 }
 
-/// How many news of a worker are dealt with before others get their turn.
+/// How many events of a worker's link are dealt with before others get their turn.
 #[cfg(feature = "tokio")]
-const MOST_NEWS: usize = 64;
+const MOST_EVENTS: usize = 64;
 
-/// What a primary has to deal with: all there is, up to [`MOST_NEWS`].
+/// What a primary has to deal with: all there is, up to [`MOST_EVENTS`].
 #[cfg(feature = "tokio")]
-pub(crate) fn news(owner: impl Fn() -> Weak<dyn SocketOwner>) -> impl Operation<Output = Vec<News>> {
+pub(crate) fn link_events(
+    owner: impl Fn() -> Weak<dyn SocketOwner>,
+) -> impl Operation<Output = Vec<LinkEvent>> {
     look(Topic::Message, move |link: &mut Link| {
-        let mut news = Vec::new();
-        while news.len() < MOST_NEWS
-            && !matches!(news.last(), Some(News::Over(_)))
-            && let Some(next) = link.news(&owner)
+        let mut events = Vec::new();
+        while events.len() < MOST_EVENTS
+            && !matches!(events.last(), Some(LinkEvent::Over(_)))
+            && let Some(next) = link.next_event(&owner)
         {
-            news.push(next);
+            events.push(next);
         }
-        (!news.is_empty()).then_some(news)
+        (!events.is_empty()).then_some(events)
     })
 }
 

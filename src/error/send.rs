@@ -32,25 +32,25 @@ pub enum SendError {
         limit: usize,
     },
     /// The message's `cmd` begins with `NODE_`: Node would take it for one of its own and swallow
-    /// it (INT-1, NEVER-12).
+    /// it ([INT-1](crate::protocol#INT-1), [NEVER-12](crate::protocol#NEVER-12)).
     Reserved {
         /// The value of `cmd`.
         cmd: String,
     },
     /// The descriptor cannot travel under this wire type; sending it would crash or poison a Node
-    /// process (HND-18 to HND-21).
+    /// process ([HND-18](crate::protocol#HND-18) to [HND-21](crate::protocol#HND-21)).
     InvalidHandle {
         /// The wire type, such as `net.Socket`.
         wire_type: &'static str,
         /// What the descriptor is.
         found: &'static str,
     },
-    /// The peer may not know this wire type, and would not survive it (NEVER-7).
+    /// The peer may not know this wire type, and would not survive it ([NEVER-7](crate::protocol#NEVER-7)).
     UnknownToPeer {
         /// The wire type.
         wire_type: &'static str,
     },
-    /// The peer refused the handle as often as it was offered (HND-9).
+    /// The peer refused the handle as often as it was offered ([HND-9](crate::protocol#HND-9)).
     Refused {
         /// How many times it was transmitted.
         transmissions: u32,
@@ -63,7 +63,7 @@ pub enum SendError {
 }
 
 impl SendError {
-    /// See [`Error::code`].
+    /// See [`Error::code`](crate::Error::code).
     pub fn code(&self) -> &'static str {
         match self {
             SendError::Closed | SendError::ClosedByUs => "ERR_IPC_CHANNEL_CLOSED",

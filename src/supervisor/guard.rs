@@ -19,6 +19,7 @@ use crate::process::Signal;
 use crate::process::Stdio;
 use crate::sys::reap::{adopts_orphans, reap_orphans};
 use crate::tokio::cluster::{self, Event, ForkedWorker, Primary};
+use crate::trace;
 
 /// How long output is waited for when all workers have ended: processes that they started may have
 /// it open for ever, and nobody may read ours.
@@ -129,6 +130,7 @@ impl Guard {
                 if notice == Notice::Reloading {
                     self.read_env();
                 }
+                trace::notice(&notice);
                 self.log.say(&notice.to_string());
             }
             Action::Done { .. } => unreachable!("the loop has ended with it"),

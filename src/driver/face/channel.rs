@@ -203,7 +203,7 @@ macro_rules! channel_face {
 
             /// Sends a message with a handle, and returns when the peer has acknowledged it. Our copy is
             /// closed then; [`Outgoing::keep_open`] keeps one. Messages sent meanwhile wait, and so does
-            /// all sending if the peer never acknowledges (HND-8): set a timeout where that can happen.
+            /// all sending if the peer never acknowledges ([HND-8](crate::protocol#HND-8)): set a timeout where that can happen.
             ///
             /// # Errors
             /// [`Unsent`] holds the error, as for [`send`](Self::send), and the handle.
@@ -242,7 +242,7 @@ macro_rules! channel_face {
         /// Ending.
         impl Channel {
             /// Ends the channel. What was accepted is written first, and a handle under way is
-            /// acknowledged (Node drops what the kernel has not taken: LIFE-3). Nothing is received any
+            /// acknowledged (Node drops what the kernel has not taken: [LIFE-3](crate::protocol#LIFE-3)). Nothing is received any
             /// more. Then this waits until the peer has seen the end, for half a second at most, or for
             /// five if it is about to say how many sockets it has open.
             ///

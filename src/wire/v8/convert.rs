@@ -1,4 +1,4 @@
-//! Rust's own values as JavaScript's, and types of one's own to and from a [`Value`].
+//! Rust's own values as JavaScript's, and types of your own to and from a [`Value`].
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
@@ -16,7 +16,7 @@ use super::writer::MAX_SAFE;
 use super::{from_slice, to_vec};
 use crate::error::V8Error;
 
-/// Makes a [`Value`] of a type of one's own, in the shape that [`to_vec`] gives it.
+/// Makes a [`Value`] of a type of your own, in the shape that [`to_vec`] gives it.
 ///
 /// ```
 /// use crossfork::v8;
@@ -39,7 +39,7 @@ pub fn to_value<T: Serialize + ?Sized>(value: &T) -> Result<Value, V8Error> {
     Value::decode_bytes(&to_vec(value, &Options::new().oldest_node(u32::MAX))?.into())
 }
 
-/// Reads a [`Value`] into a type of one's own, as [`from_slice`] does it.
+/// Reads a [`Value`] into a type of your own, as [`from_slice`] does it.
 ///
 /// # Errors
 /// The value is not a `T`, or cannot be written, as a reference to a label that nothing has.

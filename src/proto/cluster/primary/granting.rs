@@ -211,8 +211,8 @@ mod tests {
             || bound(Balance::RoundRobin),
             || bound(Balance::Shared),
         ];
-        type Input = fn(&mut Machine);
-        let rows: [(&str, Input, [(&str, &str); 4]); 6] = [
+        type Row<'a> = (&'a str, fn(&mut Machine), [(&'a str, &'a str); 4]);
+        let rows: [Row<'_>; 6] = [
             (
                 "bound",
                 |machine| machine.handle_bound(SERVER, Ok(None)),

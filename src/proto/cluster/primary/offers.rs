@@ -194,8 +194,8 @@ mod tests {
     #[test]
     fn clu_13_clu_16_every_state_answers_every_input() {
         use State::*;
-        type Input = fn(&mut Offers<u32>) -> String;
-        let rows: [(&str, Input, [(&str, &str); 5]); 6] = [
+        type Row<'a> = (&'a str, fn(&mut Offers<u32>) -> String, [(&'a str, &'a str); 5]);
+        let rows: [Row<'_>; 6] = [
             (
                 "accepted",
                 |offers| known(offers.replied(NUMBER, WORKER, true)),

@@ -8,16 +8,17 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 use tokio::task::coop::consume_budget;
 
-use super::ForkedWorker;
+use super::forked_worker::ForkedWorker;
 use crate::error::Error;
 use crate::message::Message;
 use crate::process::Signal;
 use crate::proto::cluster::{AddressType, Query};
+use crate::trace;
 
-/// What events are reckoned in.
+/// In bytes.
 const PAGE: usize = 4096;
 
-/// Something that happened in a cluster, in the order of Node's events (CLU-22). Of each worker:
+/// Something that happened in a cluster, in the order of Node's events ([CLU-22](crate::protocol#CLU-22)). Of each worker:
 /// `Fork`, `Online`, then `Listening` and `Message`s, `Disconnect`, `Exit`.
 #[derive(Debug)]
 #[non_exhaustive]
@@ -125,8 +126,24 @@ impl Event {
         }
     }
 
-    /// What it makes us keep, where a worker can cause any number of them: about a page each.
-    fn cost(&self) -> usize {
+    fn trace(&self) {
+        match self {
+            Event::Fork { worker } => trace::worker("forked", worker.id()),
+            Event::Online { worker } => trace::worker("online", worker.id()),
+            Event::Leaving { worker } => trace::worker("leaving", worker.id()),
+            Event::Disconnect { worker } => trace::worker("disconnected", worker.id()),
+            Event::Listening { worker, address } => trace::listening(worker.id(), address),
+            Event::Exit { worker, code, signal } => {
+                let signal = signal.map(Signal::name);
+                trace::worker_exited(worker.id(), *code, signal, worker.exited_after_disconnect());
+            }
+            // The channel tells of what it skips.
+            Event::Setup | Event::Message { .. } | Event::Error { .. } => {}
+        }
+    }
+
+    /// What it makes us keep, in pages, where a worker can cause any number of them.
+    fn pages(&self) -> usize {
         match self {
             Event::Message { message, .. } => {
                 1 + message.payload().as_bytes().len() / PAGE
@@ -167,8 +184,9 @@ impl Events {
     }
 
     pub(super) fn push(&self, event: Event) {
+        event.trace();
         if let Some(worker) = event.worker() {
-            worker.owes(event.cost());
+            worker.event_queued(event.pages());
         }
         let mut queue = self.lock();
         match event {
@@ -209,7 +227,7 @@ impl Events {
             };
             if let Some(event) = event {
                 if let Some(worker) = event.worker() {
-                    worker.paid(event.cost());
+                    worker.event_taken(event.pages());
                 }
                 return Some(event);
             }
