@@ -7,12 +7,11 @@ use std::sync::Weak;
 use std::os::fd::OwnedFd;
 
 #[cfg(feature = "tokio")]
-use super::link::primary::News;
+use super::link::primary::LinkEvent;
 use super::link::{Link, Topic};
 use crate::driver::holders::Share;
-use crate::error::Error;
-use crate::handle::SocketOwner;
-use crate::handle::{Handle, Outgoing, Unsent};
+use crate::error::{Error, SendError};
+use crate::handle::{Outgoing, SocketOwner, Unsent};
 use crate::message::Message;
 use crate::proto::cluster::worker::{Answer, ServerId};
 use crate::proto::{Question, Ticket};
@@ -30,6 +29,16 @@ pub(crate) trait Operation {
 
     /// Nobody waits for it any more.
     fn withdraw(&mut self, _link: &mut Link) {}
+}
+
+/// A call that threads wait for no longer than a time that was set.
+pub(crate) trait Bounded: Operation {
+    /// It is withdrawn, for its time is over. Its result.
+    fn time_out(self, link: &mut Link) -> Self::Output;
+}
+
+fn timed_out<T>() -> Result<T, Error> {
+    Err(SendError::TimedOut.into())
 }
 
 /// A message that is to be written.
@@ -60,12 +69,15 @@ impl Operation for Send {
     }
 }
 
-/// A handle that is to be acknowledged.
-pub(crate) struct SendHandle {
-    ticket: Ticket,
-    /// It was taken back: it had not begun to be written.
-    pub(crate) returned: Option<Handle>,
+impl Bounded for Send {
+    fn time_out(mut self, link: &mut Link) -> Self::Output {
+        self.withdraw(link);
+        timed_out()
+    }
 }
+
+/// A handle that is to be acknowledged.
+pub(crate) struct SendHandle(Ticket);
 
 impl SendHandle {
     /// With the share that it is of a list, if it is of one.
@@ -77,7 +89,7 @@ impl SendHandle {
     ) -> Result<Self, Unsent> {
         let ticket = link.submit_handle(frame, outgoing, share)?;
         link.write();
-        Ok(SendHandle { ticket, returned: None })
+        Ok(SendHandle(ticket))
     }
 }
 
@@ -85,15 +97,23 @@ impl Operation for SendHandle {
     type Output = Result<(), Unsent>;
 
     fn topic(&self) -> Topic {
-        Topic::Outcome(self.ticket)
+        Topic::Outcome(self.0)
     }
 
     fn poll(&mut self, link: &mut Link) -> Option<Self::Output> {
-        link.handle_sent(self.ticket)
+        link.handle_sent(self.0)
     }
 
+    /// It is taken back, and closed, unless it has begun to be written.
     fn withdraw(&mut self, link: &mut Link) {
-        self.returned = link.withdraw(self.ticket);
+        link.withdraw(self.0);
+    }
+}
+
+impl Bounded for SendHandle {
+    fn time_out(self, link: &mut Link) -> Self::Output {
+        let handle = link.withdraw(self.0);
+        Err(Unsent { error: SendError::TimedOut.into(), handle })
     }
 }
 
@@ -109,19 +129,26 @@ impl Ask {
 }
 
 impl Operation for Ask {
-    type Output = usize;
+    type Output = Result<usize, Error>;
 
     fn topic(&self) -> Topic {
         Topic::Outcome(self.0)
     }
 
-    fn poll(&mut self, link: &mut Link) -> Option<usize> {
-        link.open_at_peer(self.0)
+    fn poll(&mut self, link: &mut Link) -> Option<Self::Output> {
+        link.open_at_peer(self.0).map(Ok)
     }
 
     /// The question stays asked, for its answer will come.
     fn withdraw(&mut self, link: &mut Link) {
         link.forget(self.0);
+    }
+}
+
+impl Bounded for Ask {
+    fn time_out(mut self, link: &mut Link) -> Self::Output {
+        self.withdraw(link);
+        timed_out()
     }
 }
 
@@ -137,14 +164,24 @@ impl Disconnect {
 }
 
 impl Operation for Disconnect {
-    type Output = ();
+    type Output = Result<(), Error>;
 
     fn topic(&self) -> Topic {
         Topic::End
     }
 
-    fn poll(&mut self, link: &mut Link) -> Option<()> {
-        link.is_closed().then_some(())
+    fn poll(&mut self, link: &mut Link) -> Option<Self::Output> {
+        link.is_closed().then_some(Ok(()))
+    }
+}
+
+impl Bounded for Disconnect {
+    /// The channel is closed. It is no error if all was written, though the peer may not have heard of
+    /// the end.
+    fn time_out(self, link: &mut Link) -> Self::Output {
+        let was_written = link.is_half_closed() || link.is_closed();
+        link.close();
+        if was_written { Ok(()) } else { timed_out() }
     }
 }
 
@@ -199,37 +236,45 @@ impl<T, F: FnMut(&mut Link) -> Option<T>> Operation for Look<F> {
     }
 }
 
+impl<T, F: FnMut(&mut Link) -> Option<Result<T, Error>>> Bounded for Look<F> {
+    fn time_out(self, _link: &mut Link) -> Self::Output {
+        timed_out()
+    }
+}
+
 /// The next message.
 pub(crate) fn recv(
     owner: impl Fn() -> Weak<dyn SocketOwner>,
-) -> impl Operation<Output = Result<Option<Message>, Error>> {
+) -> impl Bounded<Output = Result<Option<Message>, Error>> {
     look(Topic::Message, move |link: &mut Link| link.next(&owner))
 }
 
 /// All that was accepted is written.
-pub(crate) fn flush() -> impl Operation<Output = Result<(), Error>> {
+pub(crate) fn flush() -> impl Bounded<Output = Result<(), Error>> {
     look(Topic::Flushed, |link: &mut Link| {
         link.write();
         link.flushed()
     })
 }
 
-/// How many news of a worker are dealt with before others get their turn.
+/// How many events of a worker's link are dealt with before others get their turn.
 #[cfg(feature = "tokio")]
-const MOST_NEWS: usize = 64;
+const MOST_EVENTS: usize = 64;
 
-/// What a primary has to deal with: all there is, up to [`MOST_NEWS`].
+/// What a primary has to deal with: all there is, up to [`MOST_EVENTS`].
 #[cfg(feature = "tokio")]
-pub(crate) fn news(owner: impl Fn() -> Weak<dyn SocketOwner>) -> impl Operation<Output = Vec<News>> {
+pub(crate) fn link_events(
+    owner: impl Fn() -> Weak<dyn SocketOwner>,
+) -> impl Operation<Output = Vec<LinkEvent>> {
     look(Topic::Message, move |link: &mut Link| {
-        let mut news = Vec::new();
-        while news.len() < MOST_NEWS
-            && !matches!(news.last(), Some(News::Over(_)))
-            && let Some(next) = link.news(&owner)
+        let mut events = Vec::new();
+        while events.len() < MOST_EVENTS
+            && !matches!(events.last(), Some(LinkEvent::Over(_)))
+            && let Some(next) = link.next_event(&owner)
         {
-            news.push(next);
+            events.push(next);
         }
-        (!news.is_empty()).then_some(news)
+        (!events.is_empty()).then_some(events)
     })
 }
 

@@ -9,7 +9,7 @@ use crate::limits::Limits;
 use crate::wire::Serialization;
 
 /// What is common to all ways of starting.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Spec {
     pub(super) args: Vec<OsString>,
     pub(super) cwd: Option<PathBuf>,
@@ -25,7 +25,7 @@ pub(crate) struct Spec {
     pub(crate) limits: Limits,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum Env {
     Set(OsString, OsString),
     Remove(OsString),
@@ -71,10 +71,10 @@ macro_rules! options {
                 self
             }
 
-            /// What its descriptor of this number is. 0, 1 and 2 are inherited by default, and no
-            /// other is there.
-            pub fn stdio(mut self, number: usize, stdio: Stdio) -> Self {
-                self.spec.stdio.insert(number, stdio);
+            /// What its descriptor of this number is: a [`Stdio`], or what becomes one, such as a file.
+            /// 0, 1 and 2 are inherited by default, and no other is there.
+            pub fn stdio(mut self, number: usize, stdio: impl Into<Stdio>) -> Self {
+                self.spec.stdio.insert(number, stdio.into());
                 self
             }
 

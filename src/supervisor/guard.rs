@@ -10,6 +10,7 @@ use tokio::task::JoinSet;
 
 use super::log::{Log, Origin, Stream};
 use super::policy::{Action, Ended, Notice, Policy, Settings, Time};
+use super::preload::Preload;
 use super::program::Program;
 use super::signals::{Signals, Told};
 use super::{Options, env_file};
@@ -18,6 +19,7 @@ use crate::process::Signal;
 use crate::process::Stdio;
 use crate::sys::reap::{adopts_orphans, reap_orphans};
 use crate::tokio::cluster::{self, Event, ForkedWorker, Primary};
+use crate::trace;
 
 /// How long output is waited for when all workers have ended: processes that they started may have
 /// it open for ever, and nobody may read ours.
@@ -36,6 +38,7 @@ pub(super) struct Guard {
     output: JoinSet<()>,
     env_file: Option<PathBuf>,
     env: Vec<(String, String)>,
+    preload: Option<Preload>,
     signals: Signals,
     adopts_orphans: bool,
     start: Instant,
@@ -43,10 +46,21 @@ pub(super) struct Guard {
 
 impl Guard {
     pub(super) fn new(options: Options) -> Result<Self, Error> {
+        let log = Log::new(options.log)?;
+        let preload = Preload::new(&options).unwrap_or_else(|e| {
+            log.say(&format!(
+                "cannot write the file that drains workers ({e}): they get {} alone",
+                options.stop_signal
+            ));
+            None
+        });
         let settings = Settings {
             instances: options.instances.count(),
             kill_timeout: options.kill_timeout,
             listen_timeout: options.listen_timeout,
+            stop_signal: options.stop_signal,
+            signal_after: options.signal_after,
+            drains: preload.is_some(),
         };
         let env = match &options.env_file {
             Some(path) => env_file::read(path).map_err(std::io::Error::other)?,
@@ -56,8 +70,9 @@ impl Guard {
             policy: Policy::new(settings),
             // Before there is a worker that could be left alone.
             signals: Signals::new()?,
-            log: Log::new(options.log)?,
-            primary: primary(&options),
+            log,
+            primary: primary(&options, preload.as_ref()),
+            preload,
             workers: HashMap::new(),
             output: JoinSet::new(),
             env_file: options.env_file,
@@ -115,6 +130,7 @@ impl Guard {
                 if notice == Notice::Reloading {
                     self.read_env();
                 }
+                trace::notice(&notice);
                 self.log.say(&notice.to_string());
             }
             Action::Done { .. } => unreachable!("the loop has ended with it"),
@@ -124,7 +140,9 @@ impl Guard {
     fn fork(&mut self, slot: usize) {
         let of_file = self.env.iter().map(|(name, value)| (name.clone(), value.clone()));
         let env = of_file.chain([(INSTANCE.to_owned(), slot.to_string())]);
-        match self.primary.fork_with(env) {
+        let drain = self.preload.as_ref().map(Preload::variable).transpose();
+        let forked = drain.map_err(Error::from).and_then(|drain| self.primary.fork_with(env.chain(drain)));
+        match forked {
             Ok(worker) => {
                 self.pass_on(worker.take_stdout(), &worker, slot, Stream::Stdout);
                 self.pass_on(worker.take_stderr(), &worker, slot, Stream::Stderr);
@@ -211,10 +229,11 @@ impl Guard {
     }
 }
 
-fn primary(options: &Options) -> Primary {
+fn primary(options: &Options, preload: Option<&Preload>) -> Primary {
     let settings = match &options.program {
         Program::Module(path) => {
-            let module = cluster::Primary::builder(path).exec_argv(&options.node_args);
+            let own_args = preload.map(|preload| preload.node_args(&options.node_args)).unwrap_or_default();
+            let module = cluster::Primary::builder(path).exec_argv(&own_args).exec_argv(&options.node_args);
             match &options.node {
                 Some(node) => module.exec_path(node),
                 None => module,

@@ -20,6 +20,7 @@ mod guard;
 pub mod instances;
 pub mod log;
 pub mod policy;
+mod preload;
 pub mod program;
 mod signals;
 
@@ -28,6 +29,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::error::Error;
+use crate::process::Signal;
 use crate::tokio::cluster::Balance;
 use instances::Instances;
 use log::Format;
@@ -58,6 +60,14 @@ pub struct Options {
     pub kill_timeout: Duration,
     /// How long a reload waits for a new worker to listen (30 s).
     pub listen_timeout: Duration,
+    /// Node workers load a file that drains them, and tells the program that it is to end.
+    pub drain: bool,
+    /// The signal by which a program hears that it is to end (SIGTERM).
+    pub stop_signal: Signal,
+    /// How long connections may go on before the program hears of it (5 s).
+    pub signal_after: Duration,
+    /// The program gets the message `'shutdown'` too, as from pm2.
+    pub shutdown_message: bool,
 }
 
 impl Options {
@@ -74,6 +84,10 @@ impl Options {
             log: Format::default(),
             kill_timeout: Duration::from_secs(30),
             listen_timeout: Duration::from_secs(30),
+            drain: true,
+            stop_signal: Signal::TERM,
+            signal_after: Duration::from_secs(5),
+            shutdown_message: false,
         }
     }
 }

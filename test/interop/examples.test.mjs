@@ -175,6 +175,22 @@ suite.test(`cluster.js: Node has twelve requests served by two workers in Rust`,
   assertGone(workers);
 });
 
+suite.test(`cluster.js: axum in a worker knows the address of each client`, DEADLINE, async (t, runtime) => {
+  const primary = cluster(t, runtime);
+  const [, address] = await primary.line(/^(http:\S+) is served by/m);
+  const { hostname, port } = new URL(address);
+  for (let i = 0; i < 3; i++) {
+    const client = connect(Number(port), hostname);
+    await once(client, 'connect');
+    const own = `${client.localAddress}:${client.localPort}`;
+    client.write('GET /client HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n');
+    const response = (await client.setEncoding('utf8').toArray()).join('');
+    assert.strictEqual(response.slice(response.indexOf('\r\n\r\n') + 4), `${own}\n`);
+  }
+  primary.kill('SIGTERM');
+  assert.strictEqual((await primary.end()).code, 0);
+});
+
 suite.test(`cluster.js: Node replaces a worker that dies, and stops at SIGTERM`, DEADLINE, async (t, runtime) => {
   const primary = cluster(t, runtime);
   const [, address, pid] = await primary.line(/^(http:\S+) is served by (\d+)/m);

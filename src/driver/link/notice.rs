@@ -1,5 +1,7 @@
 //! Who is to be woken now.
 
+#[cfg(feature = "tokio")]
+use super::Role;
 use super::{Link, Topic};
 use crate::proto::Ticket;
 
@@ -56,15 +58,15 @@ impl Link {
     /// Somebody waits for a message.
     fn notice_receivers(&mut self) {
         #[cfg(feature = "tokio")]
-        if self.is_leading() {
-            if self.has_news() {
+        if let Role::Primary(primary) = &self.role {
+            if primary.has_events(&self.core) {
                 self.waiters.wake_one(Topic::Message);
             }
             return;
         }
         match self.core.waiting_events() {
             // All there were have been received.
-            0 => self.part(),
+            0 => self.leave_if_done(),
             waiting => {
                 for _ in 0..waiting {
                     if !self.waiters.wake_one(Topic::Message) {

@@ -4,12 +4,15 @@ use std::collections::HashMap;
 use std::io;
 use std::os::fd::OwnedFd;
 
+#[cfg(feature = "tokio")]
+use super::Role;
 use super::sending::unsent;
 use super::{Link, Topic};
 use crate::driver::holders::Share;
 use crate::error::{Error, SendError};
 use crate::handle::{Handle, Unsent};
 use crate::proto::{LossReason, Outcome, Question, Ticket};
+use crate::trace;
 use crate::wire::control::SocketKey;
 
 #[derive(Default)]
@@ -49,8 +52,12 @@ impl Link {
     pub(super) fn settle(&mut self) {
         while let Some(outcome) = self.core.poll_outcome() {
             #[cfg(feature = "tokio")]
-            let Some(outcome) = self.parcels.settle(outcome) else {
-                continue;
+            let outcome = match &mut self.role {
+                Role::Primary(primary) => match primary.settle(outcome) {
+                    Some(outcome) => outcome,
+                    None => continue,
+                },
+                Role::Plain | Role::Worker(_) => outcome,
             };
             let ticket = outcome.ticket();
             if self.outcomes.known(outcome) {
@@ -69,7 +76,11 @@ impl Link {
                     LossReason::Disconnected => self.core.closed().into(),
                     LossReason::System { errno } => io::Error::from_raw_os_error(errno).into(),
                 };
-                Err(unsent(error, fd))
+                let unsent = unsent(error, fd);
+                if let Some(handle) = &unsent.handle {
+                    trace::refused(handle.default_type().as_str(), &unsent.error);
+                }
+                Err(unsent)
             }
         })
     }

@@ -62,6 +62,11 @@ impl Link {
         }
     }
 
+    /// How many bytes were accepted and are not written.
+    pub(crate) fn queued_bytes(&self) -> usize {
+        self.core.queued_bytes()
+    }
+
     /// Whether the message is written, once that is known.
     pub(in crate::driver) fn sent(&self, ticket: Ticket) -> Option<Result<(), Error>> {
         if self.core.is_written(ticket) {

@@ -14,6 +14,12 @@ pub struct Settings {
     pub kill_timeout: Duration,
     /// How long a reload waits for a new worker to listen.
     pub listen_timeout: Duration,
+    /// The signal that tells a worker to end.
+    pub stop_signal: Signal,
+    /// How long after the end of its channel a worker gets that signal.
+    pub signal_after: Duration,
+    /// Workers drain themselves, and tell their program: they get the signal only shortly before SIGKILL.
+    pub drains: bool,
 }
 
 /// What is to be done, in this order.
@@ -63,7 +69,7 @@ pub mod exit_code {
     pub const NOT_STARTED: u8 = 1;
     /// The command line was wrong.
     pub const USAGE: u8 = 2;
-    /// It was asked to stop, and some worker had to be killed when the time was up. As `timeout`
+    /// It was asked to stop, and some worker was ended by a signal when the time was up. As `timeout`
     /// has it.
     pub const TIMED_OUT: u8 = 124;
 

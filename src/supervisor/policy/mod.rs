@@ -32,7 +32,7 @@ use restarts::{Admission, Restarts};
 use slots::{Place, Slot, State, Worker};
 
 pub use action::{Action, Settings, exit_code};
-pub use leaving::{LINGER, RETIREMENT};
+pub use leaving::{LAST_WARNING, RETIREMENT};
 pub use notice::{Ended, Notice, Subject};
 pub use restarts::{FIRST_PAUSE, LONGEST_PAUSE, RESTARTS_A_MINUTE, SLOW_PAUSE};
 
@@ -213,22 +213,14 @@ impl Policy {
             }
             // Who leaves before having been of use would be replaced without end.
             Some(_) => self.lost(id, now),
-            None => {
-                let kill = self.deadline(now);
-                if let Some(leaving) = self.leaving.get_mut(&id) {
-                    leaving.goes_by_itself(kill);
-                }
-            }
+            None => self.goes_by_itself(id, now),
         }
     }
 
     /// The worker's channel has ended.
     pub fn disconnected(&mut self, id: u32, now: Time) {
         self.lost(id, now);
-        let kill = self.deadline(now);
-        if let Some(leaving) = self.leaving.get_mut(&id) {
-            leaving.disconnected(now, kill);
-        }
+        self.channel_ended(id, now);
     }
 
     /// The worker has ended.
@@ -236,6 +228,11 @@ impl Policy {
         self.lost(id, now);
         if let Some(left) = self.leaving.remove(&id) {
             self.print(Notice::Ended(left.subject, how));
+            if let Phase::Stopping { code, .. } = &mut self.phase
+                && left.was_cut(how)
+            {
+                *code = exit_code::TIMED_OUT.max(*code);
+            }
         }
         self.finish_if_all_have_ended();
     }

@@ -4,9 +4,10 @@
 use std::time::Duration;
 
 use crossfork::Signal;
+use crossfork::supervisor::policy::Settings;
 use proptest::prelude::*;
 
-use crate::world::{KILL_TIMEOUT, LISTEN_TIMEOUT, World};
+use crate::world::{KILL_TIMEOUT, LISTEN_TIMEOUT, World, settings};
 
 #[derive(Clone, Copy, Debug)]
 enum Input {
@@ -82,7 +83,7 @@ fn ends(world: &World, obedient: bool) {
     let mut world = world.clone();
     world.stop(Signal::TERM);
     let since = world.now;
-    for _ in 0..10 {
+    for _ in 0..40 {
         for id in world.ids() {
             if obedient || world.workers[&id].signals.contains(&Signal::KILL) {
                 world.exits(id);
@@ -162,8 +163,8 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn long_stories(inputs in prop::collection::vec(input(), 1..80)) {
-        let mut world = World::new(2);
+    fn long_stories(inputs in prop::collection::vec(input(), 1..80), drains: bool) {
+        let mut world = World::with(Settings { drains, ..settings(2) });
         for input in inputs {
             happens(&mut world, input);
         }

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use crossfork::Signal;
 use crossfork::supervisor::policy::{
-    Ended, FIRST_PAUSE, LONGEST_PAUSE, Notice, RESTARTS_A_MINUTE, SETTLE, SLOW_PAUSE, STABLE, Subject,
+    Ended, FIRST_PAUSE, LAST_WARNING, LONGEST_PAUSE, Notice, RESTARTS_A_MINUTE, SETTLE, SLOW_PAUSE, STABLE,
+    Subject,
 };
 
 use crate::world::{KILL_TIMEOUT, LISTEN_TIMEOUT, World};
@@ -144,10 +146,10 @@ fn a_worker_that_leaves_has_as_long_as_one_that_is_asked_to() {
     world.leaving(1);
     world.disconnected(1);
     world.starts(2);
-    world.wait(KILL_TIMEOUT - Duration::from_millis(1));
+    world.wait(KILL_TIMEOUT - LAST_WARNING - Duration::from_millis(1));
     assert!(world.workers[&1].signals.is_empty(), "no earlier, for it may have requests to finish");
-    world.wait(Duration::from_millis(1));
-    assert_eq!(world.workers[&1].signals, [crossfork::Signal::KILL]);
+    world.wait(LAST_WARNING + Duration::from_millis(1));
+    assert_eq!(world.workers[&1].signals, [Signal::TERM, Signal::KILL]);
     world.exits(1);
     assert!(world.workers[&2].signals.is_empty());
 }
@@ -229,9 +231,8 @@ fn sixty_restarts_in_more_than_a_minute_are_nothing_special() {
 
 #[test]
 fn if_the_very_first_worker_cannot_be_started_it_is_over() {
-    use crossfork::supervisor::policy::{Action, Policy, Settings, exit_code};
-    let settings =
-        Settings { instances: 2, kill_timeout: KILL_TIMEOUT, listen_timeout: crate::world::LISTEN_TIMEOUT };
+    use crossfork::supervisor::policy::{Action, Policy, exit_code};
+    let settings = crate::world::settings(2);
     let mut policy = Policy::new(settings);
     assert_eq!(policy.poll_action(), Some(Action::Fork { slot: 0 }));
     policy.fork_failed(0, "no such file".into(), Duration::ZERO);

@@ -1,22 +1,24 @@
 //! What a primary is told, and the queue that it waits in.
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::pin::pin;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 use tokio::task::coop::consume_budget;
 
-use super::ForkedWorker;
+use super::forked_worker::ForkedWorker;
 use crate::error::Error;
 use crate::message::Message;
 use crate::process::Signal;
 use crate::proto::cluster::{AddressType, Query};
+use crate::trace;
 
-/// What events are reckoned in.
+/// In bytes.
 const PAGE: usize = 4096;
 
-/// Something that happened in a cluster, in the order of Node's events (CLU-22). Of each worker:
+/// Something that happened in a cluster, in the order of Node's events ([CLU-22](crate::protocol#CLU-22)). Of each worker:
 /// `Fork`, `Online`, then `Listening` and `Message`s, `Disconnect`, `Exit`.
 #[derive(Debug)]
 #[non_exhaustive]
@@ -92,6 +94,22 @@ pub struct Address {
     pub fd: Option<i32>,
 }
 
+/// For people: `127.0.0.1:8000`, `port 8000` for every interface, a path, `fd 3`.
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Address { fd: Some(fd), .. } => write!(f, "fd {fd}"),
+            Address { address: Some(ip), port: Some(port), .. } if ip.contains(':') => {
+                write!(f, "[{ip}]:{port}")
+            }
+            Address { address: Some(address), port: Some(port), .. } => write!(f, "{address}:{port}"),
+            Address { address: Some(path), port: None, .. } => f.write_str(path),
+            Address { address: None, port: Some(port), .. } => write!(f, "port {port}"),
+            Address { address: None, port: None, .. } => f.write_str("any address"),
+        }
+    }
+}
+
 impl Event {
     /// The worker that it is about.
     pub fn worker(&self) -> Option<&ForkedWorker> {
@@ -108,8 +126,24 @@ impl Event {
         }
     }
 
-    /// What it makes us keep, where a worker can cause any number of them: about a page each.
-    fn cost(&self) -> usize {
+    fn trace(&self) {
+        match self {
+            Event::Fork { worker } => trace::worker("forked", worker.id()),
+            Event::Online { worker } => trace::worker("online", worker.id()),
+            Event::Leaving { worker } => trace::worker("leaving", worker.id()),
+            Event::Disconnect { worker } => trace::worker("disconnected", worker.id()),
+            Event::Listening { worker, address } => trace::listening(worker.id(), address),
+            Event::Exit { worker, code, signal } => {
+                let signal = signal.map(Signal::name);
+                trace::worker_exited(worker.id(), *code, signal, worker.exited_after_disconnect());
+            }
+            // The channel tells of what it skips.
+            Event::Setup | Event::Message { .. } | Event::Error { .. } => {}
+        }
+    }
+
+    /// What it makes us keep, in pages, where a worker can cause any number of them.
+    fn pages(&self) -> usize {
         match self {
             Event::Message { message, .. } => {
                 1 + message.payload().as_bytes().len() / PAGE
@@ -150,8 +184,9 @@ impl Events {
     }
 
     pub(super) fn push(&self, event: Event) {
+        event.trace();
         if let Some(worker) = event.worker() {
-            worker.owes(event.cost());
+            worker.event_queued(event.pages());
         }
         let mut queue = self.lock();
         match event {
@@ -192,7 +227,7 @@ impl Events {
             };
             if let Some(event) = event {
                 if let Some(worker) = event.worker() {
-                    worker.paid(event.cost());
+                    worker.event_taken(event.pages());
                 }
                 return Some(event);
             }

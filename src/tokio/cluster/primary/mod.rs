@@ -1,12 +1,13 @@
 //! [`Primary`]: Node's `cluster` in a primary.
 
+mod actions;
 mod address;
+mod cluster;
 mod event;
 mod forked_worker;
 mod listener;
-mod server;
+mod server_socket;
 mod settings;
-mod state;
 
 pub use event::{Address, Event};
 pub use forked_worker::ForkedWorker;
@@ -16,7 +17,7 @@ use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::sync::Arc;
 
-use state::Cluster;
+use cluster::Cluster;
 
 use crate::error::Error;
 use crate::proto::cluster::primary::WorkerId;
@@ -29,12 +30,30 @@ use crate::proto::cluster::primary::WorkerId;
 /// are.
 ///
 /// The last clone closes all servers and channels. It kills nobody: a Node worker that loses its
-/// primary exits by itself, at once (CLU-19).
+/// primary exits by itself, at once ([CLU-19](crate::protocol#CLU-19)).
 ///
 /// Where this differs from Node: a connection that no worker has accepted is not lost with the
 /// worker to whom it was offered; a connection that was refused is offered to another worker, and
 /// after a pause, not again at once; an address that cannot be had is always reported as such; and
 /// one worker cannot answer for another.
+///
+/// ```no_run
+/// use crossfork::tokio::cluster::{Event, Primary};
+///
+/// # async fn example() -> Result<(), crossfork::Error> {
+/// let primary = Primary::builder("server.js").env("NODE_ENV", "production").start();
+/// for _ in 0..4 {
+///     primary.fork()?;
+/// }
+/// while let Some(event) = primary.next().await {
+///     match event {
+///         Event::Listening { worker, address } => println!("worker {} listens on {address}", worker.id()),
+///         Event::Exit { worker, .. } if !worker.exited_after_disconnect() => drop(primary.fork()?),
+///         _ => {}
+///     }
+/// }
+/// # Ok(()) }
+/// ```
 #[derive(Clone)]
 pub struct Primary(Arc<Cluster>);
 
@@ -45,7 +64,8 @@ impl Primary {
         Settings::module(module.as_ref())
     }
 
-    /// For workers that are a program of their own which can be a worker of a cluster.
+    /// Uses a standalone executable as the worker, such as one with a
+    /// [`Worker`](crate::tokio::cluster::Worker).
     pub fn program(program: impl AsRef<OsStr>) -> Settings {
         Settings::program(program.as_ref())
     }
@@ -87,7 +107,7 @@ impl Primary {
         self.0.workers()
     }
 
-    /// Asks all workers to end (CLU-18), and closes the servers. [`next`](Self::next) gives `None`
+    /// Asks all workers to end ([CLU-18](crate::protocol#CLU-18)), and closes the servers. [`next`](Self::next) gives `None`
     /// when all are gone.
     pub fn disconnect(&self) {
         for worker in self.workers() {

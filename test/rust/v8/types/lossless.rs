@@ -1,4 +1,4 @@
-//! A `Value` inside a type of one's own, without loss; and what becomes of it elsewhere.
+//! A `Value` inside a type of your own, without loss; and what becomes of it elsewhere.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -179,7 +179,7 @@ impl Serialize for Failing {
     }
 }
 
-/// What a thread leaves at the door does not stay there.
+/// What a thread has handed over does not stay behind.
 #[test]
 fn adv_4_a_failure_leaves_nothing_behind() {
     let value = || Value::Map(vec![(1.into(), Value::Undefined)]);

@@ -1,10 +1,10 @@
-//! A [`Value`] inside a type of one's own, by serde and yet without loss.
+//! A [`Value`] inside a type of your own, by serde and yet without loss.
 //!
 //! serde's data model has no `Map`, no `undefined` and no references, so a `Value` would arrive as
-//! its nearest relative. Instead it goes through a door: our serializer, when it is told
-//! of a newtype with a name that only `Value` uses, leaves its writer with this thread and calls the
-//! value, which finds it and writes itself. Reading goes the same way. Other formats know nothing of
-//! this and get the nearest relative.
+//! its nearest relative. Instead our serializer hands its writer over: when it is told of a newtype
+//! with a name that only `Value` uses, it puts the writer into a thread-local variable and calls the
+//! value, which takes it from there and writes itself. Reading goes the same way. Other formats know
+//! nothing of this and get the nearest relative.
 
 use std::cell::Cell;
 use std::fmt;
@@ -17,16 +17,16 @@ use super::value::{Object, Value};
 use super::writer::Writer;
 use crate::error::V8Error;
 
-/// The name that opens the door.
+/// The name of the newtype that only [`Value`] uses.
 pub(super) const NAME: &str = "$crossfork::v8::Value";
 
 thread_local! {
-    static WRITER: Cell<Option<Passing>> = const { Cell::new(None) };
+    static WRITER: Cell<Option<HandedOver>> = const { Cell::new(None) };
     static VALUE: Cell<Option<Value>> = const { Cell::new(None) };
 }
 
-/// A writer at the door.
-struct Passing {
+/// A writer that is handed over.
+struct HandedOver {
     writer: Writer,
     /// What came of it; `None` while no value has taken it.
     written: Option<Result<(), V8Error>>,
@@ -35,13 +35,13 @@ struct Passing {
 /// Lets a value write itself. `call` is to serialize what came under [`NAME`]. `None` if that was
 /// no value: serde keeps the name, and something else under it, where it buffers.
 pub(super) fn write(writer: &mut Writer, call: impl FnOnce()) -> Option<Result<(), V8Error>> {
-    let ours = Passing { writer: std::mem::take(writer), written: None };
-    // There is another one at the door if something else than a value is being tried.
+    let ours = HandedOver { writer: std::mem::take(writer), written: None };
+    // Another one is there already if something else than a value is being tried.
     let outer = WRITER.replace(Some(ours));
     call();
-    let passing = WRITER.replace(outer)?;
-    *writer = passing.writer;
-    passing.written
+    let returned = WRITER.replace(outer)?;
+    *writer = returned.writer;
+    returned.written
 }
 
 /// Hands a value over. `call` is to visit with it.
@@ -54,18 +54,18 @@ pub(super) fn read<T>(value: Value, call: impl FnOnce() -> T) -> T {
 
 impl Serialize for Value {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_newtype_struct(NAME, &Inside(self))
+        serializer.serialize_newtype_struct(NAME, &Content(self))
     }
 }
 
-struct Inside<'a>(&'a Value);
+struct Content<'a>(&'a Value);
 
-impl Serialize for Inside<'_> {
+impl Serialize for Content<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match WRITER.take() {
-            Some(Passing { mut writer, written: None }) => {
+            Some(HandedOver { mut writer, written: None }) => {
                 let written = Some(encode::value(&mut writer, self.0));
-                WRITER.set(Some(Passing { writer, written }));
+                WRITER.set(Some(HandedOver { writer, written }));
                 serializer.serialize_unit()
             }
             other => {
@@ -126,14 +126,14 @@ fn object<S: Serializer>(properties: &Object, serializer: S) -> Result<S::Ok, S:
 
 impl<'de> Deserialize<'de> for Value {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Value, D::Error> {
-        deserializer.deserialize_newtype_struct(NAME, Outside)
+        deserializer.deserialize_newtype_struct(NAME, ValueVisitor)
     }
 }
 
-/// Takes what is at the door, or what another format has.
-struct Outside;
+/// Takes the value that was handed over, or what another format has.
+struct ValueVisitor;
 
-impl<'de> Visitor<'de> for Outside {
+impl<'de> Visitor<'de> for ValueVisitor {
     type Value = Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -153,7 +153,7 @@ impl<'de> Visitor<'de> for Outside {
     }
 
     fn visit_newtype_struct<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
-        deserializer.deserialize_any(Outside)
+        deserializer.deserialize_any(ValueVisitor)
     }
 
     fn visit_bool<E>(self, b: bool) -> Result<Value, E> {
