@@ -79,6 +79,7 @@ symlinkSync(ROOT, join(project, 'node_modules/crossfork'));
 symlinkSync(join(ROOT, 'js/cli.cjs'), join(project, 'node_modules/.bin/crossfork'));
 symlinkSync(artifact('sum'), join(project, 'target/release/sum'));
 symlinkSync(artifact('cluster_threads'), join(project, 'target/release/hello'));
+symlinkSync(artifact('cluster_worker'), join(project, 'target/release/web'));
 
 /** With a name for its abstract socket, and a port, that nobody else on this machine has. */
 const unique = (program, port) => program.replaceAll('\\0readme', `\\0${randomUUID()}`).replaceAll('8000', port);
