@@ -37,16 +37,16 @@ impl Link {
                     Topic::Stopping
                 }
                 // These too.
-                Topic::Server(_) | Topic::Over(_) => Topic::Stopping,
+                Topic::Server(_) | Topic::ServerClosed(_) => Topic::Stopping,
                 Topic::Stopping => {
                     if self.is_stopping() {
                         self.waiters.wake_all(Topic::Stopping);
                     }
-                    Topic::Told
+                    Topic::ExitAcknowledged
                 }
-                Topic::Told => {
-                    if self.told().is_some() {
-                        self.waiters.wake_all(Topic::Told);
+                Topic::ExitAcknowledged => {
+                    if self.exit_acknowledged().is_some() {
+                        self.waiters.wake_all(Topic::ExitAcknowledged);
                     }
                     Topic::End
                 }

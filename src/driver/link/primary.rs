@@ -60,7 +60,7 @@ pub(crate) enum LinkEvent {
     /// It sent something that makes no sense. More may follow.
     Invalid(Error),
     /// The channel is over.
-    Over(Option<Error>),
+    Disconnected(Option<Error>),
 }
 
 impl PrimaryRole {
@@ -147,7 +147,7 @@ impl Link {
             if let Some(returned) = primary.returned.pop_front() {
                 return Some(LinkEvent::Returned(returned));
             }
-            if !primary.listens(&self.core) {
+            if !primary.takes_messages(&self.core) {
                 return None;
             }
             match self.received(&owner) {
@@ -162,9 +162,9 @@ impl Link {
                 Err(error) => LinkEvent::Invalid(error.into()),
             },
             Incoming::User(Ok(Some(message))) => LinkEvent::Message(message),
-            Incoming::User(Ok(None)) => LinkEvent::Over(None),
+            Incoming::User(Ok(None)) => LinkEvent::Disconnected(None),
             Incoming::User(Err(error)) if error.is_protocol() => LinkEvent::Invalid(error),
-            Incoming::User(Err(error)) => LinkEvent::Over(Some(error)),
+            Incoming::User(Err(error)) => LinkEvent::Disconnected(Some(error)),
         })
     }
 
@@ -212,16 +212,16 @@ impl PrimaryRole {
     /// Whether [`next_event`](Link::next_event) would give something.
     pub(super) fn has_events(&self, core: &Channel<OwnedFd>) -> bool {
         !self.returned.is_empty()
-            || self.listens(core) && (core.waiting_events() > 0 || self.last_reads.is_some())
+            || self.takes_messages(core) && (core.waiting_events() > 0 || self.last_reads.is_some())
     }
 
     /// Whether messages of the worker are dealt with.
-    fn listens(&self, core: &Channel<OwnedFd>) -> bool {
-        !self.is_paused && !self.is_unheard(core)
+    fn takes_messages(&self, core: &Channel<OwnedFd>) -> bool {
+        !self.is_paused && !self.is_backlogged(core)
     }
 
     /// Whether too many answers wait for the worker to read them.
-    fn is_unheard(&self, core: &Channel<OwnedFd>) -> bool {
+    fn is_backlogged(&self, core: &Channel<OwnedFd>) -> bool {
         self.answers.len() == MOST_ANSWERS
             && self.last_reads.is_none()
             && self.answers.front().is_some_and(|oldest| !core.is_written(*oldest))

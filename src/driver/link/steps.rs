@@ -24,7 +24,7 @@ impl Link {
                 Role::Plain => true,
                 // One that reads no more may still have written, and its end is to be seen.
                 Role::Worker(worker) => {
-                    worker.is_heard() || self.core.is_broken() || self.core.is_half_closed()
+                    !worker.is_backlogged() || self.core.is_broken() || self.core.is_half_closed()
                 }
                 // All that is sent may wait for an acknowledgement (HND-7), and who sends may be who
                 // takes the worker's messages.
@@ -75,7 +75,7 @@ impl Link {
             Ok(Read::Nothing) => return Step::Blocked,
             Ok(Read::Bytes { len, truncated }) => {
                 self.core.handle_input(len, self.socket.fds.drain(..), truncated);
-                self.hear_primary();
+                self.handle_cluster_messages();
                 if self.core.is_closed() {
                     // Of a peer that writes another format nothing more can be read.
                     self.end();
@@ -122,7 +122,7 @@ impl Link {
     pub(super) fn write_out(&mut self) -> Step {
         let step = self.write_all();
         self.socket.written(step);
-        self.forget_written();
+        self.drop_written_tickets();
         step
     }
 

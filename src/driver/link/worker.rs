@@ -11,7 +11,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use super::{Link, Role, Topic, decode_cluster, linger};
 use crate::error::Error;
 use crate::handle::fits;
-use crate::proto::cluster::worker::{Answer, Carried, Change, Next, ServerId, Worker};
+use crate::proto::cluster::worker::{Answer, Carried, Change, Next, ServerId, WorkerMachine};
 use crate::proto::cluster::{Act, Body, Message};
 use crate::proto::{Attached, ClusterRole, Event, Ticket};
 use crate::sys::probe::{self, Kind};
@@ -26,7 +26,7 @@ const MAX_MESSAGE: usize = 1 << 20;
 
 /// What a link has besides, if we are a worker.
 pub(super) struct WorkerRole {
-    machine: Worker<OwnedFd>,
+    machine: WorkerMachine<OwnedFd>,
     /// Our messages that the kernel may not have.
     unwritten: VecDeque<Ticket>,
     /// The user takes the messages that are not the cluster's.
@@ -37,9 +37,9 @@ pub(super) struct WorkerRole {
 }
 
 impl WorkerRole {
-    /// Whether the primary reads what it is told.
-    pub(super) fn is_heard(&self) -> bool {
-        self.unwritten.len() < MAX_WAITING
+    /// Whether the primary does not read what it is told.
+    pub(super) fn is_backlogged(&self) -> bool {
+        self.unwritten.len() >= MAX_WAITING
     }
 }
 
@@ -49,13 +49,13 @@ impl Link {
     pub(crate) fn join_cluster(&mut self) {
         self.core.join_cluster(ClusterRole::Worker);
         self.role = Role::Worker(Box::new(WorkerRole {
-            machine: Worker::default(),
+            machine: WorkerMachine::default(),
             unwritten: VecDeque::new(),
             has_receiver: false,
             end_waiters: 0,
             exits_as_orphan: true,
         }));
-        self.work(Worker::online);
+        self.work(WorkerMachine::online);
     }
 
     /// Whether the process ends when its primary is gone (CLU-19).
@@ -66,15 +66,15 @@ impl Link {
     }
 
     /// Has the worker do something, and sends what it has to say.
-    pub(crate) fn work<T>(&mut self, command: impl FnOnce(&mut Worker<OwnedFd>) -> T) -> T {
+    pub(crate) fn work<T>(&mut self, command: impl FnOnce(&mut WorkerMachine<OwnedFd>) -> T) -> T {
         let value = command(&mut self.as_worker_mut().machine);
-        self.speak();
+        self.send_pending();
         self.write();
         value
     }
 
     /// Looks at the worker.
-    pub(crate) fn worker(&self) -> &Worker<OwnedFd> {
+    pub(crate) fn worker(&self) -> &WorkerMachine<OwnedFd> {
         &self.as_worker().machine
     }
 
@@ -119,8 +119,8 @@ impl Link {
     }
 
     /// Whether the primary knows that the worker's end is meant, once that is known.
-    pub(crate) fn told(&self) -> Option<Result<(), Error>> {
-        if self.worker().is_told() {
+    pub(crate) fn exit_acknowledged(&self) -> Option<Result<(), Error>> {
+        if self.worker().is_acknowledged() {
             Some(Ok(()))
         } else {
             self.core.is_closed().then(|| Err(self.core.closed().into()))
@@ -131,7 +131,7 @@ impl Link {
     /// meanwhile.
     pub(in crate::driver) fn await_end(&mut self) {
         self.as_worker_mut().end_waiters += 1;
-        self.speak();
+        self.send_pending();
     }
 
     /// That call waits no more.
@@ -159,7 +159,7 @@ impl Link {
 /// For the steps of I/O. Nothing happens on a link that is not a worker's.
 impl Link {
     /// The machine is told what the primary has said. To be called after each read.
-    pub(super) fn hear_primary(&mut self) {
+    pub(super) fn handle_cluster_messages(&mut self) {
         let Link { core, role: Role::Worker(worker), .. } = self else {
             return;
         };
@@ -173,14 +173,14 @@ impl Link {
             }
         }
         let has_receiver = worker.has_receiver;
-        self.speak();
+        self.send_pending();
         if !has_receiver && self.core.is_full() {
             self.drop_messages();
         }
     }
 
     /// Sends what the machine has to say, and wakes who waits for its servers.
-    fn speak(&mut self) {
+    fn send_pending(&mut self) {
         let Link { core, encoder, role: Role::Worker(worker), .. } = self else {
             return;
         };
@@ -205,7 +205,7 @@ impl Link {
                 Change::One(server) => drop(waiters.wake_one(Topic::Server(server))),
                 Change::All(server) => {
                     waiters.wake_all(Topic::Server(server));
-                    waiters.wake_all(Topic::Over(server));
+                    waiters.wake_all(Topic::ServerClosed(server));
                 }
             }
         }
@@ -231,7 +231,7 @@ impl Link {
 
     /// Forgets which messages the kernel may not have, where it has them. To be called after each
     /// write.
-    pub(super) fn forget_written(&mut self) {
+    pub(super) fn drop_written_tickets(&mut self) {
         let Link { core, role: Role::Worker(worker), .. } = self else {
             return;
         };

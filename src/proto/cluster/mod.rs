@@ -8,5 +8,5 @@ pub mod worker;
 mod write;
 
 pub use message::{Act, AddressType, Body, Message, Query, Reply, SockName};
-pub use primary::Primary;
-pub use worker::Worker;
+pub use primary::PrimaryMachine;
+pub use worker::WorkerMachine;

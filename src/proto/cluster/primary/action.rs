@@ -47,7 +47,7 @@ pub enum Action<F> {
         message: Message,
     },
     /// Send this to the worker with the connection, and give that back:
-    /// [`handle_returned`](super::Primary::handle_returned).
+    /// [`handle_returned`](super::PrimaryMachine::handle_returned).
     Offer {
         /// The worker.
         worker: WorkerId,
@@ -57,7 +57,7 @@ pub enum Action<F> {
         fd: F,
     },
     /// Send this to the worker with a duplicate of the server's socket. If it cannot be sent, or
-    /// does not arrive: [`handle_unshared`](super::Primary::handle_unshared).
+    /// does not arrive: [`handle_unshared`](super::PrimaryMachine::handle_unshared).
     Share {
         /// The worker.
         worker: WorkerId,
@@ -66,7 +66,7 @@ pub enum Action<F> {
         /// The message.
         reply: Message,
     },
-    /// Make the server's socket, and tell: [`handle_bound`](super::Primary::handle_bound).
+    /// Make the server's socket, and tell: [`handle_bound`](super::PrimaryMachine::handle_bound).
     Bind {
         /// The server.
         server: ServerId,
@@ -86,7 +86,7 @@ pub enum Action<F> {
         server: ServerId,
     },
     /// Workers refused connections of this server. Wait a little, and tell:
-    /// [`handle_pause_over`](super::Primary::handle_pause_over).
+    /// [`handle_pause_over`](super::PrimaryMachine::handle_pause_over).
     Pause {
         /// The server.
         server: ServerId,

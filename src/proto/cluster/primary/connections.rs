@@ -2,13 +2,13 @@
 //! of that is known later.
 
 use super::balance::Rotation;
-use super::offers::Known;
+use super::offers::OfferOutcome;
 use super::servers::ServerState;
-use super::{AcceptDemand, Action, Primary, ServerId};
+use super::{AcceptDemand, Action, PrimaryMachine, ServerId};
 use crate::proto::cluster::message::{Act, Body, Message};
 
 /// Input.
-impl<F> Primary<F> {
+impl<F> PrimaryMachine<F> {
     /// The server has accepted a connection.
     pub fn handle_connection(&mut self, server: ServerId, fd: F) {
         if let Some(rotation) = self.rotation(server) {
@@ -39,10 +39,10 @@ impl<F> Primary<F> {
     }
 }
 
-impl<F> Primary<F> {
+impl<F> PrimaryMachine<F> {
     /// Something is known of an offer. A connection of a server that is closed now is closed too.
-    pub(super) fn known(&mut self, seq: u64, known: Option<Known<F>>) {
-        let Some(Known { server, answer, back }) = known else {
+    pub(super) fn known(&mut self, seq: u64, known: Option<OfferOutcome<F>>) {
+        let Some(OfferOutcome { server, answer, back }) = known else {
             return;
         };
         let Some(rotation) = self.rotation(server) else {

@@ -1,14 +1,14 @@
 //! The primary's machine: who listens on what, and who gets which connection.
 //!
-//! **Commands**: [`add_worker`](Primary::add_worker), [`remove_worker`](Primary::remove_worker),
-//! [`retire`](Primary::retire), [`disconnect`](Primary::disconnect),
-//! [`close_unused`](Primary::close_unused). **Input**:
-//! [`handle_message`](Primary::handle_message), here; about servers (`granting`)
-//! [`handle_bound`](Primary::handle_bound) and [`handle_unshared`](Primary::handle_unshared); about
-//! connections (`connections`) [`handle_connection`](Primary::handle_connection),
-//! [`handle_returned`](Primary::handle_returned) and
-//! [`handle_pause_over`](Primary::handle_pause_over). **What is to be done**:
-//! [`poll_action`](Primary::poll_action), after each of these, until there is nothing.
+//! **Commands**: [`add_worker`](PrimaryMachine::add_worker), [`remove_worker`](PrimaryMachine::remove_worker),
+//! [`retire`](PrimaryMachine::retire), [`disconnect`](PrimaryMachine::disconnect),
+//! [`close_unused`](PrimaryMachine::close_unused). **Input**:
+//! [`handle_message`](PrimaryMachine::handle_message), here; about servers (`granting`)
+//! [`handle_bound`](PrimaryMachine::handle_bound) and [`handle_unshared`](PrimaryMachine::handle_unshared); about
+//! connections (`connections`) [`handle_connection`](PrimaryMachine::handle_connection),
+//! [`handle_returned`](PrimaryMachine::handle_returned) and
+//! [`handle_pause_over`](PrimaryMachine::handle_pause_over). **What is to be done**:
+//! [`poll_action`](PrimaryMachine::poll_action), after each of these, until there is nothing.
 
 mod action;
 mod balance;
@@ -28,7 +28,7 @@ use offers::Offers;
 use servers::Servers;
 
 /// The primary of a cluster, generic over the descriptor type `F` of connections.
-pub struct Primary<F> {
+pub struct PrimaryMachine<F> {
     balance: Balance,
     keep_servers: bool,
     workers: BTreeMap<WorkerId, Member>,
@@ -48,11 +48,11 @@ struct Member {
 }
 
 /// Commands.
-impl<F> Primary<F> {
+impl<F> PrimaryMachine<F> {
     /// A primary without workers. With `keep_servers`, a server stays open when no worker listens
     /// on it any more, and its clients wait for the next that does.
     pub fn new(balance: Balance, keep_servers: bool) -> Self {
-        Primary {
+        PrimaryMachine {
             balance,
             keep_servers,
             workers: BTreeMap::new(),
@@ -127,7 +127,7 @@ impl<F> Primary<F> {
 }
 
 /// Input.
-impl<F> Primary<F> {
+impl<F> PrimaryMachine<F> {
     /// A message came from a worker. What makes no sense is ignored (CLU-2).
     pub fn handle_message(&mut self, id: WorkerId, message: Message) {
         let Some(worker) = self.workers.get_mut(&id) else {
@@ -156,7 +156,7 @@ impl<F> Primary<F> {
                 }
             }
             Body::Act(Act::ExitedAfterDisconnect) => {
-                if worker.life.says_so() {
+                if worker.life.announces_exit() {
                     self.actions.push_back(Action::Leaving { worker: id });
                 }
                 self.send(id, Body::Reply(Reply { ack: message.seq, ..Reply::default() }));
@@ -171,7 +171,7 @@ impl<F> Primary<F> {
 }
 
 /// Output.
-impl<F> Primary<F> {
+impl<F> PrimaryMachine<F> {
     /// What is to be done next.
     pub fn poll_action(&mut self) -> Option<Action<F>> {
         self.actions.pop_front()

@@ -28,12 +28,12 @@ const FEW: usize = 16;
 const MAX_DATA: usize = 1 << 20;
 
 pub(super) struct Servers<F> {
-    all: BTreeMap<ServerId, Server<F>>,
+    all: BTreeMap<ServerId, PrimaryServer<F>>,
     keys: HashMap<String, ServerId>,
     last: u64,
 }
 
-pub(super) struct Server<F> {
+pub(super) struct PrimaryServer<F> {
     pub(super) key: String,
     /// The first worker's, for all (CLU-11).
     pub(super) data: Option<Value>,
@@ -57,11 +57,11 @@ impl<F> Servers<F> {
         Servers { all: BTreeMap::new(), keys: HashMap::new(), last: 0 }
     }
 
-    pub(super) fn get_mut(&mut self, id: ServerId) -> Option<&mut Server<F>> {
+    pub(super) fn get_mut(&mut self, id: ServerId) -> Option<&mut PrimaryServer<F>> {
         self.all.get_mut(&id)
     }
 
-    pub(super) fn remove(&mut self, id: ServerId) -> Option<Server<F>> {
+    pub(super) fn remove(&mut self, id: ServerId) -> Option<PrimaryServer<F>> {
         let server = self.all.remove(&id)?;
         self.keys.remove(&server.key);
         Some(server)
@@ -120,7 +120,7 @@ impl<F> Servers<F> {
         self.keys.insert(key.clone(), id);
         let state = ServerState::Binding { shared, asked: Vec::new() };
         let workers = BTreeSet::from([worker]);
-        self.all.insert(id, Server { key, data: query.data.clone(), data_length, workers, state });
+        self.all.insert(id, PrimaryServer { key, data: query.data.clone(), data_length, workers, state });
         Ok((id, true))
     }
 }

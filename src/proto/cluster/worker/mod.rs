@@ -12,19 +12,19 @@ use std::collections::{HashMap, VecDeque};
 use crate::proto::cluster::message::{Act, Body, Message, Query, Reply};
 use crate::proto::cluster::places::Places;
 use life::Life;
-use server::Server;
+use server::WorkerServer;
 
 pub use server::{Answer, Next};
 
 /// A worker, generic over the descriptor type `F`.
-pub struct Worker<F> {
+pub struct WorkerMachine<F> {
     life: Life,
     /// The number of our next message (CLU-1).
     seq: u64,
     transmits: VecDeque<Message>,
     /// By the number of our message, what its reply is about.
     replies: HashMap<u64, ReplyTo>,
-    servers: HashMap<ServerId, Server<F>>,
+    servers: HashMap<ServerId, WorkerServer<F>>,
     /// The servers that connections come for (CLU-15).
     keys: HashMap<String, ServerId>,
     places: Places,
@@ -69,9 +69,9 @@ enum ReplyTo {
     Exit,
 }
 
-impl<F> Default for Worker<F> {
+impl<F> Default for WorkerMachine<F> {
     fn default() -> Self {
-        Worker {
+        WorkerMachine {
             life: Life::Serving,
             seq: 0,
             transmits: VecDeque::new(),
@@ -87,7 +87,7 @@ impl<F> Default for Worker<F> {
 }
 
 /// Commands. Those about servers are in `servers`.
-impl<F> Worker<F> {
+impl<F> WorkerMachine<F> {
     /// Tells the primary that the worker runs: the first message (CLU-5).
     pub fn online(&mut self) {
         self.send(Body::Act(Act::Online));
@@ -96,20 +96,20 @@ impl<F> Worker<F> {
     /// Stops because the worker wants to: its servers close, and the primary is told that the
     /// end to come is meant (CLU-19).
     pub fn disconnect(&mut self) {
-        if self.life.leave() {
+        if self.life.disconnect() {
             self.close_all();
-            self.tell();
+            self.announce_exit();
         }
     }
 
     /// The same without waiting for connections, and without closing servers first.
     pub fn kill(&mut self) {
-        if self.life.die() {
-            self.tell();
+        if self.life.exit() {
+            self.announce_exit();
         }
     }
 
-    fn tell(&mut self) {
+    fn announce_exit(&mut self) {
         let seq = self.send(Body::Act(Act::ExitedAfterDisconnect));
         self.replies.insert(seq, ReplyTo::Exit);
     }
@@ -123,14 +123,14 @@ impl<F> Worker<F> {
 }
 
 /// Input and output.
-impl<F> Worker<F> {
+impl<F> WorkerMachine<F> {
     /// A message from the primary. A descriptor that has no place is dropped.
     pub fn handle_message(&mut self, message: Message, carried: Carried<F>) {
         match message.body {
             Body::Reply(reply) => match self.replies.remove(&reply.ack) {
                 Some(ReplyTo::Query(id)) => self.replied(id, reply, carried),
                 Some(ReplyTo::DroppedQuery(query)) => self.unwanted(&query, reply),
-                Some(ReplyTo::Exit) => self.life.told(),
+                Some(ReplyTo::Exit) => self.life.acknowledged(),
                 // Ignored (CLU-2).
                 None => {}
             },
@@ -172,8 +172,8 @@ impl<F> Worker<F> {
     }
 
     /// Whether the primary knows of the worker's end, if it was the worker that wanted it.
-    pub fn is_told(&self) -> bool {
-        self.life.is_told()
+    pub fn is_acknowledged(&self) -> bool {
+        self.life.is_acknowledged()
     }
 
     /// Whether all is done: the channel is to be closed.

@@ -1,11 +1,11 @@
 //! What a worker and its primary say about servers.
 
-use super::server::{Answer, Next, Server, ServerState};
-use super::{Carried, Change, ReplyTo, ServerId, Worker};
+use super::server::{Answer, Next, ServerState, WorkerServer};
+use super::{Carried, Change, ReplyTo, ServerId, WorkerMachine};
 use crate::proto::cluster::message::{Act, Body, Query, Reply};
 
 /// Opening and closing.
-impl<F> Worker<F> {
+impl<F> WorkerMachine<F> {
     /// Asks the primary for a server (CLU-6). What becomes of it is told by
     /// [`take_answer`](Self::take_answer). The query's index is counted here.
     pub fn listen(&mut self, mut query: Query) -> ServerId {
@@ -17,14 +17,14 @@ impl<F> Worker<F> {
             None => return self.refused(query, Answer::InUse),
         }
         let seq = self.send(Body::Act(Act::QueryServer(query.clone())));
-        let id = self.add(Server::asked(query, seq));
+        let id = self.add(WorkerServer::asked(query, seq));
         self.replies.insert(seq, ReplyTo::Query(id));
         id
     }
 
     /// A server whose socket is the worker's own: it is counted and closed as the others are.
     pub fn own_server(&mut self) -> ServerId {
-        let mut server = Server::own();
+        let mut server = WorkerServer::own();
         if self.is_stopping() {
             server.close();
         }
@@ -78,10 +78,10 @@ impl<F> Worker<F> {
     }
 
     fn refused(&mut self, query: Query, answer: Answer<F>) -> ServerId {
-        self.add(Server::refused(query, answer))
+        self.add(WorkerServer::refused(query, answer))
     }
 
-    fn add(&mut self, server: Server<F>) -> ServerId {
+    fn add(&mut self, server: WorkerServer<F>) -> ServerId {
         let id = ServerId(self.next_server);
         self.next_server += 1;
         self.servers.insert(id, server);
@@ -90,7 +90,7 @@ impl<F> Worker<F> {
 }
 
 /// Connections.
-impl<F> Worker<F> {
+impl<F> WorkerMachine<F> {
     /// Refuses connections while so many are open (CLU-13).
     pub fn set_max_connections(&mut self, id: ServerId, max: Option<usize>) {
         if let Some(server) = self.servers.get_mut(&id) {
@@ -101,22 +101,22 @@ impl<F> Worker<F> {
 
     /// The next connection that the primary has handed over.
     pub fn next_connection(&mut self, id: ServerId) -> Next<F> {
-        self.servers.get_mut(&id).map_or(Next::Closed, Server::next)
+        self.servers.get_mut(&id).map_or(Next::Closed, WorkerServer::next)
     }
 
     /// Whether this server takes connections still.
     pub fn is_open(&self, id: ServerId) -> bool {
-        self.servers.get(&id).is_some_and(Server::is_open)
+        self.servers.get(&id).is_some_and(WorkerServer::is_open)
     }
 
     /// Whether the limit allows one more connection.
     pub fn has_room(&self, id: ServerId) -> bool {
-        self.servers.get(&id).is_some_and(Server::has_room)
+        self.servers.get(&id).is_some_and(WorkerServer::has_room)
     }
 
     /// Whether there is a limit.
     pub fn is_limited(&self, id: ServerId) -> bool {
-        self.servers.get(&id).is_some_and(Server::is_limited)
+        self.servers.get(&id).is_some_and(WorkerServer::is_limited)
     }
 
     /// A connection was accepted from a shared socket.
@@ -140,7 +140,7 @@ impl<F> Worker<F> {
 }
 
 /// What the primary says.
-impl<F> Worker<F> {
+impl<F> WorkerMachine<F> {
     /// The primary has replied to a query (CLU-11).
     pub(super) fn replied(&mut self, id: ServerId, reply: Reply, carried: Carried<F>) {
         let Some(server) = self.servers.get_mut(&id) else {

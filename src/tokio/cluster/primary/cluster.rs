@@ -41,7 +41,7 @@ pub(super) struct Cluster {
 }
 
 pub(super) struct ClusterState {
-    pub(super) machine: primary::Primary<OwnedFd>,
+    pub(super) machine: primary::PrimaryMachine<OwnedFd>,
     pub(super) workers: BTreeMap<WorkerId, ForkedWorker>,
     pub(super) servers: BTreeMap<ServerId, ServerSocket>,
     last: WorkerId,
@@ -53,7 +53,7 @@ impl Cluster {
     pub(super) fn new(settings: Settings) -> Arc<Self> {
         let balance = settings.balance.unwrap_or_else(default_balance);
         let state = ClusterState {
-            machine: primary::Primary::new(balance, settings.keep_servers),
+            machine: primary::PrimaryMachine::new(balance, settings.keep_servers),
             workers: BTreeMap::new(),
             servers: BTreeMap::new(),
             last: 0,
@@ -131,7 +131,7 @@ impl Cluster {
                     self.events.push(Event::Message { worker: worker.clone(), message });
                 }
                 LinkEvent::Invalid(error) => self.events.push(Event::Error { worker: worker.clone(), error }),
-                LinkEvent::Over(error) => {
+                LinkEvent::Disconnected(error) => {
                     if let Some(error) = error {
                         self.events.push(Event::Error { worker: worker.clone(), error });
                     }
@@ -189,7 +189,7 @@ async fn tend(cluster: Weak<Cluster>, worker: ForkedWorker) {
         let Some(cluster) = cluster.upgrade() else {
             return;
         };
-        is_over = events.iter().any(|event| matches!(event, LinkEvent::Over(_)));
+        is_over = events.iter().any(|event| matches!(event, LinkEvent::Disconnected(_)));
         cluster.handle(&worker, events);
     }
     let status = worker.exited().await;
