@@ -174,7 +174,11 @@ pub use wire::Serialization;
 pub use wire::control::HandleType;
 pub use wire::v8;
 
-// The README's programs compile.
+// The programs of the documents compile.
 #[cfg(all(doctest, feature = "tokio"))]
-#[doc = include_str!("../README.md")]
-struct Readme;
+mod documents {
+    #[doc = include_str!("../docs/call-rust.md")]
+    struct CallRust;
+    #[doc = include_str!("../docs/serialization.md")]
+    struct Serialization;
+}

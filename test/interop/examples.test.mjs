@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { describe, test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
@@ -21,7 +21,6 @@ const examples = {
   render_pool: artifact('render_pool'),
   primary: artifact('primary'),
 };
-const clusterWorker = artifact('cluster_worker');
 
 const suite = new EveryNode();
 
@@ -227,7 +226,10 @@ async function rendered(address, path) {
 const start = (t, runtime, example, args = []) => run(t, examples[example], args, { CROSSFORK_NODE: runtime.bin });
 
 const cluster = (t, runtime, args = []) =>
-  run(t, runtime.bin, ['examples/cluster.js', ...args], { CROSSFORK_WORKER: clusterWorker, PORT: '0' });
+  run(t, runtime.bin, ['examples/cluster.js', ...args], {
+    CROSSFORK_EXAMPLES: dirname(artifact('cluster_worker')),
+    PORT: '0',
+  });
 
 function run(t, file, args, env) {
   const program = spawn(file, args, {

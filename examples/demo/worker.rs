@@ -1,0 +1,35 @@
+//! The worker of the demo. Each message is a job, and brings the client's socket: the worker answers the client itself.
+
+use std::io::Write;
+
+use crossfork::{Error, Handle, blocking::Channel};
+
+#[derive(serde::Deserialize)]
+struct Job {
+    id: u32,
+    /// Count the primes below this number.
+    below: u32,
+}
+
+fn main() -> Result<(), Error> {
+    let channel = Channel::from_env()?;
+    while let Some(mut message) = channel.recv()? {
+        let job: Job = message.decode()?;
+        let primes = (2..job.below).filter(|n| is_prime(*n)).count();
+        if let Some((Handle::TcpStream(mut client), _)) = message.take_handle().map(|h| h.into_parts()) {
+            let body = format!("{primes} primes, counted by {}", std::process::id());
+            // A client that has left misses its answer, and nobody else does.
+            let _ = write!(
+                client,
+                "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}",
+                body.len()
+            );
+        }
+        channel.send(&job.id)?;
+    }
+    Ok(())
+}
+
+fn is_prime(n: u32) -> bool {
+    (2..).take_while(|d| d * d <= n).all(|d| n % d != 0)
+}
