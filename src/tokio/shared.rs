@@ -20,7 +20,7 @@ use tokio::io::unix::{AsyncFd, AsyncFdReadyGuard};
 use tokio::runtime::Handle;
 use tokio::task::coop::{RestoreOnPending, poll_proceed, unconstrained};
 
-use crate::driver::link::{Link, Step, WaiterId};
+use crate::driver::link::{Link, Place, Step};
 use crate::driver::op::{Bounded, Operation};
 use crate::error::Error;
 use crate::limits::Limits;
@@ -222,7 +222,7 @@ impl Visit<'_> {
         &mut self.state.as_mut().expect("a visit that is not over").link
     }
 
-    fn is_waiting(&self, place: WaiterId) -> bool {
+    fn is_waiting(&self, place: Place) -> bool {
         self.state.as_ref().is_some_and(|state| state.link.waiters.is_waiting(place))
     }
 
@@ -266,7 +266,7 @@ impl Wake for Reactor {
 pub(super) struct Call<'a, O: Operation> {
     shared: &'a Shared,
     op: O,
-    place: Option<WaiterId>,
+    place: Option<Place>,
     is_done: bool,
 }
 

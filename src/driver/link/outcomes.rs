@@ -47,7 +47,8 @@ impl Outcomes {
 }
 
 impl Link {
-    /// Hands each known outcome to who waits for it; what nobody waits for is closed.
+    /// Hands each known outcome to the call that waits for it. The descriptor of one that nobody waits
+    /// for is closed.
     pub(super) fn settle(&mut self) {
         while let Some(outcome) = self.core.poll_outcome() {
             #[cfg(feature = "tokio")]
@@ -68,7 +69,12 @@ impl Link {
     /// What became of the handle, once that is known.
     pub(in crate::driver) fn handle_sent(&mut self, ticket: Ticket) -> Option<Result<(), Unsent>> {
         Some(match self.outcomes.take(ticket)? {
-            Outcome::Acked { .. } | Outcome::Answered { .. } | Outcome::Unanswered { .. } => Ok(()),
+            // The peer has it, and our copy is closed here (HND-13).
+            Outcome::Acked { fd, .. } => {
+                drop(fd);
+                Ok(())
+            }
+            Outcome::Answered { .. } | Outcome::Unanswered { .. } => Ok(()),
             Outcome::Lost { fd, reason, .. } => {
                 let error = match reason {
                     LossReason::Refused { transmissions } => SendError::Refused { transmissions }.into(),

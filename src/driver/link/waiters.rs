@@ -34,19 +34,19 @@ pub(crate) enum Topic {
 }
 
 /// Names a call that waits.
-pub(crate) type WaiterId = (Topic, u64);
+pub(crate) type Place = (Topic, u64);
 
 /// The calls that wait, in the order in which they came.
 #[derive(Default)]
 pub(crate) struct Waiters {
-    waiting: BTreeMap<WaiterId, Waker>,
-    woken: Vec<(WaiterId, Waker)>,
+    waiting: BTreeMap<Place, Waker>,
+    woken: Vec<(Place, Waker)>,
     next: u64,
 }
 
 impl Waiters {
     /// A call waits until it is woken, once.
-    pub(crate) fn enter(&mut self, topic: Topic, waker: Waker) -> WaiterId {
+    pub(crate) fn enter(&mut self, topic: Topic, waker: Waker) -> Place {
         let place = (topic, self.next);
         self.next += 1;
         self.waiting.insert(place, waker);
@@ -54,7 +54,7 @@ impl Waiters {
     }
 
     /// It waits no more, and is not called if it was chosen to be woken.
-    pub(crate) fn leave(&mut self, place: WaiterId) -> Left {
+    pub(crate) fn leave(&mut self, place: Place) -> Left {
         let waiting = self.waiting.remove(&place);
         let was_woken = waiting.is_none();
         let chosen = self.woken.iter().position(|(woken, _)| *woken == place);
@@ -63,7 +63,7 @@ impl Waiters {
     }
 
     #[cfg(any(feature = "tokio", test))]
-    pub(crate) fn is_waiting(&self, place: WaiterId) -> bool {
+    pub(crate) fn is_waiting(&self, place: Place) -> bool {
         self.waiting.contains_key(&place)
     }
 
@@ -108,7 +108,7 @@ impl Waiters {
     }
 
     /// The first call, by topic, that waits for one of these.
-    pub(super) fn first(&self, first: Topic, last: Topic) -> Option<WaiterId> {
+    pub(super) fn first(&self, first: Topic, last: Topic) -> Option<Place> {
         // Most of the time one call waits, and then there is nothing to search for.
         let (lowest, _) = self.waiting.first_key_value()?;
         let found = if lowest.0 >= first {
@@ -122,7 +122,7 @@ impl Waiters {
     }
 
     /// Wakes this call. False if it does not wait.
-    pub(crate) fn wake(&mut self, place: WaiterId) -> bool {
+    pub(crate) fn wake(&mut self, place: Place) -> bool {
         let waker = self.waiting.remove(&place);
         let waits = waker.is_some();
         self.woken.extend(waker.map(|waker| (place, waker)));
@@ -142,7 +142,7 @@ pub(crate) struct Left {
 
 /// Calls that are to be woken.
 #[must_use]
-pub(crate) struct Woken(Vec<(WaiterId, Waker)>);
+pub(crate) struct Woken(Vec<(Place, Waker)>);
 
 impl Woken {
     pub(crate) fn call(self) {
