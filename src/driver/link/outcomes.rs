@@ -16,9 +16,9 @@ use crate::wire::control::SocketKey;
 
 #[derive(Default)]
 pub(super) struct Outcomes {
-    /// Of those that a call waits for: there from the sending on, filled when known.
+    /// By ticket, of what a call waits for. `None` until the outcome is known.
     awaited: HashMap<Ticket, Option<Outcome<OwnedFd>>>,
-    /// The sockets of lists that are under way, whether or not a call still waits for them.
+    /// The sockets of lists that are in flight, whether or not a call still waits for them.
     shares: HashMap<Ticket, Share>,
 }
 
@@ -108,7 +108,7 @@ impl Link {
         Ok(ticket)
     }
 
-    /// Nobody waits for this answer any more. The question stays asked, for its answer will come.
+    /// Nobody waits for this answer any more. The question stays open, because its answer will come.
     pub(in crate::driver) fn forget(&mut self, ticket: Ticket) {
         self.outcomes.awaited.remove(&ticket);
     }

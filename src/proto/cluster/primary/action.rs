@@ -9,19 +9,19 @@ pub type WorkerId = u32;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ServerId(pub(super) u64);
 
-/// How connections come to workers.
+/// How connections are distributed to workers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Balance {
-    /// The primary accepts, and each connection goes to the next worker: Node's `SCHED_RR`.
+    /// The primary accepts, and hands each connection to the next worker: Node's `SCHED_RR`.
     #[default]
     RoundRobin,
-    /// All workers accept from one socket, and the kernel decides: Node's `SCHED_NONE`. Sockets
-    /// for datagrams are shared in any case.
+    /// All workers accept from one socket, and the kernel decides: Node's `SCHED_NONE`. Datagram
+    /// sockets are always shared.
     ///
-    /// An HTTP server of Node 26 that closes, because its worker is to end for one, ends the
-    /// connections that it has accepted and that have not brought a request yet. Workers on Deno
-    /// accept nothing, and their clients wait in vain.
+    /// When an HTTP server of Node 26 closes, for example because its worker shuts down, it ends the
+    /// connections that have not brought a request yet. Workers on Deno never accept from a shared
+    /// socket, so their clients are not served.
     Shared,
 }
 
