@@ -1,4 +1,4 @@
-//! Both sides of a cluster (`PROTOCOL` section 8: CLU) as machines, which never see a channel.
+//! Both sides of a cluster (the rules CLU) as machines, which never see a channel.
 
 mod message;
 mod places;

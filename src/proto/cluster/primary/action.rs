@@ -46,7 +46,7 @@ pub enum Action<F> {
         /// The message.
         message: Message,
     },
-    /// Send this to the worker with the connection, and give that back:
+    /// Send this to the worker with the connection. When the channel is done with it:
     /// [`handle_returned`](super::PrimaryMachine::handle_returned).
     Offer {
         /// The worker.
@@ -66,7 +66,7 @@ pub enum Action<F> {
         /// The message.
         reply: Message,
     },
-    /// Make the server's socket, and tell: [`handle_bound`](super::PrimaryMachine::handle_bound).
+    /// Make the server's socket. Then call [`handle_bound`](super::PrimaryMachine::handle_bound).
     Bind {
         /// The server.
         server: ServerId,
@@ -85,13 +85,13 @@ pub enum Action<F> {
         /// The server.
         server: ServerId,
     },
-    /// Workers refused connections of this server. Wait a little, and tell:
+    /// Workers refused connections of this server. Wait a little, and then call
     /// [`handle_pause_over`](super::PrimaryMachine::handle_pause_over).
     Pause {
         /// The server.
         server: ServerId,
     },
-    /// The worker runs (CLU-5). Told once.
+    /// The worker runs (CLU-5). Once.
     Online {
         /// The worker.
         worker: WorkerId,
@@ -103,7 +103,7 @@ pub enum Action<F> {
         /// On what.
         query: Query,
     },
-    /// The worker says that it will end because it wants to (CLU-10). Told once.
+    /// The worker announces that it will exit on its own account (CLU-10). Once.
     Leaving {
         /// The worker.
         worker: WorkerId,

@@ -1,5 +1,5 @@
-//! Who gets which connection: a server's rotation chooses, the worker is offered it, and what becomes
-//! of that is known later.
+//! Which worker gets which connection: a server's rotation chooses, the worker is offered the
+//! connection, and accepts or refuses it.
 
 use super::balance::Rotation;
 use super::offers::OfferOutcome;
@@ -32,7 +32,7 @@ impl<F> PrimaryMachine<F> {
         }
     }
 
-    /// How much the server wants more connections. When it wants them more than it said here, an
+    /// How much the server wants connections accepted. When the demand grows after this, an
     /// [`Action::Resume`] follows.
     pub fn accept_demand(&mut self, server: ServerId) -> AcceptDemand {
         self.rotation(server).map_or(AcceptDemand::None, Rotation::demand)
@@ -40,7 +40,8 @@ impl<F> PrimaryMachine<F> {
 }
 
 impl<F> PrimaryMachine<F> {
-    /// Something is known of an offer. A connection of a server that is closed now is closed too.
+    /// The worker has answered an offer, or its descriptor is back. A connection whose server is closed
+    /// is closed too.
     pub(super) fn known(&mut self, seq: u64, known: Option<OfferOutcome<F>>) {
         let Some(OfferOutcome { server, answer, back }) = known else {
             return;

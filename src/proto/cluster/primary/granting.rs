@@ -102,7 +102,7 @@ impl<F> PrimaryMachine<F> {
         }
     }
 
-    /// There is no such socket. Who asks next makes us try again.
+    /// The socket could not be made. The next query for it tries again.
     fn unbound(&mut self, server: ServerId, asked: Vec<(WorkerId, u64)>, errno: i32) {
         let Some(gone) = self.servers.remove(server) else {
             return;
@@ -117,7 +117,7 @@ impl<F> PrimaryMachine<F> {
         }
     }
 
-    /// The worker does not listen on this server any more. The last one closes it.
+    /// The worker does not listen on this server any more. Without workers, it is closed.
     pub(super) fn leave(&mut self, id: WorkerId, server: ServerId) {
         let Some(found) = self.servers.get_mut(server) else {
             return;
@@ -133,7 +133,7 @@ impl<F> PrimaryMachine<F> {
         }
     }
 
-    /// Connections that wait for it are closed with it.
+    /// Closes the server, and the connections that wait for it.
     pub(super) fn close(&mut self, server: ServerId) {
         if self.servers.remove(server).is_some() {
             self.actions.push_back(Action::Close { server });

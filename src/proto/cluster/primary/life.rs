@@ -41,7 +41,7 @@ impl WorkerLife {
         }
     }
 
-    /// It shall end. True if it is to be asked, which it was not yet.
+    /// It shall disconnect. True if it is to be asked now.
     pub(super) fn disconnect(&mut self) -> bool {
         let announced = match self {
             WorkerLife::Serving | WorkerLife::Retired => false,

@@ -27,7 +27,7 @@ use life::WorkerLife;
 use offers::Offers;
 use servers::Servers;
 
-/// The primary of a cluster, generic over the descriptor type `F` of connections.
+/// The machine of a cluster's primary, generic over the descriptor type `F` of connections.
 pub struct PrimaryMachine<F> {
     balance: Balance,
     keep_servers: bool,
@@ -68,8 +68,8 @@ impl<F> PrimaryMachine<F> {
         self.workers.insert(id, Member::default());
     }
 
-    /// The channel to the worker is over. What it was offered and had not accepted goes to others:
-    /// descriptors that the channel still had may come back before this or after.
+    /// The channel to the worker is closed. What it was offered and had not accepted goes to other
+    /// workers. Descriptors that the channel still had may come back before this call or after.
     pub fn remove_worker(&mut self, id: WorkerId) {
         let Some(worker) = self.workers.remove(&id) else {
             return;
@@ -89,8 +89,8 @@ impl<F> PrimaryMachine<F> {
         }
     }
 
-    /// The worker gets no more connections, but is not told: it goes on with those that it has, and
-    /// its servers are still its own.
+    /// Offers the worker no more connections, without telling it. It goes on with those that it has, and
+    /// keeps its servers.
     pub fn retire(&mut self, id: WorkerId) {
         let Some(worker) = self.workers.get_mut(&id) else {
             return;
@@ -103,7 +103,7 @@ impl<F> PrimaryMachine<F> {
         }
     }
 
-    /// The worker shall end (CLU-18). It gets no more connections.
+    /// Asks the worker to disconnect (CLU-18), and offers it no more connections.
     pub fn disconnect(&mut self, id: WorkerId) {
         let Some(worker) = self.workers.get_mut(&id) else {
             return;
@@ -140,7 +140,7 @@ impl<F> PrimaryMachine<F> {
                 }
             }
             Body::Act(Act::QueryServer(query)) => {
-                // Who is about to leave is never answered (CLU-16).
+                // A worker that is about to exit gets no reply (CLU-16).
                 if !worker.life.is_leaving() {
                     self.query(id, message.seq, query);
                 }
@@ -177,7 +177,7 @@ impl<F> PrimaryMachine<F> {
         self.actions.pop_front()
     }
 
-    /// Whether the worker's end is voluntary: it said so, or was asked to (CLU-21).
+    /// Whether the worker's exit is voluntary: it has announced it, or was asked to disconnect (CLU-21).
     pub fn is_leaving(&self, id: WorkerId) -> bool {
         self.workers.get(&id).is_some_and(|worker| worker.life.is_leaving())
     }

@@ -1,4 +1,4 @@
-//! Connections that were offered to workers, until it is known what became of them (CLU-13).
+//! Connections that were offered to workers, until they are accepted or refused (CLU-13).
 //!
 //! Two things come back for each, in either order: the descriptor, when the channel is done with
 //! it, and the worker's reply.
@@ -6,9 +6,9 @@
 //! ```text
 //!     Sent ----- descriptor ----> Held ----- reply ------> accepted: closed; refused: to another
 //!      |                           |
-//!      |                           +------ it died ------> to another
+//!      |                           +------ exit -------> to another
 //!      +------ reply -----> Answered ---- descriptor ----> the same, by the reply
-//!      +------ it died ---> Orphaned ---- descriptor ----> to another
+//!      +------ exit ------> Orphaned ---- descriptor ----> to another
 //! ```
 
 use std::collections::HashMap;
@@ -34,11 +34,11 @@ enum OfferState<F> {
     Held(F),
     /// The reply came first.
     Answered { accepted: bool },
-    /// The worker is gone, and the descriptor is still to come.
+    /// The worker has exited, and the channel still has the descriptor.
     Orphaned,
 }
 
-/// What is known now of an offer.
+/// What became of an offer, as far as it is known now.
 pub(super) struct OfferOutcome<F> {
     pub(super) server: ServerId,
     /// The worker, if this was its answer.
@@ -106,7 +106,7 @@ impl<F> Offers<F> {
                 self.0.insert(number, offer);
                 return None;
             }
-            // It will not reply to what it did not get.
+            // It did not get the connection, and so will not reply.
             OfferState::Sent => (Some((worker, false)), Some(Connection { fd, place, deaths })),
             OfferState::Answered { accepted: true } => (None, None),
             OfferState::Answered { accepted: false } => (None, Some(Connection { fd, place, deaths })),
@@ -119,7 +119,7 @@ impl<F> Offers<F> {
         Some(OfferOutcome { server, answer, back })
     }
 
-    /// The worker is gone: what it had not accepted is for others (where Node loses it, CLU-16).
+    /// The worker has exited: other workers get what it had not accepted (Node loses it, CLU-16).
     pub(super) fn abandoned(&mut self, worker: WorkerId) -> Vec<(ServerId, Connection<F>)> {
         let its: Vec<u64> =
             self.0.iter().filter(|(_, offer)| offer.worker == worker).map(|(number, _)| *number).collect();

@@ -17,14 +17,14 @@ use super::balance::Rotation;
 use crate::proto::cluster::message::{AddressType, Query, SockName};
 use crate::wire::v8::{self, Value};
 
-/// How many servers there may be at a time...
+/// How many servers there may be at a time.
 const MAX_SERVERS: usize = 512;
 
-/// ...and how many a worker may have in any case, so that others cannot take them all.
+/// How many a worker may have even then, so that others cannot take them all.
 const FEW: usize = 16;
 
-/// How long the data of all servers may be together, as V8 writes it: in memory it takes many times
-/// as much.
+/// How many bytes the data of all servers may have together, as V8 writes it. In memory it takes many
+/// times as much.
 const MAX_DATA: usize = 1 << 20;
 
 pub(super) struct Servers<F> {
@@ -71,7 +71,7 @@ impl<F> Servers<F> {
         self.keys.get(key).copied()
     }
 
-    /// Those on which nobody listens.
+    /// The servers on which no worker listens.
     pub(super) fn unused(&self) -> Vec<ServerId> {
         self.all.iter().filter(|(_, server)| server.workers.is_empty()).map(|(id, _)| *id).collect()
     }
@@ -130,8 +130,8 @@ fn length(value: &Value) -> usize {
     v8::to_vec(value, &v8::Options::new()).map_or(usize::MAX, |record| record.len())
 }
 
-/// As Node 22 and later make it (CLU-15). Nobody takes it apart: what matters is that those who
-/// ask for the same get the same, and that no two servers have the same at a time.
+/// The key, as Node 22 and later make it (CLU-15). Nobody parses it: equal queries get the same key, and
+/// no two servers have the same at a time.
 pub(super) fn key(query: &Query) -> String {
     let or = |value: Option<String>, absent: &str| value.unwrap_or_else(|| absent.to_owned());
     let address = query.address.as_deref().unwrap_or("null");

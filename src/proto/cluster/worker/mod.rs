@@ -1,7 +1,7 @@
-//! A worker of a cluster: what it asks of its primary, and the connections that it is given.
+//! The machine of a cluster's worker: what it asks of its primary, and the connections that it gets.
 //!
-//! How it lives and ends is in `life`, what becomes of one of its servers in `server`, and what it and
-//! its primary say about servers in `servers`.
+//! `life` is how it lives and ends, `server` is the state of one server, and `servers` is what the worker
+//! and its primary say about them.
 
 mod life;
 mod server;
@@ -16,7 +16,7 @@ use server::WorkerServer;
 
 pub use server::{Answer, Next};
 
-/// A worker, generic over the descriptor type `F`.
+/// The machine of a worker, generic over the descriptor type `F`.
 pub struct WorkerMachine<F> {
     life: Life,
     /// The number of our next message (CLU-1).
@@ -29,7 +29,7 @@ pub struct WorkerMachine<F> {
     keys: HashMap<String, ServerId>,
     places: Places,
     next_server: u64,
-    /// Servers of whom there is news.
+    /// Servers that have changed.
     changes: VecDeque<Change>,
     /// Connections that were accepted and are not closed.
     busy: usize,
@@ -39,12 +39,12 @@ pub struct WorkerMachine<F> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ServerId(u64);
 
-/// News of a server, for those who wait.
+/// A change of a server, for the calls that wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Change {
-    /// One of them can go on: there is an answer, a connection, or room for one.
+    /// One call can go on: there is an answer, a connection, or room for one.
     One(ServerId),
-    /// All of them are to look: it was closed, or its limit was changed.
+    /// All calls are to look: the server was closed, or its limit was changed.
     All(ServerId),
 }
 
@@ -65,7 +65,7 @@ enum ReplyTo {
     Query(ServerId),
     /// A query for a server that nobody wants any more: closed if it is granted.
     DroppedQuery(Query),
-    /// That the worker is about to exit.
+    /// The announcement that the worker will exit.
     Exit,
 }
 
@@ -93,8 +93,8 @@ impl<F> WorkerMachine<F> {
         self.send(Body::Act(Act::Online));
     }
 
-    /// Stops because the worker wants to: its servers close, and the primary is told that the
-    /// end to come is meant (CLU-19).
+    /// Shuts the worker down gracefully: closes its servers, and tells the primary that the exit is
+    /// voluntary (CLU-19).
     pub fn disconnect(&mut self) {
         if self.life.disconnect() {
             self.close_all();
@@ -161,17 +161,17 @@ impl<F> WorkerMachine<F> {
         self.transmits.pop_front()
     }
 
-    /// The next news of a server: to be taken after each command and message.
+    /// The next change of a server. Take them after each command and message.
     pub fn poll_change(&mut self) -> Option<Change> {
         self.changes.pop_front()
     }
 
-    /// Whether the worker was asked to stop, or wants to: no connection comes any more.
+    /// Whether the worker is shutting down: no connection comes any more.
     pub fn is_stopping(&self) -> bool {
         self.life != Life::Serving
     }
 
-    /// Whether the primary knows of the worker's end, if it was the worker that wanted it.
+    /// Whether the primary knows that the worker's exit is voluntary.
     pub fn is_acknowledged(&self) -> bool {
         self.life.is_acknowledged()
     }

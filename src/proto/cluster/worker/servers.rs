@@ -6,8 +6,8 @@ use crate::proto::cluster::message::{Act, Body, Query, Reply};
 
 /// Opening and closing.
 impl<F> WorkerMachine<F> {
-    /// Asks the primary for a server (CLU-6). What becomes of it is told by
-    /// [`take_answer`](Self::take_answer). The query's index is counted here.
+    /// Asks the primary for a server (CLU-6). [`take_answer`](Self::take_answer) gives the answer. The
+    /// query's index is set here.
     pub fn listen(&mut self, mut query: Query) -> ServerId {
         if self.is_stopping() {
             return self.refused(query, Answer::Stopped);
@@ -31,12 +31,12 @@ impl<F> WorkerMachine<F> {
         self.add(server)
     }
 
-    /// What became of a query, once, when that is known.
+    /// The answer to a query, once, when it is known.
     pub fn take_answer(&mut self, id: ServerId) -> Option<Answer<F>> {
         self.servers.get_mut(&id)?.take_answer()
     }
 
-    /// Tells the primary that the server is up (CLU-8), and at which port.
+    /// Tells the primary that the server listens (CLU-8), and at which port.
     pub fn listening(&mut self, id: ServerId, port: Option<u16>) {
         if let Some(server) = self.servers.get(&id).filter(|server| server.has_key()) {
             let query = Query { port, ..server.query.clone() };
@@ -63,7 +63,7 @@ impl<F> WorkerMachine<F> {
         }
     }
 
-    /// Closes a server that is used no more, and the connections that nobody has taken.
+    /// Closes a server and forgets it, with the connections that nobody has taken.
     pub fn release(&mut self, id: ServerId) {
         self.close(id);
         if let Some(server) = self.servers.remove(&id) {
@@ -104,7 +104,7 @@ impl<F> WorkerMachine<F> {
         self.servers.get_mut(&id).map_or(Next::Closed, WorkerServer::next)
     }
 
-    /// Whether this server takes connections still.
+    /// Whether this server still takes connections.
     pub fn is_open(&self, id: ServerId) -> bool {
         self.servers.get(&id).is_some_and(WorkerServer::is_open)
     }
@@ -151,7 +151,7 @@ impl<F> WorkerMachine<F> {
         let failure = match (outcome, &key) {
             (Some(Err(errno)), _) => Some(Answer::Failed(errno)),
             (None, _) | (_, None) => Some(Answer::Invalid("it grants a server without saying which")),
-            // Closing it would close the one that has it.
+            // Not given back, because that would close the server that has this key.
             (_, Some(key)) if self.keys.contains_key(key) => {
                 Some(Answer::Invalid("it grants a server that this worker has"))
             }
@@ -161,7 +161,7 @@ impl<F> WorkerMachine<F> {
             (Some(failure), ..) => Err((failure, None)),
             (None, Carried::Handle(fd), Some(key)) => Ok((key, Answer::Shared { fd, data })),
             (None, Carried::Lost, key) => Err((Answer::Invalid("its socket did not come"), key)),
-            // There is no round robin of datagrams.
+            // Datagrams have no round robin.
             (None, Carried::Nothing, key) if server.query.address_type.is_udp() => {
                 Err((Answer::Invalid("it comes without a socket"), key))
             }
