@@ -9,7 +9,7 @@ use tokio::io::AsyncRead;
 use tokio::task::JoinSet;
 
 use super::log::{Log, Origin, Stream};
-use super::policy::{Action, Ended, Notice, Policy, Settings, Time};
+use super::policy::{Action, Ended, Notice, Policy, Settings, Time, exit_code};
 use super::program::Program;
 use super::signals::{Signals, Told};
 use super::{Options, env_file};
@@ -47,6 +47,7 @@ impl Guard {
             instances: options.instances.count(),
             kill_timeout: options.kill_timeout,
             listen_timeout: options.listen_timeout,
+            start_attempts: options.start_attempts,
         };
         let env = match &options.env_file {
             Some(path) => env_file::read(path).map_err(std::io::Error::other)?,
@@ -70,11 +71,13 @@ impl Guard {
     pub(super) async fn run(mut self) -> Result<u8, Error> {
         loop {
             while let Some(action) = self.policy.poll_action() {
-                if let Action::Done { code } = action {
-                    self.finish().await;
-                    return Ok(code);
+                match action {
+                    Action::Done { code } => {
+                        self.finish(code).await;
+                        return Ok(code);
+                    }
+                    action => self.carry_out(action),
                 }
-                self.carry_out(action);
             }
             let tick = self.policy.next_tick().map_or(Duration::MAX, |at| at.saturating_sub(self.now()));
             tokio::select! {
@@ -112,8 +115,10 @@ impl Guard {
             }
             Action::CloseUnusedServers => self.primary.close_unused_servers(),
             Action::Print(notice) => {
-                if notice == Notice::Reloading {
-                    self.read_env();
+                match notice {
+                    Notice::Reloading => self.read_env(),
+                    Notice::Up(..) => self.log.forget_last_lines(),
+                    _ => {}
                 }
                 self.log.say(&notice.to_string());
             }
@@ -198,11 +203,14 @@ impl Guard {
         }
     }
 
-    async fn finish(mut self) {
+    async fn finish(mut self, code: u8) {
         // Closes all servers, and removes the paths of those that have one.
         self.primary.disconnect();
         let last = async { while self.output.join_next().await.is_some() {} };
         let _ = tokio::time::timeout(LAST_OUTPUT, last).await;
+        if code == exit_code::NEVER_UP {
+            self.log.say_last_lines();
+        }
         self.log.flush(LAST_OUTPUT).await;
     }
 

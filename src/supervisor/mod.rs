@@ -58,6 +58,9 @@ pub struct Options {
     pub kill_timeout: Duration,
     /// How long a reload waits for a new worker to listen (30 s).
     pub listen_timeout: Duration,
+    /// How many starts must fail in each instance, before any worker was up, for all to be given up (5); 0
+    /// for no end.
+    pub start_attempts: u32,
 }
 
 impl Options {
@@ -74,6 +77,7 @@ impl Options {
             log: Format::default(),
             kill_timeout: Duration::from_secs(30),
             listen_timeout: Duration::from_secs(30),
+            start_attempts: 5,
         }
     }
 }

@@ -32,6 +32,7 @@ Exit codes:
   0        stopped as asked, and all workers ended in time
   1        no worker could be started
   2        the command line was wrong
+  3        gave up: no worker has ever come up (--start-attempts)
   124      stopped as asked, but some worker had to be killed after the kill timeout
   130, 143 stopped at once, by a second SIGINT or SIGTERM";
 
@@ -88,6 +89,11 @@ pub(crate) struct RunOptions {
     /// How long a reload waits for a new worker to listen before it is given up
     #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
     pub(crate) listen_timeout: Duration,
+
+    /// Give up with exit code 3 if no worker has come up after this many failed starts in each instance; 0:
+    /// never give up
+    #[arg(long, value_name = "N", default_value = "5")]
+    pub(crate) start_attempts: u32,
 
     /// The program: what node would run, or a binary that is a worker by itself
     #[arg(value_name = "APP")]

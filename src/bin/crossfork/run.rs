@@ -56,6 +56,7 @@ fn prepare(options: RunOptions) -> Result<Options, Failure> {
     all.log = options.log;
     all.kill_timeout = options.kill_timeout;
     all.listen_timeout = options.listen_timeout;
+    all.start_attempts = options.start_attempts;
     Ok(all)
 }
 

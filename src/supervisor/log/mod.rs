@@ -3,6 +3,7 @@
 mod format;
 mod lines;
 mod sink;
+mod tail;
 
 use std::io;
 use std::time::Duration;
@@ -12,6 +13,7 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 pub use format::{Format, Origin, Stream};
 pub use lines::{LONGEST_LINE, Lines};
 pub use sink::{CAPACITY, PATIENCE, Sink};
+use tail::Tail;
 
 /// Our own two outputs.
 #[derive(Clone, Debug)]
@@ -19,6 +21,7 @@ pub struct Log {
     format: Format,
     stdout: Sink,
     stderr: Sink,
+    tail: Tail,
 }
 
 impl Log {
@@ -31,6 +34,7 @@ impl Log {
             format,
             stdout: Sink::new(io::stdout(), format.lost())?,
             stderr: Sink::new(io::stderr(), format.lost())?,
+            tail: Tail::new(),
         })
     }
 
@@ -39,6 +43,22 @@ impl Log {
         let mut line = Vec::new();
         self.format.ours(text, &mut line);
         self.stderr.write_now(&line, 1);
+    }
+
+    /// Says what one of the workers has written last on standard error, if it has.
+    pub fn say_last_lines(&self) {
+        let lines = self.tail.of_last();
+        if !lines.is_empty() {
+            self.say("the last lines of a worker on standard error:");
+        }
+        for line in lines {
+            self.say(&format!("  {line}"));
+        }
+    }
+
+    /// No lines need to be kept for that any more.
+    pub fn forget_last_lines(&self) {
+        self.tail.forget();
     }
 
     /// Passes on what comes from there, until its end.
@@ -54,6 +74,9 @@ impl Log {
             // An error is an end.
             let read = from.read(&mut buffer).await.unwrap_or(0);
             let mut take = |line: &[u8]| {
+                if origin.stream == Stream::Stderr {
+                    self.tail.add(origin.pid, line);
+                }
                 self.format.theirs(&origin, line, &mut text);
                 count += 1;
             };

@@ -14,6 +14,9 @@ pub struct Settings {
     pub kill_timeout: Duration,
     /// How long a reload waits for a new worker to listen.
     pub listen_timeout: Duration,
+    /// How many starts must have failed in each instance for all to be given up, if no worker was ever up; 0
+    /// for no end.
+    pub start_attempts: u32,
 }
 
 /// What is to be done, in this order.
@@ -63,6 +66,8 @@ pub mod exit_code {
     pub const NOT_STARTED: u8 = 1;
     /// The command line was wrong.
     pub const USAGE: u8 = 2;
+    /// No worker has ever been up, after several attempts.
+    pub const NEVER_UP: u8 = 3;
     /// It was asked to stop, and some worker had to be killed when the time was up. As `timeout`
     /// has it.
     pub const TIMED_OUT: u8 = 124;

@@ -117,8 +117,8 @@ impl Policy {
                     let kill = Action::Kill { worker, signal: Signal::KILL };
                     let notice = Notice::Killed(leaving.subject, self.settings.kill_timeout);
                     self.actions.extend([Action::Print(notice), kill]);
-                    if let Phase::Stopping { code, .. } = &mut self.phase {
-                        *code = exit_code::TIMED_OUT.max(*code);
+                    if let Phase::Stopping { code: code @ exit_code::STOPPED, .. } = &mut self.phase {
+                        *code = exit_code::TIMED_OUT;
                     }
                 }
                 Press::Terminate(at, kill) if at <= now => {

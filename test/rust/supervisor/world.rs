@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crossfork::Signal;
-use crossfork::supervisor::policy::{Action, Ended, Notice, Policy, Settings, Time};
+use crossfork::supervisor::policy::{Action, DARK_PAUSE, Ended, Notice, Policy, Settings, Time};
 
 pub const KILL_TIMEOUT: Duration = Duration::from_secs(30);
 pub const LISTEN_TIMEOUT: Duration = Duration::from_secs(20);
@@ -47,9 +47,17 @@ impl Worker {
     }
 }
 
+pub fn settings(instances: usize) -> Settings {
+    Settings { instances, kill_timeout: KILL_TIMEOUT, listen_timeout: LISTEN_TIMEOUT, start_attempts: 0 }
+}
+
 impl World {
+    /// Which never gives up.
     pub fn new(instances: usize) -> Self {
-        let settings = Settings { instances, kill_timeout: KILL_TIMEOUT, listen_timeout: LISTEN_TIMEOUT };
+        World::with(settings(instances))
+    }
+
+    pub fn with(settings: Settings) -> Self {
         let mut world = World {
             policy: Policy::new(settings),
             now: Duration::from_secs(1000),
@@ -199,6 +207,7 @@ impl World {
                 Action::CloseUnusedServers => self.closed_servers += 1,
                 Action::Print(notice) => {
                     assert!(!notice.to_string().is_empty());
+                    self.stopping |= matches!(notice, Notice::GivingUp { .. });
                     self.notices.push(notice);
                 }
                 Action::Done { code } => {
@@ -206,6 +215,19 @@ impl World {
                     self.done = Some(code);
                 }
             }
+        }
+        self.assert_that_nothing_stays_dark();
+    }
+
+    /// Where nobody serves and nobody is on the way, somebody soon is.
+    fn assert_that_nothing_stays_dark(&self) {
+        if !self.stopping && self.done.is_none() && !self.workers.values().any(Worker::stays) {
+            let next = self.policy.next_tick();
+            assert!(
+                next.is_some_and(|at| at <= self.now + DARK_PAUSE),
+                "dark until {next:?}, at {:?}",
+                self.now
+            );
         }
     }
 
