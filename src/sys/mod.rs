@@ -6,6 +6,7 @@ pub mod describe;
 pub mod inherit;
 #[cfg(target_os = "linux")]
 pub mod memory;
+pub mod output;
 pub mod probe;
 #[cfg(feature = "tokio")]
 pub mod reactor;

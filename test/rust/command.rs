@@ -191,3 +191,45 @@ fn run_kills_a_worker_with_all_that_it_has_started() {
         eventually("what the worker has started has ended", || !runs());
     });
 }
+
+/// A worker that prints so many lines on its standard output, and then one on standard error.
+fn printing(lines: u32) -> Command {
+    let line = format!("seq -f 'line %099g' {lines}; echo done >&2; sleep 1000");
+    let mut command = command(&["run", "-i", "1", "--kill-timeout", "0.2", "--log", "raw", "/bin/sh"]);
+    command.args(["--", "-c", &line]).stderr(Stdio::piped());
+    command
+}
+
+/// Whoever has the other end of the same pipe may have made it non-blocking: Node does so with its own.
+#[test]
+fn run_waits_for_room_in_an_output_that_is_non_blocking() {
+    in_time("run_waits_for_room_in_an_output_that_is_non_blocking", || {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        theirs.set_nonblocking(true).unwrap();
+        ours.set_read_timeout(Some(PATIENCE)).unwrap();
+        let mut command = printing(9000);
+        let mut run = spawn(command.stdout(OwnedFd::from(theirs)));
+        drop(command);
+        // More than the socket has room for.
+        let mut said = BufReader::new(run.0.stderr.take().unwrap()).lines();
+        assert!(said.any(|line| line.unwrap() == "done"));
+        assert_eq!(BufReader::new(ours).lines().take(9000).filter(|line| line.is_ok()).count(), 9000);
+        kill(Pid::from_raw(run.0.id() as i32), SIGTERM).unwrap();
+        assert_eq!(run.wait().code(), Some(124));
+    });
+}
+
+#[test]
+fn run_tells_on_standard_error_that_standard_output_cannot_be_written() {
+    in_time("run_tells_on_standard_error_that_standard_output_cannot_be_written", || {
+        let [_, full] = unwritable();
+        let mut run = spawn(printing(100).stdout(full));
+        let mut said = BufReader::new(run.0.stderr.take().unwrap()).lines().map(Result::unwrap);
+        assert!(said.any(|line| {
+            line.starts_with("[crossfork] standard output cannot be written: No space left on device")
+        }));
+        kill(Pid::from_raw(run.0.id() as i32), SIGTERM).unwrap();
+        assert!(said.any(|line| line.ends_with("100 lines could not be written to standard output, and are lost")));
+        assert_eq!(run.wait().code(), Some(124));
+    });
+}

@@ -30,7 +30,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ),
     ("blocking", DRIVER),
     ("tokio", DRIVER),
-    ("supervisor", &["tokio", "launch", "signal", "error", "sys::reap"]),
+    ("supervisor", &["tokio", "launch", "signal", "error", "sys::output", "sys::reap"]),
 ];
 
 const DRIVER: &[&str] = &[

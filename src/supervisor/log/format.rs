@@ -6,6 +6,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
 
+use super::sink::{CAPACITY, Trouble};
+
 /// What is done to each line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Format {
@@ -101,10 +103,30 @@ impl Format {
     /// The line that stands for so many that were lost.
     pub(super) fn lost(self) -> impl Fn(usize) -> Vec<u8> + Send + Sync + 'static {
         move |lines| {
-            let mut line = Vec::new();
-            self.ours(&format!("{lines} lines of output were lost here, for nobody read them"), &mut line);
-            line
+            self.line(&format!(
+                "{lines} lines of output were lost here, for they could not be written in time"
+            ))
         }
+    }
+
+    /// What is said of one of our outputs on the other.
+    pub(super) fn trouble(self, output: &str, trouble: &Trouble) -> Vec<u8> {
+        self.line(&match trouble {
+            Trouble::Failing(e) => format!(
+                "{output} cannot be written: {e}. Up to {} KiB of lines wait, and more are lost. It is tried again \
+                 all the time",
+                CAPACITY / 1024
+            ),
+            Trouble::Unread => format!("{output} is not read: lines are lost until it is"),
+            Trouble::Over(0) => format!("{output} can be written again, and nothing was lost"),
+            Trouble::Over(lines) => format!("{output} can be written again; {lines} lines were lost"),
+        })
+    }
+
+    fn line(self, text: &str) -> Vec<u8> {
+        let mut line = Vec::new();
+        self.ours(text, &mut line);
+        line
     }
 }
 

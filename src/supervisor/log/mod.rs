@@ -6,14 +6,20 @@ mod sink;
 mod tail;
 
 use std::io;
+use std::os::fd::AsFd;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt};
 
 pub use format::{Format, Origin, Stream};
 pub use lines::{LONGEST_LINE, Lines};
-pub use sink::{CAPACITY, PATIENCE, Sink};
+pub use sink::{CAPACITY, PATIENCE, RETRY, Sink, Trouble, WeakSink};
 use tail::Tail;
+
+use crate::sys::output::Patient;
+
+const STDOUT: &str = "standard output";
+const STDERR: &str = "standard error";
 
 /// Our own two outputs.
 #[derive(Clone, Debug)]
@@ -30,12 +36,13 @@ impl Log {
     /// # Errors
     /// If no thread can be started.
     pub fn new(format: Format) -> io::Result<Self> {
-        Ok(Log {
-            format,
-            stdout: Sink::new(io::stdout(), format.lost())?,
-            stderr: Sink::new(io::stderr(), format.lost())?,
-            tail: Tail::new(),
-        })
+        let stdout = Sink::new(Patient::new(io::stdout().as_fd())?, format.lost())?;
+        let stderr = Sink::new(Patient::new(io::stderr().as_fd())?, format.lost())?;
+        for (sink, name, other) in [(&stdout, STDOUT, &stderr), (&stderr, STDERR, &stdout)] {
+            let other = other.downgrade();
+            sink.on_trouble(move |trouble| other.write_now(&format.trouble(name, &trouble), 1));
+        }
+        Ok(Log { format, stdout, stderr, tail: Tail::new() })
     }
 
     /// A line of our own.
@@ -95,9 +102,13 @@ impl Log {
         }
     }
 
-    /// Waits until all is written, for so long at the most.
+    /// Waits until all is written, for so long at the most, and says what is not.
     pub async fn flush(&self, patience: Duration) {
-        let both = async { tokio::join!(self.stdout.flush(), self.stderr.flush()) };
-        let _ = tokio::time::timeout(patience, both).await;
+        let _ = tokio::time::timeout(patience, self.stdout.flush()).await;
+        match self.stdout.unwritten() {
+            0 => {}
+            lines => self.say(&format!("{lines} lines could not be written to {STDOUT}, and are lost")),
+        }
+        let _ = tokio::time::timeout(patience, self.stderr.flush()).await;
     }
 }

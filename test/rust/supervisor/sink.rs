@@ -115,7 +115,7 @@ fn one_that_waits_for_room_gets_it() {
 }
 
 #[test]
-fn when_the_reader_is_gone_nothing_waits_for_it() {
+fn while_a_write_fails_nothing_waits_for_it() {
     in_paused_time(async {
         let (sink, other) = sink();
         sink.write(b"one\n", 1).await;
@@ -127,7 +127,65 @@ fn when_the_reader_is_gone_nothing_waits_for_it() {
             sink.write(&vec![b'x'; CAPACITY], 1).await;
         }
         assert!(start.elapsed().is_zero());
-        assert!(other.written.try_recv().is_err());
+        assert_eq!(sink.unwritten(), 4);
+    });
+}
+
+/// A disk that is full for a while.
+#[test]
+fn a_write_that_fails_is_tried_again_until_it_succeeds() {
+    in_paused_time(async {
+        let (sink, other) = sink();
+        let (told, troubles) = channel();
+        sink.on_trouble(move |trouble| told.send(format!("{trouble:?}")).unwrap());
+        sink.write(b"one\n", 1).await;
+        for _ in 0..3 {
+            assert_eq!(other.next(), b"one\n");
+            other.go_on.send(Err(io::ErrorKind::StorageFull.into())).unwrap();
+        }
+        assert_eq!(other.next(), b"one\n");
+        sink.write(b"two\n", 1).await;
+        other.go_on.send(Ok(())).unwrap();
+        assert_eq!(other.next(), b"two\n");
+        other.go_on.send(Ok(())).unwrap();
+        let next = || troubles.recv_timeout(Duration::from_secs(60)).unwrap();
+        assert_eq!([next(), next()], ["Failing(Kind(StorageFull))", "Over(0)"]);
+    });
+}
+
+#[test]
+fn what_is_lost_while_writes_fail_is_counted_and_told() {
+    in_paused_time(async {
+        let (sink, other) = sink();
+        let (told, troubles) = channel();
+        sink.on_trouble(move |trouble| told.send(format!("{trouble:?}")).unwrap());
+        sink.write(b"one\n", 1).await;
+        other.next();
+        other.go_on.send(Err(io::ErrorKind::StorageFull.into())).unwrap();
+        sink.flush().await;
+        sink.write(&vec![b'x'; CAPACITY], 1).await;
+        sink.write(b"lost\n", 1).await;
+        sink.write_now(b"lost\nlost\n", 2);
+        for _ in 0..2 {
+            other.next();
+            other.go_on.send(Ok(())).unwrap();
+        }
+        assert_eq!(other.next(), b"[3 lost]\n");
+        other.go_on.send(Ok(())).unwrap();
+        let next = || troubles.recv_timeout(Duration::from_secs(60)).unwrap();
+        assert_eq!([next(), next()], ["Failing(Kind(StorageFull))", "Over(3)"]);
+    });
+}
+
+#[test]
+fn an_interrupted_write_is_no_failure() {
+    in_paused_time(async {
+        let (sink, other) = sink();
+        sink.write(b"one\n", 1).await;
+        other.next();
+        other.go_on.send(Err(io::ErrorKind::Interrupted.into())).unwrap();
+        assert_eq!(other.next(), b"one\n");
+        other.go_on.send(Ok(())).unwrap();
     });
 }
 
