@@ -2,17 +2,19 @@
 
 use std::collections::HashMap;
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use tokio::io::AsyncRead;
 use tokio::task::JoinSet;
 
+use super::Options;
+use super::deployment::Deployment;
 use super::log::{Log, Origin, Stream};
 use super::policy::{Action, Ended, Notice, Policy, Settings, Time, exit_code};
 use super::program::Program;
 use super::signals::{Signals, Told};
-use super::{Options, env_file};
 use crate::error::Error;
 use crate::launch::Stdio;
 use crate::signal::Signal;
@@ -34,8 +36,8 @@ pub(super) struct Guard {
     log: Log,
     /// What passes on workers' output.
     output: JoinSet<()>,
-    env_file: Option<PathBuf>,
-    env: Vec<(String, String)>,
+    options: Options,
+    deployment: Deployment,
     signals: Signals,
     adopts_orphans: bool,
     start: Instant,
@@ -49,20 +51,18 @@ impl Guard {
             listen_timeout: options.listen_timeout,
             start_attempts: options.start_attempts,
         };
-        let env = match &options.env_file {
-            Some(path) => env_file::read(path).map_err(std::io::Error::other)?,
-            None => Vec::new(),
-        };
+        let deployment = Deployment::find(&options).map_err(std::io::Error::other)?;
+        deployment.enter();
         Ok(Guard {
             policy: Policy::new(settings),
             // Before there is a worker that could be left alone.
             signals: Signals::new()?,
             log: Log::new(options.log)?,
-            primary: primary(&options),
+            primary: workers(&options, &deployment).start(),
             workers: HashMap::new(),
             output: JoinSet::new(),
-            env_file: options.env_file,
-            env,
+            options,
+            deployment,
             adopts_orphans: adopts_orphans(),
             start: Instant::now(),
         })
@@ -116,7 +116,7 @@ impl Guard {
             Action::CloseUnusedServers => self.primary.close_unused_servers(),
             Action::Print(notice) => {
                 match notice {
-                    Notice::Reloading => self.read_env(),
+                    Notice::Reloading => self.refresh(),
                     Notice::Up(..) => self.log.forget_last_lines(),
                     _ => {}
                 }
@@ -127,8 +127,7 @@ impl Guard {
     }
 
     fn fork(&mut self, slot: usize) {
-        let of_file = self.env.iter().map(|(name, value)| (name.clone(), value.clone()));
-        let env = of_file.chain([(INSTANCE.to_owned(), slot.to_string())]);
+        let env = self.deployment.env().chain([(INSTANCE.into(), slot.to_string().into())]);
         match self.primary.fork_with(env) {
             Ok(worker) => {
                 self.pass_on(worker.take_stdout(), &worker, slot, Stream::Stdout);
@@ -184,14 +183,13 @@ impl Guard {
         }
     }
 
-    /// A file that cannot be read now is no reason to lose what it said before.
-    fn read_env(&mut self) {
-        if let Some(path) = &self.env_file {
-            match env_file::read(path) {
-                Ok(env) => self.env = env,
-                Err(e) => self.log.say(&format!("the variables stay as they were: {e}")),
-            }
+    /// For the workers from now on. What cannot be found now is no reason to lose what there was before.
+    fn refresh(&mut self) {
+        for failure in self.deployment.refresh() {
+            self.log.say(&failure);
         }
+        self.deployment.enter();
+        self.primary.set_up(workers(&self.options, &self.deployment));
     }
 
     fn reap(&self) {
@@ -219,16 +217,24 @@ impl Guard {
     }
 }
 
-fn primary(options: &Options) -> Primary {
-    let settings = match &options.program {
+fn workers(options: &Options, deployment: &Deployment) -> cluster::Settings {
+    let settings = match deployment.program() {
         Program::Module(path) => {
             let module = cluster::Primary::builder(path).exec_argv(&options.node_args);
             match &options.node {
+                // One without a slash is sought on PATH.
+                Some(node) if node.as_bytes().contains(&b'/') => {
+                    module.exec_path(deployment.path(Path::new(node)))
+                }
                 Some(node) => module.exec_path(node),
                 None => module,
             }
         }
         Program::Binary(path) => cluster::Primary::program(path),
+    };
+    let settings = match deployment.folder() {
+        Some(folder) => settings.cwd(folder),
+        None => settings,
     };
     let settings = match options.balance {
         Some(balance) => settings.balance(balance),
@@ -241,5 +247,4 @@ fn primary(options: &Options) -> Primary {
         // The terminal's Ctrl-C is ours to pass on.
         .own_process_group()
         .keep_servers(true)
-        .start()
 }

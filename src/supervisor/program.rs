@@ -58,8 +58,8 @@ impl Program {
         if !is_executable || !begins_as_binary(path)? {
             return Ok(Program::Module(path.to_owned()));
         }
-        // Else it would be sought on PATH.
-        Ok(Program::Binary(path.canonicalize()?))
+        // Else it would be sought on PATH. Symbolic links stay, which may lead elsewhere by the next start.
+        Ok(Program::Binary(std::path::absolute(path)?))
     }
 }
 

@@ -70,7 +70,8 @@ pub(crate) struct RunOptions {
     #[arg(long, value_name = "ARGS", allow_hyphen_values = true)]
     pub(crate) node_args: Vec<String>,
 
-    /// Run as if started there
+    /// Run as if started there. A symbolic link on the way is followed anew for each worker that is started,
+    /// and at each reload
     #[arg(long, value_name = "FOLDER")]
     pub(crate) cwd: Option<PathBuf>,
 

@@ -3,9 +3,9 @@
 use std::ffi::OsString;
 use std::process::ExitCode;
 
+use crossfork::supervisor::deployment::Deployment;
 use crossfork::supervisor::policy::exit_code;
-use crossfork::supervisor::program::Program;
-use crossfork::supervisor::{Options, env_file, run};
+use crossfork::supervisor::{Options, run};
 
 use crate::args::RunOptions;
 use crate::report::report;
@@ -36,16 +36,8 @@ fn failed(why: String) -> Failure {
 }
 
 fn prepare(options: RunOptions) -> Result<Options, Failure> {
-    // All else is relative to it, as if we had been started there.
-    if let Some(cwd) = &options.cwd {
-        std::env::set_current_dir(cwd).map_err(|e| usage(format!("{}: {e}", cwd.display())))?;
-    }
-    let app = &options.app;
-    let program = Program::find(app).map_err(|e| usage(format!("{}: {e}", app.display())))?;
-    if let Some(path) = &options.env_file {
-        env_file::read(path).map_err(|e| usage(e.to_string()))?;
-    }
-    let mut all = Options::new(program);
+    let mut all = Options::new(options.app);
+    all.cwd = options.cwd;
     all.args = options.args;
     all.instances = options.instances;
     all.balance = options.balance;
@@ -57,6 +49,7 @@ fn prepare(options: RunOptions) -> Result<Options, Failure> {
     all.kill_timeout = options.kill_timeout;
     all.listen_timeout = options.listen_timeout;
     all.start_attempts = options.start_attempts;
+    Deployment::find(&all).map_err(usage)?;
     Ok(all)
 }
 

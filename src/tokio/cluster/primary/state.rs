@@ -33,7 +33,7 @@ const PAUSE: Duration = Duration::from_millis(25);
 
 pub(super) struct Cluster {
     pub(super) events: Events,
-    settings: Settings,
+    settings: Mutex<Arc<Settings>>,
     state: Mutex<State>,
     /// That of the tasks.
     runtime: Handle,
@@ -60,11 +60,15 @@ impl Cluster {
         let runtime = Handle::current();
         Arc::new_cyclic(|me| Cluster {
             events: Events::new(),
-            settings,
+            settings: Mutex::new(Arc::new(settings)),
             state: Mutex::new(state),
             runtime,
             me: me.clone(),
         })
+    }
+
+    pub(super) fn set_up(&self, settings: Settings) {
+        *self.settings.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(settings);
     }
 
     pub(super) fn fork(&self, env: Vec<(OsString, OsString)>) -> Result<ForkedWorker, Error> {
@@ -74,7 +78,8 @@ impl Cluster {
             state.last
         };
         let _inside = self.runtime.enter();
-        let worker = ForkedWorker::new(id, self.settings.spawn(id, env)?, self.me.clone());
+        let settings = self.settings.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let worker = ForkedWorker::new(id, settings.spawn(id, env)?, self.me.clone());
         {
             let mut state = self.lock();
             state.machine.add_worker(id);
