@@ -44,7 +44,7 @@
 //! }
 //! ```
 //!
-//! See [`launch`] for what can be said of a child, and [`blocking::SocketList`] for counting the
+//! See [`process`] for what can be said of a child, and [`blocking::SocketList`] for counting the
 //! connections that children hold.
 //!
 //! # A cluster
@@ -83,7 +83,7 @@
 //! # JSON or advanced
 //!
 //! The parent chooses how messages are written: `fork(..., { serialization: 'advanced' })` in Node,
-//! [`launch::Fork::serialization`] here. A child finds out by itself. [`Message::decode`] and `send`
+//! [`process::Fork::serialization`] here. A child finds out by itself. [`Message::decode`] and `send`
 //! are the same in both modes, for types of your own.
 //!
 //! [`Serialization::Json`] is the default, and what everybody speaks. [`Serialization::Advanced`]
@@ -127,8 +127,8 @@
 //! # The rooms
 //!
 //! [`wire`] turns bytes into messages. [`proto`] is the channel as a machine, without I/O. `sys`
-//! has the system calls and all unsafe code. `link` joins a machine and a socket, and the drivers
-//! add the waiting. Comments cite the rules of the protocol by names such as `HND-6`;
+//! has the system calls and all unsafe code. `driver` joins a machine and a socket, and [`blocking`] and
+//! `tokio` add the waiting. Comments cite the rules of the protocol by names such as `HND-6`;
 //! CONTRIBUTING.md lists them.
 //!
 //! # Platforms
@@ -139,45 +139,37 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod blocking;
-mod encoder;
+mod driver;
 pub mod env;
 mod error;
 #[cfg(target_os = "linux")]
 pub mod fd;
 mod handle;
-mod holders;
-pub mod launch;
 mod limits;
-mod link;
-mod listen;
 mod message;
-mod output;
+pub mod process;
+#[doc(hidden)]
 pub mod proto;
-mod received;
-mod signal;
-mod stop;
 #[cfg(feature = "cli")]
+#[doc(hidden)]
 pub mod supervisor;
 #[doc(hidden)]
 pub mod sys;
 #[cfg(feature = "tokio")]
 pub mod tokio;
+#[doc(hidden)]
 pub mod wire;
 
 /// What both drivers' workers of a cluster have in common.
 pub mod cluster {
-    pub use crate::listen::{BindOptions, ListenAddress, ListenOptions};
+    pub use crate::driver::listen::{BindOptions, ListenAddress, ListenOptions};
 }
 
-pub use error::{EnvError, Error, FormatError, ProtocolError, Quote, SendError, V8Error};
-pub use handle::{Handle, Outgoing, Unsent};
-pub use launch::Stdio;
+pub use error::{EnvError, Error, FormatError, ParseError, ProtocolError, Quote, SendError, V8Error};
+pub use handle::{Handle, IntoOutgoing, Outgoing, ReceivedHandle, SocketHold, Unsent};
 pub use limits::Limits;
-pub use message::Payload;
-pub use output::ExecError;
-pub use received::{Message, ReceivedHandle, SocketHold};
-pub use signal::Signal;
-pub use stop::Escalation;
+pub use message::{Message, Payload};
+pub use process::{Escalation, ExecError, Signal, Stdio};
 pub use wire::Serialization;
 pub use wire::control::HandleType;
 pub use wire::v8;

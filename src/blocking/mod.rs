@@ -13,3 +13,6 @@ pub use channel::Channel;
 pub use child::{Blocking, Child, Command, Fork};
 pub use process::Process;
 pub use socket_list::SocketList;
+
+/// Threads need nothing to be there.
+fn require_driver() {}

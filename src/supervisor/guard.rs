@@ -13,11 +13,12 @@ use super::Options;
 use super::deployment::Deployment;
 use super::log::{Log, Origin, Stream};
 use super::policy::{Action, Ended, Notice, Policy, Settings, Time, exit_code};
+use super::preload::Preload;
 use super::program::Program;
 use super::signals::{Signals, Told};
 use crate::error::Error;
-use crate::launch::Stdio;
-use crate::signal::Signal;
+use crate::process::Signal;
+use crate::process::Stdio;
 use crate::sys::reap::{adopts_orphans, reap_orphans};
 use crate::tokio::cluster::{self, Event, ForkedWorker, Primary};
 
@@ -38,6 +39,7 @@ pub(super) struct Guard {
     output: JoinSet<()>,
     options: Options,
     deployment: Deployment,
+    preload: Option<Preload>,
     signals: Signals,
     adopts_orphans: bool,
     start: Instant,
@@ -45,20 +47,32 @@ pub(super) struct Guard {
 
 impl Guard {
     pub(super) fn new(options: Options) -> Result<Self, Error> {
+        let deployment = Deployment::find(&options).map_err(std::io::Error::other)?;
+        deployment.enter();
+        let log = Log::new(options.log)?;
+        let preload = Preload::new(&options, deployment.program()).unwrap_or_else(|e| {
+            log.say(&format!(
+                "cannot write the file that drains workers ({e}): they get {} alone",
+                options.stop_signal
+            ));
+            None
+        });
         let settings = Settings {
             instances: options.instances.count(),
             kill_timeout: options.kill_timeout,
             listen_timeout: options.listen_timeout,
             start_attempts: options.start_attempts,
+            stop_signal: options.stop_signal,
+            signal_after: options.signal_after,
+            drains: preload.is_some(),
         };
-        let deployment = Deployment::find(&options).map_err(std::io::Error::other)?;
-        deployment.enter();
         Ok(Guard {
             policy: Policy::new(settings),
             // Before there is a worker that could be left alone.
             signals: Signals::new()?,
-            log: Log::new(options.log)?,
-            primary: workers(&options, &deployment).start(),
+            log,
+            primary: workers(&options, &deployment, preload.as_ref()).start(),
+            preload,
             workers: HashMap::new(),
             output: JoinSet::new(),
             options,
@@ -128,7 +142,9 @@ impl Guard {
 
     fn fork(&mut self, slot: usize) {
         let env = self.deployment.env().chain([(INSTANCE.into(), slot.to_string().into())]);
-        match self.primary.fork_with(env) {
+        let drain = self.preload.as_ref().map(Preload::variable).transpose();
+        let forked = drain.map_err(Error::from).and_then(|drain| self.primary.fork_with(env.chain(drain)));
+        match forked {
             Ok(worker) => {
                 self.pass_on(worker.take_stdout(), &worker, slot, Stream::Stdout);
                 self.pass_on(worker.take_stderr(), &worker, slot, Stream::Stderr);
@@ -189,7 +205,7 @@ impl Guard {
             self.log.say(&failure);
         }
         self.deployment.enter();
-        self.primary.set_up(workers(&self.options, &self.deployment));
+        self.primary.set_up(workers(&self.options, &self.deployment, self.preload.as_ref()));
     }
 
     fn reap(&self) {
@@ -217,10 +233,11 @@ impl Guard {
     }
 }
 
-fn workers(options: &Options, deployment: &Deployment) -> cluster::Settings {
+fn workers(options: &Options, deployment: &Deployment, preload: Option<&Preload>) -> cluster::Settings {
     let settings = match deployment.program() {
         Program::Module(path) => {
-            let module = cluster::Primary::builder(path).exec_argv(&options.node_args);
+            let own_args = preload.map(|preload| preload.node_args(&options.node_args)).unwrap_or_default();
+            let module = cluster::Primary::builder(path).exec_argv(&own_args).exec_argv(&options.node_args);
             match &options.node {
                 // One without a slash is sought on PATH.
                 Some(node) if node.as_bytes().contains(&b'/') => {

@@ -21,6 +21,7 @@ mod guard;
 pub mod instances;
 pub mod log;
 pub mod policy;
+mod preload;
 pub mod program;
 mod signals;
 
@@ -29,6 +30,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::error::Error;
+use crate::process::Signal;
 use crate::tokio::cluster::Balance;
 use instances::Instances;
 use log::Format;
@@ -64,6 +66,14 @@ pub struct Options {
     /// How many starts must fail in each instance, before any worker was up, for all to be given up (5); 0
     /// for no end.
     pub start_attempts: u32,
+    /// Node workers load a file that drains them, and tells the program that it is to end.
+    pub drain: bool,
+    /// The signal by which a program hears that it is to end (SIGTERM).
+    pub stop_signal: Signal,
+    /// How long connections may go on before the program hears of it (5 s).
+    pub signal_after: Duration,
+    /// The program gets the message `'shutdown'` too, as from pm2.
+    pub shutdown_message: bool,
 }
 
 impl Options {
@@ -82,6 +92,10 @@ impl Options {
             kill_timeout: Duration::from_secs(30),
             listen_timeout: Duration::from_secs(30),
             start_attempts: 5,
+            drain: true,
+            stop_signal: Signal::TERM,
+            signal_after: Duration::from_secs(5),
+            shutdown_message: false,
         }
     }
 }

@@ -5,7 +5,7 @@ use std::io;
 
 use tokio::signal::unix::{Signal as Stream, SignalKind, signal};
 
-use crate::signal::Signal;
+use crate::process::Signal;
 
 pub(super) struct Signals {
     terminate: Stream,

@@ -19,6 +19,6 @@ pub use socket_list::SocketList;
 
 /// Panics outside of a runtime, at the place of our caller's caller, before anything has happened.
 #[track_caller]
-fn require_runtime() {
+fn require_driver() {
     let _ = ::tokio::runtime::Handle::current();
 }

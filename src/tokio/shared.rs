@@ -9,7 +9,6 @@
 
 use std::future::{Future, poll_fn};
 use std::io;
-use std::ops::{Deref, DerefMut};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::pin::{Pin, pin};
@@ -21,17 +20,13 @@ use tokio::io::unix::{AsyncFd, AsyncFdReadyGuard};
 use tokio::runtime::Handle;
 use tokio::task::coop::{RestoreOnPending, poll_proceed, unconstrained};
 
-use crate::encoder::Encoder;
+use crate::driver::link::{Link, Place, Step};
+use crate::driver::op::{Bounded, Operation};
 use crate::error::Error;
 use crate::limits::Limits;
-use crate::link::op::Operation;
-use crate::link::{Link, Place, Step};
-use crate::listen::ConnectionOwner;
-use crate::proto::cluster::worker::ServerId;
-use crate::received::SocketOwner;
+use crate::message::encoder::Encoder;
 use crate::sys::reactor;
 use crate::wire::Serialization;
-use crate::wire::control::SocketKey;
 
 /// How often a peer that writes without pause is read from before tasks get their turn.
 const MOST_READS: usize = 16;
@@ -93,6 +88,16 @@ impl Shared {
         Call { shared: self, op, place: None, is_done: false }
     }
 
+    /// Waits for an operation, as [`call`](Self::call) does: the time is bounded by whoever awaits it.
+    pub(super) fn call_bounded<O: Bounded>(&self, op: O) -> Call<'_, O> {
+        self.call(op)
+    }
+
+    /// An operation that is to be waited for.
+    pub(super) fn begun<O: Bounded>(&self, op: O) -> Call<'_, O> {
+        self.call(op)
+    }
+
     /// Waits for the task's turn, if it has done much without waiting.
     pub(super) async fn turn(&self) {
         poll_fn(|cx| self.poll_turn(cx)).await.made_progress();
@@ -102,7 +107,7 @@ impl Shared {
         let turn = poll_proceed(cx);
         if turn.is_pending() {
             // Others run now, for nobody knows how long.
-            self.visit().write_fed();
+            self.visit().link().write_fed();
         }
         turn
     }
@@ -212,6 +217,15 @@ pub(super) struct Visit<'a> {
 }
 
 impl Visit<'_> {
+    pub(super) fn link(&mut self) -> &mut Link {
+        self.is_driven = false;
+        &mut self.state.as_mut().expect("a visit that is not over").link
+    }
+
+    fn is_waiting(&self, place: Place) -> bool {
+        self.state.as_ref().is_some_and(|state| state.link.waiters.is_waiting(place))
+    }
+
     fn drive(&mut self) {
         if let Some(state) = &mut self.state
             && !self.is_driven
@@ -219,20 +233,6 @@ impl Visit<'_> {
             self.shared.drive(state);
             self.is_driven = true;
         }
-    }
-}
-
-impl Deref for Visit<'_> {
-    type Target = Link;
-    fn deref(&self) -> &Link {
-        &self.state.as_ref().expect("a visit that is not over").link
-    }
-}
-
-impl DerefMut for Visit<'_> {
-    fn deref_mut(&mut self) -> &mut Link {
-        self.is_driven = false;
-        &mut self.state.as_mut().expect("a visit that is not over").link
     }
 }
 
@@ -284,17 +284,18 @@ impl<O: Operation> Future for Call<'_, O> {
         let mut visit = shared.visit();
         // The second time for what was there to be read.
         for left in &mut left {
-            *left = place.take().map(|place| visit.waiters.leave(place));
-            if let Some(output) = op.poll(&mut visit) {
+            let link = visit.link();
+            *left = place.take().map(|place| link.waiters.leave(place));
+            if let Some(output) = op.poll(link) {
                 *is_done = true;
                 turn.made_progress();
                 return Poll::Ready(output);
             }
-            visit.write_fed();
-            let entered = visit.waiters.enter(op.topic(), cx.waker().clone());
+            link.write_fed();
+            let entered = link.waiters.enter(op.topic(), cx.waker().clone());
             *place = Some(entered);
             visit.drive();
-            if visit.waiters.is_waiting(entered) {
+            if visit.is_waiting(entered) {
                 break;
             }
         }
@@ -310,23 +311,19 @@ impl<O: Operation> Drop for Call<'_, O> {
         // Dropped after the visit.
         let left;
         let mut visit = self.shared.visit();
-        self.op.withdraw(&mut visit);
-        left = self.place.map(|place| visit.waiters.leave(place));
+        let link = visit.link();
+        self.op.withdraw(link);
+        left = self.place.map(|place| link.waiters.leave(place));
         if left.as_ref().is_some_and(|left| left.was_woken) {
             // It was woken for something that is the next one's now.
-            visit.waiters.wake_one(self.op.topic());
+            link.waiters.wake_one(self.op.topic());
         }
     }
 }
 
-impl SocketOwner for Shared {
-    fn socket_closed(&self, key: &SocketKey) {
-        self.visit().socket_closed(key);
-    }
-}
-
-impl ConnectionOwner for Shared {
-    fn connection_closed(&self, server: ServerId) {
-        self.visit().work(|worker| worker.connection_closed(server));
+impl<O: Bounded> Call<'_, O> {
+    /// Itself, to be awaited.
+    pub(super) fn wait(self) -> Self {
+        self
     }
 }

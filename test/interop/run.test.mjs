@@ -131,7 +131,7 @@ suite.test('a worker with a request that takes too long is killed in the end', D
   const held = await hold(await run.port());
   assert.strictEqual(await run.stop(), 124, run.text);
   await assert.rejects(held.response, { code: 'ECONNRESET' });
-  await run.said(/has not ended in 500ms, and is killed$/);
+  await run.said(/has not ended: sending SIGTERM, then SIGKILL$/);
 });
 
 suite.test(

@@ -112,6 +112,7 @@ export function get(target, path = '/', options = {}) {
   const to = typeof target === 'number' ? { port: target, host: '127.0.0.1' } : { socketPath: target };
   return new Promise((resolve, reject) => {
     const request = http.request({ ...to, path, agent: false, ...options }, (response) => {
+      options.onResponse?.(response);
       let body = '';
       response.setEncoding('utf8');
       response.on('data', (text) => {

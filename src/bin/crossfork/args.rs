@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
+use crossfork::Signal;
 use crossfork::supervisor::instances::Instances;
 use crossfork::supervisor::log::Format;
 use crossfork::tokio::cluster::Balance;
@@ -33,7 +34,7 @@ Exit codes:
   1        no worker could be started
   2        the command line was wrong
   3        gave up: no worker has ever come up (--start-attempts)
-  124      stopped as asked, but some worker had to be killed after the kill timeout
+  124      stopped as asked, but some worker was ended by a signal when the kill timeout was up
   130, 143 stopped at once, by a second SIGINT or SIGTERM";
 
 #[derive(Args, Clone, Debug)]
@@ -96,6 +97,23 @@ pub(crate) struct RunOptions {
     #[arg(long, value_name = "N", default_value = "5")]
     pub(crate) start_attempts: u32,
 
+    /// The signal that tells the program to end, by its handlers for it
+    #[arg(long, value_name = "SIGNAL", default_value = "SIGTERM", value_parser = signal)]
+    pub(crate) stop_signal: Signal,
+
+    /// How long connections in flight may go on before the program is told to end
+    #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = seconds)]
+    pub(crate) signal_after: Duration,
+
+    /// Tell the program by the message 'shutdown' too, as pm2 does
+    #[arg(long)]
+    pub(crate) shutdown_message: bool,
+
+    /// Load nothing into workers before the program: connections are not drained, and the program is told by a
+    /// real signal
+    #[arg(long)]
+    pub(crate) no_shim: bool,
+
     /// The program: what node would run, or a binary that is a worker by itself
     #[arg(value_name = "APP")]
     pub(crate) app: PathBuf,
@@ -132,6 +150,11 @@ fn own_args(args: Vec<OsString>) -> Vec<OsString> {
         }
         _ => args,
     }
+}
+
+fn signal(text: &str) -> Result<Signal, String> {
+    let name = if text.starts_with("SIG") { text.to_owned() } else { format!("SIG{text}") };
+    Signal::from_name(&name).ok_or_else(|| "not the name of a signal, such as SIGTERM".to_owned())
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {

@@ -49,6 +49,10 @@ fn prepare(options: RunOptions) -> Result<Options, Failure> {
     all.kill_timeout = options.kill_timeout;
     all.listen_timeout = options.listen_timeout;
     all.start_attempts = options.start_attempts;
+    all.drain = !options.no_shim;
+    all.stop_signal = options.stop_signal;
+    all.signal_after = options.signal_after;
+    all.shutdown_message = options.shutdown_message;
     Deployment::find(&all).map_err(usage)?;
     Ok(all)
 }

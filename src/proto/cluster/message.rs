@@ -75,6 +75,7 @@ pub struct Query {
 
 /// The `addressType` of a query.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum AddressType {
     /// TCP over IPv4; without an address, over IPv6 too where there is IPv6.
     Tcp4,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::notice::Notice;
-use crate::signal::Signal;
+use crate::process::Signal;
 
 /// What can be chosen.
 #[derive(Clone, Copy, Debug)]
@@ -17,6 +17,12 @@ pub struct Settings {
     /// How many starts must have failed in each instance for all to be given up, if no worker was ever up; 0
     /// for no end.
     pub start_attempts: u32,
+    /// The signal that tells a worker to end.
+    pub stop_signal: Signal,
+    /// How long after the end of its channel a worker gets that signal.
+    pub signal_after: Duration,
+    /// Workers drain themselves, and tell their program: they get the signal only shortly before SIGKILL.
+    pub drains: bool,
 }
 
 /// What is to be done, in this order.
@@ -68,7 +74,7 @@ pub mod exit_code {
     pub const USAGE: u8 = 2;
     /// No worker has ever been up, after several attempts.
     pub const NEVER_UP: u8 = 3;
-    /// It was asked to stop, and some worker had to be killed when the time was up. As `timeout`
+    /// It was asked to stop, and some worker was ended by a signal when the time was up. As `timeout`
     /// has it.
     pub const TIMED_OUT: u8 = 124;
 

@@ -2,14 +2,13 @@
 
 use std::time::Duration;
 
-use super::notice::{Notice, Subject};
-use super::{Action, Phase, Policy, Time, Worker, exit_code};
-use crate::signal::Signal;
+use super::notice::{Ended, Notice, Subject};
+use super::{Action, Policy, Time, Worker};
+use crate::process::Signal;
 
-/// How long a worker that was asked to go may live without its channel before it gets a SIGTERM. It
-/// has no connections any more (CLU-18), and what keeps it, a timer or a pool of a database, may do
-/// so for ever. One that leaves by itself may still have requests to finish (CLU-19).
-pub const LINGER: Duration = Duration::from_secs(1);
+/// How long before SIGKILL a worker gets the stop signal, if it has not had it. Half of the kill timeout
+/// if that is shorter.
+pub const LAST_WARNING: Duration = Duration::from_secs(2);
 
 /// How long a worker gets no more connections before it is asked to go. Asked at once, an HTTP
 /// server of Node 26 would close those that it has just got, and that have not brought their
@@ -25,14 +24,16 @@ pub(super) struct Leaving {
 }
 
 /// What comes next for it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 enum Press {
     /// It is asked to go.
     Ask(Time),
-    /// SIGKILL.
-    Kill(Time),
-    /// SIGTERM, and then SIGKILL.
-    Terminate(Time, Time),
+    /// The stop signal, and then SIGKILL.
+    Signal { at: Time, kill: Time },
+    /// The stop signal as the last warning before SIGKILL.
+    Warn { at: Time, kill: Time },
+    /// SIGKILL. It may have had the last warning.
+    Kill { at: Time, was_warned: bool },
     /// Nothing comes after SIGKILL.
     Killed,
 }
@@ -40,27 +41,39 @@ enum Press {
 impl Leaving {
     pub(super) fn next_tick(&self) -> Option<Time> {
         match self.press {
-            Press::Ask(at) | Press::Kill(at) => Some(at),
-            Press::Terminate(at, kill) => Some(at.min(kill)),
+            Press::Ask(at) | Press::Signal { at, .. } | Press::Warn { at, .. } | Press::Kill { at, .. } => {
+                Some(at)
+            }
             Press::Killed => None,
         }
     }
 
-    /// And may have until then.
-    pub(super) fn goes_by_itself(&mut self, kill: Time) {
+    /// It leaves without having been asked.
+    fn goes_by_itself(&mut self, end: Press) {
         self.was_asked = false;
         if let Press::Ask(_) = self.press {
-            self.press = Press::Kill(kill);
+            self.press = end;
         }
     }
 
-    pub(super) fn disconnected(&mut self, now: Time, kill: Time) {
+    /// Its channel has ended, and the cluster's connections with it (CLU-18). It may have others, and work
+    /// that is not done; or a timer keeps it for ever. From `signal` on it is told to end by a signal.
+    fn disconnected(&mut self, signal: Time, end: Press) {
         match self.press {
-            Press::Ask(_) => self.press = Press::Kill(kill),
-            Press::Kill(at) if self.was_asked => {
-                self.press = Press::Terminate(now.saturating_add(LINGER), at);
+            Press::Ask(_) => self.press = end,
+            Press::Warn { at, kill } if self.was_asked && signal < at => {
+                self.press = Press::Signal { at: signal, kill };
             }
-            Press::Kill(_) | Press::Terminate(..) | Press::Killed => {}
+            Press::Signal { .. } | Press::Warn { .. } | Press::Kill { .. } | Press::Killed => {}
+        }
+    }
+
+    /// Whether it was made to end, in the midst of what it did.
+    pub(super) fn was_cut(&self, how: Ended) -> bool {
+        match self.press {
+            Press::Kill { was_warned, .. } => was_warned && matches!(how, Ended::Signal(_)),
+            Press::Killed => true,
+            Press::Ask(_) | Press::Signal { .. } | Press::Warn { .. } => false,
         }
     }
 }
@@ -69,7 +82,7 @@ impl Policy {
     /// Asks it to go.
     pub(super) fn dismiss(&mut self, worker: Worker, slot: usize, now: Time) {
         self.actions.push_back(Action::Disconnect { worker: worker.id });
-        self.keep(worker, slot, true, Press::Kill(self.deadline(now)));
+        self.keep(worker, slot, true, self.end(now));
     }
 
     /// Asks it to go, when it has begun what it was given.
@@ -79,12 +92,34 @@ impl Policy {
     }
 
     pub(super) fn keep_until_it_ends(&mut self, worker: Worker, slot: usize, now: Time) {
-        self.keep(worker, slot, false, Press::Kill(self.deadline(now)));
+        self.keep(worker, slot, false, self.end(now));
     }
 
-    /// Until when a worker must have ended that goes from now on.
-    pub(super) fn deadline(&self, now: Time) -> Time {
-        now.saturating_add(self.settings.kill_timeout)
+    /// The worker has said that it leaves. One that was asked to may do so too.
+    pub(super) fn goes_by_itself(&mut self, id: u32, now: Time) {
+        let end = self.end(now);
+        if let Some(leaving) = self.leaving.get_mut(&id) {
+            leaving.goes_by_itself(end);
+        }
+    }
+
+    pub(super) fn channel_ended(&mut self, id: u32, now: Time) {
+        let end = self.end(now);
+        let signal = match self.settings.drains {
+            // It tells the program itself, and the program may be about to finish.
+            true => Time::MAX,
+            false => now.saturating_add(self.settings.signal_after),
+        };
+        if let Some(leaving) = self.leaving.get_mut(&id) {
+            leaving.disconnected(signal, end);
+        }
+    }
+
+    /// How a worker is ended that goes from now on: no SIGKILL comes without a signal before it.
+    fn end(&self, now: Time) -> Press {
+        let timeout = self.settings.kill_timeout;
+        let warning = LAST_WARNING.min(timeout / 2);
+        Press::Warn { at: now.saturating_add(timeout - warning), kill: now.saturating_add(timeout) }
     }
 
     fn keep(&mut self, worker: Worker, slot: usize, was_asked: bool, press: Press) {
@@ -104,28 +139,34 @@ impl Policy {
 
     /// Those whose time is up.
     pub(super) fn press(&mut self, now: Time) {
-        let deadline = self.deadline(now);
+        let end = self.end(now);
         for (&worker, leaving) in &mut self.leaving {
+            let signal = self.settings.stop_signal;
+            match leaving.press {
+                Press::Signal { at, kill } if at <= now => {
+                    leaving.press = Press::Kill { at: kill, was_warned: false };
+                    self.actions.push_back(Action::Kill { worker, signal });
+                }
+                Press::Warn { at, kill } if at <= now => {
+                    leaving.press = Press::Kill { at: kill, was_warned: true };
+                    let notice = Notice::Warned(leaving.subject, signal);
+                    self.actions.extend([Action::Print(notice), Action::Kill { worker, signal }]);
+                }
+                _ => {}
+            }
             match leaving.press {
                 Press::Ask(at) if at <= now => {
                     leaving.was_asked = true;
-                    leaving.press = Press::Kill(deadline);
+                    leaving.press = end;
                     self.actions.push_back(Action::Disconnect { worker });
                 }
-                Press::Kill(at) | Press::Terminate(_, at) if at <= now => {
+                Press::Kill { at, .. } if at <= now => {
                     leaving.press = Press::Killed;
                     let kill = Action::Kill { worker, signal: Signal::KILL };
                     let notice = Notice::Killed(leaving.subject, self.settings.kill_timeout);
                     self.actions.extend([Action::Print(notice), kill]);
-                    if let Phase::Stopping { code: code @ exit_code::STOPPED, .. } = &mut self.phase {
-                        *code = exit_code::TIMED_OUT;
-                    }
                 }
-                Press::Terminate(at, kill) if at <= now => {
-                    leaving.press = Press::Kill(kill);
-                    self.actions.push_back(Action::Kill { worker, signal: Signal::TERM });
-                }
-                Press::Ask(_) | Press::Kill(_) | Press::Terminate(..) | Press::Killed => {}
+                _ => {}
             }
         }
     }

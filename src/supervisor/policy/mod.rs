@@ -29,14 +29,14 @@ mod slots;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use crate::signal::Signal;
+use crate::process::Signal;
 use leaving::Leaving;
 use reload::{Newcomer, Reload};
 use restarts::Restarts;
 use slots::{Place, Slot, State, Worker};
 
 pub use action::{Action, Settings, exit_code};
-pub use leaving::{LINGER, RETIREMENT};
+pub use leaving::{LAST_WARNING, RETIREMENT};
 pub use notice::{Ended, Notice, Subject};
 pub use restarts::{DARK_PAUSE, FIRST_PAUSE, LONGEST_PAUSE, MANY_RESTARTS, SPACING};
 
@@ -219,22 +219,14 @@ impl Policy {
             }
             // Who leaves before having been of use would be replaced without end.
             Some(_) => self.lost(id, now),
-            None => {
-                let kill = self.deadline(now);
-                if let Some(leaving) = self.leaving.get_mut(&id) {
-                    leaving.goes_by_itself(kill);
-                }
-            }
+            None => self.goes_by_itself(id, now),
         }
     }
 
     /// The worker's channel has ended.
     pub fn disconnected(&mut self, id: u32, now: Time) {
         self.lost(id, now);
-        let kill = self.deadline(now);
-        if let Some(leaving) = self.leaving.get_mut(&id) {
-            leaving.disconnected(now, kill);
-        }
+        self.channel_ended(id, now);
     }
 
     /// The worker has ended.
@@ -242,6 +234,11 @@ impl Policy {
         self.lost(id, now);
         if let Some(left) = self.leaving.remove(&id) {
             self.print(Notice::Ended(left.subject, how));
+            if let Phase::Stopping { code: code @ exit_code::STOPPED, .. } = &mut self.phase
+                && left.was_cut(how)
+            {
+                *code = exit_code::TIMED_OUT;
+            }
         }
         self.finish_if_all_have_ended();
     }

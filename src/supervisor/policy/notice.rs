@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::MANY_RESTARTS;
-use crate::signal::Signal;
+use crate::process::Signal;
 
 /// A sentence for the user.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,6 +15,8 @@ pub enum Notice {
     Leaving(Subject),
     /// It has ended.
     Ended(Subject, Ended),
+    /// It gets the stop signal, for it must end soon.
+    Warned(Subject, Signal),
     /// It had to be killed, after so long.
     Killed(Subject, Duration),
     /// The instance is started again after a pause.
@@ -88,6 +90,9 @@ impl fmt::Display for Notice {
             Notice::Up(worker, false) => write!(f, "{worker} is up, and does not listen"),
             Notice::Leaving(worker) => write!(f, "{worker} leaves, and is replaced"),
             Notice::Ended(worker, how) => write!(f, "{worker} has ended: {how}"),
+            Notice::Warned(worker, signal) => {
+                write!(f, "{worker} has not ended: sending {signal}, then SIGKILL")
+            }
             Notice::Killed(worker, after) => write!(f, "{worker} has not ended in {after:?}, and is killed"),
             Notice::Pause { slot, pause } => write!(f, "instance {slot} is started again in {pause:?}"),
             Notice::ForkFailed { slot, reason } => write!(f, "instance {slot} cannot be started: {reason}"),

@@ -14,7 +14,7 @@ use super::reader::{Reader, Text};
 use super::regexp::RegExpFlags;
 use super::tag::{self, ViewKind};
 use super::walk::{self, Survey};
-use super::{decode, door};
+use super::{decode, lossless};
 use crate::error::{V8Error, V8ErrorKind};
 
 type Result<T> = std::result::Result<T, V8Error>;
@@ -333,9 +333,9 @@ impl<'de> Deserializer<'de> for &mut De<'de> {
     }
 
     fn deserialize_newtype_struct<V: Visitor<'de>>(self, name: &'static str, visitor: V) -> Result<V::Value> {
-        if name == door::NAME {
+        if name == lossless::NAME {
             let value = self.value()?;
-            return door::read(value, || visitor.visit_unit());
+            return lossless::read(value, || visitor.visit_unit());
         }
         visitor.visit_newtype_struct(self)
     }

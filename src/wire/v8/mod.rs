@@ -7,7 +7,8 @@
 //! - types of one's own, by serde: [`from_slice`], [`to_vec`]. Objects, arrays and strings have
 //!   the shape that they have in JSON; see there for what JSON has not.
 //!
-//! A type of one's own may have a [`Value`] in it, for the parts that only JavaScript has.
+//! A type of one's own may have a [`Value`] in it, for the parts that only JavaScript has, and
+//! [`to_value`] and [`from_value`] turn one into the other.
 //!
 //! ```
 //! use crossfork::v8::{self, Value};
@@ -33,10 +34,11 @@
 
 mod access;
 mod bigint;
+mod convert;
 mod de;
 mod decode;
-mod door;
 mod encode;
+mod lossless;
 mod names;
 mod numbers;
 mod options;
@@ -55,6 +57,7 @@ use ::bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 pub use bigint::{BigInt, OutOfRange};
+pub use convert::{from_value, to_value};
 pub use options::Options;
 pub use regexp::{RegExp, RegExpFlags};
 pub use tag::{ErrorKind, ViewKind};

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
-use crossfork::launch::{Command, Fork};
+use crossfork::process::{Command, Fork};
 use crossfork::{
     Error, Escalation, Message, Outgoing, SendError, Signal, Unsent, blocking, tokio as tasks, v8,
 };
@@ -172,7 +172,7 @@ impl Driver for Tasks {
         self.child.lock().unwrap().process.kill(signal).expect("a signal")
     }
     fn wait(&self) -> Option<ExitStatus> {
-        let mut child = self.child.lock().unwrap();
+        let child = self.child.lock().unwrap();
         RUNTIME.block_on(child.process.wait_timeout(patience())).expect("an exit status")
     }
     fn stop(&self, escalation: Escalation) -> ExitStatus {

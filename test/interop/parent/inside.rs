@@ -7,7 +7,7 @@ use std::process::{self, ExitCode, Stdio};
 use std::sync::Arc;
 
 use crossfork::Serialization;
-use crossfork::launch::Fork;
+use crossfork::process::Fork;
 use nix::unistd::Pid;
 use serde_json::json;
 

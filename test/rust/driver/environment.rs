@@ -175,7 +175,7 @@ fn ch_4_ch_7_what_we_start_sees_neither_the_channel_nor_the_variables<D: Parent>
     if is_inside(test) {
         let channel = D::from_env().unwrap();
         let look = "env; ls -l /proc/self/fd /dev/fd/";
-        let mut seen = D::output(crossfork::launch::Command::shell(look)).unwrap().stdout;
+        let mut seen = D::output(crossfork::process::Command::shell(look)).unwrap().stdout;
         // And what others start, if they are told to.
         let mut command = Command::new("sh");
         command.args(["-c", look]);

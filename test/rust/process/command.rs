@@ -5,7 +5,7 @@ use std::fs;
 use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
 
-use crossfork::launch::Command;
+use crossfork::process::Command;
 use crossfork::v8::Value;
 use crossfork::{Error, Serialization, Stdio};
 use nix::unistd::{Pid, getpgid, getsid};

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 
-use crossfork::launch::Command;
+use crossfork::process::Command;
 use nix::fcntl::OFlag;
 
 use crate::support::deadline::eventually;

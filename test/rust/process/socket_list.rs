@@ -7,7 +7,7 @@ use std::sync::Mutex;
 use std::thread;
 use std::time::Duration;
 
-use crossfork::launch::Command;
+use crossfork::process::Command;
 use crossfork::{Error, Limits, Message, Outgoing, SendError, Serialization, Signal};
 use serde_json::{Value, json};
 

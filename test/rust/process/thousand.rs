@@ -1,6 +1,6 @@
 //! A thousand children, and nothing is left of them.
 
-use crossfork::launch::Command;
+use crossfork::process::Command;
 
 use crate::faults::assert_end;
 use crate::look::{children, status_line};

@@ -4,9 +4,8 @@
 use std::time::Duration;
 
 use crossfork::Signal;
-use proptest::prelude::*;
-
 use crossfork::supervisor::policy::{Notice, SPACING, Settings, exit_code};
+use proptest::prelude::*;
 
 use crate::world::{KILL_TIMEOUT, LISTEN_TIMEOUT, World, settings};
 
@@ -84,7 +83,7 @@ fn ends(world: &World, obedient: bool) {
     let mut world = world.clone();
     world.stop(Signal::TERM);
     let since = world.now;
-    for _ in 0..10 {
+    for _ in 0..40 {
         for id in world.ids() {
             if obedient || world.workers[&id].signals.contains(&Signal::KILL) {
                 world.exits(id);
@@ -195,8 +194,8 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn long_stories(attempts in 0..4u32, inputs in prop::collection::vec(input(), 1..80)) {
-        let mut world = World::with(Settings { start_attempts: attempts, ..settings(2) });
+    fn long_stories(attempts in 0..4u32, inputs in prop::collection::vec(input(), 1..80), drains: bool) {
+        let mut world = World::with(Settings { start_attempts: attempts, drains, ..settings(2) });
         for input in inputs {
             if world.done.is_none() {
                 happens(&mut world, input);

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use crossfork::Signal;
 use crossfork::supervisor::policy::{
-    DARK_PAUSE, Ended, FIRST_PAUSE, LONGEST_PAUSE, MANY_RESTARTS, Notice, SETTLE, SPACING, Settings, Subject,
-    exit_code,
+    DARK_PAUSE, Ended, FIRST_PAUSE, LAST_WARNING, LONGEST_PAUSE, MANY_RESTARTS, Notice, SETTLE, SPACING,
+    Settings, Subject, exit_code,
 };
 
 use crate::world::{KILL_TIMEOUT, LISTEN_TIMEOUT, World, settings};
@@ -251,10 +252,10 @@ fn a_worker_that_leaves_has_as_long_as_one_that_is_asked_to() {
     world.leaving(1);
     world.disconnected(1);
     world.starts(2);
-    world.wait(KILL_TIMEOUT - Duration::from_millis(1));
+    world.wait(KILL_TIMEOUT - LAST_WARNING - Duration::from_millis(1));
     assert!(world.workers[&1].signals.is_empty(), "no earlier, for it may have requests to finish");
-    world.wait(Duration::from_millis(1));
-    assert_eq!(world.workers[&1].signals, [crossfork::Signal::KILL]);
+    world.wait(LAST_WARNING + Duration::from_millis(1));
+    assert_eq!(world.workers[&1].signals, [Signal::TERM, Signal::KILL]);
     world.exits(1);
     assert!(world.workers[&2].signals.is_empty());
 }

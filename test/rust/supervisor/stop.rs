@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use crossfork::Signal;
-use crossfork::supervisor::policy::{Ended, LINGER, Notice, SAME_SIGNAL, SPACING, exit_code};
+use crossfork::supervisor::policy::{
+    Action, Ended, LAST_WARNING, Notice, Policy, SAME_SIGNAL, SPACING, Settings, exit_code,
+};
 
-use crate::world::{KILL_TIMEOUT, World};
+use crate::world::{KILL_TIMEOUT, SIGNAL_AFTER, World, settings};
 
 #[test]
 fn all_workers_are_asked_to_go_and_it_is_over_when_they_have_ended() {
@@ -30,14 +32,16 @@ fn how_a_worker_ends_that_was_asked_to_is_its_own_affair() {
 }
 
 #[test]
-fn a_worker_without_connections_that_lives_on_gets_a_sigterm_and_then_a_sigkill() {
+fn a_worker_without_connections_that_lives_on_gets_the_signal_and_then_a_sigkill() {
     let mut world = World::serving(1);
     let since = world.now;
     world.stop(Signal::TERM);
-    world.wait(Duration::from_secs(5));
+    world.wait(SIGNAL_AFTER * 2);
     assert!(world.workers[&1].signals.is_empty(), "it has requests to finish");
     world.disconnected(1);
-    world.wait(LINGER);
+    world.wait(SIGNAL_AFTER - Duration::from_millis(1));
+    assert!(world.workers[&1].signals.is_empty(), "it may have more to finish than the cluster knows");
+    world.wait(Duration::from_millis(1));
     assert_eq!(world.workers[&1].signals, [Signal::TERM]);
     while world.workers[&1].signals.len() == 1 {
         assert!(world.tick());
@@ -49,12 +53,47 @@ fn a_worker_without_connections_that_lives_on_gets_a_sigterm_and_then_a_sigkill(
 }
 
 #[test]
+fn a_worker_that_drains_itself_gets_the_signal_only_shortly_before_sigkill() {
+    let mut world = World::with(Settings { drains: true, stop_signal: Signal::INT, ..settings(1) });
+    world.starts(1);
+    world.stop(Signal::TERM);
+    world.disconnected(1);
+    world.wait(KILL_TIMEOUT - LAST_WARNING - Duration::from_millis(1));
+    assert!(world.workers[&1].signals.is_empty(), "its program may be about to finish");
+    world.wait(Duration::from_millis(1));
+    assert_eq!(world.workers[&1].signals, [Signal::INT]);
+    world.wait(LAST_WARNING);
+    assert_eq!(world.workers[&1].signals, [Signal::INT, Signal::KILL]);
+}
+
+#[test]
+fn no_worker_is_killed_without_a_signal_before() {
+    for kill_timeout in [0, 1, 1500, 60_000].map(Duration::from_millis) {
+        let mut policy = Policy::new(Settings { kill_timeout, ..settings(1) });
+        policy.forked(0, 1, 1, Duration::ZERO);
+        policy.stop(Signal::TERM, Duration::ZERO);
+        while let Some(at) = policy.next_tick() {
+            assert!(at <= kill_timeout);
+            policy.tick(at);
+        }
+        let actions = std::iter::from_fn(|| policy.poll_action());
+        let signals: Vec<_> = actions
+            .filter_map(|action| match action {
+                Action::Kill { signal, .. } => Some(signal),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(signals, [Signal::TERM, Signal::KILL], "{kill_timeout:?}");
+    }
+}
+
+#[test]
 fn clu_19_a_worker_that_was_about_to_leave_when_it_was_asked_may_still_have_connections() {
     let mut world = World::serving(1);
     world.stop(Signal::TERM);
     world.leaving(1);
     world.disconnected(1);
-    world.wait(LINGER * 5);
+    world.wait(SIGNAL_AFTER * 5);
     assert!(world.workers[&1].signals.is_empty());
 }
 
@@ -64,7 +103,9 @@ fn a_worker_that_does_not_go_is_killed_when_the_time_is_up() {
     world.stop(Signal::TERM);
     world.exits(1);
     world.tick();
-    assert_eq!(world.workers[&2].signals, [Signal::KILL]);
+    assert_eq!(world.workers[&2].signals, [Signal::TERM]);
+    world.tick();
+    assert_eq!(world.workers[&2].signals, [Signal::TERM, Signal::KILL]);
     assert_eq!(world.policy.next_tick(), None);
     world.exits(2);
     assert_eq!(world.done, Some(124));
@@ -119,7 +160,7 @@ fn a_worker_that_was_to_be_asked_later_is_asked_at_once() {
     world.stop(Signal::TERM);
     assert!(world.workers.values().all(|worker| worker.asked));
     world.wait(KILL_TIMEOUT);
-    assert!(world.workers.values().all(|worker| worker.signals == [Signal::KILL]));
+    assert!(world.workers.values().all(|worker| worker.signals == [Signal::TERM, Signal::KILL]));
 }
 
 #[test]

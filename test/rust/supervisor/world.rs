@@ -4,13 +4,30 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crossfork::Signal;
-use crossfork::supervisor::policy::{Action, DARK_PAUSE, Ended, Notice, Policy, Settings, Time};
+use crossfork::supervisor::policy::{
+    Action, DARK_PAUSE, Ended, LAST_WARNING, Notice, Policy, Settings, Time,
+};
 
 pub const KILL_TIMEOUT: Duration = Duration::from_secs(30);
 pub const LISTEN_TIMEOUT: Duration = Duration::from_secs(20);
+pub const SIGNAL_AFTER: Duration = Duration::from_secs(3);
+
+/// Of workers that do not drain themselves.
+pub fn settings(instances: usize) -> Settings {
+    Settings {
+        instances,
+        kill_timeout: KILL_TIMEOUT,
+        listen_timeout: LISTEN_TIMEOUT,
+        stop_signal: Signal::TERM,
+        signal_after: SIGNAL_AFTER,
+        drains: false,
+        start_attempts: 0,
+    }
+}
 
 #[derive(Clone)]
 pub struct World {
+    settings: Settings,
     pub policy: Policy,
     pub now: Time,
     /// Those that have not ended, by their ids.
@@ -37,6 +54,8 @@ pub struct Worker {
     /// It goes by itself, or its channel has ended.
     pub left: bool,
     pub disconnected: bool,
+    /// Since it was asked, or went by itself.
+    pub leaves_since: Option<Time>,
     pub signals: Vec<Signal>,
 }
 
@@ -47,10 +66,6 @@ impl Worker {
     }
 }
 
-pub fn settings(instances: usize) -> Settings {
-    Settings { instances, kill_timeout: KILL_TIMEOUT, listen_timeout: LISTEN_TIMEOUT, start_attempts: 0 }
-}
-
 impl World {
     /// Which never gives up.
     pub fn new(instances: usize) -> Self {
@@ -59,6 +74,7 @@ impl World {
 
     pub fn with(settings: Settings) -> Self {
         let mut world = World {
+            settings,
             policy: Policy::new(settings),
             now: Duration::from_secs(1000),
             workers: BTreeMap::new(),
@@ -118,13 +134,13 @@ impl World {
     }
 
     pub fn leaving(&mut self, id: u32) {
-        self.worker(id).left = true;
+        self.leaves(id).left = true;
         self.policy.leaving(id, self.now);
         self.obey();
     }
 
     pub fn disconnected(&mut self, id: u32) {
-        let worker = self.worker(id);
+        let worker = self.leaves(id);
         worker.left = true;
         worker.disconnected = true;
         self.policy.disconnected(id, self.now);
@@ -196,6 +212,13 @@ impl World {
         self.workers.get_mut(&id).expect("it has ended")
     }
 
+    fn leaves(&mut self, id: u32) -> &mut Worker {
+        let now = self.now;
+        let worker = self.worker(id);
+        worker.leaves_since.get_or_insert(now);
+        worker
+    }
+
     fn obey(&mut self) {
         while let Some(action) = self.policy.poll_action() {
             assert_eq!(self.done, None, "{action:?} after the end");
@@ -258,18 +281,21 @@ impl World {
         let worker = self.worker(id);
         assert!(stopping || worker.retired, "it serves: {worker:?}");
         assert!(!worker.asked && !worker.left, "it goes already: {worker:?}");
-        worker.asked = true;
+        self.leaves(id).asked = true;
     }
 
     /// Nobody who serves is killed, if it is not that all are to end.
     fn kill(&mut self, id: u32, signal: Signal) {
         let stopping = self.stopping;
+        let (now, drains) = (self.now, self.settings.drains);
         let worker = self.worker(id);
         assert!(stopping || !worker.signals.contains(&signal), "again {signal}");
         worker.signals.push(signal);
         let worker = worker.clone();
         if signal == Signal::TERM {
-            assert!(worker.asked && worker.disconnected, "SIGTERM while it has connections: {worker:?}");
+            let is_last = worker.leaves_since.is_some_and(|since| now >= since + KILL_TIMEOUT - LAST_WARNING);
+            let is_free = !drains && worker.asked && worker.disconnected;
+            assert!(is_last || is_free, "SIGTERM while it may have connections: {worker:?}");
         } else if !stopping && !worker.retired && !worker.left {
             let is_old = |(other, w): (&u32, &Worker)| *other < id && w.slot == worker.slot && w.stays();
             assert!(!worker.listens, "it serves: {worker:?}");

@@ -9,7 +9,7 @@ use std::process::{ExitStatus, Output};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use crossfork::launch::Command;
+use crossfork::process::Command;
 use crossfork::{
     Error, Escalation, ExecError, Outgoing, SendError, Signal, Unsent, blocking, tokio as tasks,
 };
@@ -32,17 +32,17 @@ pub trait Parent: Driver {
     fn output(command: Command<Self::Mark>) -> Result<Output, ExecError>;
     fn channel(child: &Self::Child) -> Self;
     fn process(child: &mut Self::Child) -> &mut Self::Process;
-    fn stop(child: &mut Self::Child, escalation: Escalation) -> Result<ExitStatus, Error>;
+    fn stop(child: &Self::Child, escalation: Escalation) -> Result<ExitStatus, Error>;
 }
 
 /// A process of either driver, used from threads.
-pub trait Started: Send + 'static {
+pub trait Started: Send + Sync + 'static {
     fn id(&self) -> u32;
     fn kill(&self, signal: Signal) -> io::Result<bool>;
     fn kill_group(&self, signal: Signal) -> io::Result<bool>;
-    fn wait(&mut self) -> io::Result<ExitStatus>;
-    fn wait_timeout(&mut self, time: Duration) -> io::Result<Option<ExitStatus>>;
-    fn try_wait(&mut self) -> io::Result<Option<ExitStatus>>;
+    fn wait(&self) -> io::Result<ExitStatus>;
+    fn wait_timeout(&self, time: Duration) -> io::Result<Option<ExitStatus>>;
+    fn try_wait(&self) -> io::Result<Option<ExitStatus>>;
     fn pipes(&mut self) -> Vec<(RawFd, UnixStream)>;
     /// Our end of a standard stream, if it is a pipe; reads and writes wait.
     fn standard(&mut self, number: usize) -> Option<File>;
@@ -125,8 +125,8 @@ impl<D: Parent> Kid<D> {
         self.process().id()
     }
 
-    pub fn stop(&mut self, escalation: Escalation) -> Result<ExitStatus, Error> {
-        D::stop(self.child.as_mut().unwrap(), escalation)
+    pub fn stop(&self, escalation: Escalation) -> Result<ExitStatus, Error> {
+        D::stop(self.child.as_ref().unwrap(), escalation)
     }
 
     /// Gives the child without the guard, and with the only handle to the channel.
@@ -169,7 +169,7 @@ impl Parent for blocking::Channel {
     fn process(child: &mut Self::Child) -> &mut Self::Process {
         &mut child.process
     }
-    fn stop(child: &mut Self::Child, escalation: Escalation) -> Result<ExitStatus, Error> {
+    fn stop(child: &Self::Child, escalation: Escalation) -> Result<ExitStatus, Error> {
         child.stop(escalation)
     }
 }
@@ -184,13 +184,13 @@ impl Started for blocking::Process {
     fn kill_group(&self, signal: Signal) -> io::Result<bool> {
         blocking::Process::kill_group(self, signal)
     }
-    fn wait(&mut self) -> io::Result<ExitStatus> {
+    fn wait(&self) -> io::Result<ExitStatus> {
         blocking::Process::wait(self)
     }
-    fn wait_timeout(&mut self, time: Duration) -> io::Result<Option<ExitStatus>> {
+    fn wait_timeout(&self, time: Duration) -> io::Result<Option<ExitStatus>> {
         blocking::Process::wait_timeout(self, time)
     }
-    fn try_wait(&mut self) -> io::Result<Option<ExitStatus>> {
+    fn try_wait(&self) -> io::Result<Option<ExitStatus>> {
         blocking::Process::try_wait(self)
     }
     fn pipes(&mut self) -> Vec<(RawFd, UnixStream)> {
@@ -273,7 +273,7 @@ impl Parent for Tasks {
     fn process(child: &mut Self::Child) -> &mut Self::Process {
         &mut child.process
     }
-    fn stop(child: &mut Self::Child, escalation: Escalation) -> Result<ExitStatus, Error> {
+    fn stop(child: &Self::Child, escalation: Escalation) -> Result<ExitStatus, Error> {
         runtime().block_on(child.stop(escalation))
     }
 }
@@ -288,13 +288,13 @@ impl Started for tasks::Process {
     fn kill_group(&self, signal: Signal) -> io::Result<bool> {
         tasks::Process::kill_group(self, signal)
     }
-    fn wait(&mut self) -> io::Result<ExitStatus> {
+    fn wait(&self) -> io::Result<ExitStatus> {
         runtime().block_on(tasks::Process::wait(self))
     }
-    fn wait_timeout(&mut self, time: Duration) -> io::Result<Option<ExitStatus>> {
+    fn wait_timeout(&self, time: Duration) -> io::Result<Option<ExitStatus>> {
         runtime().block_on(tasks::Process::wait_timeout(self, time))
     }
-    fn try_wait(&mut self) -> io::Result<Option<ExitStatus>> {
+    fn try_wait(&self) -> io::Result<Option<ExitStatus>> {
         tasks::Process::try_wait(self)
     }
     fn pipes(&mut self) -> Vec<(RawFd, UnixStream)> {

@@ -74,7 +74,7 @@ fn failed(e: &Error) -> ExitCode {
 }
 
 async fn serve(parent: Parent, options: &WorkerOptions) -> Result<(), Error> {
-    let limits = Limits { max_message: options.max_message, ..Limits::default() };
+    let limits = Limits::new().max_message(options.max_message);
     match parent {
         Parent::Cluster(id, socket, serialization) => {
             cluster::run(Worker::from_socket(socket, id, serialization, limits)?, options).await

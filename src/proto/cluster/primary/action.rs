@@ -11,6 +11,7 @@ pub struct ServerId(pub(super) u64);
 
 /// How connections come to workers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Balance {
     /// The primary accepts, and each connection goes to the next worker: Node's `SCHED_RR`.
     #[default]
@@ -24,15 +25,15 @@ pub enum Balance {
     Shared,
 }
 
-/// How much a server wants more connections, the greatest first.
+/// How much a server wants its connections accepted, the most first: backpressure on its clients.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Appetite {
-    /// None waits for a worker.
-    Hungry,
-    /// Some wait. More need not be looked for yet.
-    Fed,
+pub enum AcceptDemand {
+    /// None waits for a worker: accept the next one at once.
+    High,
+    /// Some wait. More can be left in the kernel for a while.
+    Low,
     /// So many wait that no more are to be accepted.
-    Full,
+    None,
 }
 
 /// What is to be done.
@@ -79,7 +80,7 @@ pub enum Action<F> {
         /// The server.
         server: ServerId,
     },
-    /// The server's [`Appetite`] has grown.
+    /// The server's [`AcceptDemand`] has grown.
     Resume {
         /// The server.
         server: ServerId,

@@ -1,4 +1,14 @@
 //! The servers of a primary: their keys, who listens on them, and what they share.
+//!
+//! ```text
+//!               first query             socket made
+//!    (nothing) ------------> Binding ------------------> Listening, or Shared by the workers
+//!        ^                      |                            |
+//!        |    no socket, or     |                            |
+//!        +---- all left --------+------- all left -----------+
+//! ```
+//!
+//! What becomes of them is in `granting`.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -28,11 +38,12 @@ pub(super) struct Server<F> {
     /// The first worker's, for all (CLU-11).
     pub(super) data: Option<Value>,
     data_length: usize,
-    pub(super) members: BTreeSet<WorkerId>,
-    pub(super) state: State<F>,
+    /// Those who listen on it, or have asked to.
+    pub(super) workers: BTreeSet<WorkerId>,
+    pub(super) state: ServerState<F>,
 }
 
-pub(super) enum State<F> {
+pub(super) enum ServerState<F> {
     /// Its socket is being made. These workers have asked, in messages of these numbers.
     Binding { shared: bool, asked: Vec<(WorkerId, u64)> },
     /// We accept connections.
@@ -62,7 +73,7 @@ impl<F> Servers<F> {
 
     /// Those on which nobody listens.
     pub(super) fn unused(&self) -> Vec<ServerId> {
-        self.all.iter().filter(|(_, server)| server.members.is_empty()).map(|(id, _)| *id).collect()
+        self.all.iter().filter(|(_, server)| server.workers.is_empty()).map(|(id, _)| *id).collect()
     }
 
     /// The server that the worker asks for, and whether it is a new one; or why it cannot have it.
@@ -75,7 +86,7 @@ impl<F> Servers<F> {
         let mut key = key(query);
         let has = |servers: &Self, key: &str| {
             let server = servers.of_key(key).and_then(|id| servers.all.get(&id));
-            server.is_some_and(|server| server.members.contains(&worker))
+            server.is_some_and(|server| server.workers.contains(&worker))
         };
         if has(self, &key) {
             // A worker that asks for the same again cannot have it twice (CLU-15). Only sockets
@@ -91,11 +102,11 @@ impl<F> Servers<F> {
         }
         if let Some(id) = self.of_key(&key) {
             if let Some(server) = self.all.get_mut(&id) {
-                server.members.insert(worker);
+                server.workers.insert(worker);
             }
             return Ok((id, false));
         }
-        let has_few = || self.all.values().filter(|server| server.members.contains(&worker)).count() < FEW;
+        let has_few = || self.all.values().filter(|server| server.workers.contains(&worker)).count() < FEW;
         if self.all.len() >= MAX_SERVERS && !has_few() {
             return Err(libc::ENFILE);
         }
@@ -107,9 +118,9 @@ impl<F> Servers<F> {
         self.last += 1;
         let id = ServerId(self.last);
         self.keys.insert(key.clone(), id);
-        let state = State::Binding { shared, asked: Vec::new() };
-        let members = BTreeSet::from([worker]);
-        self.all.insert(id, Server { key, data: query.data.clone(), data_length, members, state });
+        let state = ServerState::Binding { shared, asked: Vec::new() };
+        let workers = BTreeSet::from([worker]);
+        self.all.insert(id, Server { key, data: query.data.clone(), data_length, workers, state });
         Ok((id, true))
     }
 }

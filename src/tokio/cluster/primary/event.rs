@@ -1,6 +1,7 @@
 //! What a primary is told, and the queue that it waits in.
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::pin::pin;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -9,9 +10,9 @@ use tokio::task::coop::consume_budget;
 
 use super::ForkedWorker;
 use crate::error::Error;
+use crate::message::Message;
+use crate::process::Signal;
 use crate::proto::cluster::{AddressType, Query};
-use crate::received::Message;
-use crate::signal::Signal;
 
 /// What events are reckoned in.
 const PAGE: usize = 4096;
@@ -90,6 +91,22 @@ pub struct Address {
     pub address_type: AddressType,
     /// The descriptor of the primary's, if it asked for one.
     pub fd: Option<i32>,
+}
+
+/// For people: `127.0.0.1:8000`, `port 8000` for every interface, a path, `fd 3`.
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Address { fd: Some(fd), .. } => write!(f, "fd {fd}"),
+            Address { address: Some(ip), port: Some(port), .. } if ip.contains(':') => {
+                write!(f, "[{ip}]:{port}")
+            }
+            Address { address: Some(address), port: Some(port), .. } => write!(f, "{address}:{port}"),
+            Address { address: Some(path), port: None, .. } => f.write_str(path),
+            Address { address: None, port: Some(port), .. } => write!(f, "port {port}"),
+            Address { address: None, port: None, .. } => f.write_str("any address"),
+        }
+    }
 }
 
 impl Event {

@@ -15,12 +15,12 @@ use tokio::sync::watch;
 
 use super::event::Event;
 use super::state::Cluster;
+use crate::driver::link::Link;
+use crate::driver::link::primary::News;
 use crate::error::Error;
-use crate::handle::{Outgoing, Unsent};
-use crate::link::Link;
-use crate::link::primary::News;
+use crate::handle::{IntoOutgoing, Unsent};
+use crate::process::Signal;
 use crate::proto::cluster::primary::WorkerId;
-use crate::signal::Signal;
 use crate::tokio::{Channel, Child, Process};
 
 /// How much a worker's events may cost before it is not read any more, until some are taken.
@@ -79,7 +79,7 @@ impl ForkedWorker {
     pub async fn send_handle<T: Serialize + ?Sized>(
         &self,
         message: &T,
-        handle: impl Into<Outgoing>,
+        handle: impl IntoOutgoing,
     ) -> Result<(), Unsent> {
         self.0.channel.send_handle(message, handle).await
     }
@@ -247,7 +247,7 @@ pub(super) async fn tend(worker: ForkedWorker) {
 /// state of its channel.
 pub(super) async fn reap(worker: ForkedWorker) {
     let status = poll_fn(|cx| {
-        let mut process = worker.process();
+        let process = worker.process();
         // Begun anew each time, so that the lock is not kept.
         pin!(process.wait()).poll(cx)
     })

@@ -6,12 +6,12 @@
 //!
 //! ```text
 //!            some wait here, and there is one more
-//!    Watched -----------------------------------> Looking <----------------+
-//!     ^  ^                                         | |  |                  |
-//!     |  +--- no more are there, and none waits ---+ |  +-- too many --> Sated
-//!     |                                              |                     ^
-//!     |           no more are there, but some wait   v                     |
-//!     +---- for a while ------------------------- Resting --- too many ----+
+//!    Watched -----------------------------------> Looking <-----------------+
+//!     ^  ^                                         | |  |                   |
+//!     |  +--- no more are there, and none waits ---+ |  +-- too many --> Paused
+//!     |                                              |                      ^
+//!     |           no more are there, but some wait   v                      |
+//!     +---- for a while ------------------------- Resting --- too many -----+
 //!                                                    |
 //!                                                    +-- none waits any more --> Looking
 //! ```
@@ -30,7 +30,7 @@ use tokio::task::AbortHandle;
 use tokio::time::{Instant, Sleep};
 
 use super::state::Cluster;
-use crate::proto::cluster::primary::{Appetite, ServerId};
+use crate::proto::cluster::primary::{AcceptDemand, ServerId};
 use crate::sys::{reactor, server};
 
 /// How long nobody watches while workers are busy. No more clients come in this time than the
@@ -49,7 +49,7 @@ pub(super) struct Listener {
     watch: Watch,
     /// Rings at the end of a rest, or before: not each rest sets it anew, for that costs a system call.
     alarm: Pin<Box<Sleep>>,
-    /// The task, while it waits for a greater appetite.
+    /// The task, while it waits for more demand.
     waiting: Option<Waker>,
     task: Option<AbortHandle>,
 }
@@ -63,7 +63,7 @@ enum Watch {
     /// We don't, until then.
     Resting(Instant),
     /// We don't want to know.
-    Sated,
+    Paused,
 }
 
 impl Listener {
@@ -83,15 +83,15 @@ impl Listener {
     /// Accepts once.
     pub(super) fn poll_accept(
         &mut self,
-        appetite: Appetite,
+        demand: AcceptDemand,
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<OwnedFd>> {
-        let rests = appetite == Appetite::Fed && self.is_patient;
+        let rests = demand == AcceptDemand::Low && self.is_patient;
         loop {
             match &mut self.watch {
-                Watch::Sated if appetite < Appetite::Full => self.watch = Watch::Looking,
-                _ if appetite == Appetite::Full => {
-                    self.watch = Watch::Sated;
+                Watch::Paused if demand < AcceptDemand::None => self.watch = Watch::Looking,
+                _ if demand == AcceptDemand::None => {
+                    self.watch = Watch::Paused;
                     return self.wait(cx);
                 }
                 Watch::Watched(watched) => {
@@ -123,7 +123,7 @@ impl Listener {
                         self.watch = Watch::of(&self.socket)?;
                     }
                 }
-                Watch::Resting(_) | Watch::Sated => self.watch = Watch::Looking,
+                Watch::Resting(_) | Watch::Paused => self.watch = Watch::Looking,
             }
         }
     }
@@ -134,7 +134,7 @@ impl Listener {
         Poll::Pending
     }
 
-    /// The appetite has grown.
+    /// The demand has grown.
     pub(super) fn resume(&mut self) {
         if let Some(waker) = self.waiting.take() {
             waker.wake();

@@ -8,14 +8,14 @@ use std::path::{Path, PathBuf};
 use super::Primary;
 use crate::env::UNIQUE_ID;
 use crate::error::Error;
-use crate::launch::{Group, Stdio};
 use crate::limits::Limits;
+use crate::process::{Group, Stdio};
 use crate::proto::cluster::primary::{Balance, WorkerId};
 use crate::tokio::{Child, Command, Fork};
 use crate::wire::Serialization;
 
 /// What the workers of a [`Primary`] are, and how they are started.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Settings {
     exec: Exec,
     args: Vec<OsString>,
@@ -31,7 +31,7 @@ pub struct Settings {
     pub(super) keep_servers: bool,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum Exec {
     Module {
         module: OsString,
@@ -45,7 +45,7 @@ enum Exec {
     },
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum Env {
     Set(OsString, OsString),
     Remove(OsString),
@@ -136,10 +136,10 @@ impl Settings {
         self
     }
 
-    /// What each worker's descriptor of this number is. 0, 1 and 2 are inherited by default. Of a
-    /// [`Stdio::Fd`] each gets a duplicate.
-    pub fn stdio(mut self, number: usize, stdio: Stdio) -> Self {
-        self.stdio.insert(number, stdio);
+    /// What each worker's descriptor of this number is: a [`Stdio`], or what becomes one, such as a
+    /// file, of which each worker gets a duplicate. 0, 1 and 2 are inherited by default.
+    pub fn stdio(mut self, number: usize, stdio: impl Into<Stdio>) -> Self {
+        self.stdio.insert(number, stdio.into());
         self
     }
 
@@ -235,7 +235,7 @@ impl Settings {
                 }
                 command = command.env(UNIQUE_ID, id.to_string());
                 for (number, stdio) in &self.stdio {
-                    command = command.stdio(*number, again(stdio)?);
+                    command = command.stdio(*number, stdio.clone());
                 }
                 if let Some(uid) = self.uid {
                     command = command.uid(uid);
@@ -277,12 +277,3 @@ impl Settings {
 
 /// Where Node's `fork` has it.
 const CHANNEL: usize = 3;
-
-fn again(stdio: &Stdio) -> io::Result<Stdio> {
-    Ok(match stdio {
-        Stdio::Inherit => Stdio::Inherit,
-        Stdio::Null => Stdio::Null,
-        Stdio::Pipe => Stdio::Pipe,
-        Stdio::Fd(fd) => Stdio::Fd(fd.try_clone()?),
-    })
-}

@@ -19,8 +19,8 @@ use super::forked_worker::{self, ForkedWorker};
 use super::listener;
 use super::server::Server;
 use super::settings::Settings;
+use crate::driver::link::primary::{News, Parcel, Returned};
 use crate::error::Error;
-use crate::link::primary::{News, Parcel, Returned};
 use crate::proto::cluster::primary::{self, Action, Balance, ServerId, WorkerId};
 use crate::proto::cluster::{Message, Query};
 use crate::wire::control::HandleType;
@@ -153,8 +153,8 @@ impl Cluster {
             let Some(listener) = state.servers.get_mut(&id).and_then(Server::listener) else {
                 return Poll::Ready(None);
             };
-            let appetite = state.machine.appetite(id);
-            match std::task::ready!(listener.poll_accept(appetite, cx)) {
+            let demand = state.machine.accept_demand(id);
+            match std::task::ready!(listener.poll_accept(demand, cx)) {
                 Ok(connection) => state.machine.handle_connection(id, connection),
                 Err(e) => return Poll::Ready(Some(Err(e))),
             }

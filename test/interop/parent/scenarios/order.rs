@@ -1,6 +1,6 @@
 //! PROTOCOL section 5: the order of handles and messages, and a child that has no room for them.
 
-use crossfork::launch::Command;
+use crossfork::process::Command;
 use crossfork::{Error, Outgoing, SendError};
 use serde_json::json;
 

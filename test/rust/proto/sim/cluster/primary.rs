@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crossfork::Serialization;
-use crossfork::proto::cluster::primary::{Action, Appetite, Balance, ServerId, WorkerId};
+use crossfork::proto::cluster::primary::{AcceptDemand, Action, Balance, ServerId, WorkerId};
 use crossfork::proto::cluster::{Act, Body, Message, Primary, Reply, SockName};
 use serde_json::{Value, json};
 
@@ -215,7 +215,7 @@ impl World {
     }
 
     fn connects(&mut self, server: ServerId) {
-        if self.machine.appetite(server) < Appetite::Full {
+        if self.machine.accept_demand(server) < AcceptDemand::None {
             let fd = self.ledger.open();
             let connection = Connection { server, deaths: 0, place: Where::Waits };
             self.connections.insert(fd.file(), connection);
@@ -412,7 +412,7 @@ impl World {
                     assert!(self.servers.remove(&server).is_some(), "closed twice");
                     self.closed.insert(server);
                 }
-                Action::Resume { server } => assert!(self.machine.appetite(server) < Appetite::Full),
+                Action::Resume { server } => assert!(self.machine.accept_demand(server) < AcceptDemand::None),
                 Action::Pause { server } => {
                     let server = self.servers.get_mut(&server).expect("a server");
                     assert!(!std::mem::replace(&mut server.pausing, true), "two pauses at once");

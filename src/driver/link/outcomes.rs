@@ -1,0 +1,111 @@
+//! What became of handles and questions, for the calls that wait for it.
+
+use std::collections::HashMap;
+use std::io;
+use std::os::fd::OwnedFd;
+
+use super::sending::unsent;
+use super::{Link, Topic};
+use crate::driver::holders::Share;
+use crate::error::{Error, SendError};
+use crate::handle::{Handle, Unsent};
+use crate::proto::{LossReason, Outcome, Question, Ticket};
+use crate::wire::control::SocketKey;
+
+#[derive(Default)]
+pub(super) struct Outcomes {
+    /// Of those that a call waits for: there from the sending on, filled when known.
+    awaited: HashMap<Ticket, Option<Outcome<OwnedFd>>>,
+    /// The sockets of lists that are under way, whether or not a call still waits for them.
+    shares: HashMap<Ticket, Share>,
+}
+
+impl Outcomes {
+    pub(super) fn expect(&mut self, ticket: Ticket, share: Option<Share>) {
+        self.awaited.insert(ticket, None);
+        self.shares.extend(share.map(|share| (ticket, share)));
+    }
+
+    /// False if nobody waits for it.
+    fn known(&mut self, outcome: Outcome<OwnedFd>) -> bool {
+        let ticket = outcome.ticket();
+        if let Some(share) = self.shares.remove(&ticket)
+            && matches!(outcome, Outcome::Acked { .. })
+        {
+            share.arrived();
+        }
+        let slot = self.awaited.get_mut(&ticket);
+        slot.map(|slot| *slot = Some(outcome)).is_some()
+    }
+
+    fn take(&mut self, ticket: Ticket) -> Option<Outcome<OwnedFd>> {
+        self.awaited.get(&ticket)?.as_ref()?;
+        self.awaited.remove(&ticket)?
+    }
+}
+
+impl Link {
+    /// Hands each known outcome to who waits for it; what nobody waits for is closed.
+    pub(super) fn settle(&mut self) {
+        while let Some(outcome) = self.core.poll_outcome() {
+            #[cfg(feature = "tokio")]
+            let Some(outcome) = self.parcels.settle(outcome) else {
+                continue;
+            };
+            let ticket = outcome.ticket();
+            if self.outcomes.known(outcome) {
+                self.waiters.wake_all(Topic::Outcome(ticket));
+            }
+        }
+    }
+
+    /// What became of the handle, once that is known.
+    pub(in crate::driver) fn handle_sent(&mut self, ticket: Ticket) -> Option<Result<(), Unsent>> {
+        Some(match self.outcomes.take(ticket)? {
+            Outcome::Acked { .. } | Outcome::Answered { .. } | Outcome::Unanswered { .. } => Ok(()),
+            Outcome::Lost { fd, reason, .. } => {
+                let error = match reason {
+                    LossReason::Refused { transmissions } => SendError::Refused { transmissions }.into(),
+                    LossReason::Disconnected => self.core.closed().into(),
+                    LossReason::System { errno } => io::Error::from_raw_os_error(errno).into(),
+                };
+                Err(unsent(error, fd))
+            }
+        })
+    }
+
+    /// Nobody waits for this message any more: it is taken back if it has not begun to be
+    /// written. A handle that is taken back is returned.
+    pub(in crate::driver) fn withdraw(&mut self, ticket: Ticket) -> Option<Handle> {
+        let fd = match self.outcomes.awaited.remove(&ticket).flatten() {
+            Some(Outcome::Lost { fd, .. }) => fd,
+            Some(_) => return None,
+            None => {
+                let taken_back = self.core.withdraw(ticket)?;
+                self.outcomes.shares.remove(&ticket);
+                taken_back?
+            }
+        };
+        Handle::try_from(fd).ok()
+    }
+
+    /// Asks the peer about sockets that it was sent.
+    pub(in crate::driver) fn ask(&mut self, key: &SocketKey, question: Question) -> Result<Ticket, Error> {
+        let ticket = self.core.ask(key, question)?;
+        self.outcomes.expect(ticket, None);
+        Ok(ticket)
+    }
+
+    /// Nobody waits for this answer any more. The question stays asked, for its answer will come.
+    pub(in crate::driver) fn forget(&mut self, ticket: Ticket) {
+        self.outcomes.awaited.remove(&ticket);
+    }
+
+    /// How many sockets the peer has open, once that is known. A peer that is gone has none.
+    pub(in crate::driver) fn open_at_peer(&mut self, ticket: Ticket) -> Option<usize> {
+        Some(match self.outcomes.take(ticket)? {
+            Outcome::Answered { open, .. } => open,
+            Outcome::Acked { .. } | Outcome::Lost { .. } | Outcome::Unanswered { .. } => 0,
+        })
+    }
+}

@@ -1,0 +1,323 @@
+//! Operations: each call on a channel, a worker or a listener is one value. How it is submitted,
+//! what it waits for, when it is ready, and how it is taken back when nobody waits for it any more:
+//! all of that is here, once, as steps that never wait. A driver adds how to wait.
+
+use std::sync::Weak;
+
+use std::os::fd::OwnedFd;
+
+#[cfg(feature = "tokio")]
+use super::link::primary::News;
+use super::link::{Link, Topic};
+use crate::driver::holders::Share;
+use crate::error::{Error, SendError};
+use crate::handle::{Outgoing, SocketOwner, Unsent};
+use crate::message::Message;
+use crate::proto::cluster::worker::{Answer, ServerId};
+use crate::proto::{Question, Ticket};
+use crate::wire::control::SocketKey;
+
+/// A call that may have to wait.
+pub(crate) trait Operation {
+    type Output;
+
+    /// What it waits for. It is looked at again when that may have come.
+    fn topic(&self) -> Topic;
+
+    /// Its result, once there is one. It is not asked again then.
+    fn poll(&mut self, link: &mut Link) -> Option<Self::Output>;
+
+    /// Nobody waits for it any more.
+    fn withdraw(&mut self, _link: &mut Link) {}
+}
+
+/// A call that threads wait for no longer than a time that was set.
+pub(crate) trait Bounded: Operation {
+    /// It is withdrawn, for its time is over. Its result.
+    fn time_out(self, link: &mut Link) -> Self::Output;
+}
+
+fn timed_out<T>() -> Result<T, Error> {
+    Err(SendError::TimedOut.into())
+}
+
+/// A message that is to be written.
+pub(crate) struct Send(Ticket);
+
+impl Send {
+    pub(crate) fn submit(link: &mut Link, frame: Vec<u8>) -> Result<Self, Error> {
+        let ticket = link.submit(frame)?;
+        link.write();
+        Ok(Send(ticket))
+    }
+}
+
+impl Operation for Send {
+    type Output = Result<(), Error>;
+
+    fn topic(&self) -> Topic {
+        Topic::Written(self.0)
+    }
+
+    fn poll(&mut self, link: &mut Link) -> Option<Self::Output> {
+        link.sent(self.0)
+    }
+
+    /// It is taken back, unless it has begun to be written.
+    fn withdraw(&mut self, link: &mut Link) {
+        link.withdraw(self.0);
+    }
+}
+
+impl Bounded for Send {
+    fn time_out(mut self, link: &mut Link) -> Self::Output {
+        self.withdraw(link);
+        timed_out()
+    }
+}
+
+/// A handle that is to be acknowledged.
+pub(crate) struct SendHandle(Ticket);
+
+impl SendHandle {
+    /// With the share that it is of a list, if it is of one.
+    pub(crate) fn submit(
+        link: &mut Link,
+        frame: Vec<u8>,
+        outgoing: Outgoing,
+        share: Option<Share>,
+    ) -> Result<Self, Unsent> {
+        let ticket = link.submit_handle(frame, outgoing, share)?;
+        link.write();
+        Ok(SendHandle(ticket))
+    }
+}
+
+impl Operation for SendHandle {
+    type Output = Result<(), Unsent>;
+
+    fn topic(&self) -> Topic {
+        Topic::Outcome(self.0)
+    }
+
+    fn poll(&mut self, link: &mut Link) -> Option<Self::Output> {
+        link.handle_sent(self.0)
+    }
+
+    /// It is taken back, and closed, unless it has begun to be written.
+    fn withdraw(&mut self, link: &mut Link) {
+        link.withdraw(self.0);
+    }
+}
+
+impl Bounded for SendHandle {
+    fn time_out(self, link: &mut Link) -> Self::Output {
+        let handle = link.withdraw(self.0);
+        Err(Unsent { error: SendError::TimedOut.into(), handle })
+    }
+}
+
+/// A question about sockets that the peer was sent.
+pub(crate) struct Ask(Ticket);
+
+impl Ask {
+    pub(crate) fn submit(link: &mut Link, key: &SocketKey, question: Question) -> Result<Self, Error> {
+        let ticket = link.ask(key, question)?;
+        link.write();
+        Ok(Ask(ticket))
+    }
+}
+
+impl Operation for Ask {
+    type Output = Result<usize, Error>;
+
+    fn topic(&self) -> Topic {
+        Topic::Outcome(self.0)
+    }
+
+    fn poll(&mut self, link: &mut Link) -> Option<Self::Output> {
+        link.open_at_peer(self.0).map(Ok)
+    }
+
+    /// The question stays asked, for its answer will come.
+    fn withdraw(&mut self, link: &mut Link) {
+        link.forget(self.0);
+    }
+}
+
+impl Bounded for Ask {
+    fn time_out(mut self, link: &mut Link) -> Self::Output {
+        self.withdraw(link);
+        timed_out()
+    }
+}
+
+/// The end of the channel, once all that was accepted is written.
+pub(crate) struct Disconnect(());
+
+impl Disconnect {
+    pub(crate) fn submit(link: &mut Link) -> Result<Self, Error> {
+        link.disconnect()?;
+        link.write();
+        Ok(Disconnect(()))
+    }
+}
+
+impl Operation for Disconnect {
+    type Output = Result<(), Error>;
+
+    fn topic(&self) -> Topic {
+        Topic::End
+    }
+
+    fn poll(&mut self, link: &mut Link) -> Option<Self::Output> {
+        link.is_closed().then_some(Ok(()))
+    }
+}
+
+impl Bounded for Disconnect {
+    /// The channel is closed. It is no error if all was written, though the peer may not have heard of
+    /// the end.
+    fn time_out(self, link: &mut Link) -> Self::Output {
+        let was_written = link.is_half_closed() || link.is_closed();
+        link.close();
+        if was_written { Ok(()) } else { timed_out() }
+    }
+}
+
+/// The end of a worker's channel. While somebody waits for it, nobody receives what is left.
+#[derive(Default)]
+pub(crate) struct Closed {
+    is_awaited: bool,
+}
+
+impl Operation for Closed {
+    type Output = ();
+
+    fn topic(&self) -> Topic {
+        Topic::End
+    }
+
+    fn poll(&mut self, link: &mut Link) -> Option<()> {
+        if !self.is_awaited {
+            self.is_awaited = true;
+            link.await_end();
+        }
+        link.is_closed().then(|| self.withdraw(link))
+    }
+
+    fn withdraw(&mut self, link: &mut Link) {
+        if std::mem::take(&mut self.is_awaited) {
+            link.await_end_no_more();
+        }
+    }
+}
+
+/// What is looked at, and begins and leaves nothing.
+pub(crate) struct Look<F> {
+    topic: Topic,
+    look: F,
+}
+
+/// Waits until `look` gives something, which may be when the topic has come.
+pub(crate) fn look<T, F: FnMut(&mut Link) -> Option<T>>(topic: Topic, look: F) -> Look<F> {
+    Look { topic, look }
+}
+
+impl<T, F: FnMut(&mut Link) -> Option<T>> Operation for Look<F> {
+    type Output = T;
+
+    fn topic(&self) -> Topic {
+        self.topic
+    }
+
+    fn poll(&mut self, link: &mut Link) -> Option<T> {
+        (self.look)(link)
+    }
+}
+
+impl<T, F: FnMut(&mut Link) -> Option<Result<T, Error>>> Bounded for Look<F> {
+    fn time_out(self, _link: &mut Link) -> Self::Output {
+        timed_out()
+    }
+}
+
+/// The next message.
+pub(crate) fn recv(
+    owner: impl Fn() -> Weak<dyn SocketOwner>,
+) -> impl Bounded<Output = Result<Option<Message>, Error>> {
+    look(Topic::Message, move |link: &mut Link| link.next(&owner))
+}
+
+/// All that was accepted is written.
+pub(crate) fn flush() -> impl Bounded<Output = Result<(), Error>> {
+    look(Topic::Flushed, |link: &mut Link| {
+        link.write();
+        link.flushed()
+    })
+}
+
+/// How many news of a worker are dealt with before others get their turn.
+#[cfg(feature = "tokio")]
+const MOST_NEWS: usize = 64;
+
+/// What a primary has to deal with: all there is, up to [`MOST_NEWS`].
+#[cfg(feature = "tokio")]
+pub(crate) fn news(owner: impl Fn() -> Weak<dyn SocketOwner>) -> impl Operation<Output = Vec<News>> {
+    look(Topic::Message, move |link: &mut Link| {
+        let mut news = Vec::new();
+        while news.len() < MOST_NEWS
+            && !matches!(news.last(), Some(News::Over(_)))
+            && let Some(next) = link.news(&owner)
+        {
+            news.push(next);
+        }
+        (!news.is_empty()).then_some(news)
+    })
+}
+
+/// What became of a query. `None`: the channel is over.
+pub(crate) fn answer(server: ServerId) -> impl Operation<Output = Option<Answer<OwnedFd>>> {
+    look(Topic::Server(server), move |link: &mut Link| link.answer(server))
+}
+
+/// The next connection of a server. `None`: no more will come.
+pub(crate) fn connection(server: ServerId) -> impl Operation<Output = Option<OwnedFd>> {
+    look(Topic::Server(server), move |link: &mut Link| link.next_connection(server))
+}
+
+/// Room for one more connection from a shared socket, which counts as open then. False: no more
+/// are to be accepted.
+pub(crate) fn room(server: ServerId) -> impl Operation<Output = bool> {
+    look(Topic::Server(server), move |link: &mut Link| link.make_room(server))
+}
+
+/// The end of a server.
+#[cfg(feature = "tokio")]
+pub(crate) fn over(server: ServerId) -> impl Operation<Output = ()> {
+    look(Topic::Over(server), move |link: &mut Link| link.is_over(server).then_some(()))
+}
+
+/// What another socket gives, until the end of the server that it is of. `None`: it has ended.
+pub(crate) fn until_over<T>(
+    server: ServerId,
+    mut take: impl FnMut() -> Option<T>,
+) -> impl Operation<Output = Option<T>> {
+    look(Topic::Over(server), move |link: &mut Link| match link.is_over(server) {
+        true => Some(None),
+        false => take().map(Some),
+    })
+}
+
+/// A worker is to stop.
+pub(crate) fn stopping() -> impl Operation<Output = ()> {
+    look(Topic::Stopping, |link: &mut Link| link.is_stopping().then_some(()))
+}
+
+/// The primary knows that a worker stops.
+pub(crate) fn told() -> impl Operation<Output = Result<(), Error>> {
+    look(Topic::Told, |link: &mut Link| link.told())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,216 @@
+//! Operations without threads or tasks: one link, whose peer is a socket, and wakers that count.
+
+use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::Wake;
+
+use super::*;
+use crate::driver::link::{Place, Step};
+use crate::limits::Limits;
+use crate::wire::Serialization;
+
+const ACK: &[u8] = b"{\"cmd\":\"NODE_HANDLE_ACK\"}\n";
+
+struct NoOwner;
+
+impl SocketOwner for NoOwner {
+    fn socket_closed(&self, _: &SocketKey) {}
+}
+
+fn no_owner() -> Weak<dyn SocketOwner> {
+    let none: Weak<NoOwner> = Weak::new();
+    none
+}
+
+#[derive(Default)]
+struct Count(AtomicUsize);
+
+impl Wake for Count {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+impl Count {
+    fn get(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+fn connect() -> (Link, UnixStream) {
+    let (ours, theirs) = UnixStream::pair().unwrap();
+    (Link::new(ours.into(), Serialization::Json, Limits::default()), theirs)
+}
+
+/// The operation waits, and the count is how often it was woken.
+fn enter(link: &mut Link, op: &mut impl Operation) -> (Place, Arc<Count>) {
+    assert!(op.poll(link).is_none(), "it is ready already");
+    let count = Arc::<Count>::default();
+    (link.waiters.enter(op.topic(), count.clone().into()), count)
+}
+
+/// Reads what is there, and wakes whose time has come.
+fn read(link: &mut Link) {
+    link.readable();
+    while link.read() == Step::Progress {}
+    notice(link);
+}
+
+fn notice(link: &mut Link) {
+    link.notice();
+    link.waiters.woken().call();
+}
+
+fn handle(link: &mut Link) -> SendHandle {
+    let (socket, _) = UnixStream::pair().unwrap();
+    SendHandle::submit(link, b"1\n".to_vec(), socket.into(), None).unwrap()
+}
+
+fn large(link: &mut Link) -> Send {
+    let mut frame = vec![b'1'; 1 << 20];
+    frame.push(b'\n');
+    Send::submit(link, frame).unwrap()
+}
+
+fn drain(peer: &mut UnixStream) {
+    peer.set_nonblocking(true).unwrap();
+    while matches!(peer.read(&mut [0; 4096]), Ok(1..)) {}
+    peer.set_nonblocking(false).unwrap();
+}
+
+#[test]
+fn a_message_that_the_kernel_takes_is_sent_at_once() {
+    let (mut link, _peer) = connect();
+    let mut sent = Send::submit(&mut link, b"1\n".to_vec()).unwrap();
+    assert!(matches!(sent.poll(&mut link), Some(Ok(()))));
+}
+
+#[test]
+fn a_message_is_ready_when_it_is_written_and_the_next_one_is_not() {
+    let (mut link, mut peer) = connect();
+    let (mut first, mut second) = (large(&mut link), large(&mut link));
+    let (_, first_woken) = enter(&mut link, &mut first);
+    let (_, second_woken) = enter(&mut link, &mut second);
+    while first.poll(&mut link).is_none() {
+        assert_eq!(first_woken.get(), 0);
+        drain(&mut peer);
+        link.write();
+        notice(&mut link);
+    }
+    assert_eq!((first_woken.get(), second_woken.get()), (1, 0));
+    drop(peer);
+    read(&mut link);
+    assert_eq!(second_woken.get(), 1);
+    assert!(matches!(second.poll(&mut link), Some(Err(_))));
+}
+
+#[test]
+fn a_withdrawn_message_that_has_not_begun_is_not_written() {
+    let (mut link, _peer) = connect();
+    let _begun = large(&mut link);
+    let before = link.queued_bytes();
+    let mut withdrawn = large(&mut link);
+    withdrawn.withdraw(&mut link);
+    assert_eq!(link.queued_bytes(), before);
+}
+
+#[test]
+fn each_acknowledgement_wakes_the_handle_that_it_is_for() {
+    let (mut link, mut peer) = connect();
+    let mut handles: Vec<_> = (0..100).map(|_| handle(&mut link)).collect();
+    let woken: Vec<_> = handles.iter_mut().map(|handle| enter(&mut link, handle).1).collect();
+    for (i, handle) in handles.iter_mut().enumerate() {
+        peer.write_all(ACK).unwrap();
+        read(&mut link);
+        assert!(handle.poll(&mut link).unwrap().is_ok());
+        assert_eq!(woken.iter().map(|count| count.get()).sum::<usize>(), i + 1);
+        assert_eq!(woken[i].get(), 1);
+    }
+}
+
+#[test]
+fn a_handle_whose_time_is_over_comes_back_unless_it_has_begun() {
+    let (mut link, mut peer) = connect();
+    let (begun, held) = (handle(&mut link), handle(&mut link));
+    assert!(held.time_out(&mut link).unwrap_err().handle.is_some());
+    assert!(begun.time_out(&mut link).unwrap_err().handle.is_none());
+    // Its reply is still expected.
+    peer.write_all(ACK).unwrap();
+    read(&mut link);
+    assert!(recv(no_owner).poll(&mut link).is_none(), "it is no mistake of the peer's");
+}
+
+#[test]
+fn a_message_wakes_the_receiver_that_has_waited_longest() {
+    let (mut link, mut peer) = connect();
+    let (mut first, mut second) = (recv(no_owner), recv(no_owner));
+    let (_, first_woken) = enter(&mut link, &mut first);
+    let (place, second_woken) = enter(&mut link, &mut second);
+    peer.write_all(b"1\n").unwrap();
+    read(&mut link);
+    assert_eq!((first_woken.get(), second_woken.get()), (1, 0));
+    assert!(matches!(first.poll(&mut link), Some(Ok(Some(_)))));
+    notice(&mut link);
+    assert!(link.waiters.is_waiting(place), "there is nothing for it");
+    peer.write_all(b"2\n3\n").unwrap();
+    read(&mut link);
+    assert_eq!(second_woken.get(), 1);
+}
+
+#[test]
+fn the_end_wakes_everybody() {
+    let (mut link, peer) = connect();
+    let mut handle = handle(&mut link);
+    let mut received = recv(no_owner);
+    let waiting = [enter(&mut link, &mut handle).1, enter(&mut link, &mut received).1];
+    drop(peer);
+    read(&mut link);
+    assert_eq!(waiting.map(|count| count.get()), [1, 1]);
+    assert!(handle.poll(&mut link).unwrap().is_err());
+    assert!(matches!(received.poll(&mut link), Some(Ok(None))));
+    assert!(link.waiters.is_empty());
+}
+
+#[test]
+fn everybody_who_disconnects_waits_for_the_same_end() {
+    let (mut link, mut peer) = connect();
+    let _in_flight = handle(&mut link);
+    let mut ends = [(); 2].map(|()| Disconnect::submit(&mut link).unwrap());
+    let woken: Vec<_> = ends.iter_mut().map(|end| enter(&mut link, end).1).collect();
+    peer.write_all(ACK).unwrap();
+    read(&mut link);
+    assert!(woken.iter().all(|count| count.get() == 0), "the peer has not seen the end");
+    drop(peer);
+    read(&mut link);
+    assert!(woken.iter().all(|count| count.get() == 1));
+    assert!(ends.iter_mut().all(|end| end.poll(&mut link).is_some()));
+    assert!(Disconnect::submit(&mut link).unwrap().poll(&mut link).is_some());
+}
+
+#[test]
+fn what_was_fed_is_flushed_by_who_asks() {
+    let (mut link, mut peer) = connect();
+    link.feed(&mut b"1\n".to_vec()).unwrap();
+    assert!(!link.needs_room(), "nobody has asked for it");
+    assert!(matches!(flush().poll(&mut link), Some(Ok(()))));
+    let mut bytes = [0; 2];
+    peer.read_exact(&mut bytes).unwrap();
+    assert_eq!(&bytes, b"1\n");
+}
+
+#[test]
+fn a_call_that_left_is_not_woken() {
+    let (mut link, mut peer) = connect();
+    let mut received = recv(no_owner);
+    let (place, woken) = enter(&mut link, &mut received);
+    peer.write_all(b"1\n").unwrap();
+    link.readable();
+    link.read();
+    link.notice();
+    // After it was chosen, and before it is called.
+    assert!(link.waiters.leave(place).was_woken);
+    link.waiters.woken().call();
+    assert_eq!(woken.get(), 0);
+}

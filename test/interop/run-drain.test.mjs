@@ -1,0 +1,281 @@
+// `crossfork run`: what a worker finishes, and what its program hears, before it ends.
+import assert from 'node:assert';
+import { once } from 'node:events';
+import http from 'node:http';
+import http2 from 'node:http2';
+import { createRequire } from 'node:module';
+import net from 'node:net';
+import { dirname } from 'node:path';
+import { app } from './apps/index.mjs';
+import { EveryNode } from './every-node.mjs';
+import { get, supervise, until, within } from './supervised.mjs';
+
+const { WebSocket } = createRequire(new URL('apps/package.json', import.meta.url))('ws');
+
+const DEADLINE = { timeout: 240_000 };
+
+const folder = dirname(app('drain'));
+
+const suite = new EveryNode();
+
+function start(t, runtime, { instances = 1, args = [], ...what } = {}) {
+  return supervise(t, runtime, { app: 'drain', args: ['-i', `${instances}`, ...args], ...what });
+}
+
+for (const pause of [0, 50]) {
+  suite.test(
+    `keep-alive clients that ask every ${pause} ms lose no request in three reloads`,
+    DEADLINE,
+    async (t, runtime) => {
+      const run = start(t, runtime, { instances: 2 });
+      const port = await run.port();
+      const clients = Array.from({ length: 8 }, () => new Client((stopped) => askHttp1(port, pause, stopped)));
+      await Promise.all(clients.map((client) => client.served(20)));
+      for (let round = 1; round <= 3; round++) {
+        run.kill('SIGHUP');
+        await run.said(/^\[crossfork\] reloaded$/, round);
+        await run.said(/has ended: exit code 0$/, round * 2);
+        await Promise.all(clients.map((client) => client.served(20)));
+      }
+      const failures = await Promise.all(clients.map((client) => client.stop()));
+      assert.deepStrictEqual(failures.flat(), []);
+      assert.strictEqual(await run.stop(), 0, run.text);
+    },
+  );
+}
+
+suite.test('over HTTP/2 no stream is lost that the program has seen', DEADLINE, async (t, runtime) => {
+  const run = start(t, runtime, { instances: 2, env: { HTTP2: '1' } });
+  const port = await run.port();
+  const clients = Array.from({ length: 4 }, () => new Client((stopped) => askHttp2(port, stopped)));
+  await Promise.all(clients.map((client) => client.served(20)));
+  run.kill('SIGHUP');
+  await run.said(/^\[crossfork\] reloaded$/);
+  await run.said(/has ended: exit code 0$/, 2);
+  await Promise.all(clients.map((client) => client.served(20)));
+  const failures = await Promise.all(clients.map((client) => client.stop()));
+  assert.deepStrictEqual(failures.flat(), []);
+  assert.strictEqual(await run.stop(), 0, run.text);
+});
+
+const skip = ({ major }) => major < 20 && 'it has no permission model';
+suite.test('with the permission model the preload can be read', { ...DEADLINE, skip }, async (t, runtime) => {
+  const permission = runtime.major >= 24 ? '--permission' : '--experimental-permission';
+  const net = runtime.major >= 25 ? '--allow-net' : '';
+  const allowed = `--allow-fs-read=${folder}/ --allow-child-process --allow-worker ${net}`;
+  const args = ['--node-args', `${permission} ${allowed} --no-warnings`];
+  const run = start(t, runtime, { args, env: { HANDLER: 'goodbye' } });
+  await run.port(1);
+  assert.strictEqual(await run.stop(), 0);
+  await run.said(/flushed$/);
+});
+
+suite.test('a stop answers what is in flight with Connection: close', DEADLINE, async (t, runtime) => {
+  const run = start(t, runtime);
+  const port = await run.port(1);
+  const agent = new http.Agent({ keepAlive: true });
+  t.after(() => agent.destroy());
+  const headers = {};
+  const ask = (path) => get(port, path, { agent, onResponse: (response) => (headers[path] = response.headers) });
+  await ask('/');
+  const asked = ['/slow', '/keep-alive'].map(ask);
+  await arrived(port);
+  run.kill('SIGTERM');
+  for (const { body } of await Promise.all(asked)) assert.strictEqual(body, 'done');
+  assert.match(headers['/'].connection, /keep-alive/);
+  for (const { connection, 'keep-alive': keepAlive } of [headers['/slow'], headers['/keep-alive']]) {
+    assert.deepStrictEqual([connection, keepAlive], ['close', undefined]);
+  }
+  assert.deepStrictEqual(headers['/keep-alive']['set-cookie'], ['a=1', 'b=2']);
+  assert.strictEqual(await run.end(), 0, run.text);
+});
+
+suite.test('an idle program hears of a stop, by the handler that it has', DEADLINE, async (t, runtime) => {
+  const run = start(t, runtime, { env: { HANDLER: 'goodbye' }, args: ['--signal-after', '100'] });
+  await run.port(1);
+  assert.strictEqual(await run.stop(), 0);
+  await run.said(/told: SIGTERM 15$/);
+  await run.said(/flushed$/);
+  await run.said(/has ended: exit code 0$/);
+});
+
+suite.test('a handler that exits at once is called when requests in flight are done', DEADLINE, async (t, runtime) => {
+  const run = start(t, runtime, { env: { HANDLER: 'exit' } });
+  const port = await run.port(1);
+  const asked = get(port, '/slow');
+  await arrived(port);
+  run.kill('SIGTERM');
+  assert.strictEqual((await asked).body, 'done');
+  assert.strictEqual(await run.end(), 0, run.text);
+});
+
+suite.test('a handler that closes the server again is told that it went well', DEADLINE, async (t, runtime) => {
+  const run = start(t, runtime, { env: { HANDLER: 'close' } });
+  await run.port(1);
+  assert.strictEqual(await run.stop(), 0);
+  await run.said(/closed$/);
+});
+
+for (const [end, signal] of [
+  ['stop', 'SIGTERM'],
+  ['reload', 'SIGHUP'],
+]) {
+  suite.test(`WebSockets and event streams get their goodbye in a ${end}`, DEADLINE, async (t, runtime) => {
+    const run = start(t, runtime, { env: { HANDLER: 'goodbye' }, args: ['--signal-after', '100'] });
+    const port = await run.port(1);
+    const socket = new WebSocket(`ws://127.0.0.1:${port}`);
+    await once(socket, 'open');
+    const closed = once(socket, 'close');
+    const events = get(port, '/events');
+    await arrived(port);
+    run.kill(signal);
+    const [code] = await within(closed, () => `the close frame, after\n${run.text}`);
+    assert.strictEqual(code, 1001);
+    assert.match((await events).body, /data: goodbye/);
+    await run.said(/has ended: exit code 0$/);
+    if (end === 'reload') run.kill('SIGTERM');
+    assert.strictEqual(await run.end(), 0, run.text);
+  });
+}
+
+suite.test('a client that never sends a byte holds up nobody', DEADLINE, async (t, runtime) => {
+  const run = start(t, runtime, { env: { HANDLER: 'goodbye' }, args: ['--signal-after', '100'] });
+  const port = await run.port(1);
+  const silent = net.connect(port, '127.0.0.1');
+  await once(silent, 'connect');
+  await arrived(port);
+  const ended = once(silent.resume(), 'end');
+  assert.strictEqual(await run.stop(), 0, run.text);
+  await within(ended, () => 'the end of the connection');
+});
+
+for (const own of ['exclusive', 'reusePort']) {
+  const skip = ({ major }) => own === 'reusePort' && major < 23 && 'it has no reusePort';
+  suite.test(`requests to a server with ${own} are finished`, { ...DEADLINE, skip }, async (t, runtime) => {
+    const run = start(t, runtime, { env: { OWN: own } });
+    await run.port(1);
+    const [[, port]] = await run.said(/own (\d+)$/);
+    const asked = get(Number(port), '/slow');
+    await arrived(Number(port));
+    run.kill('SIGTERM');
+    assert.strictEqual((await asked).body, 'done');
+    assert.strictEqual(await run.end(), 0, run.text);
+  });
+}
+
+suite.test("with --shutdown-message the program gets pm2's message", DEADLINE, async (t, runtime) => {
+  const run = start(t, runtime, { args: ['--shutdown-message'] });
+  await run.port(1);
+  run.kill('SIGTERM');
+  await run.said(/message: shutdown$/);
+  await run.end();
+});
+
+suite.test('with another stop signal, the program hears of that one', DEADLINE, async (t, runtime) => {
+  const run = start(t, runtime, {
+    env: { HANDLER: 'goodbye' },
+    args: ['--stop-signal', 'USR2', '--kill-timeout', '2'],
+  });
+  await run.port(1);
+  run.kill('SIGTERM');
+  // The program has no handler for it.
+  await run.said(/has ended: (exit code 0|SIGUSR2)$/);
+  assert.doesNotMatch(run.text, /told:/);
+  assert.strictEqual(await run.end(), 0, run.text);
+});
+
+suite.test('without the preload, the program gets a real signal before SIGKILL', DEADLINE, async (t, runtime) => {
+  const run = start(t, runtime, { env: { HANDLER: 'exit' }, args: ['--no-shim', '--kill-timeout', '2'] });
+  const port = await run.port(1);
+  const socket = new WebSocket(`ws://127.0.0.1:${port}`);
+  await once(socket, 'open');
+  socket.on('error', () => {});
+  assert.strictEqual(await run.stop(), 0);
+  await run.said(/told: SIGTERM 15$/);
+});
+
+suite.test('nothing that a program starts sees the preload', DEADLINE, async (t, runtime) => {
+  const run = start(t, runtime);
+  const port = await run.port(1);
+  const { own, child, thread, forked } = JSON.parse((await get(port, '/inherited')).body);
+  assert.deepStrictEqual([own, child, thread, forked], [[[], false], false, [[], false], []]);
+  assert.strictEqual(await run.stop(), 0, run.text);
+});
+
+suite.register();
+
+/** What was sent before has arrived: the server answers one connection after the other. */
+async function arrived(port) {
+  await get(port);
+  await get(port);
+}
+
+/** Asks without pause, and says what failed. */
+class Client {
+  #failures = [];
+  #count = 0;
+  #stopped = false;
+  #done;
+
+  /** @param {(stopped: () => boolean) => AsyncIterable<string | undefined>} ask gives what each failure was */
+  constructor(ask) {
+    this.#done = this.#run(ask(() => this.#stopped));
+  }
+
+  async #run(answers) {
+    for await (const failure of answers) {
+      this.#count += 1;
+      if (failure) this.#failures.push(failure);
+    }
+  }
+
+  /** So many more were answered. */
+  async served(more) {
+    const goal = this.#count + more;
+    await until(() => this.#count >= goal, 'answers');
+  }
+
+  async stop() {
+    this.#stopped = true;
+    await this.#done;
+    return this.#failures;
+  }
+}
+
+/** Over one connection as long as the server lets it. */
+async function* askHttp1(port, pause, stopped) {
+  const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
+  while (!stopped()) {
+    yield await get(port, '/', { agent }).then(
+      () => undefined,
+      (error) => error.code ?? error.message,
+    );
+    if (pause > 0) await new Promise((resolve) => setTimeout(resolve, pause));
+  }
+  agent.destroy();
+}
+
+/** A stream that the server refuses can be repeated: the program never saw it (RFC 9113, 8.7). */
+async function* askHttp2(port, stopped) {
+  let session;
+  while (!stopped()) {
+    if (!session || session.closed || session.destroyed) {
+      session = http2.connect(`http://127.0.0.1:${port}`);
+      session.on('error', () => {});
+    }
+    yield await new Promise((resolve) => {
+      const stream = session.request({ ':path': '/' });
+      const { NGHTTP2_REFUSED_STREAM } = http2.constants;
+      stream.on('error', (error) =>
+        resolve(
+          stream.rstCode === NGHTTP2_REFUSED_STREAM || error.code === 'ERR_HTTP2_GOAWAY_SESSION'
+            ? undefined
+            : error.message,
+        ),
+      );
+      stream.on('close', () => resolve(undefined));
+      stream.resume().end();
+    });
+  }
+  session.destroy();
+}
