@@ -7,6 +7,7 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use super::colors::is_decision;
 use super::program::Program;
 use super::{Options, env_file};
 
@@ -68,6 +69,11 @@ impl Deployment {
     /// A path that may be relative to the folder.
     pub(super) fn path(&self, path: &Path) -> PathBuf {
         within(self.folder.as_deref(), path)
+    }
+
+    /// Whether the file says if there are to be colours.
+    pub(super) fn decides_on_colors(&self) -> bool {
+        self.env.iter().any(|(name, _)| is_decision(name))
     }
 
     /// The variables of the file, and where the worker is.

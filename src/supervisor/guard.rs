@@ -9,16 +9,17 @@ use std::time::{Duration, Instant};
 use tokio::io::AsyncRead;
 use tokio::task::JoinSet;
 
-use super::Options;
 use super::deployment::Deployment;
 use super::log::{Log, Origin, Stream};
 use super::policy::{Action, Ended, Notice, Policy, Settings, Time, exit_code};
 use super::preload::Preload;
 use super::program::Program;
 use super::signals::{Signals, Told};
+use super::stdin::Stdin;
+use super::{Options, colors};
 use crate::error::Error;
 use crate::process::Signal;
-use crate::process::Stdio;
+use crate::sys::dispositions::is_caught_by;
 use crate::sys::reap::{adopts_orphans, reap_orphans};
 use crate::tokio::cluster::{self, Event, ForkedWorker, Primary};
 
@@ -41,6 +42,7 @@ pub(super) struct Guard {
     deployment: Deployment,
     preload: Option<Preload>,
     signals: Signals,
+    stdin: Stdin,
     adopts_orphans: bool,
     start: Instant,
 }
@@ -66,12 +68,14 @@ impl Guard {
             signal_after: options.signal_after,
             drains: preload.is_some(),
         };
+        let stdin = Stdin::new(settings.instances)?;
         Ok(Guard {
             policy: Policy::new(settings),
             // Before there is a worker that could be left alone.
             signals: Signals::new()?,
             log,
-            primary: workers(&options, &deployment, preload.as_ref()).start(),
+            primary: workers(&options, &deployment, preload.as_ref(), &stdin).start(),
+            stdin,
             preload,
             workers: HashMap::new(),
             output: JoinSet::new(),
@@ -146,6 +150,7 @@ impl Guard {
         let forked = drain.map_err(Error::from).and_then(|drain| self.primary.fork_with(env.chain(drain)));
         match forked {
             Ok(worker) => {
+                self.stdin.is_for(worker.take_stdin());
                 self.pass_on(worker.take_stdout(), &worker, slot, Stream::Stdout);
                 self.pass_on(worker.take_stderr(), &worker, slot, Stream::Stderr);
                 self.policy.forked(slot, worker.id(), worker.pid(), self.now());
@@ -195,6 +200,7 @@ impl Guard {
         match told {
             Told::Stop(signal) => self.policy.stop(signal, self.now()),
             Told::Reload => self.policy.reload(self.now()),
+            Told::PassOn(signal) => self.pass_signal_on(signal),
             Told::Child => self.reap(),
         }
     }
@@ -205,7 +211,24 @@ impl Guard {
             self.log.say(&failure);
         }
         self.deployment.enter();
-        self.primary.set_up(workers(&self.options, &self.deployment, self.preload.as_ref()));
+        self.primary.set_up(workers(&self.options, &self.deployment, self.preload.as_ref(), &self.stdin));
+    }
+
+    /// To those who have a handler for it: others would end. For SIGUSR1 all Node programs have one, which opens
+    /// the inspector's port.
+    fn pass_signal_on(&self, signal: Signal) {
+        if signal == Signal::USR1 && matches!(self.deployment.program(), Program::Module(_)) {
+            return self.log.say(
+                "SIGUSR1 is ignored: it would start the inspector of every worker. Send it to the worker that you \
+                 want to inspect",
+            );
+        }
+        let catches = |worker: &&ForkedWorker| is_caught_by(worker.pid(), signal.native() as i32);
+        let sent = self.workers.values().filter(catches).filter(|worker| worker.kill(signal).is_ok()).count();
+        self.log.say(&match sent {
+            0 => format!("{signal} is ignored: no worker has a handler for it"),
+            sent => format!("{signal} was passed on to {sent} workers"),
+        });
     }
 
     fn reap(&self) {
@@ -233,7 +256,12 @@ impl Guard {
     }
 }
 
-fn workers(options: &Options, deployment: &Deployment, preload: Option<&Preload>) -> cluster::Settings {
+fn workers(
+    options: &Options,
+    deployment: &Deployment,
+    preload: Option<&Preload>,
+    stdin: &Stdin,
+) -> cluster::Settings {
     let settings = match deployment.program() {
         Program::Module(path) => {
             let own_args = preload.map(|preload| preload.node_args(&options.node_args)).unwrap_or_default();
@@ -253,6 +281,10 @@ fn workers(options: &Options, deployment: &Deployment, preload: Option<&Preload>
         Some(folder) => settings.cwd(folder),
         None => settings,
     };
+    let settings = match colors::variable(options.log) {
+        Some((name, value)) if !deployment.decides_on_colors() => settings.env(name, value),
+        _ => settings,
+    };
     let settings = match options.balance {
         Some(balance) => settings.balance(balance),
         None => settings,
@@ -260,7 +292,7 @@ fn workers(options: &Options, deployment: &Deployment, preload: Option<&Preload>
     settings
         .args(options.args.iter().map(OsString::as_os_str))
         .silent()
-        .stdio(0, Stdio::Null)
+        .stdio(0, stdin.stdio())
         // The terminal's Ctrl-C is ours to pass on.
         .own_process_group()
         .keep_servers(true)

@@ -15,6 +15,7 @@
 //! [`policy`] decides, the [primary](crate::tokio::cluster::Primary) has the workers and their
 //! sockets, and here the two meet, and the signals.
 
+mod colors;
 pub mod deployment;
 pub mod env_file;
 mod guard;
@@ -24,6 +25,7 @@ pub mod policy;
 mod preload;
 pub mod program;
 mod signals;
+mod stdin;
 
 use std::ffi::OsString;
 use std::path::PathBuf;

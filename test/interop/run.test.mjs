@@ -153,6 +153,52 @@ suite.test('a worker that ignores SIGTERM as well is killed in the end', DEADLIN
   await run.said(/has ended: SIGKILL$/, 2);
 });
 
+suite.test('SIGUSR2 is passed on, and SIGUSR1 is not', DEADLINE, async (t, runtime) => {
+  const run = supervise(t, runtime);
+  const held = await hold(await run.port());
+  run.kill('SIGUSR1');
+  await run.said(/^\[crossfork\] SIGUSR1 is ignored: /);
+  run.kill('SIGUSR2');
+  await run.said(/^\[crossfork\] SIGUSR2 was passed on to 2 workers$/);
+  assert.match((await held.response).body, / and done$/);
+  assert.ok(!run.text.includes('Debugger'), run.text);
+  assert.strictEqual(await run.stop('SIGQUIT'), 0, run.text);
+  await run.said(/^\[crossfork\] SIGQUIT: stopping$/);
+});
+
+suite.test('SIGUSR2 does not end workers that have no handler for it', DEADLINE, async (t, runtime) => {
+  const run = supervise(t, runtime, { app: 'udp', args: ['-i', '1'] });
+  await run.workers(1);
+  run.kill('SIGUSR2');
+  await run.said(/^\[crossfork\] SIGUSR2 is ignored: no worker has a handler for it$/);
+  assert.strictEqual(await run.stop(), 0, run.text);
+  assert.strictEqual((await run.workers(1)).length, 1, run.text);
+});
+
+suite.test('SIGHUP stays ignored if it was, as after nohup', DEADLINE, async (t, runtime) => {
+  const run = supervise(t, runtime, { args: ['-i', '1'], wrapper: ['sh', '-c', 'trap "" HUP; exec "$@"', 'sh'] });
+  await run.port(1);
+  run.kill('SIGHUP');
+  run.kill('SIGUSR1');
+  await run.said(/^\[crossfork\] SIGUSR1 is ignored: /);
+  assert.strictEqual(await run.stop(), 0, run.text);
+  assert.ok(!run.text.includes('reload'), run.text);
+});
+
+suite.test('standard input reaches a worker that is the only one', DEADLINE, async (t, runtime) => {
+  const wrapper = ['sh', '-c', 'echo hello | exec "$@"', 'sh'];
+  for (const [args, read] of [
+    [['-i', '1'], 'read: hello'],
+    [['-i', '2'], 'read: '],
+  ]) {
+    const run = supervise(t, runtime, { args, wrapper, env: { MODE: 'reads' } });
+    await run.said(new RegExp(`^\\[0 \\d+\\] ${read}$`));
+    const [[, pid]] = await run.said(/supervisor (\d+)$/);
+    process.kill(pid, 'SIGTERM');
+    assert.strictEqual(await run.end(), 0, run.text);
+  }
+});
+
 const noTerminal = spawnSync('script', ['--version']).error && 'there is no script(1), which makes terminals';
 suite.test(
   'it ends with the terminal that it was started in',
@@ -167,6 +213,30 @@ suite.test(
         (error) => error.code !== 'ECONNREFUSED',
       );
     await until(async () => !(await serves()), 'it serves no more');
+  },
+);
+
+suite.test(
+  'in a terminal there are colours, and a single worker reads what is typed',
+  { ...DEADLINE, skip: () => noTerminal },
+  async (t, runtime) => {
+    const terminal = (args, env) => {
+      const stdin = ['sh', '-c', 'echo hello | exec "$@"', 'sh'];
+      const wrapper = [...stdin, fileURLToPath(new URL('terminal.sh', import.meta.url))];
+      return supervise(t, runtime, { args: ['-i', '1', ...args], wrapper, env: { MODE: 'reads', ...env } });
+    };
+    for (const [args, env, color] of [
+      [[], { TERM: 'xterm-256color', COLORTERM: '' }, '2'],
+      [[], { NO_COLOR: '1' }, 'none'],
+      [['--log', 'json'], {}, 'none'],
+    ]) {
+      const run = terminal(args, { NO_COLOR: '', ...env });
+      await run.said(/read: hello/);
+      await run.said(new RegExp(`colors: ${color}`));
+      const [[, pid]] = await run.said(/supervisor (\d+)/);
+      process.kill(pid, 'SIGTERM');
+      await run.end();
+    }
   },
 );
 

@@ -20,7 +20,10 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("driver", &["proto", "sys", "wire", "handle", "message", "process", "env", "error", "limits"]),
     ("blocking", FACE),
     ("tokio", FACE),
-    ("supervisor", &["tokio", "process", "error", "sys::output", "sys::reap"]),
+    (
+        "supervisor",
+        &["tokio", "process", "error", "sys::dispositions", "sys::output", "sys::reap", "sys::terminal"],
+    ),
 ];
 
 const FACE: &[&str] =

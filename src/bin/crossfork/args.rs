@@ -23,7 +23,8 @@ pub(crate) enum Command {
     /// given, and echoes datagrams. Meant to be forked by Node, by cluster.fork too.
     Worker(WorkerOptions),
     /// Runs a Node program that listens on many workers, and replaces those that end. SIGHUP
-    /// reloads it without a gap; SIGTERM and SIGINT stop it, sent twice at once.
+    /// reloads it without a gap; SIGTERM, SIGINT and SIGQUIT stop it, sent twice at once. SIGUSR2 goes to
+    /// workers that handle it.
     #[command(after_help = RUN_HELP)]
     Run(RunOptions),
 }
@@ -35,7 +36,8 @@ Exit codes:
   2        the command line was wrong
   3        gave up: no worker has ever come up (--start-attempts)
   124      stopped as asked, but some worker was ended by a signal when the kill timeout was up
-  130, 143 stopped at once, by a second SIGINT or SIGTERM";
+  130, 131, 143
+           stopped at once, by a second SIGINT, SIGQUIT or SIGTERM";
 
 #[derive(Args, Clone, Debug)]
 pub(crate) struct WorkerOptions {
