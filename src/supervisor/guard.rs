@@ -1,27 +1,27 @@
 //! Where the policy, the primary and the signals meet.
 
 use std::collections::HashMap;
-use std::ffi::OsString;
-use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use tokio::io::AsyncRead;
+use tokio::net::unix::pipe::Receiver;
 use tokio::task::JoinSet;
 
+use super::Options;
 use super::deployment::Deployment;
 use super::log::{Log, Origin, Stream};
 use super::policy::{Action, Ended, Notice, Policy, Settings, Time, exit_code};
 use super::preload::Preload;
 use super::program::Program;
+use super::repeats::{Repeats, Verdict};
 use super::signals::{Signals, Told};
 use super::stdin::Stdin;
-use super::{Options, colors};
+use super::workers::Workers;
 use crate::error::Error;
 use crate::process::Signal;
 use crate::sys::dispositions::is_caught_by;
 use crate::sys::reap::{adopts_orphans, reap_orphans};
-use crate::tokio::cluster::{self, Event, ForkedWorker, Primary};
+use crate::tokio::cluster::{Event, ForkedWorker, Primary};
 
 /// How long output is waited for when all workers have ended: processes that they started may have
 /// it open for ever, and nobody may read ours.
@@ -43,6 +43,8 @@ pub(super) struct Guard {
     preload: Option<Preload>,
     signals: Signals,
     stdin: Stdin,
+    /// What was said of workers.
+    repeats: Repeats<u32>,
     adopts_orphans: bool,
     start: Instant,
 }
@@ -69,18 +71,23 @@ impl Guard {
             drains: preload.is_some(),
         };
         let stdin = Stdin::new(settings.instances)?;
+        let preload_ref = preload.as_ref();
+        let workers =
+            Workers { options: &options, deployment: &deployment, preload: preload_ref, stdin: &stdin };
+        let primary = workers.settings().start();
         Ok(Guard {
             policy: Policy::new(settings),
             // Before there is a worker that could be left alone.
             signals: Signals::new()?,
             log,
-            primary: workers(&options, &deployment, preload.as_ref(), &stdin).start(),
+            primary,
             stdin,
             preload,
             workers: HashMap::new(),
             output: JoinSet::new(),
             options,
             deployment,
+            repeats: Repeats::new(),
             adopts_orphans: adopts_orphans(),
             start: Instant::now(),
         })
@@ -138,25 +145,51 @@ impl Guard {
                     Notice::Up(..) => self.log.forget_last_lines(),
                     _ => {}
                 }
-                self.log.say(&notice.to_string());
+                match notice.is_routine() {
+                    true => self.log.inform(&notice.to_string()),
+                    false => self.log.say(&notice.to_string()),
+                }
             }
             Action::Done { .. } => unreachable!("the loop has ended with it"),
         }
     }
 
     fn fork(&mut self, slot: usize) {
-        let env = self.deployment.env().chain([(INSTANCE.into(), slot.to_string().into())]);
-        let drain = self.preload.as_ref().map(Preload::variable).transpose();
-        let forked = drain.map_err(Error::from).and_then(|drain| self.primary.fork_with(env.chain(drain)));
-        match forked {
-            Ok(worker) => {
+        match self.start(slot) {
+            Ok((worker, output)) => {
                 self.stdin.is_for(worker.take_stdin());
+                self.pass_on(output, &worker, slot, Stream::Both);
                 self.pass_on(worker.take_stdout(), &worker, slot, Stream::Stdout);
                 self.pass_on(worker.take_stderr(), &worker, slot, Stream::Stderr);
                 self.policy.forked(slot, worker.id(), worker.pid(), self.now());
                 self.workers.insert(worker.id(), worker);
             }
             Err(e) => self.policy.fork_failed(slot, e.to_string(), self.now()),
+        }
+    }
+
+    /// Gives the worker, and its output where that is one.
+    fn start(&self, slot: usize) -> Result<(ForkedWorker, Option<Receiver>), Error> {
+        let env = self.deployment.env().chain([(INSTANCE.into(), slot.to_string().into())]);
+        let drain = self.preload.as_ref().map(Preload::variable).transpose()?;
+        let mut output = None;
+        if self.log.is_one_output() {
+            let (settings, reader) = self.worker_settings().with_one_output()?;
+            self.primary.set_up(settings);
+            output = Some(Receiver::from_owned_fd(reader.into())?);
+        }
+        let forked = self.primary.fork_with(env.chain(drain));
+        // Closes our copy of what the worker writes to, or its end would never be seen.
+        self.primary.set_up(self.worker_settings().settings());
+        Ok((forked?, output))
+    }
+
+    fn worker_settings(&self) -> Workers<'_> {
+        Workers {
+            options: &self.options,
+            deployment: &self.deployment,
+            preload: self.preload.as_ref(),
+            stdin: &self.stdin,
         }
     }
 
@@ -189,7 +222,14 @@ impl Guard {
                 self.reap();
             }
             Some(Event::Error { worker, error }) => {
-                self.log.say(&format!("the worker with pid {}: {error}", worker.pid()));
+                let text = format!("worker with pid {}: {error}", worker.pid());
+                match self.repeats.admit(worker.pid(), now) {
+                    Verdict::Say => self.log.say(&text),
+                    Verdict::SayAsLast => {
+                        self.log.say(&format!("{text} (more of this worker are left out for a minute)"));
+                    }
+                    Verdict::LeaveOut => {}
+                }
             }
             // What workers say to us means nothing to us.
             Some(_) | None => {}
@@ -211,7 +251,6 @@ impl Guard {
             self.log.say(&failure);
         }
         self.deployment.enter();
-        self.primary.set_up(workers(&self.options, &self.deployment, self.preload.as_ref(), &self.stdin));
     }
 
     /// To those who have a handler for it: others would end. For SIGUSR1 all Node programs have one, which opens
@@ -254,46 +293,4 @@ impl Guard {
     fn now(&self) -> Time {
         self.start.elapsed()
     }
-}
-
-fn workers(
-    options: &Options,
-    deployment: &Deployment,
-    preload: Option<&Preload>,
-    stdin: &Stdin,
-) -> cluster::Settings {
-    let settings = match deployment.program() {
-        Program::Module(path) => {
-            let own_args = preload.map(|preload| preload.node_args(&options.node_args)).unwrap_or_default();
-            let module = cluster::Primary::builder(path).exec_argv(&own_args).exec_argv(&options.node_args);
-            match &options.node {
-                // One without a slash is sought on PATH.
-                Some(node) if node.as_bytes().contains(&b'/') => {
-                    module.exec_path(deployment.path(Path::new(node)))
-                }
-                Some(node) => module.exec_path(node),
-                None => module,
-            }
-        }
-        Program::Binary(path) => cluster::Primary::program(path),
-    };
-    let settings = match deployment.folder() {
-        Some(folder) => settings.cwd(folder),
-        None => settings,
-    };
-    let settings = match colors::variable(options.log) {
-        Some((name, value)) if !deployment.decides_on_colors() => settings.env(name, value),
-        _ => settings,
-    };
-    let settings = match options.balance {
-        Some(balance) => settings.balance(balance),
-        None => settings,
-    };
-    settings
-        .args(options.args.iter().map(OsString::as_os_str))
-        .silent()
-        .stdio(0, stdin.stdio())
-        // The terminal's Ctrl-C is ours to pass on.
-        .own_process_group()
-        .keep_servers(true)
 }

@@ -24,8 +24,10 @@ pub mod log;
 pub mod policy;
 mod preload;
 pub mod program;
+pub mod repeats;
 mod signals;
 mod stdin;
+mod workers;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -35,7 +37,6 @@ use crate::error::Error;
 use crate::process::Signal;
 use crate::tokio::cluster::Balance;
 use instances::Instances;
-use log::Format;
 
 /// What is run, and how.
 #[derive(Clone, Debug)]
@@ -60,7 +61,7 @@ pub struct Options {
     /// More variables for workers' environment. It is read again for each reload.
     pub env_file: Option<PathBuf>,
     /// How workers' output is passed on.
-    pub log: Format,
+    pub log: log::Settings,
     /// How long workers may take to end (30 s).
     pub kill_timeout: Duration,
     /// How long a reload waits for a new worker to listen (30 s).
@@ -90,7 +91,7 @@ impl Options {
             node: None,
             node_args: Vec::new(),
             env_file: None,
-            log: Format::default(),
+            log: log::Settings::default(),
             kill_timeout: Duration::from_secs(30),
             listen_timeout: Duration::from_secs(30),
             start_attempts: 5,

@@ -37,6 +37,12 @@ impl Write for Patient {
     }
 }
 
+/// Whether both are one file, pipe or terminal.
+pub fn are_same(a: BorrowedFd<'_>, b: BorrowedFd<'_>) -> bool {
+    let identity = |fd| nix::sys::stat::fstat(fd).map(|file| (file.st_dev, file.st_ino));
+    matches!((identity(a), identity(b)), (Ok(a), Ok(b)) if a == b)
+}
+
 fn wait_writable(fd: BorrowedFd<'_>) -> io::Result<()> {
     let mut fds = [PollFd::new(fd, PollFlags::POLLOUT)];
     match poll(&mut fds, PollTimeout::NONE) {

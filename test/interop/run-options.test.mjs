@@ -146,6 +146,16 @@ describe('options', { concurrency: 2, skip: withoutNode }, () => {
     ]);
   });
 
+  test('--quiet and --log-time: only what is wrong is said, and when', DEADLINE, async (t) => {
+    const run = supervise(t, runtime, { args: ['-i', '1', '--quiet', '--log-time'] });
+    const [[, port]] = await run.said(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z \[0 \d+\] port (\d+)$/);
+    await assert.rejects(get(Number(port), '/crash'));
+    await run.said(/Z \[crossfork\] worker 0 \(pid \d+\) has ended: exit code 3$/);
+    await run.said(/port \d+$/, 2);
+    assert.strictEqual(await run.stop(), 0, run.text);
+    assert.strictEqual(run.text.match(/crossfork/g).length, 1, run.text);
+  });
+
   test('a worker goes on when nobody reads what it writes', DEADLINE, async (t) => {
     const child = spawn(crossfork, ['run', '--node', runtime.bin, '-i', '1', '--log', 'raw', app('plain')], {
       stdio: ['ignore', 'pipe', 'ignore'],

@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 use crossfork::Signal;
 use crossfork::supervisor::instances::Instances;
-use crossfork::supervisor::log::Format;
+use crossfork::supervisor::log::{Format, LIMITS, LONGEST_LINE};
 use crossfork::tokio::cluster::Balance;
 
 #[derive(Parser)]
@@ -85,6 +85,19 @@ pub(crate) struct RunOptions {
     /// How the workers' output is passed on: as it is, with a prefix, or as JSON
     #[arg(long, value_name = "raw|formatted|json", default_value = "formatted")]
     pub(crate) log: Format,
+
+    /// With --log formatted, begin each line with the time (UTC)
+    #[arg(long)]
+    pub(crate) log_time: bool,
+
+    /// Pass on longer lines in parts: from 1024 to 67108864 bytes
+    #[arg(long, value_name = "BYTES", default_value_t = LONGEST_LINE as u64,
+          value_parser = clap::value_parser!(u64).range(*LIMITS.start() as u64..=*LIMITS.end() as u64))]
+    pub(crate) log_line_limit: u64,
+
+    /// Say only what is wrong; workers' output is passed on all the same
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
 
     /// How long a worker may take to end before it is killed
     #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds)]

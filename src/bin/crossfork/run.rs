@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use crossfork::supervisor::deployment::Deployment;
+use crossfork::supervisor::log::Style;
 use crossfork::supervisor::policy::exit_code;
 use crossfork::supervisor::{Options, run};
 
@@ -45,7 +46,9 @@ fn prepare(options: RunOptions) -> Result<Options, Failure> {
     all.node_args =
         options.node_args.iter().flat_map(|args| args.split_whitespace()).map(OsString::from).collect();
     all.env_file = options.env_file;
-    all.log = options.log;
+    all.log.style = Style { format: options.log, with_time: options.log_time };
+    all.log.longest_line = options.log_line_limit as usize;
+    all.log.quiet = options.quiet;
     all.kill_timeout = options.kill_timeout;
     all.listen_timeout = options.listen_timeout;
     all.start_attempts = options.start_attempts;

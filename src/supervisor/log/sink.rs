@@ -19,6 +19,8 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
+use super::format::Stream;
+
 /// How many bytes wait to be written, at the most.
 pub const CAPACITY: usize = 1 << 20;
 
@@ -66,12 +68,23 @@ struct State {
     writing: usize,
     /// How many lines were thrown away behind those that wait.
     lost: usize,
+    /// Who has written a line last that has no end yet.
+    open: Option<Source>,
     /// All are thrown away, and nobody waits for room any more, until there is some.
     is_stuck: bool,
     /// The last write has failed.
     is_failing: bool,
     /// Nobody has the sink any more.
     is_closed: bool,
+}
+
+/// Who writes. Nobody's line is joined to one that another has not ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// We do.
+    Ourselves,
+    /// A stream of the worker of this process.
+    Worker(u32, Stream),
 }
 
 /// What is done where there is none.
@@ -114,27 +127,27 @@ impl Sink {
 
     /// Takes so many lines. Where there is no room, waits for [`PATIENCE`]; then these lines are
     /// lost, and so are all others until there is room.
-    pub async fn write(&self, text: &[u8], lines: usize) {
+    pub async fn write(&self, text: &[u8], lines: usize, from: Source) {
         let shared = &self.0.0;
         let room = async {
             loop {
                 let mut written = pin!(shared.written.notified());
                 // Before the look: it may be written in between.
                 written.as_mut().enable();
-                if shared.take(text, lines, Room::Wait) {
+                if shared.take(text, lines, from, Room::Wait) {
                     return;
                 }
                 written.await;
             }
         };
         if tokio::time::timeout(PATIENCE, room).await.is_err() {
-            shared.take(text, lines, Room::OrLose);
+            shared.take(text, lines, from, Room::OrLose);
         }
     }
 
-    /// As [`write`](Self::write), but waits for nothing.
+    /// As [`write`](Self::write), for ourselves, but waits for nothing.
     pub fn write_now(&self, text: &[u8], lines: usize) {
-        self.0.0.take(text, lines, Room::OrLose);
+        self.0.0.take(text, lines, Source::Ourselves, Room::OrLose);
     }
 
     /// How many lines wait to be written.
@@ -161,16 +174,20 @@ impl WeakSink {
     /// As [`Sink::write_now`], if there is a sink.
     pub fn write_now(&self, text: &[u8], lines: usize) {
         if let Some(owner) = self.0.upgrade() {
-            owner.0.take(text, lines, Room::OrLose);
+            owner.0.take(text, lines, Source::Ourselves, Room::OrLose);
         }
     }
 }
 
 impl Shared {
     /// False if there is no room, and it is to be waited for.
-    fn take(&self, text: &[u8], lines: usize, room: Room) -> bool {
+    fn take(&self, text: &[u8], lines: usize, from: Source, room: Room) -> bool {
         let mut state = self.lock();
         if state.waiting.is_empty() || state.waiting.len() + text.len() <= CAPACITY && !state.is_stuck {
+            if state.open.is_some_and(|other| other != from) {
+                state.waiting.push(b'\n');
+            }
+            state.open = (!text.ends_with(b"\n")).then_some(from);
             state.waiting.extend_from_slice(text);
             state.waiting_lines += lines;
             self.filled.notify_one();
@@ -230,6 +247,9 @@ impl Shared {
         state.is_stuck = false;
         let lost = std::mem::take(&mut state.lost);
         if lost > 0 {
+            if state.open.take().is_some() {
+                state.waiting.push(b'\n');
+            }
             state.waiting.extend((self.lost)(lost));
         }
         drop(state);

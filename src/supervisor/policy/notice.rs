@@ -83,6 +83,21 @@ pub enum Ended {
     Unknown,
 }
 
+impl Notice {
+    /// All is as it should be.
+    pub fn is_routine(&self) -> bool {
+        matches!(
+            self,
+            Notice::Up(..)
+                | Notice::Leaving(_)
+                | Notice::Ended(_, Ended::Code(0))
+                | Notice::Reloading
+                | Notice::Reloaded
+                | Notice::Stopping { .. }
+        )
+    }
+}
+
 impl fmt::Display for Notice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
