@@ -2,8 +2,6 @@
 
 use std::os::fd::OwnedFd;
 
-use serde::Serialize;
-
 use super::{HIGH_WATER, Link};
 use crate::driver::holders::Share;
 use crate::error::{Error, SendError};
@@ -18,7 +16,8 @@ impl Link {
     }
 
     /// Accepts a message of Node's own machinery.
-    pub(crate) fn submit_internal<T: Serialize>(&mut self, message: &T) -> Result<Ticket, Error> {
+    #[cfg(feature = "tokio")]
+    pub(crate) fn submit_internal<T: serde::Serialize>(&mut self, message: &T) -> Result<Ticket, Error> {
         let frame = self.encoder.frame(message)?;
         Ok(self.core.send_internal(frame)?)
     }
