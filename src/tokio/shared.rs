@@ -132,13 +132,18 @@ impl Shared {
     /// Does what I/O somebody waits for, until the reactor is to call.
     fn drive(&self, state: &mut State) {
         for _ in 0..MOST_READS {
-            state.link.notice();
+            if !state.link.waiters.is_empty() {
+                state.link.notice();
+            }
             self.drive_output(state);
             if state.awaits_input || !state.link.needs_input() {
                 return;
             }
             match self.ask(&self.readable, AsyncFd::poll_read_ready) {
-                Poll::Pending => state.awaits_input = true,
+                Poll::Pending => {
+                    state.awaits_input = true;
+                    return;
+                }
                 // The runtime is shutting down.
                 Poll::Ready(Err(e)) => state.link.fail(e),
                 Poll::Ready(Ok(mut can_read)) => {
@@ -239,8 +244,11 @@ impl Visit<'_> {
 impl Drop for Visit<'_> {
     fn drop(&mut self) {
         self.drive();
-        let woken = self.state.take().map(|mut state| state.link.waiters.woken());
-        if let Some(woken) = woken {
+        if let Some(mut state) = self.state.take()
+            && !state.link.waiters.is_idle()
+        {
+            let woken = state.link.waiters.woken();
+            drop(state);
             woken.call();
         }
     }

@@ -101,6 +101,15 @@ fn the_command_the_addon_and_the_examples_use_only_what_a_user_finds_in_the_docu
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
 }
 
+/// Longer files have more than one idea in them. V8's codec is one, and long.
+#[test]
+fn no_file_is_longer_than_four_hundred_lines() {
+    let is_codec = |source: &Source| source.path.starts_with("src/wire/v8");
+    let long = |source: &&Source| source.text.lines().count() > 400 && !is_codec(source);
+    let wrong: Vec<_> = sources("src").iter().filter(long).map(|s| s.complain(401, "a long file")).collect();
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
+
 /// `println!` and its like panic where standard output or error is a closed pipe, or a disk is full.
 #[test]
 fn nothing_is_printed_by_what_panics_if_nobody_reads() {

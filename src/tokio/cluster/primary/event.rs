@@ -1,4 +1,4 @@
-//! What a primary is told, and the queue that it waits in.
+//! What happens in a cluster, and the queue of events that nobody has taken.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -15,7 +15,7 @@ use crate::process::Signal;
 use crate::proto::cluster::{AddressType, Query};
 use crate::trace;
 
-/// In bytes.
+/// Events are measured in pages of so many bytes.
 const PAGE: usize = 4096;
 
 /// Something that happened in a cluster, in the order of Node's events ([CLU-22](crate::protocol#CLU-22)). Of each worker:
@@ -23,59 +23,59 @@ const PAGE: usize = 4096;
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Event {
-    /// The primary is there. The first event, once.
+    /// The primary was made. The first event, once.
     Setup,
     /// A worker was started.
     Fork {
         /// The worker.
         worker: ForkedWorker,
     },
-    /// It runs. A program that is no part of a cluster never says so.
+    /// The worker runs. A program that knows nothing of clusters never says so.
     Online {
         /// The worker.
         worker: ForkedWorker,
     },
-    /// It listens; once for each of its servers.
+    /// The worker listens. Once for each of its servers.
     Listening {
         /// The worker.
         worker: ForkedWorker,
         /// On what.
         address: Address,
     },
-    /// It sent a message, perhaps with a handle.
+    /// The worker has sent a message, perhaps with a handle.
     Message {
         /// The worker.
         worker: ForkedWorker,
         /// The message.
         message: Message,
     },
-    /// It says that it will end because it wants to: `worker.disconnect()` or `worker.kill()` in
-    /// the worker. Node has no such event: this is the moment to start another.
+    /// The worker has announced that it will exit on its own account: `worker.disconnect()` or
+    /// `worker.kill()` was called in it. Start a replacement now. Node has no such event.
     Leaving {
         /// The worker.
         worker: ForkedWorker,
     },
-    /// Its channel is over.
+    /// The worker's channel is closed.
     Disconnect {
         /// The worker.
         worker: ForkedWorker,
     },
-    /// Its process has ended. The last event of a worker, always after `Disconnect`. There is neither
-    /// code nor signal if somebody else in this process has waited for it.
+    /// The worker's process has exited. The last event of a worker, always after `Disconnect`. Code and
+    /// signal are both `None` if something else in this process has reaped it.
     Exit {
         /// The worker.
         worker: ForkedWorker,
-        /// The exit code, if it ended by itself.
+        /// The exit code, if the process exited by itself.
         code: Option<i32>,
-        /// The signal, if one ended it.
+        /// The signal, if one ended the process.
         signal: Option<Signal>,
     },
-    /// It sent something that is no message, or its channel failed. A worker that is a Node program
-    /// does not do so.
+    /// The worker has sent something that is not a message, or its channel has failed. A Node program
+    /// never causes this.
     Error {
         /// The worker.
         worker: ForkedWorker,
-        /// What was wrong. After [`Error::Protocol`] it goes on.
+        /// What was wrong. After an [`Error::Protocol`] the channel goes on.
         error: Error,
     },
 }
@@ -112,7 +112,7 @@ impl fmt::Display for Address {
 }
 
 impl Event {
-    /// The worker that it is about.
+    /// The worker that the event is about.
     pub fn worker(&self) -> Option<&ForkedWorker> {
         match self {
             Event::Setup => None,
@@ -208,7 +208,7 @@ impl Events {
         }
     }
 
-    /// `None` will be the end when no worker is left.
+    /// From now on, `next` gives `None` when no worker is left.
     pub(super) fn end(&self) {
         self.lock().ending = true;
         self.changed.notify_waiters();
