@@ -116,7 +116,7 @@ test('pack: manifests say where the project is, for whom they are, and run nothi
 });
 
 test('pack: the npm page leads with npm, and the crate page with cargo', () => {
-  const firstBlock = (markdown) => /^```text\n([^]*?)^```/m.exec(markdown)[1];
+  const firstBlock = (markdown) => /^```text\n([\s\S]*?)^```/m.exec(markdown)[1];
   assert.match(firstBlock(textIn(main, 'README.md')), /^npm install crossfork$/m);
   assert.match(firstBlock(readFileSync(join(ROOT, PAGES.crate), 'utf8')), /^cargo add crossfork/);
 });
