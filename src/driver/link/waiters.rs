@@ -1,7 +1,7 @@
 //! Who waits on a link, and for what. A call is woken when what it waits for may have come, and
 //! at no other time.
 //!
-//! Wakers are called when the link's lock is free again, for they are the code of others: see
+//! Wakers are called when the link's lock is free again, because they run code of our users: see
 //! [`Waiters::woken`].
 
 use std::collections::BTreeMap;
@@ -15,7 +15,7 @@ use crate::proto::cluster::worker::ServerId;
 pub(crate) enum Topic {
     /// The kernel has all of this message.
     Written(Ticket),
-    /// What became of this handle or question.
+    /// What happened to this handle or question.
     Outcome(Ticket),
     /// The kernel has all that was accepted.
     Flushed,
@@ -152,7 +152,7 @@ impl Waiters {
         }
     }
 
-    /// Wakes somebody, whoever it is. False if nobody waits.
+    /// Wakes any one call. False if none waits.
     pub(crate) fn wake_any(&mut self) -> bool {
         let first = self.waiting.first_from(Topic::Written(0));
         first.is_some_and(|place| self.wake(place))
