@@ -20,7 +20,7 @@ use tokio::io::unix::{AsyncFd, AsyncFdReadyGuard};
 use tokio::runtime::Handle;
 use tokio::task::coop::{RestoreOnPending, poll_proceed, unconstrained};
 
-use crate::driver::link::{Link, Place, Step};
+use crate::driver::link::{Link, Step, WaiterId};
 use crate::driver::op::{Bounded, MOST_READS, Operation};
 use crate::error::Error;
 use crate::limits::Limits;
@@ -229,7 +229,7 @@ impl Visit<'_> {
         &mut self.state.as_mut().expect("a visit that is not over").link
     }
 
-    fn is_waiting(&self, place: Place) -> bool {
+    fn is_waiting(&self, place: WaiterId) -> bool {
         self.state.as_ref().is_some_and(|state| state.link.waiters.is_waiting(place))
     }
 
@@ -276,7 +276,7 @@ impl Wake for Reactor {
 pub(super) struct Call<'a, O: Operation> {
     shared: &'a Shared,
     op: O,
-    place: Option<Place>,
+    place: Option<WaiterId>,
     is_done: bool,
 }
 

@@ -34,7 +34,7 @@ use crate::wire::Serialization;
 use outcomes::Outcomes;
 use socket::LinkSocket;
 use waiters::Waiters;
-pub(crate) use waiters::{Place, Topic};
+pub(crate) use waiters::{Topic, WaiterId};
 
 /// How many bytes `feed` lets wait before it waits itself. About what the kernel takes at once.
 pub(crate) const HIGH_WATER: usize = 64 * 1024;
