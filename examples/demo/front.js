@@ -2,7 +2,7 @@
 
 // The front of the demo: Node accepts, and hands each request with its socket to a Rust worker. It keeps its own copy of
 // the socket until the worker reports the answer. When a worker dies, another one gets the requests that it still had.
-const { fork } = require('crossfork');
+const { adopt, dup, fork } = require('crossfork');
 const { EventEmitter, once } = require('node:events');
 const { createServer } = require('node:net');
 
@@ -27,16 +27,21 @@ class Front extends EventEmitter {
       const below = Number(/^GET \/(\d+)/.exec(request)?.[1] ?? 0);
       const job = { message: { id: ++this.#lastId, below }, socket };
       this.#jobs.set(job.message.id, job);
+      socket.on('close', () => this.#jobs.delete(job.message.id));
       this.#give(job);
     });
   }
 
+  get #alive() {
+    return this.workers.filter(({ ended }) => !ended);
+  }
+
   /** To the worker that has the least to do. */
   #give(job) {
-    const alive = this.workers.filter(({ ended }) => !ended);
-    job.worker = alive.reduce((a, b) => ((b.busy - a.busy || b.answered - a.answered) < 0 ? b : a));
+    job.worker = this.#alive.reduce((a, b) => ((b.busy - a.busy || b.answered - a.answered) < 0 ? b : a));
     job.worker.busy++;
-    job.worker.process.send(job.message, job.socket, { keepOpen: true });
+    // A copy. With `keepOpen`, Node closes the socket itself if the worker dies before it has acknowledged the handle.
+    job.worker.process.send(job.message, adopt(dup(job.socket)));
   }
 
   #start() {
@@ -45,9 +50,8 @@ class Front extends EventEmitter {
     worker.process.on('message', (id) => {
       worker.busy--;
       worker.answered++;
-      this.#jobs.get(id).socket.destroy();
-      this.#jobs.delete(id);
-      if (this.#jobs.size === 0) this.emit('idle');
+      this.#jobs.get(id)?.socket.destroy();
+      if (this.#alive.every(({ busy }) => busy === 0)) this.emit('idle');
     });
     worker.process.on('error', () => {}); // it died while something was sent to it: 'exit' follows
     worker.process.on('exit', (code, signal) => {
@@ -55,18 +59,19 @@ class Front extends EventEmitter {
       if (worker.stopping) return;
       this.#start();
       for (const job of this.#jobs.values()) {
-        if (job.worker !== worker) continue;
+        // A worker that was killed just after its answer has not reported it, but the client has left.
+        if (job.worker !== worker || job.socket.destroyed) continue;
         this.moved++;
         this.#give(job);
       }
     });
   }
 
-  /** When all that was asked for is answered. */
+  /** Stops accepting, and stops the workers when all requests are answered. */
   async stop() {
     this.server.close();
-    if (this.#jobs.size > 0) await once(this, 'idle');
-    for (const worker of this.workers.filter(({ ended }) => !ended)) {
+    if (this.#alive.some(({ busy }) => busy > 0)) await once(this, 'idle');
+    for (const worker of this.#alive) {
       worker.stopping = true;
       worker.process.disconnect();
     }

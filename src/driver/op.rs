@@ -300,7 +300,7 @@ pub(crate) fn link_events(
     look(Topic::Message, move |link: &mut Link| {
         let mut events = Vec::new();
         while events.len() < MOST_EVENTS
-            && !matches!(events.last(), Some(LinkEvent::Over(_)))
+            && !matches!(events.last(), Some(LinkEvent::Disconnected(_)))
             && let Some(next) = link.next_event(&owner)
         {
             events.push(next);
@@ -328,7 +328,7 @@ pub(crate) fn room(server: ServerId) -> impl Operation<Output = bool> {
 /// The end of a server.
 #[cfg(feature = "tokio")]
 pub(crate) fn over(server: ServerId) -> impl Operation<Output = ()> {
-    look(Topic::Over(server), move |link: &mut Link| link.is_over(server).then_some(()))
+    look(Topic::ServerClosed(server), move |link: &mut Link| link.is_over(server).then_some(()))
 }
 
 /// What another socket gives, until the end of the server that it is of. `None`: it has ended.
@@ -336,7 +336,7 @@ pub(crate) fn until_over<T>(
     server: ServerId,
     mut take: impl FnMut() -> Option<T>,
 ) -> impl Operation<Output = Option<T>> {
-    look(Topic::Over(server), move |link: &mut Link| match link.is_over(server) {
+    look(Topic::ServerClosed(server), move |link: &mut Link| match link.is_over(server) {
         true => Some(None),
         false => take().map(Some),
     })
@@ -348,8 +348,8 @@ pub(crate) fn stopping() -> impl Operation<Output = ()> {
 }
 
 /// The primary knows that a worker stops.
-pub(crate) fn told() -> impl Operation<Output = Result<(), Error>> {
-    look(Topic::Told, |link: &mut Link| link.told())
+pub(crate) fn exit_acknowledged() -> impl Operation<Output = Result<(), Error>> {
+    look(Topic::ExitAcknowledged, |link: &mut Link| link.exit_acknowledged())
 }
 
 #[cfg(test)]

@@ -20,6 +20,8 @@ crate::driver::face::channel_face! {
     tasks #[doc = ""] async await
 }
 
+crate::driver::face::channel_reference_face! {}
+
 impl Channel {
     /// Ends the channel, and waits for that for so long at the most. It is over then.
     pub(super) async fn end_within(&self, timeout: Duration) {

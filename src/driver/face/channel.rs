@@ -13,16 +13,15 @@ macro_rules! channel_face {
         use serde::Serialize;
 
         use super::shared::{Call, Shared};
-        use crate::driver::holders::{Reference, Share};
+        use crate::driver::holders::Share;
         use crate::driver::link::{HIGH_WATER, Link};
         use crate::driver::listen::ConnectionOwner;
         use crate::driver::op::{self, Operation};
         use crate::error::Error;
-        use crate::handle::{IntoOutgoing, Outgoing, SocketOwner, Unsent};
+        use crate::handle::{IntoOutgoing, Outgoing, Unsent};
         use crate::limits::Limits;
         use crate::message::{Message, Payload};
         use crate::proto::Question;
-        use crate::proto::cluster::worker::ServerId;
         use crate::wire::Serialization;
         use crate::wire::control::SocketKey;
         use crate::wire::v8;
@@ -426,38 +425,6 @@ macro_rules! channel_face {
         impl fmt::Debug for Channel {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.debug_struct("Channel").finish_non_exhaustive()
-            }
-        }
-
-        impl SocketOwner for Shared {
-            fn socket_closed(&self, key: &SocketKey) {
-                self.visit().link().socket_closed(key);
-            }
-        }
-
-        impl ConnectionOwner for Shared {
-            fn connection_closed(&self, server: ServerId) {
-                self.visit().link().work(|worker| worker.connection_closed(server));
-            }
-        }
-
-        /// A channel that is not kept open by it.
-        #[derive(Clone, Debug)]
-        pub(super) struct WeakChannel(Weak<Shared>);
-
-        impl WeakChannel {
-            pub(super) fn upgrade(&self) -> Option<Channel> {
-                self.0.upgrade().map(Channel)
-            }
-        }
-
-        impl Reference for WeakChannel {
-            fn is_connected(&self) -> bool {
-                self.upgrade().is_some_and(|channel| channel.is_connected())
-            }
-
-            fn is_same(&self, other: &Self) -> bool {
-                self.0.ptr_eq(&other.0)
             }
         }
     };

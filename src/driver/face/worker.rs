@@ -284,7 +284,7 @@ macro_rules! worker_face {
             )?
             pub $($async)? fn disconnect(&self) -> Result<(), Error> {
                 self.channel.with_link(|link| link.work(|worker| worker.disconnect()));
-                self.channel.call(op::told()) $(.$await)?
+                self.channel.call(op::exit_acknowledged()) $(.$await)?
             }
 
             /// Waits until the channel is over: the worker has stopped and its last connection is closed,
@@ -341,7 +341,7 @@ macro_rules! worker_face {
             }
         }
 
-        type Machine = crate::proto::cluster::Worker<OwnedFd>;
+        type Machine = crate::proto::cluster::WorkerMachine<OwnedFd>;
 
         impl Drop for Server {
             fn drop(&mut self) {

@@ -1,7 +1,8 @@
 //! How a link ends: by us, by the peer, or by accident. The states are those of the channel.
 //!
-//! To disconnect takes three steps, each taken by whoever does something with the link: all that was
-//! accepted is written and acknowledged; the peer is told; its own end is waited for, but not for long.
+//! A disconnect has three steps, and every call on the link drives it: everything that was accepted is
+//! written and acknowledged (drain); the peer is told; we wait for the peer to close its end, for a
+//! bounded time (`linger`).
 
 use std::io;
 
@@ -18,7 +19,7 @@ impl Link {
         self.core.is_closed()
     }
 
-    /// Whether all is written and acknowledged, and only the end of the peer is waited for.
+    /// Whether everything is written and acknowledged, and we only wait for the peer to close its end.
     pub(crate) fn is_half_closed(&self) -> bool {
         self.core.is_half_closed()
     }
@@ -35,7 +36,7 @@ impl Link {
         Ok(())
     }
 
-    /// From now on the channel ends by itself as soon as all is written and acknowledged.
+    /// From now on the channel ends by itself as soon as everything is written and acknowledged.
     pub(super) fn leave(&mut self) -> Result<(), SendError> {
         self.core.disconnect()?;
         if self.core.is_closed() {
@@ -45,10 +46,10 @@ impl Link {
         Ok(())
     }
 
-    /// If we disconnect and all is written and acknowledged: tells the peer. What has come until now
-    /// may be a handle, which is acknowledged first (LIFE-5).
+    /// If we disconnect and everything is written and acknowledged, tells the peer. Reads first what has
+    /// come until now, because a handle among it must be acknowledged (LIFE-5).
     pub(super) fn finish(&mut self) {
-        // More than this fits in no socket's buffer: a peer that goes on cannot hold us.
+        // No socket's buffer holds more than this: a peer that goes on writing cannot delay us.
         let (mut reads, mut bytes) = (4096, 4 << 20);
         while self.core.has_left()
             && self.core.is_flushed()
@@ -64,7 +65,7 @@ impl Link {
         }
     }
 
-    /// Tells the peer the end, and waits for its own, but not for long.
+    /// Closes our end, and gives the peer a bounded time to close its own.
     fn half_close(&mut self) {
         self.core.half_close();
         let bound = if self.core.awaits_count() { linger::FOR_ANSWERS } else { linger::FOR_THE_END };
@@ -79,7 +80,7 @@ impl Link {
         if self.core.is_closed() {
             return;
         }
-        // An answer that nobody waits for may still be on its way.
+        // The answer to a question of ours may still be in flight.
         let lingers =
             self.core.awaits_count() && linger::keep_for(linger::FOR_ANSWERS, self.socket.stream()).is_ok();
         self.core.close();
@@ -125,7 +126,7 @@ impl Link {
 
 impl Drop for Link {
     fn drop(&mut self) {
-        // What `feed` left behind, as far as it goes without waiting.
+        // Fed messages, as far as the kernel takes them without waiting.
         self.write();
         self.leave_cluster();
         self.close();

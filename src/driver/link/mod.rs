@@ -4,8 +4,8 @@
 //! A call is an [operation](super::op), and waits in [`Waiters`] for one topic. Whoever has done
 //! something with a link calls [`notice`](Link::notice), which wakes those whose topic has come.
 //!
-//! What may still happen on a link is the state of its channel, and nothing beside it: `ending` has all
-//! that changes it. Whether the socket is worth a system call is known to `socket`.
+//! The state of a link is the state of its channel: `ending` has everything that ends it. `socket` knows
+//! whether a system call is worth it.
 
 mod ending;
 mod linger;
@@ -96,8 +96,8 @@ impl Link {
     }
 }
 
-/// Reads a message of a cluster, unless it is longer than so many bytes: a part of it may be kept
-/// as long as a server is.
+/// Decodes a message of a cluster, if it is not longer than `limit`: parts of it are kept as long as a
+/// server is.
 fn decode_cluster(payload: &Payload, limit: usize) -> Result<cluster::Message, ProtocolError> {
     if payload.as_bytes().len() > limit {
         return Err(ProtocolError::TooLong { limit });

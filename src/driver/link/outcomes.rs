@@ -17,9 +17,9 @@ use crate::wire::control::SocketKey;
 
 #[derive(Default)]
 pub(super) struct Outcomes {
-    /// Of those that a call waits for: there from the sending on, filled when known.
+    /// By ticket, of what a call waits for. `None` until the outcome is known.
     awaited: HashMap<Ticket, Option<Outcome<OwnedFd>>>,
-    /// The sockets of lists that are under way, whether or not a call still waits for them.
+    /// The sockets of lists that are in flight, whether or not a call still waits for them.
     shares: HashMap<Ticket, Share>,
 }
 
@@ -48,7 +48,8 @@ impl Outcomes {
 }
 
 impl Link {
-    /// Hands each known outcome to who waits for it; what nobody waits for is closed.
+    /// Hands each known outcome to the call that waits for it. The descriptor of one that nobody waits
+    /// for is closed.
     pub(super) fn settle(&mut self) {
         while let Some(outcome) = self.core.poll_outcome() {
             #[cfg(feature = "tokio")]
@@ -69,7 +70,12 @@ impl Link {
     /// What became of the handle, once that is known.
     pub(in crate::driver) fn handle_sent(&mut self, ticket: Ticket) -> Option<Result<(), Unsent>> {
         Some(match self.outcomes.take(ticket)? {
-            Outcome::Acked { .. } | Outcome::Answered { .. } | Outcome::Unanswered { .. } => Ok(()),
+            // The peer has it, and our copy is closed here (HND-13).
+            Outcome::Acked { fd, .. } => {
+                drop(fd);
+                Ok(())
+            }
+            Outcome::Answered { .. } | Outcome::Unanswered { .. } => Ok(()),
             Outcome::Lost { fd, reason, .. } => {
                 let error = match reason {
                     LossReason::Refused { transmissions } => SendError::Refused { transmissions }.into(),
@@ -112,7 +118,7 @@ impl Link {
         Ok(ticket)
     }
 
-    /// Nobody waits for this answer any more. The question stays asked, for its answer will come.
+    /// Nobody waits for this answer any more. The question stays open, because its answer will come.
     pub(in crate::driver) fn forget(&mut self, ticket: Ticket) {
         self.outcomes.awaited.remove(&ticket);
     }

@@ -1,5 +1,5 @@
-//! A link of a cluster's primary to one of its workers: what is sent by the primary itself, and
-//! what comes back of it.
+//! The link of a cluster's primary to one of its workers: what the primary itself sends, the descriptors
+//! that come back, and the backpressure on the worker.
 
 use std::collections::{HashMap, VecDeque};
 use std::os::fd::OwnedFd;
@@ -18,19 +18,19 @@ use crate::wire::control::{self, HandleType};
 /// The longest message of a cluster that is read: they have a path and the keys of TLS at most.
 const MAX_MESSAGE: usize = 64 * 1024;
 
-/// How many answers may wait for a worker to read them. As long as more do, none of its messages is
-/// dealt with; but acknowledgements are, on which they may wait.
+/// How many answers may wait for a worker to read them. While more do, its messages are not handled, but
+/// its acknowledgements are, for which the answers may wait.
 const MOST_ANSWERS: usize = 128;
 
-/// What a link has besides, if we are the primary.
+/// What a link has in addition, if we are the primary.
 #[derive(Default)]
 pub(crate) struct PrimaryRole {
-    /// Why each descriptor was sent that the channel is not done with.
+    /// Why each descriptor was sent that is in flight.
     in_flight: HashMap<Ticket, SentFor>,
     returned: VecDeque<Returned>,
     /// The last answers to the worker, [`MOST_ANSWERS`] at most.
     answers: VecDeque<Ticket>,
-    /// As many of its messages wait for our user as may.
+    /// As many of its messages wait for our user as may: nothing is read from it.
     is_paused: bool,
     /// The worker's process has exited: how many reads may still find something.
     last_reads: Option<u32>,
@@ -48,7 +48,7 @@ pub(crate) enum SentFor {
 pub(crate) struct Returned {
     pub(crate) sent_for: SentFor,
     pub(crate) fd: OwnedFd,
-    /// The worker has it; or why not.
+    /// The worker has it, or why not: an error number.
     pub(crate) arrived: Result<(), i32>,
 }
 
@@ -57,14 +57,14 @@ pub(crate) enum LinkEvent {
     Returned(Returned),
     Cluster(Message),
     Message(message::Message),
-    /// It sent something that makes no sense. More may follow.
+    /// It has sent something that makes no sense. More may follow.
     Invalid(Error),
-    /// The channel is over.
-    Over(Option<Error>),
+    /// The channel is closed. The last event.
+    Disconnected(Option<Error>),
 }
 
 impl PrimaryRole {
-    /// Takes what became of one of them; another's is given back.
+    /// Takes the outcome, if it is about a descriptor of the primary's; gives it back otherwise.
     pub(super) fn settle(&mut self, outcome: Outcome<OwnedFd>) -> Option<Outcome<OwnedFd>> {
         let Some(sent_for) = self.in_flight.remove(&outcome.ticket()) else {
             return Some(outcome);
@@ -104,7 +104,8 @@ impl Link {
 
     /// Accepts a message of the cluster.
     pub(crate) fn submit_cluster(&mut self, message: &Message) -> Result<(), Error> {
-        let ticket = self.submit_internal(message)?;
+        let frame = self.encoder.frame(message)?;
+        let ticket = self.core.send_internal(frame)?;
         if let Role::Primary(primary) = &mut self.role {
             primary.answered(ticket);
         }
@@ -147,7 +148,7 @@ impl Link {
             if let Some(returned) = primary.returned.pop_front() {
                 return Some(LinkEvent::Returned(returned));
             }
-            if !primary.listens(&self.core) {
+            if !primary.takes_messages(&self.core) {
                 return None;
             }
             match self.received(&owner) {
@@ -162,9 +163,9 @@ impl Link {
                 Err(error) => LinkEvent::Invalid(error.into()),
             },
             Incoming::User(Ok(Some(message))) => LinkEvent::Message(message),
-            Incoming::User(Ok(None)) => LinkEvent::Over(None),
+            Incoming::User(Ok(None)) => LinkEvent::Disconnected(None),
             Incoming::User(Err(error)) if error.is_protocol() => LinkEvent::Invalid(error),
-            Incoming::User(Err(error)) => LinkEvent::Over(Some(error)),
+            Incoming::User(Err(error)) => LinkEvent::Disconnected(Some(error)),
         })
     }
 
@@ -176,8 +177,8 @@ impl Link {
         }
     }
 
-    /// The worker's process has exited. What it has left is taken as [`next_event`](Self::next_event),
-    /// however late, and then the channel is closed, which others that it has started may have open.
+    /// The worker's process has exited. [`next_event`](Self::next_event) gives what it has written, and
+    /// then closes the channel: processes that the worker has started may keep its end open.
     pub(crate) fn on_process_exit(&mut self) {
         if let Role::Primary(primary) = &mut self.role {
             // More than this many messages fit in no socket's buffer.
@@ -185,7 +186,8 @@ impl Link {
         }
     }
 
-    /// Reads more of what a worker has left that has exited. False if it has not, or all is read.
+    /// Reads more of what a worker has written that has exited. False if it has not exited, or everything
+    /// is read.
     fn reads_last(&mut self) -> bool {
         let Role::Primary(primary) = &mut self.role else {
             return false;
@@ -212,16 +214,16 @@ impl PrimaryRole {
     /// Whether [`next_event`](Link::next_event) would give something.
     pub(super) fn has_events(&self, core: &Channel<OwnedFd>) -> bool {
         !self.returned.is_empty()
-            || self.listens(core) && (core.waiting_events() > 0 || self.last_reads.is_some())
+            || self.takes_messages(core) && (core.waiting_events() > 0 || self.last_reads.is_some())
     }
 
     /// Whether messages of the worker are dealt with.
-    fn listens(&self, core: &Channel<OwnedFd>) -> bool {
-        !self.is_paused && !self.is_unheard(core)
+    fn takes_messages(&self, core: &Channel<OwnedFd>) -> bool {
+        !self.is_paused && !self.is_backlogged(core)
     }
 
     /// Whether too many answers wait for the worker to read them.
-    fn is_unheard(&self, core: &Channel<OwnedFd>) -> bool {
+    fn is_backlogged(&self, core: &Channel<OwnedFd>) -> bool {
         self.answers.len() == MOST_ANSWERS
             && self.last_reads.is_none()
             && self.answers.front().is_some_and(|oldest| !core.is_written(*oldest))

@@ -19,7 +19,7 @@ use crate::wire::control::{HandleType, SocketKey};
 pub(super) enum Incoming {
     /// It is for the user: see [`Link::next`].
     User(Result<Option<Message>, Error>),
-    /// It is for the primary of a cluster, of which there is one for tasks only.
+    /// It is for the primary of a cluster. Only tasks have one.
     #[cfg_attr(not(feature = "tokio"), allow(dead_code))]
     Cluster(Payload),
 }
@@ -91,7 +91,7 @@ impl Link {
         }
         let handle = known.and_then(|known| Some((known, Handle::from_fd(fd, kind).ok()?)));
         let Some((known, handle)) = handle else {
-            // Uncounted here, for its drop would wait for the lock that we are called under.
+            // Uncounted here: its drop would wait for the lock that we hold.
             if let Some(hold) = hold {
                 self.socket_closed(&hold.release());
             }

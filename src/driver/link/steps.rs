@@ -15,19 +15,20 @@ impl Link {
         self.socket.stream().clone()
     }
 
-    /// Whether something is to be read now. Backpressure begins here: nothing is while our user has
-    /// as much to take as the limits allow ([`Channel::wants_input`](crate::proto::Channel::wants_input)),
-    /// or one end of a cluster does not take what the other says.
+    /// Whether something is to be read now. This is where reading stops: when our user does not take
+    /// messages and as many wait as the limits allow
+    /// ([`Channel::wants_input`](crate::proto::Channel::wants_input)), when a primary does not read what
+    /// its worker writes, and when nobody takes a primary's events.
     pub(crate) fn wants_input(&self) -> bool {
         self.core.wants_input()
             && match &self.role {
                 Role::Plain => true,
-                // One that reads no more may still have written, and its end is to be seen.
+                // A primary that reads no more may still have written, and we have to see its end.
                 Role::Worker(worker) => {
-                    worker.is_heard() || self.core.is_broken() || self.core.is_half_closed()
+                    !worker.is_backlogged() || self.core.is_broken() || self.core.is_half_closed()
                 }
-                // All that is sent may wait for an acknowledgement (HND-7), and who sends may be who
-                // takes the worker's messages.
+                // Acknowledgements are always read: sends may wait for one (HND-7), and the task that
+                // sends may be the one that takes the worker's messages.
                 #[cfg(feature = "tokio")]
                 Role::Primary(primary) => {
                     !primary.is_paused() || self.core.awaits_reply() || self.core.is_half_closed()
@@ -46,8 +47,8 @@ impl Link {
         self.socket.may_have_input() && self.wants_input()
     }
 
-    /// Whether the last read has surely taken all there was, so that only news from the kernel
-    /// can bring more. Known of Linux.
+    /// Whether the last read has taken everything, so that the next one waits for news from the kernel.
+    /// On Linux a short read says so for sure.
     #[cfg(feature = "tokio")]
     pub(crate) fn is_drained(&self) -> bool {
         !self.socket.may_have_input() && cfg!(target_os = "linux")
@@ -75,16 +76,16 @@ impl Link {
             Ok(Read::Nothing) => return Step::Blocked,
             Ok(Read::Bytes { len, truncated }) => {
                 self.core.handle_input(len, self.socket.fds.drain(..), truncated);
-                self.hear_primary();
+                self.handle_cluster_messages();
                 if self.core.is_closed() {
-                    // Of a peer that writes another format nothing more can be read.
+                    // The peer writes another format, of which nothing can be read.
                     self.end();
                 }
                 self.settle();
             }
             Ok(Read::End) => self.peer_is_gone(),
             Err(e) => {
-                // A reset is how a peer leaves that has not read everything (LIFE-2).
+                // A peer that ends without having read everything resets the connection (LIFE-2).
                 if e.kind() != io::ErrorKind::ConnectionReset {
                     self.failure = Some(e);
                 }
@@ -122,7 +123,7 @@ impl Link {
     pub(super) fn write_out(&mut self) -> Step {
         let step = self.write_all();
         self.socket.written(step);
-        self.forget_written();
+        self.drop_written_tickets();
         step
     }
 
@@ -133,7 +134,7 @@ impl Link {
                 Ok(n) => self.core.transmitted(n),
                 Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Step::Blocked,
                 Err(e) if brings_fd && !is_gone(&e) => {
-                    // The kernel will not carry this descriptor now; the channel is sound.
+                    // The kernel refuses this descriptor. The channel itself is fine.
                     self.core.handle_unsendable(e.raw_os_error().unwrap_or(0));
                     self.settle();
                 }

@@ -24,11 +24,11 @@ pub(crate) enum Topic {
     /// The answer, the next connection, or room for it, of a cluster's server: one call for each.
     Server(ServerId),
     /// The end of a cluster's server.
-    Over(ServerId),
+    ServerClosed(ServerId),
     /// A worker is to stop.
     Stopping,
     /// The primary knows that a worker stops.
-    Told,
+    ExitAcknowledged,
     /// The end of the channel.
     End,
 }

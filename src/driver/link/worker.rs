@@ -1,5 +1,5 @@
-//! The machine of a cluster's worker, beside that of its channel: after each read it is told what
-//! the primary said, and what it says is sent. So whoever waits in any call does the work for all.
+//! The machine of a cluster's worker, beside that of its channel. After each read it gets the primary's
+//! messages, and its own are sent. So every call that waits does the work of the worker.
 //!
 //! A worker ends in one of two ways. When all is done (see `life` of the worker's machine), the channel
 //! is closed, and the program goes on to its end: [`Link::leave_if_done`]. When the primary is gone
@@ -11,7 +11,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use super::{Link, Role, Topic, decode_cluster, linger};
 use crate::error::Error;
 use crate::handle::fits;
-use crate::proto::cluster::worker::{Answer, Carried, Change, Next, ServerId, Worker};
+use crate::proto::cluster::worker::{Answer, Carried, Change, Next, ServerId, WorkerMachine};
 use crate::proto::cluster::{Act, Body, Message};
 use crate::proto::{Attached, ClusterRole, Event, Ticket};
 use crate::sys::probe::{self, Kind};
@@ -24,22 +24,22 @@ const MAX_WAITING: usize = 1024;
 /// all, which the worker's own user bounds.
 const MAX_MESSAGE: usize = 1 << 20;
 
-/// What a link has besides, if we are a worker.
+/// What a link has in addition, if we are a worker.
 pub(super) struct WorkerRole {
-    machine: Worker<OwnedFd>,
-    /// Our messages that the kernel may not have.
+    machine: WorkerMachine<OwnedFd>,
+    /// Our messages that may not be written yet.
     unwritten: VecDeque<Ticket>,
     /// The user takes the messages that are not the cluster's.
     has_receiver: bool,
-    /// How many calls wait for the end of the channel, and for no message.
+    /// How many calls wait for the end of the channel and do not receive messages.
     end_waiters: usize,
     exits_as_orphan: bool,
 }
 
 impl WorkerRole {
-    /// Whether the primary reads what it is told.
-    pub(super) fn is_heard(&self) -> bool {
-        self.unwritten.len() < MAX_WAITING
+    /// Whether the primary does not read what it is told.
+    pub(super) fn is_backlogged(&self) -> bool {
+        self.unwritten.len() >= MAX_WAITING
     }
 }
 
@@ -49,13 +49,13 @@ impl Link {
     pub(crate) fn join_cluster(&mut self) {
         self.core.join_cluster(ClusterRole::Worker);
         self.role = Role::Worker(Box::new(WorkerRole {
-            machine: Worker::default(),
+            machine: WorkerMachine::default(),
             unwritten: VecDeque::new(),
             has_receiver: false,
             end_waiters: 0,
             exits_as_orphan: true,
         }));
-        self.work(Worker::online);
+        self.work(WorkerMachine::online);
     }
 
     /// Whether the process ends when its primary is gone (CLU-19).
@@ -66,15 +66,15 @@ impl Link {
     }
 
     /// Has the worker do something, and sends what it has to say.
-    pub(crate) fn work<T>(&mut self, command: impl FnOnce(&mut Worker<OwnedFd>) -> T) -> T {
+    pub(crate) fn work<T>(&mut self, command: impl FnOnce(&mut WorkerMachine<OwnedFd>) -> T) -> T {
         let value = command(&mut self.as_worker_mut().machine);
-        self.speak();
+        self.send_pending();
         self.write();
         value
     }
 
     /// Looks at the worker.
-    pub(crate) fn worker(&self) -> &Worker<OwnedFd> {
+    pub(crate) fn worker(&self) -> &WorkerMachine<OwnedFd> {
         &self.as_worker().machine
     }
 
@@ -119,8 +119,8 @@ impl Link {
     }
 
     /// Whether the primary knows that the worker's end is meant, once that is known.
-    pub(crate) fn told(&self) -> Option<Result<(), Error>> {
-        if self.worker().is_told() {
+    pub(crate) fn exit_acknowledged(&self) -> Option<Result<(), Error>> {
+        if self.worker().is_acknowledged() {
             Some(Ok(()))
         } else {
             self.core.is_closed().then(|| Err(self.core.closed().into()))
@@ -131,7 +131,7 @@ impl Link {
     /// meanwhile.
     pub(in crate::driver) fn await_end(&mut self) {
         self.as_worker_mut().end_waiters += 1;
-        self.speak();
+        self.send_pending();
     }
 
     /// That call waits no more.
@@ -159,7 +159,7 @@ impl Link {
 /// For the steps of I/O. Nothing happens on a link that is not a worker's.
 impl Link {
     /// The machine is told what the primary has said. To be called after each read.
-    pub(super) fn hear_primary(&mut self) {
+    pub(super) fn handle_cluster_messages(&mut self) {
         let Link { core, role: Role::Worker(worker), .. } = self else {
             return;
         };
@@ -173,27 +173,26 @@ impl Link {
             }
         }
         let has_receiver = worker.has_receiver;
-        self.speak();
+        self.send_pending();
         if !has_receiver && self.core.is_full() {
             self.drop_messages();
         }
     }
 
     /// Sends what the machine has to say, and wakes who waits for its servers.
-    fn speak(&mut self) {
+    fn send_pending(&mut self) {
         let Link { core, encoder, role: Role::Worker(worker), .. } = self else {
             return;
         };
         while let Some(message) = worker.machine.poll_transmit() {
-            // A channel that is over has nobody to be told.
+            // This fails if the channel is closed: the primary is gone then.
             if let Ok(frame) = encoder.frame(&message)
                 && let Ok(ticket) = core.send_internal(frame)
             {
                 worker.unwritten.push_back(ticket);
             }
         }
-        // What the primary's program said before is received first, by who receives: see
-        // `leave_if_done`.
+        // If the user receives messages, those that came before are received first.
         if !worker.has_receiver || worker.end_waiters > 0 {
             self.leave_if_done();
         }
@@ -205,7 +204,7 @@ impl Link {
                 Change::One(server) => drop(waiters.wake_one(Topic::Server(server))),
                 Change::All(server) => {
                     waiters.wake_all(Topic::Server(server));
-                    waiters.wake_all(Topic::Over(server));
+                    waiters.wake_all(Topic::ServerClosed(server));
                 }
             }
         }
@@ -229,9 +228,8 @@ impl Link {
         }
     }
 
-    /// Forgets which messages the kernel may not have, where it has them. To be called after each
-    /// write.
-    pub(super) fn forget_written(&mut self) {
+    /// Drops the tickets of messages that are written. To be called after each write.
+    pub(super) fn drop_written_tickets(&mut self) {
         let Link { core, role: Role::Worker(worker), .. } = self else {
             return;
         };
@@ -251,9 +249,9 @@ impl Link {
         }
     }
 
-    /// The last handle of a worker is dropped, and its process probably ends next. A primary that
-    /// is busy would see that before the end of the channel, and take it for an accident: it is
-    /// waited for, but not for long.
+    /// The last reference to a worker is dropped, and its process probably exits next. A busy primary
+    /// could see the exit before the end of the channel, and take it for a crash: we wait for the
+    /// primary, for a bounded time.
     pub(super) fn leave_cluster(&mut self) {
         let Role::Worker(_) = self.role else {
             return;
@@ -265,7 +263,7 @@ impl Link {
         }
     }
 
-    /// Nobody has ever received: so that the cluster goes on, the messages make room.
+    /// The user has never received messages: they are dropped, so that the cluster's are read.
     fn drop_messages(&mut self) {
         while let Some(event) = self.core.poll_event() {
             if let Event::Message { handle: Some(Attached { key: Some(key), fd, .. }), .. } = event {
@@ -286,7 +284,7 @@ fn usable(message: &Message, carried: Carried<Attached<OwnedFd>>) -> Carried<Own
     let kind = probe::probe(fd.as_fd()).unwrap_or(Kind::Other);
     let fits_type = HandleType::from_name(&wire_type).is_some_and(|known| fits(kind, known));
     let fits_message = match &message.body {
-        // One that the client has reset is no connection any more, and soon read to its end.
+        // A socket that the client has reset is no longer connected, but can be read to its end.
         Body::Act(Act::NewConnection { .. }) => {
             matches!(kind, Kind::TcpStream | Kind::TcpBound | Kind::TcpUnbound | Kind::UnixStream)
         }

@@ -85,14 +85,14 @@ impl Cluster {
 impl ClusterState {
     fn send(&mut self, worker: WorkerId, message: &Message) {
         if let Some(worker) = self.workers.get(&worker) {
-            // Fails if the channel is over, and we shall hear of that.
+            // This fails if the channel is closed, of which an event tells.
             worker.channel().with_link(|link| drop(link.submit_cluster(message)));
         }
     }
 
     fn offer(&mut self, worker: WorkerId, message: &Message, fd: OwnedFd) {
         let sent_for = SentFor::Connection(message.seq);
-        // Any that was accepted is a stream, and fit to travel (HND-20).
+        // An accepted connection is a stream socket, which may travel (HND-20).
         self.post(worker, message, HandleType::NetNative, fd, sent_for);
     }
 

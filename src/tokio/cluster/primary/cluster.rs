@@ -1,5 +1,5 @@
-//! The cluster behind a [`Primary`](super::Primary): the machine, and the tasks that tell it what
-//! happens. What it then wants done is in `actions`.
+//! The cluster behind a [`Primary`](super::Primary): the machine, and the tasks that feed it. `actions`
+//! does what the machine wants.
 //!
 //! All tasks come here, one at a time. A channel's lock is taken under this one, never the other
 //! way round.
@@ -33,15 +33,15 @@ const EXHAUSTED: Duration = Duration::from_millis(100);
 
 pub(super) struct Cluster {
     pub(super) events: Events,
-    settings: Settings,
+    settings: Mutex<Arc<Settings>>,
     state: Mutex<ClusterState>,
-    /// That of the tasks.
+    /// The runtime of the tasks.
     pub(super) runtime: Handle,
     pub(super) me: Weak<Cluster>,
 }
 
 pub(super) struct ClusterState {
-    pub(super) machine: primary::Primary<OwnedFd>,
+    pub(super) machine: primary::PrimaryMachine<OwnedFd>,
     pub(super) workers: BTreeMap<WorkerId, ForkedWorker>,
     pub(super) servers: BTreeMap<ServerId, ServerSocket>,
     last: WorkerId,
@@ -53,7 +53,7 @@ impl Cluster {
     pub(super) fn new(settings: Settings) -> Arc<Self> {
         let balance = settings.balance.unwrap_or_else(default_balance);
         let state = ClusterState {
-            machine: primary::Primary::new(balance, settings.keep_servers),
+            machine: primary::PrimaryMachine::new(balance, settings.keep_servers),
             workers: BTreeMap::new(),
             servers: BTreeMap::new(),
             last: 0,
@@ -61,11 +61,15 @@ impl Cluster {
         let runtime = Handle::current();
         Arc::new_cyclic(|me| Cluster {
             events: Events::new(),
-            settings,
+            settings: Mutex::new(Arc::new(settings)),
             state: Mutex::new(state),
             runtime,
             me: me.clone(),
         })
+    }
+
+    pub(super) fn set_up(&self, settings: Settings) {
+        *self.settings.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(settings);
     }
 
     pub(super) fn fork(&self, env: Vec<(OsString, OsString)>) -> Result<ForkedWorker, Error> {
@@ -76,7 +80,8 @@ impl Cluster {
         };
         let _inside = self.runtime.enter();
         let me = self.me.clone();
-        let worker = ForkedWorker::new(id, self.settings.spawn(id, env)?, me.clone());
+        let settings = self.settings.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let worker = ForkedWorker::new(id, settings.spawn(id, env)?, me.clone());
         {
             let mut state = self.lock();
             state.machine.add_worker(id);
@@ -131,7 +136,7 @@ impl Cluster {
                     self.events.push(Event::Message { worker: worker.clone(), message });
                 }
                 LinkEvent::Invalid(error) => self.events.push(Event::Error { worker: worker.clone(), error }),
-                LinkEvent::Over(error) => {
+                LinkEvent::Disconnected(error) => {
                     if let Some(error) = error {
                         self.events.push(Event::Error { worker: worker.clone(), error });
                     }
@@ -174,7 +179,7 @@ impl Cluster {
 
 impl Drop for Cluster {
     fn drop(&mut self) {
-        // Their users may have them, and must see that there is no cluster any more.
+        // Users may still have them, and must see that the cluster is gone.
         for worker in self.workers() {
             worker.channel().close();
         }
@@ -189,7 +194,7 @@ async fn tend(cluster: Weak<Cluster>, worker: ForkedWorker) {
         let Some(cluster) = cluster.upgrade() else {
             return;
         };
-        is_over = events.iter().any(|event| matches!(event, LinkEvent::Over(_)));
+        is_over = events.iter().any(|event| matches!(event, LinkEvent::Disconnected(_)));
         cluster.handle(&worker, events);
     }
     let status = worker.exited().await;
@@ -212,13 +217,13 @@ pub(super) async fn accept_connections(cluster: Weak<Cluster>, server: ServerId)
             None => return,
             // There may be more: others come first.
             Some(Ok(())) => tokio::task::yield_now().await,
-            // No descriptors, or no memory: whatever it is, it would be the same again at once.
+            // No descriptor or no memory is free: trying again at once would fail again.
             Some(Err(_)) => tokio::time::sleep(EXHAUSTED).await,
         }
     }
 }
 
-/// What Node does without being told.
+/// Node's default.
 fn default_balance() -> Balance {
     match std::env::var_os("NODE_CLUSTER_SCHED_POLICY") {
         Some(policy) if policy == "none" => Balance::Shared,

@@ -25,8 +25,8 @@ const MAX_UNREAD_PAGES: usize = 256;
 
 /// A worker, as its primary sees it: Node's `cluster.Worker`.
 ///
-/// It is cheap to clone, and does not keep the cluster alive. Kept beyond the worker's end, it keeps
-/// two descriptors.
+/// It is cheap to clone, and does not keep the cluster alive. A clone that outlives the worker keeps two
+/// descriptors open.
 #[derive(Clone)]
 pub struct ForkedWorker(Arc<Forked>);
 
@@ -35,9 +35,9 @@ struct Forked {
     pid: u32,
     channel: Channel,
     process: Mutex<Process>,
-    /// How the process ended; nobody knows if somebody else in this process has waited for it.
+    /// How the process has exited. The inner `None`: something else in this process has reaped it.
     ended: watch::Sender<Option<Option<ExitStatus>>>,
-    /// Its end is voluntary.
+    /// Its exit is voluntary.
     leaving: AtomicBool,
     /// What its events make us keep that nobody has taken.
     unread_pages: AtomicUsize,
@@ -89,18 +89,19 @@ impl ForkedWorker {
         self.0.channel.send_handle(message, handle).await
     }
 
-    /// Gives it no more connections from now on, without a word: it goes on with those that it has.
-    /// Some time before a [`disconnect`](Self::disconnect), for an HTTP server of Node 26 closes what
-    /// has not brought a request yet. Under [`Balance::Shared`](crate::tokio::cluster::Balance) workers accept by
-    /// themselves, and nothing happens.
+    /// Offers it no more connections, without telling it: it goes on with those that it has. Call this
+    /// some time before [`disconnect`](Self::disconnect), because an HTTP server of Node 26 then closes
+    /// connections that have not brought a request yet. Under
+    /// [`Balance::Shared`](crate::tokio::cluster::Balance) workers accept by themselves, and this does
+    /// nothing.
     pub fn retire(&self) {
         if let Some(cluster) = self.0.cluster.upgrade() {
             cluster.retire(self.0.id);
         }
     }
 
-    /// Asks it to end: it gets no more connections, closes its servers, finishes what it is doing,
-    /// and disconnects ([CLU-18](crate::protocol#CLU-18)). Nothing happens if it was asked before, or is gone.
+    /// Asks it to shut down gracefully: it gets no more connections, closes its servers, finishes what
+    /// it is doing, and disconnects ([CLU-18](crate::protocol#CLU-18)). Does nothing if it was asked before, or is gone.
     pub fn disconnect(&self) {
         if let Some(cluster) = self.0.cluster.upgrade()
             && self.is_connected()
@@ -110,21 +111,21 @@ impl ForkedWorker {
         }
     }
 
-    /// Sends it a signal, and nobody else; false if its process has ended, when nothing is sent.
+    /// Sends a signal to its process. Returns false, and sends nothing, if the process has exited.
     ///
     /// # Errors
-    /// If it runs as another user now.
+    /// If the process runs as another user now.
     pub fn kill(&self, signal: Signal) -> io::Result<bool> {
         self.process().kill(signal)
     }
 
-    /// Sends a signal to its process group: to it, and to what it has started. False if its process has
-    /// ended, when nothing is sent. For workers that lead a group, because the settings have
+    /// Sends a signal to its process group: to it, and to what it has started. Returns false, and sends
+    /// nothing, if the worker's process has exited. The worker must lead a group: the settings have
     /// [`own_process_group`](super::Settings::own_process_group) or
     /// [`detached`](super::Settings::detached).
     ///
     /// # Errors
-    /// If the worker leads no group, or all in the group run as another user now.
+    /// If the worker leads no group, or all processes of the group run as another user now.
     pub fn kill_group(&self, signal: Signal) -> io::Result<bool> {
         self.process().kill_group(signal)
     }
@@ -134,27 +135,28 @@ impl ForkedWorker {
         self.0.channel.is_connected()
     }
 
-    /// Whether its process has ended.
+    /// Whether its process has exited.
     pub fn is_dead(&self) -> bool {
         self.0.ended.borrow().is_some()
     }
 
-    /// Whether its end is voluntary, to come or past: it said so, or was asked to end ([CLU-21](crate::protocol#CLU-21)).
+    /// Whether its exit, past or to come, is voluntary: it has announced it, or was asked to disconnect
+    /// ([CLU-21](crate::protocol#CLU-21)).
     pub fn exited_after_disconnect(&self) -> bool {
         self.0.leaving.load(Ordering::Relaxed)
     }
 
-    /// Takes what it reads from, if that was to be a pipe.
+    /// Takes its standard input, if that is a pipe. Once.
     pub fn take_stdin(&self) -> Option<ChildStdin> {
         self.process().stdin.take()
     }
 
-    /// Takes what it writes to, if that was to be a pipe.
+    /// Takes its standard output, if that is a pipe. Once.
     pub fn take_stdout(&self) -> Option<ChildStdout> {
         self.process().stdout.take()
     }
 
-    /// Takes what it writes errors to, if that was to be a pipe.
+    /// Takes its standard error, if that is a pipe. Once.
     pub fn take_stderr(&self) -> Option<ChildStderr> {
         self.process().stderr.take()
     }

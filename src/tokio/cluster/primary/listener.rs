@@ -1,8 +1,8 @@
 //! A socket from which the primary accepts.
 //!
-//! Under load no worker is free most of the time, and then connections can as well wait in the
-//! kernel: to be woken by each of them would cost as much as all the rest. So nobody watches the
-//! socket as long as some wait here already.
+//! Under load no worker is free most of the time, and then connections can as well wait in the kernel:
+//! to be woken for each of them would cost as much as everything else. So while connections wait here,
+//! the reactor does not watch the socket. [`AcceptDemand`] says whether some do.
 //!
 //! ```text
 //!            some wait here, and there is one more
@@ -32,33 +32,34 @@ use tokio::time::{Instant, Sleep};
 use crate::proto::cluster::primary::AcceptDemand;
 use crate::sys::{reactor, server};
 
-/// How long nobody watches while workers are busy. No more clients come in this time than the
-/// kernel has room for.
+/// How long the socket is not watched while workers are busy. The kernel has room for the clients of
+/// this time.
 const REST: Duration = Duration::from_millis(20);
 
 pub(super) struct Listener {
     socket: Arc<OwnedFd>,
-    /// Nobody else had it before.
+    /// We have made it: no other process has it.
     is_ours: bool,
     /// Its clients can wait in the kernel for a while.
     is_patient: bool,
     watch: Watch,
-    /// Rings at the end of a rest, or before: not each rest sets it anew, for that costs a system call.
+    /// Goes off at the end of a rest, or before. It is not reset for each rest, because that costs a
+    /// system call.
     alarm: Pin<Box<Sleep>>,
     /// The task, while it waits for more demand.
     waiting: Option<Waker>,
     task: Option<AbortHandle>,
 }
 
-/// How we come to know of connections.
+/// How we learn of connections.
 enum Watch {
-    /// The reactor tells.
+    /// The reactor tells us.
     Watched(AsyncFd<Arc<OwnedFd>>),
-    /// We look, until there is none.
+    /// We accept until there is none.
     Looking,
-    /// We don't, until then.
+    /// We do not look before this time.
     Resting(Instant),
-    /// We don't want to know.
+    /// We do not look until there is demand.
     Paused,
 }
 
@@ -150,7 +151,7 @@ impl Drop for Listener {
         if let Some(task) = &self.task {
             task.abort();
         }
-        // At once, so that who asks for the same address next can have it.
+        // At once, so that the address is free for the next server.
         if self.is_ours {
             server::stop(self.socket.as_fd());
         }
