@@ -89,6 +89,7 @@
 //! | feature | adds |
 //! |---|---|
 //! | `tokio` | [`tokio`]: all of this for tasks, and the primary of a cluster; the sockets of `tokio::net` as handles |
+//! | `futures` | a `Stream` of a channel's messages and a `Sink` for them (and `tokio`) |
 //! | `axum` | `axum::serve::Listener` for `tokio::cluster::Listener` (and `tokio`) |
 //! | `tracing` | events of processes, channels and clusters for the crate `tracing`: see [below](#events) |
 //! | `cli` | the command `crossfork` (and `tokio`) |

@@ -59,6 +59,8 @@ mod shared;
 mod socket_list;
 
 pub use channel::Channel;
+#[cfg(feature = "futures")]
+pub use channel::futures::{MessageSink, Messages};
 pub use child::{Child, Command, Fork, Tokio};
 pub use process::Process;
 pub use socket_list::SocketList;
