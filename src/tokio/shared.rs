@@ -82,7 +82,7 @@ impl Shared {
     /// Visits the link. What there is to read or to write is done at the end of the visit, and who
     /// waited for it is woken.
     pub(super) fn visit(&self) -> Visit<'_> {
-        Visit { shared: self, state: Some(self.lock()), is_driven: false }
+        Visit { shared: self, state: Some(self.lock()), is_driven: false, is_noticed: true }
     }
 
     /// Waits for an operation.
@@ -134,9 +134,6 @@ impl Shared {
     /// Does what I/O somebody waits for, until the reactor is to call.
     fn drive(&self, state: &mut State) {
         for _ in 0..MOST_READS {
-            if !state.link.waiters.is_empty() {
-                state.link.notice();
-            }
             self.drive_output(state);
             if state.awaits_input || !state.link.needs_input() {
                 return;
@@ -155,6 +152,7 @@ impl Shared {
                     }
                 }
             }
+            state.link.notice();
         }
         // The peer writes without pause. They go on, each in its turn; and if nobody waits for the end
         // of the channel any more, a task of our own does.
@@ -221,11 +219,13 @@ pub(super) struct Visit<'a> {
     state: Option<MutexGuard<'a, State>>,
     /// Nothing has been done since the I/O was.
     is_driven: bool,
+    /// Nothing has been done since those were woken whose time had come, at the end of a visit at the latest.
+    is_noticed: bool,
 }
 
 impl Visit<'_> {
     pub(super) fn link(&mut self) -> &mut Link {
-        self.is_driven = false;
+        (self.is_driven, self.is_noticed) = (false, false);
         &mut self.state.as_mut().expect("a visit that is not over").link
     }
 
@@ -237,8 +237,11 @@ impl Visit<'_> {
         if let Some(state) = &mut self.state
             && !self.is_driven
         {
+            if !self.is_noticed && !state.link.waiters.is_empty() {
+                state.link.notice();
+            }
             self.shared.drive(state);
-            self.is_driven = true;
+            (self.is_driven, self.is_noticed) = (true, true);
         }
     }
 }
@@ -296,9 +299,11 @@ impl Waiting {
                 turn.made_progress();
                 return Poll::Ready(output);
             }
-            link.write_fed();
+            let has_written = link.write_fed();
             let entered = link.waiters.enter(op.topic(), cx.waker().clone());
             self.0 = Some(entered);
+            // Who waits alone has just looked.
+            visit.is_noticed = !has_written && link.waiters.is_one();
             visit.drive();
             if visit.is_waiting(entered) {
                 break;
