@@ -12,7 +12,7 @@ import { documents, read } from '../../docs/tools/write.mjs';
 const require = createRequire(import.meta.url);
 
 /** The changelog tells what was, in the words of its time. */
-const all = [...documents().filter((path) => path !== 'CHANGELOG.md'), 'js/index.d.ts'];
+const all = [...documents().filter((path) => path !== 'CHANGELOG.md'), 'js/index.d.ts', 'src/protocol.md'];
 
 const kernel = new TextlintKernel();
 const options = {

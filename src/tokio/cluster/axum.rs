@@ -58,9 +58,10 @@ impl Connected<IncomingStream<'_, Listener>> for PeerAddr {
     }
 }
 
-/// When no more connections will come, [`accept`](Listener::accept) waits for ever, as axum wants it:
-/// serve with a graceful shutdown at [`ended`](Self::ended). If a connection cannot be accepted, as where
-/// this process has no descriptor free, it tries again after 50 ms, for which the runtime needs its timers.
+/// When no more connections will come, [`accept`](Listener::accept) never returns, as axum expects: serve
+/// with a graceful shutdown at [`ended`](Self::ended). If a connection cannot be accepted, because this
+/// process has no descriptor free for example, `accept` tries again after 50 ms. The runtime needs its timers
+/// for that.
 impl ::axum::serve::Listener for Listener {
     type Io = Connection;
     type Addr = PeerAddr;
