@@ -21,7 +21,19 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("driver", &["proto", "sys", "wire", "handle", "message", "process", "env", "error", "limits", "trace"]),
     ("blocking", FACE),
     ("tokio", FACE),
-    ("supervisor", &["tokio", "process", "error", "sys::reap", "trace"]),
+    (
+        "supervisor",
+        &[
+            "tokio",
+            "process",
+            "error",
+            "sys::dispositions",
+            "sys::output",
+            "sys::reap",
+            "sys::terminal",
+            "trace",
+        ],
+    ),
 ];
 
 const FACE: &[&str] = &[

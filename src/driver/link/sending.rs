@@ -15,13 +15,6 @@ impl Link {
         Ok(self.core.send(frame)?)
     }
 
-    /// Accepts a message of Node's own machinery.
-    #[cfg(feature = "tokio")]
-    pub(crate) fn submit_internal<T: serde::Serialize>(&mut self, message: &T) -> Result<Ticket, Error> {
-        let frame = self.encoder.frame(message)?;
-        Ok(self.core.send_internal(frame)?)
-    }
-
     /// Accepts a frame to be written with others, and says how many bytes wait.
     /// A large one is taken, and a small one copied.
     pub(crate) fn feed(&mut self, frame: &mut Vec<u8>) -> Result<usize, Error> {

@@ -33,7 +33,7 @@ const EXHAUSTED: Duration = Duration::from_millis(100);
 
 pub(super) struct Cluster {
     pub(super) events: Events,
-    settings: Settings,
+    settings: Mutex<Arc<Settings>>,
     state: Mutex<ClusterState>,
     /// The runtime of the tasks.
     pub(super) runtime: Handle,
@@ -61,11 +61,15 @@ impl Cluster {
         let runtime = Handle::current();
         Arc::new_cyclic(|me| Cluster {
             events: Events::new(),
-            settings,
+            settings: Mutex::new(Arc::new(settings)),
             state: Mutex::new(state),
             runtime,
             me: me.clone(),
         })
+    }
+
+    pub(super) fn set_up(&self, settings: Settings) {
+        *self.settings.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(settings);
     }
 
     pub(super) fn fork(&self, env: Vec<(OsString, OsString)>) -> Result<ForkedWorker, Error> {
@@ -76,7 +80,8 @@ impl Cluster {
         };
         let _inside = self.runtime.enter();
         let me = self.me.clone();
-        let worker = ForkedWorker::new(id, self.settings.spawn(id, env)?, me.clone());
+        let settings = self.settings.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let worker = ForkedWorker::new(id, settings.spawn(id, env)?, me.clone());
         {
             let mut state = self.lock();
             state.machine.add_worker(id);

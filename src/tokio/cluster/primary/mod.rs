@@ -77,6 +77,12 @@ impl Primary {
         Primary(Cluster::new(settings))
     }
 
+    /// Changes what workers are from the next [`fork`](Self::fork) on: Node's `cluster.setupPrimary`, called
+    /// again. How connections are given out, and whether servers are kept, stays as it was at the start.
+    pub fn set_up(&self, settings: Settings) {
+        self.0.set_up(settings);
+    }
+
     /// Starts a worker.
     ///
     /// # Errors
