@@ -18,6 +18,7 @@ use super::signals::{Signals, Told};
 use super::stdin::Stdin;
 use super::workers::Workers;
 use crate::error::Error;
+use crate::message::Message;
 use crate::process::Signal;
 use crate::sys::dispositions::is_caught_by;
 use crate::sys::reap::{adopts_orphans, reap_orphans};
@@ -65,6 +66,9 @@ impl Guard {
             instances: options.instances.count(),
             kill_timeout: options.kill_timeout,
             listen_timeout: options.listen_timeout,
+            min_uptime: options.min_uptime,
+            reload_batch: options.reload_batch,
+            wait_ready: options.wait_ready,
             start_attempts: options.start_attempts,
             stop_signal: options.stop_signal,
             signal_after: options.signal_after,
@@ -157,6 +161,10 @@ impl Guard {
     fn fork(&mut self, slot: usize) {
         match self.start(slot) {
             Ok((worker, output)) => {
+                if self.options.wait_ready {
+                    // Until it is.
+                    worker.retire();
+                }
                 self.stdin.is_for(worker.take_stdin());
                 self.pass_on(output, &worker, slot, Stream::Both);
                 self.pass_on(worker.take_stdout(), &worker, slot, Stream::Stdout);
@@ -231,7 +239,11 @@ impl Guard {
                     Verdict::LeaveOut => {}
                 }
             }
-            // What workers say to us means nothing to us.
+            Some(Event::Message { worker, message }) if self.options.wait_ready && says_ready(&message) => {
+                worker.resume();
+                self.policy.ready(worker.id(), now);
+            }
+            // What else workers say to us means nothing to us.
             Some(_) | None => {}
         }
     }
@@ -293,4 +305,9 @@ impl Guard {
     fn now(&self) -> Time {
         self.start.elapsed()
     }
+}
+
+/// As programs say to pm2: `process.send('ready')`.
+fn says_ready(message: &Message) -> bool {
+    message.payload().as_bytes().len() < 32 && message.decode::<String>().is_ok_and(|text| text == "ready")
 }

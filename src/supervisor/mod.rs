@@ -64,8 +64,15 @@ pub struct Options {
     pub log: log::Settings,
     /// How long workers may take to end (30 s).
     pub kill_timeout: Duration,
-    /// How long a reload waits for a new worker to listen (30 s).
+    /// How long a worker may take to be up, if one of its instance has listened before; and how long a reload
+    /// waits for a new one (30 s).
     pub listen_timeout: Duration,
+    /// How long the first new worker of a reload must be up before an old one goes (1 s).
+    pub min_uptime: Duration,
+    /// How many workers a reload replaces at once (1).
+    pub reload_batch: usize,
+    /// A worker is up when it has sent the message `'ready'`, and gets no connections before.
+    pub wait_ready: bool,
     /// How many starts must fail in each instance, before any worker was up, for all to be given up (5); 0
     /// for no end.
     pub start_attempts: u32,
@@ -94,6 +101,9 @@ impl Options {
             log: log::Settings::default(),
             kill_timeout: Duration::from_secs(30),
             listen_timeout: Duration::from_secs(30),
+            min_uptime: Duration::from_secs(1),
+            reload_batch: 1,
+            wait_ready: false,
             start_attempts: 5,
             drain: true,
             stop_signal: Signal::TERM,

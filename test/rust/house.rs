@@ -22,7 +22,16 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("tokio", FACE),
     (
         "supervisor",
-        &["tokio", "process", "error", "sys::dispositions", "sys::output", "sys::reap", "sys::terminal"],
+        &[
+            "tokio",
+            "process",
+            "message",
+            "error",
+            "sys::dispositions",
+            "sys::output",
+            "sys::reap",
+            "sys::terminal",
+        ],
     ),
 ];
 

@@ -94,6 +94,14 @@ impl ForkedWorker {
         }
     }
 
+    /// Gives it connections again, after a [`retire`](Self::retire): a worker that is retired when it is forked
+    /// gets none until it says, in words of its own, that it can serve them.
+    pub fn resume(&self) {
+        if let Some(cluster) = self.0.cluster.upgrade() {
+            cluster.resume(self.0.id);
+        }
+    }
+
     /// Asks it to end: it gets no more connections, closes its servers, finishes what it is doing,
     /// and disconnects (CLU-18). Nothing happens if it was asked before, or is gone.
     pub fn disconnect(&self) {

@@ -111,6 +111,12 @@ impl Cluster {
         self.perform(&mut state);
     }
 
+    pub(super) fn resume(&self, id: WorkerId) {
+        let mut state = self.lock();
+        state.machine.resume(id);
+        self.perform(&mut state);
+    }
+
     pub(super) fn close_unused(&self) {
         let mut state = self.lock();
         state.machine.close_unused();
