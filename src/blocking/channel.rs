@@ -17,6 +17,8 @@ crate::driver::face::channel_face! {
     threads #[doc = ""]
 }
 
+crate::driver::face::channel_reference_face! {}
+
 /// Timeouts, which tasks do not need.
 impl Channel {
     /// [`recv`](Self::recv), for so long at the most.

@@ -5,13 +5,14 @@ use std::sync::{Mutex, MutexGuard};
 
 use crate::error::Error;
 use crate::process::Prepared;
-use crate::sys::spawn::wait_exit;
+use crate::trace;
 
 crate::driver::face::process_face! { threads #[doc = ""] }
 
 impl Process {
     pub(super) fn start(mut prepared: Prepared) -> Result<Self, Error> {
         let mut child = prepared.start(|command| command.spawn())?;
+        trace::spawned(&prepared.program, child.id());
         let Prepared { pipes, spec, .. } = prepared;
         Ok(Process {
             stdin: child.stdin.take(),
@@ -20,6 +21,8 @@ impl Process {
             pipes,
             id: child.id(),
             running: Running { id: child.id(), state: Mutex::new(State::Running(child)) },
+            #[cfg(target_os = "linux")]
+            pidfd: OnceLock::new(),
             group: spec.group,
             kill_on_drop: spec.kill_on_drop.then_some(spec.kill_signal),
         })
@@ -48,7 +51,7 @@ impl Running {
                 return Ok(status);
             }
             // Not under the lock, so that others can signal it.
-            wait_exit(self.id, None)?;
+            spawn::wait_exit(self.id, None)?;
         }
     }
 
@@ -56,7 +59,7 @@ impl Running {
         if let Some(status) = self.try_wait()? {
             return Ok(Some(status));
         }
-        wait_exit(self.id, Some(timeout))?;
+        spawn::wait_exit(self.id, Some(timeout))?;
         self.try_wait()
     }
 
@@ -67,6 +70,7 @@ impl Running {
             State::Running(child) => child.try_wait()?,
         };
         if let Some(status) = status {
+            trace::exited(self.id, status);
             *state = State::Exited(status);
         }
         Ok(status)

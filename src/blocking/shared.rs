@@ -9,6 +9,7 @@
 use std::io;
 use std::ops::{Deref, DerefMut};
 use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 use std::time::{Duration, Instant};
@@ -18,18 +19,17 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use super::wakers::{PollWaker, Sleeper};
 use crate::driver::link::{Link, Place, Topic};
-use crate::driver::op::{Bounded, Operation};
+use crate::driver::op::{Bounded, MOST_READS, Operation};
 use crate::error::Error;
 use crate::limits::Limits;
 use crate::message::encoder::Encoder;
 use crate::wire::Serialization;
 
-/// How often a peer that writes without pause is read from before the deadline is looked at.
-const MOST_READS: usize = 16;
-
 pub(super) struct Shared {
     pub(super) encoder: Arc<Encoder>,
     state: Mutex<State>,
+    /// The link's, to wait on.
+    socket: Arc<UnixStream>,
     /// Calls the thread back that waits in `poll`.
     wakeup: Arc<PollWaker>,
 }
@@ -59,6 +59,7 @@ impl Shared {
         let link = Link::new(socket, serialization, limits);
         Ok(Arc::new(Shared {
             encoder: link.encoder(),
+            socket: link.socket(),
             state: Mutex::new(State {
                 link,
                 polling: None,
@@ -69,6 +70,11 @@ impl Shared {
             }),
             wakeup: Arc::new(PollWaker::new()?),
         }))
+    }
+
+    /// The link's socket.
+    pub(super) fn socket(&self) -> &UnixStream {
+        &self.socket
     }
 
     /// Visits the link. At the end of the visit those are woken whose time has come.
@@ -195,14 +201,23 @@ impl Shared {
         flags.set(PollFlags::POLLOUT, visit.link.needs_room());
         visit.polling = Some(flags);
         visit.has_unpolled = false;
-        let socket = visit.link.socket();
         let watched = visit.watched.clone();
-        drop(visit);
+        match visit.link.waiters.is_one() {
+            // This thread, which has just looked.
+            true => visit.leave_unnoticed(),
+            false => drop(visit),
+        }
 
-        let mut fds =
-            vec![PollFd::new(socket.as_fd(), flags), PollFd::new(self.wakeup.as_fd(), PollFlags::POLLIN)];
-        fds.extend(watched.iter().map(|(_, fd)| PollFd::new(fd.as_fd(), PollFlags::POLLIN)));
-        let result = poll(&mut fds, poll_timeout(timeout));
+        let readable = |fd| PollFd::new(fd, PollFlags::POLLIN);
+        let mut own = [PollFd::new(self.socket.as_fd(), flags), readable(self.wakeup.as_fd())];
+        let mut all: Vec<_>;
+        let fds = if watched.is_empty() {
+            &mut own[..]
+        } else {
+            all = own.into_iter().chain(watched.iter().map(|(_, fd)| readable(fd.as_fd()))).collect();
+            &mut all[..]
+        };
+        let result = poll(fds, poll_timeout(timeout));
         let happened = fds[0].revents().unwrap_or(PollFlags::empty());
         if fds[1].any() == Some(true) {
             self.wakeup.drain();
@@ -291,6 +306,13 @@ pub(super) struct Visit<'a> {
     state: Option<MutexGuard<'a, State>>,
 }
 
+impl Visit<'_> {
+    /// Ends it without waking anybody, where nobody can wait for what was done.
+    fn leave_unnoticed(mut self) {
+        self.state = None;
+    }
+}
+
 impl Deref for Visit<'_> {
     type Target = State;
     fn deref(&self) -> &State {
@@ -309,6 +331,9 @@ impl Drop for Visit<'_> {
         let Some(mut state) = self.state.take() else {
             return;
         };
+        if state.link.waiters.is_idle() {
+            return;
+        }
         state.link.notice();
         if state.polling.is_none() && !state.is_called {
             state.is_called = state.link.waiters.wake_any();

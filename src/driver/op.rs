@@ -7,8 +7,8 @@ use std::sync::Weak;
 use std::os::fd::OwnedFd;
 
 #[cfg(feature = "tokio")]
-use super::link::primary::News;
-use super::link::{Link, Topic};
+use super::link::primary::LinkEvent;
+use super::link::{Link, Step, Topic};
 use crate::driver::holders::Share;
 use crate::error::{Error, SendError};
 use crate::handle::{Outgoing, SocketOwner, Unsent};
@@ -16,6 +16,9 @@ use crate::message::Message;
 use crate::proto::cluster::worker::{Answer, ServerId};
 use crate::proto::{Question, Ticket};
 use crate::wire::control::SocketKey;
+
+/// How often a peer that writes without pause is read from before somebody else's turn comes.
+pub(crate) const MOST_READS: usize = 16;
 
 /// A call that may have to wait.
 pub(crate) trait Operation {
@@ -50,6 +53,34 @@ impl Send {
         link.write();
         Ok(Send(ticket))
     }
+}
+
+/// Sends a message now, or not at all. What has begun to be written is sent whole, by later calls.
+pub(crate) fn try_send(link: &mut Link, frame: Vec<u8>) -> Result<(), Error> {
+    let mut op = Send::submit(link, frame)?;
+    op.poll(link).unwrap_or_else(|| match link.take_back(op.0) {
+        true => Err(SendError::WouldBlock.into()),
+        false => Ok(()),
+    })
+}
+
+/// What an operation gives now, after what I/O can be done. A peer that writes without pause does not
+/// hold us.
+pub(crate) fn try_now<T>(
+    link: &mut Link,
+    mut op: impl Operation<Output = Result<T, Error>>,
+) -> Result<T, Error> {
+    link.write();
+    link.readable();
+    for _ in 0..MOST_READS {
+        if let Some(output) = op.poll(link) {
+            return output;
+        }
+        if link.read() == Step::Blocked {
+            break;
+        }
+    }
+    op.poll(link).unwrap_or_else(|| Err(SendError::WouldBlock.into()))
 }
 
 impl Operation for Send {
@@ -257,22 +288,24 @@ pub(crate) fn flush() -> impl Bounded<Output = Result<(), Error>> {
     })
 }
 
-/// How many news of a worker are dealt with before others get their turn.
+/// How many events of a worker's link are dealt with before others get their turn.
 #[cfg(feature = "tokio")]
-const MOST_NEWS: usize = 64;
+const MOST_EVENTS: usize = 64;
 
-/// What a primary has to deal with: all there is, up to [`MOST_NEWS`].
+/// What a primary has to deal with: all there is, up to [`MOST_EVENTS`].
 #[cfg(feature = "tokio")]
-pub(crate) fn news(owner: impl Fn() -> Weak<dyn SocketOwner>) -> impl Operation<Output = Vec<News>> {
+pub(crate) fn link_events(
+    owner: impl Fn() -> Weak<dyn SocketOwner>,
+) -> impl Operation<Output = Vec<LinkEvent>> {
     look(Topic::Message, move |link: &mut Link| {
-        let mut news = Vec::new();
-        while news.len() < MOST_NEWS
-            && !matches!(news.last(), Some(News::Over(_)))
-            && let Some(next) = link.news(&owner)
+        let mut events = Vec::new();
+        while events.len() < MOST_EVENTS
+            && !matches!(events.last(), Some(LinkEvent::Disconnected(_)))
+            && let Some(next) = link.next_event(&owner)
         {
-            news.push(next);
+            events.push(next);
         }
-        (!news.is_empty()).then_some(news)
+        (!events.is_empty()).then_some(events)
     })
 }
 
@@ -295,7 +328,7 @@ pub(crate) fn room(server: ServerId) -> impl Operation<Output = bool> {
 /// The end of a server.
 #[cfg(feature = "tokio")]
 pub(crate) fn over(server: ServerId) -> impl Operation<Output = ()> {
-    look(Topic::Over(server), move |link: &mut Link| link.is_over(server).then_some(()))
+    look(Topic::ServerClosed(server), move |link: &mut Link| link.is_over(server).then_some(()))
 }
 
 /// What another socket gives, until the end of the server that it is of. `None`: it has ended.
@@ -303,7 +336,7 @@ pub(crate) fn until_over<T>(
     server: ServerId,
     mut take: impl FnMut() -> Option<T>,
 ) -> impl Operation<Output = Option<T>> {
-    look(Topic::Over(server), move |link: &mut Link| match link.is_over(server) {
+    look(Topic::ServerClosed(server), move |link: &mut Link| match link.is_over(server) {
         true => Some(None),
         false => take().map(Some),
     })
@@ -315,8 +348,8 @@ pub(crate) fn stopping() -> impl Operation<Output = ()> {
 }
 
 /// The primary knows that a worker stops.
-pub(crate) fn told() -> impl Operation<Output = Result<(), Error>> {
-    look(Topic::Told, |link: &mut Link| link.told())
+pub(crate) fn exit_acknowledged() -> impl Operation<Output = Result<(), Error>> {
+    look(Topic::ExitAcknowledged, |link: &mut Link| link.exit_acknowledged())
 }
 
 #[cfg(test)]

@@ -23,6 +23,7 @@ use crate::process::Signal;
 use crate::sys::dispositions::is_caught_by;
 use crate::sys::reap::{adopts_orphans, reap_orphans};
 use crate::tokio::cluster::{Event, ForkedWorker, Primary};
+use crate::trace;
 
 /// How long output is waited for when all workers have ended: processes that they started may have
 /// it open for ever, and nobody may read ours.
@@ -153,6 +154,7 @@ impl Guard {
                     true => self.log.inform(&notice.to_string()),
                     false => self.log.say(&notice.to_string()),
                 }
+                trace::notice(&notice);
             }
             Action::Done { .. } => unreachable!("the loop has ended with it"),
         }

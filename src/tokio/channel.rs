@@ -17,6 +17,8 @@ crate::driver::face::channel_face! {
     tasks #[doc = ""] async await
 }
 
+crate::driver::face::channel_reference_face! {}
+
 impl Channel {
     /// Ends the channel, and waits for that for so long at the most. It is over then.
     pub(super) async fn end_within(&self, timeout: Duration) {
@@ -28,17 +30,17 @@ impl Channel {
 /// For a primary, whose channels to its workers these are.
 impl Channel {
     /// From now on this is a primary's channel to a worker of its cluster.
-    pub(super) fn lead(&self) {
-        self.0.visit().link().lead();
+    pub(super) fn join_as_primary(&self) {
+        self.0.visit().link().join_as_primary();
     }
 
     /// Waits for something that the primary has to deal with, and takes all there is.
-    pub(super) async fn news(&self) -> Vec<primary::News> {
-        self.0.call(op::news(|| self.socket_owner())).await
+    pub(super) async fn link_events(&self) -> Vec<primary::LinkEvent> {
+        self.0.call(op::link_events(|| self.socket_owner())).await
     }
 
     /// Reads nothing from the worker from now on, or reads again.
-    pub(super) fn hold_back(&self, hold: impl FnOnce() -> bool) {
-        self.0.visit().link().hold_back(hold());
+    pub(super) fn pause_reading(&self, pause: impl FnOnce() -> bool) {
+        self.0.visit().link().pause_reading(pause());
     }
 }

@@ -9,6 +9,7 @@ use tokio::process::{Child as TokioChild, ChildStderr, ChildStdin, ChildStdout};
 
 use crate::error::Error;
 use crate::process::Prepared;
+use crate::trace;
 
 crate::driver::face::process_face! { tasks #[doc = ""] async await }
 
@@ -21,6 +22,7 @@ impl Process {
         let mut command = tokio::process::Command::from(command);
         let mut child = prepared.start(|_| command.spawn())?;
         let id = child.id().ok_or_else(|| prepared.failed(io::Error::other("it has no process id")))?;
+        trace::spawned(&prepared.program, id);
         let Prepared { pipes, spec, .. } = prepared;
         Ok(Process {
             stdin: child.stdin.take(),
@@ -29,6 +31,8 @@ impl Process {
             pipes,
             id,
             running: Running { turn: Default::default(), state: Mutex::new(State { child, waits: None }) },
+            #[cfg(target_os = "linux")]
+            pidfd: OnceLock::new(),
             group: spec.group,
             kill_on_drop: spec.kill_on_drop.then_some(spec.kill_signal),
         })
@@ -57,8 +61,10 @@ impl Running {
         poll_fn(|cx| {
             let mut state = self.lock();
             state.waits = Some(cx.waker().clone());
+            let id = state.child.id();
             // Begun anew each time, so that the lock is not kept.
-            pin!(state.child.wait()).poll(cx)
+            let ended = pin!(state.child.wait()).poll(cx);
+            ended.map_ok(|status| report(id, status))
         })
         .await
     }
@@ -72,7 +78,8 @@ impl Running {
 
     fn try_wait(&self) -> io::Result<Option<ExitStatus>> {
         let mut state = self.lock();
-        let status = state.child.try_wait()?;
+        let id = state.child.id();
+        let status = state.child.try_wait()?.map(|status| report(id, status));
         let waits = status.and_then(|_| state.waits.take());
         drop(state);
         waits.into_iter().for_each(Waker::wake);
@@ -89,4 +96,12 @@ impl Running {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(|e| e.into_inner())
     }
+}
+
+/// Reports the end of a process, which has its id until it was waited for.
+fn report(id: Option<u32>, status: ExitStatus) -> ExitStatus {
+    if let Some(id) = id {
+        trace::exited(id, status);
+    }
+    status
 }

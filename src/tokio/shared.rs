@@ -21,15 +21,12 @@ use tokio::runtime::Handle;
 use tokio::task::coop::{RestoreOnPending, poll_proceed, unconstrained};
 
 use crate::driver::link::{Link, Place, Step};
-use crate::driver::op::{Bounded, Operation};
+use crate::driver::op::{Bounded, MOST_READS, Operation};
 use crate::error::Error;
 use crate::limits::Limits;
 use crate::message::encoder::Encoder;
 use crate::sys::reactor;
 use crate::wire::Serialization;
-
-/// How often a peer that writes without pause is read from before tasks get their turn.
-const MOST_READS: usize = 16;
 
 pub(super) struct Shared {
     pub(super) encoder: Arc<Encoder>,
@@ -75,6 +72,11 @@ impl Shared {
             runtime,
             waker: Arc::new(Reactor(shared.clone())).into(),
         }))
+    }
+
+    /// The link's socket.
+    pub(super) fn socket(&self) -> &UnixStream {
+        self.readable.get_ref()
     }
 
     /// Visits the link. What there is to read or to write is done at the end of the visit, and who
@@ -132,13 +134,18 @@ impl Shared {
     /// Does what I/O somebody waits for, until the reactor is to call.
     fn drive(&self, state: &mut State) {
         for _ in 0..MOST_READS {
-            state.link.notice();
+            if !state.link.waiters.is_empty() {
+                state.link.notice();
+            }
             self.drive_output(state);
             if state.awaits_input || !state.link.needs_input() {
                 return;
             }
             match self.ask(&self.readable, AsyncFd::poll_read_ready) {
-                Poll::Pending => state.awaits_input = true,
+                Poll::Pending => {
+                    state.awaits_input = true;
+                    return;
+                }
                 // The runtime is shutting down.
                 Poll::Ready(Err(e)) => state.link.fail(e),
                 Poll::Ready(Ok(mut can_read)) => {
@@ -239,8 +246,11 @@ impl Visit<'_> {
 impl Drop for Visit<'_> {
     fn drop(&mut self) {
         self.drive();
-        let woken = self.state.take().map(|mut state| state.link.waiters.woken());
-        if let Some(woken) = woken {
+        if let Some(mut state) = self.state.take()
+            && !state.link.waiters.is_idle()
+        {
+            let woken = state.link.waiters.woken();
+            drop(state);
             woken.call();
         }
     }

@@ -4,6 +4,8 @@ macro_rules! listener_face {
     (
         $(threads #[$threads:meta])?
         $(tasks #[$tasks:meta] $async:ident $await:ident)?
+        // Fields of one driver alone, and what they begin as.
+        $(with { $($field:tt)* } { $($beginning:tt)* })?
     ) => {
         use std::fmt;
         use std::io;
@@ -27,6 +29,7 @@ macro_rules! listener_face {
             local_addr: Option<SocketAddr>,
             path: Option<PathBuf>,
             data: Option<Value>,
+            $($($field)*)?
         }
 
         /// Where connections come from.
@@ -49,7 +52,15 @@ macro_rules! listener_face {
                     Some(socket) => Source::Socket(Mutex::new(Some(Arc::new(socket)))),
                     None => Source::Primary,
                 };
-                Ok(Listener { server, source, address: address.describe(), local_addr, path, data })
+                Ok(Listener {
+                    server,
+                    source,
+                    address: address.describe(),
+                    local_addr,
+                    path,
+                    data,
+                    $($($beginning)*)?
+                })
             }
 
             /// Waits for the next connection. `None` when no more will come: the worker is to stop, the

@@ -12,6 +12,7 @@
 //! without a path, such as `Channel`, are those of the module that calls the macro.
 
 mod channel;
+mod channel_reference;
 mod child;
 mod connection;
 mod listener;
@@ -22,6 +23,7 @@ mod udp;
 mod worker;
 
 pub(crate) use channel::channel_face;
+pub(crate) use channel_reference::channel_reference_face;
 pub(crate) use child::child_face;
 pub(crate) use connection::connection_face;
 pub(crate) use listener::listener_face;

@@ -37,14 +37,15 @@ macro_rules! worker_face {
         /// closed when the last [`Connection`](super::Connection) is, and there is nothing left to
         /// receive. The calls that tell of the end, and the drop of the last handle, wait until the
         /// primary has seen it, for half a second at most: otherwise a busy one would see `'exit'` before
-        /// `'disconnect'` (CLU-22).
+        /// `'disconnect'` ([CLU-22](crate::protocol#CLU-22)).
         $(#[$tasks]
         /// A drop holds the thread that it is on, with all tasks that run there: where others go on, wait for
         /// [`closed`](Self::closed) before.
         )?
         ///
         /// A worker that loses its primary without having been told to stop exits at once, with the status 0,
-        /// as Node's do (CLU-19): see [`set_exit_on_orphaned`](Self::set_exit_on_orphaned).
+        /// as Node's do ([CLU-19](crate::protocol#CLU-19)): see
+        /// [`set_exit_on_orphaned`](Self::set_exit_on_orphaned).
         ///
         /// Messages that are not the cluster's wait for [`recv`](Self::recv). In a worker that never
         /// called it, they are dropped when they reach the [`Limits`]; in one that did and does no more,
@@ -283,7 +284,7 @@ macro_rules! worker_face {
             )?
             pub $($async)? fn disconnect(&self) -> Result<(), Error> {
                 self.channel.with_link(|link| link.work(|worker| worker.disconnect()));
-                self.channel.call(op::told()) $(.$await)?
+                self.channel.call(op::exit_acknowledged()) $(.$await)?
             }
 
             /// Waits until the channel is over: the worker has stopped and its last connection is closed,
@@ -340,7 +341,7 @@ macro_rules! worker_face {
             }
         }
 
-        type Machine = crate::proto::cluster::Worker<OwnedFd>;
+        type Machine = crate::proto::cluster::WorkerMachine<OwnedFd>;
 
         impl Drop for Server {
             fn drop(&mut self) {

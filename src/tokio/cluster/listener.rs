@@ -3,7 +3,16 @@
 use tokio::net::{TcpListener, UnixListener};
 use tokio::select;
 
-crate::driver::face::listener_face! { tasks #[doc = ""] async await }
+crate::driver::face::listener_face! {
+    tasks #[doc = ""] async await
+    with {
+        #[cfg(feature = "axum")]
+        pub(super) ended: tokio::sync::watch::Sender<bool>,
+    } {
+        #[cfg(feature = "axum")]
+        ended: tokio::sync::watch::Sender::new(false),
+    }
+}
 
 enum Socket {
     Tcp(TcpListener),

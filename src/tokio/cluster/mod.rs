@@ -2,6 +2,8 @@
 //! unmodified, or anything else that speaks the channel; [`Worker`] is this process as the worker of
 //! a primary, Node's or ours.
 
+#[cfg(feature = "axum")]
+mod axum;
 mod connection;
 mod listener;
 mod primary;
@@ -10,6 +12,8 @@ mod worker;
 
 pub use crate::proto::cluster::AddressType;
 pub use crate::proto::cluster::primary::{Balance, WorkerId};
+#[cfg(feature = "axum")]
+pub use axum::PeerAddr;
 pub use connection::Connection;
 pub use listener::Listener;
 pub use primary::{Address, Event, ForkedWorker, Primary, Settings};
