@@ -19,6 +19,7 @@ mod colors;
 pub mod deployment;
 pub mod env_file;
 mod guard;
+pub mod inspect;
 pub mod instances;
 pub mod log;
 pub mod policy;
@@ -35,6 +36,7 @@ use std::time::Duration;
 
 use crate::error::Error;
 use crate::process::Signal;
+use crate::sys::limit::raise_open_files;
 use crate::tokio::cluster::Balance;
 use instances::Instances;
 
@@ -120,5 +122,7 @@ impl Options {
 /// # Errors
 /// If the program or the variables cannot be found, or the system has no signals or threads for us.
 pub async fn run(options: Options) -> Result<u8, Error> {
+    // Each worker costs some. Where that fails there are as many as there are.
+    let _ = raise_open_files();
     guard::Guard::new(options)?.run().await
 }

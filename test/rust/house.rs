@@ -29,6 +29,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "message",
             "error",
             "sys::dispositions",
+            "sys::limit",
             "sys::output",
             "sys::reap",
             "sys::terminal",
