@@ -58,9 +58,18 @@ pub fn is_disturbed(error: &io::Error) -> bool {
     error.raw_os_error() == Some(DISTURBED)
 }
 
+/// With whom the process lives.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Life {
+    /// In a session of its own.
+    pub new_session: bool,
+    /// It is killed when the thread that starts it ends, and so when this process does. On Linux only.
+    pub ends_with_us: bool,
+}
+
 /// Arranges that the process finds each descriptor at its number. All others above 2 are closed
 /// in it, also those that this process inherited without close-on-exec itself.
-pub fn inherit(command: &mut Command, fds: Vec<(RawFd, OwnedFd)>, new_session: bool) -> io::Result<Kept> {
+pub fn inherit(command: &mut Command, fds: Vec<(RawFd, OwnedFd)>, life: Life) -> io::Result<Kept> {
     let highest = fds.iter().map(|(number, _)| *number).max().unwrap_or(2).max(2);
     let mut kept = Vec::new();
     let mut moves = Vec::new();
@@ -82,13 +91,17 @@ pub fn inherit(command: &mut Command, fds: Vec<(RawFd, OwnedFd)>, new_session: b
     };
     let targets: Arc<[Target]> = moves.iter().map(target).collect();
     let looked_at = targets.clone();
+    let ends_with = life.ends_with_us.then(std::process::id);
     let child_side = move || {
         // A number that changed hands meanwhile may have become that report's.
         if looked_at.iter().any(Target::has_report) {
             return Err(io::Error::from_raw_os_error(DISTURBED));
         }
-        if new_session {
+        if life.new_session {
             nix::unistd::setsid()?;
+        }
+        if let Some(parent) = ends_with {
+            end_with(parent)?;
         }
         close_others_on_exec()?;
         for &(source, number) in &moves {
@@ -139,6 +152,21 @@ fn fill(highest: RawFd, kept: &mut Vec<OwnedFd>) -> io::Result<()> {
         }
         kept.push(filler.into());
     }
+}
+
+/// Called in the new process: it gets a SIGKILL when its parent ends.
+fn end_with(parent: u32) -> io::Result<()> {
+    #[cfg(target_os = "linux")]
+    {
+        nix::sys::prctl::set_pdeathsig(nix::sys::signal::Signal::SIGKILL)?;
+        // It may have ended before that.
+        if nix::unistd::getppid().as_raw().cast_unsigned() != parent {
+            return Err(io::Error::from_raw_os_error(libc::ESRCH));
+        }
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = parent;
+    Ok(())
 }
 
 /// A program that writes to a standard stream takes `EAGAIN` for a failure. Nothing to do if there is

@@ -287,3 +287,44 @@ fn run_passes_on_lines_of_any_length_as_they_are_up_to_a_limit() {
         }
     });
 }
+
+/// As Node does for itself: each worker costs some.
+#[test]
+fn run_may_have_as_many_descriptors_as_the_system_lets_it() {
+    in_time("run_may_have_as_many_descriptors_as_the_system_lets_it", || {
+        let mut shell = Command::new("sh");
+        let line = "ulimit -S -n 100; exec \"$@\"";
+        shell.args(["-c", line, "sh", COMMAND, "run", "-i", "1", "--log", "raw", "--kill-timeout", "0.2"]);
+        shell.args(["/bin/sh", "--", "-c", "echo up; sleep 1000"]);
+        let mut run = spawn(shell.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()));
+        let up = BufReader::new(run.0.stdout.take().unwrap()).lines().next().unwrap().unwrap();
+        assert_eq!(up, "up");
+        let limits = std::fs::read_to_string(format!("/proc/{}/limits", run.0.id())).unwrap();
+        let limit = limits.lines().find_map(|line| line.strip_prefix("Max open files")).unwrap();
+        let limit: Vec<_> = limit.split_whitespace().collect();
+        assert_eq!(limit[0], limit[1]);
+        kill(Pid::from_raw(run.0.id() as i32), SIGTERM).unwrap();
+        assert_eq!(run.wait().code(), Some(124));
+    });
+}
+
+/// One that waits for its channel sees it by itself, and one in an endless loop does not.
+#[cfg(target_os = "linux")]
+#[test]
+fn when_run_is_killed_a_worker_that_does_not_see_it_ends_too() {
+    in_time("when_run_is_killed_a_worker_that_does_not_see_it_ends_too", || {
+        let mut command = command(&["run", "-i", "1", "--log", "raw", "/bin/sh"]);
+        command.args(["--", "-c", "trap '' TERM HUP; echo $$; while :; do sleep 1; done"]);
+        let mut run = spawn(command.stdout(Stdio::piped()).stderr(Stdio::null()));
+        let mut worker = String::new();
+        BufReader::new(run.0.stdout.take().unwrap()).read_line(&mut worker).unwrap();
+        let worker: i32 = worker.trim().parse().unwrap();
+        run.0.kill().unwrap();
+        run.wait();
+        let runs = || {
+            let stat = std::fs::read_to_string(format!("/proc/{worker}/stat")).unwrap_or_default();
+            stat.contains("(sh) ") && !stat.contains("(sh) Z")
+        };
+        eventually("the worker has ended", || !runs());
+    });
+}
