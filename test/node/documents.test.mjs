@@ -33,10 +33,6 @@ test('documents: every relative link leads to a file, and to a heading in it', (
   assert.deepEqual(wrong, []);
 });
 
-test('documents: the pages of the packages have links that work from the repository', () => {
-  for (const path of ['docs/packages/npm.md', 'docs/packages/crate.md']) assert.ok(documents().includes(path));
-});
-
 test('documents: each page begins with a program or a command that a test runs', () => {
   const exempt = ['docs/index.md', 'docs/bundlers.md', 'docs/run.md'];
   for (const path of PAGES.filter((path) => !exempt.includes(path))) {
