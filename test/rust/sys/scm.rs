@@ -139,7 +139,7 @@ fn send_and_recv_never_wait() {
     let mut written = 0;
     let error = loop {
         match send(a.as_fd(), &[IoSlice::new(&full)], None) {
-            // The last is written in part.
+            // The last write is partial.
             Ok(n) => written += n,
             Err(e) => break e,
         }
@@ -151,7 +151,7 @@ fn send_and_recv_never_wait() {
 }
 
 #[test]
-fn the_end_is_a_read_of_nothing_and_a_reset_is_an_error() {
+fn the_end_is_a_read_of_0_bytes_and_a_reset_is_an_error() {
     let (a, b) = UnixStream::pair().unwrap();
     write(&a, "last", None);
     a.shutdown(Shutdown::Write).unwrap();
@@ -163,8 +163,8 @@ fn the_end_is_a_read_of_nothing_and_a_reset_is_an_error() {
 }
 
 #[test]
-fn life_2_writing_to_nobody_is_an_error_and_no_signal() {
-    alone(concat!(module_path!(), "::life_2_writing_to_nobody_is_an_error_and_no_signal"), || {
+fn life_2_writing_without_a_reader_is_an_error_without_sigpipe() {
+    alone(concat!(module_path!(), "::life_2_writing_without_a_reader_is_an_error_without_sigpipe"), || {
         restore_sigpipe();
         let (a, b) = UnixStream::pair().unwrap();
         drop(b);
@@ -177,8 +177,8 @@ fn life_2_writing_to_nobody_is_an_error_and_no_signal() {
 }
 
 #[test]
-fn hnd_6_the_descriptors_that_the_kernel_drops_are_told_of() {
-    alone(concat!(module_path!(), "::hnd_6_the_descriptors_that_the_kernel_drops_are_told_of"), || {
+fn hnd_6_descriptors_that_the_kernel_drops_are_reported() {
+    alone(concat!(module_path!(), "::hnd_6_descriptors_that_the_kernel_drops_are_reported"), || {
         let (a, b) = UnixStream::pair().unwrap();
         let (socket, witness) = watched();
         let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
