@@ -7,19 +7,19 @@
 //!
 //! | I want to | use |
 //! |---|---|
-//! | be the child of a Node program | [`blocking::Channel::from_env`], `tokio::Channel::from_env` |
-//! | start a Node program and talk to it | [`blocking::Fork`], `tokio::Fork` |
-//! | start any program, with a channel or without | [`blocking::Command`], `tokio::Command` |
+//! | be the child of a Node program | [`blocking::Channel::from_env`], [`tokio::Channel::from_env`] |
+//! | start a Node program and talk to it | [`blocking::Fork`], [`tokio::Fork`] |
+//! | start any program, with a channel or without | [`blocking::Command`], [`tokio::Command`] |
 //! | send a socket, a server or a pipe | [`send_handle`](blocking::Channel::send_handle), with [`Outgoing`] |
 //! | receive one | [`Message::take_handle`], which gives a [`Handle`] |
-//! | count the connections that children hold | [`blocking::SocketList`], `tokio::SocketList` |
-//! | be a worker of Node's cluster | [`blocking::cluster::Worker`], `tokio::cluster::Worker` |
-//! | be the primary of Node workers | `tokio::cluster::Primary` |
-//! | serve a web application as a worker | `axum::serve` with a `tokio::cluster::Listener` (feature `axum`) |
+//! | count the connections that children hold | [`blocking::SocketList`], [`tokio::SocketList`] |
+//! | be a worker of Node's cluster | [`blocking::cluster::Worker`], [`tokio::cluster::Worker`] |
+//! | be the primary of Node workers | [`tokio::cluster::Primary`] |
+//! | serve a web application as a worker | `axum::serve` with a [`tokio::cluster::Listener`] (feature `axum`) |
 //! | send a `Map`, a `BigInt`, a `Date`, bytes | [`Serialization::Advanced`], with [`v8::Value`] or types of your own |
 //! | bound what a peer can make us keep | [`Limits`] |
 //! | end a child that may not want to end | [`blocking::Child::stop`], with an [`Escalation`] |
-//! | pass descriptors between other programs | [`fd`], `tokio::fd` |
+//! | pass descriptors between other programs | [`fd`], [`tokio::fd`] |
 //! | know the protocol | [`protocol`] |
 //!
 //! # A Rust child of a Node parent
@@ -151,6 +151,8 @@
 //! Linux. The code has its branches for macOS and is meant to work there, but it was never run
 //! there.
 #![deny(missing_docs)]
+// Where these features are not on, what they add cannot be linked to.
+#![cfg_attr(not(all(feature = "tokio", feature = "axum")), allow(rustdoc::broken_intra_doc_links))]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod blocking;

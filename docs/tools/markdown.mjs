@@ -28,8 +28,9 @@ export function links(markdown) {
 
 /** What the host of the repository makes of each heading, so that it can be linked to. */
 export function anchors(markdown) {
+  const ids = [...markdown.matchAll(/ id="([^"]+)"/g)].map(([, id]) => id);
   const headings = [...markdown.replace(/^```[\s\S]*?^```$/gm, '').matchAll(/^#+ (.*)$/gm)];
-  return headings.map(([, title]) =>
+  const titles = headings.map(([, title]) =>
     title
       .replace(/\[([^\]]*)\]\([^)]*\)/g, '$1')
       .toLowerCase()
@@ -37,4 +38,5 @@ export function anchors(markdown) {
       .trim()
       .replaceAll(' ', '-'),
   );
+  return [...ids, ...titles];
 }

@@ -17,7 +17,15 @@ export const read = (path) => readFileSync(join(ROOT, path), 'utf8');
 
 /** All documents that people read, relative to the project's folder. */
 export function documents() {
-  const texts = ['README.md', 'CHANGELOG.md', 'CONTRIBUTING.md', 'RELEASING.md', 'SECURITY.md', 'examples/README.md'];
+  const texts = [
+    'README.md',
+    'CHANGELOG.md',
+    'CONTRIBUTING.md',
+    'RELEASING.md',
+    'SECURITY.md',
+    'examples/README.md',
+    'src/protocol.md',
+  ];
   const pages = readdirMarkdown(join(ROOT, 'docs'));
   return [...texts, ...pages.map((path) => relative(ROOT, path))];
 }

@@ -5,7 +5,6 @@ use std::sync::{Mutex, MutexGuard};
 
 use crate::error::Error;
 use crate::process::Prepared;
-use crate::sys::spawn::wait_exit;
 use crate::trace;
 
 crate::driver::face::process_face! { threads #[doc = ""] }
@@ -22,6 +21,8 @@ impl Process {
             pipes,
             id: child.id(),
             running: Running { id: child.id(), state: Mutex::new(State::Running(child)) },
+            #[cfg(target_os = "linux")]
+            pidfd: OnceLock::new(),
             group: spec.group,
             kill_on_drop: spec.kill_on_drop.then_some(spec.kill_signal),
         })
@@ -50,7 +51,7 @@ impl Running {
                 return Ok(status);
             }
             // Not under the lock, so that others can signal it.
-            wait_exit(self.id, None)?;
+            spawn::wait_exit(self.id, None)?;
         }
     }
 
@@ -58,7 +59,7 @@ impl Running {
         if let Some(status) = self.try_wait()? {
             return Ok(Some(status));
         }
-        wait_exit(self.id, Some(timeout))?;
+        spawn::wait_exit(self.id, Some(timeout))?;
         self.try_wait()
     }
 

@@ -19,14 +19,11 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use super::wakers::{PollWaker, Sleeper};
 use crate::driver::link::{Link, Place, Topic};
-use crate::driver::op::{Bounded, Operation};
+use crate::driver::op::{Bounded, MOST_READS, Operation};
 use crate::error::Error;
 use crate::limits::Limits;
 use crate::message::encoder::Encoder;
 use crate::wire::Serialization;
-
-/// How often a peer that writes without pause is read from before the deadline is looked at.
-const MOST_READS: usize = 16;
 
 pub(super) struct Shared {
     pub(super) encoder: Arc<Encoder>,
@@ -73,6 +70,11 @@ impl Shared {
             }),
             wakeup: Arc::new(PollWaker::new()?),
         }))
+    }
+
+    /// The link's socket.
+    pub(super) fn socket(&self) -> &UnixStream {
+        &self.socket
     }
 
     /// Visits the link. At the end of the visit those are woken whose time has come.

@@ -8,7 +8,7 @@ use std::os::fd::OwnedFd;
 
 #[cfg(feature = "tokio")]
 use super::link::primary::LinkEvent;
-use super::link::{Link, Topic};
+use super::link::{Link, Step, Topic};
 use crate::driver::holders::Share;
 use crate::error::{Error, SendError};
 use crate::handle::{Outgoing, SocketOwner, Unsent};
@@ -16,6 +16,9 @@ use crate::message::Message;
 use crate::proto::cluster::worker::{Answer, ServerId};
 use crate::proto::{Question, Ticket};
 use crate::wire::control::SocketKey;
+
+/// How often a peer that writes without pause is read from before somebody else's turn comes.
+pub(crate) const MOST_READS: usize = 16;
 
 /// A call that may have to wait.
 pub(crate) trait Operation {
@@ -50,6 +53,34 @@ impl Send {
         link.write();
         Ok(Send(ticket))
     }
+}
+
+/// Sends a message now, or not at all. What has begun to be written is sent whole, by later calls.
+pub(crate) fn try_send(link: &mut Link, frame: Vec<u8>) -> Result<(), Error> {
+    let mut op = Send::submit(link, frame)?;
+    op.poll(link).unwrap_or_else(|| match link.take_back(op.0) {
+        true => Err(SendError::WouldBlock.into()),
+        false => Ok(()),
+    })
+}
+
+/// What an operation gives now, after what I/O can be done. A peer that writes without pause does not
+/// hold us.
+pub(crate) fn try_now<T>(
+    link: &mut Link,
+    mut op: impl Operation<Output = Result<T, Error>>,
+) -> Result<T, Error> {
+    link.write();
+    link.readable();
+    for _ in 0..MOST_READS {
+        if let Some(output) = op.poll(link) {
+            return output;
+        }
+        if link.read() == Step::Blocked {
+            break;
+        }
+    }
+    op.poll(link).unwrap_or_else(|| Err(SendError::WouldBlock.into()))
 }
 
 impl Operation for Send {

@@ -173,6 +173,7 @@ impl From<Error> for io::Error {
                 SendError::Closed | SendError::ClosedByUs | SendError::Disconnected | SendError::Stopping,
             ) => io::ErrorKind::NotConnected,
             Error::Send(SendError::TimedOut) => io::ErrorKind::TimedOut,
+            Error::Send(SendError::WouldBlock) => io::ErrorKind::WouldBlock,
             Error::Send(_) => io::ErrorKind::InvalidInput,
             Error::Protocol(_) => io::ErrorKind::InvalidData,
             Error::Env(_) => io::ErrorKind::NotFound,

@@ -60,6 +60,9 @@ pub enum SendError {
     /// The time set for sending went by. The message was taken back, unless its first byte had
     /// been written already: then it is completed by later calls.
     TimedOut,
+    /// A call that never waits would have to: nothing is there to be received, or the kernel has no room
+    /// for the message, which was not sent.
+    WouldBlock,
 }
 
 impl SendError {
@@ -74,6 +77,7 @@ impl SendError {
             SendError::InvalidHandle { .. } | SendError::UnknownToPeer { .. } => "ERR_INVALID_HANDLE_TYPE",
             SendError::Refused { .. } => "ERR_IPC_HANDLE_REFUSED",
             SendError::TimedOut => "ETIMEDOUT",
+            SendError::WouldBlock => "EAGAIN",
         }
     }
 }
@@ -114,6 +118,9 @@ impl fmt::Display for SendError {
                 write!(f, "the peer refused the handle {transmissions} times: it may be out of descriptors")
             }
             SendError::TimedOut => f.write_str("the peer did not read, or did not acknowledge, in time"),
+            SendError::WouldBlock => f.write_str(
+                "nothing can be received or sent at this moment: call again when the channel's descriptor is ready",
+            ),
         }
     }
 }

@@ -31,6 +31,8 @@ impl Process {
             pipes,
             id,
             running: Running { turn: Default::default(), state: Mutex::new(State { child, waits: None }) },
+            #[cfg(target_os = "linux")]
+            pidfd: OnceLock::new(),
             group: spec.group,
             kill_on_drop: spec.kill_on_drop.then_some(spec.kill_signal),
         })

@@ -21,15 +21,12 @@ use tokio::runtime::Handle;
 use tokio::task::coop::{RestoreOnPending, poll_proceed, unconstrained};
 
 use crate::driver::link::{Link, Place, Step};
-use crate::driver::op::{Bounded, Operation};
+use crate::driver::op::{Bounded, MOST_READS, Operation};
 use crate::error::Error;
 use crate::limits::Limits;
 use crate::message::encoder::Encoder;
 use crate::sys::reactor;
 use crate::wire::Serialization;
-
-/// How often a peer that writes without pause is read from before tasks get their turn.
-const MOST_READS: usize = 16;
 
 pub(super) struct Shared {
     pub(super) encoder: Arc<Encoder>,
@@ -75,6 +72,11 @@ impl Shared {
             runtime,
             waker: Arc::new(Reactor(shared.clone())).into(),
         }))
+    }
+
+    /// The link's socket.
+    pub(super) fn socket(&self) -> &UnixStream {
+        self.readable.get_ref()
     }
 
     /// Visits the link. What there is to read or to write is done at the end of the visit, and who

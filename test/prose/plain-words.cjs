@@ -7,10 +7,7 @@ const WORDS = [
   [/\bnobody knows\b/i, 'unknown'],
   [/\bwhoever\b/i, 'the one who, or a name'],
   [/\bwhom\b/i, 'who, or a name'],
-  [
-    /, for (?:it|they|he|she|this|that|there|these|those|a|an|the|no|nobody|we|our|its|whoever|then)\b/i,
-    '", because ..."',
-  ],
+  [/, for (?:it|they|he|she|this|that|there|these|those|no|nobody|we|our|its|then|such)\b/i, '", because ..."'],
   [/\bbut for\b/i, 'except'],
   [/\bsave for\b/i, 'except'],
   [

@@ -15,19 +15,24 @@ const require = createRequire(import.meta.url);
 const all = [...documents().filter((path) => path !== 'CHANGELOG.md'), 'js/index.d.ts'];
 
 const kernel = new TextlintKernel();
-const options = {
+const options = (path) => ({
   ext: '.md',
   plugins: [{ pluginId: 'markdown', plugin: markdown.default }],
   rules: [
-    { ruleId: 'sentence-length', rule: require('./sentence-length.cjs'), options: { max: 30 } },
+    {
+      ruleId: 'sentence-length',
+      rule: require('./sentence-length.cjs'),
+      // The map in there has lists in its cells, and no sentences.
+      options: { max: 30, cells: path !== 'CONTRIBUTING.md' },
+    },
     { ruleId: 'plain-words', rule: require('./plain-words.cjs') },
   ],
-};
+});
 
 let count = 0;
 for (const path of argv.length > 2 ? argv.slice(2) : all) {
   const text = path.endsWith('.md') ? read(path) : comments(read(path));
-  const { messages } = await kernel.lintText(text, options);
+  const { messages } = await kernel.lintText(text, options(path));
   for (const { line, column, message } of messages) console.log(`${path}:${line}:${column}: ${message}`);
   count += messages.length;
 }

@@ -3,7 +3,7 @@
 // A sentence says one thing: it has no more words than `max`.
 const { splitAST, SentenceSplitterSyntax } = require('sentence-splitter');
 
-module.exports = (context, { max = 30 } = {}) => {
+module.exports = (context, { max = 30, cells = true } = {}) => {
   const { Syntax, RuleError, locator, report, getSource } = context;
   const check = (node) => {
     for (const sentence of splitAST(node).children.filter(({ type }) => type === SentenceSplitterSyntax.Sentence)) {
@@ -13,7 +13,7 @@ module.exports = (context, { max = 30 } = {}) => {
       report(node, new RuleError(`This sentence has ${words} words. Split it: ${max} are enough.`, { padding }));
     }
   };
-  return { [Syntax.Paragraph]: check, [Syntax.TableCell]: check };
+  return cells ? { [Syntax.Paragraph]: check, [Syntax.TableCell]: check } : { [Syntax.Paragraph]: check };
 };
 
 /** Code counts as one word, and so does the text of a link as it is read. */

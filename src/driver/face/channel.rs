@@ -7,7 +7,7 @@ macro_rules! channel_face {
         $(tasks #[$tasks:meta] $async:ident $await:ident)?
     ) => {
         use std::fmt;
-        use std::os::fd::OwnedFd;
+        use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
         use std::sync::{Arc, Weak};
 
         use serde::Serialize;
@@ -144,6 +144,32 @@ macro_rules! channel_face {
                 self.send_frame(self.0.encoder.frame(message)) $(.$await)?
             }
 
+            /// Takes the next message if one has come, and never waits. `None` when the peer has
+            /// disconnected, or we have.
+            ///
+            /// For a loop of your own that waits for many things: wait until the channel's descriptor
+            /// ([`AsFd`]) can be read, and call this until it would have to wait.
+            ///
+            /// # Errors
+            /// [`SendError::WouldBlock`](crate::SendError::WouldBlock) if no message has come; otherwise
+            /// as [`recv`](Self::recv).
+            pub fn try_recv(&self) -> Result<Option<Message>, Error> {
+                op::try_now(self.0.visit().link(), op::recv(|| self.socket_owner()))
+            }
+
+            /// Sends a value if the kernel takes it now, and never waits. It is not sent while others wait
+            /// to be written, or a handle to be acknowledged: the value is yours, to be sent later or not.
+            /// Of a message that the kernel takes in part, later calls write the rest, as with
+            /// [`feed`](Self::feed).
+            ///
+            /// # Errors
+            /// [`SendError::WouldBlock`](crate::SendError::WouldBlock) if it was not sent, for it would
+            /// have to wait; otherwise as [`send`](Self::send).
+            pub fn try_send<T: Serialize + ?Sized>(&self, message: &T) -> Result<(), Error> {
+                let frame = self.0.encoder.frame(message)?;
+                op::try_send(self.0.visit().link(), frame)
+            }
+
             /// Sends a received message on, or back, as it came.
             ///
             /// # Errors
@@ -202,7 +228,8 @@ macro_rules! channel_face {
 
             /// Sends a message with a handle, and returns when the peer has acknowledged it. Our copy is
             /// closed then; [`Outgoing::keep_open`] keeps one. Messages sent meanwhile wait, and so does
-            /// all sending if the peer never acknowledges ([HND-8](crate::protocol#HND-8)): set a timeout where that can happen.
+            /// all sending if the peer never acknowledges ([HND-8](crate::protocol#HND-8)): set a timeout
+            /// where that can happen.
             ///
             /// # Errors
             /// [`Unsent`] holds the error, as for [`send`](Self::send), and the handle.
@@ -241,9 +268,10 @@ macro_rules! channel_face {
         /// Ending.
         impl Channel {
             /// Ends the channel. What was accepted is written first, and a handle under way is
-            /// acknowledged (Node drops what the kernel has not taken: [LIFE-3](crate::protocol#LIFE-3)). Nothing is received any
-            /// more. Then this waits until the peer has seen the end, for half a second at most, or for
-            /// five if it is about to say how many sockets it has open.
+            /// acknowledged (Node drops what the kernel has not taken:
+            /// [LIFE-3](crate::protocol#LIFE-3)). Nothing is received any more. Then this waits until the
+            /// peer has seen the end, for half a second at most, or for five if it is about to say how
+            /// many sockets it has open.
             ///
             /// A peer that does not read makes this wait: set a timeout where that can happen. Any number
             /// of calls may wait for the end, and a later call waits for what an earlier one has begun.
@@ -380,6 +408,17 @@ macro_rules! channel_face {
 
             fn socket_owner(&self) -> Weak<Shared> {
                 Arc::downgrade(&self.0)
+            }
+        }
+
+        /// The channel's socket, for loops of one's own: wait until it can be read, and call
+        /// [`try_recv`](Channel::try_recv). Messages that were received before do not show there: call until
+        /// it would have to wait, and only then wait for the socket. Wait with `poll`, or level-triggered.
+        /// Never read from it, write to it or shut it down: the channel would lose what it is in the middle
+        /// of.
+        impl AsFd for Channel {
+            fn as_fd(&self) -> BorrowedFd<'_> {
+                self.0.socket().as_fd()
             }
         }
 

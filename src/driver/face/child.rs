@@ -21,6 +21,7 @@ macro_rules! child_face {
 
         /// A process that speaks the channel, and the channel.
         #[derive(Debug)]
+        #[non_exhaustive]
         pub struct Child {
             /// The process.
             pub process: Process,

@@ -7,15 +7,19 @@ macro_rules! process_face {
     ) => {
         use std::io;
         use std::os::fd::RawFd;
+        #[cfg(target_os = "linux")]
+        use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
         use std::os::unix::net::UnixStream;
         use std::process::ExitStatus;
+        #[cfg(target_os = "linux")]
+        use std::sync::OnceLock;
         use std::time::Duration;
 
         use nix::sys::signal::kill;
         use nix::unistd::Pid;
 
         use crate::process::{Group, Signal};
-        use crate::sys::spawn::reap_later;
+        use crate::sys::spawn;
 
         /// A process that was started. Anybody may signal it while others wait for it.
         ///
@@ -33,6 +37,8 @@ macro_rules! process_face {
             pub pipes: Vec<(RawFd, UnixStream)>,
             id: u32,
             running: Running,
+            #[cfg(target_os = "linux")]
+            pidfd: OnceLock<OwnedFd>,
             group: Group,
             kill_on_drop: Option<Signal>,
         }
@@ -41,6 +47,29 @@ macro_rules! process_face {
             /// Its process id.
             pub fn id(&self) -> u32 {
                 self.id
+            }
+
+            /// A descriptor that can be read when the process has ended (a pidfd), for loops of your own that
+            /// wait for many things: wait for it, and then call [`try_wait`](Self::try_wait). It is opened
+            /// at the first call, and closed with the `Process`. Linux 5.3 or later.
+            ///
+            /// # Errors
+            /// If the process was waited for before the first call; and if this process has no descriptor
+            /// free.
+            #[cfg(target_os = "linux")]
+            pub fn pidfd(&self) -> io::Result<BorrowedFd<'_>> {
+                if let Some(pidfd) = self.pidfd.get() {
+                    return Ok(pidfd.as_fd());
+                }
+                let mut opened = None;
+                self.running.unless_reaped(|| {
+                    opened = Some(spawn::pidfd(self.id)?);
+                    Ok(true)
+                })?;
+                match opened {
+                    Some(pidfd) => Ok(self.pidfd.get_or_init(|| pidfd).as_fd()),
+                    None => Err(io::Error::from_raw_os_error(libc::ESRCH)),
+                }
             }
 
             /// Sends it a signal, and nobody else; false if it has ended, when nothing is sent.
@@ -117,7 +146,7 @@ macro_rules! process_face {
                     let _ = self.end(signal);
                 }
                 if let Ok(None) = self.try_wait() {
-                    reap_later(self.id);
+                    spawn::reap_later(self.id);
                 }
             }
         }

@@ -44,7 +44,8 @@ macro_rules! worker_face {
         )?
         ///
         /// A worker that loses its primary without having been told to stop exits at once, with the status 0,
-        /// as Node's do ([CLU-19](crate::protocol#CLU-19)): see [`set_exit_on_orphaned`](Self::set_exit_on_orphaned).
+        /// as Node's do ([CLU-19](crate::protocol#CLU-19)): see
+        /// [`set_exit_on_orphaned`](Self::set_exit_on_orphaned).
         ///
         /// Messages that are not the cluster's wait for [`recv`](Self::recv). In a worker that never
         /// called it, they are dropped when they reach the [`Limits`]; in one that did and does no more,

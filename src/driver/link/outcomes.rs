@@ -106,6 +106,11 @@ impl Link {
         Handle::try_from(fd).ok()
     }
 
+    /// Takes a message without a handle back, if it has not begun to be written. False if it has.
+    pub(in crate::driver) fn take_back(&mut self, ticket: Ticket) -> bool {
+        self.core.withdraw(ticket).is_some()
+    }
+
     /// Asks the peer about sockets that it was sent.
     pub(in crate::driver) fn ask(&mut self, key: &SocketKey, question: Question) -> Result<Ticket, Error> {
         let ticket = self.core.ask(key, question)?;

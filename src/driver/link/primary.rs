@@ -104,7 +104,8 @@ impl Link {
 
     /// Accepts a message of the cluster.
     pub(crate) fn submit_cluster(&mut self, message: &Message) -> Result<(), Error> {
-        let ticket = self.submit_internal(message)?;
+        let frame = self.encoder.frame(message)?;
+        let ticket = self.core.send_internal(frame)?;
         if let Role::Primary(primary) = &mut self.role {
             primary.answered(ticket);
         }

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Wake;
 
 use super::*;
-use crate::driver::link::{Place, Step};
+use crate::driver::link::Place;
 use crate::limits::Limits;
 use crate::wire::Serialization;
 

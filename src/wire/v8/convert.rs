@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use super::bigint::BigInt;
 use super::options::Options;
 use super::text::JsString;
-use super::value::Value;
+use super::value::{ErrorObject, Value};
 use super::writer::MAX_SAFE;
 use super::{from_slice, to_vec};
 use crate::error::V8Error;
@@ -106,6 +106,12 @@ impl From<JsString> for Value {
 impl From<BigInt> for Value {
     fn from(n: BigInt) -> Self {
         Value::BigInt(n)
+    }
+}
+
+impl From<ErrorObject> for Value {
+    fn from(error: ErrorObject) -> Self {
+        Value::Error(Box::new(error))
     }
 }
 

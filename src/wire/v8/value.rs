@@ -95,7 +95,16 @@ pub struct SparseArray {
 }
 
 /// See [`Value::Error`]. `name`, `code` and other properties do not travel ([ADV-7](crate::protocol#ADV-7)).
+///
+/// ```
+/// use crossfork::v8::{ErrorKind, ErrorObject, Value};
+///
+/// let mut error = ErrorObject::new(ErrorKind::TypeError);
+/// error.message = Some("no number".into());
+/// assert_eq!(Value::from(error), Value::error(ErrorKind::TypeError, "no number"));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub struct ErrorObject {
     /// Its class.
     pub kind: ErrorKind,
@@ -105,6 +114,13 @@ pub struct ErrorObject {
     pub stack: Option<JsString>,
     /// Its own `cause`.
     pub cause: Option<Value>,
+}
+
+impl ErrorObject {
+    /// An error of this class, with nothing else.
+    pub fn new(kind: ErrorKind) -> Self {
+        ErrorObject { kind, ..Default::default() }
+    }
 }
 
 /// See [`Value::View`].

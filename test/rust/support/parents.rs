@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io;
 use std::ops::{Deref, DerefMut};
-use std::os::fd::{OwnedFd, RawFd};
+use std::os::fd::{BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::net::UnixStream;
 use std::process::{ExitStatus, Output};
 use std::sync::{Arc, OnceLock};
@@ -43,6 +43,8 @@ pub trait Started: Send + Sync + 'static {
     fn wait(&self) -> io::Result<ExitStatus>;
     fn wait_timeout(&self, time: Duration) -> io::Result<Option<ExitStatus>>;
     fn try_wait(&self) -> io::Result<Option<ExitStatus>>;
+    #[cfg(target_os = "linux")]
+    fn pidfd(&self) -> io::Result<BorrowedFd<'_>>;
     fn pipes(&mut self) -> Vec<(RawFd, UnixStream)>;
     /// Our end of a standard stream, if it is a pipe; reads and writes wait.
     fn standard(&mut self, number: usize) -> Option<File>;
@@ -193,6 +195,10 @@ impl Started for blocking::Process {
     fn try_wait(&self) -> io::Result<Option<ExitStatus>> {
         blocking::Process::try_wait(self)
     }
+    #[cfg(target_os = "linux")]
+    fn pidfd(&self) -> io::Result<BorrowedFd<'_>> {
+        blocking::Process::pidfd(self)
+    }
     fn pipes(&mut self) -> Vec<(RawFd, UnixStream)> {
         std::mem::take(&mut self.pipes)
     }
@@ -296,6 +302,10 @@ impl Started for tasks::Process {
     }
     fn try_wait(&self) -> io::Result<Option<ExitStatus>> {
         tasks::Process::try_wait(self)
+    }
+    #[cfg(target_os = "linux")]
+    fn pidfd(&self) -> io::Result<BorrowedFd<'_>> {
+        tasks::Process::pidfd(self)
     }
     fn pipes(&mut self) -> Vec<(RawFd, UnixStream)> {
         std::mem::take(&mut self.pipes)

@@ -98,12 +98,13 @@ pub struct Address {
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Address { address_type: AddressType::Path, address: Some(path), .. } => f.write_str(path),
             Address { fd: Some(fd), .. } => write!(f, "fd {fd}"),
             Address { address: Some(ip), port: Some(port), .. } if ip.contains(':') => {
                 write!(f, "[{ip}]:{port}")
             }
             Address { address: Some(address), port: Some(port), .. } => write!(f, "{address}:{port}"),
-            Address { address: Some(path), port: None, .. } => f.write_str(path),
+            Address { address: Some(address), port: None, .. } => f.write_str(address),
             Address { address: None, port: Some(port), .. } => write!(f, "port {port}"),
             Address { address: None, port: None, .. } => f.write_str("any address"),
         }
@@ -237,5 +238,26 @@ impl Events {
 
     fn lock(&self) -> MutexGuard<'_, Queue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(address: Option<&str>, port: Option<u16>, address_type: AddressType, fd: Option<i32>) -> String {
+        Address { address: address.map(str::to_owned), port, address_type, fd }.to_string()
+    }
+
+    #[test]
+    fn an_address_is_shown_as_people_write_it() {
+        use AddressType::*;
+        assert_eq!(shown(Some("127.0.0.1"), Some(80), Tcp4, None), "127.0.0.1:80");
+        assert_eq!(shown(Some("::1"), Some(80), Tcp6, None), "[::1]:80");
+        assert_eq!(shown(Some("localhost"), Some(80), Tcp4, None), "localhost:80");
+        assert_eq!(shown(None, Some(80), Tcp4, None), "port 80");
+        assert_eq!(shown(Some("/tmp/a.sock"), None, Path, None), "/tmp/a.sock");
+        assert_eq!(shown(Some("/tmp/a.sock"), Some(0), Path, None), "/tmp/a.sock");
+        assert_eq!(shown(None, None, Fd, Some(3)), "fd 3");
     }
 }
