@@ -14,12 +14,12 @@ pub struct Limits {
     /// The longest message that is received, in bytes (128 MiB). A longer one is skipped and
     /// reported, and the next one is received.
     pub max_message: usize,
-    /// How many bytes of messages may wait to be received before we stop reading (64 MiB); and how
-    /// many bytes of answers may wait for a peer that does not read: more are left out.
+    /// How many bytes of messages may wait to be received before we stop reading (64 MiB). It is also
+    /// how many bytes of answers may wait for a peer that does not read: more are left out.
     pub max_waiting_bytes: usize,
     /// How many messages may wait to be received before we stop reading (65,536).
     pub max_waiting_messages: usize,
-    /// How many handles may wait to be received before we stop reading (512); and how many
+    /// How many handles may wait to be received before we stop reading (512). It is also how many
     /// descriptors may wait for the rest of their message: more are closed.
     pub max_waiting_descriptors: usize,
 }

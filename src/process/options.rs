@@ -111,7 +111,7 @@ macro_rules! options {
             }
 
             /// The signal that ends it where we have to: after a timeout or too much output, or on drop
-            /// (SIGTERM). Whoever must not wait for a program that ignores it chooses SIGKILL.
+            /// (SIGTERM). A program may ignore it, but cannot ignore SIGKILL.
             pub fn kill_signal(mut self, signal: Signal) -> Self {
                 self.spec.kill_signal = signal;
                 self

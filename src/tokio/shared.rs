@@ -20,7 +20,7 @@ use tokio::io::unix::{AsyncFd, AsyncFdReadyGuard};
 use tokio::runtime::Handle;
 use tokio::task::coop::{RestoreOnPending, poll_proceed, unconstrained};
 
-use crate::driver::link::{Link, Place, Step};
+use crate::driver::link::{Link, Step, WaiterId};
 use crate::driver::op::{Bounded, MOST_READS, Operation};
 use crate::error::Error;
 use crate::limits::Limits;
@@ -229,7 +229,7 @@ impl Visit<'_> {
         &mut self.state.as_mut().expect("a visit that is not over").link
     }
 
-    fn is_waiting(&self, place: Place) -> bool {
+    fn is_waiting(&self, place: WaiterId) -> bool {
         self.state.as_ref().is_some_and(|state| state.link.waiters.is_waiting(place))
     }
 
@@ -277,7 +277,7 @@ impl Wake for Reactor {
 
 /// A place among those that wait, kept from one poll to the next.
 #[derive(Default)]
-pub(super) struct Waiting(Option<Place>);
+pub(super) struct Waiting(Option<WaiterId>);
 
 impl Waiting {
     /// Looks whether the operation is ready; if not, the task is woken when it may be.

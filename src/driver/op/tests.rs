@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Wake;
 
 use super::*;
-use crate::driver::link::Place;
+use crate::driver::link::WaiterId;
 use crate::limits::Limits;
 use crate::wire::Serialization;
 
@@ -45,7 +45,7 @@ fn connect() -> (Link, UnixStream) {
 }
 
 /// The operation waits, and the count is how often it was woken.
-fn enter(link: &mut Link, op: &mut impl Operation) -> (Place, Arc<Count>) {
+fn enter(link: &mut Link, op: &mut impl Operation) -> (WaiterId, Arc<Count>) {
     assert!(op.poll(link).is_none(), "it is ready already");
     let count = Arc::<Count>::default();
     (link.waiters.enter(op.topic(), count.clone().into()), count)

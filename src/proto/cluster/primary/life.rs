@@ -34,14 +34,14 @@ pub(super) enum WorkerLife {
 }
 
 impl WorkerLife {
-    /// It shall get no more connections.
+    /// It is to get no more connections.
     pub(super) fn retire(&mut self) {
         if *self == WorkerLife::Serving {
             *self = WorkerLife::Retired;
         }
     }
 
-    /// It shall disconnect. True if it is to be asked now.
+    /// It is to disconnect. True if it has to be asked now.
     pub(super) fn disconnect(&mut self) -> bool {
         let announced = match self {
             WorkerLife::Serving | WorkerLife::Retired => false,

@@ -186,7 +186,7 @@ impl Drop for Cluster {
     }
 }
 
-/// What becomes of a worker, from its start to its exit. Does not keep the cluster alive.
+/// What happens to a worker, from its start to its exit. Does not keep the cluster alive.
 async fn tend(cluster: Weak<Cluster>, worker: ForkedWorker) {
     let mut is_over = false;
     while !is_over {

@@ -218,7 +218,7 @@ impl ForkedWorker {
     pub(super) async fn reap(self) {
         let status = poll_fn(|cx| {
             let process = self.process();
-            // Begun anew each time, so that the lock is not kept.
+            // Begun again each time, so that the lock is not kept.
             pin!(process.wait()).poll(cx)
         })
         .await;
@@ -226,7 +226,7 @@ impl ForkedWorker {
         self.0.channel.with_link(Link::on_process_exit);
     }
 
-    /// How its process has exited, once [`reap`](Self::reap) has noticed. `None` if nobody knows.
+    /// How its process has exited, once [`reap`](Self::reap) has noticed. `None` if that is unknown.
     pub(super) async fn exited(&self) -> Option<ExitStatus> {
         let mut ended = self.0.ended.subscribe();
         // Cannot fail, for the worker is here.

@@ -130,7 +130,7 @@ impl Settings {
         self
     }
 
-    /// Starts the workers with an empty environment, but for what [`env`](Self::env) sets afterwards.
+    /// Starts the workers with an empty environment, except what [`env`](Self::env) sets afterwards.
     pub fn env_clear(mut self) -> Self {
         self.env.push(Env::Clear);
         self
