@@ -26,8 +26,10 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         &[
             "tokio",
             "process",
+            "message",
             "error",
             "sys::dispositions",
+            "sys::limit",
             "sys::output",
             "sys::reap",
             "sys::terminal",

@@ -121,6 +121,12 @@ impl Commands for Cluster {
         state.machine.retire(id);
         self.perform(&mut state);
     }
+
+    fn resume(&self, id: WorkerId) {
+        let mut state = self.lock();
+        state.machine.resume(id);
+        self.perform(&mut state);
+    }
 }
 
 /// What happens.

@@ -48,6 +48,8 @@ struct Forked {
 pub(super) trait Commands: Send + Sync {
     /// Gives it no more connections.
     fn retire(&self, id: WorkerId);
+    /// Gives it connections again.
+    fn resume(&self, id: WorkerId);
     /// Asks it to end.
     fn disconnect(&self, id: WorkerId);
 }
@@ -97,6 +99,14 @@ impl ForkedWorker {
     pub fn retire(&self) {
         if let Some(cluster) = self.0.cluster.upgrade() {
             cluster.retire(self.0.id);
+        }
+    }
+
+    /// Gives it connections again, after a [`retire`](Self::retire): a worker that is retired when it is forked
+    /// gets none until it says, in words of its own, that it can serve them.
+    pub fn resume(&self) {
+        if let Some(cluster) = self.0.cluster.upgrade() {
+            cluster.resume(self.0.id);
         }
     }
 
