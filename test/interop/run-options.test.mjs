@@ -230,7 +230,7 @@ describe('a wrong command line', () => {
 
   test('--help lists the exit codes', () => {
     const { stdout } = spawnSync(crossfork, ['run', '--help'], { encoding: 'utf8' });
-    assert.match(stdout, /124 +stopped as asked, but some worker had to be killed/);
+    assert.match(stdout, /124 +stopped, and some worker was ended by a signal/);
   });
 });
 
