@@ -48,7 +48,7 @@ pub struct Attached<F> {
     pub key: Option<SocketKey>,
 }
 
-/// What became of a handle that was sent, or of a question about such handles.
+/// What happened to a handle that was sent, or of a question about such handles.
 #[derive(Debug)]
 pub enum Outcome<F> {
     /// The peer has it. Our copy comes back, to be closed or kept.

@@ -36,7 +36,7 @@ struct Frame {
 pub(super) enum Carries {
     /// A message of our caller.
     Message(Ticket),
-    /// Small messages of our caller, put together: the last one's ticket, and where each ends.
+    /// Small messages of our caller, put together: the ticket of the last one, and where each ends.
     Batch(Ticket, Vec<usize>),
     /// An answer to the peer of this length (SOCK-6).
     Answer(usize),
@@ -91,7 +91,7 @@ impl Outbox {
 
     /// Fills in the slices that may go out in one system call.
     ///
-    /// Each slice ends where a frame ends, so that we never ask for a write that ends inside of one: a
+    /// Each slice ends where a frame ends, so that we never ask for a write that ends inside of one. A
     /// Node 18 that reads a part of an advanced frame's length by itself never recovers (ADV-3). If the
     /// kernel takes less, the rest follows.
     pub(super) fn fill<'a>(&'a self, slices: &mut [IoSlice<'a>], used: &mut usize) {

@@ -5,6 +5,7 @@
 pub mod describe;
 pub mod dispositions;
 pub mod inherit;
+pub mod limit;
 #[cfg(target_os = "linux")]
 pub mod memory;
 pub mod output;

@@ -58,9 +58,18 @@ pub fn is_disturbed(error: &io::Error) -> bool {
     error.raw_os_error() == Some(DISTURBED)
 }
 
+/// The process's session, and whether it ends with its parent.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Life {
+    /// Start it in a new session.
+    pub new_session: bool,
+    /// Kill it when the thread that started it ends, and so when this process ends. Linux only.
+    pub ends_with_us: bool,
+}
+
 /// Makes the process inherit each descriptor at its number. In the process, all other descriptors above
 /// 2 are closed, including those that this process itself inherited without close-on-exec.
-pub fn inherit(command: &mut Command, fds: Vec<(RawFd, OwnedFd)>, new_session: bool) -> io::Result<Kept> {
+pub fn inherit(command: &mut Command, fds: Vec<(RawFd, OwnedFd)>, life: Life) -> io::Result<Kept> {
     let highest = fds.iter().map(|(number, _)| *number).max().unwrap_or(2).max(2);
     let mut kept = Vec::new();
     let mut moves = Vec::new();
@@ -82,13 +91,17 @@ pub fn inherit(command: &mut Command, fds: Vec<(RawFd, OwnedFd)>, new_session: b
     };
     let targets: Arc<[Target]> = moves.iter().map(target).collect();
     let looked_at = targets.clone();
+    let ends_with = life.ends_with_us.then(std::process::id);
     let child_side = move || {
         // Another thread may have closed a number, and that socket may have got it.
         if looked_at.iter().any(Target::has_report) {
             return Err(io::Error::from_raw_os_error(DISTURBED));
         }
-        if new_session {
+        if life.new_session {
             nix::unistd::setsid()?;
+        }
+        if let Some(parent) = ends_with {
+            end_with(parent)?;
         }
         close_others_on_exec()?;
         for &(source, number) in &moves {
@@ -139,6 +152,21 @@ fn fill(highest: RawFd, kept: &mut Vec<OwnedFd>) -> io::Result<()> {
         }
         kept.push(filler.into());
     }
+}
+
+/// Makes the kernel send SIGKILL to the calling process when its parent ends. Called in the new process.
+fn end_with(parent: u32) -> io::Result<()> {
+    #[cfg(target_os = "linux")]
+    {
+        nix::sys::prctl::set_pdeathsig(nix::sys::signal::Signal::SIGKILL)?;
+        // The parent may have ended before the call.
+        if nix::unistd::getppid().as_raw().cast_unsigned() != parent {
+            return Err(io::Error::from_raw_os_error(libc::ESRCH));
+        }
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = parent;
+    Ok(())
 }
 
 /// Clears `O_NONBLOCK`, because programs that write to a standard stream treat `EAGAIN` as a failure.

@@ -3,6 +3,7 @@ import assert from 'node:assert';
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { describe, test } from 'node:test';
@@ -156,6 +157,18 @@ describe('options', { concurrency: 2, skip: withoutNode }, () => {
     assert.strictEqual(run.text.match(/crossfork/g).length, 1, run.text);
   });
 
+  test('--inspect gives each worker its own port, even during a reload', DEADLINE, async (t) => {
+    const run = supervise(t, runtime, { args: ['--node-args', `--inspect=127.0.0.1:${await freePort()}`] });
+    const port = await run.port();
+    run.kill('SIGHUP');
+    await run.said(/^\[crossfork\] reloaded$/);
+    const listening = await run.said(/Debugger listening on ws:\/\/127\.0\.0\.1:(\d+)\//, 4);
+    assert.strictEqual(new Set(listening.map(([, port]) => port)).size, 4, run.text);
+    const workers = (await run.workers(4)).slice(2);
+    assert.ok(workers.includes(Number((await get(port)).body)));
+    assert.strictEqual(await run.stop(), 0, run.text);
+  });
+
   test('a worker continues if its output is not read', DEADLINE, async (t) => {
     const child = spawn(crossfork, ['run', '--node', runtime.bin, '-i', '1', '--log', 'raw', app('plain')], {
       stdio: ['ignore', 'pipe', 'ignore'],
@@ -286,6 +299,15 @@ test('a Rust worker is run, reloaded and stopped like a Node program', {
   assert.strictEqual(await run.stop(), 0, run.text);
   assert.ok(!existsSync(path));
 });
+
+/** Returns a port that is probably free, with probably free ports after it. */
+async function freePort() {
+  const server = net.createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address();
+  server.close();
+  return Math.min(port, 65_000);
+}
 
 function scratch(t) {
   const folder = mkdtempSync(join(tmpdir(), 'crossfork-run-'));

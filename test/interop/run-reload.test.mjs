@@ -46,7 +46,7 @@ suite.test('if a new worker cannot start, the old ones stay', DEADLINE, async (t
   await load.served(10);
   variables.write('MODE=fails');
   run.kill('SIGHUP');
-  await run.said(/^\[crossfork\] RELOAD FAILED: it has ended before it listened: the new worker 0 \(pid \d+\)\./);
+  await run.said(/^\[crossfork\] RELOAD FAILED: it has ended before it was up: the new worker 0 \(pid \d+\)\./);
   await load.served(100);
   variables.write('B=2');
   run.kill('SIGHUP');
@@ -75,6 +75,53 @@ suite.test(
     assert.strictEqual(await run.stop(), 0, run.text);
   },
 );
+
+suite.test('if a new worker listens and then crashes, the old ones stay', DEADLINE, async (t, runtime) => {
+  const variables = file(t, '');
+  const run = supervise(t, runtime, { args: ['--env-file', variables.path] });
+  const port = await run.port();
+  const old = await run.workers();
+  variables.write('MODE=crashes');
+  run.kill('SIGHUP');
+  await run.said(/^\[crossfork\] worker 0 \(pid \d+\) is on trial for 1s$/);
+  await run.said(/^\[crossfork\] RELOAD FAILED: it has ended too soon after it was up: the new worker 0 \(pid \d+\)\./);
+  const pids = new Set();
+  for (let i = 0; i < 10; i++) pids.add(Number((await get(port)).body));
+  assert.deepStrictEqual([...pids].sort(), old.sort());
+  assert.strictEqual(await run.stop(), 0, run.text);
+});
+
+suite.test('with --wait-ready, a worker gets no requests before it is ready', DEADLINE, async (t, runtime) => {
+  const args = ['--wait-ready', '--min-uptime', '0.1'];
+  const run = supervise(t, runtime, { args, env: { MODE: 'prepares' } });
+  const port = await run.port();
+  const load = start(port);
+  await load.served(50);
+  run.kill('SIGHUP');
+  await run.said(/^\[crossfork\] reloaded$/);
+  await load.served(50);
+  await load.stop();
+  assert.strictEqual(await run.stop(), 0, run.text);
+});
+
+suite.test('a replacement that hangs is killed, and another one is started', DEADLINE, async (t, runtime) => {
+  const variables = file(t, '');
+  const run = supervise(t, runtime, {
+    args: ['--env-file', variables.path, '--listen-timeout', '1'],
+    env: { HANGS: variables.path },
+  });
+  const port = await run.port();
+  const [old] = await run.workers();
+  variables.write('hang');
+  process.kill(old, 'SIGKILL');
+  await run.said(/^\[crossfork\] worker \d \(pid \d+\) has not come up in [\d.]+m?s, and is killed$/);
+  variables.write('');
+  const [, , fresh] = await run.workers(3);
+  const pids = new Set();
+  for (let i = 0; i < 30 && pids.size < 2; i++) pids.add(Number((await get(port)).body));
+  assert.ok(pids.has(fresh), run.text);
+  assert.strictEqual(await run.stop(), 0, run.text);
+});
 suite.register();
 
 describe('reloads', { concurrency: 2, skip: withoutNode }, () => {
@@ -121,6 +168,19 @@ describe('reloads', { concurrency: 2, skip: withoutNode }, () => {
       assert.strictEqual(await run.stop(), 0, run.text);
     });
   }
+
+  test('--reload-batch: several workers are replaced at once', DEADLINE, async (t) => {
+    const run = supervise(t, someNode, { args: ['-i', '4', '--reload-batch', '3', '--min-uptime', '0.1'] });
+    await run.port(4);
+    run.kill('SIGHUP');
+    await run.said(/^\[crossfork\] reloaded$/);
+    const port = await run.port(8);
+    const fresh = (await run.workers(8)).slice(4);
+    const pids = new Set();
+    for (let i = 0; i < 30 && pids.size < 4; i++) pids.add(Number((await get(port)).body));
+    assert.deepStrictEqual([...pids].sort(), fresh.sort());
+    assert.strictEqual(await run.stop(), 0, run.text);
+  });
 
   test('if the variables file cannot be read any more, the variables stay the same', DEADLINE, async (t) => {
     const variables = file(t, 'A=1');

@@ -14,6 +14,7 @@ import { blocks, commands } from '../../docs/tools/markdown.mjs';
 import { documents, ROOT, read } from '../../docs/tools/write.mjs';
 import { artifact } from '../artifacts.mjs';
 
+const DEADLINE = { timeout: 120_000 };
 const packageJson = JSON.parse(read('package.json'));
 const built = { CROSSFORK_EXAMPLES: dirname(artifact('sum')), CROSSFORK_BIN: artifact('crossfork') };
 
@@ -79,6 +80,7 @@ symlinkSync(ROOT, join(project, 'node_modules/crossfork'));
 symlinkSync(join(ROOT, 'js/cli.cjs'), join(project, 'node_modules/.bin/crossfork'));
 symlinkSync(artifact('sum'), join(project, 'target/release/sum'));
 symlinkSync(artifact('cluster_threads'), join(project, 'target/release/hello'));
+symlinkSync(artifact('cluster_worker'), join(project, 'target/release/web'));
 
 /** Gives a program a unique abstract socket name and a free port. */
 const unique = (program, port) => program.replaceAll('\\0readme', `\\0${randomUUID()}`).replaceAll('8000', port);
@@ -111,35 +113,34 @@ function isServer(text) {
   return text.startsWith('// server.js');
 }
 
-test('README.md: `npx crossfork run server.js` serves, reloads on SIGHUP, and stops on SIGTERM', {
-  timeout: 120_000,
-}, async (t) => {
-  const [{ text }] = blocks(read('README.md')).filter(({ text }) => isServer(text));
-  const port = await freePort();
-  writeFileSync(join(project, 'server.js'), unique(text, port));
-  // What `npx crossfork` finds.
-  const server = spawn('node_modules/.bin/crossfork', ['run', 'server.js'], {
-    cwd: project,
-    stdio: ['ignore', 'inherit', 'pipe'],
+for (const file of ['README.md', 'docs/run.md']) {
+  test(`${file}: \`crossfork run server.js\` serves, reloads on SIGHUP, and stops on SIGTERM`, DEADLINE, async (t) => {
+    const { text } = blocks(read(file)).find(({ text }) => text.includes('createServer('));
+    const port = await freePort();
+    writeFileSync(join(project, 'server.js'), unique(text, port));
+    const server = spawn('node_modules/.bin/crossfork', ['run', 'server.js'], {
+      cwd: project,
+      stdio: ['ignore', 'inherit', 'pipe'],
+    });
+    t.after(() => server.kill('SIGKILL'));
+    const output = on(createInterface({ input: server.stderr }), 'line', { close: ['close'] });
+    const said = async (pattern) => {
+      for (;;) {
+        const { value, done } = await output.next();
+        if (done) assert.fail(`it ended before ${pattern}`);
+        if (pattern.test(value[0])) return;
+      }
+    };
+    const serves = async () => assert.match(await (await fetch(`http://127.0.0.1:${port}/`)).text(), /^hello/);
+    await said(/listens|listening/);
+    await serves();
+    server.kill('SIGHUP');
+    await said(/reloaded/);
+    await serves();
+    server.kill('SIGTERM');
+    assert.deepEqual(await once(server, 'exit'), [0, null]);
   });
-  t.after(() => server.kill('SIGKILL'));
-  const lines = createInterface({ input: server.stderr });
-  const output = on(lines, 'line', { close: ['close'] });
-  const said = async (pattern) => {
-    for (;;) {
-      const { value, done } = await output.next();
-      if (done) assert.fail(`it ended before ${pattern}`);
-      if (pattern.test(value[0])) return;
-    }
-  };
-  await said(/listens|listening/);
-  assert.equal(await (await fetch(`http://127.0.0.1:${port}/`)).text(), 'hello\n');
-  server.kill('SIGHUP');
-  await said(/reloaded/);
-  assert.equal(await (await fetch(`http://127.0.0.1:${port}/`)).text(), 'hello\n');
-  server.kill('SIGTERM');
-  assert.deepEqual(await once(server, 'exit'), [0, null]);
-});
+}
 
 test('the protocol page explains every rule that the code and its tests cite', () => {
   const cited = new Set();

@@ -287,3 +287,44 @@ fn run_forwards_lines_unchanged_up_to_the_line_limit() {
         }
     });
 }
+
+/// As Node does, because each worker needs descriptors.
+#[test]
+fn run_raises_its_descriptor_limit_to_the_hard_limit() {
+    in_time("run_raises_its_descriptor_limit_to_the_hard_limit", || {
+        let mut shell = Command::new("sh");
+        let line = "ulimit -S -n 100; exec \"$@\"";
+        shell.args(["-c", line, "sh", COMMAND, "run", "-i", "1", "--log", "raw", "--kill-timeout", "0.2"]);
+        shell.args(["/bin/sh", "--", "-c", "echo up; sleep 1000"]);
+        let mut run = spawn(shell.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()));
+        let up = BufReader::new(run.0.stdout.take().unwrap()).lines().next().unwrap().unwrap();
+        assert_eq!(up, "up");
+        let limits = std::fs::read_to_string(format!("/proc/{}/limits", run.0.id())).unwrap();
+        let limit = limits.lines().find_map(|line| line.strip_prefix("Max open files")).unwrap();
+        let limit: Vec<_> = limit.split_whitespace().collect();
+        assert_eq!(limit[0], limit[1]);
+        kill(Pid::from_raw(run.0.id() as i32), SIGTERM).unwrap();
+        assert_eq!(run.wait().code(), Some(124));
+    });
+}
+
+/// A worker that reads its channel notices it, but one in an endless loop does not.
+#[cfg(target_os = "linux")]
+#[test]
+fn when_run_is_killed_a_worker_that_does_not_notice_it_is_killed_too() {
+    in_time("when_run_is_killed_a_worker_that_does_not_notice_it_is_killed_too", || {
+        let mut command = command(&["run", "-i", "1", "--log", "raw", "/bin/sh"]);
+        command.args(["--", "-c", "trap '' TERM HUP; echo $$; while :; do sleep 1; done"]);
+        let mut run = spawn(command.stdout(Stdio::piped()).stderr(Stdio::null()));
+        let mut worker = String::new();
+        BufReader::new(run.0.stdout.take().unwrap()).read_line(&mut worker).unwrap();
+        let worker: i32 = worker.trim().parse().unwrap();
+        run.0.kill().unwrap();
+        run.wait();
+        let runs = || {
+            let stat = std::fs::read_to_string(format!("/proc/{worker}/stat")).unwrap_or_default();
+            stat.contains("(sh) ") && !stat.contains("(sh) Z")
+        };
+        eventually("the worker exits", || !runs());
+    });
+}

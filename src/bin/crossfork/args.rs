@@ -26,7 +26,7 @@ pub(crate) enum Command {
     /// reloads it without a gap; SIGTERM, SIGINT and SIGQUIT stop it, sent twice at once. SIGUSR2 goes to
     /// workers that handle it.
     #[command(after_help = RUN_HELP)]
-    Run(RunOptions),
+    Run(Box<RunOptions>),
 }
 
 const RUN_HELP: &str = "\
@@ -103,9 +103,21 @@ pub(crate) struct RunOptions {
     #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
     pub(crate) kill_timeout: Duration,
 
-    /// How long a reload waits for a new worker to listen before it is given up
+    /// How long a worker may take to listen, once one has listened: then it is killed. A reload is given up
     #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
     pub(crate) listen_timeout: Duration,
+
+    /// How long the first new worker of a reload must be up before an old one goes
+    #[arg(long, value_name = "SECONDS", default_value = "1", value_parser = seconds)]
+    pub(crate) min_uptime: Duration,
+
+    /// How many workers a reload replaces at once, after the first
+    #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) reload_batch: u16,
+
+    /// A worker is up when it calls process.send('ready'), and gets no connections before
+    #[arg(long)]
+    pub(crate) wait_ready: bool,
 
     /// Give up with exit code 3 if no worker has come up after this many failed starts in each instance; 0:
     /// never give up

@@ -52,8 +52,8 @@ impl<F> Channel<F> {
         self.accept_handle(frame, fd, TRANSMISSIONS)
     }
 
-    /// The same, but it is transmitted once, as Node does with those of a cluster (HND-9): a worker
-    /// that does not get it says so itself, and would answer the second transmission too (CLU-13).
+    /// The same, but it is transmitted once, as Node does with those of a cluster (HND-9). A worker that
+    /// does not get it says so itself, and would answer the second transmission too (CLU-13).
     pub fn send_handle_once(&mut self, frame: Vec<u8>, fd: F) -> Result<Ticket, (SendError, F)> {
         self.accept_handle(frame, fd, 1)
     }
@@ -207,7 +207,7 @@ impl<F> Channel<F> {
     }
 
     /// Whether the kernel has all of this message. Never true for a message that was lost with
-    /// the channel. What became of a handle is told by its [`Outcome`](crate::proto::Outcome).
+    /// the channel. What happened to a handle is told by its [`Outcome`](crate::proto::Outcome).
     pub fn is_written(&self, ticket: Ticket) -> bool {
         ticket <= self.written
     }
@@ -217,7 +217,7 @@ impl<F> Channel<F> {
         self.written
     }
 
-    /// How many messages were accepted and, because the channel ended, not written. What became of
+    /// How many messages were accepted and, because the channel ended, not written. What happened to
     /// handles is told by their [`Outcome`](crate::proto::Outcome)s.
     pub fn lost(&self) -> usize {
         self.lost

@@ -11,6 +11,10 @@ use crate::process::Signal;
 pub enum Notice {
     /// It is of use now; whether because it listens.
     Up(Subject, bool),
+    /// The first new worker of a reload is up, and watched for so long.
+    OnTrial(Subject, Duration),
+    /// It was not up after so long, and is killed.
+    NotUp(Subject, Duration),
     /// It has said that it leaves; it is replaced at once.
     Leaving(Subject),
     /// It has ended.
@@ -89,6 +93,7 @@ impl Notice {
         matches!(
             self,
             Notice::Up(..)
+                | Notice::OnTrial(..)
                 | Notice::Leaving(_)
                 | Notice::Ended(_, Ended::Code(0))
                 | Notice::Reloading
@@ -103,6 +108,8 @@ impl fmt::Display for Notice {
         match self {
             Notice::Up(worker, true) => write!(f, "{worker} listens"),
             Notice::Up(worker, false) => write!(f, "{worker} is up, and does not listen"),
+            Notice::OnTrial(worker, time) => write!(f, "{worker} is on trial for {time:?}"),
+            Notice::NotUp(worker, time) => write!(f, "{worker} has not come up in {time:?}, and is killed"),
             Notice::Leaving(worker) => write!(f, "{worker} leaves, and is replaced"),
             Notice::Ended(worker, how) => write!(f, "{worker} has ended: {how}"),
             Notice::Warned(worker, signal) => {
