@@ -58,12 +58,12 @@ pub fn is_disturbed(error: &io::Error) -> bool {
     error.raw_os_error() == Some(DISTURBED)
 }
 
-/// What the process shares its end with.
+/// The process's session, and whether it ends with its parent.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Life {
-    /// In a session of its own.
+    /// Start it in a new session.
     pub new_session: bool,
-    /// It is killed when the thread that starts it ends, and so when this process does. On Linux only.
+    /// Kill it when the thread that started it ends, and so when this process ends. Linux only.
     pub ends_with_us: bool,
 }
 
@@ -154,12 +154,12 @@ fn fill(highest: RawFd, kept: &mut Vec<OwnedFd>) -> io::Result<()> {
     }
 }
 
-/// Called in the new process: it gets a SIGKILL when its parent ends.
+/// Makes the kernel send SIGKILL to the calling process when its parent ends. Called in the new process.
 fn end_with(parent: u32) -> io::Result<()> {
     #[cfg(target_os = "linux")]
     {
         nix::sys::prctl::set_pdeathsig(nix::sys::signal::Signal::SIGKILL)?;
-        // It may have ended before that.
+        // The parent may have ended before the call.
         if nix::unistd::getppid().as_raw().cast_unsigned() != parent {
             return Err(io::Error::from_raw_os_error(libc::ESRCH));
         }

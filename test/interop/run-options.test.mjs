@@ -157,7 +157,7 @@ describe('options', { concurrency: 2, skip: withoutNode }, () => {
     assert.strictEqual(run.text.match(/crossfork/g).length, 1, run.text);
   });
 
-  test('--inspect gives each worker a port, through a reload', DEADLINE, async (t) => {
+  test('--inspect gives each worker its own port, even during a reload', DEADLINE, async (t) => {
     const run = supervise(t, runtime, { args: ['--node-args', `--inspect=127.0.0.1:${await freePort()}`] });
     const port = await run.port();
     run.kill('SIGHUP');
@@ -300,7 +300,7 @@ test('a Rust worker is run, reloaded and stopped like a Node program', {
   assert.ok(!existsSync(path));
 });
 
-/** One that is likely to be free, and so are those after it. */
+/** Returns a port that is probably free, with probably free ports after it. */
 async function freePort() {
   const server = net.createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');

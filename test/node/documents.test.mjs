@@ -9,7 +9,7 @@ import { anchors, blocks, commands, links } from '../../docs/tools/markdown.mjs'
 import { documents, outdated, ROOT, read } from '../../docs/tools/write.mjs';
 import { artifact } from '../artifacts.mjs';
 
-/** A package of its own, which `npm run check -- web` builds and runs. */
+/** A separate package, which `npm run check -- web` builds and runs. */
 const WEB = 'examples/web/main.rs';
 
 const PAGES = documents().filter((path) => /^docs\/[^/]*$/.test(path));

@@ -288,10 +288,10 @@ fn run_forwards_lines_unchanged_up_to_the_line_limit() {
     });
 }
 
-/// As Node does for itself: each worker costs some.
+/// As Node does, because each worker needs descriptors.
 #[test]
-fn run_may_have_as_many_descriptors_as_the_system_lets_it() {
-    in_time("run_may_have_as_many_descriptors_as_the_system_lets_it", || {
+fn run_raises_its_descriptor_limit_to_the_hard_limit() {
+    in_time("run_raises_its_descriptor_limit_to_the_hard_limit", || {
         let mut shell = Command::new("sh");
         let line = "ulimit -S -n 100; exec \"$@\"";
         shell.args(["-c", line, "sh", COMMAND, "run", "-i", "1", "--log", "raw", "--kill-timeout", "0.2"]);
@@ -308,11 +308,11 @@ fn run_may_have_as_many_descriptors_as_the_system_lets_it() {
     });
 }
 
-/// One that waits for its channel sees it by itself, and one in an endless loop does not.
+/// A worker that reads its channel notices it, but one in an endless loop does not.
 #[cfg(target_os = "linux")]
 #[test]
-fn when_run_is_killed_a_worker_that_does_not_see_it_ends_too() {
-    in_time("when_run_is_killed_a_worker_that_does_not_see_it_ends_too", || {
+fn when_run_is_killed_a_worker_that_does_not_notice_it_is_killed_too() {
+    in_time("when_run_is_killed_a_worker_that_does_not_notice_it_is_killed_too", || {
         let mut command = command(&["run", "-i", "1", "--log", "raw", "/bin/sh"]);
         command.args(["--", "-c", "trap '' TERM HUP; echo $$; while :; do sleep 1; done"]);
         let mut run = spawn(command.stdout(Stdio::piped()).stderr(Stdio::null()));
@@ -325,6 +325,6 @@ fn when_run_is_killed_a_worker_that_does_not_see_it_ends_too() {
             let stat = std::fs::read_to_string(format!("/proc/{worker}/stat")).unwrap_or_default();
             stat.contains("(sh) ") && !stat.contains("(sh) Z")
         };
-        eventually("the worker has ended", || !runs());
+        eventually("the worker exits", || !runs());
     });
 }
