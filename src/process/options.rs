@@ -126,6 +126,7 @@ macro_rules! options {
 
             /// Has the system kill it when this process ends, however that is. Only for a thread that lives as
             /// long: the end of the thread that starts it counts as well.
+            #[cfg(feature = "tokio")]
             pub(crate) fn ends_with_us(mut self) -> Self {
                 self.spec.ends_with_us = true;
                 self

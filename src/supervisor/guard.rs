@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::ffi::{OsStr, OsString};
+use std::mem::Discriminant;
 use std::time::{Duration, Instant};
 
 use tokio::io::AsyncRead;
@@ -30,6 +31,10 @@ use crate::trace;
 /// it open for ever, and nobody may read ours.
 const LAST_OUTPUT: Duration = Duration::from_secs(2);
 
+/// How often the same may be said of an instance; and of errors of a worker.
+const NOTICES_A_MINUTE: u32 = 20;
+const ERRORS_A_MINUTE: u32 = 5;
+
 /// Tells each worker its instance, from 0.
 const INSTANCE: &str = "NODE_APP_INSTANCE";
 
@@ -48,8 +53,9 @@ pub(super) struct Guard {
     stdin: Stdin,
     /// The ports of their inspectors.
     inspected: BTreeMap<u32, u16>,
-    /// What was said of workers.
-    repeats: Repeats<u32>,
+    /// What was said of instances, and what of errors of workers.
+    said: Repeats<(usize, Discriminant<Notice>)>,
+    errors: Repeats<u32>,
     adopts_orphans: bool,
     start: Instant,
 }
@@ -101,7 +107,8 @@ impl Guard {
             options,
             deployment,
             inspected: BTreeMap::new(),
-            repeats: Repeats::new(),
+            said: Repeats::new(NOTICES_A_MINUTE),
+            errors: Repeats::new(ERRORS_A_MINUTE),
             adopts_orphans: adopts_orphans(),
             start: Instant::now(),
         })
@@ -159,13 +166,24 @@ impl Guard {
                     Notice::Up(..) => self.log.forget_last_lines(),
                     _ => {}
                 }
-                match notice.is_routine() {
-                    true => self.log.inform(&notice.to_string()),
-                    false => self.log.say(&notice.to_string()),
-                }
+                self.print(&notice);
                 trace::notice(&notice);
             }
             Action::Done { .. } => unreachable!("the loop has ended with it"),
+        }
+    }
+
+    fn print(&mut self, notice: &Notice) {
+        let now = self.now();
+        let mut text = notice.to_string();
+        match notice.repeats().map_or(Verdict::Say, |about| self.said.admit(about, now)) {
+            Verdict::Say => {}
+            Verdict::SayAsLast => text += " (more of these are left out for a minute)",
+            Verdict::LeaveOut => return,
+        }
+        match notice.is_routine() {
+            true => self.log.inform(&text),
+            false => self.log.say(&text),
         }
     }
 
@@ -262,7 +280,7 @@ impl Guard {
             }
             Some(Event::Error { worker, error }) => {
                 let text = format!("worker with pid {}: {error}", worker.pid());
-                match self.repeats.admit(worker.pid(), now) {
+                match self.errors.admit(worker.pid(), now) {
                     Verdict::Say => self.log.say(&text),
                     Verdict::SayAsLast => {
                         self.log.say(&format!("{text} (more of this worker are left out for a minute)"));

@@ -1,14 +1,14 @@
-//! How many descriptors this process may have.
+//! The limit of open descriptors.
 
 use std::io;
 
-/// Raises the soft limit of open files to the hard one, as Node does for itself.
+/// Raises this process's soft limit of open files to the hard limit, as Node does.
 ///
 /// # Errors
-/// If the system refuses. The limit is then what it was.
+/// Those of getrlimit(2) and setrlimit(2). The limit is then unchanged.
 pub fn raise_open_files() -> io::Result<()> {
     let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-    // SAFETY: the structure is ours, and both calls only read or fill it.
+    // SAFETY: both calls only read or fill the structure, which lives longer than the calls.
     unsafe {
         if libc::getrlimit(libc::RLIMIT_NOFILE, &mut limit) != 0 {
             return Err(io::Error::last_os_error());

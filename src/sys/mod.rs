@@ -1,4 +1,4 @@
-//! System calls, and the only unsafe code of the crate. Knows nothing of the protocol.
+//! System calls, and the crate's only unsafe code. Independent of the protocol.
 #![allow(unsafe_code)]
 
 #[cfg(target_os = "linux")]

@@ -1,7 +1,5 @@
 //! What is sent: messages and handles of our caller, and in which order they are written.
 
-use std::io::IoSlice;
-
 use super::Channel;
 use crate::error::SendError;
 use crate::proto::event::{LossReason, Transmit};
@@ -164,17 +162,10 @@ impl<F> Channel<F> {
             return None;
         }
         let handle = self.handoff.next_write().filter(|_| self.is_handles_turn());
-        Some(Transmit::new(|slices, used| match handle {
-            Some(write) => {
-                slices[0] = IoSlice::new(write.bytes);
-                *used = 1;
-                write.fd
-            }
-            None => {
-                self.outbox.fill(slices, used);
-                None
-            }
-        }))
+        Some(match handle {
+            Some(write) => Transmit::one(write.bytes, write.fd),
+            None => Transmit::many(self.outbox.unwritten()),
+        })
     }
 
     /// The kernel took the first `n` bytes of the last transmit.

@@ -1,6 +1,7 @@
 //! What the user is told.
 
 use std::fmt;
+use std::mem::{Discriminant, discriminant};
 use std::time::Duration;
 
 use super::MANY_RESTARTS;
@@ -88,6 +89,16 @@ pub enum Ended {
 }
 
 impl Notice {
+    /// What it is about, if programs that crash as soon as they are up can cause any number of them: the
+    /// instance, and what happens there.
+    pub fn repeats(&self) -> Option<(usize, Discriminant<Notice>)> {
+        let slot = match self {
+            Notice::Up(worker, _) | Notice::Leaving(worker) | Notice::Ended(worker, _) => worker.slot,
+            _ => return None,
+        };
+        Some((slot, discriminant(self)))
+    }
+
     /// All is as it should be.
     pub fn is_routine(&self) -> bool {
         matches!(

@@ -13,6 +13,8 @@
 //!  disconnect                 disconnect
 //! ```
 //!
+//! A worker that is `Retired` and is to `resume` is `Serving` again.
+//!
 //! The primary may `retire` a worker, or ask it to `disconnect`. The worker may announce its exit
 //! itself, before or after it was asked. The end of its channel ends all.
 

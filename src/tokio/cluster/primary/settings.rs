@@ -177,6 +177,7 @@ impl Settings {
     }
 
     /// Has the system kill workers when this process ends, or the thread that has started them.
+    #[cfg(feature = "cli")]
     pub(crate) fn ends_with_us(mut self) -> Self {
         self.ends_with_us = true;
         self
