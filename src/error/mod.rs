@@ -47,7 +47,6 @@ pub const MAX_DEPTH: usize = 128;
 /// }
 /// # Ok(()) }
 /// ```
-#[derive(Debug)]
 #[non_exhaustive]
 pub enum Error {
     /// The call could not be carried out as asked.
@@ -111,6 +110,13 @@ impl Error {
     /// such an error and receives again.
     pub fn is_protocol(&self) -> bool {
         matches!(self, Error::Protocol(_))
+    }
+}
+
+/// The sentence and the code: Rust prints this when `main` returns an error.
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self} ({})", self.code())
     }
 }
 
