@@ -1,10 +1,11 @@
 'use strict';
 
-const { CallAbortedError, CallTimeoutError, RemoteError } = require('./errors.cjs');
+const { CallAbortedError, CallTimeoutError } = require('./errors.cjs');
 const { closeHandle } = require('./handles.cjs');
 const { deadlines } = require('./deadlines.cjs');
-const { fromWire, showSite } = require('./remote-error.cjs');
+const { fromWire } = require('./remote-error.cjs');
 const { Items } = require('./items.cjs');
+const { withCaller } = require('./with-caller.cjs');
 
 /**
  * One call, from when it is made until its answer has come. The caller may be told the outcome before that: then the id
@@ -42,16 +43,14 @@ class Call {
   #options;
   #settle;
   #step = undefined;
-  #site;
   #onAbort = undefined;
 
   /**
    * @param {object} owner told when the caller has its outcome (`settled`), when the caller no longer waits (`abandon`), and
    *   what becomes of the place at the worker (`released`, `notBegun`, `lost`)
    * @param {object} options checked
-   * @param {{ stack?: string }} site where the call was made
    */
-  constructor(owner, method, params, options, site) {
+  constructor(owner, method, params, options) {
     this.method = method;
     this.params = params;
     this.handle = options.handle;
@@ -59,7 +58,6 @@ class Call {
     this.madeAt = performance.now();
     this.#owner = owner;
     this.#options = options;
-    this.#site = site;
   }
 
   get options() {
@@ -72,7 +70,7 @@ class Call {
       this.#settle = { resolve, reject };
     });
     this.#watch();
-    return promise;
+    return withCaller(promise);
   }
 
   /** Begins to wait. Returns the items of the result. */
@@ -140,7 +138,7 @@ class Call {
   }
 
   failed(error) {
-    this.reject(fromWire(error, this.method, this.#site));
+    this.reject(fromWire(error, this.method));
   }
 
   gotItems(items, hasCredit) {
@@ -162,7 +160,6 @@ class Call {
 
   reject(error) {
     if (this.isSettled) return;
-    if (!(error instanceof RemoteError)) showSite(error, this.#site);
     this.error = error;
     if (this.items !== undefined) this.items.fail(error);
     else this.#settle.reject(error);

@@ -1,6 +1,7 @@
 'use strict';
 
 const { CallError } = require('./errors.cjs');
+const { withCaller } = require('./with-caller.cjs');
 
 /** How many items a caller has room for. */
 const ROOM = 64;
@@ -71,10 +72,10 @@ class Items {
     if (this.#ready.length > 0) return Promise.resolve(this.#take());
     if (this.#state === 'failed') {
       this.#state = 'ended';
-      return Promise.reject(this.#error);
+      return withCaller(Promise.reject(this.#error));
     }
     if (this.#state === 'ended') return Promise.resolve({ done: true, value: undefined });
-    return new Promise((resolve, reject) => this.#waiting.push({ resolve, reject }));
+    return withCaller(new Promise((resolve, reject) => this.#waiting.push({ resolve, reject })));
   }
 
   return(value) {

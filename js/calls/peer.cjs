@@ -95,8 +95,8 @@ class Peer extends EventEmitter {
     this.#connection.disconnect();
   }
 
-  #make(method, params, options, site) {
-    return new Call(this, checkString(method, 'method'), params, callOptions(options), site);
+  #make(method, params, options) {
+    return new Call(this, checkString(method, 'method'), params, callOptions(options));
   }
 
   #begin(call, what) {

@@ -49,10 +49,9 @@ function describe(error, stacks, depth) {
 }
 
 /**
- * The error that a call is rejected with, for the `error` of an answer, which may be anything. `site` has the stack of
- * the call.
+ * The error that a call is rejected with, for the `error` of an answer, which may be anything.
  */
-function fromWire(error, method, site) {
+function fromWire(error, method) {
   const { code, message, data } = typeof error === 'object' && error !== null ? error : { message: error };
   const details = typeof data === 'object' && data !== null ? data : {};
   const text = typeof message === 'string' ? message : textOf(message);
@@ -62,14 +61,7 @@ function fromWire(error, method, site) {
   // Ours have the handler's own data inside, others have nothing else.
   const isOurs = typeof details.name === 'string';
   if (isOurs ? details.data !== undefined : data !== undefined) result.data = isOurs ? details.data : data;
-  showSite(result, site, remotePart(details));
   return result;
-}
-
-/** An error is made when nobody is left on the stack: the one who has called is of more use. */
-function showSite(error, site, more = '') {
-  if (typeof site?.stack === 'string')
-    hide(error, 'stack', `${error.name}: ${error.message}\n${framesOf(site.stack)}${more}`);
 }
 
 function withDetails(error, details, depth) {
@@ -84,18 +76,6 @@ function withDetails(error, details, depth) {
     hide(error, 'cause', inner);
   }
   return error;
-}
-
-function remotePart({ stack }) {
-  return typeof stack === 'string'
-    ? `\n  in the other process:\n    ${framesOf(stack) || stack}`.replace('    ', '')
-    : '';
-}
-
-/** A stack without its first lines, which repeat name and message. */
-function framesOf(stack) {
-  const start = /^ {4}at /m.exec(stack)?.index;
-  return start === undefined ? '' : stack.slice(start);
 }
 
 function hide(error, name, value) {
@@ -120,4 +100,4 @@ function textOf(value) {
   }
 }
 
-module.exports = { fromWire, isError, showSite, textOf, toWire };
+module.exports = { fromWire, isError, textOf, toWire };
