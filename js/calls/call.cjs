@@ -19,7 +19,6 @@ class Call {
   id = undefined;
   entry = undefined;
   credit = undefined;
-  rss = undefined;
   /** The connection that it was given to. */
   connection = undefined;
   /** The channel has taken it, as far as can be known. */

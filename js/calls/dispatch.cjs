@@ -235,8 +235,8 @@ class Dispatch {
   #free(call) {
     const now = performance.now();
     this.running -= 1;
-    if (call.grace !== undefined) deadlines.remove(...call.grace);
-    call.worker.released(call, now);
+    this.#endGrace(call);
+    call.worker.released(now);
     this.stats.released(now - call.sentAt);
   }
 
@@ -245,12 +245,19 @@ class Dispatch {
     const { grace } = this.#options;
     if (grace === Number.POSITIVE_INFINITY) return;
     const { worker } = call;
+    worker.overdue += 1;
     const expire = () => {
       const message = `it was killed, for '${call.method}' did not stop within ${grace} ms of being cancelled`;
       worker.kill(new CallError(message, 'ERR_CALL_GRACE'));
     };
     const item = { expire };
     call.grace = [item, deadlines.add(item, grace)];
+  }
+
+  #endGrace({ grace, worker }) {
+    if (grace === undefined) return;
+    deadlines.remove(...grace);
+    worker.overdue -= 1;
   }
 }
 

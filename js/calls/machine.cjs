@@ -38,6 +38,8 @@ class Machine {
   dropped = 0;
   /** Resident memory, to be told with the next answer. */
   rss = undefined;
+  /** What the peer has told last of its own. */
+  peerRss = undefined;
   #sink;
   #calls = new Map();
   #incoming = new Map();
@@ -269,7 +271,7 @@ class Machine {
     const extras = wire.extrasOf(message);
     if (extras !== undefined) this.#learn(extras);
     this.#forget(call);
-    if (extras?.rss !== undefined) call.rss = wire.countOf(extras.rss, 0);
+    if (extras?.rss !== undefined) this.peerRss = wire.countOf(extras.rss, 0);
     const { error } = message;
     if (error === undefined || (error === null && message.result !== undefined)) {
       this.#sink.answered(call, message.result, handle);
@@ -346,6 +348,8 @@ class Machine {
       if (!this.peerIsOurs) return false;
       this.dropped += 1;
     } else if (Array.isArray(value.items) && call.credit !== undefined) {
+      // Nobody else sends this, and one whose first answer is a stream has not had an occasion to announce itself.
+      this.peerIsOurs = true;
       this.#sink.items(call, value.items);
     } else if (Object.hasOwn(value, 'progress')) {
       this.#sink.progress(call, value.progress);

@@ -25,8 +25,9 @@ class Worker {
   running = 0;
   concurrency = 1;
   completed = 0;
+  /** How many of its calls were cancelled and have not ended. */
+  overdue = 0;
   handed = 0;
-  rss = undefined;
   readyAt = undefined;
   idleSince = performance.now();
   /** While it has calls, in milliseconds. */
@@ -106,8 +107,14 @@ class Worker {
     this.#listener.ready(this);
   }
 
+  /** It can take a call. One that may be killed in a moment can't, for its calls would be lost. */
   get isFree() {
-    return this.state === 'ready' && this.running < this.concurrency && this.connection.isOpen;
+    return this.state === 'ready' && this.running < this.concurrency && this.overdue === 0 && this.connection.isOpen;
+  }
+
+  /** Its resident memory, in bytes, as far as it has said so. */
+  get rss() {
+    return this.connection.machine.peerRss;
   }
 
   hand(call, now) {
@@ -119,10 +126,9 @@ class Worker {
     this.connection.hand(call);
   }
 
-  released(call, now) {
+  released(now) {
     this.running -= 1;
     this.completed += 1;
-    if (call.rss !== undefined) this.rss = call.rss;
     if (this.running === 0) {
       this.busy += now - this.#busySince;
       this.idleSince = now;
