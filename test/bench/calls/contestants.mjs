@@ -38,7 +38,10 @@ const bare = async (size) => {
       children[id % size].send([id, value]);
     });
   await Promise.all(children.map(() => echo(0)));
-  return { echo, pids: children.map(({ pid }) => pid), close: () => children.forEach((child) => child.disconnect()) };
+  const close = () => {
+    for (const child of children) child.disconnect();
+  };
+  return { echo, pids: children.map(({ pid }) => pid), close };
 };
 
 const threads = (name, options) => async (size, inFlight) => {

@@ -10,7 +10,7 @@ const { until, within } = require('../../../interop/kit/wait.cjs');
 
 const crossfork = require('../../../../js/index.cjs');
 
-const DEADLINE_MS = 120_000;
+const DEADLINE_MS = process.env.CROSSFORK_TIER === 'full' ? 1_800_000 : 120_000;
 const isNode = process.versions.bun === undefined && process.versions.deno === undefined;
 
 /** The serializations that this runtime speaks with its children. */
