@@ -31,6 +31,10 @@ class Connection {
   #waiting = [];
   #isOver = false;
   #rssAt = Number.NEGATIVE_INFINITY;
+  #flushLater = () => {
+    this.#isScheduled = false;
+    this.flush();
+  };
   #onMessage = (message, handle) => this.#receive(message, handle);
 
   /**
@@ -87,14 +91,11 @@ class Connection {
     this.schedule();
   }
 
-  /** What the machine has to send is sent at the end of this turn. */
+  /** What the machine has to send is sent when all that is ready has run: callbacks, and what waits for promises. */
   schedule() {
     if (this.#isScheduled || this.#blockedBy !== undefined || this.#isOver) return;
     this.#isScheduled = true;
-    setImmediate(() => {
-      this.#isScheduled = false;
-      this.flush();
-    });
+    queueMicrotask(() => process.nextTick(this.#flushLater));
   }
 
   flush() {
