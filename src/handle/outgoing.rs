@@ -6,13 +6,18 @@ use std::os::fd::AsFd;
 use super::Handle;
 use crate::error::{Error, SendError};
 use crate::sys::probe::{self, Kind};
+use crate::trace;
 use crate::wire::control::{DgramType, HandleType, SocketKey};
 
 /// A handle and how it is to be sent.
 ///
-/// By itself a handle is moved: our copy is closed when the peer has acknowledged it (HND-13).
+/// By itself a handle is moved: our copy is closed when the peer has acknowledged it.
 /// [`Outgoing::keep_open`] keeps ours. Either way the socket becomes non-blocking, for everybody
-/// who shares it (HND-23).
+/// who shares it.
+///
+/// Whatever becomes a [`Handle`] becomes one of these too; and so do, with the feature `tokio`, the
+/// sockets of `tokio::net`. These leave their reactor first. Where that fails the socket is closed, and
+/// sending it returns the error.
 ///
 /// ```
 /// use crossfork::{HandleType, Outgoing};
@@ -23,7 +28,8 @@ use crate::wire::control::{DgramType, HandleType, SocketKey};
 /// ```
 #[derive(Debug)]
 pub struct Outgoing {
-    handle: Handle,
+    /// Or why there is none.
+    handle: io::Result<Handle>,
     wire_type: HandleType,
     key: Option<SocketKey>,
 }
@@ -53,13 +59,14 @@ impl Outgoing {
     }
 
     pub(crate) fn unsent(self, error: Error) -> Unsent {
-        Unsent { error, handle: Some(self.handle) }
+        Unsent { error, handle: self.handle.ok() }
     }
 
     /// Makes sure that the peer survives it, and makes it ready to travel. `bound_sockets` tells
     /// whether the peer knows `net.BoundSocket` (NEVER-7).
     pub(crate) fn check(self, bound_sockets: bool) -> Result<Checked, Unsent> {
         let Outgoing { handle, wire_type, key } = self;
+        let handle = handle.map_err(|error| Unsent { error: error.into(), handle: None })?;
         let kind = probe::probe(handle.as_fd()).unwrap_or(Kind::Other);
         let error = if !fits(kind, wire_type) {
             Some(SendError::InvalidHandle { wire_type: wire_type.as_str(), found: kind.as_str() })
@@ -69,6 +76,7 @@ impl Outgoing {
             None
         };
         if let Some(error) = error {
+            trace::refused(wire_type.as_str(), &error);
             return Err(Unsent { error: error.into(), handle: Some(handle) });
         }
         // A blocking listener makes an older Node hang in accept (HND-23).
@@ -87,9 +95,56 @@ impl Outgoing {
 impl<H: Into<Handle>> From<H> for Outgoing {
     fn from(handle: H) -> Self {
         let handle = handle.into();
-        Outgoing { wire_type: handle.default_type(), handle, key: None }
+        Outgoing { wire_type: handle.default_type(), handle: Ok(handle), key: None }
     }
 }
+
+#[cfg(feature = "tokio")]
+macro_rules! from_tokio {
+    ($($source:ty => $wire_type:ident),* $(,)?) => {$(
+        impl From<$source> for Outgoing {
+            fn from(source: $source) -> Self {
+                match Handle::try_from(source) {
+                    Ok(handle) => handle.into(),
+                    // Sending it says so.
+                    Err(error) => {
+                        Outgoing { handle: Err(error), wire_type: HandleType::$wire_type, key: None }
+                    }
+                }
+            }
+        }
+    )*};
+}
+
+#[cfg(feature = "tokio")]
+from_tokio!(
+    ::tokio::net::TcpStream => NetSocket,
+    ::tokio::net::TcpListener => NetServer,
+    ::tokio::net::UnixStream => NetSocket,
+    ::tokio::net::UnixListener => NetServer,
+    ::tokio::net::UdpSocket => DgramSocket,
+    ::tokio::net::unix::pipe::Sender => NetNative,
+    ::tokio::net::unix::pipe::Receiver => NetNative,
+);
+
+/// What can be sent with a message: an [`Outgoing`], or what becomes one. It is implemented for each
+/// type that converts into [`Outgoing`], and needs no implementation by hand.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be sent over a channel",
+    label = "this is not a handle",
+    note = "a channel sends the sockets of `std::net` and `std::os::unix::net`, `crossfork::Handle` and \
+            `crossfork::Outgoing`, and takes them by value",
+    note = "to keep a socket and send a duplicate, write `Outgoing::keep_open(&socket)?`",
+    note = "to send an `OwnedFd`, write `Handle::try_from(fd)?`, which asks the kernel what it is"
+)]
+#[cfg_attr(
+    not(feature = "tokio"),
+    diagnostic::on_unimplemented(note = "the sockets of tokio can be sent with crossfork's feature `tokio`")
+)]
+pub trait IntoOutgoing: Into<Outgoing> {}
+
+#[diagnostic::do_not_recommend]
+impl<T: Into<Outgoing>> IntoOutgoing for T {}
 
 /// A handle that may leave.
 pub(crate) struct Checked {
@@ -148,5 +203,24 @@ pub(crate) fn fits(kind: Kind, wire_type: HandleType) -> bool {
         }
         HandleType::DgramSocket | HandleType::DgramNative => matches!(kind, Udp4 | Udp6),
         HandleType::NetBoundSocket => matches!(kind, TcpBound),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_socket_that_its_reactor_did_not_let_go_is_an_error_of_the_send() {
+        let lost = || Outgoing {
+            handle: Err(io::Error::from(io::ErrorKind::NotFound)),
+            wire_type: HandleType::NetSocket,
+            key: None,
+        };
+        let Err(unsent) = lost().check(true) else { panic!("it was sent") };
+        assert!(unsent.handle.is_none());
+        assert_eq!(io::Error::from(unsent).kind(), io::ErrorKind::NotFound);
+        // Whatever else is wrong, there is no handle to give back.
+        assert!(lost().unsent(SendError::Closed.into()).handle.is_none());
     }
 }

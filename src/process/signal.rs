@@ -1,21 +1,31 @@
 //! Signals by their names.
 
 use std::fmt;
+use std::str::FromStr;
 
-/// A signal to a process.
+use crate::error::ParseError;
+
+/// A signal to a process, by its name.
+///
+/// ```
+/// use crossfork::Signal;
+///
+/// assert_eq!("SIGTERM".parse(), Ok(Signal::TERM));
+/// assert_eq!(Signal::from_number(9), Some(Signal::KILL));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Signal(nix::sys::signal::Signal);
 
 impl Signal {
-    /// Please end.
+    /// Asks the process to end. It can handle the signal, or ignore it.
     pub const TERM: Signal = Signal(nix::sys::signal::Signal::SIGTERM);
-    /// End at once; cannot be ignored.
+    /// Ends the process at once. It can neither handle nor ignore the signal.
     pub const KILL: Signal = Signal(nix::sys::signal::Signal::SIGKILL);
     /// What Ctrl-C sends.
     pub const INT: Signal = Signal(nix::sys::signal::Signal::SIGINT);
-    /// The terminal is gone; many programs reload.
+    /// Says that the terminal is closed. Many servers reload their configuration instead.
     pub const HUP: Signal = Signal(nix::sys::signal::Signal::SIGHUP);
-    /// End with a core dump.
+    /// Ends the process with a core dump, unless it handles the signal.
     pub const QUIT: Signal = Signal(nix::sys::signal::Signal::SIGQUIT);
     /// For the program's own use.
     pub const USR1: Signal = Signal(nix::sys::signal::Signal::SIGUSR1);
@@ -41,8 +51,23 @@ impl Signal {
         self.0.as_str()
     }
 
-    pub(crate) fn native(self) -> nix::sys::signal::Signal {
+    pub(crate) const fn native(self) -> nix::sys::signal::Signal {
         self.0
+    }
+}
+
+/// Reads a name, with or without `SIG`: `"SIGTERM"`, `"TERM"`.
+///
+/// # Errors
+/// [`ParseError`] if no signal has this name.
+impl FromStr for Signal {
+    type Err = ParseError;
+
+    fn from_str(name: &str) -> Result<Self, ParseError> {
+        let whole = || Signal::from_name(&format!("SIG{name}"));
+        Signal::from_name(name)
+            .or_else(whole)
+            .ok_or_else(|| ParseError::new(name, "a signal: write a name such as SIGTERM"))
     }
 }
 

@@ -1,22 +1,23 @@
 //! One handle in flight, and what waits behind it (HND-7).
 //!
 //! ```text
-//!            send_handle                    first to last byte written
+//!            start                          first to last byte written
 //!   Ready ───────────────▶ Writing ───────────────────────────────▶ AwaitingAck
 //!     ▲                      ▲  ▲                                    │  │
-//!     │                      │  └──── NACK, and not the last ────────┘  │
+//!     │                      │  └── NACK, and not the last: resend ──┘  │
 //!     │                      └─────── next handle among the held ───────┤
 //!     └────────────────────────────── ACK, or the last NACK ────────────┘
 //! ```
 //!
-//! In `Writing` and `AwaitingAck` every further message is held. When the handle is done with,
-//! the held ones go out in order, up to and including the next handle. A reply in any other state
-//! than `AwaitingAck` is the peer's mistake. The end of the channel leads to `Ready` from
-//! everywhere, with everything lost.
+//! The handle's message is here from the moment it takes off until the peer has replied, and nowhere
+//! else. It is written from here, and a resend begins to write it again. In `Writing` and
+//! `AwaitingAck` every further message is held. When the handle is done with, the held ones go out in
+//! order, up to and including the next handle. Until its first byte is written, a handle can be taken
+//! back (`cancel`), which leads from `Writing` to `Ready`. A reply in any other state than
+//! `AwaitingAck` is the peer's mistake. The end of the channel leads to `Ready` from everywhere, with
+//! everything lost.
 
 use std::collections::VecDeque;
-
-use bytes::Bytes;
 
 /// Names a message that was accepted for sending; the next one has the next number.
 pub type Ticket = u64;
@@ -26,71 +27,66 @@ pub(super) const TRANSMISSIONS: u32 = 4;
 
 pub(super) enum Handoff<F> {
     Ready,
-    /// The handle's frame is in the outbox.
-    Writing(Flight<F>),
-    /// The peer has the frame and owes a reply.
-    AwaitingAck(Flight<F>),
+    /// So many bytes of its message are written.
+    Writing(InFlight<F>, usize),
+    /// The peer has the message and owes a reply.
+    AwaitingAck(InFlight<F>),
 }
 
-pub(super) struct Flight<F> {
-    pub(super) sent: Sent<F>,
+pub(super) struct InFlight<F> {
+    handle: PendingHandle<F>,
+    /// How often its message was begun.
     transmissions: u32,
     held: Held<F>,
 }
 
 /// What waits behind a handle, in order.
 pub(super) struct Held<F> {
-    queue: VecDeque<Outgoing<F>>,
+    queue: VecDeque<Pending<F>>,
     bytes: usize,
 }
 
-/// A handle and its frame, kept until the peer has replied (HND-13).
-pub(super) struct Sent<F> {
-    pub(super) ticket: Ticket,
-    pub(super) frame: Bytes,
-    pub(super) fd: F,
-    /// How often it is transmitted at most.
-    pub(super) most: u32,
+/// A message that was accepted and is not written.
+pub(super) enum Pending<F> {
+    /// Without a ticket it is not our caller's, but an answer to the peer (SOCK-6).
+    Plain {
+        ticket: Option<Ticket>,
+        frame: Vec<u8>,
+    },
+    Handle(PendingHandle<F>),
 }
 
-pub(super) enum Outgoing<F> {
-    Plain { ticket: Option<Ticket>, frame: Vec<u8> },
-    Handle(Sent<F>),
+/// A handle and its message, kept until the peer has replied (HND-13).
+pub(super) struct PendingHandle<F> {
+    pub(super) ticket: Ticket,
+    pub(super) frame: Vec<u8>,
+    pub(super) fd: F,
+    pub(super) max_transmissions: u32,
+}
+
+/// What of a handle's message is to be written next.
+pub(super) struct HandleWrite<'a, F> {
+    pub(super) bytes: &'a [u8],
+    /// The descriptor, which rides on the first byte. The rest goes without (HND-2).
+    pub(super) fd: Option<&'a F>,
 }
 
 /// What a reply of the peer leads to.
 pub(super) enum Replied<F> {
     /// Nobody waits for one: the peer's mistake.
     Unexpected,
-    /// The handle is the peer's now.
-    Taken(Sent<F>),
-    /// It is to be transmitted once more.
-    Again,
+    /// The peer has the handle. Our copy is to be closed (HND-13).
+    Acked(PendingHandle<F>),
+    /// It is transmitted once more.
+    Resend,
     /// It was refused for the last time.
-    Refused(Sent<F>),
+    Refused(PendingHandle<F>),
 }
 
+/// Accepting.
 impl<F> Handoff<F> {
-    pub(super) fn flight(&self) -> Option<&Flight<F>> {
-        match self {
-            Handoff::Ready => None,
-            Handoff::Writing(flight) | Handoff::AwaitingAck(flight) => Some(flight),
-        }
-    }
-
-    fn flight_mut(&mut self) -> Option<&mut Flight<F>> {
-        match self {
-            Handoff::Ready => None,
-            Handoff::Writing(flight) | Handoff::AwaitingAck(flight) => Some(flight),
-        }
-    }
-
-    pub(super) fn held_bytes(&self) -> usize {
-        self.flight().map_or(0, |flight| flight.held.bytes)
-    }
-
     /// Holds the message if a handle is in flight; otherwise gives it back, to be written now.
-    pub(super) fn hold(&mut self, message: Outgoing<F>) -> Option<Outgoing<F>> {
+    pub(super) fn hold(&mut self, message: Pending<F>) -> Option<Pending<F>> {
         let Some(flight) = self.flight_mut() else {
             return Some(message);
         };
@@ -98,50 +94,16 @@ impl<F> Handoff<F> {
         None
     }
 
-    /// The handle takes off, with what waits behind it: its frame is being put into the outbox.
-    pub(super) fn start(&mut self, sent: Sent<F>, held: Held<F>) {
+    /// The handle takes off, with what waits behind it. It is written after what was accepted before.
+    pub(super) fn start(&mut self, handle: PendingHandle<F>, held: Held<F>) {
         debug_assert!(matches!(self, Handoff::Ready));
-        *self = Handoff::Writing(Flight { sent, transmissions: 1, held });
+        *self = Handoff::Writing(InFlight { handle, transmissions: 1, held }, 0);
     }
 
-    /// The last byte of the frame is written.
-    pub(super) fn written(&mut self) {
-        *self = match std::mem::replace(self, Handoff::Ready) {
-            Handoff::Writing(flight) => Handoff::AwaitingAck(flight),
-            other => other,
-        };
-    }
-
-    /// The peer acknowledged.
-    pub(super) fn ack(&mut self) -> (Replied<F>, Held<F>) {
+    /// Takes back a handle whose message has not begun to be written.
+    pub(super) fn cancel(&mut self) -> Option<(PendingHandle<F>, Held<F>)> {
         match std::mem::replace(self, Handoff::Ready) {
-            Handoff::AwaitingAck(flight) => (Replied::Taken(flight.sent), flight.held),
-            other => self.unexpected(other),
-        }
-    }
-
-    /// The peer had no descriptor.
-    pub(super) fn nack(&mut self) -> (Replied<F>, Held<F>) {
-        match std::mem::replace(self, Handoff::Ready) {
-            Handoff::AwaitingAck(mut flight) if flight.transmissions < flight.sent.most => {
-                flight.transmissions += 1;
-                *self = Handoff::Writing(flight);
-                (Replied::Again, Held::default())
-            }
-            Handoff::AwaitingAck(flight) => (Replied::Refused(flight.sent), flight.held),
-            other => self.unexpected(other),
-        }
-    }
-
-    fn unexpected(&mut self, state: Handoff<F>) -> (Replied<F>, Held<F>) {
-        *self = state;
-        (Replied::Unexpected, Held::default())
-    }
-
-    /// Takes back the handle whose frame has not begun to be written.
-    pub(super) fn cancel(&mut self) -> Option<(Sent<F>, Held<F>)> {
-        match std::mem::replace(self, Handoff::Ready) {
-            Handoff::Writing(flight) => Some((flight.sent, flight.held)),
+            Handoff::Writing(flight, 0) => Some((flight.handle, flight.held)),
             other => {
                 *self = other;
                 None
@@ -150,41 +112,140 @@ impl<F> Handoff<F> {
     }
 
     /// Takes back a held message.
-    pub(super) fn withdraw_held(&mut self, ticket: Ticket) -> Option<Outgoing<F>> {
+    pub(super) fn withdraw_held(&mut self, ticket: Ticket) -> Option<Pending<F>> {
         self.flight_mut()?.held.remove(ticket)
     }
+}
 
-    /// The peer reads no more: what is not written is lost, but the reply to what is written may
-    /// still come.
+/// Writing.
+impl<F> Handoff<F> {
+    pub(super) fn next_write(&self) -> Option<HandleWrite<'_, F>> {
+        match self {
+            Handoff::Writing(InFlight { handle, .. }, written) => Some(HandleWrite {
+                bytes: &handle.frame[*written..],
+                fd: (*written == 0).then_some(&handle.fd),
+            }),
+            Handoff::Ready | Handoff::AwaitingAck(_) => None,
+        }
+    }
+
+    /// Whether its message is written in part, after which nothing may come but the rest.
+    pub(super) fn has_begun(&self) -> bool {
+        matches!(self, Handoff::Writing(_, 1..))
+    }
+
+    /// The kernel took so many bytes of what was to be written next. Gives the ticket if these were
+    /// the last.
+    pub(super) fn advance(&mut self, n: usize) -> Option<Ticket> {
+        match std::mem::replace(self, Handoff::Ready) {
+            Handoff::Writing(flight, written) if written + n < flight.handle.frame.len() => {
+                *self = Handoff::Writing(flight, written + n);
+                None
+            }
+            Handoff::Writing(flight, _) => {
+                let ticket = flight.handle.ticket;
+                *self = Handoff::AwaitingAck(flight);
+                Some(ticket)
+            }
+            other => {
+                *self = other;
+                None
+            }
+        }
+    }
+
+    /// Bytes that are not written, of the handle's message and of the held ones.
+    pub(super) fn queued_bytes(&self) -> usize {
+        let unwritten = self.next_write().map_or(0, |write| write.bytes.len());
+        unwritten + self.flight().map_or(0, |flight| flight.held.bytes)
+    }
+
+    /// Whether the peer does not have all of a handle's message, and never had.
+    pub(super) fn is_unwritten(&self) -> bool {
+        matches!(self, Handoff::Writing(InFlight { transmissions: 1, .. }, _))
+    }
+
+    /// Whose message is being written, or to be replied to.
+    pub(super) fn ticket(&self) -> Option<Ticket> {
+        self.flight().map(|flight| flight.handle.ticket)
+    }
+}
+
+/// The peer's replies.
+impl<F> Handoff<F> {
+    /// The peer acknowledged.
+    pub(super) fn ack(&mut self) -> (Replied<F>, Held<F>) {
+        match std::mem::replace(self, Handoff::Ready) {
+            Handoff::AwaitingAck(flight) => (Replied::Acked(flight.handle), flight.held),
+            other => self.unexpected(other),
+        }
+    }
+
+    /// The peer had no descriptor. The message is written again, unless that was the last time.
+    pub(super) fn nack(&mut self) -> (Replied<F>, Held<F>) {
+        match std::mem::replace(self, Handoff::Ready) {
+            Handoff::AwaitingAck(mut flight) if flight.transmissions < flight.handle.max_transmissions => {
+                flight.transmissions += 1;
+                *self = Handoff::Writing(flight, 0);
+                (Replied::Resend, Held::default())
+            }
+            Handoff::AwaitingAck(flight) => (Replied::Refused(flight.handle), flight.held),
+            other => self.unexpected(other),
+        }
+    }
+
+    fn unexpected(&mut self, state: Handoff<F>) -> (Replied<F>, Held<F>) {
+        *self = state;
+        (Replied::Unexpected, Held::default())
+    }
+}
+
+/// The end.
+impl<F> Handoff<F> {
+    /// The peer reads no more: what is held is lost, but the reply to what is written may still come.
     pub(super) fn broken(&mut self) -> Held<F> {
         match self {
             Handoff::AwaitingAck(flight) => std::mem::take(&mut flight.held),
-            Handoff::Ready | Handoff::Writing(_) => Held::default(),
+            Handoff::Ready | Handoff::Writing(..) => Held::default(),
         }
     }
 
     /// The channel is over.
-    pub(super) fn end(&mut self) -> Option<(Sent<F>, Held<F>)> {
+    pub(super) fn end(&mut self) -> Option<(PendingHandle<F>, Held<F>)> {
         match std::mem::replace(self, Handoff::Ready) {
             Handoff::Ready => None,
-            Handoff::Writing(flight) | Handoff::AwaitingAck(flight) => Some((flight.sent, flight.held)),
+            Handoff::Writing(flight, _) | Handoff::AwaitingAck(flight) => Some((flight.handle, flight.held)),
+        }
+    }
+
+    fn flight(&self) -> Option<&InFlight<F>> {
+        match self {
+            Handoff::Ready => None,
+            Handoff::Writing(flight, _) | Handoff::AwaitingAck(flight) => Some(flight),
+        }
+    }
+
+    fn flight_mut(&mut self) -> Option<&mut InFlight<F>> {
+        match self {
+            Handoff::Ready => None,
+            Handoff::Writing(flight, _) | Handoff::AwaitingAck(flight) => Some(flight),
         }
     }
 }
 
 impl<F> Held<F> {
-    fn push(&mut self, message: Outgoing<F>) {
+    fn push(&mut self, message: Pending<F>) {
         self.bytes += message.len();
         self.queue.push_back(message);
     }
 
-    pub(super) fn pop(&mut self) -> Option<Outgoing<F>> {
+    pub(super) fn pop(&mut self) -> Option<Pending<F>> {
         let message = self.queue.pop_front()?;
         self.bytes -= message.len();
         Some(message)
     }
 
-    fn remove(&mut self, ticket: Ticket) -> Option<Outgoing<F>> {
+    fn remove(&mut self, ticket: Ticket) -> Option<Pending<F>> {
         let at = self.queue.iter().position(|m| m.ticket() == Some(ticket))?;
         let message = self.queue.remove(at)?;
         self.bytes -= message.len();
@@ -198,143 +259,21 @@ impl<F> Default for Held<F> {
     }
 }
 
-impl<F> Outgoing<F> {
+impl<F> Pending<F> {
     pub(super) fn ticket(&self) -> Option<Ticket> {
         match self {
-            Outgoing::Plain { ticket, .. } => *ticket,
-            Outgoing::Handle(sent) => Some(sent.ticket),
+            Pending::Plain { ticket, .. } => *ticket,
+            Pending::Handle(handle) => Some(handle.ticket),
         }
     }
 
     fn len(&self) -> usize {
         match self {
-            Outgoing::Plain { frame, .. } => frame.len(),
-            Outgoing::Handle(sent) => sent.frame.len(),
+            Pending::Plain { frame, .. } => frame.len(),
+            Pending::Handle(handle) => handle.frame.len(),
         }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[derive(Clone, Copy, Debug, PartialEq)]
-    enum State {
-        Ready,
-        Writing,
-        AwaitingFirst,
-        AwaitingLast,
-    }
-
-    fn in_state(state: State) -> Handoff<u32> {
-        let mut handoff = Handoff::Ready;
-        if state == State::Ready {
-            return handoff;
-        }
-        handoff.start(
-            Sent { ticket: 1, frame: b"{}\n".to_vec().into(), fd: 7, most: TRANSMISSIONS },
-            Held::default(),
-        );
-        assert!(handoff.hold(Outgoing::Plain { ticket: Some(2), frame: b"2\n".to_vec() }).is_none());
-        if state == State::Writing {
-            return handoff;
-        }
-        handoff.written();
-        if state == State::AwaitingLast {
-            for _ in 1..TRANSMISSIONS {
-                assert!(matches!(handoff.nack().0, Replied::Again));
-                handoff.written();
-            }
-        }
-        handoff
-    }
-
-    fn name(handoff: &Handoff<u32>) -> &'static str {
-        match handoff {
-            Handoff::Ready => "ready",
-            Handoff::Writing(_) => "writing",
-            Handoff::AwaitingAck(_) => "awaiting",
-        }
-    }
-
-    /// Each row: the state, the input, the state after it, and what came out of it.
-    #[test]
-    fn hnd_7_hnd_9_hnd_12_every_state_answers_every_input() {
-        use State::*;
-        type Row = (State, &'static str, &'static str, &'static str);
-        let rows: &[Row] = &[
-            (Ready, "send", "ready", "passed on"),
-            (Writing, "send", "writing", "held"),
-            (AwaitingFirst, "send", "awaiting", "held"),
-            (AwaitingLast, "send", "awaiting", "held"),
-            (Ready, "send_handle", "ready", "passed on"),
-            (Writing, "send_handle", "writing", "held"),
-            (AwaitingFirst, "send_handle", "awaiting", "held"),
-            (AwaitingLast, "send_handle", "awaiting", "held"),
-            (Ready, "written", "ready", ""),
-            (Writing, "written", "awaiting", ""),
-            (AwaitingFirst, "written", "awaiting", ""),
-            (AwaitingLast, "written", "awaiting", ""),
-            (Ready, "ack", "ready", "unexpected"),
-            (Writing, "ack", "writing", "unexpected"),
-            (AwaitingFirst, "ack", "ready", "taken, 1 held"),
-            (AwaitingLast, "ack", "ready", "taken, 1 held"),
-            (Ready, "nack", "ready", "unexpected"),
-            (Writing, "nack", "writing", "unexpected"),
-            (AwaitingFirst, "nack", "writing", "again"),
-            (AwaitingLast, "nack", "ready", "refused, 1 held"),
-            (Ready, "cancel", "ready", "nothing"),
-            (Writing, "cancel", "ready", "handle 7, 1 held"),
-            (AwaitingFirst, "cancel", "awaiting", "nothing"),
-            (AwaitingLast, "cancel", "awaiting", "nothing"),
-            (Ready, "broken", "ready", "0 held"),
-            (Writing, "broken", "writing", "0 held"),
-            (AwaitingFirst, "broken", "awaiting", "1 held"),
-            (AwaitingLast, "broken", "awaiting", "1 held"),
-            (Ready, "end", "ready", "nothing"),
-            (Writing, "end", "ready", "handle 7, 1 held"),
-            (AwaitingFirst, "end", "ready", "handle 7, 1 held"),
-            (AwaitingLast, "end", "ready", "handle 7, 1 held"),
-        ];
-        for &(state, input, after, out) in rows {
-            let mut handoff = in_state(state);
-            let seen = apply(&mut handoff, input);
-            assert_eq!((name(&handoff), seen.as_str()), (after, out), "{state:?} x {input}");
-        }
-    }
-
-    fn apply(handoff: &mut Handoff<u32>, input: &str) -> String {
-        let held = |passed: Option<Outgoing<u32>>| match passed {
-            Some(_) => "passed on".to_string(),
-            None => "held".to_string(),
-        };
-        let ended = |end: Option<(Sent<u32>, Held<u32>)>| match end {
-            Some((sent, held)) => format!("handle {}, {} held", sent.fd, held.queue.len()),
-            None => "nothing".to_string(),
-        };
-        match input {
-            "send" => held(handoff.hold(Outgoing::Plain { ticket: Some(3), frame: b"3\n".to_vec() })),
-            "send_handle" => {
-                let sent = Sent { ticket: 3, frame: b"{}\n".to_vec().into(), fd: 8, most: TRANSMISSIONS };
-                held(handoff.hold(Outgoing::Handle(sent)))
-            }
-            "written" => {
-                handoff.written();
-                String::new()
-            }
-            "ack" | "nack" => {
-                let (replied, held) = if input == "ack" { handoff.ack() } else { handoff.nack() };
-                match replied {
-                    Replied::Unexpected => "unexpected".to_string(),
-                    Replied::Again => "again".to_string(),
-                    Replied::Taken(_) => format!("taken, {} held", held.queue.len()),
-                    Replied::Refused(_) => format!("refused, {} held", held.queue.len()),
-                }
-            }
-            "cancel" => ended(handoff.cancel()),
-            "broken" => format!("{} held", handoff.broken().queue.len()),
-            "end" => ended(handoff.end()),
-            _ => unreachable!(),
-        }
-    }
-}
+mod tests;

@@ -3,9 +3,9 @@
 //! A descriptor rides on bytes, and the kernel says only in which read it came. What holds on
 //! every Unix stream (HND-3): a read that brings a descriptor ends inside, or at the end of, the
 //! write that it rode on. So a descriptor belongs to one of the messages that have bytes in that
-//! read, and handle messages among them take the descriptors in order (HND-4). When the last of
-//! these messages is complete and nobody took it, it was a stray, and it is given up there: it
-//! can never reach a later message, as it does in Node (HND-5).
+//! read, and handle messages among them take the descriptors in order (HND-4). A descriptor
+//! that none of these messages has taken when the last of them is complete is a stray. It is closed
+//! there, and never reaches a later message, as it does in Node (HND-5).
 
 use std::collections::VecDeque;
 
@@ -16,7 +16,7 @@ use crate::wire::frame::{Frame, Splitter};
 
 /// How much room a read is given.
 const READ: usize = 64 * 1024;
-/// A message over this size has its buffer for itself, which is freed with it.
+/// A message over this size gets a buffer of its own, which is freed with it.
 const LARGE: usize = 256 * 1024;
 
 pub(super) struct Inbox<F> {
@@ -81,7 +81,7 @@ impl<F> Inbox<F> {
     /// The next frame, if one is complete.
     pub(super) fn next_frame(&mut self, max_message: usize) -> Option<Frame> {
         let frame = self.splitter.next_frame(&mut self.buffer, max_message)?;
-        // What follows is copied, for a message that is kept would keep the large one with it.
+        // What follows is copied: otherwise a small message that is kept would keep the large one too.
         if let Frame::Whole(bytes) | Frame::TooLong(bytes) = &frame
             && bytes.len() > LARGE
             && self.buffer.len() <= bytes.len()

@@ -1,11 +1,14 @@
-//! System calls, and the only unsafe code of the crate. Knows nothing of the protocol.
+//! System calls, and the crate's only unsafe code. Independent of the protocol.
 #![allow(unsafe_code)]
 
 #[cfg(target_os = "linux")]
 pub mod describe;
+pub mod dispositions;
 pub mod inherit;
+pub mod limit;
 #[cfg(target_os = "linux")]
 pub mod memory;
+pub mod output;
 pub mod probe;
 #[cfg(feature = "tokio")]
 pub mod reactor;
@@ -13,5 +16,6 @@ pub mod reap;
 pub mod scm;
 pub mod server;
 pub mod spawn;
+pub mod terminal;
 #[cfg(target_os = "linux")]
 pub mod unix;

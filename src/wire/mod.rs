@@ -7,12 +7,13 @@ pub mod json;
 pub mod v8;
 
 use std::fmt;
+use std::str::FromStr;
 
 use bytes::Bytes;
 
-use crate::error::Quote;
+use crate::error::{ParseError, Quote};
 
-/// How messages are written on a channel, announced in `NODE_CHANNEL_SERIALIZATION_MODE` (CH-2).
+/// How messages are written on a channel, announced in `NODE_CHANNEL_SERIALIZATION_MODE` ([CH-2](crate::protocol#CH-2)).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum Serialization {
@@ -50,6 +51,19 @@ pub(crate) fn quote(serialization: Serialization, message: Bytes) -> Quote {
     let is_record = serialization == Serialization::Advanced && message.len() <= READ;
     let value = is_record.then(|| v8::Value::decode_bytes(&message).ok()).flatten();
     Quote::new(message, value.as_ref().map(|value| value as &dyn fmt::Display))
+}
+
+/// Reads a name of Node's: `"json"`, `"advanced"`.
+///
+/// # Errors
+/// [`ParseError`] if this crate does not speak it.
+impl FromStr for Serialization {
+    type Err = ParseError;
+
+    fn from_str(name: &str) -> Result<Self, ParseError> {
+        Serialization::from_name(name)
+            .ok_or_else(|| ParseError::new(name, "a serialization: write json or advanced"))
+    }
 }
 
 impl fmt::Display for Serialization {

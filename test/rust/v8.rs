@@ -4,6 +4,8 @@
 mod any;
 #[path = "v8/arbitrary.rs"]
 mod arbitrary;
+#[path = "v8/convert.rs"]
+mod convert;
 #[path = "v8/encode/mod.rs"]
 mod encode;
 #[path = "v8/envelope/mod.rs"]

@@ -2,10 +2,11 @@
 
 use std::fmt;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Component, Path, PathBuf};
+use std::str::FromStr;
 
-use crate::error::Error;
+use crate::error::{Error, ParseError};
 
 /// Where a worker listens: a port on every interface, an address and a port, a host's name and a
 /// port, a path for a Unix socket, or a descriptor of the primary's.
@@ -16,10 +17,15 @@ use crate::error::Error;
 ///
 /// let everywhere = ListenAddress::from(8000); // as Node's listen(8000)
 /// let here = ListenAddress::from((Ipv6Addr::LOCALHOST, 8000));
+/// let host = ListenAddress::from(("localhost", 8000));
 /// let text = ListenAddress::from("localhost:8000"); // or "8000", "[::1]:8000", "unix:/tmp/app.sock"
 /// let path = ListenAddress::path("/tmp/app.sock");
-/// # let _ = (everywhere, here, text, path);
+/// let given: ListenAddress = "fd:3".parse()?; // says at once if the text is no address
+/// # let _ = (everywhere, here, host, text, path, given);
+/// # Ok::<(), crossfork::ParseError>(())
 /// ```
+///
+/// [`Display`](fmt::Display) writes what [`FromStr`] reads, unless a path is not UTF-8.
 #[derive(Clone, Debug)]
 pub struct ListenAddress(Given);
 
@@ -49,7 +55,7 @@ pub(crate) struct Host {
 }
 
 impl ListenAddress {
-    /// A Unix socket. A relative path is made absolute here, as Node's workers do (CLU-15).
+    /// A Unix socket. A relative path is made absolute here, as Node's workers do ([CLU-15](crate::protocol#CLU-15)).
     pub fn path(path: impl AsRef<Path>) -> Self {
         ListenAddress(Given::Place(Place::Path(path.as_ref().to_owned())))
     }
@@ -71,7 +77,7 @@ impl ListenAddress {
     pub(crate) fn place(&self) -> Result<Place, Error> {
         let place = match &self.0 {
             Given::Place(place) => Ok(place.clone()),
-            Given::Text(text) => parse(text).ok_or("it is no port, no address with a port, and no unix:PATH"),
+            Given::Text(text) => parse(text).ok_or(NO_ADDRESS),
         };
         let place = place.and_then(|place| match place {
             Place::Path(path) if path.as_os_str().is_empty() => Err("the path is empty"),
@@ -82,13 +88,24 @@ impl ListenAddress {
                 Err(_) => Err("there is no current directory"),
             },
             Place::Fd(number) if number < 0 => Err("the descriptor's number is negative"),
+            Place::Host(host) if !is_host(&host.name) => Err("this is not the name of a host"),
             place => Ok(place),
         });
         place.map_err(|reason| self.error(io::Error::new(io::ErrorKind::InvalidInput, reason)))
     }
 
     pub(crate) fn error(&self, reason: io::Error) -> Error {
-        Error::Listen { address: self.to_string(), reason }
+        Error::Listen { address: self.describe(), reason }
+    }
+
+    /// For people: a number by itself could be anything.
+    pub(crate) fn describe(&self) -> String {
+        match &self.0 {
+            Given::Place(Place::Port(port)) => format!("port {port}"),
+            Given::Place(Place::Path(path)) => path.display().to_string(),
+            Given::Place(Place::Fd(number)) => format!("the primary's descriptor {number}"),
+            _ => self.to_string(),
+        }
     }
 }
 
@@ -117,9 +134,15 @@ fn resolved(path: &Path) -> PathBuf {
     resolved
 }
 
+/// What a text should be, where it is not.
+const NO_ADDRESS: &str = "it is no port, no address with a port, no unix:PATH and no fd:NUMBER";
+
 fn parse(text: &str) -> Option<Place> {
     if let Some(path) = text.strip_prefix("unix:") {
         return Some(Place::Path(path.into()));
+    }
+    if let Some(number) = text.strip_prefix("fd:") {
+        return number.parse().ok().map(Place::Fd);
     }
     if let Ok(port) = text.parse() {
         return Some(Place::Port(port));
@@ -129,8 +152,11 @@ fn parse(text: &str) -> Option<Place> {
     }
     let (name, port) = text.rsplit_once(':')?;
     let port = port.parse().ok()?;
-    (!name.is_empty() && !name.contains([':', '/']))
-        .then(|| Place::Host(Host { name: name.to_owned(), port }))
+    is_host(name).then(|| Place::Host(Host { name: name.to_owned(), port }))
+}
+
+fn is_host(name: &str) -> bool {
+    !name.is_empty() && !name.contains([':', '/'])
 }
 
 impl From<u16> for ListenAddress {
@@ -145,9 +171,50 @@ impl From<SocketAddr> for ListenAddress {
     }
 }
 
-impl<I: Into<IpAddr>> From<(I, u16)> for ListenAddress {
-    fn from(address: (I, u16)) -> Self {
-        SocketAddr::from(address).into()
+macro_rules! from_ip_and_port {
+    ($($ip:ty),*) => {$(
+        impl From<($ip, u16)> for ListenAddress {
+            fn from(address: ($ip, u16)) -> Self {
+                SocketAddr::from(address).into()
+            }
+        }
+    )*};
+}
+
+from_ip_and_port!(IpAddr, Ipv4Addr, Ipv6Addr, [u8; 4], [u16; 8]);
+
+/// A host's name, or an IP address, and a port.
+impl From<(&str, u16)> for ListenAddress {
+    fn from((host, port): (&str, u16)) -> Self {
+        match host.parse::<IpAddr>() {
+            Ok(ip) => (ip, port).into(),
+            Err(_) => ListenAddress(Given::Place(Place::Host(Host { name: host.to_owned(), port }))),
+        }
+    }
+}
+
+/// A host's name, or an IP address, and a port.
+impl From<(String, u16)> for ListenAddress {
+    fn from((host, port): (String, u16)) -> Self {
+        (host.as_str(), port).into()
+    }
+}
+
+/// Reads a port (`8000`), an address with a port (`127.0.0.1:8000`, `[::1]:8000`), a host's name with a
+/// port (`localhost:8000`), a path (`unix:/tmp/app.sock`), or a descriptor of the primary's (`fd:3`).
+///
+/// # Errors
+/// [`ParseError`] for any other text. [`ListenAddress::from`] takes the same texts, and leaves this to
+/// the call that listens.
+impl FromStr for ListenAddress {
+    type Err = ParseError;
+
+    fn from_str(text: &str) -> Result<Self, ParseError> {
+        const WANTED: &str =
+            "an address: write a port, an address with a port, unix: and a path, or fd: and a number";
+        parse(text)
+            .map(|place| ListenAddress(Given::Place(place)))
+            .ok_or_else(|| ParseError::new(text, WANTED))
     }
 }
 
@@ -169,11 +236,11 @@ impl fmt::Display for ListenAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
             Given::Text(text) => f.write_str(text),
-            Given::Place(Place::Port(port)) => write!(f, "port {port}"),
+            Given::Place(Place::Port(port)) => port.fmt(f),
             Given::Place(Place::Ip(address)) => address.fmt(f),
             Given::Place(Place::Host(Host { name, port })) => write!(f, "{name}:{port}"),
-            Given::Place(Place::Path(path)) => path.display().fmt(f),
-            Given::Place(Place::Fd(number)) => write!(f, "the primary's descriptor {number}"),
+            Given::Place(Place::Path(path)) => write!(f, "unix:{}", path.display()),
+            Given::Place(Place::Fd(number)) => write!(f, "fd:{number}"),
         }
     }
 }

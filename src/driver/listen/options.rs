@@ -13,9 +13,12 @@ const REUSE_ADDRESS: u32 = 4;
 /// How to listen for connections. The names are those of Node's `server.listen`.
 ///
 /// ```
-/// let options = crossfork::cluster::ListenOptions { backlog: Some(1024), ..Default::default() };
+/// use crossfork::cluster::ListenOptions;
+///
+/// let options = ListenOptions::new().backlog(1024).ipv6_only(true);
 /// ```
 #[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
 pub struct ListenOptions {
     /// For an IPv6 address: IPv4 clients are not served. Without an address, a Node before 22
     /// listens as if it were not set under round robin.
@@ -37,7 +40,12 @@ pub struct ListenOptions {
 }
 
 /// How to bind a UDP socket. The names are those of Node's `dgram.createSocket`.
+///
+/// ```
+/// let options = crossfork::cluster::BindOptions::new().reuse_addr(true);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct BindOptions {
     /// For an IPv6 address: no datagrams over IPv4.
     pub ipv6_only: bool,
@@ -46,6 +54,41 @@ pub struct BindOptions {
 }
 
 impl ListenOptions {
+    /// The defaults.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Sets [`ipv6_only`](field@Self::ipv6_only).
+    pub fn ipv6_only(self, ipv6_only: bool) -> Self {
+        ListenOptions { ipv6_only, ..self }
+    }
+
+    /// Sets [`backlog`](field@Self::backlog).
+    pub fn backlog(self, backlog: u32) -> Self {
+        ListenOptions { backlog: Some(backlog), ..self }
+    }
+
+    /// Sets [`data`](field@Self::data).
+    pub fn data(self, data: impl Into<Value>) -> Self {
+        ListenOptions { data: Some(data.into()), ..self }
+    }
+
+    /// Sets [`exclusive`](field@Self::exclusive).
+    pub fn exclusive(self, exclusive: bool) -> Self {
+        ListenOptions { exclusive, ..self }
+    }
+
+    /// Sets [`readable_all`](field@Self::readable_all).
+    pub fn readable_all(self, readable_all: bool) -> Self {
+        ListenOptions { readable_all, ..self }
+    }
+
+    /// Sets [`writable_all`](field@Self::writable_all).
+    pub fn writable_all(self, writable_all: bool) -> Self {
+        ListenOptions { writable_all, ..self }
+    }
+
     /// What to ask the primary. A host's name has been looked up before.
     pub(crate) fn query(&self, place: &Place) -> Query {
         let mut query = match place {
@@ -77,6 +120,21 @@ impl ListenOptions {
 }
 
 impl BindOptions {
+    /// The defaults.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Sets [`ipv6_only`](field@Self::ipv6_only).
+    pub fn ipv6_only(self, ipv6_only: bool) -> Self {
+        BindOptions { ipv6_only, ..self }
+    }
+
+    /// Sets [`reuse_addr`](field@Self::reuse_addr).
+    pub fn reuse_addr(self, reuse_addr: bool) -> Self {
+        BindOptions { reuse_addr, ..self }
+    }
+
     pub(crate) fn query(self, address: &SocketAddr) -> Query {
         let mut query = at(if address.is_ipv6() { AddressType::Udp6 } else { AddressType::Udp4 }, address);
         if self.ipv6_only {

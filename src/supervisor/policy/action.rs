@@ -12,8 +12,18 @@ pub struct Settings {
     pub instances: usize,
     /// How long a worker may take to end that was asked to, or that leaves by itself.
     pub kill_timeout: Duration,
-    /// How long a reload waits for a new worker to listen.
+    /// How long a worker may take to be up, if one of its instance has listened before; and how long a reload
+    /// waits for a new one.
     pub listen_timeout: Duration,
+    /// How long the first new worker of a reload must be up before an old one goes.
+    pub min_uptime: Duration,
+    /// How many workers a reload replaces at once.
+    pub reload_batch: usize,
+    /// A worker is up when it has sent `'ready'`, and not when it listens.
+    pub wait_ready: bool,
+    /// How many starts must have failed in each instance for all to be given up, if no worker was ever up; 0
+    /// for no end.
+    pub start_attempts: u32,
     /// The signal that tells a worker to end.
     pub stop_signal: Signal,
     /// How long after the end of its channel a worker gets that signal.
@@ -69,6 +79,8 @@ pub mod exit_code {
     pub const NOT_STARTED: u8 = 1;
     /// The command line was wrong.
     pub const USAGE: u8 = 2;
+    /// No worker has ever been up, after several attempts.
+    pub const NEVER_UP: u8 = 3;
     /// It was asked to stop, and some worker was ended by a signal when the time was up. As `timeout`
     /// has it.
     pub const TIMED_OUT: u8 = 124;

@@ -1,9 +1,10 @@
 //! What the user is told.
 
 use std::fmt;
+use std::mem::{Discriminant, discriminant};
 use std::time::Duration;
 
-use super::RESTARTS_A_MINUTE;
+use super::MANY_RESTARTS;
 use crate::process::Signal;
 
 /// A sentence for the user.
@@ -11,6 +12,10 @@ use crate::process::Signal;
 pub enum Notice {
     /// It is of use now; whether because it listens.
     Up(Subject, bool),
+    /// The first new worker of a reload is up, and watched for so long.
+    OnTrial(Subject, Duration),
+    /// It was not up after so long, and is killed.
+    NotUp(Subject, Duration),
     /// It has said that it leaves; it is replaced at once.
     Leaving(Subject),
     /// It has ended.
@@ -33,10 +38,15 @@ pub enum Notice {
         /// Why.
         reason: String,
     },
-    /// Restarts are slow from now on, or still.
-    TooManyRestarts {
+    /// Workers have ended unusually often.
+    ManyRestarts {
         /// How many there were in a minute.
         restarts: usize,
+    },
+    /// All is given up, for no worker has ever been up.
+    GivingUp {
+        /// How many starts have failed in each instance.
+        attempts: u32,
     },
     /// A reload begins.
     Reloading,
@@ -78,11 +88,39 @@ pub enum Ended {
     Unknown,
 }
 
+impl Notice {
+    /// What it is about, if programs that crash as soon as they are up can cause any number of them: the
+    /// instance, and what happens there.
+    pub fn repeats(&self) -> Option<(usize, Discriminant<Notice>)> {
+        let slot = match self {
+            Notice::Up(worker, _) | Notice::Leaving(worker) | Notice::Ended(worker, _) => worker.slot,
+            _ => return None,
+        };
+        Some((slot, discriminant(self)))
+    }
+
+    /// All is as it should be.
+    pub fn is_routine(&self) -> bool {
+        matches!(
+            self,
+            Notice::Up(..)
+                | Notice::OnTrial(..)
+                | Notice::Leaving(_)
+                | Notice::Ended(_, Ended::Code(0))
+                | Notice::Reloading
+                | Notice::Reloaded
+                | Notice::Stopping { .. }
+        )
+    }
+}
+
 impl fmt::Display for Notice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Notice::Up(worker, true) => write!(f, "{worker} listens"),
             Notice::Up(worker, false) => write!(f, "{worker} is up, and does not listen"),
+            Notice::OnTrial(worker, time) => write!(f, "{worker} is on trial for {time:?}"),
+            Notice::NotUp(worker, time) => write!(f, "{worker} has not come up in {time:?}, and is killed"),
             Notice::Leaving(worker) => write!(f, "{worker} leaves, and is replaced"),
             Notice::Ended(worker, how) => write!(f, "{worker} has ended: {how}"),
             Notice::Warned(worker, signal) => {
@@ -91,11 +129,14 @@ impl fmt::Display for Notice {
             Notice::Killed(worker, after) => write!(f, "{worker} has not ended in {after:?}, and is killed"),
             Notice::Pause { slot, pause } => write!(f, "instance {slot} is started again in {pause:?}"),
             Notice::ForkFailed { slot, reason } => write!(f, "instance {slot} cannot be started: {reason}"),
-            Notice::TooManyRestarts { restarts } => write!(
+            Notice::ManyRestarts { restarts } => write!(
                 f,
-                "TOO MANY RESTARTS: {restarts} in the last minute, where {RESTARTS_A_MINUTE} are the most. \
-                 Workers are replaced slowly until that changes; those that serve go on."
+                "{restarts} restarts in the last 60 s (usual are up to {MANY_RESTARTS}): workers end soon after \
+                 they are up, or do not come up"
             ),
+            Notice::GivingUp { attempts } => {
+                write!(f, "giving up: no worker has come up, and each instance was tried {attempts} times")
+            }
             Notice::Reloading => f.write_str("reloading"),
             Notice::Reloaded => f.write_str("reloaded"),
             Notice::ReloadFailed { worker: Some(worker), why, .. } => {

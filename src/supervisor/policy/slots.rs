@@ -7,7 +7,7 @@ use super::{Policy, SETTLE, Time};
 #[derive(Clone, Debug)]
 pub(super) struct Slot {
     pub(super) state: State,
-    /// How many workers in a row were lost before they had been up for [`STABLE`].
+    /// How many starts in a row have failed: the worker was lost before it was up.
     pub(super) failures: u32,
     /// There is a server in this instance.
     pub(super) has_listened: bool,
@@ -16,7 +16,7 @@ pub(super) struct Slot {
 #[derive(Clone, Copy, Debug)]
 pub(super) enum State {
     /// Nobody is here until then.
-    Waiting { until: Time },
+    Waiting { since: Time, until: Time, after: Loss },
     /// A fork was ordered.
     Forking,
     /// It was forked.
@@ -27,10 +27,20 @@ pub(super) enum State {
     Closed,
 }
 
+/// What a slot has lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Loss {
+    /// A worker that was never up.
+    Start,
+    /// A worker that was.
+    Server,
+}
+
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Worker {
     pub(super) id: u32,
     pub(super) pid: u32,
+    pub(super) started: Time,
     pub(super) online: Option<Time>,
 }
 
@@ -42,11 +52,6 @@ pub(super) enum Place {
 }
 
 impl Slot {
-    /// When this worker counts as up even though it does not listen.
-    pub(super) fn settled(&self, worker: &Worker) -> Option<Time> {
-        worker.online.filter(|_| !self.has_listened).map(|online| online.saturating_add(SETTLE))
-    }
-
     pub(super) fn close_if_forking(&mut self) {
         if matches!(self.state, State::Forking) {
             self.state = State::Closed;
@@ -55,19 +60,45 @@ impl Slot {
 }
 
 impl Policy {
+    /// When this worker of this slot counts as up even though it does not listen.
+    pub(super) fn settled(&self, slot: usize, worker: &Worker) -> Option<Time> {
+        let is_told = self.settings.wait_ready || self.slots[slot].has_listened;
+        worker.online.filter(|_| !is_told).map(|online| online.saturating_add(SETTLE))
+    }
+
+    /// When this worker of this slot must be up. A program that has never listened may take its time. Each
+    /// failure gives the next start more, for one that is slow today would else never come up.
+    pub(super) fn boot_deadline(&self, slot: usize, worker: &Worker) -> Option<Time> {
+        let Slot { has_listened, failures, .. } = self.slots[slot];
+        let time = self.settings.listen_timeout.saturating_mul(failures.saturating_add(1));
+        (has_listened || self.settings.wait_ready).then(|| worker.started.saturating_add(time))
+    }
+
+    /// It hangs.
+    pub(super) fn boot_timed_out(&mut self, slot: usize, now: Time) {
+        let worker = self.vacate(slot);
+        let took = now.saturating_sub(worker.started);
+        self.print(Notice::NotUp(Subject { slot, pid: worker.pid }, took));
+        self.kill(worker, slot);
+        match self.newcomer_moves_in(slot) {
+            true => self.keep_serving(now),
+            false => self.start_failed(slot, "it does not listen", now),
+        }
+    }
+
     /// Of use from now on.
     pub(super) fn up(&mut self, slot: usize, now: Time) {
         let State::Starting(worker) = self.slots[slot].state else {
             return;
         };
         self.enter(slot, worker, now);
-        if self.is_reloaded_in_place(slot) {
-            self.reload_slot(slot + 1, now);
-        }
+        self.is_up_in_place(slot, now);
     }
 
     pub(super) fn enter(&mut self, slot: usize, worker: Worker, now: Time) {
         self.slots[slot].state = State::Up(worker, now);
+        self.slots[slot].failures = 0;
+        self.came_up(now);
         let listens = self.slots[slot].has_listened;
         self.print(Notice::Up(Subject { slot, pid: worker.pid }, listens));
     }
@@ -96,7 +127,7 @@ impl Policy {
             State::Starting(worker) => Some(worker),
             _ => None,
         });
-        let newcomer = self.reload.as_mut().and_then(Reload::newcomer_worker);
-        slots.chain(newcomer).find(|worker| worker.id == id)
+        let newcomers = self.reload.iter_mut().flat_map(Reload::newcomers_that_start);
+        slots.chain(newcomers).find(|worker| worker.id == id)
     }
 }

@@ -1,4 +1,4 @@
-//! Types of one's own, read straight from a record.
+//! Types of your own, read straight from a record.
 
 use std::any::TypeId;
 use std::marker::PhantomData;
@@ -14,12 +14,12 @@ use super::reader::{Reader, Text};
 use super::regexp::RegExpFlags;
 use super::tag::{self, ViewKind};
 use super::walk::{self, Survey};
-use super::{decode, door};
+use super::{decode, lossless};
 use crate::error::{V8Error, V8ErrorKind};
 
 type Result<T> = std::result::Result<T, V8Error>;
 
-/// What is read anew for references to it, in bytes, besides once the record's length.
+/// How many bytes may be read again for references to them, besides once the record's length.
 const MAX_REREAD: usize = 16 << 20;
 
 /// Reads a whole record.
@@ -39,9 +39,9 @@ pub(super) struct De<'de> {
     pub(super) reader: Reader<'de>,
     /// Made when the first reference is met.
     survey: Option<Box<Survey>>,
-    /// How many bytes may still be read anew.
+    /// How many bytes may still be read again.
     budget: usize,
-    /// Where the objects begin that are being read anew.
+    /// Where the objects begin that are being read again.
     rereading: Vec<usize>,
     /// How many holes arrays may still have.
     holes: usize,
@@ -333,9 +333,9 @@ impl<'de> Deserializer<'de> for &mut De<'de> {
     }
 
     fn deserialize_newtype_struct<V: Visitor<'de>>(self, name: &'static str, visitor: V) -> Result<V::Value> {
-        if name == door::NAME {
+        if name == lossless::NAME {
             let value = self.value()?;
-            return door::read(value, || visitor.visit_unit());
+            return lossless::read(value, || visitor.visit_unit());
         }
         visitor.visit_newtype_struct(self)
     }

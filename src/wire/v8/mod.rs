@@ -1,13 +1,15 @@
 //! The format of V8's value serializer, as the `advanced` mode uses it, with Node's own layer for
-//! views (ADV-1, ADV-4 to ADV-9). Useful by itself: bytes to values and back, without a channel.
+//! views: [ADV-1](crate::protocol#ADV-1), and [ADV-4](crate::protocol#ADV-4) to
+//! [ADV-9](crate::protocol#ADV-9). Useful by itself: bytes to values and back, without a channel.
 //!
 //! Two ways in, and two ways out:
 //!
 //! - [`Value`] holds whatever can travel, without loss: [`Value::decode`], [`Value::encode`];
-//! - types of one's own, by serde: [`from_slice`], [`to_vec`]. Objects, arrays and strings have
+//! - types of your own, by serde: [`from_slice`], [`to_vec`]. Objects, arrays and strings have
 //!   the shape that they have in JSON; see there for what JSON has not.
 //!
-//! A type of one's own may have a [`Value`] in it, for the parts that only JavaScript has.
+//! A type of your own may have a [`Value`] in it, for the parts that only JavaScript has, and
+//! [`to_value`] and [`from_value`] turn one into the other.
 //!
 //! ```
 //! use crossfork::v8::{self, Value};
@@ -33,10 +35,11 @@
 
 mod access;
 mod bigint;
+mod convert;
 mod de;
 mod decode;
-mod door;
 mod encode;
+mod lossless;
 mod names;
 mod numbers;
 mod options;
@@ -55,6 +58,7 @@ use ::bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 pub use bigint::{BigInt, OutOfRange};
+pub use convert::{from_value, to_value};
 pub use options::Options;
 pub use regexp::{RegExp, RegExpFlags};
 pub use tag::{ErrorKind, ViewKind};
@@ -66,7 +70,7 @@ pub use crate::error::{MAX_DEPTH, V8Error as Error, V8ErrorKind as Kind};
 use crate::error::V8Error;
 use writer::Writer;
 
-/// Writes a value of a type of one's own as a record.
+/// Writes a value of a type of your own as a record.
 ///
 /// - Structs, maps and enums have the shape that serde_json gives them; `None` is `null`.
 /// - Bytes are a Node `Buffer`: `Vec<u8>`, slices of `u8`, and what serde calls bytes (the crate
@@ -95,17 +99,24 @@ pub(crate) fn to_writer<T: Serialize + ?Sized>(
     written
 }
 
-/// Reads a record into a type of one's own, which may borrow from it.
+/// Reads a record into a type of your own, which may borrow from it.
 ///
-/// The shapes are those of [`to_vec`], and what JavaScript has besides reads as its nearest
-/// relative: `undefined` as `null`, a hole in an array too; a `Map` as a map and a `Set` as a sequence;
-/// a `Date` as its milliseconds; a typed array as a sequence of numbers, or as bytes; an error as an
-/// object with `name`, `message`, `stack` and `cause`; a regular expression as text; boxed
-/// primitives as what is in the box. An object that is referred to more than once is read anew for
-/// each reference, up to 16 MiB in all.
+/// The shapes are those of [`to_vec`], and what JavaScript has besides reads as its nearest relative:
+///
+/// | JavaScript | reads as |
+/// |---|---|
+/// | `undefined`, a hole in an array | `null` |
+/// | `Map`, `Set` | a map, a sequence |
+/// | `Date` | its milliseconds |
+/// | a typed array | a sequence of numbers, or bytes |
+/// | an error | an object with `name`, `message`, `stack` and `cause` |
+/// | a regular expression | text |
+/// | `Object(1)` and other boxed primitives | the primitive |
+///
+/// An object that is referred to more than once is read again for each reference, up to 16 MiB in all.
 ///
 /// # Errors
-/// It is no record, it is damaged, or it is not a `T`.
+/// It is not a record, it is damaged, or it is not a `T`.
 pub fn from_slice<'de, T: Deserialize<'de>>(record: &'de [u8]) -> Result<T, V8Error> {
     de::record(record)
 }
@@ -114,7 +125,7 @@ impl Value {
     /// Reads a record: `FF 0F` and one value, to its end.
     ///
     /// # Errors
-    /// It is no record, or it is damaged.
+    /// It is not a record, or it is damaged.
     pub fn decode(record: &[u8]) -> Result<Value, V8Error> {
         decode::record(record, None)
     }
@@ -140,7 +151,7 @@ impl Value {
 /// which is 1,600 levels at least.
 const MAX_RETURNED: usize = 1000;
 
-/// Whether a record is whole, so that whoever wrote it can read it.
+/// Whether a record is whole, so that its author can read it.
 ///
 /// # Errors
 /// It is damaged, or too deep.

@@ -1,4 +1,4 @@
-//! Types of one's own, written as the values that JavaScript would use for them.
+//! Types of your own, written as the values that JavaScript would use for them.
 
 use std::any::TypeId;
 use std::borrow::Cow;
@@ -10,7 +10,7 @@ use super::bigint::BigInt;
 use super::encode::distinct;
 use super::names::NameWriter;
 use super::writer::Writer;
-use super::{door, tag};
+use super::{lossless, tag};
 use crate::error::{V8Error, V8ErrorKind};
 
 type Result<T> = std::result::Result<T, V8Error>;
@@ -165,8 +165,8 @@ impl<'w> ser::Serializer for Ser<'w> {
     }
 
     fn serialize_newtype_struct<T: ?Sized + Serialize>(self, name: &'static str, v: &T) -> Result<()> {
-        if name == door::NAME {
-            let written = door::write(self.writer, || {
+        if name == lossless::NAME {
+            let written = lossless::write(self.writer, || {
                 // The value does not write here, and an error would be found again below.
                 let _ = v.serialize(Ser { writer: &mut Writer::default(), expect: Expect::Anything });
             });

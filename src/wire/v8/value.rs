@@ -1,5 +1,7 @@
 //! What V8's serializer can carry, without loss.
 
+use std::time::{Duration, SystemTime};
+
 use bytes::Bytes;
 
 use super::bigint::BigInt;
@@ -32,14 +34,14 @@ pub enum Value {
     Null,
     /// `true` or `false`
     Bool(bool),
-    /// A number, be it whole or not.
+    /// A number, whole or not.
     Number(f64),
     /// A big integer, `1n`.
     BigInt(BigInt),
     /// A string.
     String(JsString),
     /// An object: its own enumerable properties in their order. An instance of a class arrives
-    /// without its class (ADV-8).
+    /// without its class ([ADV-8](crate::protocol#ADV-8)).
     Object(Object),
     /// An array whose elements are all there.
     Array(Vec<Value>),
@@ -72,7 +74,7 @@ pub enum Value {
     View(View),
     /// A view on a buffer that others may share. Node does not send these, and reads them.
     BufferView(Box<BufferView>),
-    /// A native object of Node's, of which only the enumerable properties travel (ADV-9).
+    /// A native object of Node's, of which only the enumerable properties travel ([ADV-9](crate::protocol#ADV-9)).
     HostObject(Object),
     /// The first occurrence of an object that [`Reference`](Value::Reference)s refer to.
     Shared(Box<Shared>),
@@ -92,8 +94,17 @@ pub struct SparseArray {
     pub properties: Object,
 }
 
-/// See [`Value::Error`]. `name`, `code` and other properties do not travel (ADV-7).
+/// See [`Value::Error`]. `name`, `code` and other properties do not travel ([ADV-7](crate::protocol#ADV-7)).
+///
+/// ```
+/// use crossfork::v8::{ErrorKind, ErrorObject, Value};
+///
+/// let mut error = ErrorObject::new(ErrorKind::TypeError);
+/// error.message = Some("no number".into());
+/// assert_eq!(Value::from(error), Value::error(ErrorKind::TypeError, "no number"));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub struct ErrorObject {
     /// Its class.
     pub kind: ErrorKind,
@@ -103,6 +114,13 @@ pub struct ErrorObject {
     pub stack: Option<JsString>,
     /// Its own `cause`.
     pub cause: Option<Value>,
+}
+
+impl ErrorObject {
+    /// An error of this class, with nothing else.
+    pub fn new(kind: ErrorKind) -> Self {
+        ErrorObject { kind, ..Default::default() }
+    }
 }
 
 /// See [`Value::View`].
@@ -139,13 +157,17 @@ pub struct Shared {
 
 /// Reading.
 impl Value {
-    /// The property of this name: of an object, an error (`message`, `stack`, `cause`), or an array
-    /// with properties.
+    /// The property of this name, of an object, of an error (its `cause`) or of an array with properties;
+    /// or what a `Map` has under this text.
     pub fn get(&self, name: &str) -> Option<&Value> {
         let properties = match self.unlabelled() {
             Value::Object(properties) | Value::HostObject(properties) => properties,
             Value::SparseArray(array) => &array.properties,
             Value::Error(error) if name == "cause" => return error.cause.as_ref(),
+            Value::Map(entries) => {
+                let entry = entries.iter().find(|(key, _)| matches!(key, Value::String(key) if *key == name));
+                return entry.map(|(_, value)| value);
+            }
             _ => return None,
         };
         properties.iter().find(|(key, _)| *key == name).map(|(_, value)| value)
@@ -188,6 +210,32 @@ impl Value {
         }
     }
 
+    /// The number, if it is whole and this integer can hold it: of a number, a `BigInt`, or a boxed one.
+    pub fn as_i64(&self) -> Option<i64> {
+        const END: f64 = 9_223_372_036_854_775_808.0;
+        match self.unlabelled() {
+            Value::BigInt(n) | Value::BigIntObject(n) => n.try_into().ok(),
+            other => other.as_f64().filter(|n| n.fract() == 0.0 && (-END..END).contains(n)).map(|n| n as i64),
+        }
+    }
+
+    /// As [`as_i64`](Self::as_i64), for an unsigned one.
+    pub fn as_u64(&self) -> Option<u64> {
+        const END: f64 = 18_446_744_073_709_551_616.0;
+        match self.unlabelled() {
+            Value::BigInt(n) | Value::BigIntObject(n) => n.try_into().ok(),
+            other => other.as_f64().filter(|n| n.fract() == 0.0 && (0.0..END).contains(n)).map(|n| n as u64),
+        }
+    }
+
+    /// The big integer, of a `BigInt` or a boxed one.
+    pub fn as_big_int(&self) -> Option<&BigInt> {
+        match self.unlabelled() {
+            Value::BigInt(n) | Value::BigIntObject(n) => Some(n),
+            _ => None,
+        }
+    }
+
     /// The boolean, of a boolean or a boxed one.
     pub fn as_bool(&self) -> Option<bool> {
         match self.unlabelled() {
@@ -208,6 +256,37 @@ impl Value {
     pub fn as_array(&self) -> Option<&[Value]> {
         match self.unlabelled() {
             Value::Array(values) | Value::Set(values) => Some(values),
+            _ => None,
+        }
+    }
+
+    /// The properties of an object, in their order.
+    pub fn as_object(&self) -> Option<&[(JsString, Value)]> {
+        match self.unlabelled() {
+            Value::Object(properties) | Value::HostObject(properties) => Some(properties),
+            _ => None,
+        }
+    }
+
+    /// The entries of a `Map`, in their order.
+    pub fn as_map(&self) -> Option<&[(Value, Value)]> {
+        match self.unlabelled() {
+            Value::Map(entries) => Some(entries),
+            _ => None,
+        }
+    }
+
+    /// The time of a `Date`, unless it is invalid.
+    pub fn as_system_time(&self) -> Option<SystemTime> {
+        /// JavaScript has no date further from 1970.
+        const MAX: f64 = 8.64e15;
+        match *self.unlabelled() {
+            Value::Date(ms) if (0.0..=MAX).contains(&ms) => {
+                SystemTime::UNIX_EPOCH.checked_add(Duration::from_millis(ms as u64))
+            }
+            Value::Date(ms) if (-MAX..0.0).contains(&ms) => {
+                SystemTime::UNIX_EPOCH.checked_sub(Duration::from_millis(-ms as u64))
+            }
             _ => None,
         }
     }
@@ -281,79 +360,4 @@ impl Eq for Value {}
 /// `Object.is`
 fn same(a: f64, b: f64) -> bool {
     a.to_bits() == b.to_bits() || a.is_nan() && b.is_nan()
-}
-
-macro_rules! numbers {
-    ($($int:ty),*) => {$(
-        impl From<$int> for Value {
-            fn from(n: $int) -> Self {
-                Value::Number(n.into())
-            }
-        }
-    )*};
-}
-
-numbers!(i8, u8, i16, u16, i32, u32, f32, f64);
-
-impl From<bool> for Value {
-    fn from(b: bool) -> Self {
-        Value::Bool(b)
-    }
-}
-
-impl From<&str> for Value {
-    fn from(text: &str) -> Self {
-        Value::String(text.into())
-    }
-}
-
-impl From<String> for Value {
-    fn from(text: String) -> Self {
-        Value::String(text.into())
-    }
-}
-
-impl From<JsString> for Value {
-    fn from(text: JsString) -> Self {
-        Value::String(text)
-    }
-}
-
-impl From<BigInt> for Value {
-    fn from(n: BigInt) -> Self {
-        Value::BigInt(n)
-    }
-}
-
-/// A Node `Buffer`.
-impl From<Bytes> for Value {
-    fn from(bytes: Bytes) -> Self {
-        Value::buffer(bytes)
-    }
-}
-
-impl<T: Into<Value>> From<Vec<T>> for Value {
-    fn from(values: Vec<T>) -> Self {
-        values.into_iter().collect()
-    }
-}
-
-impl<T: Into<Value>, const N: usize> From<[T; N]> for Value {
-    fn from(values: [T; N]) -> Self {
-        values.into_iter().collect()
-    }
-}
-
-/// `None` is `null`, as in the `json` mode.
-impl<T: Into<Value>> From<Option<T>> for Value {
-    fn from(value: Option<T>) -> Self {
-        value.map_or(Value::Null, Into::into)
-    }
-}
-
-/// An array.
-impl<T: Into<Value>> FromIterator<T> for Value {
-    fn from_iter<I: IntoIterator<Item = T>>(values: I) -> Self {
-        Value::Array(values.into_iter().map(Into::into).collect())
-    }
 }

@@ -4,10 +4,15 @@ const { spawnSync } = require('node:child_process');
 const { readFileSync } = require('node:fs');
 const http = require('node:http');
 
-const { GATE, MODE, NODE_APP_INSTANCE, SOCKET } = process.env;
+const { GATE, HANGS, MODE, NODE_APP_INSTANCE, SOCKET } = process.env;
 
 // It starts when somebody writes to this pipe.
 if (GATE) readFileSync(GATE);
+
+// It never starts while this file says so.
+if (HANGS && readFileSync(HANGS, 'utf8').startsWith('hang')) for (;;);
+
+let ready = false;
 
 const held = new Set();
 process.on('SIGUSR2', () => {
@@ -60,9 +65,32 @@ switch (MODE) {
     console.error('it cannot start');
     process.exit(1);
     break;
+  // It listens, and has a bug that takes a while.
+  case 'crashes':
+    setTimeout(() => process.exit(9), 300);
+    break;
+  // It does something else before it can serve, and fails requests until then.
+  case 'prepares':
+    requests['/'] = (response) => {
+      response.statusCode = ready ? 200 : 503;
+      response.end(`${process.pid}`);
+    };
+    server.on('listening', () => {
+      setTimeout(() => {
+        ready = true;
+        process.send('ready');
+      }, 700);
+    });
+    break;
   case 'stubborn':
     process.on('SIGTERM', () => console.log('SIGTERM is ignored'));
     setInterval(() => {}, 1000);
+    break;
+  case 'reads':
+    console.log(`supervisor ${process.ppid}`);
+    console.log(`colors: ${process.env.FORCE_COLOR ?? 'none'}`);
+    process.stdin.once('data', (text) => console.log(`read: ${text}`));
+    process.stdin.once('end', () => console.log('read: '));
     break;
   case 'timer':
   case 'silent':

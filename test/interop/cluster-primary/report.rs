@@ -59,7 +59,7 @@ fn address(address: &Address) -> Value {
         AddressType::Path => json!(-1),
         AddressType::Udp4 => json!("udp4"),
         AddressType::Udp6 => json!("udp6"),
-        AddressType::Fd => Value::Null,
+        _ => Value::Null,
     };
     json!({ "address": address.address, "port": address.port, "addressType": address_type, "fd": address.fd })
 }

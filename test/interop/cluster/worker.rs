@@ -82,10 +82,9 @@ fn operate<W: Work>(worker: &W, servers: &Servers<W>, request: &Value) -> Result
             worker.send(&json!({ "op": "listening", "port": port, "data": data }))
         }
         "udp" => {
-            let options = BindOptions {
-                ipv6_only: request["ipv6Only"] == true,
-                reuse_addr: request["reuseAddr"] == true,
-            };
+            let options = BindOptions::new()
+                .ipv6_only(request["ipv6Only"] == true)
+                .reuse_addr(request["reuseAddr"] == true);
             let socket = worker.bind_udp(address(request), options)?;
             let port = socket.local_addr()?.port();
             servers.echo(socket);
@@ -124,14 +123,14 @@ fn address(request: &Value) -> ListenAddress {
 }
 
 fn options(request: &Value) -> ListenOptions {
-    ListenOptions {
-        ipv6_only: request["ipv6Only"] == true,
-        backlog: request["backlog"].as_u64().map(|n| n as u32),
-        data: request["data"].as_str().map(v8::Value::from),
-        exclusive: request["exclusive"] == true,
-        readable_all: request["readableAll"] == true,
-        writable_all: request["writableAll"] == true,
-    }
+    let mut options = ListenOptions::new()
+        .ipv6_only(request["ipv6Only"] == true)
+        .exclusive(request["exclusive"] == true)
+        .readable_all(request["readableAll"] == true)
+        .writable_all(request["writableAll"] == true);
+    options.backlog = request["backlog"].as_u64().map(|n| n as u32);
+    options.data = request["data"].as_str().map(v8::Value::from);
+    options
 }
 
 /// What is served on, by name, and the threads that do so.

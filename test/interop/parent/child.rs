@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
 use crossfork::process::Fork;
-use crossfork::{Message, Outgoing, ReceivedHandle, Signal, Stdio};
+use crossfork::{Message, Outgoing, ReceivedHandle, Signal};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -92,14 +92,14 @@ impl<D: Driver> Scope<D> {
     pub fn start(&self, fork: Fork<D::Mark>) -> Child<D> {
         let (file, copies) = log();
         let [out, err] = copies;
-        let fork = fork.stdio(1, Stdio::Fd(out)).stdio(2, Stdio::Fd(err));
+        let fork = fork.stdio(1, out).stdio(2, err);
         self.keep(D::fork(fork).unwrap_or_else(|e| panic!("{e}")), file)
     }
 
     /// As [`start`](Self::start), with a standard output of one's own.
     pub fn start_with_stdout(&self, fork: Fork<D::Mark>, stdout: OwnedFd) -> Child<D> {
         let (file, [_, err]) = log();
-        let fork = fork.stdio(1, Stdio::Fd(stdout)).stdio(2, Stdio::Fd(err));
+        let fork = fork.stdio(1, stdout).stdio(2, err);
         self.keep(D::fork(fork).unwrap_or_else(|e| panic!("{e}")), file)
     }
 

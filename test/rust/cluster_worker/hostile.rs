@@ -29,7 +29,7 @@ fn a_message_of_the_cluster_that_is_none_is_reported_and_the_next_one_heard<W: W
 }
 
 fn messages_that_nobody_receives_do_not_hold_up_the_cluster<W: Work>() {
-    let limits = Limits { max_waiting_messages: 10, ..Limits::default() };
+    let limits = Limits::new().max_waiting_messages(10);
     let (worker, mut primary) = connect_with::<W>(limits);
     let listener = granted(&worker, &mut primary);
     let accepting = thread::spawn(move || listener.accept().unwrap().is_some());

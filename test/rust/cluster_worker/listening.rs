@@ -30,8 +30,7 @@ for_both_workers!(in_time:
 fn clu_5_clu_6_clu_8_it_asks_and_tells_where_it_listens<W: Work>() {
     let (worker, mut primary) = connect::<W>();
     assert_eq!(worker.id(), 7);
-    let options =
-        ListenOptions { backlog: Some(9), data: Some(v8::Value::from("mine")), ..Default::default() };
+    let options = ListenOptions::new().backlog(9).data(v8::Value::from("mine"));
     let listener = listen(&worker, "127.0.0.1:0", options, || {
         let query = primary.hear();
         assert_eq!(
@@ -57,8 +56,7 @@ fn clu_5_clu_6_clu_8_it_asks_and_tells_where_it_listens<W: Work>() {
 
 fn clu_6_each_kind_of_address_is_asked_for_as_node_does<W: Work>() {
     let (worker, mut primary) = connect::<W>();
-    let options =
-        ListenOptions { ipv6_only: true, readable_all: true, writable_all: true, ..Default::default() };
+    let options = ListenOptions::new().ipv6_only(true).readable_all(true).writable_all(true);
     let here = std::env::current_dir().unwrap();
     for (address, expected) in [
         ("8000", json!({ "address": null, "port": 8000, "addressType": 4, "flags": 1 })),

@@ -126,7 +126,7 @@ fn adv_2_what_is_no_value_is_an_error_and_the_next_message_arrives<D: Driver>() 
 }
 
 fn adv_2_a_frame_over_the_limit_is_reported_and_the_next_message_arrives<D: Driver>() {
-    let (channel, peer) = connect_with::<Advanced<D>>(Limits { max_message: 100, ..Limits::default() });
+    let (channel, peer) = connect_with::<Advanced<D>>(Limits::new().max_message(100));
     peer.write_raw(&framed(&[0; 101]));
     peer.write("\"next\"\n");
     // Announced, and never to come.

@@ -41,12 +41,11 @@ fn too_long<D: Driver>(channel: &D) -> bool {
     matches!(channel.recv(), Err(Error::Protocol(ProtocolError::TooLong { limit: 100 })))
 }
 
-const SMALL: Limits = Limits {
-    max_message: 100,
-    max_waiting_bytes: 64 << 20,
-    max_waiting_messages: 1 << 16,
-    max_waiting_descriptors: 512,
-};
+const SMALL: Limits = Limits::new()
+    .max_message(100)
+    .max_waiting_bytes(64 << 20)
+    .max_waiting_messages(1 << 16)
+    .max_waiting_descriptors(512);
 
 fn a_message_over_the_limit_is_an_error_and_the_next_one_arrives<D: Driver>() {
     let (channel, peer) = connect_with::<D>(SMALL);
@@ -150,20 +149,19 @@ fn floods_and_drains<D: Driver>(limits: Limits, line: impl Fn(usize) -> String, 
 }
 
 fn a_peer_that_writes_too_many_messages_has_to_wait<D: Driver>() {
-    let limits = Limits { max_waiting_messages: 10, ..Limits::default() };
+    let limits = Limits::new().max_waiting_messages(10);
     floods_and_drains::<D>(limits, |i| format!("[{i},\"{}\"]\n", "x".repeat(i % 500)), 0);
 }
 
 fn a_peer_that_writes_too_many_bytes_has_to_wait<D: Driver>() {
-    let limits = Limits { max_waiting_bytes: 1 << 20, ..Limits::default() };
+    let limits = Limits::new().max_waiting_bytes(1 << 20);
     floods_and_drains::<D>(limits, |i| format!("[{i},\"{}\"]\n", "x".repeat(i % 50_000)), 1 << 20);
 }
 
 fn a_peer_that_sends_too_many_handles_has_to_wait<D: Driver>() {
     const SENT: usize = 100;
     const ROOM: usize = 8;
-    let (channel, mut peer) =
-        connect_with::<D>(Limits { max_waiting_descriptors: ROOM, ..Limits::default() });
+    let (channel, mut peer) = connect_with::<D>(Limits::new().max_waiting_descriptors(ROOM));
     let (socket, witness) = watched();
     for i in 0..SENT {
         peer.write_with(handle_line("net.Socket", &i.to_string()), &[socket.as_fd()]);
@@ -192,7 +190,7 @@ fn a_peer_that_sends_too_many_handles_has_to_wait<D: Driver>() {
 }
 
 fn descriptors_over_the_limit_on_half_a_message_are_closed<D: Driver>() {
-    let (channel, mut peer) = connect_with::<D>(Limits { max_waiting_descriptors: 4, ..Limits::default() });
+    let (channel, mut peer) = connect_with::<D>(Limits::new().max_waiting_descriptors(4));
     let (first, first_witness) = watched();
     let (other, other_witness) = watched();
     let (last, last_witness) = watched();

@@ -338,7 +338,7 @@ fn a_receiver_that_waits_takes_the_acknowledgement_for_a_sender<D: Driver>() {
 }
 
 fn a_receiver_that_makes_room_lets_a_waiting_sender_go_on<D: Driver>() {
-    let (channel, mut peer) = connect_with::<D>(Limits { max_waiting_messages: 1, ..Limits::default() });
+    let (channel, mut peer) = connect_with::<D>(Limits::new().max_waiting_messages(1));
     let (socket, _witness) = watched();
     let sender = thread::spawn({
         let channel = channel.clone();

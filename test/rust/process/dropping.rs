@@ -61,7 +61,7 @@ fn life_1_a_dropped_child_is_disconnected<D: Parent>() {
     let (given, mut told) = UnixStream::pair().unwrap();
     told.set_read_timeout(Some(PATIENCE)).unwrap();
     let line = "echo 1 >&3; while read -r line <&3; do :; done; echo the end >&5";
-    let kid = start_with_channel::<D>(Command::shell(line).stdio(5, Stdio::Fd(given.into())), 3);
+    let kid = start_with_channel::<D>(Command::shell(line).stdio(5, given), 3);
     assert_eq!(receive(&kid), json!(1));
     drop(kid.unguarded());
     let mut text = String::new();
@@ -74,7 +74,7 @@ fn kill_on_drop_sends_the_kill_signal<D: Parent>() {
         let (given, mut told) = UnixStream::pair().unwrap();
         told.set_read_timeout(Some(PATIENCE)).unwrap();
         let line = format!("trap 'echo {name} >&5; exit' {name}; echo 1 >&3; exec 3>&-; read -r line");
-        let command = Command::shell(line).stdio(5, Stdio::Fd(given.into())).stdio(0, Stdio::Pipe);
+        let command = Command::shell(line).stdio(5, given).stdio(0, Stdio::Pipe);
         let mut kid = start_with_channel::<D>(command.kill_on_drop().kill_signal(signal), 3);
         assert_eq!(receive(&kid), json!(1));
         let pid = kid.id();
@@ -100,7 +100,7 @@ fn kill_on_drop_of_a_child_that_ignores_the_signal_does_not_wait<D: Parent>() {
 }
 
 fn kill_on_drop_of_an_ended_process_sends_nothing<D: Parent>() {
-    let mut process = start::<D>(Command::new("true").kill_on_drop()).unguarded();
+    let process = start::<D>(Command::new("true").kill_on_drop()).unguarded();
     assert!(process.wait().unwrap().success());
     let pid = process.id();
     assert!(is_gone(pid));

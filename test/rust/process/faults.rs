@@ -146,7 +146,7 @@ fn life_9_a_child_that_never_reads_stops_the_sender_and_not_the_parent<D: Parent
 }
 
 fn life_9_a_child_that_floods_is_held_back<D: Parent>() {
-    let limits = Limits { max_waiting_messages: 10, ..Default::default() };
+    let limits = Limits::new().max_waiting_messages(10);
     let flood = Command::shell("exec yes '\"flood\"' >&3").limits(limits);
     let mut kid = start_with_channel::<D>(flood, 3);
     for _ in 0..10_000 {

@@ -93,7 +93,7 @@ fn stop_signals_the_whole_group<D: Parent>() {
     both::<D>(|leading| {
         let mut kid = start_with_channel::<D>(leading(Command::shell(LINE)).stdio(1, Stdio::Pipe), 3);
         let other = other(kid.process());
-        let haste = Escalation { disconnect: Duration::ZERO, ..Default::default() };
+        let haste = Escalation::new().disconnect(Duration::ZERO);
         assert_eq!(kid.stop(haste).unwrap().signal(), Some(libc::SIGTERM));
         assert_ends(other);
     });
@@ -105,7 +105,7 @@ fn stop_kills_the_whole_group<D: Parent>() {
         let mut kid = start_with_channel::<D>(leading(Command::shell(&line)).stdio(1, Stdio::Pipe), 3);
         let other = other(kid.process());
         let zero = Duration::ZERO;
-        let haste = Escalation { disconnect: zero, signal: Signal::TERM, after_signal: zero };
+        let haste = Escalation::new().disconnect(zero).signal(Signal::TERM).after_signal(zero);
         assert_eq!(kid.stop(haste).unwrap().signal(), Some(libc::SIGKILL));
         assert_ends(other);
     });

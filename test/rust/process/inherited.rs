@@ -57,10 +57,8 @@ fn ch_8_a_child_sees_its_channel_its_stdio_and_what_was_asked_for<D: Parent>() {
     for number in NUMBERS {
         let mut kid = start_frozen_with_channel::<D>(frozen(), number);
         assert_eq!(numbers(kid.id()), expected(&[number]), "with the channel at {number}");
-        let asked = frozen()
-            .stdio(5, Stdio::Null)
-            .stdio(9, Stdio::Pipe)
-            .stdio(12, Stdio::Fd(File::open("/dev/null").unwrap().into()));
+        let asked =
+            frozen().stdio(5, Stdio::Null).stdio(9, Stdio::Pipe).stdio(12, File::open("/dev/null").unwrap());
         let mut kid = start_frozen_with_channel::<D>(asked, number);
         assert_eq!(numbers(kid.id()), expected(&[number, 5, 9, 12]), "with the channel at {number}");
         drop(kid.process().pipes());

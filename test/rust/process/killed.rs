@@ -69,7 +69,7 @@ fn hnd_4_a_child_killed_in_the_middle_of_its_handle_leaves_nothing_open<D: Paren
         return raise(SIGKILL).unwrap();
     }
     let (given, witness) = to_be_sent();
-    let mut kid = start_with_channel::<D>(again(test).stdio(5, crossfork::Stdio::Fd(given)), 3);
+    let mut kid = start_with_channel::<D>(again(test).stdio(5, given), 3);
     assert_eq!(receive(&kid), json!("before"));
     assert_end(&kid);
     assert_eq!(kid.process().wait().unwrap().signal(), Some(libc::SIGKILL));
@@ -84,7 +84,7 @@ fn hnd_6_a_handle_of_a_child_that_is_dead_is_received<D: Parent>(test: &'static 
         return raise(SIGKILL).unwrap();
     }
     let (given, witness) = to_be_sent();
-    let mut kid = start_with_channel::<D>(again(test).stdio(5, crossfork::Stdio::Fd(given)), 3);
+    let mut kid = start_with_channel::<D>(again(test).stdio(5, given), 3);
     assert_eq!(kid.process().wait().unwrap().signal(), Some(libc::SIGKILL));
     let mut message = kid.channel.recv().unwrap().unwrap();
     assert_eq!(message.decode::<&str>().unwrap(), "a socket");

@@ -108,7 +108,7 @@ fn what_was_set_for_a_stream_is_used<D: Parent>() {
     let (reader, writer) = std::io::pipe().unwrap();
     std::io::Write::write_all(&mut &writer, b"from a pipe").unwrap();
     drop(writer);
-    let command = Command::shell("cat; echo unseen >&2").stdio(0, Stdio::Fd(reader.into()));
+    let command = Command::shell("cat; echo unseen >&2").stdio(0, reader);
     assert_is(&D::output(command.stdio(2, Stdio::Null)).unwrap(), "from a pipe", "");
     assert_is(&D::output(Command::shell("echo unseen").stdio(1, Stdio::Null)).unwrap(), "", "");
 }

@@ -4,8 +4,8 @@ use std::fs;
 use std::os::unix::fs::{OpenOptionsExt, symlink};
 use std::path::Path;
 
+use crossfork::Error;
 use crossfork::process::Command;
-use crossfork::{Error, Stdio};
 use nix::sys::resource::{Resource, setrlimit};
 
 use crate::command::scratch;
@@ -162,7 +162,7 @@ fn ch_3_a_failed_start_is_reported_wherever_the_channel_is<D: Parent>() {
 fn what_was_given_to_a_process_that_does_not_start_is_closed<D: Parent>() {
     for number in [0, 5] {
         let (given, witness) = watched();
-        let command = Command::new(ABSENT).stdio(number, Stdio::Fd(given.into()));
+        let command = Command::new(ABSENT).stdio(number, given);
         D::start_with_channel(command, 3).map(drop).unwrap_err();
         witness.assert_closed();
     }
@@ -173,7 +173,7 @@ fn output_tells_why_it_could_not_start<D: Parent>() {
     assert_eq!(error.code(), "ENOENT");
     assert!(error.output().is_none());
     assert!(error.to_string().contains(ABSENT), "{error}");
-    let mut shell = D::start(Command::shell(format!("'{ABSENT}' 2>/dev/null"))).unwrap();
+    let shell = D::start(Command::shell(format!("'{ABSENT}' 2>/dev/null"))).unwrap();
     // A shell starts, and says so by its code.
     assert_eq!(shell.wait().unwrap().code(), Some(127));
 }

@@ -54,7 +54,7 @@ fn a_descriptor_is_at_the_number_it_was_given_for<D: Parent>() {
     for number in [0, 1, 2, 3, 5, 60] {
         let (given, kept) = UnixStream::pair().unwrap();
         let inode = identity(&given).1;
-        let process = start_frozen::<D>(frozen().stdio(number, Stdio::Fd(given.into())));
+        let process = start_frozen::<D>(frozen().stdio(number, given));
         assert_eq!(descriptors(process.id())[&(number as i32)], format!("socket:[{inode}]"));
         drop(kept);
     }
@@ -64,7 +64,7 @@ fn a_descriptor_that_is_given_for_a_standard_stream_is_blocking_there<D: Parent>
     for number in [0, 1, 2, 5] {
         let (given, _kept) = UnixStream::pair().unwrap();
         given.set_nonblocking(true).unwrap();
-        let process = start_frozen::<D>(frozen().stdio(number, Stdio::Fd(given.into())));
+        let process = start_frozen::<D>(frozen().stdio(number, given));
         // Above these, programs know what they are given.
         let is_nonblocking = flags(process.id(), number as i32).contains(OFlag::O_NONBLOCK);
         assert_eq!(is_nonblocking, number > 2, "{number}");
@@ -76,7 +76,7 @@ fn a_descriptor_that_is_given_is_not_kept_by_us<D: Parent>() {
         let (given, mut kept) = UnixStream::pair().unwrap();
         kept.set_read_timeout(Some(PATIENCE)).unwrap();
         let line = format!("echo hello >&{number}");
-        let mut process = start::<D>(Command::shell(line).stdio(number, Stdio::Fd(given.into())));
+        let process = start::<D>(Command::shell(line).stdio(number, given));
         assert!(process.wait().unwrap().success());
         let mut text = String::new();
         // To the end, which comes when the last copy is closed.
@@ -92,10 +92,8 @@ fn descriptors_may_trade_places<D: Parent>() {
     let given: Vec<OwnedFd> = pairs.iter().map(|(a, _)| a.as_fd().try_clone_to_owned().unwrap()).collect();
     let expected: Vec<_> = given.iter().map(|fd| format!("socket:[{}]", identity(fd).1)).collect();
     let numbers: Vec<usize> = given.iter().rev().map(|fd| fd.as_raw_fd() as usize).collect();
-    let command = given
-        .into_iter()
-        .zip(&numbers)
-        .fold(frozen(), |command, (fd, number)| command.stdio(*number, Stdio::Fd(fd)));
+    let command =
+        given.into_iter().zip(&numbers).fold(frozen(), |command, (fd, number)| command.stdio(*number, fd));
     let process = start_frozen::<D>(command);
     let found = descriptors(process.id());
     for (number, expected) in numbers.iter().zip(expected) {

@@ -31,11 +31,11 @@ for_both_drivers!(in_time:
 
 /// Waits for nothing for long, and for each step long enough for a shell to do what it should.
 const HASTE: Escalation =
-    Escalation { disconnect: Duration::from_millis(500), signal: Signal::TERM, after_signal: PATIENCE };
+    Escalation::new().disconnect(Duration::from_millis(500)).signal(Signal::TERM).after_signal(PATIENCE);
 
 fn life_1_a_polite_child_ends_when_it_is_disconnected<D: Parent>() {
     let mut kid = shell::<D>("while read -r line <&3; do :; done; exit 7");
-    let patient = Escalation { disconnect: PATIENCE, ..Default::default() };
+    let patient = Escalation::new().disconnect(PATIENCE);
     let start = Instant::now();
     assert_eq!(kid.stop(patient).unwrap().code(), Some(7));
     assert!(start.elapsed() < PATIENCE, "it ended, and we went on waiting");
@@ -52,7 +52,7 @@ fn life_3_what_was_accepted_is_written_before_it_is_stopped<D: Parent>() {
     for _ in 0..100 {
         kid.channel.feed(&message).unwrap();
     }
-    let patient = Escalation { disconnect: PATIENCE, ..Default::default() };
+    let patient = Escalation::new().disconnect(PATIENCE);
     assert!(kid.stop(patient).unwrap().success());
     let mut text = String::new();
     kid.process().standard(1).unwrap().read_to_string(&mut text).unwrap();
@@ -62,7 +62,7 @@ fn life_3_what_was_accepted_is_written_before_it_is_stopped<D: Parent>() {
 fn a_child_that_ignores_the_disconnect_gets_the_signal<D: Parent>() {
     for signal in [Signal::TERM, Signal::INT] {
         let mut kid = shell::<D>("exec sleep 1000");
-        let status = kid.stop(Escalation { signal, ..HASTE }).unwrap();
+        let status = kid.stop(HASTE.signal(signal)).unwrap();
         assert_eq!(status.signal().and_then(Signal::from_number), Some(signal));
         assert!(is_gone(kid.id()));
     }
@@ -71,20 +71,20 @@ fn a_child_that_ignores_the_disconnect_gets_the_signal<D: Parent>() {
 fn a_child_that_ignores_the_signal_gets_sigkill<D: Parent>() {
     let mut kid = shell::<D>("trap '' TERM; echo '\"deaf\"' >&3; exec sleep 1000");
     assert_eq!(receive(&kid), json!("deaf"));
-    let brief = Escalation { after_signal: Duration::from_millis(300), ..HASTE };
+    let brief = HASTE.after_signal(Duration::from_millis(300));
     assert_eq!(kid.stop(brief).unwrap().signal(), Some(libc::SIGKILL));
     assert!(is_gone(kid.id()));
 }
 
 fn a_child_that_handles_the_signal_ends_with_its_own_code<D: Parent>() {
     let line = "trap 'exit 42' TERM; echo '\"careful\"' >&3; exec 3>&-; read -r line";
-    let mut kid = start_with_channel::<D>(Command::shell(line).stdio(0, Stdio::Pipe), 3);
+    let kid = start_with_channel::<D>(Command::shell(line).stdio(0, Stdio::Pipe), 3);
     assert_eq!(receive(&kid), json!("careful"));
     assert_eq!(kid.stop(HASTE).unwrap().code(), Some(42));
 }
 
 fn a_child_that_never_reads_is_stopped_all_the_same<D: Parent>() {
-    let mut kid = shell::<D>("exec sleep 1000");
+    let kid = shell::<D>("exec sleep 1000");
     let _ = kid.channel.send_timeout(&json!("x".repeat(4 << 20)), Duration::from_millis(100));
     assert!(kid.channel.queued_bytes() > 0);
     assert_eq!(kid.stop(HASTE).unwrap().signal(), Some(libc::SIGTERM));
@@ -92,7 +92,7 @@ fn a_child_that_never_reads_is_stopped_all_the_same<D: Parent>() {
 }
 
 fn a_child_that_never_acknowledges_is_stopped_all_the_same<D: Parent>() {
-    let mut kid = shell::<D>("exec sleep 1000");
+    let kid = shell::<D>("exec sleep 1000");
     let (socket, witness) = crate::support::descriptors::watched();
     let sent = kid.channel.send_handle_timeout(&json!("a socket"), socket.into(), Duration::from_millis(100));
     drop(sent.unwrap_err());
@@ -102,11 +102,11 @@ fn a_child_that_never_acknowledges_is_stopped_all_the_same<D: Parent>() {
 
 /// As [`Escalation::disconnect`] says.
 fn the_disconnect_and_the_end_have_one_time_together<D: Parent>() {
-    let mut kid = shell::<D>("exec sleep 1000");
+    let kid = shell::<D>("exec sleep 1000");
     let _ = kid.channel.send_timeout(&json!("x".repeat(4 << 20)), Duration::from_millis(100));
     let disconnect = Duration::from_secs(3);
     let start = Instant::now();
-    assert_eq!(kid.stop(Escalation { disconnect, ..HASTE }).unwrap().signal(), Some(libc::SIGTERM));
+    assert_eq!(kid.stop(HASTE.disconnect(disconnect)).unwrap().signal(), Some(libc::SIGTERM));
     assert!(start.elapsed() >= disconnect, "only {:?}", start.elapsed());
     assert!(start.elapsed() < disconnect * 2, "{:?}, where {disconnect:?} were given", start.elapsed());
 }
@@ -117,24 +117,25 @@ fn a_child_that_has_ended_is_stopped_already<D: Parent>() {
     assert_eq!(kid.stop(Escalation::default()).unwrap().code(), Some(3));
     assert_eq!(kid.stop(Escalation::default()).unwrap().code(), Some(3));
     // The end of the channel may also have been seen before.
-    let mut kid = shell::<D>("exit 3");
+    let kid = shell::<D>("exit 3");
     assert!(kid.channel.recv().unwrap().is_none());
     assert_eq!(kid.stop(Escalation::default()).unwrap().code(), Some(3));
 }
 
 fn a_child_that_disconnected_itself_is_stopped<D: Parent>() {
-    let mut kid = shell::<D>("exec 3>&-; exec sleep 1000");
+    let kid = shell::<D>("exec 3>&-; exec sleep 1000");
     assert!(kid.channel.recv().unwrap().is_none());
     assert_eq!(kid.stop(HASTE).unwrap().signal(), Some(libc::SIGTERM));
 }
 
 fn any_time_may_be_given<D: Parent>() {
-    let forever = Escalation { disconnect: Duration::MAX, signal: Signal::TERM, after_signal: Duration::MAX };
-    let mut kid = shell::<D>("read -r line <&3; exit 7");
+    let forever =
+        Escalation::new().disconnect(Duration::MAX).signal(Signal::TERM).after_signal(Duration::MAX);
+    let kid = shell::<D>("read -r line <&3; exit 7");
     assert_eq!(kid.stop(forever).unwrap().code(), Some(7));
     let at_once =
-        Escalation { disconnect: Duration::ZERO, signal: Signal::TERM, after_signal: Duration::ZERO };
-    let mut kid = shell::<D>("trap '' TERM; echo 1 >&3; exec sleep 1000");
+        Escalation::new().disconnect(Duration::ZERO).signal(Signal::TERM).after_signal(Duration::ZERO);
+    let kid = shell::<D>("trap '' TERM; echo 1 >&3; exec sleep 1000");
     assert_eq!(receive(&kid), json!(1));
     assert_eq!(kid.stop(at_once).unwrap().signal(), Some(libc::SIGKILL));
 }
@@ -163,7 +164,7 @@ fn tokio_a_stop_that_was_dropped_is_begun_anew() {
             let mut child = command.spawn_with_channel(3).unwrap();
             // More than the kernel takes before the child reads.
             assert!(child.channel.feed(&"x".repeat(999_997)).now_or_never().is_none());
-            let patient = Escalation { disconnect: PATIENCE, ..Default::default() };
+            let patient = Escalation::new().disconnect(PATIENCE);
             assert!(child.stop(patient).now_or_never().is_none());
             assert!(child.channel.queued_bytes() > 0);
             child.process.stdin.take().unwrap().write_all(b"go\n").await.unwrap();

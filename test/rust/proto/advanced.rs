@@ -56,7 +56,7 @@ fn hnd_6_a_handle_message_over_the_limit_is_replied_to_at_its_end() {
     let long = handle(&format!("\"{}\"", "x".repeat(1000)));
     for size in [1, 50, 101, 105, 1000, 10_000] {
         let fds = Ledger::default();
-        let mut core = Channel::new(MODE, Limits { max_message: 100, ..Limits::default() });
+        let mut core = Channel::new(MODE, Limits::new().max_message(100));
         let mut fd = Some(fds.open());
         let (last, parts) = long.split_last().unwrap();
         for part in parts.chunks(size) {

@@ -10,12 +10,11 @@ use crate::meter;
 use crate::sim::token::{Ledger, Token};
 use crate::sim::transcode;
 
-const LIMITS: Limits = Limits {
-    max_message: 64 * 1024,
-    max_waiting_bytes: 128 * 1024,
-    max_waiting_messages: 1000,
-    max_waiting_descriptors: 64,
-};
+const LIMITS: Limits = Limits::new()
+    .max_message(64 * 1024)
+    .max_waiting_bytes(128 * 1024)
+    .max_waiting_messages(1000)
+    .max_waiting_descriptors(64);
 
 /// A few times what the limits allow: messages and answers, in memory that may be larger than they
 /// are, the message that is being read, and the one that the test writes.

@@ -18,7 +18,7 @@ fn flood(end: &mut End, line: &str, most: usize) -> usize {
 
 #[test]
 fn waiting_messages_are_bounded_in_number() {
-    let mut end = End::with(Limits { max_waiting_messages: 10, ..Limits::default() });
+    let mut end = End::with(Limits::new().max_waiting_messages(10));
     for line in ["1", "", "undefined"] {
         assert_eq!(flood(&mut end, line, 20), 10);
         end.core.poll_event().expect("an event");
@@ -29,7 +29,7 @@ fn waiting_messages_are_bounded_in_number() {
 
 #[test]
 fn waiting_messages_are_bounded_in_bytes() {
-    let mut end = End::with(Limits { max_waiting_bytes: 1000, ..Limits::default() });
+    let mut end = End::with(Limits::new().max_waiting_bytes(1000));
     for line in [format!("\"{}\"", "x".repeat(98)), "#".repeat(100)] {
         assert_eq!(flood(&mut end, &line, 20), 10);
         assert!(!end.core.wants_input());
@@ -41,7 +41,7 @@ fn waiting_messages_are_bounded_in_bytes() {
 
 #[test]
 fn waiting_handles_are_bounded_in_number() {
-    let mut end = End::with(Limits { max_waiting_descriptors: 3, ..Limits::default() });
+    let mut end = End::with(Limits::new().max_waiting_descriptors(3));
     for handles in 0..3 {
         assert!(end.core.wants_input(), "{handles} handles are too many");
         end.handle(&node_handle("1"));
@@ -62,7 +62,7 @@ fn a_small_message_in_a_large_line_is_counted_as_what_it_keeps() {
         counted_handle("1", &pad),
     ] {
         for with_descriptor in [true, false] {
-            let mut end = End::with(Limits { max_waiting_bytes: 10_000, ..Limits::default() });
+            let mut end = End::with(Limits::new().max_waiting_bytes(10_000));
             let mut lines = 0;
             while end.core.wants_input() {
                 assert!(lines < 20, "{lines} lines of {} bytes wait", line.len());
@@ -79,7 +79,7 @@ fn a_small_message_in_a_large_line_is_counted_as_what_it_keeps() {
 
 #[test]
 fn waiting_descriptors_are_bounded_and_none_reaches_a_wrong_message() {
-    let mut end = End::with(Limits { max_waiting_descriptors: 2, ..Limits::default() });
+    let mut end = End::with(Limits::new().max_waiting_descriptors(2));
     for byte in ["\"", "a", "b", "c"] {
         let fd = end.fds.open();
         end.read(byte, [fd]);
@@ -117,7 +117,7 @@ fn hnd_6_a_peer_that_does_not_read_its_replies_is_not_read() {
 #[test]
 fn sock_3_a_peer_that_asks_and_does_not_read_is_left_without_answers() {
     for request in ["GET_COUNT", "NOTIFY_CLOSE"] {
-        let mut end = End::with(Limits { max_waiting_messages: 10, ..Limits::default() });
+        let mut end = End::with(Limits::new().max_waiting_messages(10));
         let asked = flood(&mut end, &format!(r#"{{"cmd":"NODE_SOCKET_{request}","key":"a"}}"#), 10_000);
         assert_eq!(end.events().len(), 10);
         assert_eq!(end.lines().len(), asked - 10);
@@ -128,7 +128,7 @@ fn sock_3_a_peer_that_asks_and_does_not_read_is_left_without_answers() {
 
 #[test]
 fn sock_4_requests_that_wait_for_a_socket_are_bounded() {
-    let mut end = End::with(Limits { max_waiting_messages: 10, ..Limits::default() });
+    let mut end = End::with(Limits::new().max_waiting_messages(10));
     end.handle(&counted_handle("1", "a"));
     end.writes();
     end.events();
@@ -146,7 +146,7 @@ fn sock_4_requests_that_wait_for_a_socket_are_bounded() {
 
 #[test]
 fn ser_9_a_message_over_the_limit_is_reported_and_the_next_is_delivered() {
-    let mut end = End::with(Limits { max_message: 100, ..Limits::default() });
+    let mut end = End::with(Limits::new().max_message(100));
     let long = format!("\"{}\"\n", "x".repeat(1000));
     for size in [1, 7, 100, 101, 1000, 10_000] {
         format!("1\n{long}2\n").as_bytes().chunks(size).for_each(|read| end.read(read, []));
@@ -158,7 +158,7 @@ fn ser_9_a_message_over_the_limit_is_reported_and_the_next_is_delivered() {
 fn hnd_6_a_handle_message_over_the_limit_is_replied_to_and_its_descriptor_closed() {
     let long = format!("{}\n", node_handle(&format!("\"{}\"", "x".repeat(1000))));
     for size in [1, 50, 101, 102, 1000, 10_000] {
-        let mut end = End::with(Limits { max_message: 100, ..Limits::default() });
+        let mut end = End::with(Limits::new().max_message(100));
         for has_descriptor in [true, false] {
             let mut fd = has_descriptor.then(|| end.fds.open());
             long.as_bytes().chunks(size).for_each(|read| end.read(read, fd.take()));
@@ -176,7 +176,7 @@ fn hnd_6_a_handle_message_over_the_limit_is_replied_to_and_its_descriptor_closed
 fn hnd_12_a_handle_message_over_the_limit_is_not_replied_to_before_its_end() {
     let long = node_handle(&format!("\"{}\"", "x".repeat(1000)));
     for has_descriptor in [true, false] {
-        let mut end = End::with(Limits { max_message: 100, ..Limits::default() });
+        let mut end = End::with(Limits::new().max_message(100));
         let fd = has_descriptor.then(|| end.fds.open());
         end.read(&long[..500], fd);
         assert_eq!(end.events(), ["over 100"]);
@@ -191,7 +191,7 @@ fn hnd_12_a_handle_message_over_the_limit_is_not_replied_to_before_its_end() {
 
 #[test]
 fn hnd_6_a_dropped_descriptor_of_a_message_over_the_limit_is_refused() {
-    let mut end = End::with(Limits { max_message: 100, ..Limits::default() });
+    let mut end = End::with(Limits::new().max_message(100));
     end.read_truncated(node_handle(&format!("\"{}\"", "x".repeat(1000))) + "\n", []);
     end.handle(&node_handle("1"));
     assert_eq!(end.lines(), [NACK, ACK]);
@@ -200,7 +200,7 @@ fn hnd_6_a_dropped_descriptor_of_a_message_over_the_limit_is_refused() {
 
 #[test]
 fn hnd_5_a_stray_on_a_message_over_the_limit_is_closed_before_its_end() {
-    let mut end = End::with(Limits { max_message: 100, ..Limits::default() });
+    let mut end = End::with(Limits::new().max_message(100));
     let fd = end.fds.open();
     end.read([b'x'; 101], [fd]);
     assert_eq!(end.fds.descriptors(), 0);

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use crossfork::Signal;
-use crossfork::supervisor::policy::Settings;
+use crossfork::supervisor::policy::{Notice, SPACING, Settings, exit_code};
 use proptest::prelude::*;
 
 use crate::world::{KILL_TIMEOUT, LISTEN_TIMEOUT, World, settings};
@@ -24,12 +24,14 @@ enum Input {
 enum Said {
     Online,
     Listening,
+    Ready,
     Leaving,
     Disconnected,
     Exit,
 }
 
-const SAID: [Said; 5] = [Said::Online, Said::Listening, Said::Leaving, Said::Disconnected, Said::Exit];
+const SAID: [Said; 6] =
+    [Said::Online, Said::Listening, Said::Ready, Said::Leaving, Said::Disconnected, Said::Exit];
 
 fn happens(world: &mut World, input: Input) {
     match input {
@@ -43,6 +45,7 @@ fn happens(world: &mut World, input: Input) {
                 _ if world.workers[&id].disconnected => {}
                 Said::Online => world.online(id),
                 Said::Listening => world.listening(id),
+                Said::Ready => world.ready(id),
                 Said::Leaving => world.leaving(id),
                 Said::Disconnected => world.disconnected(id),
             }
@@ -64,7 +67,7 @@ fn recovers(mut world: World) {
         for id in world.ids() {
             match &world.workers[&id] {
                 worker if !worker.stays() => world.exits(id),
-                worker if !worker.listens => world.starts(id),
+                _ if !world.serves(id) => world.starts(id),
                 _ => {}
             }
         }
@@ -75,7 +78,7 @@ fn recovers(mut world: World) {
     assert_eq!(world.policy.next_tick(), None, "it never comes to rest");
     let mut slots: Vec<_> = world.workers.values().map(|worker| worker.slot).collect();
     slots.sort();
-    assert_eq!(slots, [0, 1]);
+    assert_eq!(slots, (0..world.settings.instances).collect::<Vec<_>>());
 }
 
 /// Asked to, it ends: with workers that obey, and with such that do nothing at all.
@@ -96,17 +99,24 @@ fn ends(world: &World, obedient: bool) {
 }
 
 fn check(world: &World) {
+    if let Some(code) = world.done {
+        return assert_eq!(code, exit_code::NEVER_UP, "nobody has asked for it");
+    }
     ends(world, true);
     ends(world, false);
-    recovers(world.clone());
+    if !world.has_said(|notice| matches!(notice, Notice::GivingUp { .. })) {
+        recovers(world.clone());
+    }
 }
 
 fn explore(world: &World, depth: usize) {
     check(world);
-    if depth == 0 {
+    if depth == 0 || world.done.is_some() {
         return;
     }
-    let workers = (0..world.workers.len()).flat_map(|place| SAID.map(|said| Input::Worker(place, said)));
+    let says = |said: &Said| world.settings.wait_ready || !matches!(said, Said::Ready);
+    let workers = (0..world.workers.len())
+        .flat_map(|place| SAID.into_iter().filter(says).map(move |said| Input::Worker(place, said)));
     let others = [Input::Reload, Input::Tick, Input::LongWait, Input::ForksFail(!world.forks_fail)];
     for input in workers.chain(others) {
         let mut world = world.clone();
@@ -121,6 +131,31 @@ fn every_order_of_few_things_from_the_start() {
 }
 
 #[test]
+fn every_order_of_few_things_where_little_is_needed_to_give_up() {
+    explore(&World::with(Settings { start_attempts: 1, ..settings(2) }), 3);
+}
+
+#[test]
+fn every_order_of_few_things_while_instances_wait() {
+    // One has ended as soon as it was up, the other does not start.
+    let mut world = World::serving(2);
+    world.wait(SPACING);
+    world.exits(2);
+    for _ in 0..4 {
+        while world.workers.len() == 1 {
+            world.tick();
+        }
+        world.exits(world.newest());
+    }
+    world.exits(1);
+    for id in world.ids() {
+        world.starts(id);
+        world.exits(id);
+    }
+    explore(&world, 3);
+}
+
+#[test]
 fn every_order_of_few_things_while_all_serve() {
     explore(&World::serving(2), 3);
 }
@@ -132,9 +167,37 @@ fn every_order_of_few_things_in_a_reload() {
     explore(&world, 3);
 }
 
+/// The first new worker is watched, and then two are replaced at once.
+#[test]
+fn every_order_of_few_things_in_a_trial_and_after_it() {
+    let settings = Settings { min_uptime: Duration::from_secs(1), reload_batch: 2, ..settings(3) };
+    let mut world = World::with(settings);
+    for id in 1..=3 {
+        world.starts(id);
+    }
+    world.reload();
+    world.starts(4);
+    explore(&world, 2);
+    world.wait(Duration::from_secs(1));
+    assert_eq!(world.newest(), 6);
+    explore(&world, 2);
+}
+
+#[test]
+fn every_order_of_few_things_of_workers_that_say_when_they_are_ready() {
+    let mut world = World::with(Settings { wait_ready: true, start_attempts: 1, ..settings(2) });
+    explore(&world, 2);
+    for id in 1..=2 {
+        world.starts(id);
+    }
+    world.reload();
+    explore(&world, 2);
+}
+
 #[test]
 fn every_order_of_few_things_late_in_a_reload_while_an_instance_waits() {
     let mut world = World::serving(2);
+    world.wait(SPACING);
     world.reload();
     world.starts(3);
     world.exits(4);
@@ -146,6 +209,19 @@ fn every_order_of_few_things_late_in_a_reload_while_an_instance_waits() {
     world.online(world.newest());
     world.wait(LISTEN_TIMEOUT - Duration::from_secs(1));
     explore(&world, 2);
+}
+
+fn some_settings() -> impl Strategy<Value = Settings> {
+    (0..4u32, any::<bool>(), 0..2u64, 1..4usize, any::<bool>()).prop_map(
+        |(start_attempts, drains, uptime, reload_batch, wait_ready)| Settings {
+            start_attempts,
+            drains,
+            min_uptime: Duration::from_secs(uptime),
+            reload_batch,
+            wait_ready,
+            ..settings(3)
+        },
+    )
 }
 
 fn input() -> impl Strategy<Value = Input> {
@@ -163,17 +239,23 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn long_stories(inputs in prop::collection::vec(input(), 1..80), drains: bool) {
-        let mut world = World::with(Settings { drains, ..settings(2) });
+    fn long_stories(settings in some_settings(), inputs in prop::collection::vec(input(), 1..80)) {
+        let mut world = World::with(settings);
         for input in inputs {
-            happens(&mut world, input);
+            if world.done.is_none() {
+                happens(&mut world, input);
+            }
         }
         check(&world);
     }
 
     #[test]
-    fn stories_that_end(inputs in prop::collection::vec(input(), 1..30), after in prop::collection::vec(input(), 1..30)) {
-        let mut world = World::new(2);
+    fn stories_that_end(
+        settings in some_settings(),
+        inputs in prop::collection::vec(input(), 1..30),
+        after in prop::collection::vec(input(), 1..30),
+    ) {
+        let mut world = World::with(settings);
         for input in inputs.into_iter().chain([Input::Stop]).chain(after) {
             if world.done.is_none() {
                 happens(&mut world, input);

@@ -1,4 +1,14 @@
 //! The servers of a primary: their keys, who listens on them, and what they share.
+//!
+//! ```text
+//!               first query             socket made
+//!    (nothing) ------------> Binding ------------------> Listening, or Shared by the workers
+//!        ^                      |                            |
+//!        |    no socket, or     |                            |
+//!        +---- all left --------+------- all left -----------+
+//! ```
+//!
+//! What happens to them is in `granting`.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -7,32 +17,33 @@ use super::balance::Rotation;
 use crate::proto::cluster::message::{AddressType, Query, SockName};
 use crate::wire::v8::{self, Value};
 
-/// How many servers there may be at a time...
+/// How many servers there may be at a time.
 const MAX_SERVERS: usize = 512;
 
-/// ...and how many a worker may have in any case, so that others cannot take them all.
+/// How many a worker may have even then, so that others cannot take them all.
 const FEW: usize = 16;
 
-/// How long the data of all servers may be together, as V8 writes it: in memory it takes many times
-/// as much.
+/// How many bytes the data of all servers may have together, as V8 writes it. In memory it takes many
+/// times as much.
 const MAX_DATA: usize = 1 << 20;
 
 pub(super) struct Servers<F> {
-    all: BTreeMap<ServerId, Server<F>>,
+    all: BTreeMap<ServerId, PrimaryServer<F>>,
     keys: HashMap<String, ServerId>,
     last: u64,
 }
 
-pub(super) struct Server<F> {
+pub(super) struct PrimaryServer<F> {
     pub(super) key: String,
     /// The first worker's, for all (CLU-11).
     pub(super) data: Option<Value>,
     data_length: usize,
-    pub(super) members: BTreeSet<WorkerId>,
-    pub(super) state: State<F>,
+    /// Those who listen on it, or have asked to.
+    pub(super) workers: BTreeSet<WorkerId>,
+    pub(super) state: ServerState<F>,
 }
 
-pub(super) enum State<F> {
+pub(super) enum ServerState<F> {
     /// Its socket is being made. These workers have asked, in messages of these numbers.
     Binding { shared: bool, asked: Vec<(WorkerId, u64)> },
     /// We accept connections.
@@ -46,11 +57,11 @@ impl<F> Servers<F> {
         Servers { all: BTreeMap::new(), keys: HashMap::new(), last: 0 }
     }
 
-    pub(super) fn get_mut(&mut self, id: ServerId) -> Option<&mut Server<F>> {
+    pub(super) fn get_mut(&mut self, id: ServerId) -> Option<&mut PrimaryServer<F>> {
         self.all.get_mut(&id)
     }
 
-    pub(super) fn remove(&mut self, id: ServerId) -> Option<Server<F>> {
+    pub(super) fn remove(&mut self, id: ServerId) -> Option<PrimaryServer<F>> {
         let server = self.all.remove(&id)?;
         self.keys.remove(&server.key);
         Some(server)
@@ -60,9 +71,9 @@ impl<F> Servers<F> {
         self.keys.get(key).copied()
     }
 
-    /// Those on which nobody listens.
+    /// The servers on which no worker listens.
     pub(super) fn unused(&self) -> Vec<ServerId> {
-        self.all.iter().filter(|(_, server)| server.members.is_empty()).map(|(id, _)| *id).collect()
+        self.all.iter().filter(|(_, server)| server.workers.is_empty()).map(|(id, _)| *id).collect()
     }
 
     /// The server that the worker asks for, and whether it is a new one; or why it cannot have it.
@@ -75,7 +86,7 @@ impl<F> Servers<F> {
         let mut key = key(query);
         let has = |servers: &Self, key: &str| {
             let server = servers.of_key(key).and_then(|id| servers.all.get(&id));
-            server.is_some_and(|server| server.members.contains(&worker))
+            server.is_some_and(|server| server.workers.contains(&worker))
         };
         if has(self, &key) {
             // A worker that asks for the same again cannot have it twice (CLU-15). Only sockets
@@ -91,11 +102,11 @@ impl<F> Servers<F> {
         }
         if let Some(id) = self.of_key(&key) {
             if let Some(server) = self.all.get_mut(&id) {
-                server.members.insert(worker);
+                server.workers.insert(worker);
             }
             return Ok((id, false));
         }
-        let has_few = || self.all.values().filter(|server| server.members.contains(&worker)).count() < FEW;
+        let has_few = || self.all.values().filter(|server| server.workers.contains(&worker)).count() < FEW;
         if self.all.len() >= MAX_SERVERS && !has_few() {
             return Err(libc::ENFILE);
         }
@@ -107,9 +118,9 @@ impl<F> Servers<F> {
         self.last += 1;
         let id = ServerId(self.last);
         self.keys.insert(key.clone(), id);
-        let state = State::Binding { shared, asked: Vec::new() };
-        let members = BTreeSet::from([worker]);
-        self.all.insert(id, Server { key, data: query.data.clone(), data_length, members, state });
+        let state = ServerState::Binding { shared, asked: Vec::new() };
+        let workers = BTreeSet::from([worker]);
+        self.all.insert(id, PrimaryServer { key, data: query.data.clone(), data_length, workers, state });
         Ok((id, true))
     }
 }
@@ -119,8 +130,8 @@ fn length(value: &Value) -> usize {
     v8::to_vec(value, &v8::Options::new()).map_or(usize::MAX, |record| record.len())
 }
 
-/// As Node 22 and later make it (CLU-15). Nobody takes it apart: what matters is that those who
-/// ask for the same get the same, and that no two servers have the same at a time.
+/// The key, as Node 22 and later make it (CLU-15). Nobody parses it: equal queries get the same key, and
+/// no two servers have the same at a time.
 pub(super) fn key(query: &Query) -> String {
     let or = |value: Option<String>, absent: &str| value.unwrap_or_else(|| absent.to_owned());
     let address = query.address.as_deref().unwrap_or("null");

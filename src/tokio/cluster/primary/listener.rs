@@ -1,17 +1,17 @@
-//! A socket from which the primary accepts, and the task that does.
+//! A socket from which the primary accepts.
 //!
-//! Under load no worker is free most of the time, and then connections can as well wait in the
-//! kernel: to be woken by each of them would cost as much as all the rest. So nobody watches the
-//! socket as long as some wait here already.
+//! Under load no worker is free most of the time, and then connections can as well wait in the kernel.
+//! To be woken for each of them would cost as much as everything else. So while connections wait here,
+//! the reactor does not watch the socket. [`AcceptDemand`] says whether some do.
 //!
 //! ```text
 //!            some wait here, and there is one more
-//!    Watched -----------------------------------> Looking <----------------+
-//!     ^  ^                                         | |  |                  |
-//!     |  +--- no more are there, and none waits ---+ |  +-- too many --> Sated
-//!     |                                              |                     ^
-//!     |           no more are there, but some wait   v                     |
-//!     +---- for a while ------------------------- Resting --- too many ----+
+//!    Watched -----------------------------------> Looking <-----------------+
+//!     ^  ^                                         | |  |                   |
+//!     |  +--- no more are there, and none waits ---+ |  +-- too many --> Paused
+//!     |                                              |                      ^
+//!     |           no more are there, but some wait   v                      |
+//!     +---- for a while ------------------------- Resting --- too many -----+
 //!                                                    |
 //!                                                    +-- none waits any more --> Looking
 //! ```
@@ -20,7 +20,7 @@ use std::future::Future;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::pin::Pin;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
@@ -29,41 +29,38 @@ use tokio::io::unix::AsyncFd;
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, Sleep};
 
-use super::state::Cluster;
-use crate::proto::cluster::primary::{Appetite, ServerId};
+use crate::proto::cluster::primary::AcceptDemand;
 use crate::sys::{reactor, server};
 
-/// How long nobody watches while workers are busy. No more clients come in this time than the
-/// kernel has room for.
+/// How long the socket is not watched while workers are busy. The kernel has room for the clients of
+/// this time.
 const REST: Duration = Duration::from_millis(20);
-
-/// How long to wait when this process has no descriptor free for a connection.
-const EXHAUSTED: Duration = Duration::from_millis(100);
 
 pub(super) struct Listener {
     socket: Arc<OwnedFd>,
-    /// Nobody else had it before.
+    /// We have made it: no other process has it.
     is_ours: bool,
     /// Its clients can wait in the kernel for a while.
     is_patient: bool,
     watch: Watch,
-    /// Rings at the end of a rest, or before: not each rest sets it anew, for that costs a system call.
+    /// Goes off at the end of a rest, or before. It is not reset for each rest, because that costs a
+    /// system call.
     alarm: Pin<Box<Sleep>>,
-    /// The task, while it waits for a greater appetite.
+    /// The task, while it waits for more demand.
     waiting: Option<Waker>,
     task: Option<AbortHandle>,
 }
 
-/// How we come to know of connections.
+/// How we learn of connections.
 enum Watch {
-    /// The reactor tells.
+    /// The reactor tells us.
     Watched(AsyncFd<Arc<OwnedFd>>),
-    /// We look, until there is none.
+    /// We accept until there is none.
     Looking,
-    /// We don't, until then.
+    /// We do not look before this time.
     Resting(Instant),
-    /// We don't want to know.
-    Sated,
+    /// We do not look until there is demand.
+    Paused,
 }
 
 impl Listener {
@@ -83,15 +80,15 @@ impl Listener {
     /// Accepts once.
     pub(super) fn poll_accept(
         &mut self,
-        appetite: Appetite,
+        demand: AcceptDemand,
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<OwnedFd>> {
-        let rests = appetite == Appetite::Fed && self.is_patient;
+        let rests = demand == AcceptDemand::Low && self.is_patient;
         loop {
             match &mut self.watch {
-                Watch::Sated if appetite < Appetite::Full => self.watch = Watch::Looking,
-                _ if appetite == Appetite::Full => {
-                    self.watch = Watch::Sated;
+                Watch::Paused if demand < AcceptDemand::None => self.watch = Watch::Looking,
+                _ if demand == AcceptDemand::None => {
+                    self.watch = Watch::Paused;
                     return self.wait(cx);
                 }
                 Watch::Watched(watched) => {
@@ -123,7 +120,7 @@ impl Listener {
                         self.watch = Watch::of(&self.socket)?;
                     }
                 }
-                Watch::Resting(_) | Watch::Sated => self.watch = Watch::Looking,
+                Watch::Resting(_) | Watch::Paused => self.watch = Watch::Looking,
             }
         }
     }
@@ -134,7 +131,7 @@ impl Listener {
         Poll::Pending
     }
 
-    /// The appetite has grown.
+    /// The demand has grown.
     pub(super) fn resume(&mut self) {
         if let Some(waker) = self.waiting.take() {
             waker.wake();
@@ -154,26 +151,100 @@ impl Drop for Listener {
         if let Some(task) = &self.task {
             task.abort();
         }
-        // At once, so that who asks for the same address next can have it.
+        // At once, so that the address is free for the next server.
         if self.is_ours {
             server::stop(self.socket.as_fd());
         }
     }
 }
 
-/// Accepts connections as long as the server is there. Does not keep the cluster alive.
-pub(super) async fn accept(cluster: Weak<Cluster>, server: ServerId) {
-    loop {
-        let batch = std::future::poll_fn(|cx| match cluster.upgrade() {
-            Some(cluster) => cluster.poll_accept(server, cx),
-            None => Poll::Ready(None),
-        });
-        match batch.await {
-            None => return,
-            // There may be more: others come first.
-            Some(Ok(())) => tokio::task::yield_now().await,
-            // No descriptors, or no memory: whatever it is, it would be the same again at once.
-            Some(Err(_)) => tokio::time::sleep(EXHAUSTED).await,
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+    use std::net::{TcpListener, TcpStream};
+
+    use super::AcceptDemand::{High, Low, None as Full};
+    use super::*;
+
+    /// A state of `Watch`.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    enum State {
+        Watched,
+        Looking,
+        Resting,
+        Paused,
+    }
+
+    fn state(listener: &Listener) -> State {
+        match listener.watch {
+            Watch::Watched(_) => State::Watched,
+            Watch::Looking => State::Looking,
+            Watch::Resting(_) => State::Resting,
+            Watch::Paused => State::Paused,
         }
+    }
+
+    /// A listener in this state, and perhaps a client that waits in the kernel.
+    async fn in_state(state: State, has_client: bool) -> (Listener, Option<TcpStream>) {
+        let socket = TcpListener::bind("127.0.0.1:0").unwrap();
+        socket.set_nonblocking(true).unwrap();
+        let client = has_client.then(|| TcpStream::connect(socket.local_addr().unwrap()).unwrap());
+        let mut listener = Listener::new(socket.into(), false, true).unwrap();
+        if let Watch::Watched(watched) = &listener.watch
+            && has_client
+        {
+            drop(watched.readable().await.unwrap());
+        }
+        match state {
+            State::Watched => {}
+            State::Looking => listener.watch = Watch::Looking,
+            State::Resting => listener.watch = Watch::Resting(Instant::now() + REST),
+            State::Paused => listener.watch = Watch::Paused,
+        }
+        (listener, client)
+    }
+
+    /// Each row: the state and whether a client waits; and for each demand the state after it. A
+    /// client is accepted but in `Resting` and `Paused`.
+    #[tokio::test]
+    async fn every_state_answers_every_demand() {
+        use State::*;
+        let rows = [
+            (Watched, false, [Watched, Watched, Paused]),
+            (Watched, true, [Watched, Looking, Paused]),
+            (Looking, false, [Watched, Resting, Paused]),
+            (Looking, true, [Looking, Looking, Paused]),
+            (Resting, false, [Watched, Resting, Paused]),
+            (Resting, true, [Looking, Resting, Paused]),
+            (Paused, false, [Watched, Resting, Paused]),
+            (Paused, true, [Looking, Looking, Paused]),
+        ];
+        tokio::time::pause();
+        for (before, has_client, after) in rows {
+            for (demand, after) in [High, Low, Full].into_iter().zip(after) {
+                let (mut listener, _client) = in_state(before, has_client).await;
+                let accepted = listener.poll_accept(demand, &mut Context::from_waker(Waker::noop()));
+                let row = format!("{before:?}, client: {has_client}, {demand:?}");
+                assert_eq!(state(&listener), after, "{row}");
+                let accepts = has_client && matches!(after, Watched | Looking);
+                assert_eq!(matches!(accepted, Poll::Ready(Ok(_))), accepts, "{row}");
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_rest_ends_by_itself_or_when_there_is_demand() {
+        tokio::time::pause();
+        let (mut listener, _client) = in_state(State::Resting, true).await;
+        let mut looks = 0;
+        poll_fn(|cx| {
+            looks += 1;
+            listener.poll_accept(Low, cx)
+        })
+        .await
+        .unwrap();
+        assert!(looks > 1, "it rested before");
+        let (mut listener, _client) = in_state(State::Resting, true).await;
+        poll_fn(|cx| listener.poll_accept(High, cx)).await.unwrap();
     }
 }

@@ -15,7 +15,7 @@ use crate::tokio::{Child, Command, Fork};
 use crate::wire::Serialization;
 
 /// What the workers of a [`Primary`] are, and how they are started.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Settings {
     exec: Exec,
     args: Vec<OsString>,
@@ -25,13 +25,14 @@ pub struct Settings {
     uid: Option<u32>,
     gid: Option<u32>,
     group: Group,
+    ends_with_us: bool,
     serialization: Serialization,
     limits: Limits,
     pub(super) balance: Option<Balance>,
     pub(super) keep_servers: bool,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum Exec {
     Module {
         module: OsString,
@@ -45,7 +46,7 @@ enum Exec {
     },
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum Env {
     Set(OsString, OsString),
     Remove(OsString),
@@ -71,6 +72,7 @@ impl Settings {
             uid: None,
             gid: None,
             group: Group::Ours,
+            ends_with_us: false,
             serialization: Serialization::Json,
             limits: Limits::default(),
             balance: None,
@@ -78,8 +80,8 @@ impl Settings {
         }
     }
 
-    /// The program that runs the module, in place of `node`: see [`Fork::exec_path`]. For workers that
-    /// are a [`Primary::program`] there is none, and each [`Primary::fork`] then fails and says so.
+    /// The program that runs the module, in place of `node`: see [`Fork::exec_path`]. A
+    /// [`Primary::program`] has no module: each [`Primary::fork`] then fails with an error that says so.
     pub fn exec_path(mut self, program: impl AsRef<OsStr>) -> Self {
         match &mut self.exec {
             Exec::Module { exec_path, .. } => *exec_path = Some(program.as_ref().to_owned()),
@@ -88,8 +90,8 @@ impl Settings {
         self
     }
 
-    /// Arguments for Node itself, which come before the module. As with [`exec_path`](Self::exec_path),
-    /// a [`Primary::program`] has none.
+    /// Adds arguments for Node itself, which come before the module. They are not for a
+    /// [`Primary::program`], as with [`exec_path`](Self::exec_path).
     pub fn exec_argv<S: AsRef<OsStr>>(mut self, args: impl IntoIterator<Item = S>) -> Self {
         match &mut self.exec {
             Exec::Module { exec_argv, .. } => {
@@ -112,7 +114,7 @@ impl Settings {
         self
     }
 
-    /// The working directory.
+    /// The workers' working directory.
     pub fn cwd(mut self, directory: impl AsRef<Path>) -> Self {
         self.cwd = Some(directory.as_ref().to_owned());
         self
@@ -124,77 +126,84 @@ impl Settings {
         self
     }
 
-    /// Takes a variable out of the workers' environment.
+    /// Removes a variable from the workers' environment.
     pub fn env_remove(mut self, name: impl AsRef<OsStr>) -> Self {
         self.env.push(Env::Remove(name.as_ref().to_owned()));
         self
     }
 
-    /// Has the workers start from an empty environment.
+    /// Starts the workers with an empty environment, except what [`env`](Self::env) sets afterwards.
     pub fn env_clear(mut self) -> Self {
         self.env.push(Env::Clear);
         self
     }
 
-    /// What each worker's descriptor of this number is. 0, 1 and 2 are inherited by default. Of a
-    /// [`Stdio::Fd`] each gets a duplicate.
-    pub fn stdio(mut self, number: usize, stdio: Stdio) -> Self {
-        self.stdio.insert(number, stdio);
+    /// What each worker's descriptor of this number is: a [`Stdio`], or what becomes one, such as a
+    /// file, of which each worker gets a duplicate. 0, 1 and 2 are inherited by default.
+    pub fn stdio(mut self, number: usize, stdio: impl Into<Stdio>) -> Self {
+        self.stdio.insert(number, stdio.into());
         self
     }
 
-    /// The workers' standard streams are pipes to us.
+    /// Connects the workers' standard streams to pipes, which [`ForkedWorker`](super::ForkedWorker) has.
     pub fn silent(mut self) -> Self {
         self.stdio.extend((0..3).map(|number| (number, Stdio::Pipe)));
         self
     }
 
-    /// The user that the workers run as.
+    /// The id of the user that the workers run as.
     pub fn uid(mut self, uid: u32) -> Self {
         self.uid = Some(uid);
         self
     }
 
-    /// The group that the workers run as.
+    /// The id of the group that the workers run as.
     pub fn gid(mut self, gid: u32) -> Self {
         self.gid = Some(gid);
         self
     }
 
-    /// Starts each worker in a session of its own, out of reach of the terminal's Ctrl-C, and of its end.
+    /// Starts each worker in a session of its own. The terminal's Ctrl-C and its hang-up do not reach it.
     pub fn detached(mut self) -> Self {
         self.group = Group::OwnSession;
         self
     }
 
-    /// Starts each worker in a process group of its own, out of reach of the terminal's Ctrl-C: see
-    /// [`Command::own_process_group`].
+    /// Starts each worker in a process group of its own, which the terminal's Ctrl-C does not reach:
+    /// see [`Command::own_process_group`].
     pub fn own_process_group(mut self) -> Self {
         self.group = Group::Own;
         self
     }
 
-    /// How messages are written ([`Serialization::Json`]).
+    /// Has the system kill workers when this process ends, or the thread that has started them.
+    #[cfg(feature = "cli")]
+    pub(crate) fn ends_with_us(mut self) -> Self {
+        self.ends_with_us = true;
+        self
+    }
+
+    /// The serialization of messages. The default is [`Serialization::Json`].
     pub fn serialization(mut self, serialization: Serialization) -> Self {
         self.serialization = serialization;
         self
     }
 
-    /// Bounds on what a worker's channel may make us keep.
+    /// Bounds on the data that is buffered for each worker.
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
         self
     }
 
-    /// How connections come to workers. By default what `NODE_CLUSTER_SCHED_POLICY` says, `rr` or
-    /// `none`, and else [`Balance::RoundRobin`].
+    /// How connections are distributed to workers. The default is what `NODE_CLUSTER_SCHED_POLICY`
+    /// says (`rr` or `none`), and otherwise [`Balance::RoundRobin`].
     pub fn balance(mut self, balance: Balance) -> Self {
         self.balance = Some(balance);
         self
     }
 
-    /// Whether a server stays open when no worker listens on it any more, so that its clients wait
-    /// for the next one that does. In Node they are refused.
+    /// Whether a server stays open when no worker listens on it any more. Its clients then wait for the
+    /// next worker that does. In Node, and by default, they are refused.
     pub fn keep_servers(mut self, keep: bool) -> Self {
         self.keep_servers = keep;
         self
@@ -203,7 +212,7 @@ impl Settings {
     /// Makes the primary, without workers.
     ///
     /// # Panics
-    /// Outside of a runtime.
+    /// If called outside of a tokio runtime.
     #[track_caller]
     pub fn start(self) -> Primary {
         Primary::new(self)
@@ -235,13 +244,16 @@ impl Settings {
                 }
                 command = command.env(UNIQUE_ID, id.to_string());
                 for (number, stdio) in &self.stdio {
-                    command = command.stdio(*number, again(stdio)?);
+                    command = command.stdio(*number, stdio.clone());
                 }
                 if let Some(uid) = self.uid {
                     command = command.uid(uid);
                 }
                 if let Some(gid) = self.gid {
                     command = command.gid(gid);
+                }
+                if self.ends_with_us {
+                    command = command.ends_with_us();
                 }
                 match self.group {
                     Group::Ours => command,
@@ -277,12 +289,3 @@ impl Settings {
 
 /// Where Node's `fork` has it.
 const CHANNEL: usize = 3;
-
-fn again(stdio: &Stdio) -> io::Result<Stdio> {
-    Ok(match stdio {
-        Stdio::Inherit => Stdio::Inherit,
-        Stdio::Null => Stdio::Null,
-        Stdio::Pipe => Stdio::Pipe,
-        Stdio::Fd(fd) => Stdio::Fd(fd.try_clone()?),
-    })
-}

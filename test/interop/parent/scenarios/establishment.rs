@@ -91,7 +91,7 @@ pub fn scenarios<D: Driver>() -> Vec<Scenario<D>> {
         scenario(node, "CH-8: the child's descriptors are what was asked for", |t: &Scope<D>| {
             let (reader, writer) = std::io::pipe().expect("a pipe");
             let pipe = std::fs::read_link(format!("/proc/self/fd/{}", reader.as_raw_fd())).expect("a pipe");
-            let fork = t.script("peer.cjs").channel_at(5).stdio(4, Stdio::Fd(reader.into()));
+            let fork = t.script("peer.cjs").channel_at(5).stdio(4, reader);
             let child = t.start(fork.stdio(3, Stdio::Null));
             child.echo();
             let of_child =

@@ -5,7 +5,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
-use crossfork::{Error, Escalation, SendError, Signal, Stdio};
+use crossfork::{Error, Escalation, SendError, Signal};
 use serde_json::json;
 
 use super::{Scenario, all, node, scenario, scripts, told};
@@ -182,16 +182,13 @@ fn exits<D: Driver>() -> Vec<Scenario<D>> {
 }
 
 fn stops<D: Driver>() -> Vec<Scenario<D>> {
-    let quick = Escalation {
-        disconnect: Duration::from_millis(300),
-        after_signal: Duration::from_millis(300),
-        ..Default::default()
-    };
+    let quick =
+        Escalation::new().disconnect(Duration::from_millis(300)).after_signal(Duration::from_millis(300));
     vec![
         scenario(all, "LIFE-1: stop() of a willing child needs no signal", |t: &Scope<D>| {
             let child = t.peer();
             child.echo();
-            let status = child.stop(Escalation { disconnect: patience(), ..Default::default() });
+            let status = child.stop(Escalation::new().disconnect(patience()));
             assert_eq!(status.code(), Some(0), "{status}");
         }),
         scenario(
@@ -201,7 +198,7 @@ fn stops<D: Driver>() -> Vec<Scenario<D>> {
                 let child = t.start(t.script("stubborn.cjs"));
                 child.expect(&json!("ready"));
                 // A busy machine may take a while to end it.
-                child.stop(Escalation { after_signal: patience(), ..quick });
+                child.stop(quick.after_signal(patience()));
                 child.dies_by(Signal::TERM);
             },
         ),
@@ -247,7 +244,7 @@ fn with_output<D: Driver>(t: &Scope<D>, script: &str) -> (Child<D>, UnixStream) 
 
 fn listens_late<D: Driver>(t: &Scope<D>) {
     let (reader, mut writer) = pipe().expect("a pipe");
-    let child = t.start(t.script("late.cjs").stdio(0, Stdio::Fd(OwnedFd::from(reader))));
+    let child = t.start(t.script("late.cjs").stdio(0, OwnedFd::from(reader)));
     for i in 0..100 {
         child.send(&i).expect("a message");
     }

@@ -104,7 +104,7 @@ fn tsserver<D: Driver>(t: &Scope<D>) {
     let info = answer(&child, 3)["displayString"].as_str().expect("a text").to_owned();
     assert!(info.starts_with("const greeting: {") && info.contains("second: number"), "{info}");
 
-    let status = child.stop(Escalation { signal: Signal::KILL, ..Escalation::default() });
+    let status = child.stop(Escalation::new().signal(Signal::KILL));
     assert_eq!(status.code(), Some(0), "{status}");
 }
 

@@ -53,7 +53,7 @@ fn stopped<D: Driver>(t: &Scope<D>) {
 fn flooded<D: Driver>(t: &Scope<D>) {
     const COUNT: usize = 1500;
     const SIZE: usize = 10_000;
-    let limits = Limits { max_waiting_bytes: MEGABYTE, ..Limits::default() };
+    let limits = Limits::new().max_waiting_bytes(MEGABYTE);
     let child = t.start(t.script("peer.cjs").limits(limits));
     child.echo();
     let before = proc::resident();

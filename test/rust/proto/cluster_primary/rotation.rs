@@ -1,6 +1,6 @@
 //! Who gets which connection.
 
-use crossfork::proto::cluster::primary::Appetite;
+use crossfork::proto::cluster::primary::AcceptDemand;
 use serde_json::json;
 
 use crate::cluster_primary::kit::{Hub, query};
@@ -235,7 +235,7 @@ fn clu_16_when_too_many_wait_no_more_are_wanted_until_half_are_gone() {
     let mut hub = Hub::serving(1);
     let server = hub.servers[0];
     let mut waiting = 0_u32;
-    while hub.machine.appetite(server) < Appetite::Full {
+    while hub.machine.accept_demand(server) < AcceptDemand::None {
         hub.connects();
         waiting += 1;
         assert!(waiting < 10_000, "there is no end");
@@ -250,7 +250,7 @@ fn clu_16_when_too_many_wait_no_more_are_wanted_until_half_are_gone() {
         hub.takes(to, seq);
     }
     assert_eq!(resumed, Some(waiting.div_ceil(2)), "of {waiting}");
-    assert_eq!(hub.machine.appetite(server), Appetite::Hungry);
+    assert_eq!(hub.machine.accept_demand(server), AcceptDemand::High);
     assert_eq!(hub.fds.descriptors(), 0);
 }
 
@@ -258,18 +258,18 @@ fn clu_16_when_too_many_wait_no_more_are_wanted_until_half_are_gone() {
 fn clu_16_when_some_wait_it_is_told_when_none_does_any_more() {
     let mut hub = Hub::serving(1);
     let server = hub.servers[0];
-    assert_eq!(hub.machine.appetite(server), Appetite::Hungry);
+    assert_eq!(hub.machine.accept_demand(server), AcceptDemand::High);
     hub.connects();
     let [(_, seq, _)] = offers(&hub.actions())[..] else { panic!("one offer") };
-    assert_eq!(hub.machine.appetite(server), Appetite::Hungry, "the worker has it, and none waits");
+    assert_eq!(hub.machine.accept_demand(server), AcceptDemand::High, "the worker has it, and none waits");
     hub.connects();
-    assert_eq!(hub.machine.appetite(server), Appetite::Fed);
+    assert_eq!(hub.machine.accept_demand(server), AcceptDemand::Low);
     hub.connects();
     hub.takes(1, seq);
     let [(_, seq, _)] = offers(&hub.actions())[..] else { panic!("one offer, and nothing else") };
     hub.takes(1, seq);
     assert!(hub.actions().contains(&"resume a".to_owned()));
-    assert_eq!(hub.machine.appetite(server), Appetite::Hungry);
+    assert_eq!(hub.machine.accept_demand(server), AcceptDemand::High);
 }
 
 #[test]

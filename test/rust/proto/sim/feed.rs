@@ -13,12 +13,11 @@ use super::token::{Ledger, Token};
 use super::{side, tap, transcode};
 
 /// So small that scripts of some hundred bytes reach them.
-const LIMITS: Limits = Limits {
-    max_message: 300,
-    max_waiting_bytes: 4096,
-    max_waiting_messages: 64,
-    max_waiting_descriptors: 8,
-};
+const LIMITS: Limits = Limits::new()
+    .max_message(300)
+    .max_waiting_bytes(4096)
+    .max_waiting_messages(64)
+    .max_waiting_descriptors(8);
 
 /// The longest text that comes in one read.
 const LONGEST_READ: usize = 1024;

@@ -1,9 +1,9 @@
-//! Types of one's own, by serde.
+//! Types of your own, by serde.
 
 mod bytes;
-mod door;
 mod javascript;
 mod json;
+mod lossless;
 mod shapes;
 
 use std::fmt::Debug;

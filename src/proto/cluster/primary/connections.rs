@@ -1,0 +1,90 @@
+//! Which worker gets which connection: a server's rotation chooses, the worker is offered the
+//! connection, and accepts or refuses it.
+
+use super::balance::Rotation;
+use super::offers::OfferOutcome;
+use super::servers::ServerState;
+use super::{AcceptDemand, Action, PrimaryMachine, ServerId};
+use crate::proto::cluster::message::{Act, Body, Message};
+
+/// Input.
+impl<F> PrimaryMachine<F> {
+    /// The server has accepted a connection.
+    pub fn handle_connection(&mut self, server: ServerId, fd: F) {
+        if let Some(rotation) = self.rotation(server) {
+            rotation.arrived(fd);
+            self.distribute(server);
+        }
+    }
+
+    /// The channel is done with a connection that was offered in the message of this number: it
+    /// has `arrived`, and is kept until the worker replies; or it has not.
+    pub fn handle_returned(&mut self, seq: u64, fd: F, arrived: bool) {
+        let known = self.offers.returned(seq, fd, arrived);
+        self.known(seq, known);
+    }
+
+    /// An [`Action::Pause`] is over.
+    pub fn handle_pause_over(&mut self, server: ServerId) {
+        if let Some(rotation) = self.rotation(server) {
+            rotation.end_pause();
+            self.distribute(server);
+        }
+    }
+
+    /// How much the server wants connections accepted. When the demand grows after this, an
+    /// [`Action::Resume`] follows.
+    pub fn accept_demand(&mut self, server: ServerId) -> AcceptDemand {
+        self.rotation(server).map_or(AcceptDemand::None, Rotation::demand)
+    }
+}
+
+impl<F> PrimaryMachine<F> {
+    /// The worker has answered an offer, or its descriptor is back. A connection whose server is closed
+    /// is closed too.
+    pub(super) fn known(&mut self, seq: u64, known: Option<OfferOutcome<F>>) {
+        let Some(OfferOutcome { server, answer, back }) = known else {
+            return;
+        };
+        let Some(rotation) = self.rotation(server) else {
+            return;
+        };
+        if let Some((worker, accepted)) = answer {
+            rotation.answered(worker, seq, accepted);
+        }
+        if let Some(connection) = back {
+            rotation.came_back(connection);
+        }
+        self.distribute(server);
+    }
+
+    /// Offers connections to workers, as long as there are both.
+    pub(super) fn distribute(&mut self, server: ServerId) {
+        let Some(found) = self.servers.get_mut(server) else {
+            return;
+        };
+        let ServerState::Listening { rotation, .. } = &mut found.state else {
+            return;
+        };
+        while let Some((worker, connection)) = rotation.next(self.next_seq) {
+            let body = Body::Act(Act::NewConnection { key: found.key.clone() });
+            let message = Message { seq: self.next_seq, body };
+            let fd = self.offers.insert(self.next_seq, worker, server, connection);
+            self.actions.push_back(Action::Offer { worker, message, fd });
+            self.next_seq += 1;
+        }
+        if rotation.begins_pause() {
+            self.actions.push_back(Action::Pause { server });
+        }
+        if rotation.demand_has_grown() {
+            self.actions.push_back(Action::Resume { server });
+        }
+    }
+
+    pub(super) fn rotation(&mut self, server: ServerId) -> Option<&mut Rotation<F>> {
+        match &mut self.servers.get_mut(server)?.state {
+            ServerState::Listening { rotation, .. } => Some(rotation),
+            ServerState::Binding { .. } | ServerState::Shared => None,
+        }
+    }
+}

@@ -1,0 +1,19 @@
+//! What users write: conversions, builders, names, and what the compiler says of what cannot be.
+
+#[path = "surface/addresses.rs"]
+mod addresses;
+#[path = "surface/builders.rs"]
+mod builders;
+#[path = "surface/compiler.rs"]
+mod compiler;
+#[cfg(feature = "tracing")]
+#[path = "surface/events.rs"]
+mod events;
+#[path = "surface/handles.rs"]
+mod handles;
+#[path = "surface/rules.rs"]
+mod rules;
+#[path = "surface/signatures.rs"]
+mod signatures;
+#[path = "surface/sources.rs"]
+mod sources;
