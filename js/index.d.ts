@@ -688,14 +688,28 @@ export class Peer extends EventEmitter implements Disposable {
 }
 
 /**
- * Answers the calls of the process that has forked this one. Returns that process, whose methods can be called too. Throws
- * `ERR_CALL_NO_CHANNEL` if there is none, and `ERR_INVALID_STATE` if its calls are answered already.
+ * Answers the calls of the process that has forked this one. Call it once, in a worker.
+ *
+ * @param methods what the parent can call
+ * @param options how calls are run
+ * @returns the parent, whose methods can be called too
+ * @throws `ERR_CALL_NO_CHANNEL` if nobody has forked this process; `ERR_INVALID_STATE` if its calls are answered already
+ * @example
+ * crossfork.serve({ add: ({ a, b }: { a: number; b: number }) => a + b }, { concurrency: 4 });
  */
 export function serve(methods: Handlers, options?: ServeOptions): Peer;
 
 /**
- * Calls over the channel of a process that was forked (by `child_process.fork`, `fork`, a cluster), or of this process
- * itself. Throws `ERR_INVALID_STATE` the second time for the same process.
+ * Makes calls over the channel of a process that was forked by `child_process.fork`, by `fork` or by a cluster, or over
+ * this process's own.
+ *
+ * @param target the process
+ * @param options what it may call here
+ * @returns the other end
+ * @throws `ERR_INVALID_STATE` the second time for the same process
+ * @example
+ * const peer = crossfork.connectCalls(crossfork.fork('./worker'));
+ * const sum = await peer.call<number>('add', { a: 1, b: 2 }, { timeout: 1000 });
  */
 export function connectCalls(target: ChildProcess | Worker | NodeJS.Process, options?: ConnectOptions): Peer;
 
