@@ -4,14 +4,27 @@
 
 const assert = require('node:assert');
 const childProcess = require('node:child_process');
+const { mkdtempSync, rmSync, writeFileSync } = require('node:fs');
 const net = require('node:net');
+const { tmpdir } = require('node:os');
+const { join } = require('node:path');
 const { crossfork, isNode, run, until, workerPath } = require('./kit.cjs');
 
-/** Runs a program with a pool, and gives how it ended and what it printed. */
-async function program(text) {
+/** A program of this runtime that has a pool. */
+function start(t, text, stdio) {
+  const folder = mkdtempSync(join(tmpdir(), 'crossfork-'));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
   const index = JSON.stringify(require.resolve('../../../../js/index.cjs'));
-  const source = `const { Pool } = require(${index});\nconst worker = ${JSON.stringify(workerPath('methods'))};\n${text}`;
-  const child = childProcess.spawn(process.execPath, ['-e', source], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const worker = JSON.stringify(workerPath('methods'));
+  const script = join(folder, 'program.cjs');
+  writeFileSync(script, `const { Pool } = require(${index});\nconst worker = ${worker};\n${text}`);
+  const args = process.versions.deno ? ['run', '--quiet', '--allow-all', script] : [script];
+  return childProcess.spawn(process.execPath, args, { stdio });
+}
+
+/** How the program ended, and what it printed. */
+async function program(t, text) {
+  const child = start(t, text, ['ignore', 'pipe', 'inherit']);
   let output = '';
   child.stdout.on('data', (chunk) => (output += chunk));
   const code = await new Promise((resolve) => child.once('close', resolve));
@@ -27,58 +40,66 @@ const isGone = (pid) => {
   }
 };
 
-const inNode = (run) => ({ unless: () => !isNode && 'its channels cannot be let go of', run });
+const inNode = (run) => ({ unless: () => !isNode && 'only the handles of Node are tried here', run });
 
 run({
-  'an idle pool does not keep the process alive, and its workers end with it': inNode(async () => {
-    const { code, output } = await program(`
+  'an idle pool does not keep the process alive, and its workers end with it': async (t) => {
+    const { code, output } = await program(
+      t,
+      `
       const pool = new Pool(worker, { size: 2 });
       pool.ready().then(() => console.log(pool.workers.map(({ pid }) => pid).join()));
-    `);
+    `,
+    );
     assert.strictEqual(code, 0);
     for (const pid of output.split(',')) await until(() => isGone(Number(pid)), `${pid} ends`);
-  }),
-  'a pool that was never used lets the process end': inNode(async () => {
-    assert.strictEqual((await program('new Pool(worker, { size: 2 });')).code, 0);
-  }),
-  'a call that has no answer yet keeps the process alive': inNode(async () => {
-    const { code, output } = await program(`
+  },
+  'a pool that was never used lets the process end': async (t) => {
+    assert.strictEqual((await program(t, 'new Pool(worker, { size: 2 });')).code, 0);
+  },
+  'a call that has no answer yet keeps the process alive': async (t) => {
+    const { code, output } = await program(
+      t,
+      `
       new Pool(worker, { size: 1 }).call('later', 500).then((ms) => console.log(ms));
-    `);
+    `,
+    );
     assert.deepStrictEqual([code, output], [0, '500']);
-  }),
-  'unref lets go even of calls': inNode(async () => {
-    const { code, output } = await program(`
+  },
+  'unref lets go even of calls': async (t) => {
+    const { code, output } = await program(
+      t,
+      `
       const pool = new Pool(worker, { size: 1 }).unref();
       pool.call('later', 60_000).then((ms) => console.log(ms));
-    `);
+    `,
+    );
     assert.deepStrictEqual([code, output], [0, '']);
-  }),
-  'close and destroy keep the process until they are done': inNode(async () => {
-    const { code, output } = await program(`
+  },
+  'close and destroy keep the process until they are done': async (t) => {
+    const { code, output } = await program(
+      t,
+      `
       (async () => {
         console.log((await new Pool(worker, { size: 1 }).close()).killed);
         const pool = new Pool(worker, { size: 1 });
         await pool.call('echo', 1);
         console.log((await pool.destroy()).killed);
       })();
-    `);
+    `,
+    );
     assert.deepStrictEqual([code, output], [0, '1\n1']);
-  }),
-  'workers end when their parent is killed': inNode(async (t) => {
-    const index = JSON.stringify(require.resolve('../../../../js/index.cjs'));
-    const source = `const { Pool } = require(${index});
-      const pool = new Pool(${JSON.stringify(workerPath('methods'))}, { size: 2 });
+  },
+  'workers end when their parent is killed': async (t) => {
+    const text = `const pool = new Pool(worker, { size: 2 });
       pool.call('never').catch(() => {});
-      pool.ready().then(() => process.send(pool.workers.map(({ pid }) => pid)));`;
-    const child = childProcess.spawn(process.execPath, ['-e', source], {
-      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
-    });
+      pool.ready().then(() => console.log(pool.workers.map(({ pid }) => pid).join()));`;
+    const child = start(t, text, ['ignore', 'pipe', 'inherit']);
     t.after(() => child.kill('SIGKILL'));
-    const pids = await new Promise((resolve) => child.once('message', resolve));
+    const line = await new Promise((resolve) => child.stdout.once('data', resolve));
     child.kill('SIGKILL');
-    for (const pid of pids) await until(() => isGone(pid), `${pid} ends`);
-  }),
+    for (const pid of String(line).trim().split(',')) await until(() => isGone(Number(pid)), `${pid} ends`);
+  },
   'a handle travels with a call, and with its result': inNode(async (t) => {
     const pool = t.pool('handles', { size: 1 });
     const server = net.createServer((socket) => socket.end('from the worker')).listen(0, '127.0.0.1');
