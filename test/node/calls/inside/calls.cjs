@@ -236,9 +236,19 @@ run(
     }),
     ...inEachMode('a worker runs no more calls at a time than it says', async (t, options) => {
       const peer = t.connect('methods', { ...options, args: ['2'] });
-      const waiting = ['a', 'b', 'c'].map((name) => failure(peer.call('untilCancelled', name, { timeout: 400 })));
-      for (const call of waiting) await call;
-      await until(() => peer.inFlight === 0, 'all are answered');
+      const stops = {};
+      const calls = ['a', 'b', 'c'].map((name) => {
+        stops[name] = new AbortController();
+        return failure(peer.call('untilCancelled', name, { signal: stops[name].signal }));
+      });
+      // It is answered at once, so that all three have arrived by then.
+      await peer.ready();
+      stops.c.abort();
+      await calls[2];
+      await until(() => peer.inFlight === 2, 'what waits is cancelled, and answered');
+      stops.a.abort();
+      stops.b.abort();
+      await Promise.all(calls);
       const seen = await peer.call('seen');
       assert.deepStrictEqual(seen.slice(0, 2), ['a began', 'b began']);
       assert.ok(!seen.includes('c began'), 'what is cancelled before it begins does not begin');
