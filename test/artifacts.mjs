@@ -13,7 +13,7 @@ const { cargo } = createRequire(import.meta.url)('../js/build.cjs');
 const COMMAND = 'crossfork';
 const EXAMPLES = [
   ...['interop-child', 'interop-cluster-worker', 'interop-parent', 'interop-primary', 'interop-values'],
-  ...['fd-peer', 'workerpool-worker'],
+  ...['calls-worker', 'fd-peer', 'workerpool-worker'],
   ...['cluster_worker', 'drive_node', 'echo_worker', 'hand_over', 'primary', 'render_pool'],
 ];
 

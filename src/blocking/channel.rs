@@ -17,6 +17,8 @@ use crate::handle::{IntoOutgoing, Outgoing, Unsent};
 use crate::limits::Limits;
 use crate::message::Message;
 use crate::message::Payload;
+#[cfg(feature = "calls")]
+use crate::message::encoder::Encoder;
 use crate::proto::Question;
 use crate::wire::Serialization;
 use crate::wire::control::SocketKey;
@@ -233,6 +235,12 @@ impl Channel {
         self.0.look(|state| state.link().is_connected())
     }
 
+    /// Makes the frames of this channel.
+    #[cfg(feature = "calls")]
+    pub(super) fn encoder(&self) -> Arc<Encoder> {
+        self.0.encoder.clone()
+    }
+
     /// Asks the peer about sockets that it was sent; the answer is waited for below.
     pub(super) fn ask(&self, key: &SocketKey, question: Question) -> Result<op::Ask, Error> {
         op::Ask::submit(self.0.visit().link(), key, question)
@@ -275,7 +283,8 @@ impl Channel {
         Arc::downgrade(&self.0)
     }
 
-    fn send_frame(&self, frame: Vec<u8>) -> Result<(), Error> {
+    /// Sends a frame that was made before.
+    pub(super) fn send_frame(&self, frame: Vec<u8>) -> Result<(), Error> {
         let op = {
             let mut visit = self.0.visit();
             let mut op = op::Send::submit(visit.link(), frame)?;

@@ -4,12 +4,20 @@ mod channel;
 mod child;
 pub mod cluster;
 mod output;
+#[cfg(feature = "calls")]
+mod peer;
 mod process;
+#[cfg(feature = "calls")]
+mod service;
 mod shared;
 mod socket_list;
 mod wakers;
 
 pub use channel::Channel;
 pub use child::{Blocking, Child, Command, Fork};
+#[cfg(feature = "calls")]
+pub use peer::{Peer, Stream};
 pub use process::Process;
+#[cfg(feature = "calls")]
+pub use service::{Context, Service};
 pub use socket_list::SocketList;

@@ -3,7 +3,7 @@
 use std::io;
 
 /// The name of the system's error, such as `ENOENT`; `None` for an error that is no system's.
-pub(super) fn name(error: &io::Error) -> Option<&'static str> {
+pub(crate) fn name(error: &io::Error) -> Option<&'static str> {
     if let Some(number) = error.raw_os_error() {
         return by_number(number);
     }

@@ -17,6 +17,8 @@ use crate::handle::{IntoOutgoing, Outgoing, Unsent};
 use crate::limits::Limits;
 use crate::message::Message;
 use crate::message::Payload;
+#[cfg(feature = "calls")]
+use crate::message::encoder::Encoder;
 use crate::proto::Question;
 use crate::wire::Serialization;
 use crate::wire::control::SocketKey;
@@ -305,6 +307,12 @@ impl Channel {
         self.0.call(op).await
     }
 
+    /// Makes the frames of this channel.
+    #[cfg(feature = "calls")]
+    pub(super) fn encoder(&self) -> Arc<Encoder> {
+        self.0.encoder.clone()
+    }
+
     /// From now on this is a primary's channel to a worker of its cluster.
     pub(super) fn lead(&self) {
         self.0.visit().lead();
@@ -328,7 +336,8 @@ impl Channel {
         WeakChannel(Arc::downgrade(&self.0))
     }
 
-    async fn send_frame(&self, frame: Result<Vec<u8>, Error>) -> Result<(), Error> {
+    /// Sends a frame that was made before.
+    pub(super) async fn send_frame(&self, frame: Result<Vec<u8>, Error>) -> Result<(), Error> {
         self.0.turn().await;
         let op = {
             let mut link = self.0.visit();

@@ -1,0 +1,395 @@
+//! [`Calls`]: one end of the calls on a channel, as a machine. No I/O, no clock, no encoding: what is
+//! queued was written before, and what comes out is framed behind it.
+
+use std::collections::{HashMap, VecDeque};
+
+use super::error::RpcError;
+use super::id::Id;
+use super::read::{Incoming, Notification, Request};
+use crate::message::body::Body;
+use crate::message::part::Part;
+
+/// How many messages a bundle holds at most, and how long they may be together: the first of them waits
+/// for the last.
+const MOST_MESSAGES: usize = 64;
+const MOST_BYTES: usize = 64 * 1024;
+
+/// The calls of both ends that are in flight, and what is to be sent.
+#[derive(Default)]
+pub struct Calls {
+    ours: HashMap<u64, Ours>,
+    theirs: HashMap<Id, Theirs>,
+    outbox: VecDeque<Queued>,
+    queued_bytes: usize,
+    /// The other end reads bundles, and knows credit.
+    is_peer_ours: bool,
+    /// A message of ours has gone, and so has said that this end reads bundles.
+    has_announced: bool,
+    has_ended: bool,
+    dropped: u64,
+}
+
+struct Ours {
+    /// Nobody waits for the answer any more.
+    is_cancelled: bool,
+    /// It has left the outbox, and may be begun.
+    is_handed_over: bool,
+    /// How many items may still come.
+    room: u64,
+}
+
+struct Theirs {
+    is_cancelled: bool,
+    /// How many items of its stream may still be sent.
+    credit: u64,
+}
+
+struct Queued {
+    kind: Queue,
+    body: Body,
+}
+
+/// What is in the outbox.
+#[derive(PartialEq)]
+enum Queue {
+    Call(u64),
+    /// How far a call of the other end is: a later one takes its place.
+    Progress(Id),
+    /// A call or an answer, which says that this end reads bundles.
+    Announcing,
+    Other,
+}
+
+/// What input came to.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Event {
+    /// A call is to be carried out.
+    Call(Request),
+    /// A notification is to be handled.
+    Notify(Notification),
+    /// A call of ours has ended.
+    Answered {
+        /// Its id.
+        id: u64,
+        /// What it came to.
+        outcome: Result<Part, RpcError>,
+        /// Nobody waits for it.
+        was_cancelled: bool,
+    },
+    /// Items of the stream that a call of ours has as its result.
+    Items {
+        /// The call's id.
+        id: u64,
+        /// In their order.
+        items: Vec<Part>,
+    },
+    /// How far a call of ours is.
+    Progress {
+        /// The call's id.
+        id: u64,
+        /// What the handler reports.
+        value: Part,
+    },
+    /// A call of theirs is not wanted any more.
+    Cancelled(Id),
+    /// There is credit for the stream of a call of theirs.
+    Credit(Id),
+    /// To be answered with an error; without an id, if it had none.
+    Refused(Option<Id>, RpcError),
+    /// Nothing.
+    Dropped,
+}
+
+/// What becomes of a call that is cancelled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cancelling {
+    /// It was not sent, and will not be.
+    Withdrawn,
+    /// The other end is to be told. The id is in use until it answers.
+    Tell,
+    /// It has ended, or was cancelled before.
+    Over,
+}
+
+/// Whether an item of a stream may be sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Credit {
+    /// Yes, and it has been counted.
+    Taken,
+    /// Not before there is credit.
+    Wait,
+    /// Nobody wants it.
+    Gone,
+}
+
+/// A call of ours that the end has come for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unanswered {
+    /// Its id.
+    pub id: u64,
+    /// It was handed over, and may have been begun.
+    pub begun: bool,
+}
+
+/// Our own calls.
+impl Calls {
+    /// Queues a call. False if the end has come.
+    pub fn call(&mut self, id: u64, room: u64, body: Body) -> bool {
+        if self.has_ended {
+            return false;
+        }
+        self.ours.insert(id, Ours { is_cancelled: false, is_handed_over: false, room });
+        self.queue(Queue::Call(id), body);
+        true
+    }
+
+    /// Queues a notification.
+    pub fn notify(&mut self, body: Body) {
+        self.queue(Queue::Other, body);
+    }
+
+    /// Nobody waits for a call any more.
+    pub fn cancel(&mut self, id: u64) -> Cancelling {
+        let Some(call) = self.ours.get_mut(&id).filter(|call| !call.is_cancelled) else {
+            return Cancelling::Over;
+        };
+        if call.is_handed_over {
+            call.is_cancelled = true;
+            return Cancelling::Tell;
+        }
+        self.ours.remove(&id);
+        self.withdraw(&Queue::Call(id));
+        Cancelling::Withdrawn
+    }
+
+    /// Allows so many more items of a stream. Whether the other end is to be told.
+    pub fn grant(&mut self, id: u64, n: u64) -> bool {
+        match self.ours.get_mut(&id).filter(|call| !call.is_cancelled) {
+            Some(call) => {
+                call.room = call.room.saturating_add(n);
+                self.is_peer_ours
+            }
+            None => false,
+        }
+    }
+
+    /// How many calls of ours have no answer, the cancelled ones too.
+    pub fn unanswered(&self) -> usize {
+        self.ours.len()
+    }
+}
+
+/// The other end's calls.
+impl Calls {
+    /// Queues an answer. False if there is no such call, or its answer was queued before.
+    pub fn answer(&mut self, id: &Id, body: Body) -> bool {
+        let was_open = self.theirs.remove(id).is_some();
+        if was_open {
+            self.queue(Queue::Announcing, body);
+        }
+        was_open
+    }
+
+    /// Queues the answer to what was [refused](Event::Refused).
+    pub fn refuse(&mut self, body: Body) {
+        self.queue(Queue::Announcing, body);
+    }
+
+    /// Asks whether an item of a stream may be sent.
+    pub fn take_credit(&mut self, id: &Id) -> Credit {
+        match self.theirs.get_mut(id) {
+            Some(Theirs { is_cancelled: false, credit }) => match credit.checked_sub(1) {
+                Some(left) => {
+                    *credit = left;
+                    Credit::Taken
+                }
+                None => Credit::Wait,
+            },
+            _ => Credit::Gone,
+        }
+    }
+
+    /// Queues how far a call is, in the place of what waits there about it.
+    pub fn progress(&mut self, id: &Id, body: Body) {
+        if self.theirs.contains_key(id) {
+            let kind = Queue::Progress(id.clone());
+            self.withdraw(&kind);
+            self.queue(kind, body);
+        }
+    }
+
+    /// How many calls of the other end have no answer.
+    pub fn open(&self) -> usize {
+        self.theirs.len()
+    }
+
+    /// Whether the other end knows what only our ends know.
+    pub fn is_peer_ours(&self) -> bool {
+        self.is_peer_ours
+    }
+}
+
+/// What comes, and what goes.
+impl Calls {
+    /// Takes note of what came.
+    pub fn handle(&mut self, incoming: Incoming) -> Event {
+        if self.has_ended {
+            return Event::Dropped;
+        }
+        match incoming {
+            Incoming::Request(request) => self.request(request),
+            Incoming::Notification(call) => Event::Notify(call),
+            Incoming::Answer { id, outcome, bundles } => self.answered(&id, outcome, bundles),
+            Incoming::Cancel(id) => match self.theirs.get_mut(&id) {
+                Some(call) if !call.is_cancelled => {
+                    call.is_cancelled = true;
+                    Event::Cancelled(id)
+                }
+                _ => self.drop_it(),
+            },
+            Incoming::Items { token, items } => self.items(&token, items),
+            Incoming::Progress { token, value } => match self.in_flight(&token) {
+                Some((id, _)) => Event::Progress { id, value },
+                None => self.drop_it(),
+            },
+            Incoming::Credit { token, n } => match self.theirs.get_mut(&token) {
+                Some(call) => {
+                    call.credit = call.credit.saturating_add(n);
+                    Event::Credit(token)
+                }
+                None => self.drop_it(),
+            },
+            Incoming::Invalid { is_request: true } => {
+                let why = "the id of a call is a string or a number, and its method a string";
+                Event::Refused(None, RpcError::new(super::code::INVALID_REQUEST, why))
+            }
+            Incoming::Invalid { is_request: false } => self.drop_it(),
+        }
+    }
+
+    fn request(&mut self, request: Request) -> Event {
+        self.is_peer_ours |= request.bundles;
+        if self.theirs.contains_key(&request.id) {
+            let why = format!("the id {} is in use by another call", request.id);
+            return Event::Refused(Some(request.id), RpcError::new(super::code::INVALID_REQUEST, why));
+        }
+        let credit = request.stream.unwrap_or(0);
+        self.theirs.insert(request.id.clone(), Theirs { is_cancelled: false, credit });
+        Event::Call(request)
+    }
+
+    fn answered(&mut self, id: &Id, outcome: Result<Part, RpcError>, bundles: bool) -> Event {
+        self.is_peer_ours |= bundles;
+        // Of a call that was not sent there is no answer.
+        let call = id.ours().filter(|id| self.ours.get(id).is_some_and(|call| call.is_handed_over));
+        match call.and_then(|id| Some((id, self.ours.remove(&id)?))) {
+            Some((id, call)) => Event::Answered { id, outcome, was_cancelled: call.is_cancelled },
+            None => self.drop_it(),
+        }
+    }
+
+    fn items(&mut self, token: &Id, items: Vec<Part>) -> Event {
+        let came = items.len() as u64;
+        match self.in_flight(token) {
+            Some((id, call)) if call.room >= came => {
+                call.room -= came;
+                Event::Items { id, items }
+            }
+            // Nobody waits, or there is no room: what was not asked for is not kept.
+            _ => self.drop_it(),
+        }
+    }
+
+    /// The call of ours with this token, if somebody waits for it.
+    fn in_flight(&mut self, token: &Id) -> Option<(u64, &mut Ours)> {
+        let id = token.ours()?;
+        let call = self.ours.get_mut(&id)?;
+        (call.is_handed_over && !call.is_cancelled).then_some((id, call))
+    }
+
+    fn drop_it(&mut self) -> Event {
+        self.dropped += 1;
+        Event::Dropped
+    }
+
+    /// How many messages meant nothing to this end.
+    pub fn dropped(&self) -> u64 {
+        self.dropped
+    }
+
+    /// Whether calls and answers still have to say that this end reads bundles.
+    pub fn must_announce(&self) -> bool {
+        !self.has_announced
+    }
+
+    /// How many bytes wait to be sent.
+    pub fn queued_bytes(&self) -> usize {
+        self.queued_bytes
+    }
+
+    /// Takes what is to be sent next, as one message: several only for an end that reads bundles. Empty if
+    /// there is nothing.
+    pub fn take_output(&mut self) -> Vec<Body> {
+        let mut taken = Vec::new();
+        let mut bytes = 0;
+        while let Some(next) = self.outbox.front() {
+            let fits = self.is_peer_ours
+                && taken.len() < MOST_MESSAGES
+                && bytes + next.body.len() <= MOST_BYTES
+                && next.body.is_movable();
+            if !taken.is_empty() && !fits {
+                break;
+            }
+            let goes_alone = !next.body.is_movable();
+            bytes += next.body.len();
+            taken.extend(self.take());
+            if goes_alone {
+                break;
+            }
+        }
+        taken
+    }
+
+    fn take(&mut self) -> Option<Body> {
+        let Queued { kind, body } = self.outbox.pop_front()?;
+        self.queued_bytes -= body.len();
+        match kind {
+            Queue::Call(id) => {
+                self.has_announced = true;
+                if let Some(call) = self.ours.get_mut(&id) {
+                    call.is_handed_over = true;
+                }
+            }
+            Queue::Announcing => self.has_announced = true,
+            Queue::Progress(_) | Queue::Other => {}
+        }
+        Some(body)
+    }
+
+    /// The channel is over: nothing comes or goes any more. Tells of the calls of ours that have no
+    /// answer, without the cancelled ones.
+    pub fn end(&mut self) -> Vec<Unanswered> {
+        self.has_ended = true;
+        self.outbox.clear();
+        self.queued_bytes = 0;
+        self.theirs.clear();
+        let ours = self.ours.drain().filter(|(_, call)| !call.is_cancelled);
+        ours.map(|(id, call)| Unanswered { id, begun: call.is_handed_over }).collect()
+    }
+
+    fn queue(&mut self, kind: Queue, body: Body) {
+        if !self.has_ended {
+            self.queued_bytes += body.len();
+            self.outbox.push_back(Queued { kind, body });
+        }
+    }
+
+    fn withdraw(&mut self, kind: &Queue) {
+        if let Some(at) = self.outbox.iter().position(|queued| queued.kind == *kind)
+            && let Some(queued) = self.outbox.remove(at)
+        {
+            self.queued_bytes -= queued.body.len();
+        }
+    }
+}

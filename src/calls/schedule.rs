@@ -1,0 +1,71 @@
+//! [`Schedule`]: which of the things that came may begin.
+
+use std::collections::VecDeque;
+
+/// What waits to be carried out, in the order in which it came.
+///
+/// Notifications are handled one after the other, and what came behind one does not begin before it has
+/// ended. Calls run beside each other, unless the schedule is ordered.
+pub(crate) struct Schedule<T> {
+    waiting: VecDeque<(Turn, T)>,
+    is_ordered: bool,
+    running: usize,
+    is_held: bool,
+}
+
+/// How something is carried out.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Turn {
+    /// Beside others.
+    Beside,
+    /// What comes behind it waits for its end.
+    Alone,
+}
+
+impl<T> Schedule<T> {
+    pub(crate) fn new(is_ordered: bool) -> Self {
+        Schedule { waiting: VecDeque::new(), is_ordered, running: 0, is_held: false }
+    }
+
+    pub(crate) fn add(&mut self, turn: Turn, what: T) {
+        self.waiting.push_back((turn, what));
+    }
+
+    /// Takes what may begin now. Each that was taken is to [end](Self::ended).
+    pub(crate) fn take(&mut self) -> Option<(Turn, T)> {
+        if !self.may_take() {
+            return None;
+        }
+        let (turn, what) = self.waiting.pop_front()?;
+        self.running += 1;
+        self.is_held = turn == Turn::Alone;
+        Some((turn, what))
+    }
+
+    pub(crate) fn may_take(&self) -> bool {
+        !self.waiting.is_empty() && !self.is_held && !(self.is_ordered && self.running > 0)
+    }
+
+    pub(crate) fn ended(&mut self, turn: Turn) {
+        self.running -= 1;
+        if turn == Turn::Alone {
+            self.is_held = false;
+        }
+    }
+
+    pub(crate) fn waiting(&self) -> usize {
+        self.waiting.len()
+    }
+
+    pub(crate) fn is_idle(&self) -> bool {
+        self.waiting.is_empty() && self.running == 0
+    }
+
+    /// Takes all that has not begun and is wanted.
+    pub(crate) fn remove(&mut self, is_wanted: impl Fn(&T) -> bool) -> Vec<T> {
+        let (gone, left) = self.waiting.drain(..).partition(|(_, what)| is_wanted(what));
+        self.waiting = left;
+        let gone: VecDeque<(Turn, T)> = gone;
+        gone.into_iter().map(|(_, what)| what).collect()
+    }
+}

@@ -1,0 +1,19 @@
+//! Calls over one channel, for both drivers: the [machine](crate::calls::machine) under a lock, and who is
+//! woken for what. Threads and tasks add only who carries out what, and who writes.
+
+mod context;
+mod core;
+mod handler;
+mod in_flight;
+mod job;
+mod panics;
+mod reply;
+
+pub use context::Context;
+pub(crate) use core::{Core, Greeting, Output, Settings};
+pub(crate) use handler::Handlers;
+pub use handler::{ByRef, Handler, Prepared};
+pub(crate) use in_flight::{InFlight, Options};
+pub(crate) use job::Job;
+pub(crate) use panics::catch;
+pub use reply::Reply;
