@@ -13,6 +13,8 @@ mod shared;
 mod socket_list;
 mod wakers;
 
+#[cfg(feature = "calls")]
+pub use crate::driver::calls::{ByRef, Handler, Reply};
 pub use channel::Channel;
 pub use child::{Blocking, Child, Command, Fork};
 #[cfg(feature = "calls")]

@@ -114,7 +114,8 @@ impl<R: DeserializeOwned> Iterator for Stream<R> {
     fn next(&mut self) -> Option<Self::Item> {
         let in_flight = self.in_flight.as_mut()?;
         let item = wait(std::future::poll_fn(|cx| in_flight.poll_item(cx)));
-        let item = item.map(|item| item.and_then(|item| item.decode_naming("item").map_err(CallError::Result)));
+        let item =
+            item.map(|item| item.and_then(|item| item.decode_naming("item").map_err(CallError::Result)));
         if !matches!(item, Some(Ok(_))) {
             self.in_flight = None;
         }

@@ -66,7 +66,7 @@ impl Service {
 
     /// Adds a method, which calls and notifications of this name are handed to: a function that takes the
     /// parameters and `&Context`, and returns a `Result`. See [`Handler`] and
-    /// [`Reply`](crate::calls::Reply).
+    /// [`Reply`](super::Reply).
     pub fn method<M>(mut self, name: impl Into<String>, handler: impl Handler<Peer, M>) -> Self {
         self.handlers.insert(name.into(), handler.prepare());
         self
@@ -121,7 +121,7 @@ impl Service {
         let threads = if self.is_ordered { 1 } else { threads };
         let methods = self.handlers.keys().cloned().collect();
         let greeting = Some(Greeting { concurrency: threads, methods });
-        let core = Core::new(channel.encoder(), Settings { is_ordered: self.is_ordered, greeting });
+        let core = Core::new(channel.encoder(), Settings { concurrency: threads, greeting });
         let running = Running { service: self, core: core.clone(), channel, peer: Peer::new(core) };
         let result = thread::scope(|scope| {
             // The set-up may call the parent, whose answers are received meanwhile.
@@ -213,9 +213,8 @@ impl Running<'_> {
         let context = Context::new(self.core.clone(), job, self.peer.clone());
         let to = context.replying();
         let answer = match (handler, unknown) {
-            (Some(handler), _) => {
-                catch(|| handler.call(context).wait(|later| wait(later))).unwrap_or_else(|panic| to.error(&panic))
-            }
+            (Some(handler), _) => catch(|| handler.call(context).wait(|later| wait(later)))
+                .unwrap_or_else(|panic| to.error(&panic)),
             (None, unknown) => unknown.and_then(|error| to.error(&error)),
         };
         let answer = call.as_ref().zip(answer).map(|(call, body)| (&call.id, body));

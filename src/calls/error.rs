@@ -1,11 +1,11 @@
 //! [`RpcError`], what a call failed with as it travels; and [`CallError`], what its caller gets.
 
 use std::error::Error as StdError;
-use std::{fmt, io};
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, errno_name};
+use crate::error::{Error, system_code};
 use crate::message::part::Part;
 
 /// The codes of JSON-RPC 2.0 and of the Language Server Protocol, and one of our own.
@@ -101,7 +101,8 @@ impl RpcError {
     /// Reads what a peer sent. Of what has another form, as much as there is.
     pub(crate) fn read(part: &Part) -> Self {
         let member = |name: &str| part.get(name);
-        let code = member("code").and_then(|code| code.decode::<f64>().ok()).map_or(code::INTERNAL, |n| n as i64);
+        let code =
+            member("code").and_then(|code| code.decode::<f64>().ok()).map_or(code::INTERNAL, |n| n as i64);
         let message = member("message").and_then(|message| message.decode().ok());
         RpcError {
             code,
@@ -135,7 +136,7 @@ impl ErrorData {
             let source = error.source().filter(|_| depth < DEEPEST);
             ErrorData {
                 name: Some("Error".to_owned()),
-                code: error.downcast_ref::<io::Error>().and_then(errno_name).map(str::to_owned),
+                code: system_code(error).map(str::to_owned),
                 message: Some(error.to_string()),
                 stack: None,
                 cause: source.map(|source| Box::new(at(source, depth + 1))),

@@ -45,7 +45,11 @@ impl From<f64> for Id {
     fn from(n: f64) -> Self {
         // Beyond that a number in JavaScript is not exact, and stays what it is.
         let whole = n as i64;
-        if whole as f64 == n && whole.unsigned_abs() < 1 << 53 { Id::Number(whole) } else { Id::Fraction(n.to_bits()) }
+        if whole as f64 == n && whole.unsigned_abs() < 1 << 53 {
+            Id::Number(whole)
+        } else {
+            Id::Fraction(n.to_bits())
+        }
     }
 }
 

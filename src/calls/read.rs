@@ -225,7 +225,8 @@ fn notification(method: String, params: Option<Part>) -> Incoming {
     match &*method {
         "$/cancelRequest" => id("id").map_or(IGNORED, Incoming::Cancel),
         "$/progress" => {
-            let (Some(token), Some(value)) = (id("token"), params.as_ref().and_then(|p| p.get("value"))) else {
+            let (Some(token), Some(value)) = (id("token"), params.as_ref().and_then(|p| p.get("value")))
+            else {
                 return IGNORED;
             };
             if let Some(list) = value.get("items")

@@ -5,10 +5,10 @@ use std::collections::VecDeque;
 /// What waits to be carried out, in the order in which it came.
 ///
 /// Notifications are handled one after the other, and what came behind one does not begin before it has
-/// ended. Calls run beside each other, unless the schedule is ordered.
+/// ended. So many calls run beside each other.
 pub(crate) struct Schedule<T> {
     waiting: VecDeque<(Turn, T)>,
-    is_ordered: bool,
+    most: usize,
     running: usize,
     is_held: bool,
 }
@@ -23,8 +23,8 @@ pub(crate) enum Turn {
 }
 
 impl<T> Schedule<T> {
-    pub(crate) fn new(is_ordered: bool) -> Self {
-        Schedule { waiting: VecDeque::new(), is_ordered, running: 0, is_held: false }
+    pub(crate) fn new(most: usize) -> Self {
+        Schedule { waiting: VecDeque::new(), most, running: 0, is_held: false }
     }
 
     pub(crate) fn add(&mut self, turn: Turn, what: T) {
@@ -43,7 +43,7 @@ impl<T> Schedule<T> {
     }
 
     pub(crate) fn may_take(&self) -> bool {
-        !self.waiting.is_empty() && !self.is_held && !(self.is_ordered && self.running > 0)
+        !self.waiting.is_empty() && !self.is_held && self.running < self.most
     }
 
     pub(crate) fn ended(&mut self, turn: Turn) {

@@ -124,7 +124,12 @@ pub(crate) fn result<T: Serialize + ?Sized>(
 }
 
 /// Writes an error.
-pub(crate) fn error(encoder: &Encoder, id: Option<&Id>, error: &RpcError, extra: Extra) -> Result<Body, Error> {
+pub(crate) fn error(
+    encoder: &Encoder,
+    id: Option<&Id>,
+    error: &RpcError,
+    extra: Extra,
+) -> Result<Body, Error> {
     encoder.body(&Failure { jsonrpc: VERSION, id, error: error.into(), crossfork: extra.written() })
 }
 

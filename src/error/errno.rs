@@ -3,13 +3,22 @@
 use std::io;
 
 /// The name of the system's error, such as `ENOENT`; `None` for an error that is no system's.
-pub(crate) fn name(error: &io::Error) -> Option<&'static str> {
+pub(super) fn name(error: &io::Error) -> Option<&'static str> {
     if let Some(number) = error.raw_os_error() {
         return by_number(number);
     }
     // One that was wrapped to say more.
     let inner = error.get_ref()?.source()?.downcast_ref::<io::Error>()?;
     by_number(inner.raw_os_error()?)
+}
+
+/// The name of the system's error that an error is, or that it is one of our own about.
+#[cfg(feature = "calls")]
+pub(crate) fn system_code(error: &(dyn std::error::Error + 'static)) -> Option<&'static str> {
+    match error.downcast_ref::<super::Error>() {
+        Some(error) => Some(error.code()),
+        None => name(error.downcast_ref()?),
+    }
 }
 
 macro_rules! names {

@@ -16,7 +16,7 @@ pub use brief::Quote;
 pub(crate) use brief::brief;
 pub use env::EnvError;
 #[cfg(feature = "calls")]
-pub(crate) use errno::name as errno_name;
+pub(crate) use errno::system_code;
 pub use format::FormatError;
 pub use parse::ParseError;
 pub use protocol::ProtocolError;

@@ -109,7 +109,7 @@ pub fn encode<T: Serialize + ?Sized>(value: &T, options: &Options) -> Result<Vec
 
 /// A frame without its length, to be sent alone or as a part of another.
 #[cfg(feature = "calls")]
-pub(crate) struct Unfinished {
+pub struct Unfinished {
     frame: Vec<u8>,
     /// It can become a part of another.
     pub(crate) is_movable: bool,

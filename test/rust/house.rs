@@ -14,20 +14,22 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("wire", &["error"]),
     ("message", &["wire", "handle", "error"]),
     ("proto", &["wire", "message::Payload", "error", "limits"]),
+    ("calls", &["message", "wire", "error", "limits"]),
     ("handle", &["wire::control", "sys", "error"]),
     ("env", &["wire", "sys", "error"]),
     ("process", &["env", "sys", "error", "limits", "wire"]),
-    ("driver", &["proto", "sys", "wire", "handle", "message", "error", "limits"]),
+    ("driver", &["proto", "calls", "sys", "wire", "handle", "message", "error", "limits"]),
     ("blocking", FACE),
     ("tokio", FACE),
     ("supervisor", &["tokio", "process", "error", "sys::reap"]),
 ];
 
-const FACE: &[&str] =
-    &["driver", "env", "handle", "message", "process", "proto", "wire", "error", "limits", "sys", "fd"];
+const FACE: &[&str] = &[
+    "driver", "calls", "env", "handle", "message", "process", "proto", "wire", "error", "limits", "sys", "fd",
+];
 
 /// Rooms in which nothing is waited for, read or written.
-const PURE: &[&str] = &["error", "limits", "wire", "message", "proto"];
+const PURE: &[&str] = &["error", "limits", "wire", "message", "proto", "calls"];
 
 /// What a pure room does not know. It may name the types that hold what others do.
 const IMPURE: &[&str] = &[

@@ -38,7 +38,8 @@ pub(crate) struct Core {
 }
 
 pub(crate) struct Settings {
-    pub(crate) is_ordered: bool,
+    /// How many calls run beside each other.
+    pub(crate) concurrency: usize,
     /// What a pool is told; `None` if this end carries out no calls.
     pub(crate) greeting: Option<Greeting>,
 }
@@ -100,7 +101,7 @@ impl Core {
             calls: Calls::default(),
             pending: HashMap::new(),
             running: HashMap::new(),
-            schedule: Schedule::new(settings.is_ordered),
+            schedule: Schedule::new(settings.concurrency),
             phase: Phase::Open,
             is_ready: false,
             hellos: Vec::new(),
@@ -177,7 +178,9 @@ impl Core {
                 Event::Notify(Notification { method, .. }) if method == "$/crossfork/bye" => {
                     self.stop_in(&mut visit);
                 }
-                Event::Notify(call) if visit.phase == Phase::Open && visit.schedule.waiting() < MOST_WAITING => {
+                Event::Notify(call)
+                    if visit.phase == Phase::Open && visit.schedule.waiting() < MOST_WAITING =>
+                {
                     visit.schedule.add(Turn::Alone, Job::notification(call, handle.take()));
                 }
                 Event::Notify(_) | Event::Dropped => {}
@@ -210,9 +213,7 @@ impl Core {
         now: Instant,
     ) {
         let id = &request.id;
-        if request.call.method == "$/crossfork/hello"
-            && self.greeting.is_some()
-        {
+        if request.call.method == "$/crossfork/hello" && self.greeting.is_some() {
             visit.hellos.push(request.id);
             return self.greet(visit);
         }
@@ -313,8 +314,10 @@ impl Core {
 /// What is carried out.
 impl Core {
     /// Takes something that may begin.
+    #[cfg(feature = "tokio")]
     pub(crate) fn take_job(&self) -> Option<(Turn, Job)> {
-        self.visit().schedule.take()
+        let mut visit = self.visit();
+        if visit.is_ready { visit.schedule.take() } else { None }
     }
 
     /// Waits for something to do. `None`: there will be nothing any more.
@@ -341,7 +344,8 @@ impl Core {
             visit.running.remove(id);
             visit.calls.answer(id, body);
         }
-        let writes = may_write && visit.schedule.is_idle() && !visit.is_writing && visit.calls.queued_bytes() > 0;
+        let writes =
+            may_write && visit.schedule.is_idle() && !visit.is_writing && visit.calls.queued_bytes() > 0;
         visit.is_writing |= writes;
         writes
     }
@@ -385,6 +389,7 @@ impl Core {
     }
 
     /// [`wait_for_output`](Self::wait_for_output) for a task.
+    #[cfg(feature = "tokio")]
     pub(crate) fn poll_output(&self, cx: &mut Context<'_>) -> Poll<Option<Output>> {
         loop {
             let mut state = self.lock();
@@ -415,6 +420,7 @@ impl Core {
     }
 
     /// Waits until nothing is carried out.
+    #[cfg(feature = "tokio")]
     pub(crate) fn poll_idle(&self, cx: &mut Context<'_>) -> Poll<()> {
         let mut state = self.lock();
         if state.schedule.is_idle() {

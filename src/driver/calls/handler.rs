@@ -9,7 +9,7 @@ use std::sync::Arc;
 use serde::de::DeserializeOwned;
 
 use super::context::Context;
-use super::reply::{Outcome, Replying, Reply};
+use super::reply::{Outcome, Reply, Replying};
 use crate::calls::params;
 
 /// A function that can carry out calls. `M` tells the kinds apart, and is inferred.

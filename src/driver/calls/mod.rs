@@ -12,8 +12,12 @@ mod reply;
 pub use context::Context;
 pub(crate) use core::{Core, Greeting, Output, Settings};
 pub(crate) use handler::Handlers;
-pub use handler::{ByRef, Handler, Prepared};
+pub use handler::{ByRef, Handler};
 pub(crate) use in_flight::{InFlight, Options};
 pub(crate) use job::Job;
 pub(crate) use panics::catch;
+#[cfg(feature = "tokio")]
+pub(crate) use panics::caught;
+#[cfg(feature = "tokio")]
+pub(crate) use reply::Outcome;
 pub use reply::Reply;

@@ -4,6 +4,8 @@ use std::any::Any;
 use std::cell::RefCell;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::Once;
+#[cfg(feature = "tokio")]
+use std::task::Poll;
 
 use crate::calls::{ErrorData, RpcError};
 
@@ -18,6 +20,18 @@ pub(crate) fn catch<T>(action: impl FnOnce() -> T) -> Result<T, RpcError> {
     PLACE.take();
     // What the handler left half changed is its own.
     panic::catch_unwind(AssertUnwindSafe(action)).map_err(|payload| error(&*payload, PLACE.take()))
+}
+
+/// A future whose panics are told as errors.
+#[cfg(feature = "tokio")]
+pub(crate) async fn caught<T>(future: impl Future<Output = T>) -> Result<T, RpcError> {
+    let mut future = std::pin::pin!(future);
+    std::future::poll_fn(|cx| match catch(|| future.as_mut().poll(cx)) {
+        Ok(Poll::Ready(output)) => Poll::Ready(Ok(output)),
+        Ok(Poll::Pending) => Poll::Pending,
+        Err(panic) => Poll::Ready(Err(panic)),
+    })
+    .await
 }
 
 fn error(payload: &(dyn Any + Send), place: Option<String>) -> RpcError {

@@ -77,9 +77,7 @@ where
     E: Into<BoxError>,
 {
     fn reply(self, to: Replying) -> Outcome {
-        to.later(self, |mut items| {
-            move |_: &mut std::task::Context<'_>| Poll::Ready(items.next().map(Ok))
-        })
+        to.later(self, |mut items| move |_: &mut std::task::Context<'_>| Poll::Ready(items.next().map(Ok)))
     }
 }
 
@@ -225,7 +223,10 @@ impl Replying {
 
 /// Drives what comes later on this thread, as `wait` does it.
 impl Outcome {
-    pub(crate) fn wait(self, wait: impl FnOnce(Pin<&mut (dyn Future<Output = Option<Body>> + Send)>) -> Option<Body>) -> Option<Body> {
+    pub(crate) fn wait(
+        self,
+        wait: impl FnOnce(Pin<&mut (dyn Future<Output = Option<Body>> + Send)>) -> Option<Body>,
+    ) -> Option<Body> {
         match self {
             Outcome::Done(answer) => answer,
             Outcome::Later(later) => wait(pin!(later)),

@@ -1,5 +1,7 @@
 //! A service of every kind of handler, over either driver: `calls-worker blocking|tokio`.
 
+mod tasks;
+
 use std::io;
 use std::process::ExitCode;
 use std::sync::Mutex;
@@ -79,7 +81,10 @@ fn count(n: u32, _: &Context) -> Result<impl Iterator<Item = u32> + use<>, RpcEr
     Ok(0..n)
 }
 
-fn count_badly(n: u32, _: &Context) -> Result<impl Iterator<Item = Result<u32, io::Error>> + use<>, RpcError> {
+fn count_badly(
+    n: u32,
+    _: &Context,
+) -> Result<impl Iterator<Item = Result<u32, io::Error>> + use<>, RpcError> {
     Ok((0..n).map(Ok).chain([Err(io::Error::other("the end"))]))
 }
 
@@ -112,7 +117,21 @@ fn notes((): (), _: &Context) -> Result<Vec<u32>, RpcError> {
 }
 
 fn main() -> ExitCode {
-    let service = Service::new()
+    let result = match std::env::args().any(|arg| arg == "tokio") {
+        true => tasks::service().run(),
+        false => service().run(),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = io::Write::write_all(&mut io::stderr(), format!("{error}\n").as_bytes());
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn service() -> Service {
+    Service::new()
         .method("area", area)
         .method("echo", echo)
         .method("add", add)
@@ -138,12 +157,5 @@ fn main() -> ExitCode {
         .set_up(|_| Ok::<_, io::Error>(()))
         .tear_down(|| {
             let _ = io::Write::write_all(&mut io::stderr(), b"torn down\n");
-        });
-    match service.run() {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            let _ = io::Write::write_all(&mut io::stderr(), format!("{error}\n").as_bytes());
-            ExitCode::FAILURE
-        }
-    }
+        })
 }
