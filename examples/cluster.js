@@ -7,6 +7,7 @@
 
 const cluster = require('node:cluster');
 const http = require('node:http');
+const { rust } = require('./rust.cjs');
 
 const ONCE = process.argv.includes('--once');
 const HOST = '127.0.0.1';
@@ -14,7 +15,7 @@ const PORT = Number(process.env.PORT ?? 8000);
 
 // cluster.fork() runs process.execPath, and passes it the name of a module, which is an address for our program.
 cluster.setupPrimary({ exec: `${HOST}:${PORT}`, args: [], execArgv: [] });
-process.execPath = process.env.CROSSFORK_WORKER ?? build();
+process.execPath = rust('cluster_worker');
 
 let stopping = false;
 let listening = 0;
@@ -58,8 +59,4 @@ function get(port) {
     });
     request.on('error', reject);
   });
-}
-
-function build() {
-  return require('../js/build.cjs').build({ example: 'cluster_worker', features: ['tokio'], release: true });
 }

@@ -1,4 +1,4 @@
-//! A web application on a listener that Node opened: `child.send('server', server)`.
+//! An axum application on a listener that Node opened: the worker of `node examples/http.js`.
 
 use axum::{Router, routing::get};
 use crossfork::tokio::Channel;
@@ -15,8 +15,8 @@ async fn main() -> Result<(), Error> {
             continue;
         };
         let listener = TcpListener::from_std(listener)?;
-        println!("serving on {}", listener.local_addr()?);
         tokio::spawn(axum::serve(listener, app.clone()).into_future());
+        channel.send("serving").await?;
     }
     Ok(()) // the parent has disconnected
 }

@@ -10,40 +10,81 @@ import type { Duplex, Readable, Writable } from 'node:stream';
 
 // Forking
 
-/** What `child_process.fork` takes, but for what makes no sense when a program is run in Node's place. */
+/** The options of `child_process.fork`, without `execPath`: the program itself is what runs. */
 export type ProgramForkOptions = Omit<ForkOptions, 'execPath'>;
 
 /**
- * Starts a program with a channel, as `child_process.fork` starts a module. A path with a slash is relative to this
- * process's folder; a name without one is looked for on the PATH. What cannot be started is thrown.
+ * Starts a program with an IPC channel, as `child_process.fork` starts a module. Use it to run a Rust worker.
+ *
+ * @param binary the program. A path with a slash is relative to the folder of this process; a name without one is looked up
+ *   on the PATH.
+ * @param args its arguments
+ * @param options the options of `child_process.fork`
+ * @returns an ordinary ChildProcess: `send`, `'message'`, `disconnect`
+ * @throws `ENOENT`, `EACCES` or `ENOEXEC` if the program cannot be started, with the reason
+ * @throws `ERR_CHILD_PROCESS_IPC_REQUIRED` if `options.stdio` has no `'ipc'`
+ * @example
+ * const worker = fork('./target/release/worker');
+ * worker.on('message', (sum) => console.log(sum));
+ * worker.send([1, 2, 3]);
  */
 export function fork(binary: string | URL, args?: readonly string[], options?: ProgramForkOptions): ChildProcess;
 export function fork(binary: string | URL, options?: ProgramForkOptions): ChildProcess;
 
 /**
- * Starts a program as a worker of Node's own cluster. The first of the arguments takes the place of the module that
- * cluster passes to each worker; without any, the program gets one that is empty.
+ * Starts a program as a worker of Node's own `cluster`, beside workers in Node.
+ *
+ * @param binary the program, as for `fork`
+ * @param args its arguments. The first one takes the place of the module that cluster passes to each worker. Without any, the
+ *   program gets one empty argument.
+ * @param env variables for its environment, as for `cluster.fork`
+ * @returns an ordinary Worker of `node:cluster`, with its events
+ * @throws `ERR_CROSSFORK_NOT_PRIMARY` in a worker
+ * @throws `ENOENT`, `EACCES` or `ENOEXEC` if the program cannot be started
+ * @example
+ * clusterFork('./target/release/web', ['127.0.0.1:8000']);
  */
 export function clusterFork(binary: string | URL, args?: readonly string[], env?: NodeJS.ProcessEnv): Worker;
 
-/** The path of the `crossfork` command that is part of this package. */
+/**
+ * The path of the `crossfork` command that is part of this package.
+ *
+ * @throws `ERR_CROSSFORK_NOT_BUILT` if there is none for this platform
+ * @example
+ * const worker = fork(crossforkPath(), ['worker']); // the ready-made worker
+ */
 export function crossforkPath(): string;
 
 // Descriptors
 
 /**
- * What has a descriptor: its number, a socket, a server, a pipe (the streams of a child process are some), a
- * FileHandle, anything with an `fd`.
+ * Anything that has a file descriptor: its number, a socket, a server, a pipe (such as the streams of a child process), a
+ * FileHandle, or any object with an `fd`.
  */
 export type HasFd = number | Socket | Server | DgramSocket | Readable | Writable | { readonly fd: unknown };
 
-/** The number of the descriptor that an object has, made sure to be open. It stays the object's. */
+/**
+ * The number of an object's descriptor. The descriptor stays the object's: do not close it.
+ *
+ * @param object what has the descriptor
+ * @returns the number, which is open
+ * @throws `ERR_CROSSFORK_NO_FD` if the object has none: it is closed, or not connected yet
+ * @throws `EBADF` if the number is not open
+ * @example
+ * const fd = fdOf(server);
+ */
 export function fdOf(object: HasFd): number;
 
 /**
- * The right object for what a descriptor is, which owns it from then on: a connection or pipe, a server that listens,
- * a UDP socket. Anything else comes back as the number, and stays the caller's, as it does if this throws: `EEXIST` for
- * what belongs to an FdSocket or FdServer. In Bun a pipe stays a number too.
+ * Makes the right object for a descriptor: a `net.Socket` for a connection or pipe, a `net.Server` that listens, a
+ * `dgram.Socket`. The object owns the descriptor, and closes it.
+ *
+ * @param fd a descriptor that nothing else owns
+ * @returns the object. For anything else, and in Bun for a pipe, the number: then it stays yours.
+ * @throws `EEXIST` if the descriptor belongs to an FdSocket or FdServer. If this throws, the descriptor stays yours.
+ * @example
+ * const [fd] = fds; // what came with a message
+ * const client = adopt(fd);
  */
 export function adopt(fd: number): Socket | Server | DgramSocket | number;
 
@@ -105,47 +146,93 @@ export interface OtherDescription {
   flags: FdFlags;
 }
 
-/** What a descriptor is: `kind` tells sockets from the rest, and `family` one kind of sockets from the others. */
+/** What a descriptor is. `kind` tells sockets from the rest, and `family` tells kinds of sockets apart. */
 export type FdDescription = IpSocketDescription | UnixSocketDescription | OtherSocketDescription | OtherDescription;
 
-/** Says what a descriptor is, and how it is set. It stays whose it is. */
+/**
+ * Says what a descriptor is, and how it is set. Its owner stays the same.
+ *
+ * @param fd the descriptor, or what has it
+ * @throws `EBADF` if it is not open
+ * @example
+ * if (describeFd(fd).kind === 'memfd') console.log(mapFd(fd).length);
+ */
 export function describeFd(fd: HasFd): FdDescription;
 
-/** A new descriptor for the same thing, close-on-exec. The caller closes it. */
+/**
+ * Makes another descriptor for the same open file. It is close-on-exec.
+ *
+ * @param fd the descriptor, or what has it
+ * @returns the new descriptor, which you close
+ * @throws `EMFILE` if this process may have no more
+ * @example
+ * const copy = dup(socket);
+ */
 export function dup(fd: HasFd): number;
 
-/** Closes a descriptor that nothing else owns. */
+/**
+ * Closes a descriptor that nothing else owns. Close an FdSocket or FdServer by its own method.
+ *
+ * @param fd its number
+ * @throws `EBADF` if it is not open
+ */
 export function closeFd(fd: number): void;
 
-/** Decides whether programs that are started get the descriptor. */
+/**
+ * Decides whether programs that this process starts inherit the descriptor.
+ *
+ * @param fd the descriptor, or what has it
+ * @param on true, the default: they do not
+ * @throws `EBADF` if it is not open
+ */
 export function setCloexec(fd: HasFd, on?: boolean): void;
 
-/** Decides whether calls on the descriptor wait, for all who share the open file. */
+/**
+ * Decides whether calls on the descriptor wait. The flag belongs to the open file: all who share it are affected.
+ *
+ * @param fd the descriptor, or what has it
+ * @param on true, the default: they do not wait
+ * @throws `EBADF` if it is not open
+ */
 export function setNonblocking(fd: HasFd, on?: boolean): void;
 
 export interface MemfdOptions {
-  /** What can no longer be done to it: become smaller, become larger, change, get more seals. None by default. */
+  /** What can no longer be done to it: shrink, grow, write, add seals. None by default. */
   seals?: readonly ('shrink' | 'grow' | 'write' | 'seal')[];
 }
 
-/** A file in memory with these contents. The caller closes it. The name, of 249 bytes at most, is for `/proc` alone. */
+/**
+ * Makes a file in memory.
+ *
+ * @param name its name in `/proc`, of 249 bytes at most
+ * @param data its contents
+ * @param options its seals
+ * @returns its descriptor, which you close
+ * @throws `ERR_OUT_OF_RANGE` if the name is too long
+ * @example
+ * const fd = memfd('frame', pixels, { seals: ['shrink', 'grow'] });
+ */
 export function memfd(name: string, data?: string | NodeJS.ArrayBufferView, options?: MemfdOptions): number;
 
 /**
- * A Buffer over all of a memfd's memory, shared with all who map it. It is unmapped by `unmap`, by `using`, or some time
- * after it is no longer used. The descriptor stays the caller's and can be closed. The memfd is sealed against shrinking;
- * where it can't be written to, what is written to the Buffer stays in it.
+ * Maps the memory of a memfd: a Buffer that is shared with all who map it. It is unmapped by `unmap`, by `using`, or by
+ * garbage collection. The memfd is sealed against shrinking. If it is read-only, changes of the Buffer stay in this process.
  *
- * Throws `ERR_INVALID_FD_TYPE` for what is no memfd, and `ERR_CROSSFORK_TOO_MANY_MAPPINGS` if half as many are mapped as
- * Linux lets this process map (`vm.max_map_count`, usually 65530): more could end it.
+ * @param fd the memfd. It stays yours, and you may close it at once.
+ * @throws `ERR_INVALID_FD_TYPE` if it is not a memfd
+ * @throws `ERR_CROSSFORK_TOO_MANY_MAPPINGS` if this process has mapped half of what Linux lets it map (`vm.max_map_count`)
+ * @example
+ * const memory = mapFd(fd);
+ * memory[0] = 1; // every process that maps it sees this
  */
 export function mapFd(fd: HasFd): Buffer & Disposable;
 
 /**
- * Unmaps at once what `mapFd` has mapped: the Buffer, or any other view of its memory, is empty from then on. Nothing that
- * works with its bytes in the background (`fs.write`, `zlib`) may still be at it. It can be called again. Throws
- * `ERR_INVALID_STATE` if the memory was transferred, for then it is its new owner's, or where the runtime knows that it is
- * in use (Bun).
+ * Unmaps what `mapFd` has mapped, at once. The Buffer, and every view of its memory, is empty then. Calling it again does
+ * nothing. Do not call it while `fs.write`, `zlib` and the like work with the bytes.
+ *
+ * @param buffer the Buffer, or another view of its memory
+ * @throws `ERR_INVALID_STATE` if the memory was transferred, or if the runtime knows that it is in use (Bun)
  */
 export function unmap(buffer: NodeJS.ArrayBufferView): void;
 
@@ -156,11 +243,15 @@ export interface ListenFd {
 }
 
 /**
- * Socket activation: the descriptors that LISTEN_FDS, LISTEN_PID and LISTEN_FDNAMES tell of. The caller owns them. The
- * variables are removed, and the second time there is none.
+ * Socket activation: takes the descriptors that systemd has passed (`LISTEN_FDS`, `LISTEN_PID`, `LISTEN_FDNAMES`). The variables are
+ * removed, and the next call returns an empty list.
  *
- * None are for this process, and a warning says so, where LISTEN_PID is another's: under `npm start` it is npm's, which
- * does not pass descriptors on. Have systemd start `node server.js` itself.
+ * Under `npm start` there are none, and a warning says so: `LISTEN_PID` is npm's, which does not pass descriptors on. Let systemd
+ * start `node server.js` itself.
+ *
+ * @returns the descriptors with their names, which you close, or give to `adopt`
+ * @example
+ * for (const { fd } of listenFds()) http.createServer(app).listen({ fd });
  */
 export function listenFds(): ListenFd[];
 
@@ -168,22 +259,36 @@ export function listenFds(): ListenFd[];
 
 export type UnixSocketType = 'stream' | 'seqpacket' | 'dgram';
 
-/** Two sockets that are connected with each other, non-blocking and close-on-exec. The caller closes both. */
+/**
+ * Makes two Unix sockets that are connected with each other. They are non-blocking and close-on-exec.
+ *
+ * @param options `type` is `stream` by default
+ * @returns their descriptors, which you close, or give to `new FdSocket`
+ * @throws `EMFILE` if this process may have no more descriptors
+ * @example
+ * const [ours, theirs] = socketpair({ type: 'seqpacket' });
+ */
 export function socketpair(options?: { type?: UnixSocketType }): [number, number];
 
 /**
- * Sends once. Returns how many bytes were sent, which on a stream may be fewer than there are, and null if it would
- * have to wait: then nothing was sent. What is sent stays the caller's, who may close it at once.
+ * Sends bytes and descriptors over a Unix socket, in one system call. `FdSocket` does this for you, and waits where it must.
  *
- * Throws `ERR_CROSSFORK_TLS_SOCKET` for a TLSSocket, whose descriptor is the bare connection, and
- * `ERR_CROSSFORK_UNREAD_BYTES` for a stream that has bytes which nobody has consumed yet. To insist, pass `fdOf(socket)`.
+ * @param socket a Unix socket
+ * @param data the bytes: at least one on a stream
+ * @param fds what to send: it stays yours, and you may close it at once
+ * @returns how many bytes were sent: on a stream perhaps not all. null if it would have to wait; then nothing was sent.
+ * @throws `ERR_CROSSFORK_TLS_SOCKET` for a TLSSocket: its descriptor is the bare connection. `fdOf(socket)` insists.
+ * @throws `ERR_CROSSFORK_UNREAD_BYTES` for a stream with bytes that nobody has read. `fdOf(socket)` insists.
+ * @throws `EPIPE` if the peer is gone
+ * @example
+ * if (sendFds(socket, 'a file', [fd]) === null) console.log('try again later');
  */
 export function sendFds(socket: HasFd, data: string | NodeJS.ArrayBufferView, fds?: readonly HasFd[]): number | null;
 
 export interface RecvFdsOptions {
   /** 65536 by default. */
   maxBytes?: number;
-  /** 253 by default, which is the most that a message can have. */
+  /** 253 by default, the maximum of Linux. */
   maxFds?: number;
 }
 
@@ -199,21 +304,37 @@ export interface Received {
   end: boolean;
 }
 
-/** Receives once. Returns null if it would have to wait. */
+/**
+ * Receives bytes and descriptors from a Unix socket, in one system call.
+ *
+ * @param socket a Unix socket
+ * @param options bounds
+ * @returns what came; null if it would have to wait
+ * @throws `ECONNRESET` if the peer ended with bytes unread
+ * @example
+ * const received = recvFds(socket);
+ * for (const fd of received?.fds ?? []) closeFd(fd);
+ */
 export function recvFds(socket: HasFd, options?: RecvFdsOptions): Received | null;
 
 /**
- * The descriptors that came with a message. One that is taken is the taker's, who closes it; the others are closed at
- * the end of this turn of the event loop, so that they can be taken behind `await once(socket, 'message')`, or when a
- * loop over the socket goes on. Whoever has to wait for something else first takes them before.
+ * The descriptors that came with a message. What you take is yours, and you close it. The rest is closed at the end of this turn
+ * of the event loop, or when a `for await` over the socket goes on. It is still there after `await once(socket, 'message')`. Before
+ * any other `await`, take what you need.
+ *
+ * @example
+ * socket.on('message', (data, fds) => {
+ *   const [input, output] = fds; // takes two
+ * });
  */
 export interface ReceivedFds extends Iterable<number>, Disposable {
   /** How many can still be taken. */
   readonly length: number;
-  /** Some did not make it, for this process may not have more. */
+  /** Some were lost: this process may not have more. */
   readonly lost: boolean;
-  /** Takes the next one. */
+  /** Takes the next one. Undefined if there is none. */
   take(): number | undefined;
+  /** Takes all that are left. */
   takeAll(): number[];
   /** Takes one with each step: `const [input, output] = fds` takes two. */
   [Symbol.iterator](): IterableIterator<number>;
@@ -248,16 +369,27 @@ export interface FdSocketEvents {
 }
 
 /**
- * A Unix socket over which descriptors travel with the bytes. It owns its descriptor, and closes it. `using` destroys it;
- * `await using` closes it when all is sent.
+ * A Unix socket over which descriptors travel with the bytes. It owns its descriptor, and closes it. `using` destroys it.
+ * `await using` closes it when everything is sent.
  *
- * To take one message after the other, use `for await`: it waits with the next one. With `once` in a loop, as with any
- * stream, messages that come while nobody listens are lost.
+ * To take one message after the other, use `for await`. With `once` in a loop, messages that come between two calls are lost, as with
+ * any stream.
+ *
+ * @example
+ * const socket = connect('/run/app/control.sock', { type: 'seqpacket' });
+ * socket.send('here is a file', openSync('data.bin', 'r'));
+ * for await (const { data, fds } of socket) {
+ *   console.log(String(data), fds.length);
+ * }
  */
 export class FdSocket extends EventEmitter implements Disposable, AsyncDisposable {
   /**
-   * Takes the descriptor over, unless it throws: `EEXIST` if it belongs to another FdSocket or FdServer of this process
-   * already, `ERR_INVALID_FD_TYPE` if it is no Unix socket or listens.
+   * Takes the descriptor over, unless it throws.
+   *
+   * @param fd a connected Unix socket, or a bound one for datagrams
+   * @param options bounds
+   * @throws `EEXIST` if the descriptor belongs to another FdSocket or FdServer of this process
+   * @throws `ERR_INVALID_FD_TYPE` if it is not a Unix socket, or if it listens
    */
   constructor(fd: number, options?: FdSocketOptions);
   /** While it is open. */
@@ -267,15 +399,20 @@ export class FdSocket extends EventEmitter implements Disposable, AsyncDisposabl
   /** How much waits to be sent. */
   readonly writableLength: number;
   readonly writableHighWaterMark: number;
-  /** 'drain' will come. */
+  /** `send` has returned false: `'drain'` will come. */
   readonly writableNeedDrain: boolean;
-  /** Who made the connection at the other end, while it is open. Of datagrams only a pair knows. */
+  /** The user, group and process that connected, as the kernel says, while the socket is open. Datagrams have it only in a pair. */
   readonly peerCredentials: PeerCredentials | undefined;
   /**
-   * Sends bytes, with descriptors. The descriptors stay the caller's, who may close them at once. The bytes are not
-   * copied, and must stay as they are until the callback is called. Returns false if so much waits already that it is
-   * time to wait for 'drain'. What fails goes to the callback; without one it ends the socket. Handles are refused as by
-   * `sendFds`.
+   * Sends bytes, with descriptors.
+   *
+   * @param data the bytes. They are not copied: do not change them before the callback.
+   * @param handles what to send with them. It stays yours, and you may close it at once.
+   * @param callback gets the error, or null when the kernel has taken everything. Without a callback, an error ends the socket.
+   * @returns false if too much is queued (backpressure): wait for `'drain'`
+   * @throws as `sendFds` does, for handles that cannot be sent
+   * @example
+   * if (!socket.send(frame, fd)) await once(socket, 'drain');
    */
   send(
     data: string | NodeJS.ArrayBufferView,
@@ -283,20 +420,20 @@ export class FdSocket extends EventEmitter implements Disposable, AsyncDisposabl
     callback?: (error: NodeJS.ErrnoException | null) => void,
   ): boolean;
   send(data: string | NodeJS.ArrayBufferView, callback: (error: NodeJS.ErrnoException | null) => void): boolean;
-  /** Tells the peer, after all that was sent, that no more will come. What is given is sent first, as with `send`. */
+  /** Ends the sending side after everything that is queued. The arguments are sent first, as by `send`. */
   end(
     data?: string | NodeJS.ArrayBufferView,
     handles?: HasFd | readonly HasFd[],
     callback?: (error: NodeJS.ErrnoException | null) => void,
   ): this;
-  /** Closes, after all that was sent. Nothing more is received. */
+  /** Closes when everything that is queued is sent. Nothing more is received. */
   close(callback?: () => void): this;
-  /** Closes at once. */
+  /** Closes at once. What is queued is lost. */
   destroy(error?: Error): this;
   pause(): this;
   resume(): this;
   isPaused(): boolean;
-  /** The process stays alive while the socket waits. That is so from the beginning. */
+  /** Keeps the process alive while the socket is open. This is the default. */
   ref(): this;
   unref(): this;
   on<Name extends keyof FdSocketEvents>(event: Name, listener: (...args: FdSocketEvents[Name]) => void): this;
@@ -317,23 +454,28 @@ export class FdSocket extends EventEmitter implements Disposable, AsyncDisposabl
   ): this;
   emit<Name extends keyof FdSocketEvents>(event: Name, ...args: FdSocketEvents[Name]): boolean;
   /**
-   * The socket as a Duplex, the same one each time: for `pipeline` and all that works with streams. Of a stream it carries
-   * bytes; of packets each chunk is a message, in both directions (object mode). Descriptors that come in are for who
-   * listens to the socket itself.
+   * The socket as a Duplex, for `pipeline` and everything that works with streams. Each call returns the same one. A stream socket carries
+   * bytes. With packets, each chunk is a message (object mode). Descriptors go to listeners of the socket itself.
    */
   toDuplex(): Duplex;
   [Symbol.dispose](): void;
   [Symbol.asyncDispose](): Promise<void>;
   /**
-   * Descriptors that were not taken are closed when the loop goes on. Leaving the loop destroys the socket. The loop
-   * ends when the socket has closed, all being sent; with `allowHalfOpen`, when the peer has ended.
+   * Iterates over messages. Descriptors that you do not take are closed when the loop goes on. Leaving the loop destroys the socket. The
+   * loop ends when the socket has closed; with `allowHalfOpen`, when the peer has ended.
    */
   [Symbol.asyncIterator](): AsyncIterableIterator<{ data: Buffer; fds: ReceivedFds }>;
 }
 
 /**
- * Connects, at once, as Unix sockets do: what fails is thrown, EAGAIN too, if as many wait already as the server lets
- * wait. An abstract name begins with a zero byte.
+ * Connects to a Unix socket, at once.
+ *
+ * @param path a path, or an abstract name, which begins with a zero byte
+ * @param options the `type` (`stream` by default), and bounds
+ * @throws `ENOENT` or `ECONNREFUSED` if nobody listens
+ * @throws `EAGAIN` if the server's queue is full
+ * @example
+ * const socket = connect('/run/app/control.sock');
  */
 export function connect(path: string, options?: FdSocketOptions & { type?: UnixSocketType }): FdSocket;
 
@@ -350,10 +492,15 @@ export interface FdServerEvents {
 }
 
 /**
- * Listens at a path, which it owns, and removes when it closes, or when its worker thread ends, unless it is another
+ * A server on a Unix socket. It owns its path, and removes it when it closes or when its worker thread ends, unless the path is another
  * file by then. `using` closes it.
  */
 export class FdServer extends EventEmitter implements Disposable, AsyncDisposable {
+  /**
+   * @param path a path, or an abstract name, which begins with a zero byte
+   * @param options the type of its sockets, and bounds
+   * @throws `EADDRINUSE` if the path exists
+   */
   constructor(path: string, options?: FdServerOptions);
   /** While it listens. */
   readonly fd: number | undefined;
@@ -385,7 +532,18 @@ export class FdServer extends EventEmitter implements Disposable, AsyncDisposabl
   emit<Name extends keyof FdServerEvents>(event: Name, ...args: FdServerEvents[Name]): boolean;
 }
 
-/** Listens at a path, at once: what fails is thrown. An abstract name begins with a zero byte. */
+/**
+ * Listens on a Unix socket, at once.
+ *
+ * @param path a path, or an abstract name, which begins with a zero byte
+ * @param options the type of its sockets, and bounds
+ * @param listener gets each connection
+ * @throws `EADDRINUSE` if the path exists
+ * @example
+ * const server = createFdServer('/run/app/control.sock', (socket) => {
+ *   socket.on('data', (data, fds) => console.log(String(data), fds.takeAll()));
+ * });
+ */
 export function createFdServer(
   path: string,
   options?: FdServerOptions,

@@ -1,10 +1,10 @@
-// The crate as it is published: that of the commit, but for the README, whose links are absolute.
+// The crate as it is published: that of the commit, but for its page, whose links are absolute.
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { copyFileSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { withAbsoluteLinks } from './manifests.mjs';
+import { PAGES, withAbsoluteLinks } from './manifests.mjs';
 import { ROOT } from './project.mjs';
 
 /** A clone of the repository, from which the crate is packed and published. Cargo tells its commit in the crate. */
@@ -12,8 +12,7 @@ export function stageCrate(project, folder) {
   const stage = join(folder, 'stage/crate');
   rmSync(stage, { recursive: true, force: true });
   execFileSync('git', ['clone', '--quiet', '--shared', ROOT, stage]);
-  const readme = join(stage, 'README.md');
-  writeFileSync(readme, withAbsoluteLinks(readFileSync(readme, 'utf8'), project));
+  writeFileSync(join(stage, PAGES.crate), withAbsoluteLinks(PAGES.crate, project));
   return stage;
 }
 
@@ -21,7 +20,7 @@ export function stageCrate(project, folder) {
 export function packCrate(project, folder) {
   const stage = stageCrate(project, folder);
   const target = join(stage, 'target');
-  // Dirty is the README, which is ours.
+  // Dirty is the page, which is ours.
   const args = ['package', '--quiet', '--locked', '--no-verify', '--allow-dirty', '--target-dir', target];
   execFileSync('cargo', args, { cwd: stage, stdio: 'inherit' });
   const file = `crossfork-${project.version}.crate`;
@@ -39,11 +38,21 @@ export async function tryCrate(crate, folder) {
   };
   cargo('build', '--bins');
   cargo('test', '--doc');
+  cargo('run', '--example', 'upper');
+  cargo('run', '--example', 'guard', '--', '--once');
   cargo('run', '--example', 'drive_node');
   cargo('run', '--example', 'hand_over', '--', '--once');
   cargo('run', '--example', 'primary', '--', '--once');
-  cargo('build', '--example', 'echo_worker', '--example', 'http_worker', '--example', 'cluster_worker');
-  cargo('build', '--example', 'render_pool');
+  const workers = [
+    'sum',
+    'echo_worker',
+    'http_worker',
+    'cluster_threads',
+    'cluster_worker',
+    'demo_worker',
+    'render_pool',
+  ];
+  cargo('build', ...workers.flatMap((name) => ['--example', name]));
   await renders(join(folder, 'target/debug/examples/render_pool'), cwd);
 }
 

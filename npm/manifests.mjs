@@ -1,6 +1,6 @@
 // What is published beside the files themselves: the manifests, and texts with links that work everywhere.
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, posix } from 'node:path';
 import { PLATFORMS } from './platforms.mjs';
 import { ROOT } from './project.mjs';
 
@@ -55,11 +55,19 @@ function facts({ version, repository }) {
   };
 }
 
-/** The same Markdown, whose relative links lead to the files of this version in the repository. */
-export function withAbsoluteLinks(markdown, { version, repository }) {
-  return markdown.replace(/(\]\()(?!#|[a-z]+:)([^)\s]+)(?=\))/g, (_, before, path) => {
-    // GitHub leads from a file's address to a folder's.
-    return `${before}${repository}/blob/v${version}/${path}`;
+/** The pages of the packages, by what they are for. Each leads with its own package manager. */
+export const PAGES = { npm: 'docs/packages/npm.md', crate: 'docs/packages/crate.md' };
+
+/**
+ * The Markdown of a file of the project, whose relative links lead to the files of this version in the repository.
+ * @param {string} path of the file, to which the links are relative
+ */
+export function withAbsoluteLinks(path, { version, repository }) {
+  const markdown = readFileSync(join(ROOT, path), 'utf8');
+  return markdown.replace(/(!?)(\[[^\]]*\]\()(?!#|[a-z]+:)([^)\s]+)(?=\))/g, (_, image, before, link) => {
+    // The repository's host leads from a file's address to a folder's.
+    const how = image ? 'raw' : 'blob';
+    return `${image}${before}${repository}/${how}/v${version}/${posix.join(posix.dirname(path), link)}`;
   });
 }
 

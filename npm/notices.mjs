@@ -13,7 +13,7 @@ const LICENCE_FILE = /^(licen[cs]e|copying|copyright|notice|unlicense)/i;
 
 /** The crates that are linked in on this target (Cargo's name for it): no macros, no tools, nothing of the tests. */
 export function linked(target) {
-  const args = ['metadata', '--locked', '--all-features', '--format-version=1', '--filter-platform', target];
+  const args = ['metadata', '--locked', '--features=cli', '--format-version=1', '--filter-platform', target];
   const text = execFileSync('cargo', args, { cwd: ROOT, encoding: 'utf8', maxBuffer: 2 ** 30 });
   const { packages, resolve } = JSON.parse(text);
   const packageOf = new Map(packages.map((one) => [one.id, one]));

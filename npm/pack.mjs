@@ -1,21 +1,11 @@
 // `npm run release:pack -- PLATFORM...`: makes all that is published, in target/packages/: the main npm package, one for
 // each platform (all, if none is named), and the crate. The addon and the command are there from `npm run release:build`.
 import { execFileSync } from 'node:child_process';
-import {
-  chmodSync,
-  copyFileSync,
-  cpSync,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { chmodSync, copyFileSync, cpSync, existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { packCrate } from './crate.mjs';
 import { unfit } from './elf.mjs';
-import { mainManifest, platformManifest, platformReadme, withAbsoluteLinks } from './manifests.mjs';
+import { mainManifest, PAGES, platformManifest, platformReadme, withAbsoluteLinks } from './manifests.mjs';
 import { GLIBC, PLATFORMS, platforms } from './platforms.mjs';
 import { isMain, main, PACKAGES, ROOT, releasable } from './project.mjs';
 
@@ -27,9 +17,8 @@ export function packMain(project, folder) {
   return pack(manifest, folder, (stage) => {
     for (const file of manifest.files.flatMap(matching))
       cpSync(join(ROOT, file), join(stage, file), { recursive: true });
-    for (const file of ['README.md', 'CHANGELOG.md']) {
-      writeFileSync(join(stage, file), withAbsoluteLinks(readFileSync(join(ROOT, file), 'utf8'), project));
-    }
+    writeFileSync(join(stage, 'README.md'), withAbsoluteLinks(PAGES.npm, project));
+    writeFileSync(join(stage, 'CHANGELOG.md'), withAbsoluteLinks('CHANGELOG.md', project));
   });
 }
 

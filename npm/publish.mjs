@@ -59,6 +59,6 @@ await main((options) => {
     if (isPublished(id)) console.log(`${id} is published already`);
     else execFileSync('npm', ['publish', ...options, tarball], { stdio: 'inherit', env: authorized() });
   }
-  if (isCratePublished(project)) console.log(`crossfork ${project.version} is on crates.io already`);
+  if (isCratePublished(project)) console.log(`crossfork ${project.version} is published already, as a crate`);
   else publishCrate(project, options);
 });

@@ -1,5 +1,6 @@
 //! The channel that this process was started with, before it is opened: `NODE_CHANNEL_FD`,
-//! `NODE_CHANNEL_SERIALIZATION_MODE` and, in a worker of a cluster, `NODE_UNIQUE_ID` (CH-2 to CH-7).
+//! `NODE_CHANNEL_SERIALIZATION_MODE` and, in a worker of a cluster, `NODE_UNIQUE_ID`. The rules are
+//! [CH-2](crate::protocol#CH-2) to [CH-7](crate::protocol#CH-7).
 //!
 //! `Channel::from_env` and `Worker::from_env` of both drivers do all of this, once. Each variable counts
 //! as taken then, and nothing that this crate starts gets it.
@@ -45,7 +46,7 @@ pub(crate) const UNIQUE_ID: &str = "NODE_UNIQUE_ID";
 pub(crate) const SERIALIZATION_MODE: &str = "NODE_CHANNEL_SERIALIZATION_MODE";
 
 /// The variables that tell a process of its channel. They are taken together: a Node program that finds
-/// `NODE_UNIQUE_ID` without a channel takes itself for a worker, and never listens (CLU-4).
+/// `NODE_UNIQUE_ID` without a channel takes itself for a worker, and never listens ([CLU-4](crate::protocol#CLU-4)).
 pub const VARIABLES: [&str; 3] = [CHANNEL_FD, SERIALIZATION_MODE, UNIQUE_ID];
 
 /// Takes the channel that this process was started with: its socket, and how messages are written on it.

@@ -1,9 +1,26 @@
-//! Rust and Node fork each other: messages and handles, in both directions, exactly as between two
-//! Node processes.
+//! Node.js and Rust fork each other. This crate is either end of the channel of
+//! `child_process.fork`, for programs in Rust: messages and handles (sockets, servers, pipes) go in
+//! both directions, exactly as between two Node processes. It needs no Node library, no addon and no
+//! change to the Node program.
 //!
-//! A Node program starts a child with a *channel*, and from then on both sides send each other
-//! values, sockets, servers and pipes. This crate is either end of it, for programs in Rust.
-//! It needs no Node library, no addon and no change to the Node program.
+//! # What to use
+//!
+//! | I want to | use |
+//! |---|---|
+//! | be the child of a Node program | [`blocking::Channel::from_env`], [`tokio::Channel::from_env`] |
+//! | start a Node program and talk to it | [`blocking::Fork`], [`tokio::Fork`] |
+//! | start any program, with a channel or without | [`blocking::Command`], [`tokio::Command`] |
+//! | send a socket, a server or a pipe | [`send_handle`](blocking::Channel::send_handle), with [`Outgoing`] |
+//! | receive one | [`Message::take_handle`], which gives a [`Handle`] |
+//! | count the connections that children hold | [`blocking::SocketList`], [`tokio::SocketList`] |
+//! | be a worker of Node's cluster | [`blocking::cluster::Worker`], [`tokio::cluster::Worker`] |
+//! | be the primary of Node workers | [`tokio::cluster::Primary`] |
+//! | serve a web application as a worker | `axum::serve` with a [`tokio::cluster::Listener`] (feature `axum`) |
+//! | send a `Map`, a `BigInt`, a `Date`, bytes | [`Serialization::Advanced`], with [`v8::Value`] or types of your own |
+//! | bound what a peer can make us keep | [`Limits`] |
+//! | end a child that may not want to end | [`blocking::Child::stop`], with an [`Escalation`] |
+//! | pass descriptors between other programs | [`fd`], [`tokio::fd`] |
+//! | know the protocol | [`protocol`] |
 //!
 //! # A Rust child of a Node parent
 //!
@@ -44,10 +61,7 @@
 //! }
 //! ```
 //!
-//! See [`process`] for what can be said of a child, and [`blocking::SocketList`] for counting the
-//! connections that children hold.
-//!
-//! # A cluster
+//! # A worker of a cluster
 //!
 //! A program that `cluster.fork` has started listens through its primary, and shares the address
 //! with the other workers, Node's too:
@@ -68,17 +82,25 @@
 //! }
 //! ```
 //!
-//! See [`blocking::cluster::Worker`] for how it ends. The other side, a primary of unmodified Node
-//! workers, is `tokio::cluster::Primary`.
+//! # Features
 //!
-//! # Choosing a driver
+//! Features only add API. None is on by default, and none changes what the others do.
 //!
-//! [`blocking::Channel`] is for threads, and needs no feature. [`tokio::Channel`](crate::tokio)
-//! (feature `tokio`) is for tasks. They have the same names and behave alike. Neither starts a
-//! thread or a task: whoever waits in a call does the work for all. There are three exceptions. One
-//! thread of the crate, for all channels, bounds the time for which a channel that we have ended waits
-//! for its peer. A `disconnect` whose future was dropped may go on in a task. And a cluster's primary has
-//! tasks of its own, for it hands out connections whatever its user does.
+//! | feature | adds |
+//! |---|---|
+//! | `tokio` | [`tokio`]: all of this for tasks, and the primary of a cluster; the sockets of `tokio::net` as handles |
+//! | `axum` | `axum::serve::Listener` for `tokio::cluster::Listener` (and `tokio`) |
+//! | `tracing` | events of processes, channels and clusters for the crate `tracing`: see [below](#events) |
+//! | `cli` | the command `crossfork` (and `tokio`) |
+//!
+//! # Threads or tasks
+//!
+//! [`blocking`] is for threads, and needs no feature. [`tokio`] (feature `tokio`) is for tasks. They have
+//! the same names and behave alike. Neither starts a thread or a task: whoever waits in a call does the work for
+//! all. There are three exceptions. One thread of the crate, for all channels, bounds the time for which
+//! a channel that we have ended waits for its peer. A `disconnect` whose future was dropped may go on in
+//! a task. And a cluster's primary has tasks of its own, for it hands out connections whatever its user
+//! does.
 //!
 //! # JSON or advanced
 //!
@@ -86,56 +108,51 @@
 //! [`process::Fork::serialization`] here. A child finds out by itself. [`Message::decode`] and `send`
 //! are the same in both modes, for types of your own.
 //!
-//! [`Serialization::Json`] is the default, and what everybody speaks. [`Serialization::Advanced`]
-//! carries what JSON has no words for, as a [`v8::Value`]: `Map`, `Set`, `BigInt`, `Date`, errors,
-//! circular structures; and bytes as they are. Bun and Deno have formats of their own under that
+//! [`Serialization::Json`] is the default, and every peer speaks it. [`Serialization::Advanced`]
+//! carries what JSON cannot, as a [`v8::Value`]: `Map`, `Set`, `BigInt`, `Date`, errors,
+//! circular structures, and bytes as they are. Bun and Deno have formats of their own under that
 //! name, which are refused with an error that says so.
 //!
 //! # Handles
 //!
 //! `child.send(message, handle)` in Node brings a [`Message`] with a [`ReceivedHandle`], which is
-//! one of the types of `std`: see [`Handle`]. [`blocking::Channel::send_handle`] is the way back;
+//! one of the types of `std`: see [`Handle`]. [`blocking::Channel::send_handle`] is the way back, and
 //! [`Outgoing`] says how. Whatever would crash a Node process is refused before it is sent.
-//!
-//! For descriptors over other sockets, and between programs that are not parent and child, see
-//! [`fd`]; tasks have the same in `tokio::fd`.
 //!
 //! # Errors
 //!
 //! [`Error`] tells whose fault it was. After [`Error::Protocol`], which is about one message of
 //! the peer, the channel goes on.
 //!
-//! # The protocol on one page
+//! # Events
 //!
-//! The channel is a Unix stream socket. The child finds its number in `NODE_CHANNEL_FD`, and
-//! `NODE_CHANNEL_SERIALIZATION_MODE` says how messages are written; there is no greeting. A
-//! message is one JSON text and a line end; or a length and a value as V8 writes it.
+//! With the feature `tracing` the crate reports what happens to processes and channels. The targets,
+//! and the fields of their events:
 //!
-//! A message whose `cmd` begins with `NODE_` is Node's own. `NODE_HANDLE` carries the user's
-//! message, the handle's type, and one descriptor (`SCM_RIGHTS`) on its first byte. The receiver
-//! answers `NODE_HANDLE_ACK`, or `NODE_HANDLE_NACK` if no descriptor came, exactly once. Until
-//! then the sender sends nothing else. A connection that was accepted by a `net.Server` carries
-//! the server's `key`: `NODE_SOCKET_GET_COUNT` asks how many of that key are open, and
-//! `NODE_SOCKET_NOTIFY_CLOSE` asks to be told when none is, so that `server.close()` can wait.
+//! | target | level | event | fields |
+//! |---|---|---|---|
+//! | `crossfork::process` | debug | `spawned` | `program`, `pid` |
+//! | `crossfork::process` | debug | `exited`, when it was waited for | `pid`, `code` or `signal` |
+//! | `crossfork::channel` | warn | `refused`: a handle was not sent | `wire_type`, `error` |
+//! | `crossfork::channel` | warn | `skipped`: the peer sent something that is no message | `error` |
+//! | `crossfork::cluster` | debug | `forked`, `online`, `leaving`, `disconnected` | `worker` |
+//! | `crossfork::cluster` | debug | `listening` | `worker`, `address` |
+//! | `crossfork::cluster` | debug | `exited` | `worker`, `code` or `signal`, `voluntary` |
+//! | `crossfork::supervisor` | info | what `crossfork run` prints, restarts among it | |
 //!
-//! To disconnect is to close the socket.
+//! # What may change
 //!
-//! A cluster is made of such messages (`NODE_CLUSTER`) too. A worker asks for an address
-//! (`queryServer`). Its primary either gives it the bound socket, or accepts by itself and hands
-//! each connection to one worker (`newconn`), which says whether it takes it.
-//!
-//! # The rooms
-//!
-//! [`wire`] turns bytes into messages. [`proto`] is the channel as a machine, without I/O. `sys`
-//! has the system calls and all unsafe code. `driver` joins a machine and a socket, and [`blocking`] and
-//! `tokio` add the waiting. Comments cite the rules of the protocol by names such as `HND-6`;
-//! CONTRIBUTING.md lists them.
+//! Versions follow Semantic Versioning, and the public API is what this documentation shows. Types that
+//! can grow are `non_exhaustive`. Modules that it does not show (`proto`, `wire`, `supervisor`, `sys`) are
+//! for the project's own tests and its command, and may change in any version.
 //!
 //! # Platforms
 //!
 //! Linux. The code has its branches for macOS and is meant to work there, but it was never run
 //! there.
 #![deny(missing_docs)]
+// Where these features are not on, what they add cannot be linked to.
+#![cfg_attr(not(all(feature = "tokio", feature = "axum")), allow(rustdoc::broken_intra_doc_links))]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod blocking;
@@ -159,10 +176,14 @@ pub mod supervisor;
 pub mod sys;
 #[cfg(feature = "tokio")]
 pub mod tokio;
+mod trace;
 #[doc(hidden)]
 pub mod wire;
 
-/// What both drivers' workers of a cluster have in common.
+#[doc = include_str!("protocol.md")]
+pub mod protocol {}
+
+/// Where and how a worker of a cluster listens, for both drivers.
 pub mod cluster {
     pub use crate::driver::listen::{BindOptions, ListenAddress, ListenOptions};
 }
@@ -176,7 +197,11 @@ pub use wire::Serialization;
 pub use wire::control::HandleType;
 pub use wire::v8;
 
-// The README's programs compile.
+// The programs of the documents compile.
 #[cfg(all(doctest, feature = "tokio"))]
-#[doc = include_str!("../README.md")]
-struct Readme;
+mod documents {
+    #[doc = include_str!("../docs/call-rust.md")]
+    struct CallRust;
+    #[doc = include_str!("../docs/serialization.md")]
+    struct Serialization;
+}

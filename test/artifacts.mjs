@@ -14,7 +14,8 @@ const COMMAND = 'crossfork';
 const EXAMPLES = [
   ...['interop-child', 'interop-cluster-worker', 'interop-parent', 'interop-primary', 'interop-values'],
   ...['calls-worker', 'fd-peer', 'workerpool-worker'],
-  ...['cluster_worker', 'drive_node', 'echo_worker', 'hand_over', 'primary', 'render_pool'],
+  ...['cluster_threads', 'cluster_worker', 'demo_worker', 'drive_node', 'echo_worker', 'guard', 'hand_over'],
+  ...['http_worker', 'primary', 'render_pool', 'sum', 'upper'],
 ];
 
 let paths;

@@ -58,7 +58,7 @@ export function steps({ artifacts, native, failures }) {
     },
     {
       name: 'format',
-      title: 'formatting, JavaScript lints',
+      title: 'formatting, lints of JavaScript and prose',
       command: ['node', 'test/format.mjs'],
       needs: ['tools'],
     },

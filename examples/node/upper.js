@@ -1,4 +1,4 @@
 'use strict';
 
-// An ordinary Node worker: it knows nothing of Rust.
+// An ordinary Node program. It does not know that its parent is written in Rust.
 process.on('message', (text) => process.send(text.toUpperCase()));

@@ -1,4 +1,21 @@
-//! The channel for threads: calls wait in `poll(2)`, and no thread or runtime is started.
+//! The channel, processes and clusters for threads. Calls wait in `poll(2)`, and no thread or runtime is
+//! started. [`crate::tokio`](crate#features) has the same for tasks.
+//!
+//! A channel is cheap to clone, and any number of threads may send while others receive:
+//!
+//! ```no_run
+//! use crossfork::{Error, blocking::Fork};
+//!
+//! fn main() -> Result<(), Error> {
+//!     let child = Fork::new("worker.js").spawn()?;
+//!     let sender = child.channel.clone();
+//!     let sending = std::thread::spawn(move || (0..10).try_for_each(|n| sender.send(&n)));
+//!     while let Some(message) = child.channel.recv()? {
+//!         println!("{}", message.value()?);
+//!     }
+//!     sending.join().expect("no panic")
+//! }
+//! ```
 
 mod channel;
 mod child;
@@ -23,3 +40,6 @@ pub use process::Process;
 #[cfg(feature = "calls")]
 pub use service::{Context, Service};
 pub use socket_list::SocketList;
+
+/// Threads need nothing to be there.
+fn require_driver() {}

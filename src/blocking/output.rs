@@ -1,79 +1,38 @@
-//! `Command::output`: Node's `exec` and `execFile`, for threads.
+//! `Command::output` for threads.
 
-use std::io::{self, Read};
+use std::io::Read;
 use std::os::fd::AsFd;
-use std::process::Output;
+use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
-use super::{Blocking, Process};
-use crate::process::Command;
-use crate::process::{ExecError, Stopped, conclude};
+crate::driver::face::output_face! { Blocking threads #[doc = ""] }
 
-impl Command<Blocking> {
-    /// Runs it to its end, and gives what it wrote. Standard input is empty, unless it was set; our
-    /// ends of other pipes that were asked for are closed.
-    ///
-    /// Its end is that of the process and of both streams, which programs that it started may keep open.
-    /// When the time is over, or it has written too much, it is sent the
-    /// [kill signal](Command::kill_signal) and nothing is read any more. The whole of its
-    /// [process group](Command::own_process_group) gets the signal, if it has one of its own. Then this
-    /// waits for the end of the process alone, which one that ignores the signal decides by itself. One
-    /// that had to be killed is an error, however it took that (in Node, one that then ends with code 0
-    /// is a success).
-    ///
-    /// # Errors
-    /// [`ExecError`] tells which limit it broke or how it ended, with what it had written.
-    pub fn output(self) -> Result<Output, ExecError> {
-        let limit = self.limit;
-        let prepared = self.piped().prepare(None)?;
-        let kill_signal = prepared.spec.kill_signal;
-        let mut process = Process::start(prepared)?;
-        let deadline = limit.timeout.and_then(|t| Instant::now().checked_add(t));
-        // Nobody can use our ends: a program that reads there finds the end.
-        process.stdin = None;
-        process.pipes.clear();
-
-        let mut stdout = Stream::new("stdout", process.stdout.take());
-        let mut stderr = Stream::new("stderr", process.stderr.take());
-        let mut stopped = read(&mut stdout, &mut stderr, limit.max_buffer, deadline)?;
-        // Not before the end of both, for it may still be writing.
-        let status = match (stopped, left(deadline)) {
-            (Stopped::AtEnd, Some(left)) => process.wait_timeout(left)?,
-            (Stopped::AtEnd, None) => Some(process.wait()?),
-            _ => None,
-        };
-        let status = match status {
-            Some(status) => status,
-            None => {
-                if stopped == Stopped::AtEnd {
-                    stopped = Stopped::TimedOut;
-                }
-                // Nobody reads any more. One that ignores the signal and goes on writing would wait for
-                // ever, and so would we.
-                (stdout.pipe, stderr.pipe) = (None, None);
-                process.end(kill_signal)?;
-                process.wait()?
-            }
-        };
-        let output = Output { status, stdout: stdout.bytes, stderr: stderr.bytes };
-        conclude(stopped, limit.max_buffer, output)
+/// Reads both streams until the process has ended, or may go on no longer.
+fn run(
+    process: &Process,
+    stdout: &mut Stream<impl Read + AsFd>,
+    stderr: &mut Stream<impl Read + AsFd>,
+    limit: OutputLimit,
+) -> io::Result<(Stopped, Option<ExitStatus>)> {
+    let deadline = limit.timeout.and_then(|t| Instant::now().checked_add(t));
+    let stopped = read(stdout, stderr, limit.max_buffer, deadline)?;
+    if stopped != Stopped::AtEnd {
+        return Ok((stopped, None));
     }
-}
-
-struct Stream<R> {
-    name: &'static str,
-    pipe: Option<R>,
-    bytes: Vec<u8>,
+    // Not before the end of both, for it may still be writing.
+    let Some(left) = left(deadline) else {
+        return Ok((stopped, Some(process.wait()?)));
+    };
+    Ok(match process.wait_timeout(left)? {
+        Some(status) => (stopped, Some(status)),
+        None => (Stopped::TimedOut, None),
+    })
 }
 
 impl<R: Read + AsFd> Stream<R> {
-    fn new(name: &'static str, pipe: Option<R>) -> Self {
-        Stream { name, pipe, bytes: Vec::new() }
-    }
-
     /// Reads once what is there; false if that was over the limit.
     fn read(&mut self, max: usize) -> io::Result<bool> {
         let Some(pipe) = &mut self.pipe else {

@@ -228,7 +228,7 @@ impl Running<'_> {
     /// Writes what is queued. The end of the channel is seen where it is received from.
     fn write_now(&self) {
         while let Some(frame) = self.core.next_frame() {
-            let _ = self.channel.send_frame(frame);
+            let _ = self.channel.send_frame(Ok(frame));
         }
     }
 
@@ -237,7 +237,7 @@ impl Running<'_> {
         while let Some(output) = self.core.wait_for_output() {
             match output {
                 Output::Frame(frame) => {
-                    let _ = self.channel.send_frame(frame);
+                    let _ = self.channel.send_frame(Ok(frame));
                     self.write_now();
                 }
                 Output::Finished => {

@@ -9,6 +9,7 @@
 use std::io;
 use std::ops::{Deref, DerefMut};
 use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 use std::time::{Duration, Instant};
@@ -16,25 +17,21 @@ use std::time::{Duration, Instant};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
-use super::wakers::{Bell, Sleeper};
-use crate::driver::link::{Link, Place};
-use crate::driver::listen::ConnectionOwner;
-use crate::driver::op::Operation;
-use crate::handle::SocketOwner;
+use super::wakers::{PollWaker, Sleeper};
+use crate::driver::link::{Link, Place, Topic};
+use crate::driver::op::{Bounded, MOST_READS, Operation};
+use crate::error::Error;
 use crate::limits::Limits;
 use crate::message::encoder::Encoder;
-use crate::proto::cluster::worker::ServerId;
 use crate::wire::Serialization;
-use crate::wire::control::SocketKey;
-
-/// How often a peer that writes without pause is read from before the deadline is looked at.
-const MOST_READS: usize = 16;
 
 pub(super) struct Shared {
     pub(super) encoder: Arc<Encoder>,
     state: Mutex<State>,
+    /// The link's, to wait on.
+    socket: Arc<UnixStream>,
     /// Calls the thread back that waits in `poll`.
-    bell: Arc<Bell>,
+    wakeup: Arc<PollWaker>,
 }
 
 /// A descriptor that is open for as long as it is waited for.
@@ -50,7 +47,7 @@ pub(super) struct State {
     watched: Vec<(Place, Watched)>,
     /// Some of them came after the thread in `poll` had begun to wait.
     has_unpolled: bool,
-    pub(super) send_timeout: Option<Duration>,
+    send_timeout: Option<Duration>,
 }
 
 impl Shared {
@@ -62,6 +59,7 @@ impl Shared {
         let link = Link::new(socket, serialization, limits);
         Ok(Arc::new(Shared {
             encoder: link.encoder(),
+            socket: link.socket(),
             state: Mutex::new(State {
                 link,
                 polling: None,
@@ -70,8 +68,13 @@ impl Shared {
                 has_unpolled: false,
                 send_timeout: None,
             }),
-            bell: Arc::new(Bell::new()?),
+            wakeup: Arc::new(PollWaker::new()?),
         }))
+    }
+
+    /// The link's socket.
+    pub(super) fn socket(&self) -> &UnixStream {
+        &self.socket
     }
 
     /// Visits the link. At the end of the visit those are woken whose time has come.
@@ -79,9 +82,19 @@ impl Shared {
         Visit { shared: self, state: Some(self.lock()) }
     }
 
-    /// Looks at the state, or at what nobody waits for.
-    pub(super) fn look<T>(&self, look: impl FnOnce(&mut State) -> T) -> T {
-        look(&mut self.lock())
+    /// Looks at the link.
+    pub(super) fn look<T>(&self, look: impl FnOnce(&Link) -> T) -> T {
+        look(&self.lock().link)
+    }
+
+    /// Accepts a frame to be written with others, and says how many bytes wait.
+    pub(super) fn feed(&self, frame: &mut Vec<u8>) -> Result<usize, Error> {
+        // Nobody waits for this, and there is nothing to be done yet.
+        self.lock().link.feed(frame)
+    }
+
+    pub(super) fn set_send_timeout(&self, timeout: Option<Duration>) {
+        self.lock().send_timeout = timeout;
     }
 
     /// Waits for an operation.
@@ -92,24 +105,38 @@ impl Shared {
     /// Waits for an operation that may also be ready when this descriptor can be read.
     pub(super) fn call_watching<O: Operation>(&self, watched: Option<Watched>, mut op: O) -> O::Output {
         loop {
-            match self.wait(op, None, watched.as_ref()) {
-                Ok(output) => return output,
-                Err(same) => op = same,
+            if let Ok(output) = self.wait(&mut op, None, watched.as_ref()) {
+                return output;
             }
         }
     }
 
-    /// Waits for an operation, for so long at the most. It is withdrawn then.
-    pub(super) fn call_within<O: Operation>(&self, timeout: Option<Duration>, op: O) -> Result<O::Output, O> {
-        self.wait(op, timeout, None)
+    /// Waits for an operation, for no longer than the time that was set for sending.
+    pub(super) fn call_bounded<O: Bounded>(&self, op: O) -> O::Output {
+        let timeout = self.lock().send_timeout;
+        self.call_within(timeout, op)
     }
 
+    /// Waits for an operation, for so long at the most.
+    pub(super) fn call_within<O: Bounded>(&self, timeout: Option<Duration>, mut op: O) -> O::Output {
+        match self.wait(&mut op, timeout, None) {
+            Ok(output) => output,
+            Err(mut visit) => op.time_out(visit.link()),
+        }
+    }
+
+    /// An operation that is to be waited for.
+    pub(super) fn begun<O: Bounded>(&self, op: O) -> Call<'_, O> {
+        Call { shared: self, op }
+    }
+
+    /// Waits until the operation is ready. The visit is the one in which the time was over.
     fn wait<O: Operation>(
         &self,
-        mut op: O,
+        op: &mut O,
         timeout: Option<Duration>,
         watched: Option<&Watched>,
-    ) -> Result<O::Output, O> {
+    ) -> Result<O::Output, Visit<'_>> {
         let deadline = timeout.and_then(|t| Instant::now().checked_add(t));
         let (mut reads, mut has_waited) = (0, false);
         let mut visit = self.visit();
@@ -126,8 +153,7 @@ impl Shared {
                 // A peer that writes without pause holds up neither the deadline nor other threads.
                 reads = 0;
                 if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
-                    op.withdraw(&mut visit.link);
-                    return Err(op);
+                    return Err(visit);
                 }
                 drop(visit);
                 visit = self.visit();
@@ -136,51 +162,70 @@ impl Shared {
             let left = deadline.map(|d| d.saturating_duration_since(Instant::now()));
             // A timeout of nothing looks once.
             if left == Some(Duration::ZERO) && has_waited {
-                op.withdraw(&mut visit.link);
-                return Err(op);
+                return Err(visit);
             }
             has_waited = true;
             if visit.link.write_fed() {
                 continue;
             }
-            visit = match visit.polling {
-                None => self.poll(visit, &op, left, watched),
-                Some(_) => self.sleep(visit, &op, left, watched),
-            };
+            visit = self.wait_once(visit, op.topic(), left, watched);
         }
     }
 
-    /// Waits in `poll` for everybody.
-    fn poll(
+    /// Waits until something has happened that the topic may have come with.
+    fn wait_once(
         &self,
         mut visit: Visit<'_>,
-        op: &impl Operation,
+        topic: Topic,
         timeout: Option<Duration>,
         watched: Option<&Watched>,
     ) -> Visit<'_> {
-        let place = visit.enter(op, self.bell.clone().into(), watched);
+        let sleeper = visit.polling.is_some().then(|| Arc::new(Sleeper::new()));
+        let waker = match &sleeper {
+            Some(sleeper) => sleeper.clone().into(),
+            None => self.wakeup.clone().into(),
+        };
+        let place = visit.enter(topic, waker, watched);
+        let mut visit = match sleeper {
+            Some(sleeper) => self.sleep(visit, &sleeper, timeout),
+            None => self.poll(visit, timeout),
+        };
+        visit.leave(place);
+        visit
+    }
+
+    /// Waits in `poll` for everybody.
+    fn poll(&self, mut visit: Visit<'_>, timeout: Option<Duration>) -> Visit<'_> {
         let mut flags = PollFlags::empty();
         flags.set(PollFlags::POLLIN, visit.link.wants_input());
         flags.set(PollFlags::POLLOUT, visit.link.needs_room());
         visit.polling = Some(flags);
         visit.has_unpolled = false;
-        let socket = visit.link.socket();
         let watched = visit.watched.clone();
-        drop(visit);
+        match visit.link.waiters.is_one() {
+            // This thread, which has just looked.
+            true => visit.leave_unnoticed(),
+            false => drop(visit),
+        }
 
-        let mut fds =
-            vec![PollFd::new(socket.as_fd(), flags), PollFd::new(self.bell.as_fd(), PollFlags::POLLIN)];
-        fds.extend(watched.iter().map(|(_, fd)| PollFd::new(fd.as_fd(), PollFlags::POLLIN)));
-        let result = poll(&mut fds, poll_timeout(timeout));
+        let readable = |fd| PollFd::new(fd, PollFlags::POLLIN);
+        let mut own = [PollFd::new(self.socket.as_fd(), flags), readable(self.wakeup.as_fd())];
+        let mut all: Vec<_>;
+        let fds = if watched.is_empty() {
+            &mut own[..]
+        } else {
+            all = own.into_iter().chain(watched.iter().map(|(_, fd)| readable(fd.as_fd()))).collect();
+            &mut all[..]
+        };
+        let result = poll(fds, poll_timeout(timeout));
         let happened = fds[0].revents().unwrap_or(PollFlags::empty());
         if fds[1].any() == Some(true) {
-            self.bell.heard();
+            self.wakeup.drain();
         }
         let can_be_read = watched.iter().zip(&fds[2..]).filter(|(_, fd)| fd.any() == Some(true));
 
         let mut visit = self.visit();
         visit.polling = None;
-        visit.leave(place);
         for ((place, _), _) in can_be_read {
             visit.link.waiters.wake(*place);
         }
@@ -207,20 +252,11 @@ impl Shared {
     }
 
     /// Waits until the thread in `poll` wakes this one.
-    fn sleep(
-        &self,
-        mut visit: Visit<'_>,
-        op: &impl Operation,
-        timeout: Option<Duration>,
-        watched: Option<&Watched>,
-    ) -> Visit<'_> {
-        let sleeper = Arc::new(Sleeper::new());
-        let place = visit.enter(op, sleeper.clone().into(), watched);
+    fn sleep(&self, visit: Visit<'_>, sleeper: &Sleeper, timeout: Option<Duration>) -> Visit<'_> {
         drop(visit);
         sleeper.sleep(timeout);
         let mut visit = self.visit();
         visit.is_called = false;
-        visit.leave(place);
         visit
     }
 
@@ -236,8 +272,8 @@ impl State {
         &mut self.link
     }
 
-    fn enter(&mut self, op: &impl Operation, waker: Waker, watched: Option<&Watched>) -> Place {
-        let place = self.link.waiters.enter(op.topic(), waker);
+    fn enter(&mut self, topic: Topic, waker: Waker, watched: Option<&Watched>) -> Place {
+        let place = self.link.waiters.enter(topic, waker);
         if let Some(watched) = watched {
             self.watched.push((place, watched.clone()));
             self.has_unpolled = true;
@@ -270,6 +306,13 @@ pub(super) struct Visit<'a> {
     state: Option<MutexGuard<'a, State>>,
 }
 
+impl Visit<'_> {
+    /// Ends it without waking anybody, where nobody can wait for what was done.
+    fn leave_unnoticed(mut self) {
+        self.state = None;
+    }
+}
+
 impl Deref for Visit<'_> {
     type Target = State;
     fn deref(&self) -> &State {
@@ -288,29 +331,33 @@ impl Drop for Visit<'_> {
         let Some(mut state) = self.state.take() else {
             return;
         };
+        if state.link.waiters.is_idle() {
+            return;
+        }
         state.link.notice();
         if state.polling.is_none() && !state.is_called {
             state.is_called = state.link.waiters.wake_any();
         }
-        let rings = state.needs_other_poll();
+        let needs_other_poll = state.needs_other_poll();
         let woken = state.link.waiters.woken();
         drop(state);
         woken.call();
-        if rings {
-            self.shared.bell.ring();
+        if needs_other_poll {
+            self.shared.wakeup.wake_poll();
         }
     }
 }
 
-impl SocketOwner for Shared {
-    fn socket_closed(&self, key: &SocketKey) {
-        self.visit().link.socket_closed(key);
-    }
+/// An operation that is to be waited for.
+pub(super) struct Call<'a, O> {
+    shared: &'a Shared,
+    op: O,
 }
 
-impl ConnectionOwner for Shared {
-    fn connection_closed(&self, server: ServerId) {
-        self.visit().link.work(|worker| worker.connection_closed(server));
+impl<O: Bounded> Call<'_, O> {
+    /// Waits for it, for no longer than the time that was set for sending.
+    pub(super) fn wait(self) -> O::Output {
+        self.shared.call_bounded(self.op)
     }
 }
 

@@ -9,39 +9,42 @@ use std::task::Wake;
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
-/// A byte in a socket pair, to wake a thread in `poll`.
-pub(super) struct Bell {
-    ear: UnixStream,
-    clapper: UnixStream,
+/// A socket pair whose one end is in the set of descriptors of a thread in `poll`: a byte wakes it.
+pub(super) struct PollWaker {
+    polled: UnixStream,
+    written: UnixStream,
 }
 
-impl Bell {
+impl PollWaker {
     pub(super) fn new() -> io::Result<Self> {
-        let (ear, clapper) = UnixStream::pair()?;
-        ear.set_nonblocking(true)?;
-        clapper.set_nonblocking(true)?;
-        Ok(Bell { ear, clapper })
+        let (polled, written) = UnixStream::pair()?;
+        polled.set_nonblocking(true)?;
+        written.set_nonblocking(true)?;
+        Ok(PollWaker { polled, written })
     }
 
-    pub(super) fn ring(&self) {
-        // Full means that it rings already.
-        let _ = (&self.clapper).write(&[1]);
+    /// Wakes the thread.
+    pub(super) fn wake_poll(&self) {
+        // Full means that the thread is being woken already.
+        let _ = (&self.written).write(&[1]);
     }
 
-    pub(super) fn heard(&self) {
-        let _ = (&self.ear).read(&mut [0; 64]);
+    /// Removes the bytes that have woken the thread.
+    pub(super) fn drain(&self) {
+        let _ = (&self.polled).read(&mut [0; 64]);
     }
 }
 
-impl AsFd for Bell {
+/// The end that is polled.
+impl AsFd for PollWaker {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.ear.as_fd()
+        self.polled.as_fd()
     }
 }
 
-impl Wake for Bell {
+impl Wake for PollWaker {
     fn wake(self: Arc<Self>) {
-        self.ring();
+        self.wake_poll();
     }
 }
 

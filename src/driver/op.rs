@@ -7,16 +7,18 @@ use std::sync::Weak;
 use std::os::fd::OwnedFd;
 
 #[cfg(feature = "tokio")]
-use super::link::primary::News;
-use super::link::{Link, Topic};
+use super::link::primary::LinkEvent;
+use super::link::{Link, Step, Topic};
 use crate::driver::holders::Share;
-use crate::error::Error;
-use crate::handle::SocketOwner;
-use crate::handle::{Handle, Outgoing, Unsent};
+use crate::error::{Error, SendError};
+use crate::handle::{Outgoing, SocketOwner, Unsent};
 use crate::message::Message;
 use crate::proto::cluster::worker::{Answer, ServerId};
 use crate::proto::{Question, Ticket};
 use crate::wire::control::SocketKey;
+
+/// How often a peer that writes without pause is read from before somebody else's turn comes.
+pub(crate) const MOST_READS: usize = 16;
 
 /// A call that may have to wait.
 pub(crate) trait Operation {
@@ -32,6 +34,16 @@ pub(crate) trait Operation {
     fn withdraw(&mut self, _link: &mut Link) {}
 }
 
+/// A call that threads wait for no longer than a time that was set.
+pub(crate) trait Bounded: Operation {
+    /// It is withdrawn, for its time is over. Its result.
+    fn time_out(self, link: &mut Link) -> Self::Output;
+}
+
+fn timed_out<T>() -> Result<T, Error> {
+    Err(SendError::TimedOut.into())
+}
+
 /// A message that is to be written.
 pub(crate) struct Send(Ticket);
 
@@ -41,6 +53,34 @@ impl Send {
         link.write();
         Ok(Send(ticket))
     }
+}
+
+/// Sends a message now, or not at all. What has begun to be written is sent whole, by later calls.
+pub(crate) fn try_send(link: &mut Link, frame: Vec<u8>) -> Result<(), Error> {
+    let mut op = Send::submit(link, frame)?;
+    op.poll(link).unwrap_or_else(|| match link.take_back(op.0) {
+        true => Err(SendError::WouldBlock.into()),
+        false => Ok(()),
+    })
+}
+
+/// What an operation gives now, after what I/O can be done. A peer that writes without pause does not
+/// hold us.
+pub(crate) fn try_now<T>(
+    link: &mut Link,
+    mut op: impl Operation<Output = Result<T, Error>>,
+) -> Result<T, Error> {
+    link.write();
+    link.readable();
+    for _ in 0..MOST_READS {
+        if let Some(output) = op.poll(link) {
+            return output;
+        }
+        if link.read() == Step::Blocked {
+            break;
+        }
+    }
+    op.poll(link).unwrap_or_else(|| Err(SendError::WouldBlock.into()))
 }
 
 impl Operation for Send {
@@ -60,12 +100,15 @@ impl Operation for Send {
     }
 }
 
-/// A handle that is to be acknowledged.
-pub(crate) struct SendHandle {
-    ticket: Ticket,
-    /// It was taken back: it had not begun to be written.
-    pub(crate) returned: Option<Handle>,
+impl Bounded for Send {
+    fn time_out(mut self, link: &mut Link) -> Self::Output {
+        self.withdraw(link);
+        timed_out()
+    }
 }
+
+/// A handle that is to be acknowledged.
+pub(crate) struct SendHandle(Ticket);
 
 impl SendHandle {
     /// With the share that it is of a list, if it is of one.
@@ -77,7 +120,7 @@ impl SendHandle {
     ) -> Result<Self, Unsent> {
         let ticket = link.submit_handle(frame, outgoing, share)?;
         link.write();
-        Ok(SendHandle { ticket, returned: None })
+        Ok(SendHandle(ticket))
     }
 }
 
@@ -85,15 +128,23 @@ impl Operation for SendHandle {
     type Output = Result<(), Unsent>;
 
     fn topic(&self) -> Topic {
-        Topic::Outcome(self.ticket)
+        Topic::Outcome(self.0)
     }
 
     fn poll(&mut self, link: &mut Link) -> Option<Self::Output> {
-        link.handle_sent(self.ticket)
+        link.handle_sent(self.0)
     }
 
+    /// It is taken back, and closed, unless it has begun to be written.
     fn withdraw(&mut self, link: &mut Link) {
-        self.returned = link.withdraw(self.ticket);
+        link.withdraw(self.0);
+    }
+}
+
+impl Bounded for SendHandle {
+    fn time_out(self, link: &mut Link) -> Self::Output {
+        let handle = link.withdraw(self.0);
+        Err(Unsent { error: SendError::TimedOut.into(), handle })
     }
 }
 
@@ -109,19 +160,26 @@ impl Ask {
 }
 
 impl Operation for Ask {
-    type Output = usize;
+    type Output = Result<usize, Error>;
 
     fn topic(&self) -> Topic {
         Topic::Outcome(self.0)
     }
 
-    fn poll(&mut self, link: &mut Link) -> Option<usize> {
-        link.open_at_peer(self.0)
+    fn poll(&mut self, link: &mut Link) -> Option<Self::Output> {
+        link.open_at_peer(self.0).map(Ok)
     }
 
     /// The question stays asked, for its answer will come.
     fn withdraw(&mut self, link: &mut Link) {
         link.forget(self.0);
+    }
+}
+
+impl Bounded for Ask {
+    fn time_out(mut self, link: &mut Link) -> Self::Output {
+        self.withdraw(link);
+        timed_out()
     }
 }
 
@@ -137,14 +195,24 @@ impl Disconnect {
 }
 
 impl Operation for Disconnect {
-    type Output = ();
+    type Output = Result<(), Error>;
 
     fn topic(&self) -> Topic {
         Topic::End
     }
 
-    fn poll(&mut self, link: &mut Link) -> Option<()> {
-        link.is_closed().then_some(())
+    fn poll(&mut self, link: &mut Link) -> Option<Self::Output> {
+        link.is_closed().then_some(Ok(()))
+    }
+}
+
+impl Bounded for Disconnect {
+    /// The channel is closed. It is no error if all was written, though the peer may not have heard of
+    /// the end.
+    fn time_out(self, link: &mut Link) -> Self::Output {
+        let was_written = link.is_half_closed() || link.is_closed();
+        link.close();
+        if was_written { Ok(()) } else { timed_out() }
     }
 }
 
@@ -199,37 +267,45 @@ impl<T, F: FnMut(&mut Link) -> Option<T>> Operation for Look<F> {
     }
 }
 
+impl<T, F: FnMut(&mut Link) -> Option<Result<T, Error>>> Bounded for Look<F> {
+    fn time_out(self, _link: &mut Link) -> Self::Output {
+        timed_out()
+    }
+}
+
 /// The next message.
 pub(crate) fn recv(
     owner: impl Fn() -> Weak<dyn SocketOwner>,
-) -> impl Operation<Output = Result<Option<Message>, Error>> {
+) -> impl Bounded<Output = Result<Option<Message>, Error>> {
     look(Topic::Message, move |link: &mut Link| link.next(&owner))
 }
 
 /// All that was accepted is written.
-pub(crate) fn flush() -> impl Operation<Output = Result<(), Error>> {
+pub(crate) fn flush() -> impl Bounded<Output = Result<(), Error>> {
     look(Topic::Flushed, |link: &mut Link| {
         link.write();
         link.flushed()
     })
 }
 
-/// How many news of a worker are dealt with before others get their turn.
+/// How many events of a worker's link are dealt with before others get their turn.
 #[cfg(feature = "tokio")]
-const MOST_NEWS: usize = 64;
+const MOST_EVENTS: usize = 64;
 
-/// What a primary has to deal with: all there is, up to [`MOST_NEWS`].
+/// What a primary has to deal with: all there is, up to [`MOST_EVENTS`].
 #[cfg(feature = "tokio")]
-pub(crate) fn news(owner: impl Fn() -> Weak<dyn SocketOwner>) -> impl Operation<Output = Vec<News>> {
+pub(crate) fn link_events(
+    owner: impl Fn() -> Weak<dyn SocketOwner>,
+) -> impl Operation<Output = Vec<LinkEvent>> {
     look(Topic::Message, move |link: &mut Link| {
-        let mut news = Vec::new();
-        while news.len() < MOST_NEWS
-            && !matches!(news.last(), Some(News::Over(_)))
-            && let Some(next) = link.news(&owner)
+        let mut events = Vec::new();
+        while events.len() < MOST_EVENTS
+            && !matches!(events.last(), Some(LinkEvent::Disconnected(_)))
+            && let Some(next) = link.next_event(&owner)
         {
-            news.push(next);
+            events.push(next);
         }
-        (!news.is_empty()).then_some(news)
+        (!events.is_empty()).then_some(events)
     })
 }
 
@@ -252,7 +328,7 @@ pub(crate) fn room(server: ServerId) -> impl Operation<Output = bool> {
 /// The end of a server.
 #[cfg(feature = "tokio")]
 pub(crate) fn over(server: ServerId) -> impl Operation<Output = ()> {
-    look(Topic::Over(server), move |link: &mut Link| link.is_over(server).then_some(()))
+    look(Topic::ServerClosed(server), move |link: &mut Link| link.is_over(server).then_some(()))
 }
 
 /// What another socket gives, until the end of the server that it is of. `None`: it has ended.
@@ -260,7 +336,7 @@ pub(crate) fn until_over<T>(
     server: ServerId,
     mut take: impl FnMut() -> Option<T>,
 ) -> impl Operation<Output = Option<T>> {
-    look(Topic::Over(server), move |link: &mut Link| match link.is_over(server) {
+    look(Topic::ServerClosed(server), move |link: &mut Link| match link.is_over(server) {
         true => Some(None),
         false => take().map(Some),
     })
@@ -272,8 +348,8 @@ pub(crate) fn stopping() -> impl Operation<Output = ()> {
 }
 
 /// The primary knows that a worker stops.
-pub(crate) fn told() -> impl Operation<Output = Result<(), Error>> {
-    look(Topic::Told, |link: &mut Link| link.told())
+pub(crate) fn exit_acknowledged() -> impl Operation<Output = Result<(), Error>> {
+    look(Topic::ExitAcknowledged, |link: &mut Link| link.exit_acknowledged())
 }
 
 #[cfg(test)]

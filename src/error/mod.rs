@@ -30,6 +30,25 @@ pub const MAX_DEPTH: usize = 128;
 ///
 /// [`Error::Protocol`] is about one message of the peer: the channel goes on, and the next call
 /// gives the next message. After [`Error::Io`] the channel is over.
+///
+/// ```
+/// use crossfork::{Error, Limits, blocking::Channel};
+/// use std::io::Write;
+///
+/// # fn main() -> Result<(), Error> {
+/// let (ours, mut peer) = std::os::unix::net::UnixStream::pair()?;
+/// let channel = Channel::from_socket(ours, Limits::new())?;
+/// peer.write_all(b"?\n\"a message\"\n")?;
+/// loop {
+///     match channel.recv() {
+///         Ok(Some(message)) => break assert_eq!(message.decode::<String>()?, "a message"),
+///         Ok(None) => break, // the peer has disconnected
+///         Err(error) if error.is_protocol() => eprintln!("{error}"), // and on to the next
+///         Err(error) => return Err(error),
+///     }
+/// }
+/// # Ok(()) }
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Error {
@@ -165,6 +184,7 @@ impl From<Error> for io::Error {
                 SendError::Closed | SendError::ClosedByUs | SendError::Disconnected | SendError::Stopping,
             ) => io::ErrorKind::NotConnected,
             Error::Send(SendError::TimedOut) => io::ErrorKind::TimedOut,
+            Error::Send(SendError::WouldBlock) => io::ErrorKind::WouldBlock,
             Error::Send(_) => io::ErrorKind::InvalidInput,
             Error::Protocol(_) => io::ErrorKind::InvalidData,
             Error::Env(_) => io::ErrorKind::NotFound,

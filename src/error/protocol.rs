@@ -19,13 +19,13 @@ pub enum ProtocolError {
         message: Quote,
     },
     /// The line cannot be JSON: it is empty, or begins with something that begins no JSON value
-    /// (SER-4, SER-6).
+    /// ([SER-4](crate::protocol#SER-4), [SER-6](crate::protocol#SER-6)).
     NotJson {
         /// The line as it came, without its end.
         line: Bytes,
     },
     /// The frame cannot be a value as V8 writes it: it has no header, one of a version that Node
-    /// does not read, or nothing behind it (ADV-2).
+    /// does not read, or nothing behind it ([ADV-2](crate::protocol#ADV-2)).
     NotV8 {
         /// The frame as it came, without its length.
         frame: Bytes,
@@ -41,12 +41,12 @@ pub enum ProtocolError {
         limit: usize,
     },
     /// A handle was announced and no descriptor came with it, because the peer sent none or
-    /// because this process had none free. The peer was told so (HND-6), and may send it again.
+    /// because this process had none free. The peer was told so ([HND-6](crate::protocol#HND-6)), and may send it again.
     MissingDescriptor {
         /// The message that came with it.
         message: Quote,
     },
-    /// A descriptor that does not fit its wire type; it was acknowledged and closed (HND-22).
+    /// A descriptor that does not fit its wire type; it was acknowledged and closed ([HND-22](crate::protocol#HND-22)).
     InvalidHandle {
         /// The wire type as the peer wrote it.
         wire_type: String,
@@ -60,14 +60,14 @@ pub enum ProtocolError {
         /// How many.
         count: usize,
     },
-    /// An acknowledgement for a handle that is not under way (HND-12); it was ignored.
+    /// An acknowledgement for a handle that is not under way ([HND-12](crate::protocol#HND-12)); it was ignored.
     UnexpectedReply {
         /// `NODE_HANDLE_ACK` or `NODE_HANDLE_NACK`.
         reply: &'static str,
     },
     /// The peer asks for the state of sockets and does not read the answers; one was left out.
     TooManyRequests,
-    /// The primary's reply to a query of this worker's cannot be used (CLU-11).
+    /// The primary's reply to a query of this worker's cannot be used ([CLU-11](crate::protocol#CLU-11)).
     InvalidReply {
         /// Why.
         reason: &'static str,
@@ -75,7 +75,7 @@ pub enum ProtocolError {
 }
 
 impl ProtocolError {
-    /// See [`Error::code`].
+    /// See [`Error::code`](crate::Error::code).
     pub fn code(&self) -> &'static str {
         match self {
             ProtocolError::Decode { .. }

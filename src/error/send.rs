@@ -32,25 +32,25 @@ pub enum SendError {
         limit: usize,
     },
     /// The message's `cmd` begins with `NODE_`: Node would take it for one of its own and swallow
-    /// it (INT-1, NEVER-12).
+    /// it ([INT-1](crate::protocol#INT-1), [NEVER-12](crate::protocol#NEVER-12)).
     Reserved {
         /// The value of `cmd`.
         cmd: String,
     },
     /// The descriptor cannot travel under this wire type; sending it would crash or poison a Node
-    /// process (HND-18 to HND-21).
+    /// process ([HND-18](crate::protocol#HND-18) to [HND-21](crate::protocol#HND-21)).
     InvalidHandle {
         /// The wire type, such as `net.Socket`.
         wire_type: &'static str,
         /// What the descriptor is.
         found: &'static str,
     },
-    /// The peer may not know this wire type, and would not survive it (NEVER-7).
+    /// The peer may not know this wire type, and would not survive it ([NEVER-7](crate::protocol#NEVER-7)).
     UnknownToPeer {
         /// The wire type.
         wire_type: &'static str,
     },
-    /// The peer refused the handle as often as it was offered (HND-9).
+    /// The peer refused the handle as often as it was offered ([HND-9](crate::protocol#HND-9)).
     Refused {
         /// How many times it was transmitted.
         transmissions: u32,
@@ -60,10 +60,13 @@ pub enum SendError {
     /// The time set for sending went by. The message was taken back, unless its first byte had
     /// been written already: then it is completed by later calls.
     TimedOut,
+    /// A call that never waits would have to: nothing is there to be received, or the kernel has no room
+    /// for the message, which was not sent.
+    WouldBlock,
 }
 
 impl SendError {
-    /// See [`Error::code`].
+    /// See [`Error::code`](crate::Error::code).
     pub fn code(&self) -> &'static str {
         match self {
             SendError::Closed | SendError::ClosedByUs => "ERR_IPC_CHANNEL_CLOSED",
@@ -74,6 +77,7 @@ impl SendError {
             SendError::InvalidHandle { .. } | SendError::UnknownToPeer { .. } => "ERR_INVALID_HANDLE_TYPE",
             SendError::Refused { .. } => "ERR_IPC_HANDLE_REFUSED",
             SendError::TimedOut => "ETIMEDOUT",
+            SendError::WouldBlock => "EAGAIN",
         }
     }
 }
@@ -114,6 +118,9 @@ impl fmt::Display for SendError {
                 write!(f, "the peer refused the handle {transmissions} times: it may be out of descriptors")
             }
             SendError::TimedOut => f.write_str("the peer did not read, or did not acknowledge, in time"),
+            SendError::WouldBlock => f.write_str(
+                "nothing can be received or sent at this moment: call again when the channel's descriptor is ready",
+            ),
         }
     }
 }

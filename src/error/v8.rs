@@ -22,11 +22,11 @@ pub enum V8ErrorKind {
     Truncated,
     /// The record does not begin with `FF` and a version.
     NoHeader,
-    /// A version of the format other than 15, which is the one that Node 18 to 26 write (ADV-1).
+    /// A version of the format other than 15, which is the one that Node 18 to 26 write ([ADV-1](crate::protocol#ADV-1)).
     Version(u32),
     /// A tag that begins no value.
     UnknownTag(u8),
-    /// A kind of host object, or of view, that Node's own layer does not have (ADV-9).
+    /// A kind of host object, or of view, that Node's own layer does not have ([ADV-9](crate::protocol#ADV-9)).
     UnknownHostObject(u32),
     /// A number of elements or properties that is not the number that came.
     WrongCount,
@@ -42,7 +42,7 @@ pub enum V8ErrorKind {
     /// would take too much: only [`Value`](crate::wire::v8::Value) can hold it.
     Shared,
     /// A value that would end a Node process older than this: see
-    /// [`Options::oldest_node`](crate::wire::v8::Options::oldest_node) (NEVER-3).
+    /// [`Options::oldest_node`](crate::wire::v8::Options::oldest_node) ([NEVER-3](crate::protocol#NEVER-3)).
     TooNew {
         /// What it is.
         what: &'static str,

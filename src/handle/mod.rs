@@ -19,7 +19,22 @@ use crate::wire::control::HandleType;
 /// A socket or pipe that travels over a channel.
 ///
 /// A received one is non-blocking, as Node's own are; the flag belongs to the open file, which
-/// the sending process may share (HND-16). Clear it only on a connection that is yours alone.
+/// the sending process may share ([HND-16](crate::protocol#HND-16)). Clear it only on a connection that is yours alone.
+///
+/// ```no_run
+/// use crossfork::{Handle, blocking::Channel};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let channel = Channel::from_env()?;
+/// while let Some(mut message) = channel.recv()? {
+///     match message.take_handle().map(|received| received.into_parts()) {
+///         Some((Handle::TcpListener(listener), _)) => println!("a server on {}", listener.local_addr()?),
+///         Some((Handle::TcpStream(client), _hold)) => println!("a client at {}", client.peer_addr()?),
+///         Some(_) | None => println!("something else"),
+///     }
+/// }
+/// # Ok(()) }
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Handle {
@@ -30,7 +45,7 @@ pub enum Handle {
     /// A Unix stream connection; travels as `net.Socket`.
     UnixStream(UnixStream),
     /// A listening Unix socket; travels as `net.Server`. Who sends it still has to remove its
-    /// path one day, and a Node process that closes its copy does so at once (HND-24).
+    /// path one day, and a Node process that closes its copy does so at once ([HND-24](crate::protocol#HND-24)).
     UnixListener(UnixListener),
     /// A UDP socket; travels as `dgram.Socket`.
     UdpSocket(UdpSocket),

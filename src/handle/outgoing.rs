@@ -6,6 +6,7 @@ use std::os::fd::AsFd;
 use super::Handle;
 use crate::error::{Error, SendError};
 use crate::sys::probe::{self, Kind};
+use crate::trace;
 use crate::wire::control::{DgramType, HandleType, SocketKey};
 
 /// A handle and how it is to be sent.
@@ -75,6 +76,7 @@ impl Outgoing {
             None
         };
         if let Some(error) = error {
+            trace::refused(wire_type.as_str(), &error);
             return Err(Unsent { error: error.into(), handle: Some(handle) });
         }
         // A blocking listener makes an older Node hang in accept (HND-23).

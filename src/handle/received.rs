@@ -7,7 +7,8 @@ use std::sync::Weak;
 use super::Handle;
 use crate::wire::control::{HandleType, SocketKey};
 
-/// A handle that was received.
+/// A handle that was received with a [`Message`](crate::Message). It can be used as the [`Handle`] that
+/// it is; [`into_parts`](Self::into_parts) gives the socket.
 #[derive(Debug)]
 pub struct ReceivedHandle {
     // In this order: a socket is closed before it is reported as closed.
@@ -39,7 +40,7 @@ impl Deref for ReceivedHandle {
     }
 }
 
-/// Keeps a received connection counted as open at its sender (SOCK-2): a Node parent's
+/// Keeps a received connection counted as open at its sender ([SOCK-2](crate::protocol#SOCK-2)): a Node parent's
 /// `server.getConnections()` includes it, and `server.close()` waits for it. Keep it exactly as
 /// long as the socket.
 pub struct SocketHold {

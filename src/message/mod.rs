@@ -18,6 +18,21 @@ use crate::wire::v8::Value;
 /// A message from the peer, perhaps with a handle.
 ///
 /// A handle that is not taken is closed with the message.
+///
+/// ```
+/// use crossfork::{Limits, blocking::Channel};
+///
+/// # fn main() -> Result<(), crossfork::Error> {
+/// let (ours, theirs) = std::os::unix::net::UnixStream::pair()?;
+/// let ours = Channel::from_socket(ours, Limits::new())?;
+/// let theirs = Channel::from_socket(theirs, Limits::new())?;
+/// ours.send(&["a", "b"])?;
+/// let message = theirs.recv()?.expect("it was sent");
+/// assert_eq!(message.decode::<Vec<String>>()?, ["a", "b"]); // into a type of yours
+/// assert_eq!(message.value()?.to_string(), "[ 'a', 'b' ]"); // or as JavaScript has it
+/// assert!(message.handle().is_none());
+/// # Ok(()) }
+/// ```
 #[derive(Debug)]
 pub struct Message {
     payload: Payload,

@@ -7,7 +7,17 @@ use std::time::Duration;
 use super::{Prepared, Spec, Stdio};
 use crate::error::Error;
 
-/// Starts any program: Node's `spawn`, `exec` and `execFile`.
+/// Starts any program: Node's `spawn`, `exec` and `execFile`. A clone starts another one with the same
+/// settings.
+///
+/// ```
+/// use crossfork::blocking::Command;
+/// use std::time::Duration;
+///
+/// let output = Command::shell("echo $WORD").env("WORD", "hello").timeout(Duration::from_secs(10)).output()?;
+/// assert_eq!(output.stdout, b"hello\n");
+/// # Ok::<(), crossfork::ExecError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Command<D> {
     pub(super) spec: Spec,

@@ -9,7 +9,15 @@ use crate::error::Error;
 /// Starts a Node module with a channel: Node's `child_process.fork(modulePath, args, options)`.
 ///
 /// By default it runs `node` as found on PATH (or `CROSSFORK_NODE`), with our standard streams and
-/// environment, and the channel at descriptor 3.
+/// environment, and the channel at descriptor 3. A clone starts another child with the same settings.
+///
+/// ```no_run
+/// use crossfork::{Serialization, blocking::Fork};
+///
+/// let child = Fork::new("worker.js").serialization(Serialization::Advanced).spawn()?;
+/// child.channel.send(&[1, 2, 3])?;
+/// # Ok::<(), crossfork::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Fork<D> {
     pub(super) spec: Spec,

@@ -5,20 +5,27 @@ use std::str::FromStr;
 
 use crate::error::ParseError;
 
-/// A signal to a process.
+/// A signal to a process, by its name.
+///
+/// ```
+/// use crossfork::Signal;
+///
+/// assert_eq!("SIGTERM".parse(), Ok(Signal::TERM));
+/// assert_eq!(Signal::from_number(9), Some(Signal::KILL));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Signal(nix::sys::signal::Signal);
 
 impl Signal {
-    /// Please end.
+    /// Asks the process to end. It can handle the signal, or ignore it.
     pub const TERM: Signal = Signal(nix::sys::signal::Signal::SIGTERM);
-    /// End at once; cannot be ignored.
+    /// Ends the process at once. It can neither handle nor ignore the signal.
     pub const KILL: Signal = Signal(nix::sys::signal::Signal::SIGKILL);
     /// What Ctrl-C sends.
     pub const INT: Signal = Signal(nix::sys::signal::Signal::SIGINT);
-    /// The terminal is gone; many programs reload.
+    /// Says that the terminal is closed. Many servers reload their configuration instead.
     pub const HUP: Signal = Signal(nix::sys::signal::Signal::SIGHUP);
-    /// End with a core dump.
+    /// Ends the process with a core dump, unless it handles the signal.
     pub const QUIT: Signal = Signal(nix::sys::signal::Signal::SIGQUIT);
     /// For the program's own use.
     pub const USR1: Signal = Signal(nix::sys::signal::Signal::SIGUSR1);

@@ -28,9 +28,9 @@ pub enum Event<F> {
         /// The descriptor that came with it.
         handle: Option<Attached<F>>,
     },
-    /// Something that is no message. The channel goes on.
+    /// Something that is not a message. The channel goes on.
     Invalid(ProtocolError),
-    /// The channel is over. The last event.
+    /// The channel is closed. The last event.
     Disconnected {
         /// How many messages were accepted and never written.
         lost: usize,

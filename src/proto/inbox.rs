@@ -16,7 +16,7 @@ use crate::wire::frame::{Frame, Splitter};
 
 /// How much room a read is given.
 const READ: usize = 64 * 1024;
-/// A message over this size has its buffer for itself, which is freed with it.
+/// A message over this size gets a buffer of its own, which is freed with it.
 const LARGE: usize = 256 * 1024;
 
 pub(super) struct Inbox<F> {
@@ -81,7 +81,7 @@ impl<F> Inbox<F> {
     /// The next frame, if one is complete.
     pub(super) fn next_frame(&mut self, max_message: usize) -> Option<Frame> {
         let frame = self.splitter.next_frame(&mut self.buffer, max_message)?;
-        // What follows is copied, for a message that is kept would keep the large one with it.
+        // What follows is copied: otherwise a small message that is kept would keep the large one too.
         if let Frame::Whole(bytes) | Frame::TooLong(bytes) = &frame
             && bytes.len() > LARGE
             && self.buffer.len() <= bytes.len()

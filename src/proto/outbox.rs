@@ -91,9 +91,9 @@ impl Outbox {
 
     /// Fills in the slices that may go out in one system call.
     ///
-    /// Each slice ends where a frame ends, so that no write is ever meant to end inside of one: a
-    /// Node 18 that reads a part of an advanced frame's length by itself is stuck for ever (ADV-3).
-    /// Where the kernel takes less, there is nothing to do but to go on.
+    /// Each slice ends where a frame ends, so that we never ask for a write that ends inside of one: a
+    /// Node 18 that reads a part of an advanced frame's length by itself never recovers (ADV-3). If the
+    /// kernel takes less, the rest follows.
     pub(super) fn fill<'a>(&'a self, slices: &mut [IoSlice<'a>], used: &mut usize) {
         let mut frames = self.frames.iter().map(|frame| &frame.bytes[..]);
         let (first, mut skip) = match self.begun {
@@ -163,7 +163,7 @@ impl Outbox {
 }
 
 impl Frame {
-    /// How many messages of our caller are not whole in the first bytes of it.
+    /// How many messages of our caller do not end within its first `written` bytes.
     fn lost(&self, written: usize) -> usize {
         match &self.carries {
             Carries::Message(_) => 1,

@@ -17,7 +17,7 @@ pub(super) struct Sockets {
 /// How many requests may wait: a Node owner makes one for each `server.close()`.
 const MAX_NOTIFIES: usize = 1024;
 
-/// When a request to be told is answered.
+/// When a request to be notified is answered.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Notify {
     /// None is open.
@@ -95,7 +95,7 @@ pub(super) struct Questions {
 pub enum Question {
     /// How many are open?
     Count,
-    /// Tell when none is.
+    /// Answer when none is.
     AllClosed,
 }
 
@@ -115,7 +115,7 @@ impl Questions {
         ticket
     }
 
-    /// Whether one is open that is answered at once.
+    /// Whether a count is asked for, which the peer answers at once.
     pub(super) fn has_count(&self) -> bool {
         self.asked.keys().any(|(_, question)| *question == Question::Count)
     }

@@ -1,24 +1,28 @@
 //! Where the policy, the primary and the signals meet.
 
 use std::collections::HashMap;
-use std::ffi::OsString;
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use tokio::io::AsyncRead;
+use tokio::net::unix::pipe::Receiver;
 use tokio::task::JoinSet;
 
+use super::Options;
+use super::deployment::Deployment;
 use super::log::{Log, Origin, Stream};
-use super::policy::{Action, Ended, Notice, Policy, Settings, Time};
+use super::policy::{Action, Ended, Notice, Policy, Settings, Time, exit_code};
 use super::preload::Preload;
 use super::program::Program;
+use super::repeats::{Repeats, Verdict};
 use super::signals::{Signals, Told};
-use super::{Options, env_file};
+use super::stdin::Stdin;
+use super::workers::Workers;
 use crate::error::Error;
 use crate::process::Signal;
-use crate::process::Stdio;
+use crate::sys::dispositions::is_caught_by;
 use crate::sys::reap::{adopts_orphans, reap_orphans};
-use crate::tokio::cluster::{self, Event, ForkedWorker, Primary};
+use crate::tokio::cluster::{Event, ForkedWorker, Primary};
+use crate::trace;
 
 /// How long output is waited for when all workers have ended: processes that they started may have
 /// it open for ever, and nobody may read ours.
@@ -35,18 +39,23 @@ pub(super) struct Guard {
     log: Log,
     /// What passes on workers' output.
     output: JoinSet<()>,
-    env_file: Option<PathBuf>,
-    env: Vec<(String, String)>,
+    options: Options,
+    deployment: Deployment,
     preload: Option<Preload>,
     signals: Signals,
+    stdin: Stdin,
+    /// What was said of workers.
+    repeats: Repeats<u32>,
     adopts_orphans: bool,
     start: Instant,
 }
 
 impl Guard {
     pub(super) fn new(options: Options) -> Result<Self, Error> {
+        let deployment = Deployment::find(&options).map_err(std::io::Error::other)?;
+        deployment.enter();
         let log = Log::new(options.log)?;
-        let preload = Preload::new(&options).unwrap_or_else(|e| {
+        let preload = Preload::new(&options, deployment.program()).unwrap_or_else(|e| {
             log.say(&format!(
                 "cannot write the file that drains workers ({e}): they get {} alone",
                 options.stop_signal
@@ -57,25 +66,29 @@ impl Guard {
             instances: options.instances.count(),
             kill_timeout: options.kill_timeout,
             listen_timeout: options.listen_timeout,
+            start_attempts: options.start_attempts,
             stop_signal: options.stop_signal,
             signal_after: options.signal_after,
             drains: preload.is_some(),
         };
-        let env = match &options.env_file {
-            Some(path) => env_file::read(path).map_err(std::io::Error::other)?,
-            None => Vec::new(),
-        };
+        let stdin = Stdin::new(settings.instances)?;
+        let preload_ref = preload.as_ref();
+        let workers =
+            Workers { options: &options, deployment: &deployment, preload: preload_ref, stdin: &stdin };
+        let primary = workers.settings().start();
         Ok(Guard {
             policy: Policy::new(settings),
             // Before there is a worker that could be left alone.
             signals: Signals::new()?,
             log,
-            primary: primary(&options, preload.as_ref()),
+            primary,
+            stdin,
             preload,
             workers: HashMap::new(),
             output: JoinSet::new(),
-            env_file: options.env_file,
-            env,
+            options,
+            deployment,
+            repeats: Repeats::new(),
             adopts_orphans: adopts_orphans(),
             start: Instant::now(),
         })
@@ -84,11 +97,13 @@ impl Guard {
     pub(super) async fn run(mut self) -> Result<u8, Error> {
         loop {
             while let Some(action) = self.policy.poll_action() {
-                if let Action::Done { code } = action {
-                    self.finish().await;
-                    return Ok(code);
+                match action {
+                    Action::Done { code } => {
+                        self.finish(code).await;
+                        return Ok(code);
+                    }
+                    action => self.carry_out(action),
                 }
-                self.carry_out(action);
             }
             let tick = self.policy.next_tick().map_or(Duration::MAX, |at| at.saturating_sub(self.now()));
             tokio::select! {
@@ -126,28 +141,57 @@ impl Guard {
             }
             Action::CloseUnusedServers => self.primary.close_unused_servers(),
             Action::Print(notice) => {
-                if notice == Notice::Reloading {
-                    self.read_env();
+                match notice {
+                    Notice::Reloading => self.refresh(),
+                    Notice::Up(..) => self.log.forget_last_lines(),
+                    _ => {}
                 }
-                self.log.say(&notice.to_string());
+                match notice.is_routine() {
+                    true => self.log.inform(&notice.to_string()),
+                    false => self.log.say(&notice.to_string()),
+                }
+                trace::notice(&notice);
             }
             Action::Done { .. } => unreachable!("the loop has ended with it"),
         }
     }
 
     fn fork(&mut self, slot: usize) {
-        let of_file = self.env.iter().map(|(name, value)| (name.clone(), value.clone()));
-        let env = of_file.chain([(INSTANCE.to_owned(), slot.to_string())]);
-        let drain = self.preload.as_ref().map(Preload::variable).transpose();
-        let forked = drain.map_err(Error::from).and_then(|drain| self.primary.fork_with(env.chain(drain)));
-        match forked {
-            Ok(worker) => {
+        match self.start(slot) {
+            Ok((worker, output)) => {
+                self.stdin.is_for(worker.take_stdin());
+                self.pass_on(output, &worker, slot, Stream::Both);
                 self.pass_on(worker.take_stdout(), &worker, slot, Stream::Stdout);
                 self.pass_on(worker.take_stderr(), &worker, slot, Stream::Stderr);
                 self.policy.forked(slot, worker.id(), worker.pid(), self.now());
                 self.workers.insert(worker.id(), worker);
             }
             Err(e) => self.policy.fork_failed(slot, e.to_string(), self.now()),
+        }
+    }
+
+    /// Gives the worker, and its output where that is one.
+    fn start(&self, slot: usize) -> Result<(ForkedWorker, Option<Receiver>), Error> {
+        let env = self.deployment.env().chain([(INSTANCE.into(), slot.to_string().into())]);
+        let drain = self.preload.as_ref().map(Preload::variable).transpose()?;
+        let mut output = None;
+        if self.log.is_one_output() {
+            let (settings, reader) = self.worker_settings().with_one_output()?;
+            self.primary.set_up(settings);
+            output = Some(Receiver::from_owned_fd(reader.into())?);
+        }
+        let forked = self.primary.fork_with(env.chain(drain));
+        // Closes our copy of what the worker writes to, or its end would never be seen.
+        self.primary.set_up(self.worker_settings().settings());
+        Ok((forked?, output))
+    }
+
+    fn worker_settings(&self) -> Workers<'_> {
+        Workers {
+            options: &self.options,
+            deployment: &self.deployment,
+            preload: self.preload.as_ref(),
+            stdin: &self.stdin,
         }
     }
 
@@ -180,7 +224,14 @@ impl Guard {
                 self.reap();
             }
             Some(Event::Error { worker, error }) => {
-                self.log.say(&format!("the worker with pid {}: {error}", worker.pid()));
+                let text = format!("worker with pid {}: {error}", worker.pid());
+                match self.repeats.admit(worker.pid(), now) {
+                    Verdict::Say => self.log.say(&text),
+                    Verdict::SayAsLast => {
+                        self.log.say(&format!("{text} (more of this worker are left out for a minute)"));
+                    }
+                    Verdict::LeaveOut => {}
+                }
             }
             // What workers say to us means nothing to us.
             Some(_) | None => {}
@@ -191,18 +242,34 @@ impl Guard {
         match told {
             Told::Stop(signal) => self.policy.stop(signal, self.now()),
             Told::Reload => self.policy.reload(self.now()),
+            Told::PassOn(signal) => self.pass_signal_on(signal),
             Told::Child => self.reap(),
         }
     }
 
-    /// A file that cannot be read now is no reason to lose what it said before.
-    fn read_env(&mut self) {
-        if let Some(path) = &self.env_file {
-            match env_file::read(path) {
-                Ok(env) => self.env = env,
-                Err(e) => self.log.say(&format!("the variables stay as they were: {e}")),
-            }
+    /// For the workers from now on. What cannot be found now is no reason to lose what there was before.
+    fn refresh(&mut self) {
+        for failure in self.deployment.refresh() {
+            self.log.say(&failure);
         }
+        self.deployment.enter();
+    }
+
+    /// To those who have a handler for it: others would end. For SIGUSR1 all Node programs have one, which opens
+    /// the inspector's port.
+    fn pass_signal_on(&self, signal: Signal) {
+        if signal == Signal::USR1 && matches!(self.deployment.program(), Program::Module(_)) {
+            return self.log.say(
+                "SIGUSR1 is ignored: it would start the inspector of every worker. Send it to the worker that you \
+                 want to inspect",
+            );
+        }
+        let catches = |worker: &&ForkedWorker| is_caught_by(worker.pid(), signal.native() as i32);
+        let sent = self.workers.values().filter(catches).filter(|worker| worker.kill(signal).is_ok()).count();
+        self.log.say(&match sent {
+            0 => format!("{signal} is ignored: no worker has a handler for it"),
+            sent => format!("{signal} was passed on to {sent} workers"),
+        });
     }
 
     fn reap(&self) {
@@ -214,41 +281,18 @@ impl Guard {
         }
     }
 
-    async fn finish(mut self) {
+    async fn finish(mut self, code: u8) {
         // Closes all servers, and removes the paths of those that have one.
         self.primary.disconnect();
         let last = async { while self.output.join_next().await.is_some() {} };
         let _ = tokio::time::timeout(LAST_OUTPUT, last).await;
+        if code == exit_code::NEVER_UP {
+            self.log.say_last_lines();
+        }
         self.log.flush(LAST_OUTPUT).await;
     }
 
     fn now(&self) -> Time {
         self.start.elapsed()
     }
-}
-
-fn primary(options: &Options, preload: Option<&Preload>) -> Primary {
-    let settings = match &options.program {
-        Program::Module(path) => {
-            let own_args = preload.map(|preload| preload.node_args(&options.node_args)).unwrap_or_default();
-            let module = cluster::Primary::builder(path).exec_argv(&own_args).exec_argv(&options.node_args);
-            match &options.node {
-                Some(node) => module.exec_path(node),
-                None => module,
-            }
-        }
-        Program::Binary(path) => cluster::Primary::program(path),
-    };
-    let settings = match options.balance {
-        Some(balance) => settings.balance(balance),
-        None => settings,
-    };
-    settings
-        .args(options.args.iter().map(OsString::as_os_str))
-        .silent()
-        .stdio(0, Stdio::Null)
-        // The terminal's Ctrl-C is ours to pass on.
-        .own_process_group()
-        .keep_servers(true)
-        .start()
 }

@@ -1,11 +1,11 @@
 //! What `crossfork run` does: keeps a number of workers running, and replaces them without a gap.
 //!
 //! ```no_run
-//! use crossfork::supervisor::{Options, program::Program, run};
+//! use crossfork::supervisor::{Options, run};
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), crossfork::Error> {
-//! let mut options = Options::new(Program::Module("app.js".into()));
+//! let mut options = Options::new("app.js");
 //! options.args = vec!["--port".into(), "8080".into()];
 //! let code = run(options).await?;
 //! std::process::exit(code.into())
@@ -15,6 +15,8 @@
 //! [`policy`] decides, the [primary](crate::tokio::cluster::Primary) has the workers and their
 //! sockets, and here the two meet, and the signals.
 
+mod colors;
+pub mod deployment;
 pub mod env_file;
 mod guard;
 pub mod instances;
@@ -22,7 +24,10 @@ pub mod log;
 pub mod policy;
 mod preload;
 pub mod program;
+pub mod repeats;
 mod signals;
+mod stdin;
+mod workers;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -32,15 +37,16 @@ use crate::error::Error;
 use crate::process::Signal;
 use crate::tokio::cluster::Balance;
 use instances::Instances;
-use log::Format;
-use program::Program;
 
 /// What is run, and how.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Options {
-    /// The program.
-    pub program: Program,
+    /// The program: what `node` would run, or a binary that is a worker by itself.
+    pub app: PathBuf,
+    /// The folder to run it in. All other paths are relative to it. Through a symbolic link it is looked up
+    /// again for each worker that is started. By default our own, by the path in `PWD` if that names it.
+    pub cwd: Option<PathBuf>,
     /// Its arguments.
     pub args: Vec<OsString>,
     /// How many workers: by default one for each processor that we may use.
@@ -55,11 +61,14 @@ pub struct Options {
     /// More variables for workers' environment. It is read again for each reload.
     pub env_file: Option<PathBuf>,
     /// How workers' output is passed on.
-    pub log: Format,
+    pub log: log::Settings,
     /// How long workers may take to end (30 s).
     pub kill_timeout: Duration,
     /// How long a reload waits for a new worker to listen (30 s).
     pub listen_timeout: Duration,
+    /// How many starts must fail in each instance, before any worker was up, for all to be given up (5); 0
+    /// for no end.
+    pub start_attempts: u32,
     /// Node workers load a file that drains them, and tells the program that it is to end.
     pub drain: bool,
     /// The signal by which a program hears that it is to end (SIGTERM).
@@ -72,18 +81,20 @@ pub struct Options {
 
 impl Options {
     /// All by default.
-    pub fn new(program: Program) -> Self {
+    pub fn new(app: impl Into<PathBuf>) -> Self {
         Options {
-            program,
+            app: app.into(),
+            cwd: None,
             args: Vec::new(),
             instances: Instances::default(),
             balance: None,
             node: None,
             node_args: Vec::new(),
             env_file: None,
-            log: Format::default(),
+            log: log::Settings::default(),
             kill_timeout: Duration::from_secs(30),
             listen_timeout: Duration::from_secs(30),
+            start_attempts: 5,
             drain: true,
             stop_signal: Signal::TERM,
             signal_after: Duration::from_secs(5),
@@ -93,10 +104,11 @@ impl Options {
 }
 
 /// Runs it until SIGTERM or SIGINT, or until its terminal is closed, and gives the exit code: see
-/// [`policy::exit_code`]. SIGHUP is a reload otherwise. Writes to standard output and standard error.
+/// [`policy::exit_code`]. SIGHUP is a reload otherwise. Writes to standard output and standard error, and
+/// makes [`Options::cwd`] the working directory of this process.
 ///
 /// # Errors
-/// If the variables cannot be read, or the system has no signals or threads for us.
+/// If the program or the variables cannot be found, or the system has no signals or threads for us.
 pub async fn run(options: Options) -> Result<u8, Error> {
     guard::Guard::new(options)?.run().await
 }

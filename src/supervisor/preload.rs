@@ -27,8 +27,8 @@ impl Preload {
     ///
     /// # Errors
     /// If there is nowhere to write.
-    pub(super) fn new(options: &Options) -> io::Result<Option<Self>> {
-        if !options.drain || !is_node(options) {
+    pub(super) fn new(options: &Options, program: &Program) -> io::Result<Option<Self>> {
+        if !options.drain || !is_node(options, program) {
             return Ok(None);
         }
         let signal_after = options.signal_after.as_millis();
@@ -61,14 +61,14 @@ impl Preload {
 
     /// The variable for a worker that is started now. The file is written again if it was removed, as
     /// systems do with temporary files that are old.
-    pub(super) fn variable(&self) -> io::Result<(String, String)> {
+    pub(super) fn variable(&self) -> io::Result<(OsString, OsString)> {
         if !self.path().exists() {
             if !self.folder.exists() {
                 create_private(&self.folder)?;
             }
             self.write()?;
         }
-        Ok((SETTINGS.to_owned(), self.settings.clone()))
+        Ok((SETTINGS.into(), self.settings.clone().into()))
     }
 
     fn write(&self) -> io::Result<()> {
@@ -83,12 +83,12 @@ impl Drop for Preload {
 }
 
 /// Bun and Deno have no such option, and clusters of their own.
-fn is_node(options: &Options) -> bool {
+fn is_node(options: &Options, program: &Program) -> bool {
     let from_env = || env::var_os("CROSSFORK_NODE").filter(|node| !node.is_empty());
     let node = options.node.clone().or_else(from_env).unwrap_or_else(|| "node".into());
     let name = Path::new(&node).file_name().map(OsStr::to_owned);
     let is_other = name.is_some_and(|name| name == "bun" || name == "deno");
-    matches!(options.program, Program::Module(_)) && !is_other
+    matches!(program, Program::Module(_)) && !is_other
 }
 
 /// Where nobody else can put a file. Its real path, by which Node knows the file.

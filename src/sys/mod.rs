@@ -3,9 +3,11 @@
 
 #[cfg(target_os = "linux")]
 pub mod describe;
+pub mod dispositions;
 pub mod inherit;
 #[cfg(target_os = "linux")]
 pub mod memory;
+pub mod output;
 pub mod probe;
 #[cfg(feature = "tokio")]
 pub mod reactor;
@@ -13,5 +15,6 @@ pub mod reap;
 pub mod scm;
 pub mod server;
 pub mod spawn;
+pub mod terminal;
 #[cfg(target_os = "linux")]
 pub mod unix;

@@ -235,8 +235,12 @@ fn wait_id(pid: u32, flags: WaitPidFlag) -> io::Result<bool> {
     }
 }
 
+/// A descriptor that can be read when the process, which must not have been reaped, has ended.
+///
+/// # Errors
+/// On a kernel before 5.3, and if this process has no descriptor free.
 #[cfg(target_os = "linux")]
-fn pidfd(pid: u32) -> io::Result<OwnedFd> {
+pub fn pidfd(pid: u32) -> io::Result<OwnedFd> {
     // SAFETY: takes numbers only.
     let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, pid as libc::pid_t, 0) };
     if fd < 0 {

@@ -1,6 +1,52 @@
-//! The channel for tasks: calls wait in tokio's reactor, and no task is started. The same names
-//! and the same behaviour as [`blocking`](crate::blocking). Every call can be cancelled, and says what
-//! becomes of it then.
+//! The channel, processes and clusters for tasks (feature `tokio`). Calls wait in tokio's reactor, and no
+//! task is started. The names and the behaviour are those of [`blocking`](crate::blocking). Every call can be
+//! cancelled by dropping its future, and says what becomes of it then.
+//!
+//! ```no_run
+//! use crossfork::{Error, tokio::Channel};
+//!
+//! #[tokio::main]
+//! async fn main() -> Result<(), Error> {
+//!     let channel = Channel::from_env()?;
+//!     while let Some(message) = channel.recv().await? {
+//!         let text: String = message.decode()?;
+//!         channel.send(&text.to_uppercase()).await?;
+//!     }
+//!     Ok(()) // the parent has disconnected
+//! }
+//! ```
+//!
+//! All of it wants a runtime with I/O enabled, and what has a time limit wants its timers too.
+//!
+//! # This module and the crate `tokio`
+//!
+//! The two have one name. `crossfork::tokio` is always this module and `::tokio` always the crate, and a plain
+//! `tokio` is the crate, unless a glob imports this module beside it. The compiler then takes `tokio` for
+//! ambiguous, or finds no `spawn` and no `main` in it:
+//!
+//! ```compile_fail,E0659
+//! use crossfork::*; // imports crossfork::tokio too
+//!
+//! #[tokio::main]
+//! async fn main() {
+//!     tokio::spawn(async {});
+//! }
+//! ```
+//!
+//! Import by name instead, as above. Where the glob has to stay, say which one is meant:
+//!
+//! ```
+//! use crossfork::*;
+//! use ::tokio; // the crate
+//!
+//! #[tokio::main]
+//! async fn main() -> Result<(), Error> {
+//!     let (ours, _theirs) = std::os::unix::net::UnixStream::pair()?;
+//!     let channel = crossfork::tokio::Channel::from_socket(ours, Limits::new())?;
+//!     tokio::spawn(async move { channel.is_connected() });
+//!     Ok(())
+//! }
+//! ```
 
 mod channel;
 mod child;
@@ -29,6 +75,6 @@ pub use socket_list::SocketList;
 
 /// Panics outside of a runtime, at the place of our caller's caller, before anything has happened.
 #[track_caller]
-fn require_runtime() {
+fn require_driver() {
     let _ = ::tokio::runtime::Handle::current();
 }

@@ -1,49 +1,28 @@
 //! [`Process`]: a child process, for tasks.
 
-use std::io;
-use std::os::fd::RawFd;
-use std::os::unix::net::UnixStream;
-use std::process::ExitStatus;
-use std::time::Duration;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::sync::{Mutex, MutexGuard};
+use std::task::Waker;
 
-use nix::sys::signal::kill;
-use nix::unistd::Pid;
 use tokio::process::{Child as TokioChild, ChildStderr, ChildStdin, ChildStdout};
 
 use crate::error::Error;
-use crate::process::Signal;
-use crate::process::{Group, Prepared};
-use crate::sys::spawn::reap_later;
+use crate::process::Prepared;
+use crate::trace;
 
-/// A process that was started.
-///
-/// Dropped while it runs, it goes on running, unless `kill_on_drop` was asked for; in either case
-/// it does not remain as a zombie.
-#[derive(Debug)]
-pub struct Process {
-    /// What it reads from, if that was to be a pipe.
-    pub stdin: Option<ChildStdin>,
-    /// What it writes to, if that was to be a pipe.
-    pub stdout: Option<ChildStdout>,
-    /// What it writes errors to, if that was to be a pipe.
-    pub stderr: Option<ChildStderr>,
-    /// Our ends of the other descriptors that were to be pipes, by number.
-    pub pipes: Vec<(RawFd, UnixStream)>,
-    id: u32,
-    child: TokioChild,
-    group: Group,
-    kill_on_drop: Option<Signal>,
-}
+crate::driver::face::process_face! { tasks #[doc = ""] async await }
 
 impl Process {
     #[track_caller]
     pub(super) fn start(mut prepared: Prepared) -> Result<Self, Error> {
         // tokio finds out when the process is there.
-        super::require_runtime();
+        super::require_driver();
         let command = std::mem::replace(&mut prepared.command, std::process::Command::new(""));
         let mut command = tokio::process::Command::from(command);
         let mut child = prepared.start(|_| command.spawn())?;
         let id = child.id().ok_or_else(|| prepared.failed(io::Error::other("it has no process id")))?;
+        trace::spawned(&prepared.program, id);
         let Prepared { pipes, spec, .. } = prepared;
         Ok(Process {
             stdin: child.stdin.take(),
@@ -51,96 +30,78 @@ impl Process {
             stderr: child.stderr.take(),
             pipes,
             id,
-            child,
+            running: Running { turn: Default::default(), state: Mutex::new(State { child, waits: None }) },
+            #[cfg(target_os = "linux")]
+            pidfd: OnceLock::new(),
             group: spec.group,
             kill_on_drop: spec.kill_on_drop.then_some(spec.kill_signal),
         })
     }
+}
 
-    /// Its process id.
-    pub fn id(&self) -> u32 {
-        self.id
+/// The process, and its end.
+#[derive(Debug)]
+struct Running {
+    /// One task at a time waits in the reactor, which remembers one only; the next takes its place when
+    /// it leaves.
+    turn: tokio::sync::Mutex<()>,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    child: TokioChild,
+    /// The task whose turn it is. The reactor forgets it when another call reaps the process.
+    waits: Option<Waker>,
+}
+
+impl Running {
+    async fn wait(&self) -> io::Result<ExitStatus> {
+        let _turn = self.turn.lock().await;
+        poll_fn(|cx| {
+            let mut state = self.lock();
+            state.waits = Some(cx.waker().clone());
+            let id = state.child.id();
+            // Begun anew each time, so that the lock is not kept.
+            let ended = pin!(state.child.wait()).poll(cx);
+            ended.map_ok(|status| report(id, status))
+        })
+        .await
     }
 
-    /// Sends it a signal, and nobody else; false if it is known to have ended, when nothing is sent.
-    ///
-    /// # Errors
-    /// If it runs as another user now.
-    pub fn kill(&self, signal: Signal) -> io::Result<bool> {
-        // The id is gone as soon as the process is reaped, and its number may be another's.
-        let Some(id) = self.child.id() else {
-            return Ok(false);
-        };
-        kill(Pid::from_raw(id as i32), signal.native())?;
-        Ok(true)
-    }
-
-    /// Sends a signal to its process group: to it, and to what it has started. For a process that leads
-    /// a group, because it was started with `own_process_group` or `detached`.
-    ///
-    /// The others are reached also when the process itself has ended, but not once it was waited for,
-    /// for the number of the group may be another's then: false is the answer, and nothing is sent.
-    ///
-    /// # Errors
-    /// If the process leads no group, or all in the group run as another user now.
-    pub fn kill_group(&self, signal: Signal) -> io::Result<bool> {
-        match self.child.id() {
-            Some(id) => self.group.kill(id, signal),
-            None => Ok(false),
-        }
-    }
-
-    /// Ends it because we have to, and with it its group, if it leads one.
-    pub(super) fn end(&self, signal: Signal) -> io::Result<bool> {
-        match self.group {
-            Group::Ours => self.kill(signal),
-            Group::Own | Group::OwnSession => self.kill_group(signal),
-        }
-    }
-
-    /// Waits until it has ended.
-    ///
-    /// # Errors
-    /// If something else in this process has waited for it.
-    ///
-    /// # Cancel safety
-    /// Nothing is lost if the future is dropped: the next call waits on, and gives the status.
-    pub async fn wait(&mut self) -> io::Result<ExitStatus> {
-        self.child.wait().await
-    }
-
-    /// Waits until it has ended, for so long at the most.
-    ///
-    /// # Errors
-    /// As [`wait`](Self::wait).
-    ///
-    /// # Cancel safety
-    /// As [`wait`](Self::wait).
-    pub async fn wait_timeout(&mut self, timeout: Duration) -> io::Result<Option<ExitStatus>> {
-        match tokio::time::timeout(timeout, self.child.wait()).await {
+    async fn wait_timeout(&self, timeout: Duration) -> io::Result<Option<ExitStatus>> {
+        match tokio::time::timeout(timeout, self.wait()).await {
             Ok(status) => status.map(Some),
             Err(_) => Ok(None),
         }
     }
 
-    /// How it ended, if it has.
-    ///
-    /// # Errors
-    /// As [`wait`](Self::wait).
-    pub fn try_wait(&mut self) -> io::Result<Option<ExitStatus>> {
-        self.child.try_wait()
+    fn try_wait(&self) -> io::Result<Option<ExitStatus>> {
+        let mut state = self.lock();
+        let id = state.child.id();
+        let status = state.child.try_wait()?.map(|status| report(id, status));
+        let waits = status.and_then(|_| state.waits.take());
+        drop(state);
+        waits.into_iter().for_each(Waker::wake);
+        Ok(status)
+    }
+
+    /// Does something with its number, which is nobody else's meanwhile. False if it was reaped.
+    fn unless_reaped(&self, act: impl FnOnce() -> io::Result<bool>) -> io::Result<bool> {
+        // Whoever reaps it does so under the lock.
+        let state = self.lock();
+        if state.child.id().is_some() { act() } else { Ok(false) }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(|e| e.into_inner())
     }
 }
 
-impl Drop for Process {
-    fn drop(&mut self) {
-        if let Some(signal) = self.kill_on_drop {
-            let _ = self.end(signal);
-        }
-        // The runtime would reap it as well, but only when it next has something to do, and not
-        // once it has ended.
-        if let Ok(None) = self.try_wait() {
-            reap_later(self.id);
-        }
+/// Reports the end of a process, which has its id until it was waited for.
+fn report(id: Option<u32>, status: ExitStatus) -> ExitStatus {
+    if let Some(id) = id {
+        trace::exited(id, status);
     }
+    status
 }

@@ -9,7 +9,6 @@
 
 use std::future::{Future, poll_fn};
 use std::io;
-use std::ops::{Deref, DerefMut};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::pin::{Pin, pin};
@@ -22,19 +21,12 @@ use tokio::runtime::Handle;
 use tokio::task::coop::{RestoreOnPending, poll_proceed, unconstrained};
 
 use crate::driver::link::{Link, Place, Step};
-use crate::driver::listen::ConnectionOwner;
-use crate::driver::op::Operation;
+use crate::driver::op::{Bounded, MOST_READS, Operation};
 use crate::error::Error;
-use crate::handle::SocketOwner;
 use crate::limits::Limits;
 use crate::message::encoder::Encoder;
-use crate::proto::cluster::worker::ServerId;
 use crate::sys::reactor;
 use crate::wire::Serialization;
-use crate::wire::control::SocketKey;
-
-/// How often a peer that writes without pause is read from before tasks get their turn.
-const MOST_READS: usize = 16;
 
 pub(super) struct Shared {
     pub(super) encoder: Arc<Encoder>,
@@ -82,6 +74,11 @@ impl Shared {
         }))
     }
 
+    /// The link's socket.
+    pub(super) fn socket(&self) -> &UnixStream {
+        self.readable.get_ref()
+    }
+
     /// Visits the link. What there is to read or to write is done at the end of the visit, and who
     /// waited for it is woken.
     pub(super) fn visit(&self) -> Visit<'_> {
@@ -93,6 +90,16 @@ impl Shared {
         Call { shared: self, op, place: None, is_done: false }
     }
 
+    /// Waits for an operation, as [`call`](Self::call) does: the time is bounded by whoever awaits it.
+    pub(super) fn call_bounded<O: Bounded>(&self, op: O) -> Call<'_, O> {
+        self.call(op)
+    }
+
+    /// An operation that is to be waited for.
+    pub(super) fn begun<O: Bounded>(&self, op: O) -> Call<'_, O> {
+        self.call(op)
+    }
+
     /// Waits for the task's turn, if it has done much without waiting.
     pub(super) async fn turn(&self) {
         poll_fn(|cx| self.poll_turn(cx)).await.made_progress();
@@ -102,7 +109,7 @@ impl Shared {
         let turn = poll_proceed(cx);
         if turn.is_pending() {
             // Others run now, for nobody knows how long.
-            self.visit().write_fed();
+            self.visit().link().write_fed();
         }
         turn
     }
@@ -127,13 +134,18 @@ impl Shared {
     /// Does what I/O somebody waits for, until the reactor is to call.
     fn drive(&self, state: &mut State) {
         for _ in 0..MOST_READS {
-            state.link.notice();
+            if !state.link.waiters.is_empty() {
+                state.link.notice();
+            }
             self.drive_output(state);
             if state.awaits_input || !state.link.needs_input() {
                 return;
             }
             match self.ask(&self.readable, AsyncFd::poll_read_ready) {
-                Poll::Pending => state.awaits_input = true,
+                Poll::Pending => {
+                    state.awaits_input = true;
+                    return;
+                }
                 // The runtime is shutting down.
                 Poll::Ready(Err(e)) => state.link.fail(e),
                 Poll::Ready(Ok(mut can_read)) => {
@@ -212,6 +224,15 @@ pub(super) struct Visit<'a> {
 }
 
 impl Visit<'_> {
+    pub(super) fn link(&mut self) -> &mut Link {
+        self.is_driven = false;
+        &mut self.state.as_mut().expect("a visit that is not over").link
+    }
+
+    fn is_waiting(&self, place: Place) -> bool {
+        self.state.as_ref().is_some_and(|state| state.link.waiters.is_waiting(place))
+    }
+
     fn drive(&mut self) {
         if let Some(state) = &mut self.state
             && !self.is_driven
@@ -222,25 +243,14 @@ impl Visit<'_> {
     }
 }
 
-impl Deref for Visit<'_> {
-    type Target = Link;
-    fn deref(&self) -> &Link {
-        &self.state.as_ref().expect("a visit that is not over").link
-    }
-}
-
-impl DerefMut for Visit<'_> {
-    fn deref_mut(&mut self) -> &mut Link {
-        self.is_driven = false;
-        &mut self.state.as_mut().expect("a visit that is not over").link
-    }
-}
-
 impl Drop for Visit<'_> {
     fn drop(&mut self) {
         self.drive();
-        let woken = self.state.take().map(|mut state| state.link.waiters.woken());
-        if let Some(woken) = woken {
+        if let Some(mut state) = self.state.take()
+            && !state.link.waiters.is_idle()
+        {
+            let woken = state.link.waiters.woken();
+            drop(state);
             woken.call();
         }
     }
@@ -284,17 +294,18 @@ impl<O: Operation> Future for Call<'_, O> {
         let mut visit = shared.visit();
         // The second time for what was there to be read.
         for left in &mut left {
-            *left = place.take().map(|place| visit.waiters.leave(place));
-            if let Some(output) = op.poll(&mut visit) {
+            let link = visit.link();
+            *left = place.take().map(|place| link.waiters.leave(place));
+            if let Some(output) = op.poll(link) {
                 *is_done = true;
                 turn.made_progress();
                 return Poll::Ready(output);
             }
-            visit.write_fed();
-            let entered = visit.waiters.enter(op.topic(), cx.waker().clone());
+            link.write_fed();
+            let entered = link.waiters.enter(op.topic(), cx.waker().clone());
             *place = Some(entered);
             visit.drive();
-            if visit.waiters.is_waiting(entered) {
+            if visit.is_waiting(entered) {
                 break;
             }
         }
@@ -310,23 +321,19 @@ impl<O: Operation> Drop for Call<'_, O> {
         // Dropped after the visit.
         let left;
         let mut visit = self.shared.visit();
-        self.op.withdraw(&mut visit);
-        left = self.place.map(|place| visit.waiters.leave(place));
+        let link = visit.link();
+        self.op.withdraw(link);
+        left = self.place.map(|place| link.waiters.leave(place));
         if left.as_ref().is_some_and(|left| left.was_woken) {
             // It was woken for something that is the next one's now.
-            visit.waiters.wake_one(self.op.topic());
+            link.waiters.wake_one(self.op.topic());
         }
     }
 }
 
-impl SocketOwner for Shared {
-    fn socket_closed(&self, key: &SocketKey) {
-        self.visit().socket_closed(key);
-    }
-}
-
-impl ConnectionOwner for Shared {
-    fn connection_closed(&self, server: ServerId) {
-        self.visit().work(|worker| worker.connection_closed(server));
+impl<O: Bounded> Call<'_, O> {
+    /// Itself, to be awaited.
+    pub(super) fn wait(self) -> Self {
+        self
     }
 }

@@ -13,7 +13,7 @@ use bytes::Bytes;
 
 use crate::error::{ParseError, Quote};
 
-/// How messages are written on a channel, announced in `NODE_CHANNEL_SERIALIZATION_MODE` (CH-2).
+/// How messages are written on a channel, announced in `NODE_CHANNEL_SERIALIZATION_MODE` ([CH-2](crate::protocol#CH-2)).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum Serialization {

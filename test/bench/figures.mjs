@@ -47,6 +47,17 @@ export class Figures {
     return value === undefined || divisor === undefined ? undefined : value / divisor;
   }
 
+  /** What was measured, such as `receive 64 B: rate`, with the median of each contestant. */
+  medians() {
+    const medians = {};
+    for (const { scenario, case: one, contestant, metric, median } of this.toJSON()) {
+      const size = /^\d+$/.test(one) ? Number(one) : one || undefined;
+      const title = `${[scenario, caseName(size)].filter(Boolean).join(' ')}: ${metric}`;
+      medians[title] = { ...medians[title], [contestant]: median };
+    }
+    return medians;
+  }
+
   toJSON() {
     return [...this.#runs].map(([key, runs]) => {
       const [scenario, one, contestant, metric] = key.split('|');

@@ -6,6 +6,7 @@
 //   --runs N           how often everything is measured; medians are shown (5)
 //   --node PATH        the Node of the parent and the child (the one that runs this)
 //   --json FILE        writes every run to a file
+//   --record           writes the medians to docs/figures.json, which the documents show
 //   --debug            debug builds: to try a scenario, not to measure
 
 import { execFileSync } from 'node:child_process';
@@ -17,6 +18,7 @@ import { verdicts } from './expectations.mjs';
 import { caseKey, Figures } from './figures.mjs';
 import { codecs, measure, Programs, parents, pinning } from './measure.mjs';
 import { quick, SCENARIOS } from './plan.mjs';
+import { record } from './record.mjs';
 import { tableOf, tables } from './table.mjs';
 
 const { values: options } = parseArgs({
@@ -26,6 +28,7 @@ const { values: options } = parseArgs({
     runs: { type: 'string' },
     node: { type: 'string', default: process.execPath },
     json: { type: 'string' },
+    record: { type: 'boolean', default: false },
     debug: { type: 'boolean', default: false },
   },
 });
@@ -53,6 +56,7 @@ console.log();
 console.log(tables(scenarios, figures).join('\n'));
 console.log(verdicts(figures).join('\n'));
 if (options.json) writeFileSync(options.json, `${JSON.stringify({ version, runs, figures }, null, 1)}\n`);
+if (options.record) record('ipc', { node: version, runs }, figures.medians());
 
 function choose() {
   const names = options.only?.split(',') ?? SCENARIOS.map(({ name }) => name);

@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { describe, test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
@@ -21,7 +21,6 @@ const examples = {
   render_pool: artifact('render_pool'),
   primary: artifact('primary'),
 };
-const clusterWorker = artifact('cluster_worker');
 
 const suite = new EveryNode();
 
@@ -176,6 +175,22 @@ suite.test(`cluster.js: Node has twelve requests served by two workers in Rust`,
   assertGone(workers);
 });
 
+suite.test(`cluster.js: axum in a worker knows the address of each client`, DEADLINE, async (t, runtime) => {
+  const primary = cluster(t, runtime);
+  const [, address] = await primary.line(/^(http:\S+) is served by/m);
+  const { hostname, port } = new URL(address);
+  for (let i = 0; i < 3; i++) {
+    const client = connect(Number(port), hostname);
+    await once(client, 'connect');
+    const own = `${client.localAddress}:${client.localPort}`;
+    client.write('GET /client HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n');
+    const response = (await client.setEncoding('utf8').toArray()).join('');
+    assert.strictEqual(response.slice(response.indexOf('\r\n\r\n') + 4), `${own}\n`);
+  }
+  primary.kill('SIGTERM');
+  assert.strictEqual((await primary.end()).code, 0);
+});
+
 suite.test(`cluster.js: Node replaces a worker that dies, and stops at SIGTERM`, DEADLINE, async (t, runtime) => {
   const primary = cluster(t, runtime);
   const [, address, pid] = await primary.line(/^(http:\S+) is served by (\d+)/m);
@@ -227,7 +242,10 @@ async function rendered(address, path) {
 const start = (t, runtime, example, args = []) => run(t, examples[example], args, { CROSSFORK_NODE: runtime.bin });
 
 const cluster = (t, runtime, args = []) =>
-  run(t, runtime.bin, ['examples/cluster.js', ...args], { CROSSFORK_WORKER: clusterWorker, PORT: '0' });
+  run(t, runtime.bin, ['examples/cluster.js', ...args], {
+    CROSSFORK_EXAMPLES: dirname(artifact('cluster_worker')),
+    PORT: '0',
+  });
 
 function run(t, file, args, env) {
   const program = spawn(file, args, {

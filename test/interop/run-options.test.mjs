@@ -146,6 +146,16 @@ describe('options', { concurrency: 2, skip: withoutNode }, () => {
     ]);
   });
 
+  test('--quiet and --log-time: only what is wrong is said, and when', DEADLINE, async (t) => {
+    const run = supervise(t, runtime, { args: ['-i', '1', '--quiet', '--log-time'] });
+    const [[, port]] = await run.said(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z \[0 \d+\] port (\d+)$/);
+    await assert.rejects(get(Number(port), '/crash'));
+    await run.said(/Z \[crossfork\] worker 0 \(pid \d+\) has ended: exit code 3$/);
+    await run.said(/port \d+$/, 2);
+    assert.strictEqual(await run.stop(), 0, run.text);
+    assert.strictEqual(run.text.match(/crossfork/g).length, 1, run.text);
+  });
+
   test('a worker goes on when nobody reads what it writes', DEADLINE, async (t) => {
     const child = spawn(crossfork, ['run', '--node', runtime.bin, '-i', '1', '--log', 'raw', app('plain')], {
       stdio: ['ignore', 'pipe', 'ignore'],
@@ -167,7 +177,7 @@ describe('options', { concurrency: 2, skip: withoutNode }, () => {
     assert.strictEqual(child.exitCode, 0);
     assert.ok(text.length > 1_000_000, `${text.length}: some is kept`);
     assert.ok(text.length < 9_000_000, `${text.length}: not all can be kept`);
-    assert.match(text, /^\[crossfork\] \d+ lines of output were lost here, for nobody read them$/m);
+    assert.match(text, /^\[crossfork\] \d+ lines of output were lost here, for they could not be written in time$/m);
   });
 });
 
@@ -184,6 +194,8 @@ describe('a wrong command line', () => {
     [['--cwd', ABSENT, app('plain')], /^crossfork run: \S*absent: No such file or directory/],
     [['--env-file', join(ABSENT, 'env'), app('plain')], /^crossfork run: \S*absent\/env: /],
     [['--kill-timeout', 'soon', app('plain')], /not a number of seconds/],
+    [['npm', '--', 'start'], /^crossfork run: npm: this is a package manager, not a program: give the file/],
+    [[join(import.meta.dirname, 'terminal.sh')], /terminal\.sh: this is a script for sh, which Node cannot run: /],
     [[], /<APP>/],
   ]) {
     test(`is an error that says so: ${args

@@ -1,10 +1,11 @@
 // `crossfork run`: SIGHUP replaces all workers without a gap.
 import assert from 'node:assert';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { someNode, withoutNode } from '../runtimes/index.mjs';
+import { app } from './apps/index.mjs';
 import { EveryNode } from './every-node.mjs';
 import { get, supervise, until } from './supervised.mjs';
 
@@ -86,6 +87,41 @@ describe('reloads', { concurrency: 2, skip: withoutNode }, () => {
     assert.strictEqual(await run.stop(), 0, run.text);
   });
 
+  for (const [how, options] of [
+    ['--cwd', (link) => ({ args: ['--cwd', link, '--env-file', 'variables'] })],
+    ['the folder of a shell', (link) => ({ args: ['--env-file', 'variables'], wrapper: inFolder(link) })],
+  ]) {
+    test(`${how} through a symbolic link leads to the new release after a reload`, DEADLINE, async (t) => {
+      const folder = mkdtempSync(join(tmpdir(), 'crossfork-run-'));
+      t.after(() => rmSync(folder, { recursive: true }));
+      const link = join(folder, 'current');
+      const deploy = (release) => {
+        mkdirSync(join(folder, release));
+        writeFileSync(join(folder, release, 'app.cjs'), readFileSync(app('plain')));
+        writeFileSync(join(folder, release, 'variables'), `RELEASE=${release}`);
+        rmSync(link, { force: true });
+        symlinkSync(release, link);
+      };
+      deploy('first');
+      const run = supervise(t, someNode, { app: './app.cjs', ...options(link) });
+      const port = await run.port();
+      const about = async () => {
+        const { cwd, env } = JSON.parse((await get(port, '/about')).body);
+        return [cwd, env.RELEASE, env.PWD];
+      };
+      const expected = (release) => [realpathSync(join(folder, release)), release, link];
+      assert.deepStrictEqual(await about(), expected('first'));
+      for (const [i, release] of ['second', 'third'].entries()) {
+        deploy(release);
+        run.kill('SIGHUP');
+        await run.said(/^\[crossfork\] reloaded$/, i + 1);
+        assert.deepStrictEqual(await about(), expected(release));
+        rmSync(join(folder, 'first'), { recursive: true, force: true });
+      }
+      assert.strictEqual(await run.stop(), 0, run.text);
+    });
+  }
+
   test('variables that cannot be read any more stay as they were', DEADLINE, async (t) => {
     const variables = file(t, 'A=1');
     const run = supervise(t, someNode, { args: ['--env-file', variables.path] });
@@ -157,6 +193,11 @@ function start(port) {
       return pids;
     },
   };
+}
+
+/** What runs a command in a folder, as a shell does that was told to go there. */
+function inFolder(path) {
+  return ['sh', '-c', 'cd "$0" && exec "$@"', path];
 }
 
 function file(t, text) {

@@ -1,34 +1,28 @@
-// The documentation's own commands and programs, run as they are printed. Rust programs are
-// compiled by `cargo test --doc`.
-
+// The documents' own commands and programs, run as they are printed. Programs in Rust are examples, which are built
+// already, or documentation tests.
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { existsSync, readFileSync } from 'node:fs';
+import { on, once } from 'node:events';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { test } from 'node:test';
-import { fileURLToPath } from 'node:url';
+import { createInterface } from 'node:readline';
+import { after, test } from 'node:test';
+import { blocks, commands } from '../../docs/tools/markdown.mjs';
+import { documents, ROOT, read } from '../../docs/tools/write.mjs';
+import { artifact } from '../artifacts.mjs';
 
-const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
-const packageJson = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+const packageJson = JSON.parse(read('package.json'));
+const built = { CROSSFORK_EXAMPLES: dirname(artifact('sum')), CROSSFORK_BIN: artifact('crossfork') };
 
-function blocks(file, language) {
-  const text = readFileSync(join(root, file), 'utf8');
-  const found = [...text.matchAll(/^```(\S*)\n([\s\S]*?)^```$/gm)];
-  return found.filter((block) => block[1] === language).map((block) => block[2]);
-}
-
-function commands(file) {
-  const lines = blocks(file, 'sh').flatMap((block) => block.split('\n'));
-  return lines.map((line) => line.replace(/#.*/, '').trim()).filter(Boolean);
-}
-
-function run(command, args, options = {}) {
+function run(command, args, { env, ...options } = {}) {
   const result = spawnSync(command, args, {
-    cwd: root,
+    cwd: ROOT,
     encoding: 'utf8',
     timeout: 8 * 60_000,
-    env: { ...process.env, PORT: '0' },
+    env: { ...process.env, ...built, PORT: '0', ...env },
     ...options,
   });
   const output = `${result.stdout}\n${result.stderr}`;
@@ -45,40 +39,119 @@ const ONE_ITEM = {
   'npm run bench:fd -- --quick': '--only memory',
 };
 
-for (const file of ['README.md', 'CONTRIBUTING.md']) {
-  for (const command of commands(file)) {
-    test(`${file}: ${command}`, { skip: notHere.has(command) && 'it is what runs this test' }, () => {
-      const script = /^npm (?:run )?([a-z]+)/.exec(command)?.[1];
-      if (script) {
-        assert.ok(packageJson.scripts[script], `package.json has the script ${script}`);
-      }
-      run('sh', ['-c', [command, ONE_ITEM[command]].filter(Boolean).join(' ')]);
+/** Where each command is printed. */
+const printed = new Map();
+for (const file of documents()) {
+  for (const command of commands(read(file))) printed.set(command, [...(printed.get(command) ?? []), file]);
+}
+// The lines of the tables of examples, all but those that only a person ends.
+for (const [, command] of read('examples/README.md').matchAll(/^\| \d+ \| `(.*?)` \|/gm)) {
+  if (!printed.has(command)) printed.set(command, ['examples/README.md']);
+}
+
+for (const [command, files] of printed) {
+  test(`${files.join(', ')}: ${command}`, { skip: notHere.has(command) && 'it is what runs this test' }, () => {
+    const script = /^npm (?:run )?([a-z:]+)/.exec(command)?.[1];
+    if (script) assert.ok(packageJson.scripts[script], `package.json has the script ${script}`);
+    const [program, args] = example(command) ?? ['sh', ['-c', [command, ONE_ITEM[command]].filter(Boolean).join(' ')]];
+    run(program, args);
+  });
+}
+
+/** `cargo run --example ...` as the program that is built already, or `cargo build` as nothing: whether it is right. */
+function example(command) {
+  const [, verb, name, features, args] =
+    /^cargo (run|build) --example (\S+)(?: --features (\S+))?(?: -- (.*))?$/.exec(command) ?? [];
+  if (!verb) return undefined;
+  const target = new RegExp(`name = "${name}"\\npath = .*\\n(?:required-features = \\["(.*)"\\])?`).exec(
+    read('Cargo.toml'),
+  );
+  assert.ok(target, `${name} is an example of Cargo.toml`);
+  assert.equal(features, target[1], `the features that ${name} needs`);
+  return verb === 'build' ? [artifact(name) && 'true', []] : [artifact(name), args?.split(' ') ?? []];
+}
+
+/** A project of a user, with the package and with programs in Rust that are built. */
+const project = mkdtempSync(join(tmpdir(), 'crossfork-'));
+after(() => rmSync(project, { recursive: true }));
+for (const folder of ['node_modules/.bin', 'target/release']) mkdirSync(join(project, folder), { recursive: true });
+symlinkSync(ROOT, join(project, 'node_modules/crossfork'));
+symlinkSync(join(ROOT, 'js/cli.cjs'), join(project, 'node_modules/.bin/crossfork'));
+symlinkSync(artifact('sum'), join(project, 'target/release/sum'));
+symlinkSync(artifact('cluster_threads'), join(project, 'target/release/hello'));
+
+/** With a name for its abstract socket, and a port, that nobody else on this machine has. */
+const unique = (program, port) => program.replaceAll('\\0readme', `\\0${randomUUID()}`).replaceAll('8000', port);
+
+async function freePort() {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address();
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
+for (const file of documents()) {
+  const programs = blocks(read(file)).filter(
+    ({ language, file, text }) => language === 'js' && !file && !isServer(text),
+  );
+  for (const [i, { text }] of programs.entries()) {
+    test(`${file}: the JavaScript program number ${i + 1} prints what its comments say`, async () => {
+      const expected = [...text.matchAll(/console\.log\(.*?\)\)?; \/\/ (.*)/g)].map(([, words]) => words);
+      assert.notEqual(expected.length, 0);
+      writeFileSync(join(project, 'program.js'), unique(text, await freePort()));
+      const said = run(process.execPath, ['program.js'], { cwd: project });
+      assert.equal(said.trim(), expected.join('\n'));
     });
   }
 }
 
-/** With a name for its abstract socket that nobody else on this machine has. */
-const unique = (program) => program.replaceAll('\\0readme', `\\0readme-${randomUUID()}`);
-
-for (const [i, program] of blocks('README.md', 'js').entries()) {
-  test(`README.md: the JavaScript program number ${i + 1} prints what its comments say`, () => {
-    const expected = [...program.matchAll(/console\.log\(.*\); \/\/ (.*)/g)].map(([, text]) => text);
-    assert.notEqual(expected.length, 0);
-    assert.equal(run(process.execPath, ['-e', unique(program)]).trim(), expected.join('\n'));
-  });
+function isServer(text) {
+  return text.startsWith('// server.js');
 }
 
-test('CONTRIBUTING.md explains every rule that the code and its tests cite', () => {
+test('README.md: `npx crossfork run server.js` serves, reloads on SIGHUP, and stops on SIGTERM', {
+  timeout: 120_000,
+}, async (t) => {
+  const [{ text }] = blocks(read('README.md')).filter(({ text }) => isServer(text));
+  const port = await freePort();
+  writeFileSync(join(project, 'server.js'), unique(text, port));
+  // What `npx crossfork` finds.
+  const server = spawn('node_modules/.bin/crossfork', ['run', 'server.js'], {
+    cwd: project,
+    stdio: ['ignore', 'inherit', 'pipe'],
+  });
+  t.after(() => server.kill('SIGKILL'));
+  const lines = createInterface({ input: server.stderr });
+  const output = on(lines, 'line', { close: ['close'] });
+  const said = async (pattern) => {
+    for (;;) {
+      const { value, done } = await output.next();
+      if (done) assert.fail(`it ended before ${pattern}`);
+      if (pattern.test(value[0])) return;
+    }
+  };
+  await said(/listens|listening/);
+  assert.equal(await (await fetch(`http://127.0.0.1:${port}/`)).text(), 'hello\n');
+  server.kill('SIGHUP');
+  await said(/reloaded/);
+  assert.equal(await (await fetch(`http://127.0.0.1:${port}/`)).text(), 'hello\n');
+  server.kill('SIGTERM');
+  assert.deepEqual(await once(server, 'exit'), [0, null]);
+});
+
+test('the page of the protocol explains every rule that the code and its tests cite', () => {
   const cited = new Set();
   const listing = run('git', ['ls-files', '--cached', '--others', '--exclude-standard', 'src', 'test', 'examples']);
   for (const file of listing.split('\n').filter((name) => /\.(rs|cjs|mjs|js)$/.test(name))) {
-    if (!existsSync(join(root, file))) continue; // removed, and git has not been told
-    const text = readFileSync(join(root, file), 'utf8');
+    if (!existsSync(join(ROOT, file))) continue; // removed, and git has not been told
+    const text = readFileSync(join(ROOT, file), 'utf8');
     for (const [, family, number] of text.matchAll(/\b(CH|SER|ADV|INT|HND|SOCK|LIFE|CLU|NEVER)-(\d+)\b/g)) {
       cited.add(`${family}-${number}`);
     }
   }
-  const explained = readFileSync(join(root, 'CONTRIBUTING.md'), 'utf8');
-  const missing = [...cited].filter((rule) => !explained.includes(`| ${rule} |`));
+  const explained = read('src/protocol.md');
+  const missing = [...cited].filter((rule) => !explained.includes(`<a id="${rule}"`));
   assert.deepEqual(missing, []);
 });

@@ -16,7 +16,7 @@ import { tmpdir } from 'node:os';
 import { basename, delimiter, dirname, join } from 'node:path';
 import { after, test } from 'node:test';
 import { newestGlibc, readElf, tells, unfit } from '../../npm/elf.mjs';
-import { mainManifest, platformManifest, relativeLinks } from '../../npm/manifests.mjs';
+import { mainManifest, PAGES, platformManifest, relativeLinks, withAbsoluteLinks } from '../../npm/manifests.mjs';
 import { linked } from '../../npm/notices.mjs';
 import { packMain, packPlatform } from '../../npm/pack.mjs';
 import { GLIBC, PLATFORMS } from '../../npm/platforms.mjs';
@@ -115,14 +115,22 @@ test('pack: manifests say where the project is, for whom they are, and run nothi
   assert.deepStrictEqual([manifest.os, manifest.cpu, manifest.libc], [undefined, undefined, undefined]);
 });
 
+test('pack: the npm page leads with npm, and the crate page with cargo', () => {
+  assert.match(textIn(main, 'README.md'), /^# crossfork\n[^`]*```text\nnpm install crossfork\n/);
+  assert.match(readFileSync(join(ROOT, PAGES.crate), 'utf8'), /^# crossfork\n[^`]*```text\ncargo add crossfork/);
+});
+
 test('pack: in what is published, every link leads to this version in the repository', () => {
-  const links = relativeLinks(readFileSync(join(ROOT, 'README.md'), 'utf8'));
-  assert.ok(links.includes('CHANGELOG.md'));
+  const links = relativeLinks(readFileSync(join(ROOT, PAGES.npm), 'utf8'));
+  assert.ok(links.includes('../../CHANGELOG.md'));
+  const address = `${published.repository}/blob/v${published.version}`;
   const text = textIn(main, 'README.md');
-  for (const link of links) {
-    assert.ok(text.includes(`](${published.repository}/blob/v${published.version}/${link})`), link);
+  for (const link of links.filter((link) => link.endsWith('.md'))) {
+    assert.ok(text.includes(`](${address}/${join('docs/packages', link)})`), link);
   }
-  for (const file of ['README.md', 'CHANGELOG.md']) assert.deepStrictEqual(relativeLinks(textIn(main, file)), []);
+  const crate = withAbsoluteLinks(PAGES.crate, published);
+  assert.ok(crate.includes(`](${address}/docs/cluster.md)`));
+  for (const page of [text, crate, textIn(main, 'CHANGELOG.md')]) assert.deepStrictEqual(relativeLinks(page), []);
 });
 
 test('pack: what is linked in is named with its licence', () => {

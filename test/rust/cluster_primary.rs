@@ -104,6 +104,21 @@ async fn clu_4_a_worker_that_cannot_be_started_is_an_error_and_no_event() {
     assert!(next(&primary).await.is_none());
 }
 
+#[tokio::test]
+async fn workers_are_what_was_set_up_last() {
+    let primary = script("exit 1").start();
+    for code in [1, 2] {
+        primary.set_up(script(&format!("exit {code}")));
+        primary.fork().expect("is started");
+        loop {
+            if let Event::Exit { code: found, .. } = next(&primary).await.expect("an event") {
+                assert_eq!(found, Some(code));
+                break;
+            }
+        }
+    }
+}
+
 /// Silently ignored, they would have somebody wonder.
 #[tokio::test]
 async fn what_is_for_a_module_is_an_error_for_a_program() {

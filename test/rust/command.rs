@@ -191,3 +191,99 @@ fn run_kills_a_worker_with_all_that_it_has_started() {
         eventually("what the worker has started has ended", || !runs());
     });
 }
+
+/// A worker that prints so many lines on its standard output, and then one on standard error.
+fn printing(lines: u32) -> Command {
+    let line = format!("seq -f 'line %099g' {lines}; echo done >&2; sleep 1000");
+    let mut command = command(&["run", "-i", "1", "--kill-timeout", "0.2", "--log", "raw", "/bin/sh"]);
+    command.args(["--", "-c", &line]).stderr(Stdio::piped());
+    command
+}
+
+/// Whoever has the other end of the same pipe may have made it non-blocking: Node does so with its own.
+#[test]
+fn run_waits_for_room_in_an_output_that_is_non_blocking() {
+    in_time("run_waits_for_room_in_an_output_that_is_non_blocking", || {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        theirs.set_nonblocking(true).unwrap();
+        ours.set_read_timeout(Some(PATIENCE)).unwrap();
+        let mut command = printing(9000);
+        let mut run = spawn(command.stdout(OwnedFd::from(theirs)));
+        drop(command);
+        // More than the socket has room for.
+        let mut said = BufReader::new(run.0.stderr.take().unwrap()).lines();
+        assert!(said.any(|line| line.unwrap() == "done"));
+        assert_eq!(BufReader::new(ours).lines().take(9000).filter(|line| line.is_ok()).count(), 9000);
+        kill(Pid::from_raw(run.0.id() as i32), SIGTERM).unwrap();
+        assert_eq!(run.wait().code(), Some(124));
+    });
+}
+
+#[test]
+fn run_tells_on_standard_error_that_standard_output_cannot_be_written() {
+    in_time("run_tells_on_standard_error_that_standard_output_cannot_be_written", || {
+        let [_, full] = unwritable();
+        let mut run = spawn(printing(100).stdout(full));
+        let mut said = BufReader::new(run.0.stderr.take().unwrap()).lines().map(Result::unwrap);
+        assert!(said.any(|line| {
+            line.starts_with("[crossfork] standard output cannot be written: No space left on device")
+        }));
+        kill(Pid::from_raw(run.0.id() as i32), SIGTERM).unwrap();
+        assert!(said.any(|line| line.ends_with("100 lines could not be written to standard output, and are lost")));
+        assert_eq!(run.wait().code(), Some(124));
+    });
+}
+
+#[test]
+fn run_keeps_both_outputs_of_a_worker_in_order_where_ours_are_one() {
+    in_time("run_keeps_both_outputs_of_a_worker_in_order_where_ours_are_one", || {
+        let line =
+            "i=0; while [ $i -lt 200 ]; do echo out $i; echo error $i >&2; i=$((i + 1)); done; sleep 1000";
+        let (reader, writer) = io::pipe().unwrap();
+        let mut command = command(&["run", "-q", "-i", "1", "--kill-timeout", "0.2", "/bin/sh"]);
+        command.args(["--", "-c", line]).stdout(writer.try_clone().unwrap()).stderr(writer);
+        let run = spawn(&mut command);
+        drop(command);
+        let mut lines = BufReader::new(reader).lines().map(Result::unwrap);
+        for i in 0..200 {
+            for stream in ["out", "error"] {
+                let line = lines.next().unwrap();
+                assert!(line.ends_with(&format!("] {stream} {i}")), "{line} in place of {stream} {i}");
+            }
+        }
+        kill(Pid::from_raw(run.0.id() as i32), SIGTERM).unwrap();
+        assert_eq!(run.wait().code(), Some(124));
+        // And that was their end.
+        for line in lines {
+            assert!(line.starts_with("[crossfork] "), "{line}");
+        }
+    });
+}
+
+#[test]
+fn run_passes_on_lines_of_any_length_as_they_are_up_to_a_limit() {
+    in_time("run_passes_on_lines_of_any_length_as_they_are_up_to_a_limit", || {
+        let line = "for i in 1 2 3 4 5; do seq -s ' ' 80000; done; sleep 1000";
+        for (limit, lines) in [("1048576", 5), ("400000", 10)] {
+            let mut command = command(&["run", "-i", "2", "--kill-timeout", "0.2", "--log", "json"]);
+            command.args(["--log-line-limit", limit, "/bin/sh", "--", "-c", line]);
+            let mut run = spawn(command.stdout(Stdio::piped()).stderr(Stdio::null()));
+            let mut texts = std::collections::BTreeMap::<u64, String>::new();
+            for line in BufReader::new(run.0.stdout.take().unwrap()).lines().take(lines * 2) {
+                let line: serde_json::Value = serde_json::from_str(&line.unwrap()).unwrap();
+                let text = texts.entry(line["pid"].as_u64().unwrap()).or_default();
+                text.push_str(line["text"].as_str().unwrap());
+                if line["part"].is_null() || line["last"] == true {
+                    text.push('\n');
+                }
+            }
+            let whole = (1..=80000).map(|i| i.to_string()).collect::<Vec<_>>().join(" ") + "\n";
+            assert_eq!(texts.len(), 2);
+            for text in texts.values() {
+                assert!(*text == whole.repeat(5), "{} bytes in place of {}", text.len(), whole.len() * 5);
+            }
+            kill(Pid::from_raw(run.0.id() as i32), SIGTERM).unwrap();
+            run.wait();
+        }
+    });
+}

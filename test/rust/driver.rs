@@ -32,5 +32,7 @@ mod sockets;
 mod stale;
 #[path = "driver/starving.rs"]
 mod starving;
+#[path = "driver/trying.rs"]
+mod trying;
 #[path = "driver/waking.rs"]
 mod waking;

@@ -23,6 +23,9 @@ mod orphans;
 mod output;
 #[path = "process/outside.rs"]
 mod outside;
+#[cfg(target_os = "linux")]
+#[path = "process/pidfd.rs"]
+mod pidfd;
 #[path = "process/socket_list.rs"]
 mod socket_list;
 #[path = "process/starting.rs"]

@@ -8,6 +8,8 @@ mod lines;
 mod reading;
 #[path = "supervisor/reload.rs"]
 mod reload;
+#[path = "supervisor/repeats.rs"]
+mod repeats;
 #[path = "supervisor/restarts.rs"]
 mod restarts;
 #[path = "supervisor/sink.rs"]

@@ -6,5 +6,14 @@ mod addresses;
 mod builders;
 #[path = "surface/compiler.rs"]
 mod compiler;
+#[cfg(feature = "tracing")]
+#[path = "surface/events.rs"]
+mod events;
 #[path = "surface/handles.rs"]
 mod handles;
+#[path = "surface/rules.rs"]
+mod rules;
+#[path = "surface/signatures.rs"]
+mod signatures;
+#[path = "surface/sources.rs"]
+mod sources;

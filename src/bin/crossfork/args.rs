@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 use crossfork::Signal;
 use crossfork::supervisor::instances::Instances;
-use crossfork::supervisor::log::Format;
+use crossfork::supervisor::log::{Format, LIMITS, LONGEST_LINE};
 use crossfork::tokio::cluster::Balance;
 
 #[derive(Parser)]
@@ -23,7 +23,8 @@ pub(crate) enum Command {
     /// given, and echoes datagrams. Meant to be forked by Node, by cluster.fork too.
     Worker(WorkerOptions),
     /// Runs a Node program that listens on many workers, and replaces those that end. SIGHUP
-    /// reloads it without a gap; SIGTERM and SIGINT stop it, sent twice at once.
+    /// reloads it without a gap; SIGTERM, SIGINT and SIGQUIT stop it, sent twice at once. SIGUSR2 goes to
+    /// workers that handle it.
     #[command(after_help = RUN_HELP)]
     Run(RunOptions),
 }
@@ -33,8 +34,10 @@ Exit codes:
   0        stopped as asked, and all workers ended in time
   1        no worker could be started
   2        the command line was wrong
+  3        gave up: no worker has ever come up (--start-attempts)
   124      stopped as asked, but some worker was ended by a signal when the kill timeout was up
-  130, 143 stopped at once, by a second SIGINT or SIGTERM";
+  130, 131, 143
+           stopped at once, by a second SIGINT, SIGQUIT or SIGTERM";
 
 #[derive(Args, Clone, Debug)]
 pub(crate) struct WorkerOptions {
@@ -70,7 +73,8 @@ pub(crate) struct RunOptions {
     #[arg(long, value_name = "ARGS", allow_hyphen_values = true)]
     pub(crate) node_args: Vec<String>,
 
-    /// Run as if started there
+    /// Run as if started there. A symbolic link on the way is followed anew for each worker that is started,
+    /// and at each reload
     #[arg(long, value_name = "FOLDER")]
     pub(crate) cwd: Option<PathBuf>,
 
@@ -82,6 +86,19 @@ pub(crate) struct RunOptions {
     #[arg(long, value_name = "raw|formatted|json", default_value = "formatted")]
     pub(crate) log: Format,
 
+    /// With --log formatted, begin each line with the time (UTC)
+    #[arg(long)]
+    pub(crate) log_time: bool,
+
+    /// Pass on longer lines in parts: from 1024 to 67108864 bytes
+    #[arg(long, value_name = "BYTES", default_value_t = LONGEST_LINE as u64,
+          value_parser = clap::value_parser!(u64).range(*LIMITS.start() as u64..=*LIMITS.end() as u64))]
+    pub(crate) log_line_limit: u64,
+
+    /// Say only what is wrong; workers' output is passed on all the same
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
+
     /// How long a worker may take to end before it is killed
     #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
     pub(crate) kill_timeout: Duration,
@@ -89,6 +106,11 @@ pub(crate) struct RunOptions {
     /// How long a reload waits for a new worker to listen before it is given up
     #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
     pub(crate) listen_timeout: Duration,
+
+    /// Give up with exit code 3 if no worker has come up after this many failed starts in each instance; 0:
+    /// never give up
+    #[arg(long, value_name = "N", default_value = "5")]
+    pub(crate) start_attempts: u32,
 
     /// The signal that tells the program to end, by its handlers for it
     #[arg(long, value_name = "SIGNAL", default_value = "SIGTERM", value_parser = signal)]

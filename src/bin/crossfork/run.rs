@@ -3,9 +3,10 @@
 use std::ffi::OsString;
 use std::process::ExitCode;
 
+use crossfork::supervisor::deployment::Deployment;
+use crossfork::supervisor::log::Style;
 use crossfork::supervisor::policy::exit_code;
-use crossfork::supervisor::program::Program;
-use crossfork::supervisor::{Options, env_file, run};
+use crossfork::supervisor::{Options, run};
 
 use crate::args::RunOptions;
 use crate::report::report;
@@ -36,16 +37,8 @@ fn failed(why: String) -> Failure {
 }
 
 fn prepare(options: RunOptions) -> Result<Options, Failure> {
-    // All else is relative to it, as if we had been started there.
-    if let Some(cwd) = &options.cwd {
-        std::env::set_current_dir(cwd).map_err(|e| usage(format!("{}: {e}", cwd.display())))?;
-    }
-    let app = &options.app;
-    let program = Program::find(app).map_err(|e| usage(format!("{}: {e}", app.display())))?;
-    if let Some(path) = &options.env_file {
-        env_file::read(path).map_err(|e| usage(e.to_string()))?;
-    }
-    let mut all = Options::new(program);
+    let mut all = Options::new(options.app);
+    all.cwd = options.cwd;
     all.args = options.args;
     all.instances = options.instances;
     all.balance = options.balance;
@@ -53,13 +46,17 @@ fn prepare(options: RunOptions) -> Result<Options, Failure> {
     all.node_args =
         options.node_args.iter().flat_map(|args| args.split_whitespace()).map(OsString::from).collect();
     all.env_file = options.env_file;
-    all.log = options.log;
+    all.log.style = Style { format: options.log, with_time: options.log_time };
+    all.log.longest_line = options.log_line_limit as usize;
+    all.log.quiet = options.quiet;
     all.kill_timeout = options.kill_timeout;
     all.listen_timeout = options.listen_timeout;
+    all.start_attempts = options.start_attempts;
     all.drain = !options.no_shim;
     all.stop_signal = options.stop_signal;
     all.signal_after = options.signal_after;
     all.shutdown_message = options.shutdown_message;
+    Deployment::find(&all).map_err(usage)?;
     Ok(all)
 }
 

@@ -1,98 +1,26 @@
-//! [`Connection`]: one client.
+//! [`Connection`] for threads.
 
-use std::io::{self, IoSlice, IoSliceMut, Read, Write};
-use std::net::{SocketAddr, TcpStream};
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::io::{IoSlice, IoSliceMut, Read, Write};
+use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
 
-use crate::driver::listen::{Connected, ConnectionHold, Socket};
+use crate::driver::listen::Socket;
 
-/// A connection that this worker serves, over TCP or a Unix socket. Calls on it wait.
-///
-/// It counts as open until it is dropped: for the limit of connections, and for a worker that
-/// stops, whose channel is closed with its last connection. Options of its socket are set through
-/// its descriptor ([`AsFd`]).
-#[derive(Debug)]
-pub struct Connection {
-    // In this order: a connection is closed before it counts as closed.
-    stream: Stream,
-    hold: ConnectionHold,
+crate::driver::face::connection_face! { threads #[doc = ""] }
+
+/// The primary closes its copy: the flag is ours to clear (HND-16).
+fn register_tcp(stream: TcpStream) -> io::Result<TcpStream> {
+    stream.set_nonblocking(false)?;
+    Ok(stream)
 }
 
-#[derive(Debug)]
-pub(super) enum Stream {
-    Tcp(TcpStream),
-    Unix(UnixStream),
-}
-
-impl Connection {
-    pub(super) fn new(stream: Stream, hold: ConnectionHold) -> Self {
-        Connection { stream, hold }
-    }
-
-    /// The client's address over TCP.
-    pub fn peer_addr(&self) -> Option<SocketAddr> {
-        match &self.stream {
-            Stream::Tcp(stream) => stream.peer_addr().ok(),
-            Stream::Unix(_) => None,
-        }
-    }
-
-    /// Our address over TCP.
-    pub fn local_addr(&self) -> Option<SocketAddr> {
-        match &self.stream {
-            Stream::Tcp(stream) => stream.local_addr().ok(),
-            Stream::Unix(_) => None,
-        }
-    }
-
-    /// The TCP connection by itself. It does not count as open any more.
-    ///
-    /// # Errors
-    /// The connection, if it is over a Unix socket.
-    pub fn into_tcp(self) -> Result<TcpStream, Self> {
-        match self.stream {
-            Stream::Tcp(stream) => Ok(stream),
-            stream => Err(Connection { stream, hold: self.hold }),
-        }
-    }
-
-    /// The connection over a Unix socket by itself. It does not count as open any more.
-    ///
-    /// # Errors
-    /// The connection, if it is over TCP.
-    pub fn into_unix(self) -> Result<UnixStream, Self> {
-        match self.stream {
-            Stream::Unix(stream) => Ok(stream),
-            stream => Err(Connection { stream, hold: self.hold }),
-        }
-    }
-}
-
-impl AsFd for Connection {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        match &self.stream {
-            Stream::Tcp(stream) => stream.as_fd(),
-            Stream::Unix(stream) => stream.as_fd(),
-        }
-    }
+/// As for TCP.
+fn register_unix(stream: UnixStream) -> io::Result<UnixStream> {
+    stream.set_nonblocking(false)?;
+    Ok(stream)
 }
 
 impl Stream {
-    /// From the primary, which closes its copy: the flag is ours to clear (HND-16).
-    pub(super) fn from_fd(fd: OwnedFd) -> io::Result<Self> {
-        Ok(match Connected::from(fd) {
-            Connected::Tcp(stream) => {
-                stream.set_nonblocking(false)?;
-                Stream::Tcp(stream)
-            }
-            Connected::Unix(stream) => {
-                stream.set_nonblocking(false)?;
-                Stream::Unix(stream)
-            }
-        })
-    }
-
     /// From a shared socket, which is non-blocking; `None` if there is no connection now.
     pub(super) fn accept(socket: &Socket) -> Option<io::Result<Self>> {
         loop {

@@ -1,6 +1,6 @@
-//! How long the end of the peer is waited for, after ours. A peer that is told the end of a channel
-//! before it is told the end of our process takes both for what they are; and one that still writes
-//! an answer finds somebody who reads it.
+//! How long we wait for the peer to close its end after we have closed ours. A peer that sees the end of
+//! the channel before the exit of our process does not take the exit for a crash, and an answer that it
+//! still writes finds a reader.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -21,25 +21,24 @@ pub(super) const FOR_THE_END: Duration = Duration::from_millis(500);
 /// A Node process that answers a question after we have closed fails.
 pub(super) const FOR_ANSWERS: Duration = Duration::from_secs(5);
 
-/// The sockets whose time runs, the soonest first, and whether a thread sees to them.
+/// The sockets with a deadline, the earliest first, and whether a thread watches them.
 struct Clock {
     running: bool,
     endings: BTreeMap<(Instant, u64), Ending>,
-    /// How many there have been, which tells those of one time apart.
+    /// How many there have been, which makes the keys of equal deadlines distinct.
     count: u64,
 }
 
 struct Ending {
     socket: Weak<UnixStream>,
-    /// Nobody else keeps it open.
+    /// Keeps the socket open, if nothing else does.
     _kept: Option<Arc<UnixStream>>,
 }
 
 static CLOCK: Mutex<Clock> = Mutex::new(Clock { running: false, endings: BTreeMap::new(), count: 0 });
 static SOONER: Condvar = Condvar::new();
 
-/// Shuts the socket down after so long, if it is there still. Whoever waits for it, in whatever way,
-/// sees its end.
+/// Shuts the socket down after this time, if it still exists. Calls that wait for it then see its end.
 ///
 /// # Errors
 /// If no thread can be started.
@@ -47,7 +46,7 @@ pub(super) fn end_after(time: Duration, socket: &Arc<UnixStream>) -> io::Result<
     add(time, Ending { socket: Arc::downgrade(socket), _kept: None })
 }
 
-/// Keeps the socket open for so long.
+/// Keeps the socket open for this time.
 ///
 /// # Errors
 /// If no thread can be started.
@@ -72,7 +71,7 @@ fn add(time: Duration, ending: Ending) -> io::Result<()> {
 
 /// Until no socket is left.
 fn run() {
-    // A handler of the program would find little room on our stack.
+    // Our stack is too small for the program's signal handlers.
     let _ = SigSet::all().thread_block();
     let mut clock = lock();
     while let Some(next) = clock.endings.first_entry() {
@@ -91,7 +90,7 @@ fn lock() -> MutexGuard<'static, Clock> {
     CLOCK.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Waits until something can be read, or a signal is handled. False if the time for it is over.
+/// Waits until something can be read, or a signal is handled. False if the time is over.
 pub(super) fn wait_readable(socket: &UnixStream) -> bool {
     let mut fds = [PollFd::new(socket.as_fd(), PollFlags::POLLIN)];
     let timeout = PollTimeout::try_from(FOR_THE_END).unwrap_or(PollTimeout::ZERO);

@@ -1,11 +1,13 @@
-//! Who is to be woken now.
+//! Which calls are to be woken now.
 
+#[cfg(feature = "tokio")]
+use super::Role;
 use super::{Link, Topic};
 use crate::proto::Ticket;
 
 impl Link {
-    /// Wakes those whose time has come. To be called after whatever may have changed something,
-    /// before the link is left to others.
+    /// Wakes the calls that may be able to go on. Call this after anything that may have changed the
+    /// link, before others get it.
     pub(crate) fn notice(&mut self) {
         let mut next = Topic::Written(0);
         // Each kind of topic once, and only where somebody waits.
@@ -19,7 +21,7 @@ impl Link {
                     self.waiters.wake_range(Topic::Written(0), Topic::Written(last));
                     Topic::Outcome(0)
                 }
-                // These are woken when it is known.
+                // These are woken where the outcome becomes known.
                 Topic::Outcome(_) => Topic::Flushed,
                 Topic::Flushed => {
                     if self.flushed().is_some() {
@@ -35,16 +37,16 @@ impl Link {
                     Topic::Stopping
                 }
                 // These too.
-                Topic::Server(_) | Topic::Over(_) => Topic::Stopping,
+                Topic::Server(_) | Topic::ServerClosed(_) => Topic::Stopping,
                 Topic::Stopping => {
                     if self.is_stopping() {
                         self.waiters.wake_all(Topic::Stopping);
                     }
-                    Topic::Told
+                    Topic::ExitAcknowledged
                 }
-                Topic::Told => {
-                    if self.told().is_some() {
-                        self.waiters.wake_all(Topic::Told);
+                Topic::ExitAcknowledged => {
+                    if self.exit_acknowledged().is_some() {
+                        self.waiters.wake_all(Topic::ExitAcknowledged);
                     }
                     Topic::End
                 }
@@ -56,15 +58,15 @@ impl Link {
     /// Somebody waits for a message.
     fn notice_receivers(&mut self) {
         #[cfg(feature = "tokio")]
-        if self.is_leading() {
-            if self.has_news() {
+        if let Role::Primary(primary) = &self.role {
+            if primary.has_events(&self.core) {
                 self.waiters.wake_one(Topic::Message);
             }
             return;
         }
         match self.core.waiting_events() {
-            // All there were have been received.
-            0 => self.part(),
+            // All messages have been received.
+            0 => self.leave_if_done(),
             waiting => {
                 for _ in 0..waiting {
                     if !self.waiters.wake_one(Topic::Message) {

@@ -4,19 +4,22 @@ use std::collections::HashMap;
 use std::io;
 use std::os::fd::OwnedFd;
 
+#[cfg(feature = "tokio")]
+use super::Role;
 use super::sending::unsent;
 use super::{Link, Topic};
 use crate::driver::holders::Share;
 use crate::error::{Error, SendError};
 use crate::handle::{Handle, Unsent};
 use crate::proto::{LossReason, Outcome, Question, Ticket};
+use crate::trace;
 use crate::wire::control::SocketKey;
 
 #[derive(Default)]
 pub(super) struct Outcomes {
-    /// Of those that a call waits for: there from the sending on, filled when known.
+    /// By ticket, of what a call waits for. `None` until the outcome is known.
     awaited: HashMap<Ticket, Option<Outcome<OwnedFd>>>,
-    /// The sockets of lists that are under way, whether or not a call still waits for them.
+    /// The sockets of lists that are in flight, whether or not a call still waits for them.
     shares: HashMap<Ticket, Share>,
 }
 
@@ -45,12 +48,17 @@ impl Outcomes {
 }
 
 impl Link {
-    /// Hands each known outcome to who waits for it; what nobody waits for is closed.
+    /// Hands each known outcome to the call that waits for it. The descriptor of one that nobody waits
+    /// for is closed.
     pub(super) fn settle(&mut self) {
         while let Some(outcome) = self.core.poll_outcome() {
             #[cfg(feature = "tokio")]
-            let Some(outcome) = self.parcels.settle(outcome) else {
-                continue;
+            let outcome = match &mut self.role {
+                Role::Primary(primary) => match primary.settle(outcome) {
+                    Some(outcome) => outcome,
+                    None => continue,
+                },
+                Role::Plain | Role::Worker(_) => outcome,
             };
             let ticket = outcome.ticket();
             if self.outcomes.known(outcome) {
@@ -62,14 +70,23 @@ impl Link {
     /// What became of the handle, once that is known.
     pub(in crate::driver) fn handle_sent(&mut self, ticket: Ticket) -> Option<Result<(), Unsent>> {
         Some(match self.outcomes.take(ticket)? {
-            Outcome::Acked { .. } | Outcome::Answered { .. } | Outcome::Unanswered { .. } => Ok(()),
+            // The peer has it, and our copy is closed here (HND-13).
+            Outcome::Acked { fd, .. } => {
+                drop(fd);
+                Ok(())
+            }
+            Outcome::Answered { .. } | Outcome::Unanswered { .. } => Ok(()),
             Outcome::Lost { fd, reason, .. } => {
                 let error = match reason {
                     LossReason::Refused { transmissions } => SendError::Refused { transmissions }.into(),
                     LossReason::Disconnected => self.core.closed().into(),
                     LossReason::System { errno } => io::Error::from_raw_os_error(errno).into(),
                 };
-                Err(unsent(error, fd))
+                let unsent = unsent(error, fd);
+                if let Some(handle) = &unsent.handle {
+                    trace::refused(handle.default_type().as_str(), &unsent.error);
+                }
+                Err(unsent)
             }
         })
     }
@@ -89,6 +106,11 @@ impl Link {
         Handle::try_from(fd).ok()
     }
 
+    /// Takes a message without a handle back, if it has not begun to be written. False if it has.
+    pub(in crate::driver) fn take_back(&mut self, ticket: Ticket) -> bool {
+        self.core.withdraw(ticket).is_some()
+    }
+
     /// Asks the peer about sockets that it was sent.
     pub(in crate::driver) fn ask(&mut self, key: &SocketKey, question: Question) -> Result<Ticket, Error> {
         let ticket = self.core.ask(key, question)?;
@@ -96,7 +118,7 @@ impl Link {
         Ok(ticket)
     }
 
-    /// Nobody waits for this answer any more. The question stays asked, for its answer will come.
+    /// Nobody waits for this answer any more. The question stays open, because its answer will come.
     pub(in crate::driver) fn forget(&mut self, ticket: Ticket) {
         self.outcomes.awaited.remove(&ticket);
     }

@@ -1,44 +1,43 @@
-//! A link of a cluster's primary to one of its workers: what is sent by the primary itself, and
-//! what comes back of it.
+//! The link of a cluster's primary to one of its workers: what the primary itself sends, the descriptors
+//! that come back, and the backpressure on the worker.
 
 use std::collections::{HashMap, VecDeque};
 use std::os::fd::OwnedFd;
 use std::sync::Weak;
 
-use super::receiving::Received;
-use super::{Link, Step, decode_cluster};
+use super::receiving::Incoming;
+use super::{Link, Role, Step, decode_cluster};
 use crate::error::Error;
 use crate::handle::SocketOwner;
 use crate::message;
 use crate::proto::cluster::Message;
 use crate::proto::cluster::primary::ServerId;
-use crate::proto::{ClusterRole, LossReason, Outcome, Ticket};
+use crate::proto::{Channel, ClusterRole, LossReason, Outcome, Ticket};
 use crate::wire::control::{self, HandleType};
 
 /// The longest message of a cluster that is read: they have a path and the keys of TLS at most.
 const MAX_MESSAGE: usize = 64 * 1024;
 
-/// How many answers may wait for a worker to read them. As long as more do, none of its messages is
-/// dealt with; but acknowledgements are, on which they may wait.
+/// How many answers may wait for a worker to read them. While more do, its messages are not handled, but
+/// its acknowledgements are, for which the answers may wait.
 const MOST_ANSWERS: usize = 128;
 
-/// The descriptors that the primary itself has sent, until the channel is done with them.
+/// What a link has in addition, if we are the primary.
 #[derive(Default)]
-pub(super) struct Parcels {
-    /// The other end is a worker of ours.
-    is_leading: bool,
-    sent: HashMap<Ticket, Parcel>,
-    done: VecDeque<Returned>,
+pub(crate) struct PrimaryRole {
+    /// Why each descriptor was sent that is in flight.
+    in_flight: HashMap<Ticket, SentFor>,
+    returned: VecDeque<Returned>,
     /// The last answers to the worker, [`MOST_ANSWERS`] at most.
     answers: VecDeque<Ticket>,
-    /// Nobody wants to hear from the worker for now.
-    held_back: bool,
-    /// The worker's process has ended: how many reads may still find something.
+    /// As many of its messages wait for our user as may: nothing is read from it.
+    is_paused: bool,
+    /// The worker's process has exited: how many reads may still find something.
     last_reads: Option<u32>,
 }
 
 /// Why a descriptor was sent.
-pub(crate) enum Parcel {
+pub(crate) enum SentFor {
     /// A connection, offered in the message of this number (CLU-13).
     Connection(u64),
     /// A server's socket, with the reply to a query (CLU-11).
@@ -47,27 +46,27 @@ pub(crate) enum Parcel {
 
 /// A descriptor that the channel is done with.
 pub(crate) struct Returned {
-    pub(crate) parcel: Parcel,
+    pub(crate) sent_for: SentFor,
     pub(crate) fd: OwnedFd,
-    /// The worker has it; or why not.
+    /// The worker has it, or why not: an error number.
     pub(crate) arrived: Result<(), i32>,
 }
 
-/// Something of a worker's that its primary has to deal with.
-pub(crate) enum News {
+/// Something that has happened on a link to a worker, and that the primary has to deal with.
+pub(crate) enum LinkEvent {
     Returned(Returned),
     Cluster(Message),
     Message(message::Message),
-    /// It sent something that makes no sense. More may follow.
+    /// It has sent something that makes no sense. More may follow.
     Invalid(Error),
-    /// The channel is over.
-    Over(Option<Error>),
+    /// The channel is closed. The last event.
+    Disconnected(Option<Error>),
 }
 
-impl Parcels {
-    /// Takes what became of one of them; another's is given back.
+impl PrimaryRole {
+    /// Takes the outcome, if it is about a descriptor of the primary's; gives it back otherwise.
     pub(super) fn settle(&mut self, outcome: Outcome<OwnedFd>) -> Option<Outcome<OwnedFd>> {
-        let Some(parcel) = self.sent.remove(&outcome.ticket()) else {
+        let Some(sent_for) = self.in_flight.remove(&outcome.ticket()) else {
             return Some(outcome);
         };
         let (fd, arrived) = match outcome {
@@ -83,12 +82,10 @@ impl Parcels {
             ),
             Outcome::Answered { .. } | Outcome::Unanswered { .. } => return None,
         };
-        self.done.push_back(Returned { parcel, fd, arrived });
+        self.returned.push_back(Returned { sent_for, fd, arrived });
         None
     }
-}
 
-impl Parcels {
     fn answered(&mut self, ticket: Ticket) {
         if self.answers.len() == MOST_ANSWERS {
             self.answers.pop_front();
@@ -97,123 +94,139 @@ impl Parcels {
     }
 }
 
+/// For the driver.
 impl Link {
     /// From now on this is the channel to a worker.
-    pub(crate) fn lead(&mut self) {
-        self.parcels.is_leading = true;
+    pub(crate) fn join_as_primary(&mut self) {
         self.core.join_cluster(ClusterRole::Primary);
+        self.role = Role::Primary(Box::default());
     }
 
     /// Accepts a message of the cluster.
     pub(crate) fn submit_cluster(&mut self, message: &Message) -> Result<(), Error> {
-        let ticket = self.submit_internal(message)?;
-        self.parcels.answered(ticket);
+        let frame = self.encoder.frame(message)?;
+        let ticket = self.core.send_internal(frame)?;
+        if let Role::Primary(primary) = &mut self.role {
+            primary.answered(ticket);
+        }
         self.write();
         Ok(())
     }
 
     /// Accepts a message of the cluster with a descriptor, which comes back as a [`Returned`]. It
     /// must be one that travels safely as this type.
-    pub(crate) fn submit_parcel(
+    pub(crate) fn submit_cluster_handle(
         &mut self,
         message: &Message,
         wire_type: HandleType,
         fd: OwnedFd,
-        parcel: Parcel,
+        sent_for: SentFor,
     ) -> Result<(), Returned> {
-        let frame = match self.encoder.frame(message) {
-            Ok(frame) => frame,
-            Err(_) => return Err(Returned { parcel, fd, arrived: Err(libc::EINVAL) }),
+        let Ok(frame) = self.encoder.frame(message) else {
+            return Err(Returned { sent_for, fd, arrived: Err(libc::EINVAL) });
         };
         let frame = control::encode_handle(self.encoder.serialization(), wire_type, &frame, None, None);
         match self.core.send_handle_once(frame, fd) {
             Ok(ticket) => {
-                self.parcels.sent.insert(ticket, parcel);
-                self.parcels.answered(ticket);
+                if let Role::Primary(primary) = &mut self.role {
+                    primary.in_flight.insert(ticket, sent_for);
+                    primary.answered(ticket);
+                }
                 self.write();
                 Ok(())
             }
-            Err((_, fd)) => Err(Returned { parcel, fd, arrived: Err(libc::EPIPE) }),
+            Err((_, fd)) => Err(Returned { sent_for, fd, arrived: Err(libc::EPIPE) }),
         }
     }
 
-    /// What is new, descriptors first: what comes from the worker may be about them.
-    pub(crate) fn news(&mut self, owner: impl Fn() -> Weak<dyn SocketOwner>) -> Option<News> {
-        let received = loop {
-            if let Some(returned) = self.parcels.done.pop_front() {
-                return Some(News::Returned(returned));
+    /// What has happened, descriptors first: what comes from the worker may be about them.
+    pub(crate) fn next_event(&mut self, owner: impl Fn() -> Weak<dyn SocketOwner>) -> Option<LinkEvent> {
+        let incoming = loop {
+            let Role::Primary(primary) = &mut self.role else {
+                return None;
+            };
+            if let Some(returned) = primary.returned.pop_front() {
+                return Some(LinkEvent::Returned(returned));
             }
-            if self.parcels.held_back || self.is_not_read() {
+            if !primary.takes_messages(&self.core) {
                 return None;
             }
             match self.received(&owner) {
-                Some(received) => break received,
-                None if self.reads_on() => {}
+                Some(incoming) => break incoming,
+                None if self.reads_last() => {}
                 None => return None,
             }
         };
-        Some(match received {
-            Received::Cluster(payload) => match decode_cluster(&payload, MAX_MESSAGE) {
-                Ok(message) => News::Cluster(message),
-                Err(error) => News::Invalid(error.into()),
+        Some(match incoming {
+            Incoming::Cluster(payload) => match decode_cluster(&payload, MAX_MESSAGE) {
+                Ok(message) => LinkEvent::Cluster(message),
+                Err(error) => LinkEvent::Invalid(error.into()),
             },
-            Received::User(Ok(Some(message))) => News::Message(message),
-            Received::User(Ok(None)) => News::Over(None),
-            Received::User(Err(error)) if error.is_protocol() => News::Invalid(error),
-            Received::User(Err(error)) => News::Over(Some(error)),
+            Incoming::User(Ok(Some(message))) => LinkEvent::Message(message),
+            Incoming::User(Ok(None)) => LinkEvent::Disconnected(None),
+            Incoming::User(Err(error)) if error.is_protocol() => LinkEvent::Invalid(error),
+            Incoming::User(Err(error)) => LinkEvent::Disconnected(Some(error)),
         })
     }
 
-    /// Whether [`news`](Self::news) would give something.
-    pub(super) fn has_news(&self) -> bool {
-        let is_heard = !self.parcels.held_back && !self.is_not_read();
-        !self.parcels.done.is_empty()
-            || is_heard && (self.core.waiting_events() > 0 || self.parcels.last_reads.is_some())
+    /// Stops reading from the worker, or goes on. Acknowledgements are read all the same, with what
+    /// comes before them, as far as the limits allow.
+    pub(crate) fn pause_reading(&mut self, pause: bool) {
+        if let Role::Primary(primary) = &mut self.role {
+            primary.is_paused = pause;
+        }
     }
 
-    /// Whether this is the channel to a worker.
-    pub(super) fn is_leading(&self) -> bool {
-        self.parcels.is_leading
+    /// The worker's process has exited. [`next_event`](Self::next_event) gives what it has written, and
+    /// then closes the channel: processes that the worker has started may keep its end open.
+    pub(crate) fn on_process_exit(&mut self) {
+        if let Role::Primary(primary) = &mut self.role {
+            // More than this many messages fit in no socket's buffer.
+            primary.last_reads = Some(4096);
+        }
     }
 
-    /// Whether too many answers wait for the worker.
-    fn is_not_read(&self) -> bool {
-        let answers = &self.parcels.answers;
-        answers.len() == MOST_ANSWERS
-            && self.parcels.last_reads.is_none()
-            && answers.front().is_some_and(|oldest| !self.core.is_written(*oldest))
-            && !self.core.is_broken()
-    }
-
-    /// Does not want to hear from the worker, or does again.
-    pub(crate) fn hold_back(&mut self, hold: bool) {
-        self.parcels.held_back = hold;
-    }
-
-    /// Whether nothing is to be read. An acknowledgement is, for all that is sent may wait for it
-    /// (HND-7), and who sends may be who takes the worker's messages; what comes before it is kept,
-    /// as far as the limits allow.
-    pub(super) fn is_held_back(&self) -> bool {
-        self.parcels.held_back && !self.core.awaits_reply()
-    }
-
-    /// The worker's process has ended. What it has left is taken as [`news`](Self::news), however late,
-    /// and then the channel is closed, which others that it has started may have open.
-    pub(crate) fn bury(&mut self) {
-        // More than this many messages fit in no socket's buffer.
-        self.parcels.last_reads = Some(4096);
-    }
-
-    /// Reads more of what a worker has left that has ended. False if it has not, or all is read.
-    fn reads_on(&mut self) -> bool {
-        let Some(left) = self.parcels.last_reads.filter(|_| !self.core.is_closed()) else {
+    /// Reads more of what a worker has written that has exited. False if it has not exited, or everything
+    /// is read.
+    fn reads_last(&mut self) -> bool {
+        let Role::Primary(primary) = &mut self.role else {
             return false;
         };
+        let Some(left) = primary.last_reads.filter(|_| !self.core.is_closed()) else {
+            return false;
+        };
+        primary.last_reads = Some(left.saturating_sub(1));
         self.readable();
         if left == 0 || self.read() == Step::Blocked {
             self.end();
         }
-        self.parcels.last_reads = Some(left.saturating_sub(1));
         true
+    }
+}
+
+/// Backpressure.
+impl PrimaryRole {
+    /// Whether as many messages of the worker wait for our user as may.
+    pub(super) fn is_paused(&self) -> bool {
+        self.is_paused
+    }
+
+    /// Whether [`next_event`](Link::next_event) would give something.
+    pub(super) fn has_events(&self, core: &Channel<OwnedFd>) -> bool {
+        !self.returned.is_empty()
+            || self.takes_messages(core) && (core.waiting_events() > 0 || self.last_reads.is_some())
+    }
+
+    /// Whether messages of the worker are dealt with.
+    fn takes_messages(&self, core: &Channel<OwnedFd>) -> bool {
+        !self.is_paused && !self.is_backlogged(core)
+    }
+
+    /// Whether too many answers wait for the worker to read them.
+    fn is_backlogged(&self, core: &Channel<OwnedFd>) -> bool {
+        self.answers.len() == MOST_ANSWERS
+            && self.last_reads.is_none()
+            && self.answers.front().is_some_and(|oldest| !core.is_written(*oldest))
+            && !core.is_broken()
     }
 }

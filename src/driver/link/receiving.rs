@@ -11,14 +11,15 @@ use crate::message::Message;
 use crate::message::Payload;
 use crate::proto::{Attached, Event};
 use crate::sys::probe::{self, Kind};
+use crate::trace;
 use crate::wire;
 use crate::wire::control::{HandleType, SocketKey};
 
 /// Something that was received.
-pub(super) enum Received {
+pub(super) enum Incoming {
     /// It is for the user: see [`Link::next`].
     User(Result<Option<Message>, Error>),
-    /// It is for the primary of a cluster, of which there is one for tasks only.
+    /// It is for the primary of a cluster. Only tasks have one.
     #[cfg_attr(not(feature = "tokio"), allow(dead_code))]
     Cluster(Payload),
 }
@@ -31,17 +32,17 @@ impl Link {
     ) -> Option<Result<Option<Message>, Error>> {
         loop {
             match self.received(&owner)? {
-                Received::User(message) => return Some(message),
+                Incoming::User(message) => return Some(message),
                 // Only a cluster's primary asked for these, and it does not come here.
-                Received::Cluster(_) => {}
+                Incoming::Cluster(_) => {}
             }
         }
     }
 
     /// The same, and what a cluster's worker tells its primary, in order.
-    pub(super) fn received(&mut self, owner: impl Fn() -> Weak<dyn SocketOwner>) -> Option<Received> {
-        self.member.has_receiver = true;
-        Some(Received::User(match self.core.poll_event() {
+    pub(super) fn received(&mut self, owner: impl Fn() -> Weak<dyn SocketOwner>) -> Option<Incoming> {
+        self.has_receiver();
+        Some(Incoming::User(match self.core.poll_event() {
             Some(Event::Message { payload, handle }) => {
                 let payload = payload.received_on(self.encoder.number());
                 match handle {
@@ -50,11 +51,14 @@ impl Link {
                 }
             }
             // A worker has no descriptor that a primary would want: it is closed.
-            Some(Event::Cluster { payload, .. }) => return Some(Received::Cluster(payload)),
-            Some(Event::Invalid(error)) => Err(error.into()),
+            Some(Event::Cluster { payload, .. }) => return Some(Incoming::Cluster(payload)),
+            Some(Event::Invalid(error)) => {
+                trace::skipped(&error);
+                Err(error.into())
+            }
             Some(Event::Disconnected { .. }) => self.over(),
             None => {
-                self.part();
+                self.leave_if_done();
                 if !self.core.is_closed() {
                     return None;
                 }
@@ -87,13 +91,15 @@ impl Link {
         }
         let handle = known.and_then(|known| Some((known, Handle::from_fd(fd, kind).ok()?)));
         let Some((known, handle)) = handle else {
-            // Uncounted here, for its drop would wait for the lock that we are called under.
+            // Uncounted here: its drop would wait for the lock that we hold.
             if let Some(hold) = hold {
                 self.socket_closed(&hold.release());
             }
             let found = kind.as_str();
             let message = wire::quote(self.encoder.serialization(), payload.into_bytes());
-            return Err(ProtocolError::InvalidHandle { wire_type, found, message }.into());
+            let error = ProtocolError::InvalidHandle { wire_type, found, message };
+            trace::skipped(&error);
+            return Err(error.into());
         };
         self.bound_sockets |= known == HandleType::NetBoundSocket;
         Ok(Some(Message::new(payload, Some(ReceivedHandle::new(handle, known, hold)))))

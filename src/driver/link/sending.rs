@@ -2,8 +2,6 @@
 
 use std::os::fd::OwnedFd;
 
-use serde::Serialize;
-
 use super::{HIGH_WATER, Link};
 use crate::driver::holders::Share;
 use crate::error::{Error, SendError};
@@ -15,12 +13,6 @@ impl Link {
     /// Accepts a frame. It is written when [`sent`](Self::sent) says so.
     pub(in crate::driver) fn submit(&mut self, frame: Vec<u8>) -> Result<Ticket, Error> {
         Ok(self.core.send(frame)?)
-    }
-
-    /// Accepts a message of Node's own machinery.
-    pub(crate) fn submit_internal<T: Serialize>(&mut self, message: &T) -> Result<Ticket, Error> {
-        let frame = self.encoder.frame(message)?;
-        Ok(self.core.send_internal(frame)?)
     }
 
     /// Accepts a frame to be written with others, and says how many bytes wait.
@@ -60,6 +52,11 @@ impl Link {
             }
             Err((error, fd)) => Err(unsent(error.into(), fd)),
         }
+    }
+
+    /// How many bytes were accepted and are not written.
+    pub(crate) fn queued_bytes(&self) -> usize {
+        self.core.queued_bytes()
     }
 
     /// Whether the message is written, once that is known.

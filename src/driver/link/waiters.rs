@@ -24,11 +24,11 @@ pub(crate) enum Topic {
     /// The answer, the next connection, or room for it, of a cluster's server: one call for each.
     Server(ServerId),
     /// The end of a cluster's server.
-    Over(ServerId),
+    ServerClosed(ServerId),
     /// A worker is to stop.
     Stopping,
     /// The primary knows that a worker stops.
-    Told,
+    ExitAcknowledged,
     /// The end of the channel.
     End,
 }
@@ -39,9 +39,62 @@ pub(crate) type Place = (Topic, u64);
 /// The calls that wait, in the order in which they came.
 #[derive(Default)]
 pub(crate) struct Waiters {
-    waiting: BTreeMap<Place, Waker>,
-    woken: Vec<(Place, Waker)>,
+    waiting: Waiting,
+    woken: Woken,
     next: u64,
+}
+
+/// Those that have not been woken. One that waits alone, as most of the time, costs no memory and no
+/// search.
+#[derive(Default)]
+struct Waiting {
+    /// There only if there are no others.
+    alone: Option<(Place, Waker)>,
+    several: BTreeMap<Place, Waker>,
+}
+
+impl Waiting {
+    fn insert(&mut self, place: Place, waker: Waker) {
+        if self.is_empty() {
+            self.alone = Some((place, waker));
+        } else {
+            self.several.extend(self.alone.take());
+            self.several.insert(place, waker);
+        }
+    }
+
+    fn remove(&mut self, place: Place) -> Option<Waker> {
+        match self.alone.take_if(|(alone, _)| *alone == place) {
+            Some((_, waker)) => Some(waker),
+            None if self.several.is_empty() => None,
+            None => self.several.remove(&place),
+        }
+    }
+
+    #[cfg(any(feature = "tokio", test))]
+    fn contains(&self, place: Place) -> bool {
+        self.alone.as_ref().is_some_and(|(alone, _)| *alone == place) || self.several.contains_key(&place)
+    }
+
+    fn is_empty(&self) -> bool {
+        self.alone.is_none() && self.several.is_empty()
+    }
+
+    /// The first that waits for this topic, or for one that comes after it.
+    fn first_from(&self, topic: Topic) -> Option<Place> {
+        if let Some((alone, _)) = &self.alone {
+            return (alone.0 >= topic).then_some(*alone);
+        }
+        let (lowest, _) = self.several.first_key_value()?;
+        if lowest.0 >= topic {
+            return Some(*lowest);
+        }
+        self.several.range((topic, 0)..).next().map(|(place, _)| *place)
+    }
+
+    fn drain(&mut self) -> impl Iterator<Item = (Place, Waker)> + use<> {
+        self.alone.take().into_iter().chain(std::mem::take(&mut self.several))
+    }
 }
 
 impl Waiters {
@@ -55,22 +108,30 @@ impl Waiters {
 
     /// It waits no more, and is not called if it was chosen to be woken.
     pub(crate) fn leave(&mut self, place: Place) -> Left {
-        let waiting = self.waiting.remove(&place);
+        let waiting = self.waiting.remove(place);
         let was_woken = waiting.is_none();
-        let chosen = self.woken.iter().position(|(woken, _)| *woken == place);
-        let waker = waiting.or_else(|| Some(self.woken.remove(chosen?).1));
-        Left { was_woken, _waker: waker }
+        Left { was_woken, _waker: waiting.or_else(|| self.woken.remove(place)) }
     }
 
     #[cfg(any(feature = "tokio", test))]
     pub(crate) fn is_waiting(&self, place: Place) -> bool {
-        self.waiting.contains_key(&place)
+        self.waiting.contains(place)
     }
 
     /// Whether nobody waits who has not been woken.
     #[cfg(any(feature = "tokio", test))]
     pub(crate) fn is_empty(&self) -> bool {
         self.waiting.is_empty()
+    }
+
+    /// Whether one call waits, and nobody is to be called.
+    pub(crate) fn is_one(&self) -> bool {
+        self.waiting.alone.is_some() && self.woken.is_empty()
+    }
+
+    /// Whether nobody waits, and nobody is to be called.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.waiting.is_empty() && self.woken.is_empty()
     }
 
     /// Wakes the call that has waited longest.
@@ -93,39 +154,31 @@ impl Waiters {
 
     /// Wakes somebody, whoever it is. False if nobody waits.
     pub(crate) fn wake_any(&mut self) -> bool {
-        let first = self.waiting.first_key_value().map(|(place, _)| *place);
+        let first = self.waiting.first_from(Topic::Written(0));
         first.is_some_and(|place| self.wake(place))
     }
 
     /// Wakes everybody.
     pub(crate) fn wake_everybody(&mut self) {
-        self.woken.extend(std::mem::take(&mut self.waiting));
+        self.waiting.drain().for_each(|(place, waker)| self.woken.push(place, waker));
     }
 
     /// Those to be called when the lock is free.
     pub(crate) fn woken(&mut self) -> Woken {
-        Woken(std::mem::take(&mut self.woken))
+        std::mem::take(&mut self.woken)
     }
 
     /// The first call, by topic, that waits for one of these.
     pub(super) fn first(&self, first: Topic, last: Topic) -> Option<Place> {
-        // Most of the time one call waits, and then there is nothing to search for.
-        let (lowest, _) = self.waiting.first_key_value()?;
-        let found = if lowest.0 >= first {
-            *lowest
-        } else if self.waiting.last_key_value()?.0.0 < first {
-            return None;
-        } else {
-            *self.waiting.range((first, 0)..).next()?.0
-        };
+        let found = self.waiting.first_from(first)?;
         (found.0 <= last).then_some(found)
     }
 
     /// Wakes this call. False if it does not wait.
     pub(crate) fn wake(&mut self, place: Place) -> bool {
-        let waker = self.waiting.remove(&place);
+        let waker = self.waiting.remove(place);
         let waits = waker.is_some();
-        self.woken.extend(waker.map(|waker| (place, waker)));
+        waker.into_iter().for_each(|waker| self.woken.push(place, waker));
         waits
     }
 }
@@ -140,12 +193,35 @@ pub(crate) struct Left {
     _waker: Option<Waker>,
 }
 
-/// Calls that are to be woken.
+/// Calls that are to be woken, in order. One alone costs no memory.
 #[must_use]
-pub(crate) struct Woken(Vec<(Place, Waker)>);
+#[derive(Default)]
+pub(crate) struct Woken {
+    first: Option<(Place, Waker)>,
+    rest: Vec<(Place, Waker)>,
+}
 
 impl Woken {
     pub(crate) fn call(self) {
-        self.0.into_iter().for_each(|(_, waker)| waker.wake());
+        self.first.into_iter().chain(self.rest).for_each(|(_, waker)| waker.wake());
+    }
+
+    fn push(&mut self, place: Place, waker: Waker) {
+        match self.is_empty() {
+            true => self.first = Some((place, waker)),
+            false => self.rest.push((place, waker)),
+        }
+    }
+
+    fn remove(&mut self, place: Place) -> Option<Waker> {
+        if let Some((_, waker)) = self.first.take_if(|(first, _)| *first == place) {
+            return Some(waker);
+        }
+        let at = self.rest.iter().position(|(woken, _)| *woken == place)?;
+        Some(self.rest.remove(at).1)
+    }
+
+    fn is_empty(&self) -> bool {
+        self.first.is_none() && self.rest.is_empty()
     }
 }

@@ -55,7 +55,7 @@ pub(crate) struct Host {
 }
 
 impl ListenAddress {
-    /// A Unix socket. A relative path is made absolute here, as Node's workers do (CLU-15).
+    /// A Unix socket. A relative path is made absolute here, as Node's workers do ([CLU-15](crate::protocol#CLU-15)).
     pub fn path(path: impl AsRef<Path>) -> Self {
         ListenAddress(Given::Place(Place::Path(path.as_ref().to_owned())))
     }

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Wake;
 
 use super::*;
-use crate::driver::link::{Place, Step};
+use crate::driver::link::Place;
 use crate::limits::Limits;
 use crate::wire::Serialization;
 
@@ -131,13 +131,11 @@ fn each_acknowledgement_wakes_the_handle_that_it_is_for() {
 }
 
 #[test]
-fn a_withdrawn_handle_comes_back_unless_it_has_begun() {
+fn a_handle_whose_time_is_over_comes_back_unless_it_has_begun() {
     let (mut link, mut peer) = connect();
-    let (mut begun, mut held) = (handle(&mut link), handle(&mut link));
-    held.withdraw(&mut link);
-    assert!(held.returned.is_some());
-    begun.withdraw(&mut link);
-    assert!(begun.returned.is_none());
+    let (begun, held) = (handle(&mut link), handle(&mut link));
+    assert!(held.time_out(&mut link).unwrap_err().handle.is_some());
+    assert!(begun.time_out(&mut link).unwrap_err().handle.is_none());
     // Its reply is still expected.
     peer.write_all(ACK).unwrap();
     read(&mut link);

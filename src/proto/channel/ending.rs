@@ -56,9 +56,8 @@ impl<F> Channel<F> {
         Ok(())
     }
 
-    /// The peer will be told the end, and nothing can be written any more. Until it ends too,
-    /// answers to our questions may still come, and must find somebody who reads: a Node process
-    /// that cannot write one fails.
+    /// Nothing more is written, and the peer is about to be told so. Until it closes its end too, read
+    /// on: answers to our questions may still come, and a Node process that cannot write one fails.
     pub fn half_close(&mut self) {
         if self.is_flushed() {
             self.state.half_close();
@@ -74,7 +73,7 @@ impl<F> Channel<F> {
     }
 }
 
-/// What is lost with it.
+/// What is lost when it ends.
 impl<F> Channel<F> {
     fn closed_now(&mut self) {
         self.inbox.clear();

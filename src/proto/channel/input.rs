@@ -15,7 +15,7 @@ use crate::wire::frame::{self, Frame};
 
 /// Reading.
 impl<F> Channel<F> {
-    /// The buffer to read into: bytes are appended to it, and then told by
+    /// The buffer to read into. Append bytes to it, and then call
     /// [`handle_input`](Self::handle_input).
     pub fn read_buffer(&mut self) -> &mut BytesMut {
         self.inbox.buffer()
@@ -92,8 +92,8 @@ impl<F> Channel<F> {
         let Some(fd) = self.inbox.take_fd() else {
             self.reply(control::handle_nack(self.serialization));
             return match (addressee, &self.cluster) {
-                // Node does not send it again, and waits for what the worker says (HND-9, CLU-13):
-                // which is said there, and is nothing that the user has to deal with.
+                // Node does not send it again, and waits for the worker's reply (HND-9, CLU-13). The
+                // worker's machine replies: our user has nothing to do with it.
                 (Addressee::Cluster, ClusterMessages::Apart(_)) => self.cluster(message, Carried::Lost),
                 _ => {
                     let message = wire::quote(self.serialization, message);
@@ -116,9 +116,9 @@ impl<F> Channel<F> {
         }
     }
 
-    /// A handle in a message that is too long is taken and closed: a peer that is refused would
-    /// only send the same again. It is answered when the peer has written all of the message, for
-    /// nobody expects an answer before.
+    /// A handle in a message that is too long is acknowledged and closed, because a peer that is refused
+    /// sends the same again. The reply goes out when the peer has written all of the message: it does
+    /// not expect one before.
     fn handle_too_long(&mut self, start: &[u8]) {
         if control::begins_handle(self.serialization, start) {
             self.due_reply = Some(match self.inbox.take_fd() {
@@ -208,7 +208,7 @@ impl<F> Channel<F> {
         self.event(Event::Invalid(error));
     }
 
-    /// Reports a message of the cluster's that is none, among the other events.
+    /// Reports a message of the cluster that makes no sense, as an event among the others.
     pub fn report(&mut self, error: ProtocolError) {
         self.invalid(error);
     }

@@ -69,11 +69,11 @@ pub struct Channel<F> {
 
 /// What becomes of messages of a cluster.
 enum ClusterMessages<F> {
-    /// They are swallowed: this channel is in none.
+    /// They are swallowed: this channel is not part of a cluster.
     Ignored,
     /// They are events among the others, in their order.
     InOrder,
-    /// They wait by themselves, so that no message that waits for the user holds them up.
+    /// They wait in a queue of their own, so that messages that wait for the user do not delay them.
     Apart(VecDeque<(Payload, Carried<Attached<F>>)>),
 }
 
@@ -88,7 +88,7 @@ pub enum ClusterRole {
 }
 
 impl<F> Channel<F> {
-    /// A channel on which nothing has happened, and whose messages are written like this.
+    /// A channel on which nothing has happened yet.
     pub fn new(serialization: Serialization, limits: Limits) -> Self {
         Channel {
             serialization,
@@ -122,8 +122,8 @@ impl<F> Channel<F> {
 
 /// Backpressure, and what happened.
 impl<F> Channel<F> {
-    /// Whether input is wanted now. It is not while as much as the limits allow waits to be
-    /// received, or the peer does not read our replies.
+    /// Whether input is wanted now. This is the backpressure on the peer: nothing is read while as much
+    /// as the limits allow waits to be received, or while the peer does not read our replies.
     pub fn wants_input(&self) -> bool {
         !self.is_closed() && !self.is_full() && self.outbox.replies() < MAX_WAITING_REPLIES
     }
@@ -156,9 +156,10 @@ impl<F> Channel<F> {
         self.outcomes.pop_front()
     }
 
-    /// Bytes that the peer makes us keep beside the messages that wait to be received: what has come
-    /// of the next one, replies and answers that are not written, and the names of the lists that its
-    /// open sockets are counted in. The [`Limits`] bound all but the names, which are short.
+    /// Unread bytes and others that the peer makes us keep, beside the messages that wait to be
+    /// received: the part of the next message that has come, replies and answers that are not written,
+    /// and the names of the lists that its open sockets are counted in. The [`Limits`] bound all but the
+    /// names, which are short.
     pub fn kept_bytes(&self) -> usize {
         self.inbox.unread_bytes() + self.outbox.reply_bytes() + self.answer_bytes + self.sockets.name_bytes()
     }
@@ -171,7 +172,7 @@ impl<F> Channel<F> {
         self.state.accepts()
     }
 
-    /// Whether the peer's end is all that is waited for.
+    /// Whether we only wait for the peer to close its end.
     pub fn is_half_closed(&self) -> bool {
         self.state == ChannelState::HalfClosed
     }
@@ -196,12 +197,12 @@ impl<F> Channel<F> {
         if self.has_left() { SendError::ClosedByUs } else { SendError::Closed }
     }
 
-    /// Whether everything that was accepted is written and, where it was a handle, answered.
+    /// Whether everything that was accepted is written and, if it was a handle, acknowledged.
     pub fn is_flushed(&self) -> bool {
         self.outbox.is_empty() && matches!(self.handoff, Handoff::Ready)
     }
 
-    /// Whether the peer is to acknowledge a handle, before which nothing else is written (HND-7).
+    /// Whether a handle is in flight, and nothing else is written until the peer replies (HND-7).
     pub fn awaits_reply(&self) -> bool {
         matches!(self.handoff, Handoff::AwaitingAck(_))
     }

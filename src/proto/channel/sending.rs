@@ -46,8 +46,8 @@ impl<F> Channel<F> {
     }
 
     /// Accepts a handle with a frame made by [`control::encode_handle`]. Its [`Outcome`](crate::proto::Outcome) follows.
-    /// A handle that is not accepted is given back. That the message inside is not reserved
-    /// ([`control::reserved_cmd`]) is for the caller to see to: Node's own machinery may send such.
+    /// A handle that is not accepted is given back. The caller makes sure that the message inside is not
+    /// reserved ([`control::reserved_cmd`]), unless it is Node's own.
     pub fn send_handle(&mut self, frame: Vec<u8>, fd: F) -> Result<Ticket, (SendError, F)> {
         self.accept_handle(frame, fd, TRANSMISSIONS)
     }
@@ -87,8 +87,8 @@ impl<F> Channel<F> {
         Ok(ticket)
     }
 
-    /// Takes a message back, unless it has begun to be written. A handle that came with it is an
-    /// [`Outcome::Lost`](crate::proto::Outcome::Lost)'s, or the returned one.
+    /// Takes a message back, unless its first byte is written. `Some(Some(..))` is the handle that was to
+    /// go with it.
     pub fn withdraw(&mut self, ticket: Ticket) -> Option<Option<F>> {
         if let Some(message) = self.handoff.withdraw_held(ticket) {
             return Some(match message {
@@ -129,7 +129,7 @@ impl<F> Channel<F> {
     }
 }
 
-/// What goes where.
+/// The order in which messages are written.
 impl<F> Channel<F> {
     pub(super) fn push(&mut self, message: Pending<F>) {
         match self.handoff.hold(message) {

@@ -1,15 +1,15 @@
 //! How a channel lives and ends.
 //!
 //! ```text
-//!              disconnect                    half_close
-//!      Open ---------------> Disconnecting -------------> HalfClosed
-//!     |  |                     |  we disconnected          |
-//!     |  | broken              | broken, end, close        | end, close
-//!     |  v                     v                           v
-//!     | Broken -----------------------------------------> Closed
-//!     |         end, close, disconnect                     ^
-//!     +----------------------------------------------------+
-//!               end, close
+//!             disconnect                    half_close
+//!     Open ---------------> Disconnecting -------------> HalfClosed
+//!    |    |                       |                           |
+//!    |    | broken                | broken, end, close        | end, close
+//!    |    v                       v                           |
+//!    |  Broken ----------------> Closed <---------------------+
+//!    |      end, close,            ^
+//!    |      disconnect             |
+//!    +-------- end, close ---------+
 //! ```
 //!
 //! The machine calls `broken` when the peer reads no more, and `end` when it writes no more. Our
@@ -24,13 +24,13 @@ pub(super) enum ChannelState {
     Open,
     /// We disconnect: what was accepted is still written, and nothing more is delivered (LIFE-4).
     Disconnecting,
-    /// We disconnect: all is written, and the peer was told. What it writes until it knows is read.
+    /// We disconnect: everything is written, and the peer was told. What it writes meanwhile is read.
     HalfClosed,
     /// The peer reads no more. What it wrote before is still delivered (LIFE-4).
     Broken,
     /// Nothing is read or written.
     Closed {
-        /// We ended it, and not the peer.
+        /// Whether we have ended it, and not the peer.
         by_us: bool,
     },
 }
@@ -49,7 +49,7 @@ impl ChannelState {
         Ok(())
     }
 
-    /// All is written, and the peer is told.
+    /// Everything is written, and the peer is told that no more comes.
     pub(super) fn half_close(&mut self) {
         if *self == ChannelState::Disconnecting {
             *self = ChannelState::HalfClosed;
@@ -65,14 +65,14 @@ impl ChannelState {
         };
     }
 
-    /// The peer writes no more, and so it is over (LIFE-2).
+    /// The peer writes no more: the channel is closed (LIFE-2).
     pub(super) fn end(&mut self) {
         if !self.is_closed() {
             *self = ChannelState::Closed { by_us: self.has_left() };
         }
     }
 
-    /// We end it at once.
+    /// We close it at once.
     pub(super) fn close(&mut self) {
         if !self.is_closed() {
             *self = ChannelState::Closed { by_us: true };
@@ -96,7 +96,7 @@ impl ChannelState {
         matches!(self, ChannelState::Open | ChannelState::Broken)
     }
 
-    /// Whether it was us who ended it, or who are about to.
+    /// Whether we have ended it, or are about to.
     pub(super) fn has_left(self) -> bool {
         matches!(
             self,

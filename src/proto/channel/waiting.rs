@@ -7,7 +7,8 @@ use std::collections::VecDeque;
 use crate::limits::Limits;
 use crate::proto::event::Event;
 
-/// For how many events room is kept when all are taken: a burst leaves nothing behind.
+/// How many events' room is kept when all are taken. More is freed, so that a burst does not cost
+/// memory for ever.
 const ROOM: usize = 1024;
 
 /// Events that nobody has taken, in order.
@@ -15,11 +16,11 @@ pub(super) struct Waiting<F> {
     events: VecDeque<(Event<F>, Cost)>,
     bytes: usize,
     fds: usize,
-    /// Where in the stream the last event's cost was counted.
+    /// How much of the stream the events until now account for.
     counted: u64,
 }
 
-/// What an event makes us keep, by which the limits are reckoned.
+/// What an event makes us keep, as it counts for the limits.
 #[derive(Clone, Copy)]
 struct Cost {
     /// The part of the stream since the event before it: its payload may share memory with all
@@ -40,7 +41,7 @@ impl<F> Waiting<F> {
             || self.fds >= limits.max_waiting_descriptors
     }
 
-    /// Adds an event, which came when so much of the stream was consumed.
+    /// Adds an event. So much of the stream has been consumed with it.
     pub(super) fn push(&mut self, event: Event<F>, consumed: u64) {
         let brings_fd =
             matches!(event, Event::Message { handle: Some(_), .. } | Event::Cluster { handle: Some(_), .. });

@@ -1,4 +1,4 @@
-//! What a primary and its workers say to each other (CLU-1).
+//! The messages between a primary and its workers (CLU-1).
 
 use crate::wire::v8::Value;
 
@@ -15,7 +15,7 @@ pub struct Message {
 /// What a message says.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Body {
-    /// It asks for something, or tells something.
+    /// It requests something, or announces something.
     Act(Act),
     /// It answers.
     Reply(Reply),
@@ -37,14 +37,14 @@ pub enum Act {
         /// The server.
         key: String,
     },
-    /// The worker is about to end because it wants to (CLU-10). Replied to.
+    /// The worker announces that it will exit on its own account (CLU-10). Replied to.
     ExitedAfterDisconnect,
     /// A connection for the worker, which comes as a descriptor (CLU-13). Replied to.
     NewConnection {
         /// The server that accepted it.
         key: String,
     },
-    /// The worker shall end (CLU-14).
+    /// The worker is asked to disconnect (CLU-14).
     Disconnect,
 }
 
@@ -53,7 +53,7 @@ pub enum Act {
 pub struct Query {
     /// How many times before the worker asked for the same.
     pub index: u32,
-    /// Whatever the servers of all workers are to share, of which the first worker's counts.
+    /// Data for the servers of all workers. That of the first worker counts.
     pub data: Option<Value>,
     /// An IP address, or a path. `None` stands for every interface.
     pub address: Option<String>,
@@ -98,7 +98,7 @@ pub struct Reply {
     pub ack: u64,
     /// Whether the worker took the connection (CLU-13).
     pub accepted: Option<bool>,
-    /// What became of the query: the number of an error, as the system has it, not negated.
+    /// The result of the query: an error is the system's number, not negated.
     pub server: Option<Result<(), i32>>,
     /// The server, as the primary calls it (CLU-15).
     pub key: Option<String>,
@@ -138,7 +138,7 @@ impl Query {
 }
 
 impl AddressType {
-    /// Whether it is one of datagrams.
+    /// Whether it is for datagrams.
     pub fn is_udp(self) -> bool {
         matches!(self, AddressType::Udp4 | AddressType::Udp6)
     }

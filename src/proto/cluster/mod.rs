@@ -1,4 +1,4 @@
-//! Both sides of a cluster (`PROTOCOL` section 8: CLU) as machines, which never see a channel.
+//! Both sides of a cluster (the rules CLU) as machines, which never see a channel.
 
 mod message;
 mod places;
@@ -8,5 +8,5 @@ pub mod worker;
 mod write;
 
 pub use message::{Act, AddressType, Body, Message, Query, Reply, SockName};
-pub use primary::Primary;
-pub use worker::Worker;
+pub use primary::PrimaryMachine;
+pub use worker::WorkerMachine;

@@ -23,7 +23,7 @@ struct Indexes {
 }
 
 impl Places {
-    /// The index of one server more; `None` if there can only be one.
+    /// The index for one more server; `None` if there can only be one.
     pub(super) fn take(&mut self, query: &Query) -> Option<u32> {
         let indexes = self.0.entry(Place::of(query)).or_insert(Indexes { next: 0, live: 0 });
         // Known without asking (CLU-15); and a Node that was asked would forget its first server.
@@ -35,8 +35,8 @@ impl Places {
         Some(indexes.next - 1)
     }
 
-    /// One server less. When none is left, the next is the first again, and shares with the first
-    /// of other workers.
+    /// Frees the place of a server. When none is left, the next is the first again, and shares with
+    /// the first of other workers.
     pub(super) fn free(&mut self, query: &Query) {
         let place = Place::of(query);
         if let Some(indexes) = self.0.get_mut(&place) {

@@ -63,7 +63,7 @@ impl Fields<'_> {
             Scalar::Absent if key.is_none() => None,
             Scalar::Absent | Scalar::Null => Some(Ok(())),
             Scalar::Number(0.0) => Some(Ok(())),
-            // libuv has numbers of its own, all below, for what the system has none for.
+            // libuv also has negative numbers of its own, below those of the system.
             Scalar::Number(n) => Some(Err(if n < 0.0 { -n as i32 } else { n as i32 })),
             Scalar::Bool(_) | Scalar::Text(_) | Scalar::Other => return Err("its errno is not a number"),
         };

@@ -14,6 +14,9 @@ pub struct Settings {
     pub kill_timeout: Duration,
     /// How long a reload waits for a new worker to listen.
     pub listen_timeout: Duration,
+    /// How many starts must have failed in each instance for all to be given up, if no worker was ever up; 0
+    /// for no end.
+    pub start_attempts: u32,
     /// The signal that tells a worker to end.
     pub stop_signal: Signal,
     /// How long after the end of its channel a worker gets that signal.
@@ -69,6 +72,8 @@ pub mod exit_code {
     pub const NOT_STARTED: u8 = 1;
     /// The command line was wrong.
     pub const USAGE: u8 = 2;
+    /// No worker has ever been up, after several attempts.
+    pub const NEVER_UP: u8 = 3;
     /// It was asked to stop, and some worker was ended by a signal when the time was up. As `timeout`
     /// has it.
     pub const TIMED_OUT: u8 = 124;

@@ -5,8 +5,12 @@
 //! ```text
 //!  Waiting ──due──► Forking ──forked──► Starting ──listening──► Up
 //!     ▲                │                   │                     │
-//!     └── a pause ─────┴─── it failed ─────┴──── it was lost ────┘
+//!     └── a pause ─────┴─── it failed ─────┘     it was lost:    │
+//!     └── until SPACING is over, or at once ─────────────────────┘
 //! ```
+//!
+//! (`restarts` says how long the pauses are). If no worker was ever up, and each slot has failed
+//! [`Settings::start_attempts`] times, all is given up.
 //!
 //! Besides there are workers that leave, each with a deadline, and in a reload one newcomer, which
 //! takes its slot when it listens. A worker is lost when it says that it leaves, when its channel
@@ -28,19 +32,16 @@ use std::time::Duration;
 use crate::process::Signal;
 use leaving::Leaving;
 use reload::{Newcomer, Reload};
-use restarts::{Admission, Restarts};
+use restarts::Restarts;
 use slots::{Place, Slot, State, Worker};
 
 pub use action::{Action, Settings, exit_code};
 pub use leaving::{LAST_WARNING, RETIREMENT};
 pub use notice::{Ended, Notice, Subject};
-pub use restarts::{FIRST_PAUSE, LONGEST_PAUSE, RESTARTS_A_MINUTE, SLOW_PAUSE};
+pub use restarts::{DARK_PAUSE, FIRST_PAUSE, LONGEST_PAUSE, MANY_RESTARTS, SPACING};
 
 /// A point in time: how long after some moment that is the same for all calls.
 pub type Time = Duration;
-
-/// How long a worker must be up for its slot's pauses to begin anew.
-pub const STABLE: Duration = Duration::from_secs(10);
 
 /// How long a worker that does not listen must be online to count as up.
 pub const SETTLE: Duration = Duration::from_secs(3);
@@ -61,6 +62,10 @@ pub struct Policy {
     /// When the sockets are to be closed that no worker wants any more since one was replaced.
     tidy_at: Option<Time>,
     restarts: Restarts,
+    /// No worker was up when this was last looked at.
+    dark: bool,
+    /// Some worker was.
+    has_been_up: bool,
     phase: Phase,
     /// Forks that were ordered and not yet answered.
     forking: usize,
@@ -82,9 +87,8 @@ enum Phase {
 impl Policy {
     /// Begins with a fork for each instance.
     pub fn new(settings: Settings) -> Self {
-        let slots = (0..settings.instances)
-            .map(|_| Slot { state: State::Closed, failures: 0, has_listened: false })
-            .collect();
+        let slot = Slot { state: State::Closed, failures: 0, has_listened: false };
+        let slots = vec![slot; settings.instances];
         let mut policy = Policy {
             settings,
             slots,
@@ -93,14 +97,15 @@ impl Policy {
             again: false,
             tidy_at: None,
             restarts: Restarts::default(),
+            dark: true,
+            has_been_up: false,
             phase: Phase::Running,
             forking: 0,
             has_forked: false,
             actions: VecDeque::new(),
         };
         for slot in 0..settings.instances {
-            policy.slots[slot].state = State::Forking;
-            policy.fork(slot);
+            policy.fork_into(slot);
         }
         policy
     }
@@ -113,7 +118,7 @@ impl Policy {
     /// When [`tick`](Self::tick) is to be called.
     pub fn next_tick(&self) -> Option<Time> {
         let slots = self.slots.iter().filter_map(|slot| match &slot.state {
-            State::Waiting { until } => Some(*until),
+            State::Waiting { until, .. } => Some(*until),
             State::Starting(worker) => slot.settled(worker),
             State::Forking | State::Up(..) | State::Closed => None,
         });
@@ -130,7 +135,7 @@ impl Policy {
                 State::Starting(worker) if slot.settled(worker).is_some_and(|at| at <= now) => {
                     self.up(i, now)
                 }
-                State::Waiting { until } if *until <= now => self.restart(i, now),
+                State::Waiting { until, .. } if *until <= now => self.start(i, now),
                 _ => {}
             }
         }
@@ -142,7 +147,7 @@ impl Policy {
     pub fn forked(&mut self, slot: usize, id: u32, pid: u32, now: Time) {
         self.forking -= 1;
         self.has_forked = true;
-        let worker = Worker { id, pid, online: None };
+        let worker = Worker { id, pid, started: now, online: None };
         if let Some(newcomer) = self.newcomer(slot)
             && matches!(newcomer, Newcomer::Forking)
         {
@@ -166,7 +171,7 @@ impl Policy {
             self.reload_failed("it could not be started", now);
         } else if matches!(self.slots[slot].state, State::Forking) {
             self.slots[slot].state = State::Closed;
-            self.failed(slot, now);
+            self.start_failed(slot, now);
         }
         self.finish_if_all_have_ended();
     }
@@ -207,8 +212,9 @@ impl Policy {
                 let worker = self.vacate(slot);
                 self.keep_until_it_ends(worker, slot, now);
                 self.print(Notice::Leaving(Subject { slot, pid: worker.pid }));
-                if !self.newcomer_moves_in(slot) {
-                    self.restart(slot, now);
+                match self.newcomer_moves_in(slot) {
+                    true => self.keep_serving(now),
+                    false => self.replace(slot, worker, now),
                 }
             }
             // Who leaves before having been of use would be replaced without end.
@@ -228,10 +234,10 @@ impl Policy {
         self.lost(id, now);
         if let Some(left) = self.leaving.remove(&id) {
             self.print(Notice::Ended(left.subject, how));
-            if let Phase::Stopping { code, .. } = &mut self.phase
+            if let Phase::Stopping { code: code @ exit_code::STOPPED, .. } = &mut self.phase
                 && left.was_cut(how)
             {
-                *code = exit_code::TIMED_OUT.max(*code);
+                *code = exit_code::TIMED_OUT;
             }
         }
         self.finish_if_all_have_ended();
@@ -241,24 +247,8 @@ impl Policy {
     pub fn stop(&mut self, signal: Signal, now: Time) {
         match self.phase {
             Phase::Running => {
-                self.phase = Phase::Stopping { code: exit_code::STOPPED, since: now };
                 self.print(Notice::Stopping { signal });
-                self.ask_retired(now);
-                if let Some((slot, worker)) = self.end_reload() {
-                    self.dismiss(worker, slot, now);
-                }
-                for slot in 0..self.slots.len() {
-                    match self.slots[slot].state {
-                        State::Starting(worker) | State::Up(worker, _) => {
-                            self.slots[slot].state = State::Closed;
-                            self.dismiss(worker, slot, now);
-                        }
-                        State::Waiting { .. } => self.slots[slot].state = State::Closed,
-                        State::Forking | State::Closed => {}
-                    }
-                }
-                // New clients are better refused than kept waiting for nobody.
-                self.actions.push_back(Action::CloseUnusedServers);
+                self.stop_all(exit_code::STOPPED, now);
             }
             Phase::Stopping { since, .. } if now.saturating_sub(since) >= SAME_SIGNAL => {
                 self.phase = Phase::Stopping { code: exit_code::killed_by(signal), since };
@@ -269,19 +259,39 @@ impl Policy {
         self.finish_if_all_have_ended();
     }
 
+    fn stop_all(&mut self, code: u8, now: Time) {
+        self.phase = Phase::Stopping { code, since: now };
+        self.ask_retired(now);
+        if let Some((slot, worker)) = self.end_reload() {
+            self.dismiss(worker, slot, now);
+        }
+        for slot in 0..self.slots.len() {
+            match self.slots[slot].state {
+                State::Starting(worker) | State::Up(worker, _) => {
+                    self.slots[slot].state = State::Closed;
+                    self.dismiss(worker, slot, now);
+                }
+                State::Waiting { .. } => self.slots[slot].state = State::Closed,
+                State::Forking | State::Closed => {}
+            }
+        }
+        // New clients are better refused than kept waiting for nobody.
+        self.actions.push_back(Action::CloseUnusedServers);
+    }
+
     /// Does not serve any more, and was not asked to go.
     fn lost(&mut self, id: u32, now: Time) {
         match self.place(id) {
             Some(Place::Slot(slot)) => {
-                if let State::Up(_, since) = self.slots[slot].state
-                    && now.saturating_sub(since) >= STABLE
-                {
-                    self.slots[slot].failures = 0;
-                }
+                let was_up = matches!(self.slots[slot].state, State::Up(..));
                 let worker = self.vacate(slot);
                 self.keep_until_it_ends(worker, slot, now);
-                if !self.newcomer_moves_in(slot) {
-                    self.failed(slot, now);
+                if self.newcomer_moves_in(slot) {
+                    self.keep_serving(now);
+                } else if was_up {
+                    self.replace(slot, worker, now);
+                } else {
+                    self.start_failed(slot, now);
                 }
             }
             Some(Place::Newcomer(slot)) => {
@@ -294,44 +304,10 @@ impl Policy {
         }
     }
 
-    /// Another worker comes into the slot: the first at once, the next after growing pauses.
-    fn failed(&mut self, slot: usize, now: Time) {
-        if self.phase != Phase::Running {
-            return;
-        }
-        let pause = restarts::pause(self.slots[slot].failures);
-        self.slots[slot].failures += 1;
-        if self.is_reloaded_in_place(slot) {
-            self.reload_failed("it has ended before it listened", now);
-        }
-        // That may have begun another reload, and with it another worker here.
-        if !matches!(self.slots[slot].state, State::Closed) {
-            return;
-        }
-        if pause.is_zero() {
-            self.restart(slot, now);
-        } else {
-            self.print(Notice::Pause { slot, pause });
-            self.slots[slot].state = State::Waiting { until: now.saturating_add(pause) };
-        }
-    }
-
-    /// Unless there were too many restarts.
-    fn restart(&mut self, slot: usize, now: Time) {
-        let (admission, report) = self.restarts.admit(now);
-        if let Some(restarts) = report {
-            self.print(Notice::TooManyRestarts { restarts });
-        }
-        self.slots[slot].state = match admission {
-            Admission::Now => {
-                self.fork(slot);
-                // Its successor may listen on other ports, if they are any.
-                let tidy_at = self.when_to_tidy(now);
-                self.tidy_at.get_or_insert(tidy_at);
-                State::Forking
-            }
-            Admission::NotBefore(until) => State::Waiting { until },
-        };
+    /// A worker is to come into this slot, in which nobody is.
+    fn fork_into(&mut self, slot: usize) {
+        self.slots[slot].state = State::Forking;
+        self.fork(slot);
     }
 
     fn fork(&mut self, slot: usize) {

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::RESTARTS_A_MINUTE;
+use super::MANY_RESTARTS;
 use crate::process::Signal;
 
 /// A sentence for the user.
@@ -33,10 +33,15 @@ pub enum Notice {
         /// Why.
         reason: String,
     },
-    /// Restarts are slow from now on, or still.
-    TooManyRestarts {
+    /// Workers have ended unusually often.
+    ManyRestarts {
         /// How many there were in a minute.
         restarts: usize,
+    },
+    /// All is given up, for no worker has ever been up.
+    GivingUp {
+        /// How many starts have failed in each instance.
+        attempts: u32,
     },
     /// A reload begins.
     Reloading,
@@ -78,6 +83,21 @@ pub enum Ended {
     Unknown,
 }
 
+impl Notice {
+    /// All is as it should be.
+    pub fn is_routine(&self) -> bool {
+        matches!(
+            self,
+            Notice::Up(..)
+                | Notice::Leaving(_)
+                | Notice::Ended(_, Ended::Code(0))
+                | Notice::Reloading
+                | Notice::Reloaded
+                | Notice::Stopping { .. }
+        )
+    }
+}
+
 impl fmt::Display for Notice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -91,11 +111,14 @@ impl fmt::Display for Notice {
             Notice::Killed(worker, after) => write!(f, "{worker} has not ended in {after:?}, and is killed"),
             Notice::Pause { slot, pause } => write!(f, "instance {slot} is started again in {pause:?}"),
             Notice::ForkFailed { slot, reason } => write!(f, "instance {slot} cannot be started: {reason}"),
-            Notice::TooManyRestarts { restarts } => write!(
+            Notice::ManyRestarts { restarts } => write!(
                 f,
-                "TOO MANY RESTARTS: {restarts} in the last minute, where {RESTARTS_A_MINUTE} are the most. \
-                 Workers are replaced slowly until that changes; those that serve go on."
+                "{restarts} restarts in the last 60 s (usual are up to {MANY_RESTARTS}): workers end soon after \
+                 they are up, or do not come up"
             ),
+            Notice::GivingUp { attempts } => {
+                write!(f, "giving up: no worker has come up, and each instance was tried {attempts} times")
+            }
             Notice::Reloading => f.write_str("reloading"),
             Notice::Reloaded => f.write_str("reloaded"),
             Notice::ReloadFailed { worker: Some(worker), why, .. } => {

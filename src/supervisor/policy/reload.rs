@@ -53,8 +53,7 @@ impl Policy {
             }
             State::Waiting { .. } | State::Closed => {
                 self.slots[slot].failures = 0;
-                self.slots[slot].state = State::Forking;
-                self.fork(slot);
+                self.fork_into(slot);
                 Step::InPlace
             }
             State::Forking => Step::InPlace,

@@ -7,7 +7,7 @@ use super::{Policy, SETTLE, Time};
 #[derive(Clone, Debug)]
 pub(super) struct Slot {
     pub(super) state: State,
-    /// How many workers in a row were lost before they had been up for [`STABLE`].
+    /// How many starts in a row have failed: the worker was lost before it was up.
     pub(super) failures: u32,
     /// There is a server in this instance.
     pub(super) has_listened: bool,
@@ -16,7 +16,7 @@ pub(super) struct Slot {
 #[derive(Clone, Copy, Debug)]
 pub(super) enum State {
     /// Nobody is here until then.
-    Waiting { until: Time },
+    Waiting { since: Time, until: Time, after: Loss },
     /// A fork was ordered.
     Forking,
     /// It was forked.
@@ -27,10 +27,20 @@ pub(super) enum State {
     Closed,
 }
 
+/// What a slot has lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Loss {
+    /// A worker that was never up.
+    Start,
+    /// A worker that was.
+    Server,
+}
+
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Worker {
     pub(super) id: u32,
     pub(super) pid: u32,
+    pub(super) started: Time,
     pub(super) online: Option<Time>,
 }
 
@@ -68,6 +78,8 @@ impl Policy {
 
     pub(super) fn enter(&mut self, slot: usize, worker: Worker, now: Time) {
         self.slots[slot].state = State::Up(worker, now);
+        self.slots[slot].failures = 0;
+        self.came_up(now);
         let listens = self.slots[slot].has_listened;
         self.print(Notice::Up(Subject { slot, pid: worker.pid }, listens));
     }

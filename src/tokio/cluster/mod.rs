@@ -2,10 +2,20 @@
 //! unmodified, or anything else that speaks the channel; [`Worker`] is this process as the worker of
 //! a primary, Node's or ours.
 
+#[cfg(feature = "axum")]
+mod axum;
+mod connection;
+mod listener;
 mod primary;
+mod udp;
 mod worker;
 
 pub use crate::proto::cluster::AddressType;
 pub use crate::proto::cluster::primary::{Balance, WorkerId};
+#[cfg(feature = "axum")]
+pub use axum::PeerAddr;
+pub use connection::Connection;
+pub use listener::Listener;
 pub use primary::{Address, Event, ForkedWorker, Primary, Settings};
-pub use worker::{Connection, Listener, UdpSocket, Worker};
+pub use udp::UdpSocket;
+pub use worker::Worker;

@@ -74,6 +74,7 @@ impl fmt::Display for BigInt {
 
 /// The number is outside the range of the integer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct OutOfRange;
 
 impl fmt::Display for OutOfRange {

@@ -1,4 +1,4 @@
-//! Rust's own values as JavaScript's, and types of one's own to and from a [`Value`].
+//! Rust's own values as JavaScript's, and types of your own to and from a [`Value`].
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
@@ -11,12 +11,12 @@ use serde::de::DeserializeOwned;
 use super::bigint::BigInt;
 use super::options::Options;
 use super::text::JsString;
-use super::value::Value;
+use super::value::{ErrorObject, Value};
 use super::writer::MAX_SAFE;
 use super::{from_slice, to_vec};
 use crate::error::V8Error;
 
-/// Makes a [`Value`] of a type of one's own, in the shape that [`to_vec`] gives it.
+/// Makes a [`Value`] of a type of your own, in the shape that [`to_vec`] gives it.
 ///
 /// ```
 /// use crossfork::v8;
@@ -39,7 +39,7 @@ pub fn to_value<T: Serialize + ?Sized>(value: &T) -> Result<Value, V8Error> {
     Value::decode_bytes(&to_vec(value, &Options::new().oldest_node(u32::MAX))?.into())
 }
 
-/// Reads a [`Value`] into a type of one's own, as [`from_slice`] does it.
+/// Reads a [`Value`] into a type of your own, as [`from_slice`] does it.
 ///
 /// # Errors
 /// The value is not a `T`, or cannot be written, as a reference to a label that nothing has.
@@ -106,6 +106,12 @@ impl From<JsString> for Value {
 impl From<BigInt> for Value {
     fn from(n: BigInt) -> Self {
         Value::BigInt(n)
+    }
+}
+
+impl From<ErrorObject> for Value {
+    fn from(error: ErrorObject) -> Self {
+        Value::Error(Box::new(error))
     }
 }
 

@@ -1,4 +1,4 @@
-//! Types of one's own, read straight from a record.
+//! Types of your own, read straight from a record.
 
 use std::any::TypeId;
 use std::marker::PhantomData;

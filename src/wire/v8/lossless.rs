@@ -1,4 +1,4 @@
-//! A [`Value`] inside a type of one's own, by serde and yet without loss.
+//! A [`Value`] inside a type of your own, by serde and yet without loss.
 //!
 //! serde's data model has no `Map`, no `undefined` and no references, so a `Value` would arrive as
 //! its nearest relative. Instead our serializer hands its writer over: when it is told of a newtype

@@ -1,13 +1,14 @@
 //! The format of V8's value serializer, as the `advanced` mode uses it, with Node's own layer for
-//! views (ADV-1, ADV-4 to ADV-9). Useful by itself: bytes to values and back, without a channel.
+//! views: [ADV-1](crate::protocol#ADV-1), and [ADV-4](crate::protocol#ADV-4) to
+//! [ADV-9](crate::protocol#ADV-9). Useful by itself: bytes to values and back, without a channel.
 //!
 //! Two ways in, and two ways out:
 //!
 //! - [`Value`] holds whatever can travel, without loss: [`Value::decode`], [`Value::encode`];
-//! - types of one's own, by serde: [`from_slice`], [`to_vec`]. Objects, arrays and strings have
+//! - types of your own, by serde: [`from_slice`], [`to_vec`]. Objects, arrays and strings have
 //!   the shape that they have in JSON; see there for what JSON has not.
 //!
-//! A type of one's own may have a [`Value`] in it, for the parts that only JavaScript has, and
+//! A type of your own may have a [`Value`] in it, for the parts that only JavaScript has, and
 //! [`to_value`] and [`from_value`] turn one into the other.
 //!
 //! ```
@@ -71,7 +72,7 @@ pub use crate::error::{MAX_DEPTH, V8Error as Error, V8ErrorKind as Kind};
 use crate::error::V8Error;
 use writer::Writer;
 
-/// Writes a value of a type of one's own as a record.
+/// Writes a value of a type of your own as a record.
 ///
 /// - Structs, maps and enums have the shape that serde_json gives them; `None` is `null`.
 /// - Bytes are a Node `Buffer`: `Vec<u8>`, slices of `u8`, and what serde calls bytes (the crate
@@ -109,7 +110,7 @@ pub(crate) struct Written {
     pub(crate) has_references: bool,
 }
 
-/// Reads a record into a type of one's own, which may borrow from it.
+/// Reads a record into a type of your own, which may borrow from it.
 ///
 /// The shapes are those of [`to_vec`], and what JavaScript has besides reads as its nearest
 /// relative: `undefined` as `null`, a hole in an array too; a `Map` as a map and a `Set` as a sequence;

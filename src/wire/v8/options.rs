@@ -25,7 +25,7 @@ impl Options {
     }
 
     /// The major version of the oldest Node that is to read what is written: 18 if nothing is said.
-    /// What an older one cannot read, and would be ended by (NEVER-3), is written in a form that it can
+    /// What an older one cannot read, and would be ended by ([NEVER-3](crate::protocol#NEVER-3)), is written in a form that it can
     /// read if there is one, and refused otherwise:
     ///
     /// | since | what | otherwise |

@@ -25,7 +25,7 @@ pub struct RegExp {
     pub flags: RegExpFlags,
 }
 
-/// The flags of a [`RegExp`], as V8 numbers them (ADV-6).
+/// The flags of a [`RegExp`], as V8 numbers them ([ADV-6](crate::protocol#ADV-6)).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct RegExpFlags(pub u32);
 

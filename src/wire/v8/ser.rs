@@ -1,4 +1,4 @@
-//! Types of one's own, written as the values that JavaScript would use for them.
+//! Types of your own, written as the values that JavaScript would use for them.
 
 use std::any::TypeId;
 use std::borrow::Cow;

@@ -158,9 +158,10 @@ impl ViewKind {
     }
 }
 
-/// Which of JavaScript's error classes. Classes of one's own arrive as the one that they extend
-/// (ADV-7).
+/// Which of JavaScript's error classes. Classes of your own arrive as the one that they extend
+/// ([ADV-7](crate::protocol#ADV-7)).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
 pub enum ErrorKind {
     /// `Error`
     #[default]

@@ -41,7 +41,7 @@ pub enum Value {
     /// A string.
     String(JsString),
     /// An object: its own enumerable properties in their order. An instance of a class arrives
-    /// without its class (ADV-8).
+    /// without its class ([ADV-8](crate::protocol#ADV-8)).
     Object(Object),
     /// An array whose elements are all there.
     Array(Vec<Value>),
@@ -74,7 +74,7 @@ pub enum Value {
     View(View),
     /// A view on a buffer that others may share. Node does not send these, and reads them.
     BufferView(Box<BufferView>),
-    /// A native object of Node's, of which only the enumerable properties travel (ADV-9).
+    /// A native object of Node's, of which only the enumerable properties travel ([ADV-9](crate::protocol#ADV-9)).
     HostObject(Object),
     /// The first occurrence of an object that [`Reference`](Value::Reference)s refer to.
     Shared(Box<Shared>),
@@ -94,8 +94,17 @@ pub struct SparseArray {
     pub properties: Object,
 }
 
-/// See [`Value::Error`]. `name`, `code` and other properties do not travel (ADV-7).
+/// See [`Value::Error`]. `name`, `code` and other properties do not travel ([ADV-7](crate::protocol#ADV-7)).
+///
+/// ```
+/// use crossfork::v8::{ErrorKind, ErrorObject, Value};
+///
+/// let mut error = ErrorObject::new(ErrorKind::TypeError);
+/// error.message = Some("no number".into());
+/// assert_eq!(Value::from(error), Value::error(ErrorKind::TypeError, "no number"));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub struct ErrorObject {
     /// Its class.
     pub kind: ErrorKind,
@@ -105,6 +114,13 @@ pub struct ErrorObject {
     pub stack: Option<JsString>,
     /// Its own `cause`.
     pub cause: Option<Value>,
+}
+
+impl ErrorObject {
+    /// An error of this class, with nothing else.
+    pub fn new(kind: ErrorKind) -> Self {
+        ErrorObject { kind, ..Default::default() }
+    }
 }
 
 /// See [`Value::View`].

@@ -3,6 +3,7 @@
 //
 //   --quick      one short run
 //   --runs N     how often everything is measured; medians are shown (5)
+//   --record     writes the medians to docs/figures.json, which the documents show
 //   --node PATH  the Node of the workers, and of Node's primary (the one that runs this)
 
 import { execFileSync, spawnSync } from 'node:child_process';
@@ -10,12 +11,14 @@ import { createRequire } from 'node:module';
 import { parseArgs } from 'node:util';
 
 import { median } from '../figures.mjs';
+import { record } from '../record.mjs';
 import { CONTESTANTS, Contestant } from './contestant.mjs';
 
 const { values: options } = parseArgs({
   options: {
     quick: { type: 'boolean', default: false },
     runs: { type: 'string' },
+    record: { type: 'boolean', default: false },
     node: { type: 'string', default: process.execPath },
   },
 });
@@ -85,14 +88,17 @@ function report() {
   const names = Object.keys(CONTESTANTS);
   const columns = [...names, 'rr: crossfork/node', 'rr: crossfork/bare', 'shared: crossfork/node'];
   console.log(['', ...columns].map((text, i) => (i ? text.padStart(24) : text.padEnd(46))).join(''));
+  const measured = {};
   for (const [i, [title, unit]] of FIGURES.entries()) {
     const medians = names.map((name) => median(seen[name].map((figures) => figures[i])));
+    measured[title.trim()] = Object.fromEntries(names.map((name, at) => [name, medians[at]]));
     const [nodeRr, ourRr, nodeShared, ourShared, bareRr] = medians;
     const figures = medians.map((figure) => show(figure, figure < 100 ? 1 : 0));
     const ratios = [ourRr / nodeRr, ourRr / bareRr, ourShared / nodeShared].map((ratio) => show(ratio, 2));
     const line = [...figures, ...ratios].map((text) => text.padStart(24)).join('');
     console.log(`${title} (${unit})`.padEnd(46) + line);
   }
+  if (options.record) record('cluster', { node: version, runs: RUNS }, measured);
 }
 
 /** The limit has no figure for what it does not do, nor a shared primary for what costs it nothing. */

@@ -1,6 +1,7 @@
 // `npm run bench:fd`: descriptors and data through FdSocket, beside what else there is. Medians of five runs.
 //
 //   --only NAME   one of descriptors, packets, streams, memory
+//   --record      writes the medians to docs/figures.json, which the documents show
 //   --quick       a tenth of everything, once, without the packages that must be compiled first
 
 import { spawn } from 'node:child_process';
@@ -10,14 +11,21 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 
 import { caseName, median } from '../figures.mjs';
+import { record } from '../record.mjs';
 import { installOthers } from './others.mjs';
 
 const { values: options } = parseArgs({
-  options: { quick: { type: 'boolean', default: false }, only: { type: 'string' } },
+  options: {
+    quick: { type: 'boolean', default: false },
+    only: { type: 'string' },
+    record: { type: 'boolean', default: false },
+  },
 });
 const { quick } = options;
 const RUNS = quick ? 1 : 5;
 const DEADLINE_MS = 60_000;
+/** What was compared: the contestants, and their medians or why they have none. */
+const measured = {};
 const few = (count) => (quick ? Math.ceil(count / 500) * 50 : count);
 
 createRequire(import.meta.url)('../../../js/build.cjs').buildNative();
@@ -70,6 +78,7 @@ async function compare(title, contestants) {
   }
   const figures = [...results].map(([name, all]) => [name, typeof all.at(-1) === 'string' ? all.at(-1) : median(all)]);
   const [[, ours]] = figures;
+  measured[title] = Object.fromEntries(figures);
   console.log(`\n${title}`);
   for (const [name, figure] of figures) {
     const isFigure = typeof figure === 'number';
@@ -131,6 +140,7 @@ try {
   const chosen = options.only === undefined ? Object.values(comparisons) : [comparisons[options.only]];
   if (chosen.includes(undefined)) throw new Error(`--only must be one of ${Object.keys(comparisons).join(', ')}`);
   for (const comparison of chosen) await comparison();
+  if (options.record) record('fd', { node: process.version, runs: RUNS }, measured);
 } finally {
   others.remove();
 }

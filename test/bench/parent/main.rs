@@ -80,7 +80,7 @@ fn with_tasks(order: &Order) -> Result<Took> {
         })?;
         let mut channels: Vec<_> = children.iter().map(|child| child.channel.clone()).collect();
         let took = perform(&mut channels, order, started).await?;
-        for mut child in children {
+        for child in children {
             ended_well(child.stop(Escalation::default()).await?)?;
         }
         Ok(took)

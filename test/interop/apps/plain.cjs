@@ -64,6 +64,12 @@ switch (MODE) {
     process.on('SIGTERM', () => console.log('SIGTERM is ignored'));
     setInterval(() => {}, 1000);
     break;
+  case 'reads':
+    console.log(`supervisor ${process.ppid}`);
+    console.log(`colors: ${process.env.FORCE_COLOR ?? 'none'}`);
+    process.stdin.once('data', (text) => console.log(`read: ${text}`));
+    process.stdin.once('end', () => console.log('read: '));
+    break;
   case 'timer':
   case 'silent':
     setInterval(() => {}, 1000);

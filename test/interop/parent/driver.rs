@@ -172,7 +172,7 @@ impl Driver for Tasks {
         self.child.lock().unwrap().process.kill(signal).expect("a signal")
     }
     fn wait(&self) -> Option<ExitStatus> {
-        let mut child = self.child.lock().unwrap();
+        let child = self.child.lock().unwrap();
         RUNTIME.block_on(child.process.wait_timeout(patience())).expect("an exit status")
     }
     fn stop(&self, escalation: Escalation) -> ExitStatus {

@@ -100,7 +100,7 @@ fn kill_on_drop_of_a_child_that_ignores_the_signal_does_not_wait<D: Parent>() {
 }
 
 fn kill_on_drop_of_an_ended_process_sends_nothing<D: Parent>() {
-    let mut process = start::<D>(Command::new("true").kill_on_drop()).unguarded();
+    let process = start::<D>(Command::new("true").kill_on_drop()).unguarded();
     assert!(process.wait().unwrap().success());
     let pid = process.id();
     assert!(is_gone(pid));

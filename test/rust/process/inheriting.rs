@@ -38,7 +38,7 @@ fn run(test: &str, input: &str) -> (String, String) {
 
 fn standard_streams_are_inherited_unless_told_otherwise<D: Parent>(test: &'static str) {
     if is_inside(test) {
-        let mut cat = start::<D>(Command::shell("cat; echo to stderr >&2"));
+        let cat = start::<D>(Command::shell("cat; echo to stderr >&2"));
         assert!(cat.wait().unwrap().success());
         return;
     }

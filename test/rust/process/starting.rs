@@ -173,7 +173,7 @@ fn output_tells_why_it_could_not_start<D: Parent>() {
     assert_eq!(error.code(), "ENOENT");
     assert!(error.output().is_none());
     assert!(error.to_string().contains(ABSENT), "{error}");
-    let mut shell = D::start(Command::shell(format!("'{ABSENT}' 2>/dev/null"))).unwrap();
+    let shell = D::start(Command::shell(format!("'{ABSENT}' 2>/dev/null"))).unwrap();
     // A shell starts, and says so by its code.
     assert_eq!(shell.wait().unwrap().code(), Some(127));
 }

@@ -97,7 +97,7 @@ fn a_start_without_free_descriptors_is_an_error_that_names_the_program<D: Parent
 
 fn a_start_without_a_channel_or_free_descriptors_is_an_error<D: Parent>() {
     let shell = || Command::shell("exit 3").stdio(0, Stdio::Pipe).stdio(1, Stdio::Pipe).stdio(2, Stdio::Pipe);
-    let mut process = starve_and_feed::<D, _>(|| D::start(shell()));
+    let process = starve_and_feed::<D, _>(|| D::start(shell()));
     assert_eq!(process.wait().unwrap().code(), Some(3));
 }
 

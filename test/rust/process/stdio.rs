@@ -76,7 +76,7 @@ fn a_descriptor_that_is_given_is_not_kept_by_us<D: Parent>() {
         let (given, mut kept) = UnixStream::pair().unwrap();
         kept.set_read_timeout(Some(PATIENCE)).unwrap();
         let line = format!("echo hello >&{number}");
-        let mut process = start::<D>(Command::shell(line).stdio(number, given));
+        let process = start::<D>(Command::shell(line).stdio(number, given));
         assert!(process.wait().unwrap().success());
         let mut text = String::new();
         // To the end, which comes when the last copy is closed.

@@ -78,13 +78,13 @@ fn a_child_that_ignores_the_signal_gets_sigkill<D: Parent>() {
 
 fn a_child_that_handles_the_signal_ends_with_its_own_code<D: Parent>() {
     let line = "trap 'exit 42' TERM; echo '\"careful\"' >&3; exec 3>&-; read -r line";
-    let mut kid = start_with_channel::<D>(Command::shell(line).stdio(0, Stdio::Pipe), 3);
+    let kid = start_with_channel::<D>(Command::shell(line).stdio(0, Stdio::Pipe), 3);
     assert_eq!(receive(&kid), json!("careful"));
     assert_eq!(kid.stop(HASTE).unwrap().code(), Some(42));
 }
 
 fn a_child_that_never_reads_is_stopped_all_the_same<D: Parent>() {
-    let mut kid = shell::<D>("exec sleep 1000");
+    let kid = shell::<D>("exec sleep 1000");
     let _ = kid.channel.send_timeout(&json!("x".repeat(4 << 20)), Duration::from_millis(100));
     assert!(kid.channel.queued_bytes() > 0);
     assert_eq!(kid.stop(HASTE).unwrap().signal(), Some(libc::SIGTERM));
@@ -92,7 +92,7 @@ fn a_child_that_never_reads_is_stopped_all_the_same<D: Parent>() {
 }
 
 fn a_child_that_never_acknowledges_is_stopped_all_the_same<D: Parent>() {
-    let mut kid = shell::<D>("exec sleep 1000");
+    let kid = shell::<D>("exec sleep 1000");
     let (socket, witness) = crate::support::descriptors::watched();
     let sent = kid.channel.send_handle_timeout(&json!("a socket"), socket.into(), Duration::from_millis(100));
     drop(sent.unwrap_err());
@@ -102,7 +102,7 @@ fn a_child_that_never_acknowledges_is_stopped_all_the_same<D: Parent>() {
 
 /// As [`Escalation::disconnect`] says.
 fn the_disconnect_and_the_end_have_one_time_together<D: Parent>() {
-    let mut kid = shell::<D>("exec sleep 1000");
+    let kid = shell::<D>("exec sleep 1000");
     let _ = kid.channel.send_timeout(&json!("x".repeat(4 << 20)), Duration::from_millis(100));
     let disconnect = Duration::from_secs(3);
     let start = Instant::now();
@@ -117,13 +117,13 @@ fn a_child_that_has_ended_is_stopped_already<D: Parent>() {
     assert_eq!(kid.stop(Escalation::default()).unwrap().code(), Some(3));
     assert_eq!(kid.stop(Escalation::default()).unwrap().code(), Some(3));
     // The end of the channel may also have been seen before.
-    let mut kid = shell::<D>("exit 3");
+    let kid = shell::<D>("exit 3");
     assert!(kid.channel.recv().unwrap().is_none());
     assert_eq!(kid.stop(Escalation::default()).unwrap().code(), Some(3));
 }
 
 fn a_child_that_disconnected_itself_is_stopped<D: Parent>() {
-    let mut kid = shell::<D>("exec 3>&-; exec sleep 1000");
+    let kid = shell::<D>("exec 3>&-; exec sleep 1000");
     assert!(kid.channel.recv().unwrap().is_none());
     assert_eq!(kid.stop(HASTE).unwrap().signal(), Some(libc::SIGTERM));
 }
@@ -131,11 +131,11 @@ fn a_child_that_disconnected_itself_is_stopped<D: Parent>() {
 fn any_time_may_be_given<D: Parent>() {
     let forever =
         Escalation::new().disconnect(Duration::MAX).signal(Signal::TERM).after_signal(Duration::MAX);
-    let mut kid = shell::<D>("read -r line <&3; exit 7");
+    let kid = shell::<D>("read -r line <&3; exit 7");
     assert_eq!(kid.stop(forever).unwrap().code(), Some(7));
     let at_once =
         Escalation::new().disconnect(Duration::ZERO).signal(Signal::TERM).after_signal(Duration::ZERO);
-    let mut kid = shell::<D>("trap '' TERM; echo 1 >&3; exec sleep 1000");
+    let kid = shell::<D>("trap '' TERM; echo 1 >&3; exec sleep 1000");
     assert_eq!(receive(&kid), json!(1));
     assert_eq!(kid.stop(at_once).unwrap().signal(), Some(libc::SIGKILL));
 }

@@ -24,13 +24,14 @@ for_both_drivers!(in_time:
     a_signal_that_is_handled_is_the_child_s_affair,
     kill_after_the_end_sends_nothing,
     an_ended_process_that_was_waited_for_is_no_zombie,
+    many_wait_while_one_sends_a_signal,
 );
 
 const SHORT: Duration = Duration::from_millis(200);
 
 fn the_status_has_the_code<D: Parent>() {
     for code in [0, 1, 255] {
-        let mut process = start::<D>(Command::shell(format!("exit {code}")));
+        let process = start::<D>(Command::shell(format!("exit {code}")));
         let status = process.wait().unwrap();
         assert_eq!((status.code(), status.signal()), (Some(code), None));
     }
@@ -40,7 +41,7 @@ fn the_status_has_the_signal<D: Parent>() {
     for signal in
         [Signal::TERM, Signal::KILL, Signal::INT, Signal::HUP, Signal::QUIT, Signal::USR1, Signal::USR2]
     {
-        let mut process = start::<D>(Command::new("sleep").arg("1000"));
+        let process = start::<D>(Command::new("sleep").arg("1000"));
         assert!(process.kill(signal).unwrap());
         let status = process.wait().unwrap();
         let found = status.signal().and_then(Signal::from_number);
@@ -49,7 +50,7 @@ fn the_status_has_the_signal<D: Parent>() {
 }
 
 fn the_status_can_be_asked_for_again<D: Parent>() {
-    let mut process = start::<D>(Command::shell("exit 9"));
+    let process = start::<D>(Command::shell("exit 9"));
     let status = process.wait().unwrap();
     assert_eq!(process.wait().unwrap(), status);
     assert_eq!(process.try_wait().unwrap(), Some(status));
@@ -57,13 +58,13 @@ fn the_status_can_be_asked_for_again<D: Parent>() {
 }
 
 fn try_wait_does_not_wait<D: Parent>() {
-    let mut process = start::<D>(Command::new("sleep").arg("1000"));
+    let process = start::<D>(Command::new("sleep").arg("1000"));
     assert_eq!(process.try_wait().unwrap(), None);
     assert!(runs(process.id()));
 }
 
 fn wait_timeout_gives_up_in_time_and_can_be_called_again<D: Parent>() {
-    let mut process = start::<D>(Command::new("sleep").arg("1000"));
+    let process = start::<D>(Command::new("sleep").arg("1000"));
     let start = Instant::now();
     assert_eq!(process.wait_timeout(SHORT).unwrap(), None);
     assert!(start.elapsed() >= SHORT && start.elapsed() < PATIENCE, "{:?}", start.elapsed());
@@ -73,14 +74,14 @@ fn wait_timeout_gives_up_in_time_and_can_be_called_again<D: Parent>() {
 }
 
 fn wait_timeout_with_no_time_looks_once<D: Parent>() {
-    let mut process = start::<D>(Command::new("sleep").arg("1000"));
+    let process = start::<D>(Command::new("sleep").arg("1000"));
     assert_eq!(process.wait_timeout(Duration::ZERO).unwrap(), None);
 }
 
 fn wait_timeout_takes_any_time<D: Parent>() {
     for time in [PATIENCE, Duration::from_secs(1 << 40), Duration::MAX] {
         // Not ended yet, most likely: then there would be nothing to wait for.
-        let mut process = start::<D>(Command::shell("sleep 0.2; exit 9"));
+        let process = start::<D>(Command::shell("sleep 0.2; exit 9"));
         assert_eq!(process.wait_timeout(time).unwrap().unwrap().code(), Some(9));
     }
 }
@@ -94,43 +95,63 @@ fn a_signal_that_is_handled_is_the_child_s_affair<D: Parent>() {
 }
 
 fn kill_after_the_end_sends_nothing<D: Parent>() {
-    let mut process = start::<D>(Command::new("true"));
+    let process = start::<D>(Command::new("true"));
     process.wait().unwrap();
     assert!(!process.kill(Signal::KILL).unwrap());
     assert!(!process.kill(Signal::TERM).unwrap());
 }
 
 fn an_ended_process_that_was_waited_for_is_no_zombie<D: Parent>() {
-    let mut waited = start::<D>(Command::new("true"));
+    let waited = start::<D>(Command::new("true"));
     waited.wait().unwrap();
     assert!(is_gone(waited.id()));
-    let mut in_time = start::<D>(Command::new("true"));
+    let in_time = start::<D>(Command::new("true"));
     in_time.wait_timeout(PATIENCE).unwrap().unwrap();
     assert!(is_gone(in_time.id()));
 }
 
-/// Any thread may wait, or send a signal, while others wait.
-#[test]
-fn blocking_many_threads_wait_while_one_sends_a_signal() {
-    in_time("blocking_many_threads_wait_while_one_sends_a_signal", || {
-        let sleep = crossfork::blocking::Command::new("sleep").arg("1000").kill_on_drop().spawn().unwrap();
-        let statuses: Vec<_> = thread::scope(|scope| {
-            let waiters: Vec<_> = (0..8)
-                .map(|i| {
-                    let sleep = &sleep;
-                    scope.spawn(move || match i % 2 {
-                        0 => sleep.wait().unwrap(),
-                        _ => sleep.wait_timeout(PATIENCE).unwrap().unwrap(),
-                    })
+/// Anybody may wait, or send a signal, while others wait.
+fn many_wait_while_one_sends_a_signal<D: Parent>() {
+    let sleep = start::<D>(Command::new("sleep").arg("1000"));
+    let statuses: Vec<_> = thread::scope(|scope| {
+        let waiters: Vec<_> = (0..8)
+            .map(|i| {
+                let sleep = &sleep;
+                scope.spawn(move || match i % 2 {
+                    0 => sleep.wait().unwrap(),
+                    _ => sleep.wait_timeout(PATIENCE).unwrap().unwrap(),
                 })
-                .collect();
-            assert_eq!(sleep.wait_timeout(SHORT).unwrap(), None);
-            assert!(sleep.kill(Signal::TERM).unwrap());
-            waiters.into_iter().map(|waiter| waiter.join().unwrap()).collect()
-        });
-        assert!(statuses.iter().all(|status| status.signal() == Some(libc::SIGTERM)), "{statuses:?}");
-        assert!(!sleep.kill(Signal::TERM).unwrap());
+            })
+            .collect();
+        assert_eq!(sleep.wait_timeout(SHORT).unwrap(), None);
+        assert!(sleep.kill(Signal::TERM).unwrap());
+        waiters.into_iter().map(|waiter| waiter.join().unwrap()).collect()
     });
+    assert!(statuses.iter().all(|status| status.signal() == Some(libc::SIGTERM)), "{statuses:?}");
+    assert!(!sleep.kill(Signal::TERM).unwrap());
+}
+
+/// The reactor has no time to see the end before the process is reaped.
+#[test]
+fn tokio_a_wait_ends_although_another_call_has_reaped_the_process() {
+    let runtime = ::tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let work = async {
+        let command = crossfork::tokio::Command::shell("read line; exit 3").stdio(0, Stdio::Pipe);
+        let mut process = command.kill_on_drop().spawn().unwrap();
+        let stdin = process.stdin.take();
+        let process = std::sync::Arc::new(process);
+        let waiter = ::tokio::spawn({
+            let process = process.clone();
+            async move { process.wait().await }
+        });
+        ::tokio::task::yield_now().await;
+        drop(stdin);
+        while process.try_wait().unwrap().is_none() {
+            thread::sleep(Duration::from_millis(1));
+        }
+        assert_eq!(waiter.await.unwrap().unwrap().code(), Some(3));
+    };
+    runtime.block_on(async { ::tokio::time::timeout(PATIENCE, work).await.expect("it ends in time") });
 }
 
 /// A wait may be given up and begun again, and a signal sent between.

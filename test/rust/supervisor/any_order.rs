@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use crossfork::Signal;
-use crossfork::supervisor::policy::Settings;
+use crossfork::supervisor::policy::{Notice, SPACING, Settings, exit_code};
 use proptest::prelude::*;
 
 use crate::world::{KILL_TIMEOUT, LISTEN_TIMEOUT, World, settings};
@@ -96,14 +96,19 @@ fn ends(world: &World, obedient: bool) {
 }
 
 fn check(world: &World) {
+    if let Some(code) = world.done {
+        return assert_eq!(code, exit_code::NEVER_UP, "nobody has asked for it");
+    }
     ends(world, true);
     ends(world, false);
-    recovers(world.clone());
+    if !world.has_said(|notice| matches!(notice, Notice::GivingUp { .. })) {
+        recovers(world.clone());
+    }
 }
 
 fn explore(world: &World, depth: usize) {
     check(world);
-    if depth == 0 {
+    if depth == 0 || world.done.is_some() {
         return;
     }
     let workers = (0..world.workers.len()).flat_map(|place| SAID.map(|said| Input::Worker(place, said)));
@@ -121,6 +126,31 @@ fn every_order_of_few_things_from_the_start() {
 }
 
 #[test]
+fn every_order_of_few_things_where_little_is_needed_to_give_up() {
+    explore(&World::with(Settings { start_attempts: 1, ..settings(2) }), 3);
+}
+
+#[test]
+fn every_order_of_few_things_while_instances_wait() {
+    // One has ended as soon as it was up, the other does not start.
+    let mut world = World::serving(2);
+    world.wait(SPACING);
+    world.exits(2);
+    for _ in 0..4 {
+        while world.workers.len() == 1 {
+            world.tick();
+        }
+        world.exits(world.newest());
+    }
+    world.exits(1);
+    for id in world.ids() {
+        world.starts(id);
+        world.exits(id);
+    }
+    explore(&world, 3);
+}
+
+#[test]
 fn every_order_of_few_things_while_all_serve() {
     explore(&World::serving(2), 3);
 }
@@ -135,6 +165,7 @@ fn every_order_of_few_things_in_a_reload() {
 #[test]
 fn every_order_of_few_things_late_in_a_reload_while_an_instance_waits() {
     let mut world = World::serving(2);
+    world.wait(SPACING);
     world.reload();
     world.starts(3);
     world.exits(4);
@@ -163,10 +194,12 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn long_stories(inputs in prop::collection::vec(input(), 1..80), drains: bool) {
-        let mut world = World::with(Settings { drains, ..settings(2) });
+    fn long_stories(attempts in 0..4u32, inputs in prop::collection::vec(input(), 1..80), drains: bool) {
+        let mut world = World::with(Settings { start_attempts: attempts, drains, ..settings(2) });
         for input in inputs {
-            happens(&mut world, input);
+            if world.done.is_none() {
+                happens(&mut world, input);
+            }
         }
         check(&world);
     }

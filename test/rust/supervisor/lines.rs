@@ -1,16 +1,26 @@
 //! Output is cut into lines, and each gets its form.
 
-use crossfork::supervisor::log::{Format, LONGEST_LINE, Lines, Origin, Stream};
+use crossfork::supervisor::log::{Format, Lines, Origin, Piece, Stream, Style, utc};
 use proptest::prelude::*;
 
+const LIMIT: usize = 64 * 1024;
+
 fn all(pieces: &[&[u8]]) -> Vec<Vec<u8>> {
-    let mut lines = Lines::default();
+    with_parts(pieces).into_iter().map(|(line, _)| line).collect()
+}
+
+fn with_parts(pieces: &[&[u8]]) -> Vec<(Vec<u8>, Piece)> {
+    let mut lines = Lines::new(LIMIT);
     let mut found = Vec::new();
-    for piece in pieces {
-        lines.feed(piece, |line| found.push(line.to_vec()));
+    for bytes in pieces {
+        lines.feed(bytes, |line, piece| found.push((line.to_vec(), piece)));
     }
-    lines.end(|line| found.push(line.to_vec()));
+    lines.end(|line, piece| found.push((line.to_vec(), piece)));
     found
+}
+
+fn part(number: u64, is_last: bool) -> Piece {
+    Piece::Part { number, is_last }
 }
 
 #[test]
@@ -29,17 +39,26 @@ fn the_last_line_needs_no_end() {
 
 #[test]
 fn a_long_line_is_cut_into_several() {
-    let line = vec![b'x'; LONGEST_LINE * 2 + 1];
+    let line = vec![b'x'; LIMIT * 2 + 1];
     let lengths: Vec<_> = all(&[&line, b"\nnext\n"]).iter().map(Vec::len).collect();
-    assert_eq!(lengths, [LONGEST_LINE, LONGEST_LINE, 2, 5]);
-    let exactly = vec![b'x'; LONGEST_LINE];
+    assert_eq!(lengths, [LIMIT, LIMIT, 2, 5]);
+    let parts: Vec<_> = with_parts(&[&line, b"\nnext\n"]).into_iter().map(|(_, piece)| piece).collect();
+    assert_eq!(parts, [part(1, false), part(2, false), part(3, true), Piece::Whole]);
+    let exactly = vec![b'x'; LIMIT];
     assert_eq!(all(&[&exactly, b"\n"]).len(), 1);
+}
+
+#[test]
+fn a_long_line_without_an_end_has_a_last_part() {
+    let line = vec![b'x'; LIMIT + 1];
+    let parts: Vec<_> = with_parts(&[&line]).into_iter().map(|(line, piece)| (line.len(), piece)).collect();
+    assert_eq!(parts, [(LIMIT, part(1, false)), (1, part(2, true))]);
 }
 
 #[test]
 fn a_long_line_is_not_cut_inside_of_a_character() {
     for before in 0..4 {
-        let line = format!("{}{}", "x".repeat(LONGEST_LINE - before), "😀é".repeat(20_000));
+        let line = format!("{}{}", "x".repeat(LIMIT - before), "😀é".repeat(20_000));
         let found = all(&[line.as_bytes()]);
         assert!(found.iter().all(|line| str::from_utf8(line).is_ok()), "{before} before the end");
         assert_eq!(found.concat(), line.as_bytes());
@@ -48,7 +67,7 @@ fn a_long_line_is_not_cut_inside_of_a_character() {
 
 #[test]
 fn a_long_line_of_no_characters_is_cut_all_the_same() {
-    let line = vec![0b1011_1111; LONGEST_LINE * 3];
+    let line = vec![0b1011_1111; LIMIT * 3];
     assert!(all(&[&line]).len() >= 3);
     assert_eq!(all(&[&line]).concat(), line);
 }
@@ -65,8 +84,12 @@ proptest! {
 }
 
 fn formatted(format: Format, line: &[u8]) -> Vec<u8> {
+    piece(format, line, Piece::Whole)
+}
+
+fn piece(style: impl Into<Style>, line: &[u8], piece: Piece) -> Vec<u8> {
     let mut text = Vec::new();
-    format.theirs(&Origin { slot: 3, pid: 4711, stream: Stream::Stderr }, line, &mut text);
+    style.into().theirs(&Origin { slot: 3, pid: 4711, stream: Stream::Stderr }, line, piece, &mut text);
     text
 }
 
@@ -106,12 +129,98 @@ fn bytes_that_are_no_text_do_not_spoil_json() {
 #[test]
 fn our_own_lines_can_be_told_from_theirs() {
     let mut text = Vec::new();
-    Format::Formatted.ours("reloaded", &mut text);
-    Format::Raw.ours("reloaded", &mut text);
+    Style::from(Format::Formatted).ours("reloaded", &mut text);
+    Style::from(Format::Raw).ours("reloaded", &mut text);
     assert_eq!(text, b"[crossfork] reloaded\n[crossfork] reloaded\n");
     text.clear();
-    Format::Json.ours("reloaded", &mut text);
+    Style::from(Format::Json).ours("reloaded", &mut text);
     let value: serde_json::Value = serde_json::from_slice(&text).unwrap();
     assert_eq!((&value["stream"], &value["text"]), (&"crossfork".into(), &"reloaded".into()));
     assert_eq!(value.as_object().unwrap().len(), 3);
+}
+
+#[test]
+fn the_parts_of_a_long_line_are_numbered_so_that_they_can_be_joined() {
+    assert_eq!(piece(Format::Formatted, b"a", part(1, false)), b"[3 4711 part 1] a\n");
+    assert_eq!(piece(Format::Formatted, b"b\n", part(2, true)), b"[3 4711 last part 2] b\n");
+    let value = |piece: Vec<u8>| -> serde_json::Value { serde_json::from_slice(&piece).unwrap() };
+    let first = value(piece(Format::Json, b"a", part(1, false)));
+    assert_eq!((&first["part"], &first["last"]), (&1.into(), &serde_json::Value::Null));
+    let last = value(piece(Format::Json, b"b\n", part(2, true)));
+    assert_eq!((&last["part"], &last["last"]), (&2.into(), &true.into()));
+    assert_eq!(piece(Format::Raw, b"a", part(1, false)), b"a");
+}
+
+/// In a terminal it would look like a line of ours, or hide some.
+#[test]
+fn no_worker_can_write_over_other_lines() {
+    for (theirs, passed_on) in [
+        ("10%\r[crossfork] reloaded", "10%\\r[crossfork] reloaded"),
+        ("\u{1b}[2K\u{1b}[1A[crossfork] x", "\\u{1b}[2K\\u{1b}[1A[crossfork] x"),
+        ("\u{1b}]0;title\u{7}", "\\u{1b}]0;title\\u{7}"),
+        ("\u{9b}2K", "\\u{9b}2K"),
+        ("a\u{8}b\u{7f}", "a\\u{8}b\\u{7f}"),
+        ("a\tb", "a\tb"),
+        ("of Windows\r\n", "of Windows"),
+        ("£ and ü", "£ and ü"),
+    ] {
+        let expected = format!("[3 4711] {passed_on}\n");
+        assert_eq!(String::from_utf8(formatted(Format::Formatted, theirs.as_bytes())).unwrap(), expected);
+    }
+    let mut ours = Vec::new();
+    Style::from(Format::Formatted).ours("it said \u{1b}[2K", &mut ours);
+    assert_eq!(ours, b"[crossfork] it said \\u{1b}[2K\n");
+}
+
+#[test]
+fn colors_are_passed_on_and_end_with_their_line() {
+    for (theirs, passed_on) in [
+        ("\u{1b}[31mred\u{1b}[0m", "\u{1b}[31mred\u{1b}[0m"),
+        ("\u{1b}[38;5;9mred\u{1b}[39m", "\u{1b}[38;5;9mred\u{1b}[39m\u{1b}[0m"),
+        ("\u{1b}[8mhidden", "\u{1b}[8mhidden\u{1b}[0m"),
+        ("\u{1b}[", "\\u{1b}["),
+    ] {
+        let expected = format!("[3 4711] {passed_on}\n");
+        assert_eq!(String::from_utf8(formatted(Format::Formatted, theirs.as_bytes())).unwrap(), expected);
+    }
+}
+
+#[test]
+fn lines_can_begin_with_the_time() {
+    let with_time = |format| Style { with_time: true, ..format };
+    let text = piece(with_time(Style::from(Format::Formatted)), b"x", Piece::Whole);
+    let text = String::from_utf8(text).unwrap();
+    let (time, rest) = text.split_once(' ').unwrap();
+    assert!(time.len() == 24 && time.starts_with("20") && time.ends_with('Z'), "{text}");
+    assert_eq!(rest, "[3 4711] x\n");
+    assert_eq!(piece(with_time(Style::from(Format::Raw)), b"x\n", Piece::Whole), b"x\n");
+    for (millis, expected) in [
+        (0, "1970-01-01T00:00:00.000Z"),
+        (951_782_399_999, "2000-02-28T23:59:59.999Z"),
+        (951_782_400_000, "2000-02-29T00:00:00.000Z"),
+        (1_735_689_599_001, "2024-12-31T23:59:59.001Z"),
+        (4_107_542_400_000, "2100-03-01T00:00:00.000Z"),
+    ] {
+        assert_eq!(utc(millis), expected);
+    }
+}
+
+proptest! {
+    #[test]
+    fn whatever_is_written_a_formatted_line_is_one_line_without_control_characters(
+        line in prop::collection::vec(prop_oneof![Just(0x1b), Just(b'['), Just(b'm'), Just(0xc2), any::<u8>()], 0..40),
+    ) {
+        let line: Vec<u8> = line.into_iter().filter(|byte| *byte != b'\n').collect();
+        let text = formatted(Format::Formatted, &line);
+        let (end, text) = text.split_last().unwrap();
+        prop_assert_eq!(*end, b'\n');
+        let text = String::from_utf8_lossy(text).into_owned();
+        let mut rest = text.as_str();
+        while let Some(at) = rest.find(|c: char| c.is_control() && c != '\t') {
+            let (color, after) = rest[at..].split_once('m').expect("a colour");
+            let parameters = color.strip_prefix("\u{1b}[");
+            prop_assert!(parameters.is_some_and(|p| p.chars().all(|c| c.is_ascii_digit() || ";:".contains(c))));
+            rest = after;
+        }
+    }
 }

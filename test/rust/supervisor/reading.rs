@@ -103,7 +103,31 @@ fn an_executable_binary_is_run_by_itself_and_all_else_by_node() {
     ] {
         assert_eq!(found(&path), Program::Module(path.clone()));
     }
+    let with_options = scratch.file("cli.js", "#!/usr/bin/env -S node --no-warnings\n", 0o755);
+    assert_eq!(found(&with_options), Program::Module(with_options.clone()));
     let without_end = scratch.0.join("app");
     assert_eq!(found(&without_end), Program::Module(without_end.clone()));
     assert!(Program::find(&scratch.0.join("nothing")).is_err());
+}
+
+#[test]
+fn what_node_cannot_run_is_named_at_once() {
+    let scratch = Scratch::new("no-programs");
+    let why = |path: &Path| Program::find(path).unwrap_err().to_string();
+    for (line, interpreter) in [
+        ("#!/bin/sh", "sh"),
+        ("#! /usr/bin/bash -e", "bash"),
+        ("#!/usr/bin/env python3", "python3"),
+        ("#!/usr/bin/env -S sh -e", "sh"),
+    ] {
+        for mode in [0o755, 0o644] {
+            let script = scratch.file("server", format!("{line}\nexec node server.js\n"), mode);
+            let why = why(&script);
+            assert!(why.starts_with(&format!("this is a script for {interpreter}, ")), "{why}");
+        }
+    }
+    let npm = scratch.file("npm", "#!/usr/bin/env node\n", 0o755);
+    for path in [Path::new("npm"), Path::new("npx"), &npm] {
+        assert!(why(path).starts_with("this is a package manager, not a program"), "{}", why(path));
+    }
 }

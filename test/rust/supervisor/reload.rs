@@ -164,16 +164,17 @@ fn of_a_program_in_which_one_instance_listens_the_others_need_not() {
 #[test]
 fn an_instance_that_waits_for_its_restart_is_started_at_once_with_new_pauses() {
     let mut world = World::serving(1);
-    world.exits(1);
-    world.exits(2);
+    for id in 1..=3 {
+        world.exits(id);
+    }
     assert!(world.workers.is_empty());
     let since = world.now;
     world.reload();
     assert_eq!(world.forks_since(since).last(), Some(&Duration::ZERO));
-    world.starts(3);
+    world.starts(4);
     assert!(has_reloaded(&world));
     world.wait(FIRST_PAUSE * 10);
-    assert_eq!(world.ids(), [3]);
+    assert_eq!(world.ids(), [4]);
 }
 
 #[test]

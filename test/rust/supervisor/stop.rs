@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crossfork::Signal;
 use crossfork::supervisor::policy::{
-    Action, Ended, LAST_WARNING, Notice, Policy, SAME_SIGNAL, Settings, exit_code,
+    Action, Ended, LAST_WARNING, Notice, Policy, SAME_SIGNAL, SPACING, Settings, exit_code,
 };
 
 use crate::world::{KILL_TIMEOUT, SIGNAL_AFTER, World, settings};
@@ -138,6 +138,7 @@ fn a_second_signal_right_after_the_first_is_the_same_one() {
 #[test]
 fn workers_that_start_or_come_new_or_leave_already_have_to_end_too() {
     let mut world = World::serving(3);
+    world.wait(SPACING);
     world.leaving(1);
     world.reload();
     assert_eq!(world.ids(), [1, 2, 3, 4, 5]);
@@ -165,8 +166,9 @@ fn a_worker_that_was_to_be_asked_later_is_asked_at_once() {
 #[test]
 fn instances_that_wait_for_their_restart_stay_empty() {
     let mut world = World::serving(1);
-    world.exits(1);
-    world.exits(2);
+    for id in 1..=3 {
+        world.exits(id);
+    }
     world.stop(Signal::TERM);
     assert_eq!(world.done, Some(0));
     assert!(!world.tick());

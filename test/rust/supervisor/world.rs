@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crossfork::Signal;
-use crossfork::supervisor::policy::{Action, Ended, LAST_WARNING, Notice, Policy, Settings, Time};
+use crossfork::supervisor::policy::{
+    Action, DARK_PAUSE, Ended, LAST_WARNING, Notice, Policy, Settings, Time,
+};
 
 pub const KILL_TIMEOUT: Duration = Duration::from_secs(30);
 pub const LISTEN_TIMEOUT: Duration = Duration::from_secs(20);
@@ -19,6 +21,7 @@ pub fn settings(instances: usize) -> Settings {
         stop_signal: Signal::TERM,
         signal_after: SIGNAL_AFTER,
         drains: false,
+        start_attempts: 0,
     }
 }
 
@@ -64,6 +67,7 @@ impl Worker {
 }
 
 impl World {
+    /// Which never gives up.
     pub fn new(instances: usize) -> Self {
         World::with(settings(instances))
     }
@@ -226,6 +230,7 @@ impl World {
                 Action::CloseUnusedServers => self.closed_servers += 1,
                 Action::Print(notice) => {
                     assert!(!notice.to_string().is_empty());
+                    self.stopping |= matches!(notice, Notice::GivingUp { .. });
                     self.notices.push(notice);
                 }
                 Action::Done { code } => {
@@ -233,6 +238,19 @@ impl World {
                     self.done = Some(code);
                 }
             }
+        }
+        self.assert_that_nothing_stays_dark();
+    }
+
+    /// Where nobody serves and nobody is on the way, somebody soon is.
+    fn assert_that_nothing_stays_dark(&self) {
+        if !self.stopping && self.done.is_none() && !self.workers.values().any(Worker::stays) {
+            let next = self.policy.next_tick();
+            assert!(
+                next.is_some_and(|at| at <= self.now + DARK_PAUSE),
+                "dark until {next:?}, at {:?}",
+                self.now
+            );
         }
     }
 

@@ -1,6 +1,6 @@
 //! Either driver in the advanced mode.
 
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
 use crossfork::{Error, Limits, Message, Outgoing, Payload, Serialization, Unsent};
@@ -11,6 +11,12 @@ use super::drivers::Driver;
 /// A channel in the advanced mode.
 #[derive(Clone)]
 pub struct Advanced<D>(pub D);
+
+impl<D: AsFd> AsFd for Advanced<D> {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
 
 impl<D: Driver> Driver for Advanced<D> {
     const NAME: &'static str = D::NAME;
@@ -34,6 +40,12 @@ impl<D: Driver> Driver for Advanced<D> {
     }
     fn recv(&self) -> Result<Option<Message>, Error> {
         self.0.recv()
+    }
+    fn try_recv(&self) -> Result<Option<Message>, Error> {
+        self.0.try_recv()
+    }
+    fn try_send<T: Serialize + ?Sized>(&self, message: &T) -> Result<(), Error> {
+        self.0.try_send(message)
     }
     fn recv_timeout(&self, time: Duration) -> Result<Option<Message>, Error> {
         self.0.recv_timeout(time)

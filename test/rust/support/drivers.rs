@@ -1,6 +1,6 @@
 //! Both drivers behind one trait, so that one body can be run for each.
 
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use tokio::runtime::Runtime;
 use tokio::time::timeout;
 
 /// A channel of either driver, used from threads.
-pub trait Driver: Clone + Send + Sync + Sized + 'static {
+pub trait Driver: AsFd + Clone + Send + Sync + Sized + 'static {
     const NAME: &'static str;
     const SERIALIZATION: Serialization = Serialization::Json;
     fn from_env() -> Result<Self, Error>;
@@ -25,7 +25,9 @@ pub trait Driver: Clone + Send + Sync + Sized + 'static {
     fn set_v8_options(&self, options: v8::Options);
     fn recv(&self) -> Result<Option<Message>, Error>;
     fn recv_timeout(&self, time: Duration) -> Result<Option<Message>, Error>;
+    fn try_recv(&self) -> Result<Option<Message>, Error>;
     fn send<T: Serialize + ?Sized>(&self, message: &T) -> Result<(), Error>;
+    fn try_send<T: Serialize + ?Sized>(&self, message: &T) -> Result<(), Error>;
     /// Gives up after the time.
     fn send_timeout<T: Serialize + ?Sized>(&self, message: &T, time: Duration) -> Result<(), Error>;
     fn send_payload(&self, payload: &Payload) -> Result<(), Error>;
@@ -78,8 +80,14 @@ impl Driver for blocking::Channel {
     fn recv_timeout(&self, time: Duration) -> Result<Option<Message>, Error> {
         blocking::Channel::recv_timeout(self, time)
     }
+    fn try_recv(&self) -> Result<Option<Message>, Error> {
+        blocking::Channel::try_recv(self)
+    }
     fn send<T: Serialize + ?Sized>(&self, message: &T) -> Result<(), Error> {
         blocking::Channel::send(self, message)
+    }
+    fn try_send<T: Serialize + ?Sized>(&self, message: &T) -> Result<(), Error> {
+        blocking::Channel::try_send(self, message)
     }
     fn send_timeout<T: Serialize + ?Sized>(&self, message: &T, time: Duration) -> Result<(), Error> {
         self.set_send_timeout(Some(time));
@@ -163,6 +171,12 @@ impl Tasks {
     }
 }
 
+impl AsFd for Tasks {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.channel.as_fd()
+    }
+}
+
 impl Driver for Tasks {
     const NAME: &'static str = "tokio";
 
@@ -188,8 +202,14 @@ impl Driver for Tasks {
     fn recv_timeout(&self, time: Duration) -> Result<Option<Message>, Error> {
         self.within(time, self.channel.recv())
     }
+    fn try_recv(&self) -> Result<Option<Message>, Error> {
+        self.channel.try_recv()
+    }
     fn send<T: Serialize + ?Sized>(&self, message: &T) -> Result<(), Error> {
         self.runtime.block_on(self.channel.send(message))
+    }
+    fn try_send<T: Serialize + ?Sized>(&self, message: &T) -> Result<(), Error> {
+        self.channel.try_send(message)
     }
     fn send_timeout<T: Serialize + ?Sized>(&self, message: &T, time: Duration) -> Result<(), Error> {
         self.within(time, self.channel.send(message))

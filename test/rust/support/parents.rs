@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io;
 use std::ops::{Deref, DerefMut};
-use std::os::fd::{OwnedFd, RawFd};
+use std::os::fd::{BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::net::UnixStream;
 use std::process::{ExitStatus, Output};
 use std::sync::{Arc, OnceLock};
@@ -32,17 +32,19 @@ pub trait Parent: Driver {
     fn output(command: Command<Self::Mark>) -> Result<Output, ExecError>;
     fn channel(child: &Self::Child) -> Self;
     fn process(child: &mut Self::Child) -> &mut Self::Process;
-    fn stop(child: &mut Self::Child, escalation: Escalation) -> Result<ExitStatus, Error>;
+    fn stop(child: &Self::Child, escalation: Escalation) -> Result<ExitStatus, Error>;
 }
 
 /// A process of either driver, used from threads.
-pub trait Started: Send + 'static {
+pub trait Started: Send + Sync + 'static {
     fn id(&self) -> u32;
     fn kill(&self, signal: Signal) -> io::Result<bool>;
     fn kill_group(&self, signal: Signal) -> io::Result<bool>;
-    fn wait(&mut self) -> io::Result<ExitStatus>;
-    fn wait_timeout(&mut self, time: Duration) -> io::Result<Option<ExitStatus>>;
-    fn try_wait(&mut self) -> io::Result<Option<ExitStatus>>;
+    fn wait(&self) -> io::Result<ExitStatus>;
+    fn wait_timeout(&self, time: Duration) -> io::Result<Option<ExitStatus>>;
+    fn try_wait(&self) -> io::Result<Option<ExitStatus>>;
+    #[cfg(target_os = "linux")]
+    fn pidfd(&self) -> io::Result<BorrowedFd<'_>>;
     fn pipes(&mut self) -> Vec<(RawFd, UnixStream)>;
     /// Our end of a standard stream, if it is a pipe; reads and writes wait.
     fn standard(&mut self, number: usize) -> Option<File>;
@@ -125,8 +127,8 @@ impl<D: Parent> Kid<D> {
         self.process().id()
     }
 
-    pub fn stop(&mut self, escalation: Escalation) -> Result<ExitStatus, Error> {
-        D::stop(self.child.as_mut().unwrap(), escalation)
+    pub fn stop(&self, escalation: Escalation) -> Result<ExitStatus, Error> {
+        D::stop(self.child.as_ref().unwrap(), escalation)
     }
 
     /// Gives the child without the guard, and with the only handle to the channel.
@@ -169,7 +171,7 @@ impl Parent for blocking::Channel {
     fn process(child: &mut Self::Child) -> &mut Self::Process {
         &mut child.process
     }
-    fn stop(child: &mut Self::Child, escalation: Escalation) -> Result<ExitStatus, Error> {
+    fn stop(child: &Self::Child, escalation: Escalation) -> Result<ExitStatus, Error> {
         child.stop(escalation)
     }
 }
@@ -184,14 +186,18 @@ impl Started for blocking::Process {
     fn kill_group(&self, signal: Signal) -> io::Result<bool> {
         blocking::Process::kill_group(self, signal)
     }
-    fn wait(&mut self) -> io::Result<ExitStatus> {
+    fn wait(&self) -> io::Result<ExitStatus> {
         blocking::Process::wait(self)
     }
-    fn wait_timeout(&mut self, time: Duration) -> io::Result<Option<ExitStatus>> {
+    fn wait_timeout(&self, time: Duration) -> io::Result<Option<ExitStatus>> {
         blocking::Process::wait_timeout(self, time)
     }
-    fn try_wait(&mut self) -> io::Result<Option<ExitStatus>> {
+    fn try_wait(&self) -> io::Result<Option<ExitStatus>> {
         blocking::Process::try_wait(self)
+    }
+    #[cfg(target_os = "linux")]
+    fn pidfd(&self) -> io::Result<BorrowedFd<'_>> {
+        blocking::Process::pidfd(self)
     }
     fn pipes(&mut self) -> Vec<(RawFd, UnixStream)> {
         std::mem::take(&mut self.pipes)
@@ -273,7 +279,7 @@ impl Parent for Tasks {
     fn process(child: &mut Self::Child) -> &mut Self::Process {
         &mut child.process
     }
-    fn stop(child: &mut Self::Child, escalation: Escalation) -> Result<ExitStatus, Error> {
+    fn stop(child: &Self::Child, escalation: Escalation) -> Result<ExitStatus, Error> {
         runtime().block_on(child.stop(escalation))
     }
 }
@@ -288,14 +294,18 @@ impl Started for tasks::Process {
     fn kill_group(&self, signal: Signal) -> io::Result<bool> {
         tasks::Process::kill_group(self, signal)
     }
-    fn wait(&mut self) -> io::Result<ExitStatus> {
+    fn wait(&self) -> io::Result<ExitStatus> {
         runtime().block_on(tasks::Process::wait(self))
     }
-    fn wait_timeout(&mut self, time: Duration) -> io::Result<Option<ExitStatus>> {
+    fn wait_timeout(&self, time: Duration) -> io::Result<Option<ExitStatus>> {
         runtime().block_on(tasks::Process::wait_timeout(self, time))
     }
-    fn try_wait(&mut self) -> io::Result<Option<ExitStatus>> {
+    fn try_wait(&self) -> io::Result<Option<ExitStatus>> {
         tasks::Process::try_wait(self)
+    }
+    #[cfg(target_os = "linux")]
+    fn pidfd(&self) -> io::Result<BorrowedFd<'_>> {
+        tasks::Process::pidfd(self)
     }
     fn pipes(&mut self) -> Vec<(RawFd, UnixStream)> {
         std::mem::take(&mut self.pipes)

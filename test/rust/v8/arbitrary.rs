@@ -202,7 +202,9 @@ impl Builder<'_> {
         let message = (self.below(4) > 0).then(|| self.text());
         let stack = has_stack.then(|| self.text());
         let cause = (self.below(3) == 0).then(|| self.value(depth - 1));
-        Value::Error(Box::new(ErrorObject { kind, message, stack, cause }))
+        let mut error = ErrorObject::new(kind);
+        (error.message, error.stack, error.cause) = (message, stack, cause);
+        error.into()
     }
 
     fn bytes(&mut self) -> Vec<u8> {

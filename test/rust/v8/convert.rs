@@ -18,7 +18,7 @@ fn a_large_integer_is_a_number_as_far_as_numbers_are_exact_and_then_a_bigint() {
     assert_eq!(Value::from(-(SAFE as i64)), Value::Number(-(SAFE as f64)));
     assert_eq!(Value::from(i64::MIN), Value::BigInt(BigInt::from(i64::MIN)));
     assert_eq!((Value::from(7usize), Value::from(-7isize)), (Value::Number(7.0), Value::Number(-7.0)));
-    // As a type of one's own is written.
+    // As a type of your own is written.
     for n in [0, SAFE, SAFE + 1, u64::MAX] {
         assert_eq!(v8::to_value(&n).unwrap(), Value::from(n));
     }
@@ -96,7 +96,7 @@ struct Job {
 }
 
 #[test]
-fn a_type_of_ones_own_becomes_a_value_and_comes_back() {
+fn a_type_of_your_own_becomes_a_value_and_comes_back() {
     let job = Job { id: 1 << 60, image: vec![1, 2], due: Value::Date(1e12) };
     let value = v8::to_value(&job).unwrap();
     assert_eq!(

@@ -24,7 +24,7 @@ proptest! {
         let record = value.encode(&newest()).expect("encodes");
         prop_assert_eq!(&Value::decode(&record).expect("decodes"), &value);
         any::check(&record);
-        // Also inside of a type of one's own.
+        // Also inside of a type of your own.
         let holder = Holder { value: value.clone(), list: Vec::new() };
         let record = v8::to_vec(&holder, &newest()).expect("encodes");
         prop_assert_eq!(&v8::from_slice::<Holder>(&record).expect("reads"), &holder);

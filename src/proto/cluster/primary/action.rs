@@ -9,19 +9,19 @@ pub type WorkerId = u32;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ServerId(pub(super) u64);
 
-/// How connections come to workers.
+/// How connections are distributed to workers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Balance {
-    /// The primary accepts, and each connection goes to the next worker: Node's `SCHED_RR`.
+    /// The primary accepts, and hands each connection to the next worker: Node's `SCHED_RR`.
     #[default]
     RoundRobin,
-    /// All workers accept from one socket, and the kernel decides: Node's `SCHED_NONE`. Sockets
-    /// for datagrams are shared in any case.
+    /// All workers accept from one socket, and the kernel decides: Node's `SCHED_NONE`. Datagram
+    /// sockets are always shared.
     ///
-    /// An HTTP server of Node 26 that closes, because its worker is to end for one, ends the
-    /// connections that it has accepted and that have not brought a request yet. Workers on Deno
-    /// accept nothing, and their clients wait in vain.
+    /// When an HTTP server of Node 26 closes, for example because its worker shuts down, it ends the
+    /// connections that have not brought a request yet. Workers on Deno never accept from a shared
+    /// socket, so their clients are not served.
     Shared,
 }
 
@@ -46,8 +46,8 @@ pub enum Action<F> {
         /// The message.
         message: Message,
     },
-    /// Send this to the worker with the connection, and give that back:
-    /// [`handle_returned`](super::Primary::handle_returned).
+    /// Send this to the worker with the connection. When the channel is done with it:
+    /// [`handle_returned`](super::PrimaryMachine::handle_returned).
     Offer {
         /// The worker.
         worker: WorkerId,
@@ -57,7 +57,7 @@ pub enum Action<F> {
         fd: F,
     },
     /// Send this to the worker with a duplicate of the server's socket. If it cannot be sent, or
-    /// does not arrive: [`handle_unshared`](super::Primary::handle_unshared).
+    /// does not arrive: [`handle_unshared`](super::PrimaryMachine::handle_unshared).
     Share {
         /// The worker.
         worker: WorkerId,
@@ -66,7 +66,7 @@ pub enum Action<F> {
         /// The message.
         reply: Message,
     },
-    /// Make the server's socket, and tell: [`handle_bound`](super::Primary::handle_bound).
+    /// Make the server's socket. Then call [`handle_bound`](super::PrimaryMachine::handle_bound).
     Bind {
         /// The server.
         server: ServerId,
@@ -85,13 +85,13 @@ pub enum Action<F> {
         /// The server.
         server: ServerId,
     },
-    /// Workers refused connections of this server. Wait a little, and tell:
-    /// [`handle_pause_over`](super::Primary::handle_pause_over).
+    /// Workers refused connections of this server. Wait a little, and then call
+    /// [`handle_pause_over`](super::PrimaryMachine::handle_pause_over).
     Pause {
         /// The server.
         server: ServerId,
     },
-    /// The worker runs (CLU-5). Told once.
+    /// The worker runs (CLU-5). Once.
     Online {
         /// The worker.
         worker: WorkerId,
@@ -103,7 +103,7 @@ pub enum Action<F> {
         /// On what.
         query: Query,
     },
-    /// The worker says that it will end because it wants to (CLU-10). Told once.
+    /// The worker announces that it will exit on its own account (CLU-10). Once.
     Leaving {
         /// The worker.
         worker: WorkerId,

@@ -9,24 +9,26 @@
 //!       a pause is over
 //! ```
 //!
-//! `add` leads to `Free`, or to `Busy` if the worker has an offer of before; `remove` leads out.
+//! `add` leads to `Free`, or to `Busy` if the worker still has an offer from before; `remove` takes it
+//! out of the rotation.
 //!
-//! A worker has one offer at a time. Who refuses one rests, and the connection goes to another;
-//! when everybody rests, it waits. (Node offers it to the same worker again, at once.)
+//! A worker has one offer at a time. A worker that refuses a connection gets no other before a pause is
+//! over, and the connection goes to the next worker. When all workers rest, it waits. (Node offers it to
+//! the same worker again, at once.)
 
 use std::collections::{HashMap, VecDeque};
 
 use super::action::{AcceptDemand, WorkerId};
 
-/// As many connections may wait for a worker. More wait in the kernel, where they cost us no
+/// How many connections may wait for a worker. More wait in the kernel, where they cost us no
 /// descriptor.
 const MAX_WAITING: usize = 256;
 
-/// How many are woken by the end of a pause: however many rest, they are asked at a steady rate.
+/// How many workers the end of a pause makes free. However many rest, they get offers at a steady rate.
 const WOKEN: usize = 4;
 
-/// How many workers may die while they are offered the same connection, before it is closed: it
-/// may be what kills them.
+/// How many workers may exit while they are offered the same connection before it is closed: it may
+/// be what makes them crash.
 const MAX_DEATHS: u8 = 10;
 
 /// Each worker is in one of `free`, `busy` and `resting`.
@@ -51,7 +53,7 @@ pub(super) struct Connection<F> {
     pub(super) fd: F,
     /// How many came before it.
     pub(super) place: u64,
-    /// How many workers died with it.
+    /// How many workers exited while they had it.
     pub(super) deaths: u8,
 }
 
@@ -68,7 +70,7 @@ impl<F> Rotation<F> {
         }
     }
 
-    /// One that was here before may have an offer of then that it has not answered.
+    /// A worker that was here before may still have an offer that it has not answered.
     pub(super) fn add(&mut self, worker: WorkerId, unanswered: Option<u64>) {
         self.remove(worker);
         match unanswered {
@@ -90,10 +92,10 @@ impl<F> Rotation<F> {
         self.arrived += 1;
     }
 
-    /// One that a worker did not take, which goes back to its place.
+    /// A connection that a worker did not take goes back to its place in the queue.
     pub(super) fn came_back(&mut self, connection: Connection<F>) {
         if connection.deaths < MAX_DEATHS {
-            // Among the first, for it was one of them.
+            // The search is short: it was near the front.
             let at = self.waiting.iter().take_while(|other| other.place < connection.place).count();
             self.waiting.insert(at, connection);
         }
@@ -119,7 +121,7 @@ impl<F> Rotation<F> {
         }
     }
 
-    /// Whether a pause is to begin now, for who rests.
+    /// Whether a pause is to begin now, because workers rest.
     pub(super) fn begins_pause(&mut self) -> bool {
         !self.resting.is_empty() && !std::mem::replace(&mut self.is_pausing, true)
     }
@@ -204,7 +206,7 @@ mod tests {
             ("add", |r| r.add(WORKER, None), ["free", "free", "free", "free"]),
             ("add, with an offer", |r| r.add(WORKER, Some(3)), ["busy 3", "busy 3", "busy 3", "busy 3"]),
             ("remove", |r| r.remove(WORKER), ["absent", "absent", "absent", "absent"]),
-            ("next", |r| drop(r.next(6)), ["absent", "busy 6", "busy 5", "resting"]),
+            ("next", |r| _ = r.next(6), ["absent", "busy 6", "busy 5", "resting"]),
             ("accepted", |r| r.answered(WORKER, 5, true), ["absent", "free", "free", "resting"]),
             ("refused", |r| r.answered(WORKER, 5, false), ["absent", "free", "resting", "resting"]),
             ("another offer", |r| r.answered(WORKER, 4, true), ["absent", "free", "busy 5", "resting"]),

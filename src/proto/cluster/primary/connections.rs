@@ -1,14 +1,14 @@
-//! Who gets which connection: a server's rotation chooses, the worker is offered it, and what becomes
-//! of that is known later.
+//! Which worker gets which connection: a server's rotation chooses, the worker is offered the
+//! connection, and accepts or refuses it.
 
 use super::balance::Rotation;
-use super::offers::Known;
+use super::offers::OfferOutcome;
 use super::servers::ServerState;
-use super::{AcceptDemand, Action, Primary, ServerId};
+use super::{AcceptDemand, Action, PrimaryMachine, ServerId};
 use crate::proto::cluster::message::{Act, Body, Message};
 
 /// Input.
-impl<F> Primary<F> {
+impl<F> PrimaryMachine<F> {
     /// The server has accepted a connection.
     pub fn handle_connection(&mut self, server: ServerId, fd: F) {
         if let Some(rotation) = self.rotation(server) {
@@ -32,17 +32,18 @@ impl<F> Primary<F> {
         }
     }
 
-    /// How much the server wants more connections. When it wants them more than it said here, an
+    /// How much the server wants connections accepted. When the demand grows after this, an
     /// [`Action::Resume`] follows.
     pub fn accept_demand(&mut self, server: ServerId) -> AcceptDemand {
         self.rotation(server).map_or(AcceptDemand::None, Rotation::demand)
     }
 }
 
-impl<F> Primary<F> {
-    /// Something is known of an offer. A connection of a server that is closed now is closed too.
-    pub(super) fn known(&mut self, seq: u64, known: Option<Known<F>>) {
-        let Some(Known { server, answer, back }) = known else {
+impl<F> PrimaryMachine<F> {
+    /// The worker has answered an offer, or its descriptor is back. A connection whose server is closed
+    /// is closed too.
+    pub(super) fn known(&mut self, seq: u64, known: Option<OfferOutcome<F>>) {
+        let Some(OfferOutcome { server, answer, back }) = known else {
             return;
         };
         let Some(rotation) = self.rotation(server) else {

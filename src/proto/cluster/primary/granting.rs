@@ -2,14 +2,14 @@
 
 use super::balance::Rotation;
 use super::servers::{ServerState, key};
-use super::{Action, Balance, Primary, ServerId, WorkerId};
+use super::{Action, Balance, PrimaryMachine, ServerId, WorkerId};
 use crate::proto::cluster::message::{Body, Message, Query, Reply, SockName};
 
 /// How many servers one worker may have. Each may cost the primary a descriptor.
 const MAX_SERVERS_OF_ONE: usize = 256;
 
 /// Input.
-impl<F> Primary<F> {
+impl<F> PrimaryMachine<F> {
     /// The server's socket was made, and has this name if it is one of TCP; or the system gave
     /// the number of an error.
     pub fn handle_bound(&mut self, server: ServerId, bound: Result<Option<SockName>, i32>) {
@@ -42,7 +42,7 @@ impl<F> Primary<F> {
     }
 }
 
-impl<F> Primary<F> {
+impl<F> PrimaryMachine<F> {
     /// A worker wants to listen (CLU-6).
     pub(super) fn query(&mut self, id: WorkerId, seq: u64, query: Query) {
         let shared = self.balance == Balance::Shared || query.address_type.is_udp();
@@ -102,7 +102,7 @@ impl<F> Primary<F> {
         }
     }
 
-    /// There is no such socket. Who asks next makes us try again.
+    /// The socket could not be made. The next query for it tries again.
     fn unbound(&mut self, server: ServerId, asked: Vec<(WorkerId, u64)>, errno: i32) {
         let Some(gone) = self.servers.remove(server) else {
             return;
@@ -117,7 +117,7 @@ impl<F> Primary<F> {
         }
     }
 
-    /// The worker does not listen on this server any more. The last one closes it.
+    /// The worker does not listen on this server any more. Without workers, it is closed.
     pub(super) fn leave(&mut self, id: WorkerId, server: ServerId) {
         let Some(found) = self.servers.get_mut(server) else {
             return;
@@ -133,7 +133,7 @@ impl<F> Primary<F> {
         }
     }
 
-    /// Connections that wait for it are closed with it.
+    /// Closes the server, and the connections that wait for it.
     pub(super) fn close(&mut self, server: ServerId) {
         if self.servers.remove(server).is_some() {
             self.actions.push_back(Action::Close { server });
@@ -149,7 +149,7 @@ mod tests {
     const SERVER: ServerId = ServerId(1);
     const KEY: &str = "null:80:4:undefined";
 
-    type Machine = Primary<u32>;
+    type Machine = PrimaryMachine<u32>;
 
     fn says(machine: &mut Machine, worker: WorkerId, act: Act) {
         machine.handle_message(worker, Message { seq: 9, body: Body::Act(act) });
@@ -160,7 +160,7 @@ mod tests {
     }
 
     fn binding(balance: Balance) -> Machine {
-        let mut machine = Primary::new(balance, false);
+        let mut machine = PrimaryMachine::new(balance, false);
         machine.add_worker(1);
         machine.add_worker(2);
         listen(&mut machine, 1);
@@ -211,8 +211,8 @@ mod tests {
             || bound(Balance::RoundRobin),
             || bound(Balance::Shared),
         ];
-        type Input = fn(&mut Machine);
-        let rows: [(&str, Input, [(&str, &str); 4]); 6] = [
+        type Row<'a> = (&'a str, fn(&mut Machine), [(&'a str, &'a str); 4]);
+        let rows: [Row<'_>; 6] = [
             (
                 "bound",
                 |machine| machine.handle_bound(SERVER, Ok(None)),

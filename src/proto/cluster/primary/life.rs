@@ -1,18 +1,20 @@
 //! How a worker lives and ends, as its primary knows it.
 //!
 //! ```text
-//!              retire
-//!    Serving ---------> Retired
-//!     |   |              |   |
-//!     |   | says so      |   | says so
-//!     |   +------> Leaving <-+
-//!     |               |  |
-//!     | disconnect    |  | disconnect
-//!     +-----------> Asked{said: false, then true}
+//!                retire
+//!    Serving -----------> Retired
+//!     |   |                |   |
+//!     |   | announces_exit |   | announces_exit
+//!     |   +--> Leaving <---+   |
+//!     |           |            |
+//!     |           | disconnect |
+//!     |           v            |
+//!     +------> Asked <---------+
+//!  disconnect                 disconnect
 //! ```
 //!
-//! The primary may `retire` a worker, or ask it to `disconnect`. The worker may say so itself, before
-//! that or after. The end of its channel ends all.
+//! The primary may `retire` a worker, or ask it to `disconnect`. The worker may announce its exit
+//! itself, before or after it was asked. The end of its channel ends all.
 
 /// Where a worker is between its start and the end of its channel.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -22,12 +24,12 @@ pub(super) enum WorkerLife {
     Serving,
     /// It gets no more, and goes on with those that it has.
     Retired,
-    /// It said itself that it will end (CLU-10).
+    /// It has announced its exit itself (CLU-10).
     Leaving,
     /// It was asked to end (CLU-14).
     Asked {
-        /// It has said so too.
-        said: bool,
+        /// It has announced its exit too.
+        announced: bool,
     },
 }
 
@@ -39,23 +41,23 @@ impl WorkerLife {
         }
     }
 
-    /// It shall end. True if it is to be asked, which it was not yet.
+    /// It shall disconnect. True if it is to be asked now.
     pub(super) fn disconnect(&mut self) -> bool {
-        let said = match self {
+        let announced = match self {
             WorkerLife::Serving | WorkerLife::Retired => false,
             WorkerLife::Leaving => true,
             WorkerLife::Asked { .. } => return false,
         };
-        *self = WorkerLife::Asked { said };
+        *self = WorkerLife::Asked { announced };
         true
     }
 
-    /// It says that it will end. True if that is news.
-    pub(super) fn says_so(&mut self) -> bool {
+    /// It announces its exit. True if that is news.
+    pub(super) fn announces_exit(&mut self) -> bool {
         *self = match self {
             WorkerLife::Serving | WorkerLife::Retired => WorkerLife::Leaving,
-            WorkerLife::Asked { said: false } => WorkerLife::Asked { said: true },
-            WorkerLife::Leaving | WorkerLife::Asked { said: true } => return false,
+            WorkerLife::Asked { announced: false } => WorkerLife::Asked { announced: true },
+            WorkerLife::Leaving | WorkerLife::Asked { announced: true } => return false,
         };
         true
     }
@@ -75,10 +77,10 @@ impl WorkerLife {
 mod tests {
     use super::WorkerLife::{self, *};
 
-    const ASKED: WorkerLife = Asked { said: false };
-    const BOTH: WorkerLife = Asked { said: true };
+    const ASKED: WorkerLife = Asked { announced: false };
+    const BOTH: WorkerLife = Asked { announced: true };
 
-    /// Each row: the state; the states after `retire`, `disconnect` and `says_so`; whether the latter
+    /// Each row: the state; the states after `retire`, `disconnect` and `announces_exit`; whether the latter
     /// two are news; and whether it takes connections, and is leaving.
     #[test]
     fn clu_10_clu_14_every_state_answers_every_input() {
@@ -92,7 +94,7 @@ mod tests {
         for (before, after, news, facts) in rows {
             let mut lives = [before; 3];
             lives[0].retire();
-            let seen = [lives[1].disconnect(), lives[2].says_so()];
+            let seen = [lives[1].disconnect(), lives[2].announces_exit()];
             assert_eq!(lives, after, "{before:?}");
             assert_eq!(seen, news, "{before:?}");
             assert_eq!([before.takes_connections(), before.is_leaving()], facts, "{before:?}");

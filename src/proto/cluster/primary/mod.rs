@@ -1,14 +1,14 @@
 //! The primary's machine: who listens on what, and who gets which connection.
 //!
-//! **Commands**: [`add_worker`](Primary::add_worker), [`remove_worker`](Primary::remove_worker),
-//! [`retire`](Primary::retire), [`disconnect`](Primary::disconnect),
-//! [`close_unused`](Primary::close_unused). **Input**:
-//! [`handle_message`](Primary::handle_message), here; about servers (`granting`)
-//! [`handle_bound`](Primary::handle_bound) and [`handle_unshared`](Primary::handle_unshared); about
-//! connections (`connections`) [`handle_connection`](Primary::handle_connection),
-//! [`handle_returned`](Primary::handle_returned) and
-//! [`handle_pause_over`](Primary::handle_pause_over). **What is to be done**:
-//! [`poll_action`](Primary::poll_action), after each of these, until there is nothing.
+//! **Commands**: [`add_worker`](PrimaryMachine::add_worker), [`remove_worker`](PrimaryMachine::remove_worker),
+//! [`retire`](PrimaryMachine::retire), [`disconnect`](PrimaryMachine::disconnect),
+//! [`close_unused`](PrimaryMachine::close_unused). **Input**:
+//! [`handle_message`](PrimaryMachine::handle_message), here; about servers (`granting`)
+//! [`handle_bound`](PrimaryMachine::handle_bound) and [`handle_unshared`](PrimaryMachine::handle_unshared); about
+//! connections (`connections`) [`handle_connection`](PrimaryMachine::handle_connection),
+//! [`handle_returned`](PrimaryMachine::handle_returned) and
+//! [`handle_pause_over`](PrimaryMachine::handle_pause_over). **What is to be done**:
+//! [`poll_action`](PrimaryMachine::poll_action), after each of these, until there is nothing.
 
 mod action;
 mod balance;
@@ -27,8 +27,8 @@ use life::WorkerLife;
 use offers::Offers;
 use servers::Servers;
 
-/// The primary of a cluster, generic over the descriptor type `F` of connections.
-pub struct Primary<F> {
+/// The machine of a cluster's primary, generic over the descriptor type `F` of connections.
+pub struct PrimaryMachine<F> {
     balance: Balance,
     keep_servers: bool,
     workers: BTreeMap<WorkerId, Member>,
@@ -48,11 +48,11 @@ struct Member {
 }
 
 /// Commands.
-impl<F> Primary<F> {
+impl<F> PrimaryMachine<F> {
     /// A primary without workers. With `keep_servers`, a server stays open when no worker listens
     /// on it any more, and its clients wait for the next that does.
     pub fn new(balance: Balance, keep_servers: bool) -> Self {
-        Primary {
+        PrimaryMachine {
             balance,
             keep_servers,
             workers: BTreeMap::new(),
@@ -68,8 +68,8 @@ impl<F> Primary<F> {
         self.workers.insert(id, Member::default());
     }
 
-    /// The channel to the worker is over. What it was offered and had not accepted goes to others:
-    /// descriptors that the channel still had may come back before this or after.
+    /// The channel to the worker is closed. What it was offered and had not accepted goes to other
+    /// workers. Descriptors that the channel still had may come back before this call or after.
     pub fn remove_worker(&mut self, id: WorkerId) {
         let Some(worker) = self.workers.remove(&id) else {
             return;
@@ -89,8 +89,8 @@ impl<F> Primary<F> {
         }
     }
 
-    /// The worker gets no more connections, but is not told: it goes on with those that it has, and
-    /// its servers are still its own.
+    /// Offers the worker no more connections, without telling it. It goes on with those that it has, and
+    /// keeps its servers.
     pub fn retire(&mut self, id: WorkerId) {
         let Some(worker) = self.workers.get_mut(&id) else {
             return;
@@ -103,7 +103,7 @@ impl<F> Primary<F> {
         }
     }
 
-    /// The worker shall end (CLU-18). It gets no more connections.
+    /// Asks the worker to disconnect (CLU-18), and offers it no more connections.
     pub fn disconnect(&mut self, id: WorkerId) {
         let Some(worker) = self.workers.get_mut(&id) else {
             return;
@@ -127,7 +127,7 @@ impl<F> Primary<F> {
 }
 
 /// Input.
-impl<F> Primary<F> {
+impl<F> PrimaryMachine<F> {
     /// A message came from a worker. What makes no sense is ignored (CLU-2).
     pub fn handle_message(&mut self, id: WorkerId, message: Message) {
         let Some(worker) = self.workers.get_mut(&id) else {
@@ -140,7 +140,7 @@ impl<F> Primary<F> {
                 }
             }
             Body::Act(Act::QueryServer(query)) => {
-                // Who is about to leave is never answered (CLU-16).
+                // A worker that is about to exit gets no reply (CLU-16).
                 if !worker.life.is_leaving() {
                     self.query(id, message.seq, query);
                 }
@@ -156,7 +156,7 @@ impl<F> Primary<F> {
                 }
             }
             Body::Act(Act::ExitedAfterDisconnect) => {
-                if worker.life.says_so() {
+                if worker.life.announces_exit() {
                     self.actions.push_back(Action::Leaving { worker: id });
                 }
                 self.send(id, Body::Reply(Reply { ack: message.seq, ..Reply::default() }));
@@ -171,13 +171,13 @@ impl<F> Primary<F> {
 }
 
 /// Output.
-impl<F> Primary<F> {
+impl<F> PrimaryMachine<F> {
     /// What is to be done next.
     pub fn poll_action(&mut self) -> Option<Action<F>> {
         self.actions.pop_front()
     }
 
-    /// Whether the worker's end is voluntary: it said so, or was asked to (CLU-21).
+    /// Whether the worker's exit is voluntary: it has announced it, or was asked to disconnect (CLU-21).
     pub fn is_leaving(&self, id: WorkerId) -> bool {
         self.workers.get(&id).is_some_and(|worker| worker.life.is_leaving())
     }

@@ -1,4 +1,4 @@
-//! Connections that were offered to workers, until it is known what became of them (CLU-13).
+//! Connections that were offered to workers, until they are accepted or refused (CLU-13).
 //!
 //! Two things come back for each, in either order: the descriptor, when the channel is done with
 //! it, and the worker's reply.
@@ -6,9 +6,9 @@
 //! ```text
 //!     Sent ----- descriptor ----> Held ----- reply ------> accepted: closed; refused: to another
 //!      |                           |
-//!      |                           +------ it died ------> to another
+//!      |                           +------ exit -------> to another
 //!      +------ reply -----> Answered ---- descriptor ----> the same, by the reply
-//!      +------ it died ---> Orphaned ---- descriptor ----> to another
+//!      +------ exit ------> Orphaned ---- descriptor ----> to another
 //! ```
 
 use std::collections::HashMap;
@@ -34,12 +34,12 @@ enum OfferState<F> {
     Held(F),
     /// The reply came first.
     Answered { accepted: bool },
-    /// The worker is gone, and the descriptor is still to come.
+    /// The worker has exited, and the channel still has the descriptor.
     Orphaned,
 }
 
-/// What is known now of an offer.
-pub(super) struct Known<F> {
+/// What became of an offer, as far as it is known now.
+pub(super) struct OfferOutcome<F> {
     pub(super) server: ServerId,
     /// The worker, if this was its answer.
     pub(super) answer: Option<(WorkerId, bool)>,
@@ -73,7 +73,12 @@ impl<F> Offers<F> {
     }
 
     /// The worker replied. A reply to another worker's offer, or a second one, is none (CLU-2).
-    pub(super) fn replied(&mut self, number: u64, worker: WorkerId, accepted: bool) -> Option<Known<F>> {
+    pub(super) fn replied(
+        &mut self,
+        number: u64,
+        worker: WorkerId,
+        accepted: bool,
+    ) -> Option<OfferOutcome<F>> {
         let offer = self.0.get_mut(&number).filter(|offer| offer.worker == worker)?;
         let (server, place, deaths) = (offer.server, offer.place, offer.deaths);
         let answer = Some((worker, accepted));
@@ -88,11 +93,11 @@ impl<F> Offers<F> {
             },
             OfferState::Answered { .. } | OfferState::Orphaned => return None,
         };
-        Some(Known { server, answer, back })
+        Some(OfferOutcome { server, answer, back })
     }
 
     /// The descriptor is back: the worker's process has the connection, or does not have it.
-    pub(super) fn returned(&mut self, number: u64, fd: F, arrived: bool) -> Option<Known<F>> {
+    pub(super) fn returned(&mut self, number: u64, fd: F, arrived: bool) -> Option<OfferOutcome<F>> {
         let mut offer = self.0.remove(&number)?;
         let Offer { worker, server, place, deaths, .. } = offer;
         let (answer, back) = match offer.state {
@@ -101,7 +106,7 @@ impl<F> Offers<F> {
                 self.0.insert(number, offer);
                 return None;
             }
-            // It will not reply to what it did not get.
+            // It did not get the connection, and so will not reply.
             OfferState::Sent => (Some((worker, false)), Some(Connection { fd, place, deaths })),
             OfferState::Answered { accepted: true } => (None, None),
             OfferState::Answered { accepted: false } => (None, Some(Connection { fd, place, deaths })),
@@ -111,10 +116,10 @@ impl<F> Offers<F> {
             // A channel gives a descriptor back once.
             OfferState::Held(_) => (None, None),
         };
-        Some(Known { server, answer, back })
+        Some(OfferOutcome { server, answer, back })
     }
 
-    /// The worker is gone: what it had not accepted is for others (where Node loses it, CLU-16).
+    /// The worker has exited: other workers get what it had not accepted (Node loses it, CLU-16).
     pub(super) fn abandoned(&mut self, worker: WorkerId) -> Vec<(ServerId, Connection<F>)> {
         let its: Vec<u64> =
             self.0.iter().filter(|(_, offer)| offer.worker == worker).map(|(number, _)| *number).collect();
@@ -179,8 +184,8 @@ mod tests {
     }
 
     /// What is known: the worker's answer, and whether the connection is for another.
-    fn known(known: Option<Known<u32>>) -> String {
-        let Some(Known { answer, back, .. }) = known else {
+    fn known(known: Option<OfferOutcome<u32>>) -> String {
+        let Some(OfferOutcome { answer, back, .. }) = known else {
             return "nothing".to_owned();
         };
         let answer = answer.map_or("", |(_, accepted)| if accepted { "accepted" } else { "refused" });
@@ -194,8 +199,8 @@ mod tests {
     #[test]
     fn clu_13_clu_16_every_state_answers_every_input() {
         use State::*;
-        type Input = fn(&mut Offers<u32>) -> String;
-        let rows: [(&str, Input, [(&str, &str); 5]); 6] = [
+        type Row<'a> = (&'a str, fn(&mut Offers<u32>) -> String, [(&'a str, &'a str); 5]);
+        let rows: [Row<'_>; 6] = [
             (
                 "accepted",
                 |offers| known(offers.replied(NUMBER, WORKER, true)),
@@ -256,7 +261,7 @@ mod tests {
                 |offers| {
                     let back = offers.abandoned(WORKER).pop();
                     back.map_or("nothing".to_owned(), |(server, back)| {
-                        known(Some(Known { server, answer: None, back: Some(back) }))
+                        known(Some(OfferOutcome { server, answer: None, back: Some(back) }))
                     })
                 },
                 [

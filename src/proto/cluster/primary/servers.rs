@@ -17,23 +17,23 @@ use super::balance::Rotation;
 use crate::proto::cluster::message::{AddressType, Query, SockName};
 use crate::wire::v8::{self, Value};
 
-/// How many servers there may be at a time...
+/// How many servers there may be at a time.
 const MAX_SERVERS: usize = 512;
 
-/// ...and how many a worker may have in any case, so that others cannot take them all.
+/// How many a worker may have even then, so that others cannot take them all.
 const FEW: usize = 16;
 
-/// How long the data of all servers may be together, as V8 writes it: in memory it takes many times
-/// as much.
+/// How many bytes the data of all servers may have together, as V8 writes it. In memory it takes many
+/// times as much.
 const MAX_DATA: usize = 1 << 20;
 
 pub(super) struct Servers<F> {
-    all: BTreeMap<ServerId, Server<F>>,
+    all: BTreeMap<ServerId, PrimaryServer<F>>,
     keys: HashMap<String, ServerId>,
     last: u64,
 }
 
-pub(super) struct Server<F> {
+pub(super) struct PrimaryServer<F> {
     pub(super) key: String,
     /// The first worker's, for all (CLU-11).
     pub(super) data: Option<Value>,
@@ -57,11 +57,11 @@ impl<F> Servers<F> {
         Servers { all: BTreeMap::new(), keys: HashMap::new(), last: 0 }
     }
 
-    pub(super) fn get_mut(&mut self, id: ServerId) -> Option<&mut Server<F>> {
+    pub(super) fn get_mut(&mut self, id: ServerId) -> Option<&mut PrimaryServer<F>> {
         self.all.get_mut(&id)
     }
 
-    pub(super) fn remove(&mut self, id: ServerId) -> Option<Server<F>> {
+    pub(super) fn remove(&mut self, id: ServerId) -> Option<PrimaryServer<F>> {
         let server = self.all.remove(&id)?;
         self.keys.remove(&server.key);
         Some(server)
@@ -71,7 +71,7 @@ impl<F> Servers<F> {
         self.keys.get(key).copied()
     }
 
-    /// Those on which nobody listens.
+    /// The servers on which no worker listens.
     pub(super) fn unused(&self) -> Vec<ServerId> {
         self.all.iter().filter(|(_, server)| server.workers.is_empty()).map(|(id, _)| *id).collect()
     }
@@ -120,7 +120,7 @@ impl<F> Servers<F> {
         self.keys.insert(key.clone(), id);
         let state = ServerState::Binding { shared, asked: Vec::new() };
         let workers = BTreeSet::from([worker]);
-        self.all.insert(id, Server { key, data: query.data.clone(), data_length, workers, state });
+        self.all.insert(id, PrimaryServer { key, data: query.data.clone(), data_length, workers, state });
         Ok((id, true))
     }
 }
@@ -130,8 +130,8 @@ fn length(value: &Value) -> usize {
     v8::to_vec(value, &v8::Options::new()).map_or(usize::MAX, |record| record.len())
 }
 
-/// As Node 22 and later make it (CLU-15). Nobody takes it apart: what matters is that those who
-/// ask for the same get the same, and that no two servers have the same at a time.
+/// The key, as Node 22 and later make it (CLU-15). Nobody parses it: equal queries get the same key, and
+/// no two servers have the same at a time.
 pub(super) fn key(query: &Query) -> String {
     let or = |value: Option<String>, absent: &str| value.unwrap_or_else(|| absent.to_owned());
     let address = query.address.as_deref().unwrap_or("null");

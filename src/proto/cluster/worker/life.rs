@@ -4,79 +4,82 @@
 //!              asked
 //!    Serving ---------> Asked <-------+
 //!     |   |               |           | asked
-//!     |   | leave         | die       |
-//!     |   +-----------> Leaving{told: false, then true}
-//!     | die               | die
-//!     +---------------> Dying{told: false, then true}
+//!     |   | disconnect    | exit      |
+//!     |   +-----------> Disconnecting{acknowledged: false, then true}
+//!     | exit              | exit
+//!     +---------------> Exiting{acknowledged: false, then true}
 //! ```
 //!
-//! The worker may `leave` or `die`. The primary may ask it to stop (`asked`), or reply that it knows
-//! of the worker's intention (`told`). The channel is closed when `is_done`: when the primary knows,
-//! and no connection is open any more, for which `Dying` does not wait. `Dying` stays `Dying` whatever
-//! comes, and to be asked means to be told.
+//! The worker may `disconnect`, which waits for its connections, or `exit`, which does not. Its primary
+//! may ask it to disconnect (`asked`), or reply that it knows of the worker's wish (`acknowledged`).
+//! When the primary knows and nothing is waited for, the worker `is_done` and its channel is closed.
+//! `Exiting` stays `Exiting` whatever comes.
 
 /// Where a worker is between its start and the end of its channel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Life {
     Serving,
-    /// The primary has asked it to stop (CLU-18).
+    /// The primary has asked it to end (CLU-18).
     Asked,
-    /// It stops because it wants to, and the primary has to know first (CLU-19).
-    Leaving {
-        told: bool,
+    /// It ends because it wants to, and the primary has to know first (CLU-19).
+    Disconnecting {
+        acknowledged: bool,
     },
     /// The same, without waiting for connections.
-    Dying {
-        told: bool,
+    Exiting {
+        acknowledged: bool,
     },
 }
 
 impl Life {
-    /// It wants to stop. True if that is news, of which the primary is to be told.
-    pub(super) fn leave(&mut self) -> bool {
+    /// The worker wants to end. True if that is news, and the primary is to be told.
+    pub(super) fn disconnect(&mut self) -> bool {
         let is_news = *self == Life::Serving;
         if is_news {
-            *self = Life::Leaving { told: false };
+            *self = Life::Disconnecting { acknowledged: false };
         }
         is_news
     }
 
-    /// It wants to stop at once. True if the primary is to be told.
-    pub(super) fn die(&mut self) -> bool {
-        let (is_news, told) = match *self {
+    /// The worker wants to end at once. True if the primary is to be told.
+    pub(super) fn exit(&mut self) -> bool {
+        let (is_news, acknowledged) = match *self {
             Life::Serving | Life::Asked => (true, false),
-            Life::Leaving { told } | Life::Dying { told } => (false, told),
+            Life::Disconnecting { acknowledged } | Life::Exiting { acknowledged } => (false, acknowledged),
         };
-        *self = Life::Dying { told };
+        *self = Life::Exiting { acknowledged };
         is_news
     }
 
-    /// The primary has asked it to stop. True if its servers are to be closed, which they are not yet.
+    /// The primary has asked it to end. True if its servers are to be closed, which they are not yet.
     pub(super) fn asked(&mut self) -> bool {
         let was_serving = *self == Life::Serving;
         *self = match *self {
-            Life::Serving | Life::Leaving { .. } | Life::Asked => Life::Asked,
-            Life::Dying { .. } => Life::Dying { told: true },
+            Life::Serving | Life::Disconnecting { .. } | Life::Asked => Life::Asked,
+            Life::Exiting { .. } => Life::Exiting { acknowledged: true },
         };
         was_serving
     }
 
-    /// The primary knows that it wants to stop.
-    pub(super) fn told(&mut self) {
+    /// The primary knows that the worker wants to end.
+    pub(super) fn acknowledged(&mut self) {
         match self {
-            Life::Leaving { told } | Life::Dying { told } => *told = true,
+            Life::Disconnecting { acknowledged } | Life::Exiting { acknowledged } => *acknowledged = true,
             Life::Serving | Life::Asked => {}
         }
     }
 
     /// Whether the primary knows of the end, if it was the worker that wanted it.
-    pub(super) fn is_told(self) -> bool {
-        matches!(self, Life::Asked | Life::Leaving { told: true } | Life::Dying { told: true })
+    pub(super) fn is_acknowledged(self) -> bool {
+        matches!(
+            self,
+            Life::Asked | Life::Disconnecting { acknowledged: true } | Life::Exiting { acknowledged: true }
+        )
     }
 
     /// Whether all is done, with so many connections open.
     pub(super) fn is_done(self, open: usize) -> bool {
-        self.is_told() && (open == 0 || matches!(self, Life::Dying { .. }))
+        self.is_acknowledged() && (open == 0 || matches!(self, Life::Exiting { .. }))
     }
 }
 
@@ -84,28 +87,28 @@ impl Life {
 mod tests {
     use super::Life::{self, *};
 
-    const LEAVING: Life = Leaving { told: false };
-    const LEFT: Life = Leaving { told: true };
-    const DYING: Life = Dying { told: false };
-    const DEAD: Life = Dying { told: true };
+    const DISCONNECTING: Life = Disconnecting { acknowledged: false };
+    const LEFT: Life = Disconnecting { acknowledged: true };
+    const EXITING: Life = Exiting { acknowledged: false };
+    const DEAD: Life = Exiting { acknowledged: true };
 
-    /// Each row: the state; the states after `leave`, `die`, `asked` and `told`; and whether the first
+    /// Each row: the state; the states after `disconnect`, `exit`, `asked` and `acknowledged`; and whether the first
     /// three of these are news.
     #[test]
     fn clu_18_clu_19_every_state_answers_every_input() {
         let rows = [
-            (Serving, [LEAVING, DYING, Asked, Serving], [true, true, true]),
-            (Asked, [Asked, DYING, Asked, Asked], [false, true, false]),
-            (LEAVING, [LEAVING, DYING, Asked, LEFT], [false, false, false]),
+            (Serving, [DISCONNECTING, EXITING, Asked, Serving], [true, true, true]),
+            (Asked, [Asked, EXITING, Asked, Asked], [false, true, false]),
+            (DISCONNECTING, [DISCONNECTING, EXITING, Asked, LEFT], [false, false, false]),
             (LEFT, [LEFT, DEAD, Asked, LEFT], [false, false, false]),
-            (DYING, [DYING, DYING, DEAD, DEAD], [false, false, false]),
+            (EXITING, [EXITING, EXITING, DEAD, DEAD], [false, false, false]),
             (DEAD, [DEAD, DEAD, DEAD, DEAD], [false, false, false]),
         ];
-        for (before, [left, dead, asked, told], news) in rows {
+        for (before, [left, dead, asked, acknowledged], news) in rows {
             let mut lives = [before; 4];
-            let seen = [lives[0].leave(), lives[1].die(), lives[2].asked()];
-            lives[3].told();
-            assert_eq!(lives, [left, dead, asked, told], "{before:?}");
+            let seen = [lives[0].disconnect(), lives[1].exit(), lives[2].asked()];
+            lives[3].acknowledged();
+            assert_eq!(lives, [left, dead, asked, acknowledged], "{before:?}");
             assert_eq!(seen, news, "{before:?}");
         }
     }
@@ -116,9 +119,9 @@ mod tests {
         let rows = [
             (Serving, false, false),
             (Asked, true, false),
-            (LEAVING, false, false),
+            (DISCONNECTING, false, false),
             (LEFT, true, false),
-            (DYING, false, false),
+            (EXITING, false, false),
             (DEAD, true, true),
         ];
         for (life, idle, busy) in rows {

@@ -1,7 +1,7 @@
-//! A worker of a cluster: what it asks of its primary, and the connections that it is given.
+//! The machine of a cluster's worker: what it asks of its primary, and the connections that it gets.
 //!
-//! How it lives and ends is in `life`, what becomes of one of its servers in `server`, and what it and
-//! its primary say about servers in `servers`.
+//! `life` is how it lives and ends, `server` is the state of one server, and `servers` is what the worker
+//! and its primary say about them.
 
 mod life;
 mod server;
@@ -12,24 +12,24 @@ use std::collections::{HashMap, VecDeque};
 use crate::proto::cluster::message::{Act, Body, Message, Query, Reply};
 use crate::proto::cluster::places::Places;
 use life::Life;
-use server::Server;
+use server::WorkerServer;
 
 pub use server::{Answer, Next};
 
-/// A worker, generic over the descriptor type `F`.
-pub struct Worker<F> {
+/// The machine of a worker, generic over the descriptor type `F`.
+pub struct WorkerMachine<F> {
     life: Life,
     /// The number of our next message (CLU-1).
     seq: u64,
     transmits: VecDeque<Message>,
     /// By the number of our message, what its reply is about.
     replies: HashMap<u64, ReplyTo>,
-    servers: HashMap<ServerId, Server<F>>,
+    servers: HashMap<ServerId, WorkerServer<F>>,
     /// The servers that connections come for (CLU-15).
     keys: HashMap<String, ServerId>,
     places: Places,
     next_server: u64,
-    /// Servers of whom there is news.
+    /// Servers that have changed.
     changes: VecDeque<Change>,
     /// Connections that were accepted and are not closed.
     busy: usize,
@@ -39,12 +39,12 @@ pub struct Worker<F> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ServerId(u64);
 
-/// News of a server, for those who wait.
+/// A change of a server, for the calls that wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Change {
-    /// One of them can go on: there is an answer, a connection, or room for one.
+    /// One call can go on: there is an answer, a connection, or room for one.
     One(ServerId),
-    /// All of them are to look: it was closed, or its limit was changed.
+    /// All calls are to look: the server was closed, or its limit was changed.
     All(ServerId),
 }
 
@@ -65,13 +65,13 @@ enum ReplyTo {
     Query(ServerId),
     /// A query for a server that nobody wants any more: closed if it is granted.
     DroppedQuery(Query),
-    /// That the worker is about to exit.
+    /// The announcement that the worker will exit.
     Exit,
 }
 
-impl<F> Default for Worker<F> {
+impl<F> Default for WorkerMachine<F> {
     fn default() -> Self {
-        Worker {
+        WorkerMachine {
             life: Life::Serving,
             seq: 0,
             transmits: VecDeque::new(),
@@ -87,29 +87,29 @@ impl<F> Default for Worker<F> {
 }
 
 /// Commands. Those about servers are in `servers`.
-impl<F> Worker<F> {
+impl<F> WorkerMachine<F> {
     /// Tells the primary that the worker runs: the first message (CLU-5).
     pub fn online(&mut self) {
         self.send(Body::Act(Act::Online));
     }
 
-    /// Stops because the worker wants to: its servers close, and the primary is told that the
-    /// end to come is meant (CLU-19).
+    /// Shuts the worker down gracefully: closes its servers, and tells the primary that the exit is
+    /// voluntary (CLU-19).
     pub fn disconnect(&mut self) {
-        if self.life.leave() {
+        if self.life.disconnect() {
             self.close_all();
-            self.tell();
+            self.announce_exit();
         }
     }
 
     /// The same without waiting for connections, and without closing servers first.
     pub fn kill(&mut self) {
-        if self.life.die() {
-            self.tell();
+        if self.life.exit() {
+            self.announce_exit();
         }
     }
 
-    fn tell(&mut self) {
+    fn announce_exit(&mut self) {
         let seq = self.send(Body::Act(Act::ExitedAfterDisconnect));
         self.replies.insert(seq, ReplyTo::Exit);
     }
@@ -123,14 +123,14 @@ impl<F> Worker<F> {
 }
 
 /// Input and output.
-impl<F> Worker<F> {
+impl<F> WorkerMachine<F> {
     /// A message from the primary. A descriptor that has no place is dropped.
     pub fn handle_message(&mut self, message: Message, carried: Carried<F>) {
         match message.body {
             Body::Reply(reply) => match self.replies.remove(&reply.ack) {
                 Some(ReplyTo::Query(id)) => self.replied(id, reply, carried),
                 Some(ReplyTo::DroppedQuery(query)) => self.unwanted(&query, reply),
-                Some(ReplyTo::Exit) => self.life.told(),
+                Some(ReplyTo::Exit) => self.life.acknowledged(),
                 // Ignored (CLU-2).
                 None => {}
             },
@@ -161,19 +161,19 @@ impl<F> Worker<F> {
         self.transmits.pop_front()
     }
 
-    /// The next news of a server: to be taken after each command and message.
+    /// The next change of a server. Take them after each command and message.
     pub fn poll_change(&mut self) -> Option<Change> {
         self.changes.pop_front()
     }
 
-    /// Whether the worker was asked to stop, or wants to: no connection comes any more.
+    /// Whether the worker is shutting down: no connection comes any more.
     pub fn is_stopping(&self) -> bool {
         self.life != Life::Serving
     }
 
-    /// Whether the primary knows of the worker's end, if it was the worker that wanted it.
-    pub fn is_told(&self) -> bool {
-        self.life.is_told()
+    /// Whether the primary knows that the worker's exit is voluntary.
+    pub fn is_acknowledged(&self) -> bool {
+        self.life.is_acknowledged()
     }
 
     /// Whether all is done: the channel is to be closed.

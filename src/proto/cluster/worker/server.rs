@@ -50,7 +50,7 @@ pub enum Answer<F> {
 /// The next connection of a server.
 #[derive(Debug, PartialEq)]
 pub enum Next<F> {
-    /// This one. It counts as open until [`Worker::connection_closed`](super::Worker::connection_closed).
+    /// This one. It counts as open until [`WorkerMachine::connection_closed`](super::WorkerMachine::connection_closed).
     Connection(F),
     /// None yet.
     None,
@@ -58,7 +58,7 @@ pub enum Next<F> {
     Closed,
 }
 
-pub(super) struct Server<F> {
+pub(super) struct WorkerServer<F> {
     pub(super) query: Query,
     state: ServerState,
     /// The answer, until it is taken.
@@ -82,7 +82,7 @@ pub(super) enum ServerState {
 }
 
 /// How it begins.
-impl<F> Server<F> {
+impl<F> WorkerServer<F> {
     /// The primary was asked for it, in this message.
     pub(super) fn asked(query: Query, seq: u64) -> Self {
         Self::new(query, ServerState::Asked(seq), None)
@@ -99,12 +99,12 @@ impl<F> Server<F> {
     }
 
     fn new(query: Query, state: ServerState, answer: Option<Answer<F>>) -> Self {
-        Server { query, state, answer, waiting: VecDeque::new(), open: 0, max: None }
+        WorkerServer { query, state, answer, waiting: VecDeque::new(), open: 0, max: None }
     }
 }
 
 /// What becomes of it.
-impl<F> Server<F> {
+impl<F> WorkerServer<F> {
     /// The primary grants it, under this key.
     pub(super) fn granted(&mut self, key: String, answer: Answer<F>) {
         if let ServerState::Asked(_) = self.state {
@@ -145,7 +145,7 @@ impl<F> Server<F> {
 }
 
 /// Its connections.
-impl<F> Server<F> {
+impl<F> WorkerServer<F> {
     /// A connection comes from the primary. Says whether it is accepted.
     pub(super) fn accept(&mut self, connection: F) -> bool {
         let accepts = self.has_key() && self.has_room() && self.waiting.len() < MAX_WAITING;
@@ -197,21 +197,21 @@ impl<F> Server<F> {
 mod tests {
     use super::*;
 
-    fn granted() -> Server<u32> {
-        let mut server = Server::asked(Query::new(AddressType::Tcp4), 5);
+    fn granted() -> WorkerServer<u32> {
+        let mut server = WorkerServer::asked(Query::new(AddressType::Tcp4), 5);
         server.granted("a".to_owned(), Answer::RoundRobin { sockname: None, data: None });
         server.take_answer();
         server
     }
 
-    fn closed() -> Server<u32> {
+    fn closed() -> WorkerServer<u32> {
         let mut server = granted();
         server.accept(7);
         server.close();
         server
     }
 
-    fn name(server: &Server<u32>) -> &'static str {
+    fn name(server: &WorkerServer<u32>) -> &'static str {
         match server.state {
             ServerState::Asked(_) => "asked",
             ServerState::Open { key: Some(_) } => "open",
@@ -223,8 +223,8 @@ mod tests {
     /// Each row: the server, and for each input the state after it and what came out of it.
     #[test]
     fn clu_11_clu_13_every_state_answers_every_input() {
-        type Make = fn() -> Server<u32>;
-        type Input = (&'static str, fn(&mut Server<u32>) -> String);
+        type Make = fn() -> WorkerServer<u32>;
+        type Input = (&'static str, fn(&mut WorkerServer<u32>) -> String);
         let inputs: [Input; 5] = [
             ("granted", |server| {
                 server.granted("b".to_owned(), Answer::Shared { fd: 9, data: None });
@@ -244,7 +244,7 @@ mod tests {
         let shared = "Some(Shared { fd: 9, data: None })";
         let rows: [(Make, [(&str, &str); 5]); 4] = [
             (
-                || Server::asked(Query::new(AddressType::Tcp4), 5),
+                || WorkerServer::asked(Query::new(AddressType::Tcp4), 5),
                 [
                     ("open", shared),
                     ("closed", "Some(Failed(98))"),
@@ -258,7 +258,7 @@ mod tests {
                 [("open", "None"), ("open", "None"), ("closed", "None"), ("open", "true"), ("open", "None")],
             ),
             (
-                Server::own,
+                WorkerServer::own,
                 [("own", "None"), ("own", "None"), ("closed", "None"), ("own", "false"), ("own", "None")],
             ),
             (

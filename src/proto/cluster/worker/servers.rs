@@ -1,13 +1,13 @@
 //! What a worker and its primary say about servers.
 
-use super::server::{Answer, Next, Server, ServerState};
-use super::{Carried, Change, ReplyTo, ServerId, Worker};
+use super::server::{Answer, Next, ServerState, WorkerServer};
+use super::{Carried, Change, ReplyTo, ServerId, WorkerMachine};
 use crate::proto::cluster::message::{Act, Body, Query, Reply};
 
 /// Opening and closing.
-impl<F> Worker<F> {
-    /// Asks the primary for a server (CLU-6). What becomes of it is told by
-    /// [`take_answer`](Self::take_answer). The query's index is counted here.
+impl<F> WorkerMachine<F> {
+    /// Asks the primary for a server (CLU-6). [`take_answer`](Self::take_answer) gives the answer. The
+    /// query's index is set here.
     pub fn listen(&mut self, mut query: Query) -> ServerId {
         if self.is_stopping() {
             return self.refused(query, Answer::Stopped);
@@ -17,26 +17,26 @@ impl<F> Worker<F> {
             None => return self.refused(query, Answer::InUse),
         }
         let seq = self.send(Body::Act(Act::QueryServer(query.clone())));
-        let id = self.add(Server::asked(query, seq));
+        let id = self.add(WorkerServer::asked(query, seq));
         self.replies.insert(seq, ReplyTo::Query(id));
         id
     }
 
     /// A server whose socket is the worker's own: it is counted and closed as the others are.
     pub fn own_server(&mut self) -> ServerId {
-        let mut server = Server::own();
+        let mut server = WorkerServer::own();
         if self.is_stopping() {
             server.close();
         }
         self.add(server)
     }
 
-    /// What became of a query, once, when that is known.
+    /// The answer to a query, once, when it is known.
     pub fn take_answer(&mut self, id: ServerId) -> Option<Answer<F>> {
         self.servers.get_mut(&id)?.take_answer()
     }
 
-    /// Tells the primary that the server is up (CLU-8), and at which port.
+    /// Tells the primary that the server listens (CLU-8), and at which port.
     pub fn listening(&mut self, id: ServerId, port: Option<u16>) {
         if let Some(server) = self.servers.get(&id).filter(|server| server.has_key()) {
             let query = Query { port, ..server.query.clone() };
@@ -63,7 +63,7 @@ impl<F> Worker<F> {
         }
     }
 
-    /// Closes a server that is used no more, and the connections that nobody has taken.
+    /// Closes a server and forgets it, with the connections that nobody has taken.
     pub fn release(&mut self, id: ServerId) {
         self.close(id);
         if let Some(server) = self.servers.remove(&id) {
@@ -78,10 +78,10 @@ impl<F> Worker<F> {
     }
 
     fn refused(&mut self, query: Query, answer: Answer<F>) -> ServerId {
-        self.add(Server::refused(query, answer))
+        self.add(WorkerServer::refused(query, answer))
     }
 
-    fn add(&mut self, server: Server<F>) -> ServerId {
+    fn add(&mut self, server: WorkerServer<F>) -> ServerId {
         let id = ServerId(self.next_server);
         self.next_server += 1;
         self.servers.insert(id, server);
@@ -90,7 +90,7 @@ impl<F> Worker<F> {
 }
 
 /// Connections.
-impl<F> Worker<F> {
+impl<F> WorkerMachine<F> {
     /// Refuses connections while so many are open (CLU-13).
     pub fn set_max_connections(&mut self, id: ServerId, max: Option<usize>) {
         if let Some(server) = self.servers.get_mut(&id) {
@@ -101,22 +101,22 @@ impl<F> Worker<F> {
 
     /// The next connection that the primary has handed over.
     pub fn next_connection(&mut self, id: ServerId) -> Next<F> {
-        self.servers.get_mut(&id).map_or(Next::Closed, Server::next)
+        self.servers.get_mut(&id).map_or(Next::Closed, WorkerServer::next)
     }
 
-    /// Whether this server takes connections still.
+    /// Whether this server still takes connections.
     pub fn is_open(&self, id: ServerId) -> bool {
-        self.servers.get(&id).is_some_and(Server::is_open)
+        self.servers.get(&id).is_some_and(WorkerServer::is_open)
     }
 
     /// Whether the limit allows one more connection.
     pub fn has_room(&self, id: ServerId) -> bool {
-        self.servers.get(&id).is_some_and(Server::has_room)
+        self.servers.get(&id).is_some_and(WorkerServer::has_room)
     }
 
     /// Whether there is a limit.
     pub fn is_limited(&self, id: ServerId) -> bool {
-        self.servers.get(&id).is_some_and(Server::is_limited)
+        self.servers.get(&id).is_some_and(WorkerServer::is_limited)
     }
 
     /// A connection was accepted from a shared socket.
@@ -140,7 +140,7 @@ impl<F> Worker<F> {
 }
 
 /// What the primary says.
-impl<F> Worker<F> {
+impl<F> WorkerMachine<F> {
     /// The primary has replied to a query (CLU-11).
     pub(super) fn replied(&mut self, id: ServerId, reply: Reply, carried: Carried<F>) {
         let Some(server) = self.servers.get_mut(&id) else {
@@ -151,7 +151,7 @@ impl<F> Worker<F> {
         let failure = match (outcome, &key) {
             (Some(Err(errno)), _) => Some(Answer::Failed(errno)),
             (None, _) | (_, None) => Some(Answer::Invalid("it grants a server without saying which")),
-            // Closing it would close the one that has it.
+            // Not given back, because that would close the server that has this key.
             (_, Some(key)) if self.keys.contains_key(key) => {
                 Some(Answer::Invalid("it grants a server that this worker has"))
             }
@@ -161,7 +161,7 @@ impl<F> Worker<F> {
             (Some(failure), ..) => Err((failure, None)),
             (None, Carried::Handle(fd), Some(key)) => Ok((key, Answer::Shared { fd, data })),
             (None, Carried::Lost, key) => Err((Answer::Invalid("its socket did not come"), key)),
-            // There is no round robin of datagrams.
+            // Datagrams have no round robin.
             (None, Carried::Nothing, key) if server.query.address_type.is_udp() => {
                 Err((Answer::Invalid("it comes without a socket"), key))
             }

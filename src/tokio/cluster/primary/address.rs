@@ -14,10 +14,10 @@ use crate::sys::server::{self, Bind};
 const IPV6_ONLY: u32 = 1;
 const REUSE_ADDRESS: u32 = 4;
 
-/// What Node lets wait by default.
+/// Node's default backlog.
 const BACKLOG: u32 = 511;
 
-/// How many must have room for some milliseconds' worth of clients to have it.
+/// From this backlog on, there is room for the clients of some milliseconds.
 const LONG_BACKLOG: u32 = 256;
 
 /// The longest path that an address has room for.
@@ -28,12 +28,12 @@ pub(super) struct Bound {
     pub(super) socket: OwnedFd,
     /// Its path, which is removed with it.
     pub(super) path: Option<OwnPath>,
-    /// Nobody else had it before.
+    /// We have made it: no other process has it.
     pub(super) is_ours: bool,
 }
 
-/// Whether clients can wait in the kernel for a while before they are accepted: many, and those of
-/// TCP, who try again when there is no room (those of a Unix socket fail at once).
+/// Whether many clients can wait in the kernel for a while before they are accepted. Only those of TCP,
+/// who try again when there is no room; those of a Unix socket fail at once.
 pub(super) fn is_patient(query: &Query) -> bool {
     let is_tcp = matches!(query.address_type, AddressType::Tcp4 | AddressType::Tcp6);
     is_tcp && query.backlog.unwrap_or(BACKLOG) >= LONG_BACKLOG

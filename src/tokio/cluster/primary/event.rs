@@ -1,4 +1,4 @@
-//! What a primary is told, and the queue that it waits in.
+//! What happens in a cluster, and the queue of events that nobody has taken.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -8,73 +8,74 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 use tokio::task::coop::consume_budget;
 
-use super::ForkedWorker;
+use super::forked_worker::ForkedWorker;
 use crate::error::Error;
 use crate::message::Message;
 use crate::process::Signal;
 use crate::proto::cluster::{AddressType, Query};
+use crate::trace;
 
-/// What events are reckoned in.
+/// Events are measured in pages of so many bytes.
 const PAGE: usize = 4096;
 
-/// Something that happened in a cluster, in the order of Node's events (CLU-22). Of each worker:
+/// Something that happened in a cluster, in the order of Node's events ([CLU-22](crate::protocol#CLU-22)). Of each worker:
 /// `Fork`, `Online`, then `Listening` and `Message`s, `Disconnect`, `Exit`.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Event {
-    /// The primary is there. The first event, once.
+    /// The primary was made. The first event, once.
     Setup,
     /// A worker was started.
     Fork {
         /// The worker.
         worker: ForkedWorker,
     },
-    /// It runs. A program that is no part of a cluster never says so.
+    /// The worker runs. A program that knows nothing of clusters never says so.
     Online {
         /// The worker.
         worker: ForkedWorker,
     },
-    /// It listens; once for each of its servers.
+    /// The worker listens. Once for each of its servers.
     Listening {
         /// The worker.
         worker: ForkedWorker,
         /// On what.
         address: Address,
     },
-    /// It sent a message, perhaps with a handle.
+    /// The worker has sent a message, perhaps with a handle.
     Message {
         /// The worker.
         worker: ForkedWorker,
         /// The message.
         message: Message,
     },
-    /// It says that it will end because it wants to: `worker.disconnect()` or `worker.kill()` in
-    /// the worker. Node has no such event: this is the moment to start another.
+    /// The worker has announced that it will exit on its own account: `worker.disconnect()` or
+    /// `worker.kill()` was called in it. Start a replacement now. Node has no such event.
     Leaving {
         /// The worker.
         worker: ForkedWorker,
     },
-    /// Its channel is over.
+    /// The worker's channel is closed.
     Disconnect {
         /// The worker.
         worker: ForkedWorker,
     },
-    /// Its process has ended. The last event of a worker, always after `Disconnect`. There is neither
-    /// code nor signal if somebody else in this process has waited for it.
+    /// The worker's process has exited. The last event of a worker, always after `Disconnect`. Code and
+    /// signal are both `None` if something else in this process has reaped it.
     Exit {
         /// The worker.
         worker: ForkedWorker,
-        /// The exit code, if it ended by itself.
+        /// The exit code, if the process exited by itself.
         code: Option<i32>,
-        /// The signal, if one ended it.
+        /// The signal, if one ended the process.
         signal: Option<Signal>,
     },
-    /// It sent something that is no message, or its channel failed. A worker that is a Node program
-    /// does not do so.
+    /// The worker has sent something that is not a message, or its channel has failed. A Node program
+    /// never causes this.
     Error {
         /// The worker.
         worker: ForkedWorker,
-        /// What was wrong. After [`Error::Protocol`] it goes on.
+        /// What was wrong. After an [`Error::Protocol`] the channel goes on.
         error: Error,
     },
 }
@@ -97,12 +98,13 @@ pub struct Address {
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Address { address_type: AddressType::Path, address: Some(path), .. } => f.write_str(path),
             Address { fd: Some(fd), .. } => write!(f, "fd {fd}"),
             Address { address: Some(ip), port: Some(port), .. } if ip.contains(':') => {
                 write!(f, "[{ip}]:{port}")
             }
             Address { address: Some(address), port: Some(port), .. } => write!(f, "{address}:{port}"),
-            Address { address: Some(path), port: None, .. } => f.write_str(path),
+            Address { address: Some(address), port: None, .. } => f.write_str(address),
             Address { address: None, port: Some(port), .. } => write!(f, "port {port}"),
             Address { address: None, port: None, .. } => f.write_str("any address"),
         }
@@ -110,7 +112,7 @@ impl fmt::Display for Address {
 }
 
 impl Event {
-    /// The worker that it is about.
+    /// The worker that the event is about.
     pub fn worker(&self) -> Option<&ForkedWorker> {
         match self {
             Event::Setup => None,
@@ -125,8 +127,24 @@ impl Event {
         }
     }
 
-    /// What it makes us keep, where a worker can cause any number of them: about a page each.
-    fn cost(&self) -> usize {
+    fn trace(&self) {
+        match self {
+            Event::Fork { worker } => trace::worker("forked", worker.id()),
+            Event::Online { worker } => trace::worker("online", worker.id()),
+            Event::Leaving { worker } => trace::worker("leaving", worker.id()),
+            Event::Disconnect { worker } => trace::worker("disconnected", worker.id()),
+            Event::Listening { worker, address } => trace::listening(worker.id(), address),
+            Event::Exit { worker, code, signal } => {
+                let signal = signal.map(Signal::name);
+                trace::worker_exited(worker.id(), *code, signal, worker.exited_after_disconnect());
+            }
+            // The channel tells of what it skips.
+            Event::Setup | Event::Message { .. } | Event::Error { .. } => {}
+        }
+    }
+
+    /// What it makes us keep, in pages, where a worker can cause any number of them.
+    fn pages(&self) -> usize {
         match self {
             Event::Message { message, .. } => {
                 1 + message.payload().as_bytes().len() / PAGE
@@ -167,8 +185,9 @@ impl Events {
     }
 
     pub(super) fn push(&self, event: Event) {
+        event.trace();
         if let Some(worker) = event.worker() {
-            worker.owes(event.cost());
+            worker.event_queued(event.pages());
         }
         let mut queue = self.lock();
         match event {
@@ -189,7 +208,7 @@ impl Events {
         }
     }
 
-    /// `None` will be the end when no worker is left.
+    /// From now on, `next` gives `None` when no worker is left.
     pub(super) fn end(&self) {
         self.lock().ending = true;
         self.changed.notify_waiters();
@@ -209,7 +228,7 @@ impl Events {
             };
             if let Some(event) = event {
                 if let Some(worker) = event.worker() {
-                    worker.paid(event.cost());
+                    worker.event_taken(event.pages());
                 }
                 return Some(event);
             }
@@ -219,5 +238,26 @@ impl Events {
 
     fn lock(&self) -> MutexGuard<'_, Queue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(address: Option<&str>, port: Option<u16>, address_type: AddressType, fd: Option<i32>) -> String {
+        Address { address: address.map(str::to_owned), port, address_type, fd }.to_string()
+    }
+
+    #[test]
+    fn an_address_is_shown_as_people_write_it() {
+        use AddressType::*;
+        assert_eq!(shown(Some("127.0.0.1"), Some(80), Tcp4, None), "127.0.0.1:80");
+        assert_eq!(shown(Some("::1"), Some(80), Tcp6, None), "[::1]:80");
+        assert_eq!(shown(Some("localhost"), Some(80), Tcp4, None), "localhost:80");
+        assert_eq!(shown(None, Some(80), Tcp4, None), "port 80");
+        assert_eq!(shown(Some("/tmp/a.sock"), None, Path, None), "/tmp/a.sock");
+        assert_eq!(shown(Some("/tmp/a.sock"), Some(0), Path, None), "/tmp/a.sock");
+        assert_eq!(shown(None, None, Fd, Some(3)), "fd 3");
     }
 }

@@ -1,9 +1,8 @@
-//! [`ForkedWorker`]: a worker as its primary sees it, and the tasks that tend to it.
+//! [`ForkedWorker`]: a worker as its primary sees it.
 
 use std::fmt;
 use std::future::poll_fn;
 use std::io;
-use std::os::unix::process::ExitStatusExt;
 use std::pin::pin;
 use std::process::ExitStatus;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -13,23 +12,21 @@ use serde::Serialize;
 use tokio::process::{ChildStderr, ChildStdin, ChildStdout};
 use tokio::sync::watch;
 
-use super::event::Event;
-use super::state::Cluster;
 use crate::driver::link::Link;
-use crate::driver::link::primary::News;
+use crate::driver::link::primary::LinkEvent;
 use crate::error::Error;
 use crate::handle::{IntoOutgoing, Unsent};
 use crate::process::Signal;
 use crate::proto::cluster::primary::WorkerId;
 use crate::tokio::{Channel, Child, Process};
 
-/// How much a worker's events may cost before it is not read any more, until some are taken.
-const MOST: usize = 256;
+/// How many pages of a worker's events may be unread before no more is read from it.
+const MAX_UNREAD_PAGES: usize = 256;
 
 /// A worker, as its primary sees it: Node's `cluster.Worker`.
 ///
-/// It is cheap to clone, and does not keep the cluster alive. Kept beyond the worker's end, it keeps
-/// two descriptors.
+/// It is cheap to clone, and does not keep the cluster alive. A clone that outlives the worker keeps two
+/// descriptors open.
 #[derive(Clone)]
 pub struct ForkedWorker(Arc<Forked>);
 
@@ -38,13 +35,21 @@ struct Forked {
     pid: u32,
     channel: Channel,
     process: Mutex<Process>,
-    /// How the process ended; nobody knows if somebody else in this process has waited for it.
+    /// How the process has exited. The inner `None`: something else in this process has reaped it.
     ended: watch::Sender<Option<Option<ExitStatus>>>,
-    /// Its end is voluntary.
+    /// Its exit is voluntary.
     leaving: AtomicBool,
-    /// What its events cost that nobody has taken.
-    debt: AtomicUsize,
-    cluster: Weak<Cluster>,
+    /// What its events make us keep that nobody has taken.
+    unread_pages: AtomicUsize,
+    cluster: Weak<dyn Commands>,
+}
+
+/// What a worker asks of its cluster, whose tasks it knows nothing of.
+pub(super) trait Commands: Send + Sync {
+    /// Gives it no more connections.
+    fn retire(&self, id: WorkerId);
+    /// Asks it to end.
+    fn disconnect(&self, id: WorkerId);
 }
 
 impl ForkedWorker {
@@ -84,18 +89,19 @@ impl ForkedWorker {
         self.0.channel.send_handle(message, handle).await
     }
 
-    /// Gives it no more connections from now on, without a word: it goes on with those that it has.
-    /// Some time before a [`disconnect`](Self::disconnect), for an HTTP server of Node 26 closes what
-    /// has not brought a request yet. Under [`Balance::Shared`](crate::tokio::cluster::Balance) workers accept by
-    /// themselves, and nothing happens.
+    /// Offers it no more connections, without telling it: it goes on with those that it has. Call this
+    /// some time before [`disconnect`](Self::disconnect), because an HTTP server of Node 26 then closes
+    /// connections that have not brought a request yet. Under
+    /// [`Balance::Shared`](crate::tokio::cluster::Balance) workers accept by themselves, and this does
+    /// nothing.
     pub fn retire(&self) {
         if let Some(cluster) = self.0.cluster.upgrade() {
             cluster.retire(self.0.id);
         }
     }
 
-    /// Asks it to end: it gets no more connections, closes its servers, finishes what it is doing,
-    /// and disconnects (CLU-18). Nothing happens if it was asked before, or is gone.
+    /// Asks it to shut down gracefully: it gets no more connections, closes its servers, finishes what
+    /// it is doing, and disconnects ([CLU-18](crate::protocol#CLU-18)). Does nothing if it was asked before, or is gone.
     pub fn disconnect(&self) {
         if let Some(cluster) = self.0.cluster.upgrade()
             && self.is_connected()
@@ -105,21 +111,21 @@ impl ForkedWorker {
         }
     }
 
-    /// Sends it a signal, and nobody else; false if its process has ended, when nothing is sent.
+    /// Sends a signal to its process. Returns false, and sends nothing, if the process has exited.
     ///
     /// # Errors
-    /// If it runs as another user now.
+    /// If the process runs as another user now.
     pub fn kill(&self, signal: Signal) -> io::Result<bool> {
         self.process().kill(signal)
     }
 
-    /// Sends a signal to its process group: to it, and to what it has started. False if its process has
-    /// ended, when nothing is sent. For workers that lead a group, because the settings have
+    /// Sends a signal to its process group: to it, and to what it has started. Returns false, and sends
+    /// nothing, if the worker's process has exited. The worker must lead a group: the settings have
     /// [`own_process_group`](super::Settings::own_process_group) or
     /// [`detached`](super::Settings::detached).
     ///
     /// # Errors
-    /// If the worker leads no group, or all in the group run as another user now.
+    /// If the worker leads no group, or all processes of the group run as another user now.
     pub fn kill_group(&self, signal: Signal) -> io::Result<bool> {
         self.process().kill_group(signal)
     }
@@ -129,27 +135,28 @@ impl ForkedWorker {
         self.0.channel.is_connected()
     }
 
-    /// Whether its process has ended.
+    /// Whether its process has exited.
     pub fn is_dead(&self) -> bool {
         self.0.ended.borrow().is_some()
     }
 
-    /// Whether its end is voluntary, to come or past: it said so, or was asked to end (CLU-21).
+    /// Whether its exit, past or to come, is voluntary: it has announced it, or was asked to disconnect
+    /// ([CLU-21](crate::protocol#CLU-21)).
     pub fn exited_after_disconnect(&self) -> bool {
         self.0.leaving.load(Ordering::Relaxed)
     }
 
-    /// Takes what it reads from, if that was to be a pipe.
+    /// Takes its standard input, if that is a pipe. Once.
     pub fn take_stdin(&self) -> Option<ChildStdin> {
         self.process().stdin.take()
     }
 
-    /// Takes what it writes to, if that was to be a pipe.
+    /// Takes its standard output, if that is a pipe. Once.
     pub fn take_stdout(&self) -> Option<ChildStdout> {
         self.process().stdout.take()
     }
 
-    /// Takes what it writes errors to, if that was to be a pipe.
+    /// Takes its standard error, if that is a pipe. Once.
     pub fn take_stderr(&self) -> Option<ChildStderr> {
         self.process().stderr.take()
     }
@@ -178,9 +185,9 @@ impl fmt::Debug for ForkedWorker {
 
 /// For the cluster.
 impl ForkedWorker {
-    pub(super) fn new(id: WorkerId, child: Child, cluster: Weak<Cluster>) -> Self {
+    pub(super) fn new(id: WorkerId, child: Child, cluster: Weak<dyn Commands>) -> Self {
         let Child { process, channel } = child;
-        channel.lead();
+        channel.join_as_primary();
         ForkedWorker(Arc::new(Forked {
             id,
             pid: process.id(),
@@ -188,7 +195,7 @@ impl ForkedWorker {
             process: Mutex::new(process),
             ended: watch::Sender::new(None),
             leaving: AtomicBool::new(false),
-            debt: AtomicUsize::new(0),
+            unread_pages: AtomicUsize::new(0),
             cluster,
         }))
     }
@@ -201,57 +208,52 @@ impl ForkedWorker {
         self.0.leaving.store(true, Ordering::Relaxed);
     }
 
-    /// An event of this cost waits.
-    pub(super) fn owes(&self, cost: usize) {
-        if cost > 0 && self.0.debt.fetch_add(cost, Ordering::Relaxed) + cost >= MOST {
-            self.settle();
+    /// What happens on its channel.
+    pub(super) async fn link_events(&self) -> Vec<LinkEvent> {
+        self.0.channel.link_events().await
+    }
+
+    /// Waits for the exit of its process, and for nothing else, so that it is noticed whatever the
+    /// state of its channel.
+    pub(super) async fn reap(self) {
+        let status = poll_fn(|cx| {
+            let process = self.process();
+            // Begun anew each time, so that the lock is not kept.
+            pin!(process.wait()).poll(cx)
+        })
+        .await;
+        self.0.ended.send_replace(Some(status.ok()));
+        self.0.channel.with_link(Link::on_process_exit);
+    }
+
+    /// How its process has exited, once [`reap`](Self::reap) has noticed. `None` if nobody knows.
+    pub(super) async fn exited(&self) -> Option<ExitStatus> {
+        let mut ended = self.0.ended.subscribe();
+        // Cannot fail, for the worker is here.
+        ended.wait_for(Option::is_some).await.ok().and_then(|status| *status).flatten()
+    }
+}
+
+/// Backpressure: a worker whose events nobody takes is not read.
+impl ForkedWorker {
+    /// An event waits that makes us keep so much.
+    pub(super) fn event_queued(&self, pages: usize) {
+        let unread = &self.0.unread_pages;
+        if pages > 0 && unread.fetch_add(pages, Ordering::Relaxed) + pages >= MAX_UNREAD_PAGES {
+            self.pause_or_resume();
         }
     }
 
     /// It was taken.
-    pub(super) fn paid(&self, cost: usize) {
-        if cost > 0 && self.0.debt.fetch_sub(cost, Ordering::Relaxed) >= MOST {
-            self.settle();
+    pub(super) fn event_taken(&self, pages: usize) {
+        if pages > 0 && self.0.unread_pages.fetch_sub(pages, Ordering::Relaxed) >= MAX_UNREAD_PAGES {
+            self.pause_or_resume();
         }
     }
 
     /// Looks under the channel's lock, so that of two calls at once the later one sees it all.
-    fn settle(&self) {
-        self.0.channel.hold_back(|| self.0.debt.load(Ordering::Relaxed) >= MOST);
+    fn pause_or_resume(&self) {
+        let is_full = || self.0.unread_pages.load(Ordering::Relaxed) >= MAX_UNREAD_PAGES;
+        self.0.channel.pause_reading(is_full);
     }
-}
-
-/// What becomes of a worker, from its start to its end. Does not keep the cluster alive.
-pub(super) async fn tend(worker: ForkedWorker) {
-    let mut over = false;
-    while !over {
-        let news = worker.0.channel.news().await;
-        let Some(cluster) = worker.0.cluster.upgrade() else {
-            return;
-        };
-        over = news.iter().any(|news| matches!(news, News::Over(_)));
-        cluster.handle(&worker, news.into_iter());
-    }
-    let mut ended = worker.0.ended.subscribe();
-    // Cannot fail, for the worker is here.
-    let status = ended.wait_for(Option::is_some).await.ok().and_then(|status| *status);
-    if let (Some(cluster), Some(status)) = (worker.0.cluster.upgrade(), status) {
-        let code = status.and_then(|status| status.code());
-        let signal = status.and_then(|status| status.signal()).and_then(Signal::from_number);
-        cluster.forget(worker.id());
-        cluster.events.push(Event::Exit { worker, code, signal });
-    }
-}
-
-/// Waits for the end of its process, and for nothing else, so that it is noticed whatever the
-/// state of its channel.
-pub(super) async fn reap(worker: ForkedWorker) {
-    let status = poll_fn(|cx| {
-        let mut process = worker.process();
-        // Begun anew each time, so that the lock is not kept.
-        pin!(process.wait()).poll(cx)
-    })
-    .await;
-    worker.0.ended.send_replace(Some(status.ok()));
-    worker.0.channel.with_link(Link::bury);
 }

@@ -1,8 +1,8 @@
-//! A socket from which the primary accepts, and the task that does.
+//! A socket from which the primary accepts.
 //!
-//! Under load no worker is free most of the time, and then connections can as well wait in the
-//! kernel: to be woken by each of them would cost as much as all the rest. So nobody watches the
-//! socket as long as some wait here already.
+//! Under load no worker is free most of the time, and then connections can as well wait in the kernel:
+//! to be woken for each of them would cost as much as everything else. So while connections wait here,
+//! the reactor does not watch the socket. [`AcceptDemand`] says whether some do.
 //!
 //! ```text
 //!            some wait here, and there is one more
@@ -20,7 +20,7 @@ use std::future::Future;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::pin::Pin;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
@@ -29,40 +29,37 @@ use tokio::io::unix::AsyncFd;
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, Sleep};
 
-use super::state::Cluster;
-use crate::proto::cluster::primary::{AcceptDemand, ServerId};
+use crate::proto::cluster::primary::AcceptDemand;
 use crate::sys::{reactor, server};
 
-/// How long nobody watches while workers are busy. No more clients come in this time than the
-/// kernel has room for.
+/// How long the socket is not watched while workers are busy. The kernel has room for the clients of
+/// this time.
 const REST: Duration = Duration::from_millis(20);
-
-/// How long to wait when this process has no descriptor free for a connection.
-const EXHAUSTED: Duration = Duration::from_millis(100);
 
 pub(super) struct Listener {
     socket: Arc<OwnedFd>,
-    /// Nobody else had it before.
+    /// We have made it: no other process has it.
     is_ours: bool,
     /// Its clients can wait in the kernel for a while.
     is_patient: bool,
     watch: Watch,
-    /// Rings at the end of a rest, or before: not each rest sets it anew, for that costs a system call.
+    /// Goes off at the end of a rest, or before. It is not reset for each rest, because that costs a
+    /// system call.
     alarm: Pin<Box<Sleep>>,
     /// The task, while it waits for more demand.
     waiting: Option<Waker>,
     task: Option<AbortHandle>,
 }
 
-/// How we come to know of connections.
+/// How we learn of connections.
 enum Watch {
-    /// The reactor tells.
+    /// The reactor tells us.
     Watched(AsyncFd<Arc<OwnedFd>>),
-    /// We look, until there is none.
+    /// We accept until there is none.
     Looking,
-    /// We don't, until then.
+    /// We do not look before this time.
     Resting(Instant),
-    /// We don't want to know.
+    /// We do not look until there is demand.
     Paused,
 }
 
@@ -154,26 +151,100 @@ impl Drop for Listener {
         if let Some(task) = &self.task {
             task.abort();
         }
-        // At once, so that who asks for the same address next can have it.
+        // At once, so that the address is free for the next server.
         if self.is_ours {
             server::stop(self.socket.as_fd());
         }
     }
 }
 
-/// Accepts connections as long as the server is there. Does not keep the cluster alive.
-pub(super) async fn accept(cluster: Weak<Cluster>, server: ServerId) {
-    loop {
-        let batch = std::future::poll_fn(|cx| match cluster.upgrade() {
-            Some(cluster) => cluster.poll_accept(server, cx),
-            None => Poll::Ready(None),
-        });
-        match batch.await {
-            None => return,
-            // There may be more: others come first.
-            Some(Ok(())) => tokio::task::yield_now().await,
-            // No descriptors, or no memory: whatever it is, it would be the same again at once.
-            Some(Err(_)) => tokio::time::sleep(EXHAUSTED).await,
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+    use std::net::{TcpListener, TcpStream};
+
+    use super::AcceptDemand::{High, Low, None as Full};
+    use super::*;
+
+    /// A state of `Watch`.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    enum State {
+        Watched,
+        Looking,
+        Resting,
+        Paused,
+    }
+
+    fn state(listener: &Listener) -> State {
+        match listener.watch {
+            Watch::Watched(_) => State::Watched,
+            Watch::Looking => State::Looking,
+            Watch::Resting(_) => State::Resting,
+            Watch::Paused => State::Paused,
         }
+    }
+
+    /// A listener in this state, and perhaps a client that waits in the kernel.
+    async fn in_state(state: State, has_client: bool) -> (Listener, Option<TcpStream>) {
+        let socket = TcpListener::bind("127.0.0.1:0").unwrap();
+        socket.set_nonblocking(true).unwrap();
+        let client = has_client.then(|| TcpStream::connect(socket.local_addr().unwrap()).unwrap());
+        let mut listener = Listener::new(socket.into(), false, true).unwrap();
+        if let Watch::Watched(watched) = &listener.watch
+            && has_client
+        {
+            drop(watched.readable().await.unwrap());
+        }
+        match state {
+            State::Watched => {}
+            State::Looking => listener.watch = Watch::Looking,
+            State::Resting => listener.watch = Watch::Resting(Instant::now() + REST),
+            State::Paused => listener.watch = Watch::Paused,
+        }
+        (listener, client)
+    }
+
+    /// Each row: the state and whether a client waits; and for each demand the state after it. A
+    /// client is accepted but in `Resting` and `Paused`.
+    #[tokio::test]
+    async fn every_state_answers_every_demand() {
+        use State::*;
+        let rows = [
+            (Watched, false, [Watched, Watched, Paused]),
+            (Watched, true, [Watched, Looking, Paused]),
+            (Looking, false, [Watched, Resting, Paused]),
+            (Looking, true, [Looking, Looking, Paused]),
+            (Resting, false, [Watched, Resting, Paused]),
+            (Resting, true, [Looking, Resting, Paused]),
+            (Paused, false, [Watched, Resting, Paused]),
+            (Paused, true, [Looking, Looking, Paused]),
+        ];
+        tokio::time::pause();
+        for (before, has_client, after) in rows {
+            for (demand, after) in [High, Low, Full].into_iter().zip(after) {
+                let (mut listener, _client) = in_state(before, has_client).await;
+                let accepted = listener.poll_accept(demand, &mut Context::from_waker(Waker::noop()));
+                let row = format!("{before:?}, client: {has_client}, {demand:?}");
+                assert_eq!(state(&listener), after, "{row}");
+                let accepts = has_client && matches!(after, Watched | Looking);
+                assert_eq!(matches!(accepted, Poll::Ready(Ok(_))), accepts, "{row}");
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_rest_ends_by_itself_or_when_there_is_demand() {
+        tokio::time::pause();
+        let (mut listener, _client) = in_state(State::Resting, true).await;
+        let mut looks = 0;
+        poll_fn(|cx| {
+            looks += 1;
+            listener.poll_accept(Low, cx)
+        })
+        .await
+        .unwrap();
+        assert!(looks > 1, "it rested before");
+        let (mut listener, _client) = in_state(State::Resting, true).await;
+        poll_fn(|cx| listener.poll_accept(High, cx)).await.unwrap();
     }
 }

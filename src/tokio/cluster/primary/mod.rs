@@ -1,12 +1,13 @@
 //! [`Primary`]: Node's `cluster` in a primary.
 
+mod actions;
 mod address;
+mod cluster;
 mod event;
 mod forked_worker;
 mod listener;
-mod server;
+mod server_socket;
 mod settings;
-mod state;
 
 pub use event::{Address, Event};
 pub use forked_worker::ForkedWorker;
@@ -16,36 +17,57 @@ use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::sync::Arc;
 
-use state::Cluster;
+use cluster::Cluster;
 
 use crate::error::Error;
 use crate::proto::cluster::primary::WorkerId;
 
 /// The primary of a cluster: it starts workers, listens for them, and hands them connections.
 ///
-/// It is cheap to clone. Tasks of its own hand out connections, on the runtime that it was started
-/// in. [`next`](Self::next) is to be called all the time, whether or not the events matter: a worker
-/// of which some hundred messages wait to be taken is not heard, and gets no connections until they
-/// are.
+/// It is cheap to clone. Its own tasks hand out connections, on the runtime that it was started in.
+/// Call [`next`](Self::next) all the time, even if the events do not matter: when some hundred messages
+/// of a worker wait to be taken, the primary stops reading from that worker, which then gets no
+/// connections until they are taken.
 ///
-/// The last clone closes all servers and channels. It kills nobody: a Node worker that loses its
-/// primary exits by itself, at once (CLU-19).
+/// Dropping the last clone closes all servers and channels. It kills no process: a Node worker that
+/// loses its primary exits by itself, at once ([CLU-19](crate::protocol#CLU-19)).
 ///
-/// Where this differs from Node: a connection that no worker has accepted is not lost with the
-/// worker to whom it was offered; a connection that was refused is offered to another worker, and
-/// after a pause, not again at once; an address that cannot be had is always reported as such; and
-/// one worker cannot answer for another.
+/// This differs from Node in four ways:
+///
+/// - A connection that no worker has accepted is not lost when the worker exits that it was offered to.
+/// - A connection that a worker has refused is offered to another worker. When all have refused, it is
+///   offered again after a pause, not at once.
+/// - An address that cannot be bound is always reported to the worker.
+/// - One worker cannot answer for another.
+///
+/// ```no_run
+/// use crossfork::tokio::cluster::{Event, Primary};
+///
+/// # async fn example() -> Result<(), crossfork::Error> {
+/// let primary = Primary::builder("server.js").env("NODE_ENV", "production").start();
+/// for _ in 0..4 {
+///     primary.fork()?;
+/// }
+/// while let Some(event) = primary.next().await {
+///     match event {
+///         Event::Listening { worker, address } => println!("worker {} listens on {address}", worker.id()),
+///         Event::Exit { worker, .. } if !worker.exited_after_disconnect() => drop(primary.fork()?),
+///         _ => {}
+///     }
+/// }
+/// # Ok(()) }
+/// ```
 #[derive(Clone)]
 pub struct Primary(Arc<Cluster>);
 
 impl Primary {
-    /// For workers that are a Node module: a path that Node understands, relative to their working
-    /// directory.
+    /// Uses a Node module as the worker: a path that Node understands, relative to the workers'
+    /// working directory.
     pub fn builder(module: impl AsRef<OsStr>) -> Settings {
         Settings::module(module.as_ref())
     }
 
-    /// For workers that are a program of their own which can be a worker of a cluster.
+    /// Uses a standalone executable as the worker: one that speaks the protocol of a cluster's worker.
     pub fn program(program: impl AsRef<OsStr>) -> Settings {
         Settings::program(program.as_ref())
     }
@@ -53,6 +75,12 @@ impl Primary {
     #[track_caller]
     pub(super) fn new(settings: Settings) -> Self {
         Primary(Cluster::new(settings))
+    }
+
+    /// Changes what workers are from the next [`fork`](Self::fork) on: Node's `cluster.setupPrimary`, called
+    /// again. How connections are given out, and whether servers are kept, stays as it was at the start.
+    pub fn set_up(&self, settings: Settings) {
+        self.0.set_up(settings);
     }
 
     /// Starts a worker.
@@ -63,7 +91,7 @@ impl Primary {
         self.0.fork(Vec::new())
     }
 
-    /// Starts a worker with these variables in its environment, besides those of the settings.
+    /// Starts a worker with these environment variables, besides those of the settings.
     ///
     /// # Errors
     /// As [`fork`](Self::fork).
@@ -76,8 +104,8 @@ impl Primary {
         self.0.fork(env.map(|(name, value)| (own(name.as_ref()), own(value.as_ref()))).collect())
     }
 
-    /// The worker of this number, unless it has exited. (Node also forgets a worker that it has
-    /// asked to disconnect.)
+    /// The worker of this number, until it has exited. (Node also forgets a worker that it has asked
+    /// to disconnect.)
     pub fn worker(&self, id: WorkerId) -> Option<ForkedWorker> {
         self.0.worker(id)
     }
@@ -87,8 +115,8 @@ impl Primary {
         self.0.workers()
     }
 
-    /// Asks all workers to end (CLU-18), and closes the servers. [`next`](Self::next) gives `None`
-    /// when all are gone.
+    /// Shuts the cluster down gracefully: asks all workers to disconnect ([CLU-18](crate::protocol#CLU-18)), and closes the
+    /// servers. [`next`](Self::next) gives `None` when all workers have exited.
     pub fn disconnect(&self) {
         for worker in self.workers() {
             worker.disconnect();
@@ -97,14 +125,14 @@ impl Primary {
         self.0.events.end();
     }
 
-    /// Closes the servers on which no worker listens, of which there are some only with
-    /// [`Settings::keep_servers`]. Clients that wait for them are refused.
+    /// Closes the servers on which no worker listens. There are such servers only with
+    /// [`Settings::keep_servers`]. Clients that wait to be accepted are disconnected.
     pub fn close_unused_servers(&self) {
         self.0.close_unused();
     }
 
-    /// Waits for the next event; `None` when, after a [`disconnect`](Self::disconnect), no worker
-    /// is left. It may be called from several tasks: each event is given once.
+    /// Waits for the next event. After a [`disconnect`](Self::disconnect) it gives `None` when no
+    /// worker is left. Several tasks may call it: each event is given once.
     ///
     /// # Cancel safety
     /// No event is lost if the future is dropped: the next call gives it.

@@ -78,8 +78,8 @@ impl Settings {
         }
     }
 
-    /// The program that runs the module, in place of `node`: see [`Fork::exec_path`]. For workers that
-    /// are a [`Primary::program`] there is none, and each [`Primary::fork`] then fails and says so.
+    /// The program that runs the module, in place of `node`: see [`Fork::exec_path`]. A
+    /// [`Primary::program`] has no module: each [`Primary::fork`] then fails with an error that says so.
     pub fn exec_path(mut self, program: impl AsRef<OsStr>) -> Self {
         match &mut self.exec {
             Exec::Module { exec_path, .. } => *exec_path = Some(program.as_ref().to_owned()),
@@ -88,8 +88,8 @@ impl Settings {
         self
     }
 
-    /// Arguments for Node itself, which come before the module. As with [`exec_path`](Self::exec_path),
-    /// a [`Primary::program`] has none.
+    /// Adds arguments for Node itself, which come before the module. They are not for a
+    /// [`Primary::program`], as with [`exec_path`](Self::exec_path).
     pub fn exec_argv<S: AsRef<OsStr>>(mut self, args: impl IntoIterator<Item = S>) -> Self {
         match &mut self.exec {
             Exec::Module { exec_argv, .. } => {
@@ -112,7 +112,7 @@ impl Settings {
         self
     }
 
-    /// The working directory.
+    /// The workers' working directory.
     pub fn cwd(mut self, directory: impl AsRef<Path>) -> Self {
         self.cwd = Some(directory.as_ref().to_owned());
         self
@@ -124,13 +124,13 @@ impl Settings {
         self
     }
 
-    /// Takes a variable out of the workers' environment.
+    /// Removes a variable from the workers' environment.
     pub fn env_remove(mut self, name: impl AsRef<OsStr>) -> Self {
         self.env.push(Env::Remove(name.as_ref().to_owned()));
         self
     }
 
-    /// Has the workers start from an empty environment.
+    /// Starts the workers with an empty environment, but for what [`env`](Self::env) sets afterwards.
     pub fn env_clear(mut self) -> Self {
         self.env.push(Env::Clear);
         self
@@ -143,58 +143,58 @@ impl Settings {
         self
     }
 
-    /// The workers' standard streams are pipes to us.
+    /// Connects the workers' standard streams to pipes, which [`ForkedWorker`](super::ForkedWorker) has.
     pub fn silent(mut self) -> Self {
         self.stdio.extend((0..3).map(|number| (number, Stdio::Pipe)));
         self
     }
 
-    /// The user that the workers run as.
+    /// The id of the user that the workers run as.
     pub fn uid(mut self, uid: u32) -> Self {
         self.uid = Some(uid);
         self
     }
 
-    /// The group that the workers run as.
+    /// The id of the group that the workers run as.
     pub fn gid(mut self, gid: u32) -> Self {
         self.gid = Some(gid);
         self
     }
 
-    /// Starts each worker in a session of its own, out of reach of the terminal's Ctrl-C, and of its end.
+    /// Starts each worker in a session of its own. The terminal's Ctrl-C and its hang-up do not reach it.
     pub fn detached(mut self) -> Self {
         self.group = Group::OwnSession;
         self
     }
 
-    /// Starts each worker in a process group of its own, out of reach of the terminal's Ctrl-C: see
-    /// [`Command::own_process_group`].
+    /// Starts each worker in a process group of its own, which the terminal's Ctrl-C does not reach:
+    /// see [`Command::own_process_group`].
     pub fn own_process_group(mut self) -> Self {
         self.group = Group::Own;
         self
     }
 
-    /// How messages are written ([`Serialization::Json`]).
+    /// The serialization of messages. The default is [`Serialization::Json`].
     pub fn serialization(mut self, serialization: Serialization) -> Self {
         self.serialization = serialization;
         self
     }
 
-    /// Bounds on what a worker's channel may make us keep.
+    /// Bounds on the data that is buffered for each worker.
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
         self
     }
 
-    /// How connections come to workers. By default what `NODE_CLUSTER_SCHED_POLICY` says, `rr` or
-    /// `none`, and else [`Balance::RoundRobin`].
+    /// How connections are distributed to workers. The default is what `NODE_CLUSTER_SCHED_POLICY`
+    /// says (`rr` or `none`), and otherwise [`Balance::RoundRobin`].
     pub fn balance(mut self, balance: Balance) -> Self {
         self.balance = Some(balance);
         self
     }
 
-    /// Whether a server stays open when no worker listens on it any more, so that its clients wait
-    /// for the next one that does. In Node they are refused.
+    /// Whether a server stays open when no worker listens on it any more. Its clients then wait for the
+    /// next worker that does. In Node, and by default, they are refused.
     pub fn keep_servers(mut self, keep: bool) -> Self {
         self.keep_servers = keep;
         self
@@ -203,7 +203,7 @@ impl Settings {
     /// Makes the primary, without workers.
     ///
     /// # Panics
-    /// Outside of a runtime.
+    /// If called outside of a tokio runtime.
     #[track_caller]
     pub fn start(self) -> Primary {
         Primary::new(self)

@@ -175,12 +175,11 @@ fn every_kind() -> Vec<Value> {
     }
     let kinds = [ErrorKind::Error, ErrorKind::RangeError, ErrorKind::TypeError, ErrorKind::UriError];
     values.extend(kinds.map(|kind| {
-        Value::Error(Box::new(ErrorObject {
-            kind,
-            message: Some("what went wrong: é".into()),
-            stack: Some("at here".into()),
-            cause: Some(Value::Map(vec![("code".into(), 7.into())])),
-        }))
+        let mut error = ErrorObject::new(kind);
+        error.message = Some("what went wrong: é".into());
+        error.stack = Some("at here".into());
+        error.cause = Some(Value::Map(vec![("code".into(), 7.into())]));
+        error.into()
     }));
     values
 }

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use crossfork::proto::cluster::primary::{Action, Balance, ServerId, WorkerId};
-use crossfork::proto::cluster::{Message, Primary, SockName};
+use crossfork::proto::cluster::{Message, PrimaryMachine, SockName};
 use serde_json::{Value, json};
 
 use crate::sim::token::{Ledger, Token};
 
 pub struct Hub {
-    pub machine: Primary<Token>,
+    pub machine: PrimaryMachine<Token>,
     pub fds: Ledger,
     /// In the order in which they were to be bound.
     pub servers: Vec<ServerId>,
@@ -28,7 +28,7 @@ impl Hub {
 
     pub fn with(balance: Balance, keep_servers: bool) -> Self {
         Hub {
-            machine: Primary::new(balance, keep_servers),
+            machine: PrimaryMachine::new(balance, keep_servers),
             fds: Ledger::default(),
             servers: Vec::new(),
             sent: BTreeMap::new(),

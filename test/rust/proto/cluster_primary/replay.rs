@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use crossfork::proto::cluster::primary::{Action, Balance, ServerId};
-use crossfork::proto::cluster::{Act, Body, Message, Primary, SockName};
+use crossfork::proto::cluster::{Act, Body, Message, PrimaryMachine, SockName};
 use serde_json::{Value, json};
 
 use crate::sim::token::{Ledger, Token};
@@ -45,7 +45,7 @@ fn step(record: &Value) -> Option<Step> {
 }
 
 struct Replay {
-    machine: Primary<Token>,
+    machine: PrimaryMachine<Token>,
     fds: Ledger,
     bound: Option<ServerId>,
     /// Ours by Node's: keys, and the numbers of messages.
@@ -61,7 +61,7 @@ struct Replay {
 
 impl Replay {
     fn new(balance: Balance) -> Self {
-        let mut machine = Primary::new(balance, false);
+        let mut machine = PrimaryMachine::new(balance, false);
         machine.add_worker(1);
         Replay {
             machine,

@@ -101,7 +101,7 @@ fn clu_18_clu_19_every_state_of_its_life_with_every_input() {
             let worker = &desk.worker;
             let flags = [
                 (worker.is_stopping(), " stopping"),
-                (worker.is_told(), " told"),
+                (worker.is_acknowledged(), " told"),
                 (worker.is_done(), " done"),
             ];
             let flags: String = flags.iter().filter(|(set, _)| *set).map(|(_, name)| *name).collect();

@@ -1,7 +1,7 @@
 //! A worker, and what it says and hears as text.
 
 use crossfork::proto::cluster::worker::{Carried, Next, ServerId};
-use crossfork::proto::cluster::{AddressType, Message, Query, Worker};
+use crossfork::proto::cluster::{AddressType, Message, Query, WorkerMachine};
 use serde_json::{Value, json};
 
 use crate::sim::token::{Ledger, Token};
@@ -11,7 +11,7 @@ pub const KEY: &str = "null:0:4:undefined:0";
 
 #[derive(Default)]
 pub struct Desk {
-    pub worker: Worker<Token>,
+    pub worker: WorkerMachine<Token>,
     pub fds: Ledger,
     /// A server that is open, for a table that has no other place for it.
     pub open_server: Option<ServerId>,

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use crossfork::proto::cluster::worker::{Carried, Next, ServerId};
-use crossfork::proto::cluster::{Act, Body, Message, Reply, Worker};
+use crossfork::proto::cluster::{Act, Body, Message, Reply, WorkerMachine};
 use proptest::prelude::*;
 
 use super::kit::tcp;
@@ -60,7 +60,7 @@ fn step() -> impl Strategy<Value = Step> {
 
 #[derive(Default)]
 struct World {
-    worker: Worker<Token>,
+    worker: WorkerMachine<Token>,
     fds: Ledger,
     servers: Vec<ServerId>,
     /// Connections that were taken.
@@ -108,8 +108,8 @@ impl World {
             Step::Limit(at, max) => {
                 self.each(at, |worker, server| worker.set_max_connections(server, max.map(usize::from)));
             }
-            Step::Close(at) => self.each(at, Worker::close),
-            Step::Release(at) => self.each(at, Worker::release),
+            Step::Close(at) => self.each(at, WorkerMachine::close),
+            Step::Release(at) => self.each(at, WorkerMachine::release),
             Step::Disconnect => self.worker.disconnect(),
             Step::Kill => self.worker.kill(),
             Step::Reply { ack, key, outcome, carried } => {
@@ -150,7 +150,7 @@ impl World {
         self.servers.get(at as usize).copied()
     }
 
-    fn each(&mut self, at: u8, action: impl FnOnce(&mut Worker<Token>, ServerId)) {
+    fn each(&mut self, at: u8, action: impl FnOnce(&mut WorkerMachine<Token>, ServerId)) {
         if let Some(server) = self.server(at) {
             action(&mut self.worker, server);
         }

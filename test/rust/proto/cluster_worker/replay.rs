@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use crossfork::proto::cluster::worker::{Carried, Next, ServerId};
-use crossfork::proto::cluster::{Act, AddressType, Body, Message, Query, Worker};
+use crossfork::proto::cluster::{Act, AddressType, Body, Message, Query, WorkerMachine};
 use serde_json::{Value, json};
 
 use super::kit::plain;
@@ -31,7 +31,7 @@ fn clu_5_to_clu_19_in_the_workers_place_we_say_what_node_said() {
 
 struct Stage<'a> {
     name: &'a str,
-    worker: Worker<Token>,
+    worker: WorkerMachine<Token>,
     fds: Ledger,
     said: VecDeque<Message>,
     /// The servers in the order of their queries, by the number of these.
@@ -45,7 +45,7 @@ impl<'a> Stage<'a> {
     fn new(name: &'a str, records: &[Value]) -> Self {
         Stage {
             name,
-            worker: Worker::default(),
+            worker: WorkerMachine::default(),
             fds: Ledger::default(),
             said: VecDeque::new(),
             asked: Vec::new(),

@@ -146,8 +146,9 @@ fn adv_6_an_array_of_one_object_many_times_stays_small() {
 #[test]
 fn never_3_an_error_that_is_its_own_cause_is_for_node_22_and_later() {
     let circular = |inner: fn(Value) -> Value| {
-        let cause = Some(inner(reference(1)));
-        Value::Error(Box::new(ErrorObject { cause, ..Default::default() })).with_label(1)
+        let mut error = ErrorObject::default();
+        error.cause = Some(inner(reference(1)));
+        Value::from(error).with_label(1)
     };
     for value in [circular(|own| own), circular(|own| Value::object([("error", own)]))] {
         for (node, is_read) in [(18, false), (20, false), (22, true), (24, true), (26, true)] {

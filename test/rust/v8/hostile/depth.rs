@@ -135,7 +135,11 @@ fn adv_6_what_is_nested_deeper_is_not_written() {
             |inner| Value::Map(vec![(inner, Value::Null)]),
             |inner| Value::Map(vec![(Value::Null, inner)]),
             |inner| Value::Set(vec![inner]),
-            |inner| Value::Error(Box::new(ErrorObject { cause: Some(inner), ..Default::default() })),
+            |inner| {
+                let mut error = ErrorObject::default();
+                error.cause = Some(inner);
+                error.into()
+            },
             |inner| Value::HostObject(vec![("a".into(), inner)]),
         ];
         for build in builders {

@@ -1,4 +1,4 @@
-//! A `Value` inside a type of one's own, without loss; and what becomes of it elsewhere.
+//! A `Value` inside a type of your own, without loss; and what becomes of it elsewhere.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 

@@ -1,4 +1,4 @@
-//! Types of one's own, by serde.
+//! Types of your own, by serde.
 
 mod bytes;
 mod javascript;

@@ -34,7 +34,9 @@ fn error(id: &str) -> Option<Value> {
 
 fn made(kind: ErrorKind, message: Option<&str>, stack: Option<&str>, cause: Option<Value>) -> Value {
     let (message, stack) = (message.map(Into::into), stack.map(Into::into));
-    Value::Error(Box::new(ErrorObject { kind, message, stack, cause }))
+    let mut error = ErrorObject::new(kind);
+    (error.message, error.stack, error.cause) = (message, stack, cause);
+    error.into()
 }
 
 fn binary(vector: &Vector) -> Option<Value> {

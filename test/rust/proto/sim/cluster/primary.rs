@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crossfork::Serialization;
 use crossfork::proto::cluster::primary::{AcceptDemand, Action, Balance, ServerId, WorkerId};
-use crossfork::proto::cluster::{Act, Body, Message, Primary, Reply, SockName};
+use crossfork::proto::cluster::{Act, Body, Message, PrimaryMachine, Reply, SockName};
 use serde_json::{Value, json};
 
 use super::script::Script;
@@ -20,7 +20,7 @@ const MOST_DEATHS: u8 = 10;
 
 struct World {
     serialization: Serialization,
-    machine: Primary<Token>,
+    machine: PrimaryMachine<Token>,
     ledger: Ledger,
     /// Sockets are made later, in a step of their own.
     is_slow: bool,
@@ -88,7 +88,7 @@ pub fn run(serialization: Serialization, script: &[u8]) {
     let balance = if setting & 1 == 0 { Balance::RoundRobin } else { Balance::Shared };
     let mut world = World {
         serialization,
-        machine: Primary::new(balance, setting & 2 != 0),
+        machine: PrimaryMachine::new(balance, setting & 2 != 0),
         ledger: Ledger::default(),
         is_slow: setting & 4 != 0,
         workers: BTreeMap::new(),

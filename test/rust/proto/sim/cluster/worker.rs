@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use crossfork::Serialization;
 use crossfork::proto::cluster::worker::{Answer, Carried, Next, ServerId};
-use crossfork::proto::cluster::{Act, AddressType, Body, Message, Query, Reply, Worker};
+use crossfork::proto::cluster::{Act, AddressType, Body, Message, Query, Reply, WorkerMachine};
 use serde_json::{Value, json};
 
 use super::script::Script;
@@ -16,7 +16,7 @@ const MOST: usize = 1024;
 
 struct World {
     serialization: Serialization,
-    worker: Worker<Token>,
+    worker: WorkerMachine<Token>,
     ledger: Ledger,
     servers: Vec<Server>,
     /// What it asked and nobody has answered, by the message's number: the server, if it was for one.
@@ -45,7 +45,7 @@ struct Server {
 pub fn run(serialization: Serialization, script: &[u8]) {
     let mut world = World {
         serialization,
-        worker: Worker::default(),
+        worker: WorkerMachine::default(),
         ledger: Ledger::default(),
         servers: Vec::new(),
         questions: BTreeMap::new(),

@@ -1,0 +1,77 @@
+//! `UdpSocket`: datagrams, whichever worker gets them.
+
+macro_rules! udp_face {
+    (
+        $(threads #[$threads:meta])?
+        $(tasks #[$tasks:meta] $async:ident $await:ident)?
+    ) => {
+        use std::fmt;
+        use std::io;
+        use std::net::SocketAddr;
+
+        use super::worker::Server;
+        use crate::driver::op;
+
+        /// A UDP socket that this worker shares with the others of its cluster: each datagram comes to one
+        /// of them. Dropped, it is closed.
+        pub struct UdpSocket {
+            pub(super) server: Server,
+            socket: Socket,
+        }
+
+        impl UdpSocket {
+            pub(super) fn new(server: Server, socket: std::net::UdpSocket) -> io::Result<Self> {
+                Ok(UdpSocket { server, socket: register(socket)? })
+            }
+
+            /// Waits for the next datagram; `None` when the worker is to stop, or the socket was closed.
+            ///
+            /// # Errors
+            /// As for any socket.
+            $(#[$tasks]
+            /// # Cancel safety
+            /// No datagram is lost if the future is dropped: the next call gives it.
+            )?
+            pub $($async)? fn recv_from(&self, buffer: &mut [u8]) -> io::Result<Option<(usize, SocketAddr)>> {
+                receive_until_over(&self.server, &self.socket, buffer) $(.$await)?
+            }
+
+            /// Sends a datagram, and waits while there is no room for it.
+            ///
+            /// # Errors
+            /// As for any socket.
+            $(#[$tasks]
+            /// # Cancel safety
+            /// If the future is dropped, nothing was sent.
+            )?
+            pub $($async)? fn send_to(&self, bytes: &[u8], to: SocketAddr) -> io::Result<usize> {
+                send(&self.socket, bytes, to) $(.$await)?
+            }
+
+            /// Where it is bound.
+            ///
+            /// # Errors
+            /// As for any socket.
+            pub fn local_addr(&self) -> io::Result<SocketAddr> {
+                self.socket.local_addr()
+            }
+
+            /// The socket, for everything else. It is non-blocking.
+            pub fn get_ref(&self) -> &net::UdpSocket {
+                &self.socket
+            }
+
+            /// Receives no more.
+            pub fn close(&self) {
+                self.server.work(|worker, id| worker.close(id));
+            }
+        }
+
+        impl fmt::Debug for UdpSocket {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.debug_struct("UdpSocket").field("socket", &self.socket).finish_non_exhaustive()
+            }
+        }
+    };
+}
+pub(crate) use udp_face;

@@ -1,0 +1,148 @@
+//! Doing what the primary's machine wants: messages to workers, descriptors, sockets, events.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::time::Duration;
+
+use super::address;
+use super::cluster::{Cluster, ClusterState, accept_connections};
+use super::event::Event;
+use super::forked_worker::ForkedWorker;
+use super::server_socket::ServerSocket;
+use crate::driver::link::primary::{Returned, SentFor};
+use crate::proto::cluster::primary::{Action, ServerId, WorkerId};
+use crate::proto::cluster::{Message, Query};
+use crate::wire::control::HandleType;
+
+/// How long workers that have refused a connection are left alone.
+const PAUSE: Duration = Duration::from_millis(25);
+
+impl Cluster {
+    /// Does what the machine wants.
+    pub(super) fn perform(&self, state: &mut ClusterState) {
+        while let Some(action) = state.machine.poll_action() {
+            match action {
+                Action::Send { worker, message } => state.send(worker, &message),
+                Action::Offer { worker, message, fd } => state.offer(worker, &message, fd),
+                Action::Share { worker, server, reply } => state.share(worker, server, reply),
+                Action::Bind { server, query, accept } => self.bind(state, server, &query, accept),
+                Action::Close { server } => drop(state.servers.remove(&server)),
+                Action::Resume { server } => {
+                    if let Some(listener) = state.servers.get_mut(&server).and_then(ServerSocket::listener) {
+                        listener.resume();
+                    }
+                }
+                Action::Pause { server } => {
+                    let cluster = self.me.clone();
+                    self.runtime.spawn(async move {
+                        tokio::time::sleep(PAUSE).await;
+                        if let Some(cluster) = cluster.upgrade() {
+                            cluster.pause_over(server);
+                        }
+                    });
+                }
+                Action::Online { worker } => {
+                    self.tell(state, worker, |worker| Event::Online { worker });
+                }
+                Action::Listening { worker, query } => {
+                    self.tell(state, worker, |worker| Event::Listening { worker, address: query.into() });
+                }
+                Action::Leaving { worker } => self.tell(state, worker, |worker| {
+                    worker.set_leaving();
+                    Event::Leaving { worker }
+                }),
+            }
+        }
+    }
+
+    fn tell(&self, state: &ClusterState, worker: WorkerId, event: impl FnOnce(ForkedWorker) -> Event) {
+        if let Some(worker) = state.workers.get(&worker) {
+            self.events.push(event(worker.clone()));
+        }
+    }
+
+    fn bind(&self, state: &mut ClusterState, id: ServerId, query: &Query, accept: bool) {
+        let _inside = self.runtime.enter();
+        let made = address::bind(query).and_then(|bound| {
+            let sockname = address::sockname(&bound.socket);
+            Ok(match accept {
+                true => (ServerSocket::listening(bound, address::is_patient(query))?, sockname),
+                false => (ServerSocket::shared(bound, query.address_type.is_udp()), None),
+            })
+        });
+        let bound = made.map(|(mut server, sockname)| {
+            if let Some(listener) = server.listener() {
+                let task = self.runtime.spawn(accept_connections(self.me.clone(), id));
+                listener.served_by(task.abort_handle());
+            }
+            state.servers.insert(id, server);
+            sockname
+        });
+        state.machine.handle_bound(id, bound.map_err(|e| errno(&e)));
+    }
+}
+
+impl ClusterState {
+    fn send(&mut self, worker: WorkerId, message: &Message) {
+        if let Some(worker) = self.workers.get(&worker) {
+            // This fails if the channel is closed, of which an event tells.
+            worker.channel().with_link(|link| drop(link.submit_cluster(message)));
+        }
+    }
+
+    fn offer(&mut self, worker: WorkerId, message: &Message, fd: OwnedFd) {
+        let sent_for = SentFor::Connection(message.seq);
+        // An accepted connection is a stream socket, which may travel (HND-20).
+        self.post(worker, message, HandleType::NetNative, fd, sent_for);
+    }
+
+    fn share(&mut self, worker: WorkerId, server: ServerId, reply: Message) {
+        let Some(found) = self.servers.get(&server) else {
+            return;
+        };
+        match found.duplicate() {
+            Ok((fd, wire_type)) => {
+                let sent_for = SentFor::Server(server, Box::new(reply.clone()));
+                self.post(worker, &reply, wire_type, fd, sent_for);
+            }
+            Err(e) => self.machine.handle_unshared(worker, server, reply, errno(&e)),
+        }
+    }
+
+    fn post(
+        &mut self,
+        id: WorkerId,
+        message: &Message,
+        wire_type: HandleType,
+        fd: OwnedFd,
+        sent_for: SentFor,
+    ) {
+        let posted = match self.workers.get(&id) {
+            Some(worker) => worker
+                .channel()
+                .with_link(|link| link.submit_cluster_handle(message, wire_type, fd, sent_for)),
+            None => Err(Returned { sent_for, fd, arrived: Err(libc::EPIPE) }),
+        };
+        if let Err(returned) = posted {
+            self.returned(id, returned);
+        }
+    }
+
+    pub(super) fn returned(&mut self, worker: WorkerId, Returned { sent_for, fd, arrived }: Returned) {
+        match (sent_for, arrived) {
+            (SentFor::Connection(seq), arrived) => self.machine.handle_returned(seq, fd, arrived.is_ok()),
+            (SentFor::Server(..), Ok(())) => {}
+            (SentFor::Server(server, reply), Err(errno)) => {
+                self.machine.handle_unshared(worker, server, *reply, errno);
+            }
+        }
+    }
+}
+
+fn errno(e: &io::Error) -> i32 {
+    match (e.raw_os_error(), e.kind()) {
+        (Some(errno), _) => errno,
+        (None, io::ErrorKind::InvalidInput) => libc::EINVAL,
+        (None, _) => libc::EIO,
+    }
+}

@@ -1,0 +1,232 @@
+//! The cluster behind a [`Primary`](super::Primary): the machine, and the tasks that feed it. `actions`
+//! does what the machine wants.
+//!
+//! All tasks come here, one at a time. A channel's lock is taken under this one, never the other
+//! way round.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::future::poll_fn;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::process::ExitStatusExt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+
+use super::event::{Event, Events};
+use super::forked_worker::{Commands, ForkedWorker};
+use super::server_socket::ServerSocket;
+use super::settings::Settings;
+use crate::driver::link::primary::LinkEvent;
+use crate::error::Error;
+use crate::process::Signal;
+use crate::proto::cluster::primary::{self, Balance, ServerId, WorkerId};
+
+/// How many connections are accepted before others come to the lock.
+const BATCH: usize = 16;
+
+/// How long to wait when this process has no descriptor free for a connection.
+const EXHAUSTED: Duration = Duration::from_millis(100);
+
+pub(super) struct Cluster {
+    pub(super) events: Events,
+    settings: Mutex<Arc<Settings>>,
+    state: Mutex<ClusterState>,
+    /// The runtime of the tasks.
+    pub(super) runtime: Handle,
+    pub(super) me: Weak<Cluster>,
+}
+
+pub(super) struct ClusterState {
+    pub(super) machine: primary::PrimaryMachine<OwnedFd>,
+    pub(super) workers: BTreeMap<WorkerId, ForkedWorker>,
+    pub(super) servers: BTreeMap<ServerId, ServerSocket>,
+    last: WorkerId,
+}
+
+/// Commands.
+impl Cluster {
+    #[track_caller]
+    pub(super) fn new(settings: Settings) -> Arc<Self> {
+        let balance = settings.balance.unwrap_or_else(default_balance);
+        let state = ClusterState {
+            machine: primary::PrimaryMachine::new(balance, settings.keep_servers),
+            workers: BTreeMap::new(),
+            servers: BTreeMap::new(),
+            last: 0,
+        };
+        let runtime = Handle::current();
+        Arc::new_cyclic(|me| Cluster {
+            events: Events::new(),
+            settings: Mutex::new(Arc::new(settings)),
+            state: Mutex::new(state),
+            runtime,
+            me: me.clone(),
+        })
+    }
+
+    pub(super) fn set_up(&self, settings: Settings) {
+        *self.settings.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(settings);
+    }
+
+    pub(super) fn fork(&self, env: Vec<(OsString, OsString)>) -> Result<ForkedWorker, Error> {
+        let id = {
+            let mut state = self.lock();
+            state.last += 1;
+            state.last
+        };
+        let _inside = self.runtime.enter();
+        let me = self.me.clone();
+        let settings = self.settings.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let worker = ForkedWorker::new(id, settings.spawn(id, env)?, me.clone());
+        {
+            let mut state = self.lock();
+            state.machine.add_worker(id);
+            state.workers.insert(id, worker.clone());
+        }
+        self.events.push(Event::Fork { worker: worker.clone() });
+        self.runtime.spawn(tend(me, worker.clone()));
+        self.runtime.spawn(worker.clone().reap());
+        Ok(worker)
+    }
+
+    pub(super) fn worker(&self, id: WorkerId) -> Option<ForkedWorker> {
+        self.lock().workers.get(&id).cloned()
+    }
+
+    pub(super) fn workers(&self) -> Vec<ForkedWorker> {
+        self.lock().workers.values().cloned().collect()
+    }
+
+    pub(super) fn close_unused(&self) {
+        let mut state = self.lock();
+        state.machine.close_unused();
+        self.perform(&mut state);
+    }
+}
+
+/// What a worker asks of its cluster.
+impl Commands for Cluster {
+    fn disconnect(&self, id: WorkerId) {
+        let mut state = self.lock();
+        state.machine.disconnect(id);
+        self.perform(&mut state);
+    }
+
+    fn retire(&self, id: WorkerId) {
+        let mut state = self.lock();
+        state.machine.retire(id);
+        self.perform(&mut state);
+    }
+}
+
+/// What happens.
+impl Cluster {
+    /// Something has happened on the link to a worker.
+    fn handle(&self, worker: &ForkedWorker, events: Vec<LinkEvent>) {
+        let mut state = self.lock();
+        for event in events {
+            match event {
+                LinkEvent::Cluster(message) => state.machine.handle_message(worker.id(), message),
+                LinkEvent::Returned(returned) => state.returned(worker.id(), returned),
+                LinkEvent::Message(message) => {
+                    self.events.push(Event::Message { worker: worker.clone(), message });
+                }
+                LinkEvent::Invalid(error) => self.events.push(Event::Error { worker: worker.clone(), error }),
+                LinkEvent::Disconnected(error) => {
+                    if let Some(error) = error {
+                        self.events.push(Event::Error { worker: worker.clone(), error });
+                    }
+                    state.machine.remove_worker(worker.id());
+                    self.events.push(Event::Disconnect { worker: worker.clone() });
+                }
+            }
+            self.perform(&mut state);
+        }
+    }
+
+    /// Accepts some connections; `None` if the server is closed.
+    fn poll_accept(&self, id: ServerId, cx: &mut Context<'_>) -> Poll<Option<io::Result<()>>> {
+        let mut guard = self.lock();
+        for _ in 0..BATCH {
+            let state = &mut *guard;
+            let Some(listener) = state.servers.get_mut(&id).and_then(ServerSocket::listener) else {
+                return Poll::Ready(None);
+            };
+            let demand = state.machine.accept_demand(id);
+            match std::task::ready!(listener.poll_accept(demand, cx)) {
+                Ok(connection) => state.machine.handle_connection(id, connection),
+                Err(e) => return Poll::Ready(Some(Err(e))),
+            }
+            self.perform(state);
+        }
+        Poll::Ready(Some(Ok(())))
+    }
+
+    pub(super) fn pause_over(&self, server: ServerId) {
+        let mut state = self.lock();
+        state.machine.handle_pause_over(server);
+        self.perform(&mut state);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, ClusterState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        // Users may still have them, and must see that the cluster is gone.
+        for worker in self.workers() {
+            worker.channel().close();
+        }
+    }
+}
+
+/// What becomes of a worker, from its start to its exit. Does not keep the cluster alive.
+async fn tend(cluster: Weak<Cluster>, worker: ForkedWorker) {
+    let mut is_over = false;
+    while !is_over {
+        let events = worker.link_events().await;
+        let Some(cluster) = cluster.upgrade() else {
+            return;
+        };
+        is_over = events.iter().any(|event| matches!(event, LinkEvent::Disconnected(_)));
+        cluster.handle(&worker, events);
+    }
+    let status = worker.exited().await;
+    if let Some(cluster) = cluster.upgrade() {
+        let code = status.and_then(|status| status.code());
+        let signal = status.and_then(|status| status.signal()).and_then(Signal::from_number);
+        cluster.lock().workers.remove(&worker.id());
+        cluster.events.push(Event::Exit { worker, code, signal });
+    }
+}
+
+/// Accepts connections as long as the server is there. Does not keep the cluster alive.
+pub(super) async fn accept_connections(cluster: Weak<Cluster>, server: ServerId) {
+    loop {
+        let batch = poll_fn(|cx| match cluster.upgrade() {
+            Some(cluster) => cluster.poll_accept(server, cx),
+            None => Poll::Ready(None),
+        });
+        match batch.await {
+            None => return,
+            // There may be more: others come first.
+            Some(Ok(())) => tokio::task::yield_now().await,
+            // No descriptor or no memory is free: trying again at once would fail again.
+            Some(Err(_)) => tokio::time::sleep(EXHAUSTED).await,
+        }
+    }
+}
+
+/// Node's default.
+fn default_balance() -> Balance {
+    match std::env::var_os("NODE_CLUSTER_SCHED_POLICY") {
+        Some(policy) if policy == "none" => Balance::Shared,
+        _ => Balance::RoundRobin,
+    }
+}

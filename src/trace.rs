@@ -1,0 +1,63 @@
+//! What happens to processes, channels and clusters, for the crate `tracing`. Without the feature
+//! `tracing` these functions do nothing. Targets and fields are promised: see the crate's page.
+#![cfg_attr(not(feature = "tracing"), allow(unused_variables, unused_imports))]
+
+use std::ffi::OsStr;
+use std::fmt::Display;
+use std::os::unix::process::ExitStatusExt;
+use std::process::ExitStatus;
+
+#[cfg(feature = "tracing")]
+#[allow(unused_imports, reason = "not each feature has each event")]
+use tracing::{debug, info, warn};
+
+#[cfg(not(feature = "tracing"))]
+macro_rules! nothing {
+    ($($anything:tt)*) => {};
+}
+#[cfg(not(feature = "tracing"))]
+use {nothing as debug, nothing as info, nothing as warn};
+
+/// A process was started.
+pub(crate) fn spawned(program: &OsStr, pid: u32) {
+    debug!(target: "crossfork::process", program = %program.display(), pid, "spawned");
+}
+
+/// A process has ended, and was waited for.
+pub(crate) fn exited(pid: u32, status: ExitStatus) {
+    debug!(target: "crossfork::process", pid, code = status.code(), signal = status.signal(), "exited");
+}
+
+/// A handle was not sent, or the peer did not take it.
+pub(crate) fn refused(wire_type: &str, error: &dyn Display) {
+    warn!(target: "crossfork::channel", wire_type, %error, "refused");
+}
+
+/// Something of the peer's was no message, and was left out.
+pub(crate) fn skipped(error: &dyn Display) {
+    warn!(target: "crossfork::channel", %error, "skipped");
+}
+
+/// A cluster's event about a worker.
+#[cfg(feature = "tokio")]
+pub(crate) fn worker(event: &str, worker: u32) {
+    debug!(target: "crossfork::cluster", worker, "{event}");
+}
+
+/// A worker of a cluster listens.
+#[cfg(feature = "tokio")]
+pub(crate) fn listening(worker: u32, address: &dyn Display) {
+    debug!(target: "crossfork::cluster", worker, %address, "listening");
+}
+
+/// A worker of a cluster has ended.
+#[cfg(feature = "tokio")]
+pub(crate) fn worker_exited(worker: u32, code: Option<i32>, signal: Option<&str>, voluntary: bool) {
+    debug!(target: "crossfork::cluster", worker, code, signal, voluntary, "exited");
+}
+
+/// What `crossfork run` prints.
+#[cfg(feature = "cli")]
+pub(crate) fn notice(notice: &dyn Display) {
+    info!(target: "crossfork::supervisor", "{notice}");
+}

@@ -1,0 +1,26 @@
+'use strict';
+
+// A sentence says one thing: it has no more words than `max`.
+const { splitAST, SentenceSplitterSyntax } = require('sentence-splitter');
+
+module.exports = (context, { max = 30, cells = true } = {}) => {
+  const { Syntax, RuleError, locator, report, getSource } = context;
+  const check = (node) => {
+    for (const sentence of splitAST(node).children.filter(({ type }) => type === SentenceSplitterSyntax.Sentence)) {
+      const words = wordsOf(getSource(sentence));
+      if (words <= max) continue;
+      const padding = locator.at(sentence.range[0] - node.range[0]);
+      report(node, new RuleError(`This sentence has ${words} words. Split it: ${max} are enough.`, { padding }));
+    }
+  };
+  return cells ? { [Syntax.Paragraph]: check, [Syntax.TableCell]: check } : { [Syntax.Paragraph]: check };
+};
+
+/** Code counts as one word, and so does the text of a link as it is read. */
+function wordsOf(markdown) {
+  const text = markdown
+    .replace(/<!--[\s\S]*?-->|<[^>]*>/g, ' ')
+    .replace(/`[^`]*`/g, 'code')
+    .replace(/\]\([^)]*\)/g, ' ');
+  return text.split(/\s+/).filter((word) => /[\p{L}\p{N}]/u.test(word)).length;
+}
