@@ -178,6 +178,11 @@ impl Calls {
     pub fn unanswered(&self) -> usize {
         self.ours.len()
     }
+
+    /// Whether a call of ours has no answer.
+    pub fn is_unanswered(&self, id: u64) -> bool {
+        self.ours.contains_key(&id)
+    }
 }
 
 /// The other end's calls.

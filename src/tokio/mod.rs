@@ -56,6 +56,8 @@ pub mod fd;
 mod output;
 #[cfg(feature = "calls")]
 mod peer;
+#[cfg(feature = "calls")]
+pub mod pool;
 mod process;
 #[cfg(feature = "calls")]
 mod service;
@@ -68,6 +70,8 @@ pub use channel::Channel;
 pub use child::{Child, Command, Fork, Tokio};
 #[cfg(feature = "calls")]
 pub use peer::{Peer, Stream};
+#[cfg(feature = "calls")]
+pub use pool::Pool;
 pub use process::Process;
 #[cfg(feature = "calls")]
 pub use service::{Context, Service};

@@ -75,8 +75,7 @@ impl Peer {
         method: &str,
         params: &(impl Serialize + ?Sized),
     ) -> Result<Stream<R>, CallError> {
-        let options = Options { stream: Some(ROOM), ..Options::default() };
-        Ok(Stream::new(InFlight::begin(&self.0, method, params, options)?))
+        Stream::begin(&self.0, method, params)
     }
 
     /// Calls a method without waiting for it: there is no answer. Notifications are handled in the order
@@ -103,8 +102,14 @@ pub struct Stream<R> {
 }
 
 impl<R: DeserializeOwned> Stream<R> {
-    pub(super) fn new(in_flight: InFlight) -> Self {
-        Stream { in_flight: Some(in_flight), items: PhantomData }
+    pub(super) fn begin(
+        core: &Arc<Core>,
+        method: &str,
+        params: &(impl Serialize + ?Sized),
+    ) -> Result<Self, CallError> {
+        let options = Options { stream: Some(ROOM), ..Options::default() };
+        let in_flight = InFlight::begin(core, method, params, options)?;
+        Ok(Stream { in_flight: Some(in_flight), items: PhantomData })
     }
 
     /// Waits for the next item; `None` when there are no more.

@@ -117,6 +117,11 @@ impl Service {
         Service { on_end: Mutex::new(Some(end)), ..self }
     }
 
+    /// How many calls are carried out at once.
+    pub(super) fn most(&self) -> usize {
+        if self.is_ordered { 1 } else { self.concurrency.map_or(CONCURRENCY, NonZero::get) }
+    }
+
     /// Carries out calls until the parent has disconnected, in a runtime of its own with one thread. For a
     /// runtime with several, see [`serve`](Self::serve).
     ///
@@ -158,13 +163,12 @@ impl Service {
     /// # Cancel safety
     /// If the future is dropped, all calls are cancelled, and none is answered any more.
     pub async fn run_on(self, channel: &Channel) -> Result<(), Error> {
-        let concurrency = self.concurrency.map_or(CONCURRENCY, NonZero::get);
-        let concurrency = if self.is_ordered { 1 } else { concurrency };
+        let concurrency = self.most();
         let methods = self.handlers.keys().cloned().collect();
         let greeting = Some(Greeting { concurrency, methods });
         let core = Core::new(channel.encoder(), Settings { concurrency, greeting });
         let peer = Peer::new(core.clone());
-        let running = Arc::new(Running { service: self, core, peer });
+        let running = Arc::new(Running { service: Arc::new(self), core, peer });
         let _end = EndOnDrop(running.core.clone());
         // The set-up may call the parent, whose answers are received meanwhile.
         let (started, received, ()) =
@@ -192,11 +196,11 @@ impl Drop for EndOnDrop {
     }
 }
 
-/// A service that runs.
-struct Running {
-    service: Service,
-    core: Arc<Core>,
-    peer: Peer,
+/// A service that runs. For a pool, what its workers can call.
+pub(super) struct Running {
+    pub(super) service: Arc<Service>,
+    pub(super) core: Arc<Core>,
+    pub(super) peer: Peer,
 }
 
 impl Running {
@@ -225,7 +229,7 @@ impl Running {
     }
 
     /// Takes what comes, until nothing comes any more.
-    async fn receive(self: &Arc<Self>, channel: &Channel) -> Result<(), Error> {
+    pub(super) async fn receive(self: &Arc<Self>, channel: &Channel) -> Result<(), Error> {
         let result = loop {
             match channel.recv().await {
                 Ok(Some(message)) => {
@@ -281,7 +285,7 @@ impl Running {
     }
 
     /// Writes what comes, until all was said. The end of the channel is seen where it is received from.
-    async fn write(&self, channel: &Channel) {
+    pub(super) async fn write(&self, channel: &Channel) {
         while let Some(output) = poll_fn(|cx| self.core.poll_output(cx)).await {
             match output {
                 Output::Frame(frame) => {

@@ -64,6 +64,8 @@ pub(super) struct State {
     /// Somebody writes, and will look whether there is more.
     is_writing: bool,
     writer: Option<Waker>,
+    /// Who hands calls to the other end, a few at a time.
+    freed: Option<Waker>,
     /// Who waits for less to be queued, or for all to have ended.
     room: Vec<Waker>,
     idle: Vec<Waker>,
@@ -107,6 +109,7 @@ impl Core {
             hellos: Vec::new(),
             is_writing: false,
             writer: None,
+            freed: None,
             room: Vec::new(),
             idle: Vec::new(),
             woken: Vec::new(),
@@ -148,6 +151,24 @@ impl Core {
         self.lock().calls.is_peer_ours()
     }
 
+    /// How many calls of ours have no answer, the cancelled ones too.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn unanswered(&self) -> usize {
+        self.lock().calls.unanswered()
+    }
+
+    /// Whether a call of ours has no answer.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn is_unanswered(&self, id: u64) -> bool {
+        self.lock().calls.is_unanswered(id)
+    }
+
+    /// Who is woken whenever one call of ours less is in flight.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn wake_when_freed(&self, waker: Waker) {
+        self.lock().freed = Some(waker);
+    }
+
     /// Queues a notification.
     pub(crate) fn notify<P: Serialize + ?Sized>(&self, method: &str, params: &P) -> Result<(), CallError> {
         let body = write::notification(&self.encoder, method, params).map_err(CallError::Send)?;
@@ -184,11 +205,12 @@ impl Core {
                     visit.schedule.add(Turn::Alone, Job::notification(call, handle.take()));
                 }
                 Event::Notify(_) | Event::Dropped => {}
-                Event::Answered { id, outcome, was_cancelled: false } => {
-                    visit.settle(id, outcome.map_err(CallError::Rpc));
+                Event::Answered { id, outcome, was_cancelled } => {
+                    if !was_cancelled {
+                        visit.settle(id, outcome.map_err(CallError::Rpc));
+                    }
+                    visit.freed();
                 }
-                // Its place is free now.
-                Event::Answered { .. } => {}
                 Event::Items { id, items } => visit.tell(id, |pending| pending.items.extend(items)),
                 Event::Progress { id, value } => visit.tell(id, |pending| pending.progress = Some(value)),
                 Event::Cancelled(id) => self.cancelled(&mut visit, &id),
@@ -302,6 +324,8 @@ impl Core {
         // Dropped behind the lock.
         let gone = visit.schedule.remove(|_| true);
         let running = std::mem::take(&mut visit.running);
+        let freed = visit.freed.take();
+        visit.woken.extend(freed);
         visit.woken.extend(running.values().flat_map(|running| running.cancel()).collect::<Vec<_>>());
         drop(visit);
         drop(gone);
@@ -471,6 +495,13 @@ impl State {
 
     fn settle(&mut self, id: u64, outcome: Result<Part, CallError>) {
         self.tell(id, |pending| pending.outcome = Some(outcome));
+    }
+
+    /// One call of ours less is in flight.
+    pub(super) fn freed(&mut self) {
+        if let Some(freed) = &self.freed {
+            self.woken.push(freed.clone());
+        }
     }
 
     fn tell(&mut self, id: u64, tell: impl FnOnce(&mut Pending)) {

@@ -55,6 +55,12 @@ impl InFlight {
         Ok(InFlight { core: core.clone(), id, room, taken: 0 })
     }
 
+    /// Its id.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn id(&self) -> u64 {
+        self.id
+    }
+
     /// The next item of a stream; `None` when it has ended well. A result that is no stream is its one item.
     pub(crate) fn poll_item(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Part, CallError>>> {
         let mut visit = self.core.visit();
@@ -115,9 +121,15 @@ impl Drop for InFlight {
         let mut visit = self.core.visit();
         // Dropped behind the lock.
         let pending = visit.pending.remove(&self.id);
-        if pending.is_some() && visit.calls.cancel(self.id) == Cancelling::Tell {
-            let body = write::cancel(self.core.encoder(), self.id);
-            self.core.queue_about(&mut visit, body);
+        if pending.is_some() {
+            match visit.calls.cancel(self.id) {
+                Cancelling::Tell => {
+                    let body = write::cancel(self.core.encoder(), self.id);
+                    self.core.queue_about(&mut visit, body);
+                }
+                Cancelling::Withdrawn => visit.freed(),
+                Cancelling::Over => {}
+            }
         }
         drop(visit);
         drop(pending);

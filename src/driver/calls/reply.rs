@@ -20,7 +20,8 @@ const MOST_COLLECTED: usize = 1 << 16;
 /// What a handler may return: a `Result` whose value serde can write, or an iterator or a stream of such
 /// values, or of `Result`s with such values. The error is any error.
 ///
-/// `K` tells these apart, and is inferred.
+/// `K` tells these apart, and is inferred. A type that is both a value and an iterator, such as `Range`, is made
+/// one of them by an adapter such as [`fuse`](Iterator::fuse).
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is nothing that a handler can return",
     label = "the handler returns this",
