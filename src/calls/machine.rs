@@ -319,6 +319,7 @@ impl Calls {
     }
 
     /// How many messages meant nothing to this end.
+    #[cfg(test)]
     pub fn dropped(&self) -> u64 {
         self.dropped
     }

@@ -7,6 +7,8 @@ pub(crate) mod machine;
 pub(crate) mod params;
 pub(crate) mod read;
 pub(crate) mod schedule;
+#[cfg(test)]
+mod tests;
 pub(crate) mod write;
 
 pub use error::{CallError, ErrorData, RpcError, code};

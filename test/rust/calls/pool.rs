@@ -84,7 +84,10 @@ async fn errors_of_handlers_arrive_as_what_they_are() {
         let result = pool.call::<String>("double", &1).await.unwrap_err();
         assert!(matches!(result, PoolError::Call(CallError::Result(_))), "{result}");
         let panicked = pool.call::<()>("crash", &()).await.unwrap_err();
-        assert!(panicked.to_string().starts_with("the handler panicked at test/rust/calls/worker.rs:"), "{panicked}");
+        assert!(
+            panicked.to_string().starts_with("the handler panicked at test/rust/calls/worker.rs:"),
+            "{panicked}"
+        );
         assert_eq!(pool.call::<u64>("double", &2).await.unwrap(), 4, "it lives");
     })
     .await;
@@ -113,7 +116,8 @@ async fn a_worker_that_dies_fails_the_calls_that_it_had_and_no_others() {
         for begun in [rested.map(drop), died] {
             let error = begun.unwrap_err();
             assert_eq!(error.code(), "ERR_WORKER_DIED");
-            let text = "the worker ended with exit status: 7 before it answered; the call may have been carried out";
+            let text =
+                "the worker ended with exit status: 7 before it answered; the call may have been carried out";
             assert_eq!(error.to_string(), text);
         }
         assert_eq!(waited.unwrap(), 42, "it went to the next worker");
@@ -203,7 +207,8 @@ async fn a_pool_that_cannot_start_says_why_to_all() {
         assert_eq!(ready.unwrap_err().code(), "ERR_POOL_START");
 
         let sleeping = crossfork::tokio::Command::new("sleep").arg("100");
-        let silent = Pool::command(sleeping).size(n(1)).start_timeout(Duration::from_millis(50)).start().unwrap();
+        let silent =
+            Pool::command(sleeping).size(n(1)).start_timeout(Duration::from_millis(50)).start().unwrap();
         let error = silent.call::<()>("a", &()).await.unwrap_err();
         assert!(error.to_string().contains("was not ready in 50ms: does it call serve()"), "{error}");
     })
@@ -238,7 +243,9 @@ async fn closing_waits_for_the_calls_that_were_taken_and_destroying_does_not() {
 
         let destroyed = pool(1).concurrency(n(1)).start().unwrap();
         destroyed.ready().await.unwrap();
-        let calls = async { tokio::join!(destroyed.call::<u64>("rest", &600_000), destroyed.call::<u64>("double", &1)) };
+        let calls = async {
+            tokio::join!(destroyed.call::<u64>("rest", &600_000), destroyed.call::<u64>("double", &1))
+        };
         let ((begun, waiting), ()) = tokio::join!(calls, async {
             while destroyed.stats().running == 0 || destroyed.stats().waiting == 0 {
                 tokio::task::yield_now().await;

@@ -1,0 +1,369 @@
+//! Two ends, and a network between them that cuts at any byte.
+
+mod properties;
+
+use bytes::{Bytes, BytesMut};
+
+use super::machine::{Calls, Cancelling, Credit, Event};
+use super::read::read;
+use super::write::{self, Extra};
+use super::{Id, RpcError};
+use crate::message::Payload;
+use crate::message::body::Body;
+use crate::message::encoder::Encoder;
+use crate::wire::Serialization;
+use crate::wire::frame::{Frame, Splitter};
+
+const BOTH: [Serialization; 2] = [Serialization::Json, Serialization::Advanced];
+
+/// One end, and what came to it.
+struct End {
+    calls: Calls,
+    encoder: Encoder,
+    last_id: u64,
+    splitter: Splitter,
+    /// What is on its way to it.
+    network: BytesMut,
+    input: BytesMut,
+    messages: usize,
+}
+
+impl End {
+    fn new(serialization: Serialization) -> Self {
+        End {
+            calls: Calls::default(),
+            encoder: Encoder::new(serialization),
+            last_id: 0,
+            splitter: Splitter::new(serialization),
+            network: BytesMut::new(),
+            input: BytesMut::new(),
+            messages: 0,
+        }
+    }
+
+    fn extra(&self, stream: Option<u32>) -> Extra {
+        Extra { stream, ..Extra::announcing(self.calls.must_announce()) }
+    }
+
+    fn call(&mut self, stream: u32) -> u64 {
+        self.last_id += 1;
+        let (id, extra) = (self.last_id, self.extra((stream > 0).then_some(stream)));
+        let body = write::call(&self.encoder, id, "method", &id, extra, None).unwrap();
+        assert!(self.calls.call(id, stream.into(), body));
+        id
+    }
+
+    fn cancel(&mut self, id: u64) -> Cancelling {
+        let cancelling = self.calls.cancel(id);
+        if cancelling == Cancelling::Tell {
+            self.calls.notify(write::cancel(&self.encoder, id).unwrap());
+        }
+        cancelling
+    }
+
+    fn answer(&mut self, id: &Id) {
+        let extra = self.extra(None);
+        let body = write::result(&self.encoder, id, &vec![id; 2], extra).unwrap();
+        assert!(self.calls.answer(id, body));
+    }
+
+    fn fail(&mut self, id: &Id, error: &RpcError) {
+        let extra = self.extra(None);
+        let body = write::error(&self.encoder, Some(id), error, extra).unwrap();
+        assert!(self.calls.answer(id, body));
+    }
+
+    fn item(&mut self, id: &Id, n: u64) -> Credit {
+        let credit = self.calls.take_credit(id);
+        if credit == Credit::Taken {
+            self.calls.notify(write::item(&self.encoder, id, &n).unwrap());
+        }
+        credit
+    }
+
+    /// Sends what is ready: one message.
+    fn send(&mut self, to: &mut End) -> bool {
+        let bodies = self.calls.take_output();
+        if bodies.is_empty() {
+            return false;
+        }
+        to.network.extend_from_slice(&Body::frame(bodies).unwrap());
+        true
+    }
+
+    /// So many bytes come.
+    fn receive(&mut self, bytes: usize) -> Vec<Event> {
+        let come = self.network.split_to(bytes.min(self.network.len()));
+        self.input.extend_from_slice(&come);
+        let mut events = Vec::new();
+        while let Some(frame) = self.splitter.next_frame(&mut self.input, 1 << 20) {
+            let Frame::Whole(bytes) = frame else { panic!("{frame:?}") };
+            self.messages += 1;
+            let payload = Payload::new(self.encoder.serialization(), bytes);
+            assert!(read(&payload, |incoming| events.push(self.calls.handle(incoming))));
+        }
+        events
+    }
+
+    fn receive_all(&mut self) -> Vec<Event> {
+        self.receive(usize::MAX)
+    }
+}
+
+fn pair(serialization: Serialization) -> (End, End) {
+    (End::new(serialization), End::new(serialization))
+}
+
+/// Each has heard that the other reads bundles.
+fn acquainted(serialization: Serialization) -> (End, End) {
+    let (mut a, mut b) = pair(serialization);
+    let id = a.call(0);
+    a.send(&mut b);
+    b.receive_all();
+    b.answer(&id.into());
+    b.send(&mut a);
+    a.receive_all();
+    (a, b)
+}
+
+fn came_on(serialization: Serialization, message: &serde_json::Value) -> (bool, Vec<Event>) {
+    let mut end = End::new(serialization);
+    let frame = end.encoder.frame(message).unwrap();
+    let content = crate::wire::frame::content(serialization, &frame);
+    let payload = Payload::new(serialization, Bytes::copy_from_slice(content));
+    let mut events = Vec::new();
+    let is_call = read(&payload, |incoming| events.push(end.calls.handle(incoming)));
+    (is_call, events)
+}
+
+#[test]
+fn calls_of_one_turn_go_in_one_message_to_an_end_that_has_announced_bundles_and_else_in_one_each() {
+    for serialization in BOTH {
+        let (mut a, mut b) = pair(serialization);
+        for _ in 0..3 {
+            a.call(0);
+        }
+        while a.send(&mut b) {}
+        b.receive_all();
+        assert_eq!(b.messages, 3);
+        // What A has sent announces.
+        (1..=3_u64).for_each(|id| b.answer(&id.into()));
+        while b.send(&mut a) {}
+        assert_eq!(a.receive_all().len(), 3);
+        assert_eq!(a.messages, 1);
+        for _ in 0..1000 {
+            a.call(0);
+        }
+        while a.send(&mut b) {}
+        assert_eq!(b.receive_all().len(), 1000);
+        assert_eq!(b.messages, 3 + 1000_usize.div_ceil(64));
+    }
+}
+
+#[test]
+fn a_bundle_ends_at_64_kib() {
+    let (mut a, mut b) = acquainted(Serialization::Json);
+    let before = b.messages;
+    for _ in 0..3 {
+        a.calls.notify(write::notification(&a.encoder, "note", &"x".repeat(40_000)).unwrap());
+    }
+    while a.send(&mut b) {}
+    assert_eq!(b.receive_all().len(), 3);
+    assert_eq!(b.messages - before, 3);
+}
+
+/// Its references would mean other objects there (ADV-6).
+#[test]
+fn a_message_with_references_is_never_in_a_bundle() {
+    use crate::wire::v8::{Shared, Value};
+    let (mut a, mut b) = acquainted(Serialization::Advanced);
+    let before = b.messages;
+    let shared = Value::Shared(Box::new(Shared { label: 1, value: Value::Array(vec![1.into()]) }));
+    let twice = Value::object([("a", shared), ("b", Value::Reference(1))]);
+    for params in [&1.into(), &twice, &twice, &2.into(), &3.into()] {
+        a.calls.notify(write::notification(&a.encoder, "note", params).unwrap());
+    }
+    while a.send(&mut b) {}
+    let shown: Vec<_> = b.receive_all().into_iter().map(|event| params(&event)).collect();
+    let both = "{ a: [ 1 ], b: [ 1 ] }";
+    assert_eq!(
+        shown[1..3]
+            .iter()
+            .map(|s| s.replace("<ref *1> ", "").replace("[Circular *1]", "[ 1 ]"))
+            .collect::<Vec<_>>(),
+        [both, both]
+    );
+    assert_eq!([&*shown[0], &*shown[3], &*shown[4]], ["[ 1 ]", "[ 2 ]", "[ 3 ]"]);
+    assert_eq!(b.messages - before, 4);
+}
+
+fn params(event: &Event) -> String {
+    match event {
+        Event::Notify(call) => format!("{:?}", call.params.as_ref().unwrap()),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// As V8 writes an array in which an object occurs twice.
+#[test]
+fn references_between_the_elements_of_a_bundle_are_followed() {
+    use crate::wire::v8::{Options, Shared, Value};
+    let params = Value::object([("n", 7.into())]);
+    let call = |params: Value| {
+        Value::object([("jsonrpc", "2.0".into()), ("method", "a".into()), ("params", params)])
+    };
+    let first = call(Value::Shared(Box::new(Shared { label: 1, value: params })));
+    let first = Value::Shared(Box::new(Shared { label: 2, value: first }));
+    let bundle = Value::Array(vec![first, call(Value::Reference(1)), Value::Reference(2)]);
+    let record = bundle.encode(&Options::new()).unwrap();
+    let mut calls = Vec::new();
+    assert!(read(&Payload::new(Serialization::Advanced, record.into()), |incoming| calls.push(incoming)));
+    let numbers = calls.into_iter().map(|call| {
+        let super::read::Incoming::Notification(call) = call else { panic!("{call:?}") };
+        call.params.unwrap().get("n").unwrap().decode::<u32>().unwrap()
+    });
+    assert_eq!(numbers.collect::<Vec<_>>(), [7, 7, 7]);
+}
+
+#[test]
+fn what_is_no_call_is_the_users() {
+    use serde_json::json;
+    let call = json!({ "jsonrpc": "2.0", "id": 1, "method": "a" });
+    let users = [
+        json!(1),
+        json!([]),
+        json!([1, call]),
+        json!([[call]]),
+        json!({ "jsonrpc": "1.0", "id": 1, "method": "a" }),
+        json!({ "jsonrpc": 2.0, "id": 1, "method": "a" }),
+        json!({ "id": 1, "method": "a" }),
+        json!(null),
+        json!("text"),
+    ];
+    for serialization in BOTH {
+        for message in &users {
+            let (is_call, events) = came_on(serialization, message);
+            assert!(!is_call && events.is_empty(), "{message} {events:?}");
+        }
+        assert!(came_on(serialization, &json!([call, 1, [call], null, call])).0);
+    }
+}
+
+#[test]
+fn an_id_that_cannot_be_one_is_refused_and_one_in_use_does_not_touch_the_first() {
+    use serde_json::json;
+    for serialization in BOTH {
+        for id in [json!(null), json!(true), json!([1]), json!({})] {
+            let (_, events) = came_on(serialization, &json!({ "jsonrpc": "2.0", "id": id, "method": "a" }));
+            assert!(
+                matches!(&events[..], [Event::Refused(None, error)] if error.code == -32600),
+                "{events:?}"
+            );
+        }
+        let call = |id: serde_json::Value| json!({ "jsonrpc": "2.0", "id": id, "method": "a" });
+        let bundle = json!([call(json!(1)), call(json!("1")), call(json!(1.0)), call(json!(-0.5))]);
+        let (_, events) = came_on(serialization, &bundle);
+        let [Event::Call(_), Event::Call(_), Event::Refused(Some(id), _), Event::Call(_)] = &events[..]
+        else {
+            panic!("{events:?}");
+        };
+        assert_eq!(*id, Id::Number(1));
+    }
+}
+
+#[test]
+fn cancels_and_answers_of_every_wrong_shape_are_dropped() {
+    use serde_json::json;
+    let cancel = |params: serde_json::Value| json!({ "jsonrpc": "2.0", "method": "$/cancelRequest", "params": params });
+    let wrong = [
+        json!({ "jsonrpc": "2.0", "method": "$/cancelRequest" }),
+        cancel(json!([1])),
+        cancel(json!({ "id": null })),
+        cancel(json!({ "id": [1] })),
+        cancel(json!({ "id": 1 })),
+        cancel(json!(7)),
+        json!({ "jsonrpc": "2.0", "id": 1, "result": 1 }),
+        json!({ "jsonrpc": "2.0", "id": null, "result": 1 }),
+        json!({ "jsonrpc": "2.0", "id": "x", "error": { "code": 1, "message": "" } }),
+        json!({ "jsonrpc": "2.0", "id": 1 }),
+        json!({ "jsonrpc": "2.0", "method": 7 }),
+        json!({ "jsonrpc": "2.0", "method": "$/progress", "params": { "token": 1, "value": 1 } }),
+        json!({ "jsonrpc": "2.0", "method": "$/progress", "params": { "token": 1 } }),
+        json!({ "jsonrpc": "2.0", "method": "$/progress", "params": { "token": 1, "value": { "items": [1] } } }),
+        json!({ "jsonrpc": "2.0", "method": "$/crossfork/credit", "params": { "token": 1, "n": -1 } }),
+        json!({ "jsonrpc": "2.0", "method": "$/crossfork/credit", "params": { "token": 1, "n": 1 } }),
+    ];
+    for serialization in BOTH {
+        for message in &wrong {
+            let (is_call, events) = came_on(serialization, message);
+            assert!(is_call && matches!(events[..], [Event::Dropped]), "{message} {events:?}");
+        }
+    }
+}
+
+#[test]
+fn a_call_that_was_not_handed_over_is_never_sent_when_it_is_cancelled() {
+    let (mut a, mut b) = acquainted(Serialization::Json);
+    let (first, second) = (a.call(0), a.call(0));
+    assert_eq!(a.cancel(first), Cancelling::Withdrawn);
+    assert_eq!(a.cancel(first), Cancelling::Over);
+    while a.send(&mut b) {}
+    let events = b.receive_all();
+    assert!(matches!(&events[..], [Event::Call(request)] if request.id == second.into()), "{events:?}");
+}
+
+#[test]
+fn the_id_of_a_cancelled_call_is_in_use_until_it_is_answered() {
+    let (mut a, mut b) = acquainted(Serialization::Json);
+    let id = a.call(0);
+    a.send(&mut b);
+    assert_eq!(a.cancel(id), Cancelling::Tell);
+    a.send(&mut b);
+    assert!(
+        matches!(&b.receive_all()[..], [Event::Call(_), Event::Cancelled(cancelled)] if *cancelled == id.into())
+    );
+    assert_eq!(a.calls.unanswered(), 1);
+    b.fail(&id.into(), &RpcError::cancelled());
+    b.send(&mut a);
+    assert!(matches!(a.receive_all()[..], [Event::Answered { was_cancelled: true, .. }]));
+    assert_eq!(a.calls.unanswered(), 0);
+}
+
+#[test]
+fn a_later_report_of_progress_takes_the_place_of_one_that_waits() {
+    let (mut a, mut b) = acquainted(Serialization::Json);
+    let (first, second) = (a.call(0), a.call(0));
+    a.send(&mut b);
+    b.receive_all();
+    for percent in 0..100 {
+        for id in [first, second] {
+            let body = write::progress(&b.encoder, &id.into(), &percent).unwrap();
+            b.calls.progress(&id.into(), body);
+        }
+    }
+    while b.send(&mut a) {}
+    let events = a.receive_all();
+    let reports: Vec<u32> = events
+        .iter()
+        .map(|event| match event {
+            Event::Progress { value, .. } => value.decode().unwrap(),
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(reports, [99, 99]);
+}
+
+#[test]
+fn items_without_room_are_not_kept() {
+    let (mut a, mut b) = acquainted(Serialization::Json);
+    let id = a.call(2);
+    a.send(&mut b);
+    b.receive_all();
+    for n in 0..5 {
+        b.calls.notify(write::item(&b.encoder, &id.into(), &n).unwrap());
+    }
+    while b.send(&mut a) {}
+    let events = a.receive_all();
+    let kept = events.iter().filter(|event| matches!(event, Event::Items { .. })).count();
+    assert_eq!((kept, a.calls.dropped()), (2, 3));
+}
