@@ -63,7 +63,7 @@ impl Part {
             },
             Place::Advanced(record, at) => match record.tag(*at) {
                 Ok(tag::OBJECT) => Kind::Object,
-                Ok(tag::DENSE_ARRAY) => Kind::Array,
+                Ok(tag::DENSE_ARRAY | tag::SPARSE_ARRAY) => Kind::Array,
                 _ => Kind::Other,
             },
         }
@@ -125,7 +125,7 @@ impl Part {
                 elements.into_iter().for_each(|raw| found(Part(Place::Json(cut(text, raw)))));
             }
             Place::Advanced(record, at) => {
-                let places = record.elements(*at)?.unwrap_or_default();
+                let places = record.elements(*at)?;
                 places.into_iter().for_each(|at| found(Part(Place::Advanced(record.clone(), at))));
             }
         }

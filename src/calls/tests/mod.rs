@@ -225,6 +225,31 @@ fn references_between_the_elements_of_a_bundle_are_followed() {
     assert_eq!(numbers.collect::<Vec<_>>(), [7, 7, 7]);
 }
 
+/// V8 writes an array like this when it was filled in a certain way: all elements are there.
+#[test]
+fn a_bundle_and_parameters_may_be_sparse_arrays() {
+    use crate::wire::v8::{Options, SparseArray, Value};
+    let sparse = |values: [Value; 2]| {
+        let keys = ["0", "1"].map(Into::into);
+        let properties = keys.into_iter().zip(values).collect();
+        Value::SparseArray(Box::new(SparseArray { length: 2, properties }))
+    };
+    let call = Value::object([
+        ("jsonrpc", "2.0".into()),
+        ("method", "a".into()),
+        ("params", sparse([3.into(), "x".into()])),
+    ]);
+    let record = sparse([call.clone(), call]).encode(&Options::new()).unwrap();
+    let mut calls = Vec::new();
+    assert!(read(&Payload::new(Serialization::Advanced, record.into()), |incoming| calls.push(incoming)));
+    assert_eq!(calls.len(), 2);
+    for call in calls {
+        let super::read::Incoming::Notification(call) = call else { panic!("{call:?}") };
+        let params = super::params::decode::<(u32, String)>(call.params.as_ref()).unwrap();
+        assert_eq!(params, (3, "x".to_owned()));
+    }
+}
+
 #[test]
 fn what_is_no_call_is_the_users() {
     use serde_json::json;

@@ -58,22 +58,35 @@ impl Record {
         Ok(true)
     }
 
-    /// The places of the elements, if the value here is an array without holes.
-    pub(crate) fn elements(&self, at: usize) -> Result<Option<Vec<usize>>> {
+    /// The places of the elements that are there, if the value here is an array. V8 writes one as sparse
+    /// that has become so inside, although it has all its elements.
+    pub(crate) fn elements(&self, at: usize) -> Result<Vec<usize>> {
         let mut reader = self.reader(at)?;
-        if reader.tag()? != tag::DENSE_ARRAY {
-            return Ok(None);
-        }
-        let length = walk::dense_length(&mut reader)?;
-        let mut places = Vec::with_capacity(length.min(256));
-        for _ in 0..length {
-            if reader.next_is(tag::HOLE) {
-                return Ok(None);
+        let mut places = Vec::new();
+        match reader.tag()? {
+            tag::DENSE_ARRAY => {
+                let length = walk::dense_length(&mut reader)?;
+                places.reserve(length.min(256));
+                for _ in 0..length {
+                    if !reader.eat(tag::HOLE)? {
+                        places.push(reader.at());
+                        walk::skip(&mut reader)?;
+                    }
+                }
             }
-            places.push(reader.at());
-            walk::skip(&mut reader)?;
+            tag::SPARSE_ARRAY => {
+                reader.varint()?;
+                while !reader.eat(tag::SPARSE_ARRAY_END)? {
+                    let key = walk::key(&mut reader)?;
+                    if let Key::Index(_) = key {
+                        places.push(reader.at());
+                    }
+                    walk::skip(&mut reader)?;
+                }
+            }
+            _ => {}
         }
-        Ok(Some(places))
+        Ok(places)
     }
 
     /// The tag of the value here.
