@@ -74,7 +74,16 @@ const behaviours = {
 
   async 'cancelling of any other shape does nothing'(client) {
     const call = client.request('rest', [100]);
-    for (const params of [undefined, [], [call.id], {}, { id: null }, { id: {} }, { id: String(call.id) }, { id: 999 }]) {
+    for (const params of [
+      undefined,
+      [],
+      [call.id],
+      {},
+      { id: null },
+      { id: {} },
+      { id: String(call.id) },
+      { id: 999 },
+    ]) {
       client.notify('$/cancelRequest', params);
     }
     assert.strictEqual((await call).result, 100);
@@ -83,9 +92,18 @@ const behaviours = {
   async 'ids are answered as they came'(client) {
     const ids = ['a', '1', 1.5, -7, 0, 2 ** 53, ''];
     const answers = await Promise.all(ids.map((id) => client.request('closure', [1], { id })));
-    assert.deepStrictEqual(answers.map(({ id }) => id), ids);
-    const both = await Promise.all([client.request('rest', [20], { id: 1 }), client.request('closure', [1], { id: '1' })]);
-    assert.deepStrictEqual(both.map(({ result }) => result), [20, 2]);
+    assert.deepStrictEqual(
+      answers.map(({ id }) => id),
+      ids,
+    );
+    const both = await Promise.all([
+      client.request('rest', [20], { id: 1 }),
+      client.request('closure', [1], { id: '1' }),
+    ]);
+    assert.deepStrictEqual(
+      both.map(({ result }) => result),
+      [20, 2],
+    );
   },
 
   async 'an id that cannot be one, and one in use, are refused'(client) {
@@ -108,18 +126,30 @@ const behaviours = {
     await Promise.all(answers);
     await client.until((heard) => heard.get(undefined)?.length === 3);
     const results = client.heard.get(undefined).map(({ id, result }) => [id, result]);
-    assert.deepStrictEqual(results.sort(), [[1, 2], [2, 3], [3, 4]]);
+    assert.deepStrictEqual(results.sort(), [
+      [1, 2],
+      [2, 3],
+      [3, 4],
+    ]);
   },
 
   async 'answers come one a message, unless bundles were announced'(client) {
     let [arrays, messages] = [0, 0];
     client.child.on('message', (message) => (Array.isArray(message) ? arrays++ : messages++));
     const results = await Promise.all(Array.from({ length: 500 }, (_, i) => client.call('closure', [i])));
-    assert.deepStrictEqual(results, Array.from({ length: 500 }, (_, i) => i + 1));
+    assert.deepStrictEqual(
+      results,
+      Array.from({ length: 500 }, (_, i) => i + 1),
+    );
     assert.deepStrictEqual([arrays, messages], [0, 500]);
     const first = await client.request('closure', [0], { crossfork: { bundles: 1 } });
     assert.strictEqual(first.crossfork, undefined, 'only the first answers announce');
-    const bundle = Array.from({ length: 500 }, (_, i) => ({ jsonrpc: '2.0', id: `b${i}`, method: 'closure', params: [i] }));
+    const bundle = Array.from({ length: 500 }, (_, i) => ({
+      jsonrpc: '2.0',
+      id: `b${i}`,
+      method: 'closure',
+      params: [i],
+    }));
     client.child.send(bundle);
     await client.until((heard) => heard.get(undefined)?.length === 500);
     for (const { id, result } of client.heard.get(undefined)) assert.strictEqual(id, `b${result - 1}`);
@@ -140,7 +170,10 @@ const behaviours = {
 
   async 'notifications are handled in their order, and before the calls that come behind them'(client) {
     for (let i = 1; i <= 100; i++) client.notify('note', [i]);
-    assert.deepStrictEqual(await client.call('notes'), Array.from({ length: 100 }, (_, i) => i + 1));
+    assert.deepStrictEqual(
+      await client.call('notes'),
+      Array.from({ length: 100 }, (_, i) => i + 1),
+    );
   },
 
   async 'an iterator is an array to those who ask for no stream'(client) {
@@ -164,7 +197,10 @@ const behaviours = {
   async 'a stream that fails ends with its error, behind its items'(client) {
     const call = client.request('countBadly', [2], { crossfork: { bundles: 1, stream: 100 } });
     assert.strictEqual((await call).error.message, 'the end');
-    assert.deepStrictEqual(client.heard.get('$/progress').flatMap(({ value }) => value.items), [0, 1]);
+    assert.deepStrictEqual(
+      client.heard.get('$/progress').flatMap(({ value }) => value.items),
+      [0, 1],
+    );
   },
 
   async 'a stream that waits for credit ends when it is cancelled'(client) {
@@ -174,7 +210,9 @@ const behaviours = {
     assert.strictEqual((await call).error.code, -32800);
   },
 
-  async 'progress goes to the call’s id, or to the token that a peer of the Language Server Protocol has named'(client) {
+  async 'progress goes to the call’s id, or to the token that a peer of the Language Server Protocol has named'(
+    client,
+  ) {
     const plain = client.request('forever', { workDoneToken: 'mine' });
     await client.until((heard) => heard.get('$/progress')?.length === 1);
     client.notify('$/cancelRequest', { id: plain.id });

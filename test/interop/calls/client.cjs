@@ -11,7 +11,12 @@ exports.Client = class Client {
   #waiting = [];
 
   constructor(program, args, options) {
-    this.child = fork('', args, { execPath: program, execArgv: [], stdio: ['ignore', 'ignore', 'pipe', 'ipc'], ...options });
+    this.child = fork('', args, {
+      execPath: program,
+      execArgv: [],
+      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+      ...options,
+    });
     this.stderr = '';
     this.child.stderr.setEncoding('utf8').on('data', (text) => {
       this.stderr += text;
