@@ -12,6 +12,7 @@ use crate::calls::schedule::Turn;
 use crate::driver::calls::{self, Core, Greeting, Handler, Handlers, Job, Output, Settings, catch};
 use crate::error::Error;
 use crate::message::Message;
+use crate::sys::terminate;
 
 /// What a handler knows of its call besides the parameters, and the way to the other end.
 pub type Context = calls::Context<Peer>;
@@ -53,6 +54,7 @@ pub struct Service {
     handlers: Handlers<Peer>,
     threads: Option<NonZero<usize>>,
     is_ordered: bool,
+    ends_on_panic: bool,
     on_message: Option<OnMessage>,
     on_start: Mutex<Option<OnStart>>,
     on_end: Mutex<Option<OnEnd>>,
@@ -83,6 +85,12 @@ impl Service {
         Service { is_ordered: true, ..self }
     }
 
+    /// Ends when a handler has panicked, as if asked to by SIGTERM: for handlers that share what a panic may
+    /// leave half changed. A pool then starts another.
+    pub fn end_on_panic(self) -> Self {
+        Service { ends_on_panic: true, ..self }
+    }
+
     /// What is done with messages that are no calls. Without it they are dropped.
     pub fn on_message(self, handler: impl Fn(Message, &Peer) + Send + Sync + 'static) -> Self {
         Service { on_message: Some(Box::new(handler)), ..self }
@@ -102,14 +110,19 @@ impl Service {
         Service { on_end: Mutex::new(Some(Box::new(end))), ..self }
     }
 
-    /// Carries out calls until the parent has disconnected. Calls that have begun are waited for.
+    /// Carries out calls until the parent has disconnected. Calls that have begun are waited for. To be
+    /// called in `main`, while there is no other thread.
+    ///
+    /// SIGTERM is a request to end: calls that have begun are carried out, and the others are answered that
+    /// they were not begun, so that a pool makes them elsewhere.
     ///
     /// # Errors
     /// [`EnvError`](crate::EnvError) if this process was not started with a channel; what the set-up
     /// failed with; or the channel failed.
     pub fn run(self) -> Result<(), Error> {
         let channel = Channel::from_env()?;
-        self.run_on(&channel)
+        let core = self.core(&channel);
+        terminate::heeded(|| core.stop(), || self.run_with(&channel, core.clone()))?
     }
 
     /// [`run`](Self::run) over a channel that is at hand. Nobody else may receive from it.
@@ -117,11 +130,24 @@ impl Service {
     /// # Errors
     /// What the set-up failed with; or the channel failed.
     pub fn run_on(self, channel: &Channel) -> Result<(), Error> {
+        let core = self.core(channel);
+        self.run_with(channel, core)
+    }
+
+    fn most(&self) -> usize {
         let threads = self.threads.or_else(|| thread::available_parallelism().ok()).map_or(1, NonZero::get);
-        let threads = if self.is_ordered { 1 } else { threads };
+        if self.is_ordered { 1 } else { threads }
+    }
+
+    fn core(&self, channel: &Channel) -> Arc<Core> {
+        let concurrency = self.most();
         let methods = self.handlers.keys().cloned().collect();
-        let greeting = Some(Greeting { concurrency: threads, methods });
-        let core = Core::new(channel.encoder(), Settings { concurrency: threads, greeting });
+        let greeting = Some(Greeting { concurrency, methods });
+        Core::new(channel.encoder(), Settings { concurrency, greeting })
+    }
+
+    fn run_with(self, channel: &Channel, core: Arc<Core>) -> Result<(), Error> {
+        let threads = self.most();
         let running = Running { service: self, core: core.clone(), channel, peer: Peer::new(core) };
         let result = thread::scope(|scope| {
             // The set-up may call the parent, whose answers are received meanwhile.
@@ -213,10 +239,15 @@ impl Running<'_> {
         let context = Context::new(self.core.clone(), job, self.peer.clone());
         let to = context.replying();
         let answer = match (handler, unknown) {
-            (Some(handler), _) => catch(|| handler.call(context).wait(|later| wait(later)))
-                .unwrap_or_else(|panic| to.error(&panic)),
-            (None, unknown) => unknown.and_then(|error| to.error(&error)),
+            (Some(handler), None) => catch(|| handler.call(context).wait(|later| wait(later))),
+            (_, unknown) => Ok(unknown.and_then(|error| to.error(&error))),
         };
+        let answer = answer.unwrap_or_else(|panic| {
+            if self.service.ends_on_panic {
+                self.core.stop();
+            }
+            to.error(&panic)
+        });
         let answer = call.as_ref().zip(answer).map(|(call, body)| (&call.id, body));
         // With nothing else to do, this thread writes at once. Otherwise another does, so that no answer
         // waits behind a call, and those that are ready meanwhile go together.
@@ -228,7 +259,15 @@ impl Running<'_> {
     /// Writes what is queued. The end of the channel is seen where it is received from.
     fn write_now(&self) {
         while let Some(frame) = self.core.next_frame() {
-            let _ = self.channel.send_frame(Ok(frame));
+            self.send(frame);
+        }
+    }
+
+    /// What cannot be sent would leave somebody waiting: it ends the channel. If the peer has, what it has
+    /// sent before is still received.
+    fn send(&self, frame: Vec<u8>) {
+        if self.channel.send_frame(Ok(frame)).is_err() && self.channel.is_connected() {
+            self.channel.close();
         }
     }
 
@@ -237,11 +276,14 @@ impl Running<'_> {
         while let Some(output) = self.core.wait_for_output() {
             match output {
                 Output::Frame(frame) => {
-                    let _ = self.channel.send_frame(Ok(frame));
+                    self.send(frame);
                     self.write_now();
                 }
                 Output::Finished => {
                     self.tear_down();
+                    if let Some(farewell) = self.core.farewell() {
+                        self.send(farewell);
+                    }
                     // It may be over already.
                     let _ = self.channel.disconnect();
                     return;

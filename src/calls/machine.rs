@@ -26,6 +26,8 @@ pub struct Calls {
     /// A message of ours has gone, and so has said that this end reads bundles.
     has_announced: bool,
     has_ended: bool,
+    /// The other end has answered all that it has begun, and begins nothing more.
+    has_peer_left: bool,
     dropped: u64,
 }
 
@@ -245,6 +247,10 @@ impl Calls {
         match incoming {
             Incoming::Request(request) => self.request(request),
             Incoming::Notification(call) => Event::Notify(call),
+            Incoming::Left => {
+                self.has_peer_left = true;
+                Event::Dropped
+            }
             Incoming::Answer { id, outcome, bundles } => self.answered(&id, outcome, bundles),
             Incoming::Cancel(id) => match self.theirs.get_mut(&id) {
                 Some(call) if !call.is_cancelled => {
@@ -380,8 +386,9 @@ impl Calls {
         self.outbox.clear();
         self.queued_bytes = 0;
         self.theirs.clear();
+        let has_peer_left = self.has_peer_left;
         let ours = self.ours.drain().filter(|(_, call)| !call.is_cancelled);
-        ours.map(|(id, call)| Unanswered { id, begun: call.is_handed_over }).collect()
+        ours.map(|(id, call)| Unanswered { id, begun: call.is_handed_over && !has_peer_left }).collect()
     }
 
     fn queue(&mut self, kind: Queue, body: Body) {

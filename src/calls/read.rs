@@ -45,6 +45,8 @@ pub enum Incoming {
         /// For how many.
         n: u64,
     },
+    /// The other end has answered all that it has begun, and leaves.
+    Left,
     /// A call whose id cannot be one, or a message that is none of these.
     Invalid {
         /// It has the form of a call, and wants an answer.
@@ -239,6 +241,7 @@ fn notification(method: String, params: Option<Part>) -> Incoming {
             let value = value.get("progress").unwrap_or(value);
             Incoming::Progress { token, value }
         }
+        "$/crossfork/left" => Incoming::Left,
         "$/crossfork/credit" => {
             let n = params.as_ref().and_then(|p| p.get("n")).and_then(|n| count(&n)).filter(|n| *n > 0);
             match (id("token"), n) {

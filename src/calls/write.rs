@@ -143,6 +143,12 @@ pub(crate) fn cancel(encoder: &Encoder, id: u64) -> Result<Body, Error> {
     notify(encoder, "$/cancelRequest", Some(Cancelled { id }))
 }
 
+/// Writes that this end has answered all that it has begun, and leaves: what it has not answered can be made
+/// elsewhere.
+pub(crate) fn left(encoder: &Encoder) -> Result<Body, Error> {
+    notify(encoder, "$/crossfork/left", None::<()>)
+}
+
 /// Writes an item of a stream.
 pub(crate) fn item<T: Serialize + ?Sized>(encoder: &Encoder, token: &Id, item: &T) -> Result<Body, Error> {
     #[derive(Serialize)]

@@ -16,5 +16,7 @@ pub mod scm;
 pub mod server;
 pub mod spawn;
 pub mod terminal;
+#[cfg(feature = "calls")]
+pub mod terminate;
 #[cfg(target_os = "linux")]
 pub mod unix;

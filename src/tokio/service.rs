@@ -7,6 +7,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ::tokio::runtime::Builder;
+use ::tokio::signal::unix::{SignalKind, signal};
 
 use super::channel::Channel;
 use super::peer::Peer;
@@ -60,6 +61,7 @@ pub struct Service {
     handlers: Handlers<Peer>,
     concurrency: Option<NonZero<usize>>,
     is_ordered: bool,
+    ends_on_panic: bool,
     on_message: Option<OnMessage>,
     on_start: Mutex<Option<OnStart>>,
     on_end: Mutex<Option<OnEnd>>,
@@ -89,6 +91,12 @@ impl Service {
     /// has to.
     pub fn ordered(self) -> Self {
         Service { is_ordered: true, ..self }
+    }
+
+    /// Ends when a handler has panicked, as if asked to by SIGTERM: for handlers that share what a panic may
+    /// leave half changed. A pool then starts another.
+    pub fn end_on_panic(self) -> Self {
+        Service { ends_on_panic: true, ..self }
     }
 
     /// What is done with messages that are no calls. Without it they are dropped.
@@ -135,11 +143,14 @@ impl Service {
         let runtime = Builder::new_current_thread().enable_all().build()?;
         runtime.block_on(async {
             let channel = Channel::from_socket_with(socket, serialization, Limits::default())?;
-            self.run_on(&channel).await
+            self.run_with(&channel, terminated()?).await
         })
     }
 
     /// Carries out calls until the parent has disconnected.
+    ///
+    /// SIGTERM is a request to end: calls that have begun are carried out, and the others are answered that
+    /// they were not begun, so that a pool makes them elsewhere.
     ///
     /// # Errors
     /// [`EnvError`](crate::EnvError) if this process was not started with a channel; what the set-up
@@ -152,7 +163,7 @@ impl Service {
     /// As [`run_on`](Self::run_on); the channel is closed then.
     pub async fn serve(self) -> Result<(), Error> {
         let channel = Channel::from_env()?;
-        self.run_on(&channel).await
+        self.run_with(&channel, terminated()?).await
     }
 
     /// [`serve`](Self::serve) over a channel that is at hand. Nobody else may receive from it.
@@ -163,6 +174,10 @@ impl Service {
     /// # Cancel safety
     /// If the future is dropped, all calls are cancelled, and none is answered any more.
     pub async fn run_on(self, channel: &Channel) -> Result<(), Error> {
+        self.run_with(channel, std::future::pending()).await
+    }
+
+    async fn run_with(self, channel: &Channel, asked: impl Future<Output = ()>) -> Result<(), Error> {
         let concurrency = self.most();
         let methods = self.handlers.keys().cloned().collect();
         let greeting = Some(Greeting { concurrency, methods });
@@ -171,8 +186,18 @@ impl Service {
         let running = Arc::new(Running { service: Arc::new(self), core, peer });
         let _end = EndOnDrop(running.core.clone());
         // The set-up may call the parent, whose answers are received meanwhile.
-        let (started, received, ()) =
-            ::tokio::join!(running.start(channel), running.receive(channel), running.write(channel));
+        let run = async {
+            ::tokio::join!(running.start(channel), running.receive(channel), running.write(channel))
+        };
+        let stop = async {
+            asked.await;
+            running.core.stop();
+            std::future::pending().await
+        };
+        let (started, received, ()) = ::tokio::select! {
+            results = run => results,
+            never = stop => never,
+        };
         poll_fn(|cx| running.core.poll_idle(cx)).await;
         running.tear_down().await;
         started.and(received)
@@ -264,20 +289,27 @@ impl Running {
         let unknown = method.is_none().then(|| RpcError::unknown(&job.method));
         let context = Context::new(self.core.clone(), job, self.peer.clone());
         let to = context.replying();
-        let outcome = match (method, unknown) {
-            (Some(method), _) => catch(|| method.call(context)),
-            (None, unknown) => Ok(Outcome::Done(unknown.and_then(|error| to.error(&error)))),
-        };
-        let answer = match (outcome, &call) {
-            (Ok(Outcome::Done(answer)), _) => Ok(answer),
-            (Ok(Outcome::Later(later)), None) => caught(later).await,
-            (Ok(Outcome::Later(later)), Some(call)) => ::tokio::select! {
-                biased;
-                answer = caught(later) => answer,
-                () = call.cancelled() => Err(RpcError::cancelled()),
-            },
-            (Err(panic), _) => Err(panic),
-        };
+        // All of it, for a handler that is dropped may panic too.
+        let answer = caught(async {
+            let (Some(method), None) = (method, unknown.as_ref()) else {
+                return unknown.map_or(Ok(None), Err);
+            };
+            match (method.call(context), &call) {
+                (Outcome::Done(answer), _) => Ok(answer),
+                (Outcome::Later(later), None) => Ok(later.await),
+                (Outcome::Later(later), Some(call)) => ::tokio::select! {
+                    biased;
+                    answer = later => Ok(answer),
+                    () = call.cancelled() => Err(RpcError::cancelled()),
+                },
+            }
+        });
+        let answer = answer.await.unwrap_or_else(|panic| {
+            if self.service.ends_on_panic {
+                self.core.stop();
+            }
+            Err(panic)
+        });
         let answer = answer.unwrap_or_else(|error| to.error(&error));
         let answer = call.as_ref().zip(answer).map(|(call, body)| (&call.id, body));
         self.core.ended(turn, answer, false);
@@ -289,13 +321,21 @@ impl Running {
         while let Some(output) = poll_fn(|cx| self.core.poll_output(cx)).await {
             match output {
                 Output::Frame(frame) => {
-                    let _ = channel.send_frame(Ok(frame)).await;
-                    while let Some(frame) = self.core.next_frame() {
-                        let _ = channel.send_frame(Ok(frame)).await;
+                    let mut frame = Some(frame);
+                    while let Some(next) = frame {
+                        // What cannot be sent would leave somebody waiting: it ends the channel. If the
+                        // peer has, what it has sent before is still received.
+                        if channel.send_frame(Ok(next)).await.is_err() && channel.is_connected() {
+                            channel.close();
+                        }
+                        frame = self.core.next_frame();
                     }
                 }
                 Output::Finished => {
                     self.tear_down().await;
+                    if let Some(farewell) = self.core.farewell() {
+                        let _ = channel.send_frame(Ok(farewell)).await;
+                    }
                     // It may be over already.
                     let _ = channel.disconnect().await;
                     return;
@@ -303,6 +343,14 @@ impl Running {
             }
         }
     }
+}
+
+/// SIGTERM, once it comes.
+fn terminated() -> Result<impl Future<Output = ()>, Error> {
+    let mut signal = signal(SignalKind::terminate())?;
+    Ok(async move {
+        signal.recv().await;
+    })
 }
 
 fn take<T>(once: &Mutex<Option<T>>) -> Option<T> {

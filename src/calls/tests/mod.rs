@@ -379,6 +379,23 @@ fn a_later_report_of_progress_takes_the_place_of_one_that_waits() {
 }
 
 #[test]
+fn what_an_end_has_not_answered_when_it_leaves_was_not_begun() {
+    let (mut a, mut b) = acquainted(Serialization::Json);
+    let (first, second) = (a.call(0), a.call(0));
+    a.send(&mut b);
+    b.receive_all();
+    b.answer(&first.into());
+    b.calls.notify(write::left(&b.encoder).unwrap());
+    while b.send(&mut a) {}
+    a.receive_all();
+    let third = a.call(0);
+    a.send(&mut b);
+    let mut ended: Vec<_> = a.calls.end().iter().map(|call| (call.id, call.begun)).collect();
+    ended.sort_unstable();
+    assert_eq!(ended, [(second, false), (third, false)]);
+}
+
+#[test]
 fn items_without_room_are_not_kept() {
     let (mut a, mut b) = acquainted(Serialization::Json);
     let id = a.call(2);

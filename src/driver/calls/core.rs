@@ -296,6 +296,13 @@ impl Core {
         }
     }
 
+    /// The last frame to an end that understands it: all that was begun has been answered.
+    pub(crate) fn farewell(&self) -> Option<Vec<u8>> {
+        let is_understood = self.is_peer_ours();
+        let body = is_understood.then(|| write::left(&self.encoder).ok()).flatten()?;
+        Body::frame(vec![body]).ok()
+    }
+
     /// Begins no call any more. Those that wait are answered that they were not begun.
     pub(crate) fn stop(&self) {
         self.stop_in(&mut self.visit());

@@ -214,7 +214,7 @@ impl Pool {
             match outcome {
                 Ok(result) => return Ok(result),
                 Err(CallError::Disconnected { begun: false }) => {}
-                Err(CallError::Rpc(error)) if error.code == code::NOT_BEGUN => {}
+                Err(CallError::Rpc(error)) if error.code == code::NOT_BEGUN => self.shared().leaves(&worker),
                 Err(CallError::Disconnected { begun: true }) if retries > 0 => retries -= 1,
                 Err(CallError::Disconnected { begun: true }) => {
                     return Err(PoolError::WorkerDied { how: worker.how_it_ended().await });

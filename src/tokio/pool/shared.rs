@@ -5,7 +5,9 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Wake, Waker};
 
+use ::tokio::runtime::Handle;
 use ::tokio::sync::{Notify, oneshot, watch};
+use ::tokio::time::sleep;
 
 use super::PoolError;
 use super::builder::Builder;
@@ -207,6 +209,28 @@ impl Shared {
         // Each answer makes room.
         worker.core.wake_when_freed(Waker::from(Arc::new(Freed(self.clone()))));
         self.dispatch();
+    }
+
+    /// A worker has said that it begins nothing any more: it gets no calls, and has to end in time.
+    pub(super) fn leaves(&self, worker: &Arc<Worker>) {
+        let mut state = self.lock();
+        let before = state.workers.len();
+        state.workers.retain(|other| !Arc::ptr_eq(other, worker));
+        if state.workers.len() == before {
+            return;
+        }
+        drop(state);
+        let (worker, grace) = (worker.clone(), self.builder.grace);
+        Handle::current().spawn(async move {
+            // It may take as long as it likes for what it has begun.
+            loop {
+                sleep(grace).await;
+                if worker.core.unanswered() == 0 {
+                    worker.kill.send_replace(Some("did not end in time".to_owned()));
+                    return;
+                }
+            }
+        });
     }
 
     pub(super) fn left(&self, worker: &Arc<Worker>) {

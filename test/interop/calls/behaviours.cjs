@@ -262,6 +262,21 @@ const behaviours = {
     assert.match(client.stderr, /torn down/);
   },
 
+  async 'SIGTERM asks a worker to end: what has begun is answered with its result'(client) {
+    const { concurrency } = await client.call('$/crossfork/hello');
+    // Until they are cancelled; so they have begun for sure.
+    const begun = Array.from({ length: concurrency }, () => client.request('forever', undefined, { crossfork: { bundles: 1 } }));
+    await client.until((heard) => heard.get('$/progress')?.length === concurrency);
+    const waiting = client.request('nothing');
+    client.child.kill('SIGTERM');
+    assert.strictEqual((await waiting).error.code, -32099);
+    assert.strictEqual((await client.request('nothing')).error.code, -32099);
+    for (const { id } of begun) client.notify('$/cancelRequest', { id });
+    for (const { error } of await Promise.all(begun)) assert.strictEqual(error.code, -32800);
+    assert.strictEqual(await client.exit, 0);
+    assert.match(client.stderr, /torn down/);
+  },
+
   async 'a worker whose parent disconnects ends, and its handlers are told'(client) {
     client.request('forever');
     await client.call('nothing');

@@ -94,6 +94,19 @@ async fn errors_of_handlers_arrive_as_what_they_are() {
 }
 
 #[tokio::test]
+async fn a_worker_that_is_to_end_when_a_handler_panics_is_replaced() {
+    within(async {
+        let pool = Pool::command(command().env("ENDS_ON_PANIC", "1")).size(n(1)).start().unwrap();
+        let first: u32 = pool.call("pid", &()).await.unwrap();
+        let (panicked, rested) = tokio::join!(pool.call::<()>("crash", &()), pool.call::<u64>("rest", &50));
+        assert_eq!(panicked.unwrap_err().rpc().unwrap().code, code::INTERNAL);
+        assert_eq!(rested.unwrap(), 50, "it had begun, or another made it");
+        assert_ne!(pool.call::<u32>("pid", &()).await.unwrap(), first);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_worker_that_dies_fails_the_calls_that_it_had_and_no_others() {
     within(async {
         let pool = pool(1).concurrency(n(2)).start().unwrap();

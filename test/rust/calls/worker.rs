@@ -22,7 +22,10 @@ pub fn command() -> Command {
 fn serves_if_it_was_started_with_a_channel() {
     if std::env::var_os("NODE_CHANNEL_FD").is_some() {
         let threads = std::env::var("THREADS").ok().and_then(|n| n.parse().ok()).unwrap_or(2);
-        service().threads(threads.try_into().unwrap()).run().unwrap();
+        let service = service().threads(threads.try_into().unwrap());
+        let ends = std::env::var_os("ENDS_ON_PANIC").is_some();
+        let service = if ends { service.end_on_panic() } else { service };
+        service.run().unwrap();
         exit(0);
     }
 }
