@@ -206,14 +206,98 @@ proptest! {
         prop_assert!(events.iter().all(|event| matches!(event, Event::Dropped)));
     }
 
-    /// No bytes of a peer make a machine panic, or queue anything by itself.
+    /// Whatever a peer says, each of its calls that was not refused can be answered once, and nothing else is
+    /// kept of what it has said.
+    #[test]
+    fn nothing_that_a_peer_says_panics_or_is_kept(
+        messages in prop::collection::vec(hostile(), 0..60),
+        is_advanced in any::<bool>(),
+    ) {
+        let serialization = if is_advanced { Serialization::Advanced } else { Serialization::Json };
+        let (mut a, mut peer) = pair(serialization);
+        // Their ids are what a peer may guess.
+        let ours: Vec<_> = (0..3).map(|_| a.call(2)).collect();
+        while a.send(&mut peer) {}
+        let (mut open, mut answered) = (Vec::new(), HashSet::new());
+        for message in messages {
+            let frame = a.encoder.frame(&message).unwrap();
+            let content = crate::wire::frame::content(serialization, &frame);
+            let payload = Payload::new(serialization, bytes::Bytes::copy_from_slice(content));
+            read(&payload, |incoming| match a.calls.handle(incoming) {
+                Event::Call(request) => open.push(request.id),
+                Event::Answered { id, .. } => assert!(ours.contains(&id) && answered.insert(id)),
+                Event::Items { id, .. } | Event::Progress { id, .. } => {
+                    assert!(ours.contains(&id) && !answered.contains(&id));
+                }
+                Event::Cancelled(id) | Event::Credit(id) => assert!(open.contains(&id)),
+                Event::Refused(..) | Event::Notify(_) | Event::Dropped => {}
+            });
+        }
+        prop_assert_eq!(a.calls.open(), open.len());
+        prop_assert_eq!(a.calls.queued_bytes(), 0);
+        open.iter().for_each(|id| a.answer(id));
+        prop_assert_eq!(a.calls.open(), 0);
+        prop_assert_eq!(a.calls.end().len(), ours.len() - answered.len());
+    }
+
+    /// No bytes at all make reading them panic.
     #[test]
     fn nothing_that_a_peer_writes_panics(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
-        let mut end = End::new(Serialization::Json);
         for serialization in BOTH {
-            let payload = Payload::new(serialization, bytes.clone().into());
-            read(&payload, |incoming| drop(end.calls.handle(incoming)));
+            read(&Payload::new(serialization, bytes.clone().into()), drop);
         }
-        prop_assert_eq!(end.calls.queued_bytes(), 0);
     }
+}
+
+/// Values of which messages of a peer with bad intentions consist.
+fn value() -> impl Strategy<Value = serde_json::Value> {
+    use serde_json::{Value, json};
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        (-2..6_i64).prop_map(Value::from),
+        Just(json!(1.5)),
+        Just(json!(u64::MAX)),
+        Just(json!("1")),
+        Just(json!("$/progress")),
+        Just(json!({ "token": 1, "value": { "items": [1] } })),
+        Just(json!({ "token": 2, "n": 3 })),
+        Just(json!({ "id": 1 })),
+        Just(json!({ "code": -1, "message": "m", "data": { "name": 1 } })),
+        Just(json!({ "bundles": 1, "stream": 2, "deadline": -1 })),
+    ];
+    leaf.prop_recursive(2, 8, 3, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..3).prop_map(Value::from),
+            prop::collection::hash_map("[a-c]", inner, 0..3).prop_map(|map| json!(map)),
+        ]
+    })
+}
+
+fn hostile() -> impl Strategy<Value = serde_json::Value> {
+    use serde_json::{Value, json};
+    let method = prop_oneof![
+        Just(json!("a")),
+        Just(json!("$/cancelRequest")),
+        Just(json!("$/progress")),
+        Just(json!("$/crossfork/credit")),
+        value(),
+    ];
+    let name = prop::sample::select(vec!["id", "params", "result", "error", "crossfork", "traceparent"]);
+    let members = prop::collection::vec((name, value()), 0..5);
+    let call = (members, prop::option::of(method), any::<bool>()).prop_map(|(members, method, is_call)| {
+        let mut message: serde_json::Map<_, _> =
+            members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+        message.extend(method.map(|method| ("method".to_owned(), method)));
+        if is_call {
+            message.insert("jsonrpc".to_owned(), json!("2.0"));
+        }
+        Value::Object(message)
+    });
+    let call = call.boxed();
+    prop_oneof![
+        3 => call.clone(),
+        1 => prop::collection::vec(prop_oneof![3 => call, 1 => value()], 0..5).prop_map(Value::from),
+        1 => value(),
+    ]
 }

@@ -265,7 +265,9 @@ const behaviours = {
   async 'SIGTERM asks a worker to end: what has begun is answered with its result'(client) {
     const { concurrency } = await client.call('$/crossfork/hello');
     // Until they are cancelled; so they have begun for sure.
-    const begun = Array.from({ length: concurrency }, () => client.request('forever', undefined, { crossfork: { bundles: 1 } }));
+    const begun = Array.from({ length: concurrency }, () =>
+      client.request('forever', undefined, { crossfork: { bundles: 1 } }),
+    );
     await client.until((heard) => heard.get('$/progress')?.length === concurrency);
     const waiting = client.request('nothing');
     client.child.kill('SIGTERM');
