@@ -1,4 +1,4 @@
-//! The addon's: how a library is linked whose symbols are found in the process that loads it.
+//! The addon's build script: lets it link against symbols that the loading process provides.
 
 fn main() {
     napi_build::setup();

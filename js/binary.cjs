@@ -6,12 +6,12 @@ const { NAMES, pathOf } = require('./platform.cjs');
 const { problemOf } = require('./program.cjs');
 const { unavailable } = require('./unavailable.cjs');
 
-/** The path of the `crossfork` command that is part of this package. */
+/** Returns the path of the `crossfork` command that belongs to this package. */
 function crossforkPath() {
   const tried = [];
   for (const name of NAMES) {
     for (const [called, path] of [inHere(name), inPackage(name)]) {
-      const [, why] = path === undefined ? [undefined, 'not there'] : (problemOf(path) ?? []);
+      const [, why] = path === undefined ? [undefined, 'not found'] : (problemOf(path) ?? []);
       if (why === undefined) return path;
       tried.push(`${called}: ${why}`);
     }

@@ -1,7 +1,7 @@
 'use strict';
 
-// Builds what is written in Rust with cargo, and tells where it is. Run directly (`npm run build`) it builds the
-// release of the addon and of the `crossfork` command, puts them where js/load.cjs looks first, and prints their paths.
+// Builds the Rust parts with cargo, and returns their paths. Run directly (`npm run build`), it builds the addon and the
+// `crossfork` command in release mode, puts them where js/load.cjs looks first, and prints their paths.
 // `--to FOLDER` puts them elsewhere.
 
 const { spawnSync } = require('node:child_process');
@@ -12,7 +12,7 @@ const ROOT = join(__dirname, '..');
 
 /**
  * @param {{ bin?: string, example?: string, features?: string[], release?: boolean }} target one of bin and example
- * @param {{ subcommand?: string, args?: string[], env?: object }} [how] cargo is called, if not as `cargo build`
+ * @param {{ subcommand?: string, args?: string[], env?: object }} [how] how to call cargo; by default `cargo build`
  * @returns {string} the path of the executable
  */
 function build({ bin, example, features = [], release = false }, how) {
@@ -22,22 +22,22 @@ function build({ bin, example, features = [], release = false }, how) {
   if (release) args.push('--release');
   const artifacts = cargo(name, args, how);
   const executable = artifacts.find(({ target, executable }) => target.name === name && executable)?.executable;
-  if (!executable) throw new Error(`Cannot build ${name}: cargo did not say where it put the executable.`);
+  if (!executable) throw new Error(`Cannot build ${name}: cargo did not report an executable.`);
   return executable;
 }
 
-/** @returns {string} the path of the library, which Node loads once it has another name */
+/** @returns {string} the path of the library, which must be renamed to `.node` before Node loads it */
 function buildAddon(how) {
   const artifacts = cargo('the addon', ['--package', 'crossfork-addon', '--release'], how);
   const library = artifacts.find(({ target }) => target.kind.includes('cdylib'))?.filenames[0];
-  if (!library) throw new Error('Cannot build the addon: cargo did not say where it put the library.');
+  if (!library) throw new Error('Cannot build the addon: cargo did not report a library.');
   return library;
 }
 
 /**
- * Builds all that the package needs at run time.
- * @param {string} folder where it is put
- * @param {{ addon?: object, command?: object }} how each is built: see `build`
+ * Builds everything that the package needs at run time.
+ * @param {string} folder where to put it
+ * @param {{ addon?: object, command?: object }} how how to build each: see `build`
  * @returns {string[]} the paths of the addon and of the command
  */
 function buildNative(folder = join(ROOT, 'native', platform()), how = {}) {
@@ -46,14 +46,14 @@ function buildNative(folder = join(ROOT, 'native', platform()), how = {}) {
   return [addon, place(command, folder, 'crossfork')];
 }
 
-/** The platform's name in packages: operating system, processor, C library. */
+/** Returns the platform's name in packages: operating system, processor, C library. */
 function platform() {
   const { platform, arch, report } = process;
   if (platform !== 'linux') return `${platform}-${arch}`;
   return `linux-${arch}-${report.getReport().header.glibcVersionRuntime ? 'gnu' : 'musl'}`;
 }
 
-/** Renamed into place, for a process that has the old one open would not survive that it is overwritten. */
+/** Copies and then renames, because overwriting the old file in place would crash processes that use it. */
 function place(file, folder, name) {
   mkdirSync(folder, { recursive: true });
   const fresh = join(folder, `.${name}.${process.pid}`);
@@ -62,7 +62,7 @@ function place(file, folder, name) {
   return join(folder, name);
 }
 
-/** What cargo says that it has made. Its progress and the compiler's complaints go to stderr. */
+/** Runs cargo, and returns the artifacts that it reports. Its progress and the compiler's messages go to stderr. */
 function cargo(name, args, { subcommand = 'build', args: more = [], env = {} } = {}) {
   const cargo = spawnSync('cargo', [subcommand, '--message-format=json-render-diagnostics', ...args, ...more], {
     cwd: ROOT,
@@ -76,7 +76,7 @@ function cargo(name, args, { subcommand = 'build', args: more = [], env = {} } =
   }
   if (cargo.error) throw new Error(`Cannot build ${name}: ${cargo.error.message}`);
   if (cargo.status !== 0)
-    throw new Error(`Cannot build ${name}: cargo ended with ${cargo.signal ?? `exit code ${cargo.status}`}.`);
+    throw new Error(`Cannot build ${name}: cargo failed with ${cargo.signal ?? `exit code ${cargo.status}`}.`);
   const lines = cargo.stdout.split('\n').filter((line) => line.startsWith('{'));
   return lines.map((line) => JSON.parse(line)).filter(({ reason }) => reason === 'compiler-artifact');
 }

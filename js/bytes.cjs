@@ -3,13 +3,13 @@
 const { types } = require('node:util');
 const { wrongType } = require('./errors.cjs');
 
-// From the prototypes, for an object may have properties of these names that lie.
+// From the prototypes, because an object may override these properties.
 const getters = (prototype) =>
   ['buffer', 'byteOffset', 'byteLength'].map((name) => Object.getOwnPropertyDescriptor(prototype, name).get);
 const [getBuffer, getOffset, getLength] = getters(Object.getPrototypeOf(Uint8Array.prototype));
 const ofDataView = getters(DataView.prototype);
 
-/** The bytes of a string, or those that a view of memory shows, not copied. Detached memory has none. */
+/** Returns the bytes of a string, or of a view without copying. Detached memory has no bytes. */
 function toBytes(data, name = 'data') {
   if (typeof data === 'string') return Buffer.from(data);
   if (!ArrayBuffer.isView(data)) {
@@ -19,22 +19,22 @@ function toBytes(data, name = 'data') {
   return new Uint8Array(...gettersOf(data).map((get) => get.call(data)));
 }
 
-/** The memory that a view shows a part of. */
+/** Returns a view's ArrayBuffer. */
 function bufferOf(view) {
   return gettersOf(view)[0].call(view);
 }
 
-/** Of any realm: a class of this one would not know a view from another (node:vm, Jest). */
+/** For views of any realm: `instanceof` fails for views from another one (node:vm, Jest). */
 function gettersOf(view) {
   return types.isDataView(view) ? ofDataView : [getBuffer, getOffset, getLength];
 }
 
-/** How many bytes there really are. */
+/** Returns the actual length in bytes. */
 function lengthOf(bytes) {
   return getLength.call(bytes);
 }
 
-/** The bytes from an offset on, not copied. */
+/** Returns the bytes from an offset on, without copying. */
 function from(bytes, offset) {
   return new Uint8Array(getBuffer.call(bytes), getOffset.call(bytes) + offset, getLength.call(bytes) - offset);
 }

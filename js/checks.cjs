@@ -1,12 +1,12 @@
 'use strict';
 
-// Arguments, looked at once, before anything else is done.
+// Checks arguments, once, before anything else happens.
 
 const { outOfRange, wrongType, wrongValue } = require('./errors.cjs');
 
 const MAX_INT = 2 ** 31 - 1;
 
-/** The most descriptors that one message takes. */
+/** The maximum number of descriptors in one message. */
 const MAX_FDS = 253;
 
 function checkInteger(value, name, min, max) {
@@ -16,7 +16,7 @@ function checkInteger(value, name, min, max) {
   return value;
 }
 
-/** A number that could be a descriptor's. Whether it is open only the kernel knows. */
+/** Checks that a value could be a descriptor. Does not check that it is open. */
 function checkFd(value, name = 'fd') {
   return checkInteger(value, name, 0, MAX_INT);
 }
@@ -36,7 +36,7 @@ function checkFunction(value, name) {
   return value;
 }
 
-/** Options may be left out. */
+/** Checks an options object. Options are optional. */
 function checkOptions(value, name = 'options') {
   if (value === undefined) return {};
   if (value === null || typeof value !== 'object' || Array.isArray(value))
@@ -44,25 +44,25 @@ function checkOptions(value, name = 'options') {
   return value;
 }
 
-/** The place of a word in a list of words. */
+/** Returns the index of a word in a list of allowed words. */
 function checkWord(value, name, words) {
   const place = words.indexOf(value);
   if (place < 0) throw wrongValue(name, value, `must be one of: ${words.map((word) => `'${word}'`).join(', ')}`);
   return place;
 }
 
-/** A list's items, in a list of our own: what was given may be anything that looks like one. */
+/** Copies a list's items into a new array, because the given one may be a subclass or a Proxy. */
 function checkList(value, name, max) {
   if (!Array.isArray(value)) throw wrongType(name, 'an instance of Array', value);
   if (value.length > max) throw outOfRange(`${name}.length`, `<= ${max}`, value.length);
   return Array.from({ length: value.length }, (_, i) => value[i]);
 }
 
-/** The address of a Unix socket. One that begins with a zero byte is an abstract name. */
+/** Checks the address of a Unix socket. An address that begins with a zero byte is an abstract name. */
 function checkPath(value, name = 'path') {
   checkString(value, name);
   if (value === '') throw wrongValue(name, value, 'must not be empty');
-  if (value.includes('\0', 1)) throw wrongValue(name, value, 'must be a string without null bytes but the first');
+  if (value.includes('\0', 1)) throw wrongValue(name, value, 'must not contain null bytes after the first character');
   return Buffer.from(value);
 }
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 'use strict';
 
-// `npx crossfork`: the command itself, with its streams, its signals and its exit code.
+// `npx crossfork`: runs the command, and passes on its streams, signals and exit code.
 
 const { spawn } = require('node:child_process');
 const { crossforkPath } = require('./binary.cjs');
@@ -9,7 +9,7 @@ const { crossforkPath } = require('./binary.cjs');
 const SIGNALS = ['SIGHUP', 'SIGINT', 'SIGTERM', 'SIGUSR2'];
 
 const child = spawn(pathOrExit(), process.argv.slice(2), { stdio: 'inherit' });
-// Ctrl-C reaches the child by itself; a signal that is sent to this process alone does not.
+// The terminal sends Ctrl-C to the child too, but a signal that is sent only to this process must be forwarded.
 for (const signal of SIGNALS) process.on(signal, () => child.kill(signal));
 child.on('error', (error) => {
   console.error(error.message);

@@ -6,21 +6,21 @@ const { coded } = require('./errors.cjs');
 const { findProgram } = require('./program.cjs');
 
 /**
- * Starts a program as a worker of Node's own cluster, and returns the Worker. Everything but the program and its
- * arguments is as cluster.setupPrimary was told.
+ * Starts a program as a worker of Node's cluster, and returns the Worker. All settings except the program and its
+ * arguments are those of cluster.setupPrimary.
  *
- * Cluster always runs process.execPath (CH-11), and passes a module: so the first argument takes the module's place,
- * and a program without arguments gets an empty one.
+ * Cluster always runs process.execPath (CH-11) with a module as its first argument. So the first argument is passed as
+ * the module, and a program without arguments gets an empty one.
  */
 function clusterFork(binary, args = [], env = undefined) {
   if (!cluster.isPrimary) {
-    throw coded(Error, 'ERR_CROSSFORK_NOT_PRIMARY', 'clusterFork can be called in the primary of a cluster only');
+    throw coded(Error, 'ERR_CROSSFORK_NOT_PRIMARY', 'clusterFork can be called only in the primary of a cluster');
   }
   const all = checkList(args, 'args', MAX_INT).map((one, i) => checkString(one, `args[${i}]`));
   if (env !== null) checkOptions(env, 'env');
   const program = findProgram(binary, { ...process.env, ...env });
 
-  // What it takes from process.argv the first time is for workers in Node.
+  // The first call takes defaults from process.argv, which are meant for Node workers.
   if (Object.keys(cluster.settings).length === 0) cluster.setupPrimary();
   const { settings } = cluster;
   const { execPath } = process;
@@ -29,7 +29,7 @@ function clusterFork(binary, args = [], env = undefined) {
   try {
     process.execPath = program;
     cluster.settings = { ...settings, exec: first, execArgv: [], args: rest };
-    // Where these ask for the inspector, cluster would give the program an --inspect-port.
+    // If NODE_OPTIONS enables the inspector, cluster would pass --inspect-port to the program.
     delete process.env.NODE_OPTIONS;
     return cluster.fork(NODE_OPTIONS === undefined ? env : { NODE_OPTIONS, ...env });
   } finally {

@@ -4,7 +4,7 @@ const { check } = require('./errors.cjs');
 const { fdOf } = require('./fd-of.cjs');
 const { native } = require('./load.cjs');
 
-/** Says what a descriptor is, and how it is set. It stays whose it is. */
+/** Returns what a descriptor refers to, and its flags. Its owner keeps it. */
 function describeFd(fd) {
   const number = fdOf(fd);
   const { readable, writable, append, nonblocking, cloexec, ...rest } = check(native().describe(number), 'fstat');

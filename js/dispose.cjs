@@ -1,8 +1,8 @@
 'use strict';
 
 /**
- * Gives a class, or an object, what `using` and `await using` call: `now` closes at once, `later` returns a promise.
- * Node has the symbols from 18.18 on.
+ * Adds the methods for `using` (`now` closes at once) and `await using` (`later` returns a promise) to a class or an
+ * object. Node has the symbols since 18.18.
  */
 function makeDisposable(target, now, later) {
   const define = (symbol, value) => symbol && value && Object.defineProperty(target, symbol, { value });

@@ -2,10 +2,10 @@
 
 // Graceful shutdown for a worker of `crossfork run`, which loads this file before the program (`--require`).
 //
-// Until the primary asks the worker to disconnect it only remembers which servers listen and which
-// connections are open. Then it drains them: requests in flight finish, answers carry `Connection: close`,
-// and idle connections are closed. In the end it tells the program, by the handlers that the program has for
-// the stop signal. It uses nothing of the package, so that it also works as a file of its own.
+// Until the primary asks the worker to disconnect, it only records which servers listen and which connections
+// are open. Then it drains them: requests in flight finish, responses carry `Connection: close`, and idle
+// connections are closed. In the end it calls the program's handlers for the stop signal. It requires no other
+// file of the package, so that it also works alone.
 
 const SETTINGS = 'CROSSFORK_DRAIN';
 
@@ -13,13 +13,13 @@ hideThisFile();
 const settings = takeSettings();
 if (settings && isWorkerOfACluster()) install(settings);
 
-/** What the program forks is not to load it. A thread does, for Node keeps its own copy of the arguments. */
+/** Keeps processes that the program forks from loading this file. Threads still do: Node copied the arguments before. */
 function hideThisFile() {
   const at = process.execArgv.indexOf(__filename);
   if (at > 0) process.execArgv.splice(at - 1, 2);
 }
 
-/** The settings are for this process alone, and leave the environment. */
+/** Reads the settings, and removes them from the environment, because they are only for this process. */
 function takeSettings() {
   const text = process.env[SETTINGS];
   delete process.env[SETTINGS];
@@ -32,24 +32,25 @@ function isWorkerOfACluster() {
 }
 
 /**
- * @param {{ signal: string, signalAfter: number, shutdownMessage: boolean }} settings the stop signal; how long
- *   after the request the program hears of it at the latest, in milliseconds; whether it gets pm2's message too
+ * @param {{ signal: string, signalAfter: number, shutdownMessage: boolean }} settings the stop signal; the longest
+ *   time from the request until the program is notified, in milliseconds; whether to emit pm2's message too
  */
 function install({ signal, signalAfter, shutdownMessage }) {
   const net = require('node:net');
   const { constants } = require('node:os');
 
-  /** How often connections are looked at, and how long they may be idle. In milliseconds. */
-  const LOOK = 100;
-  const SILENT = 1000;
+  // In milliseconds: how often connections are checked, and how long they may be idle before the first request,
+  // between requests, and half closed.
+  const CHECK_INTERVAL = 100;
+  const IDLE_BEFORE_REQUEST = 1000;
   const IDLE = 3000;
   const HALF_CLOSED = 500;
 
-  /** Each server that has listened, and what is open there. */
+  /** Each server that has listened, with its open connections. */
   const servers = new Map();
-  /** What each socket had read when something last came, and when that was. */
-  const news = new WeakMap();
-  const drain = { since: undefined, isTold: false, quietSince: undefined, timer: undefined };
+  /** For each socket, how many bytes it had read when data last arrived, and when that was. */
+  const lastReads = new WeakMap();
+  const drain = { since: undefined, isNotified: false, quietSince: undefined, timer: undefined };
 
   wrap(
     net.Server.prototype,
@@ -61,7 +62,7 @@ function install({ signal, signalAfter, shutdownMessage }) {
       },
   );
 
-  // Before the cluster's own listener, which closes the servers. There is no public event.
+  // Runs before the cluster's own listener, which closes the servers. There is no public event.
   process.prependListener('internalMessage', (message) => {
     if (message?.cmd === 'NODE_CLUSTER' && message.act === 'disconnect' && drain.since === undefined) begin();
   });
@@ -77,7 +78,7 @@ function install({ signal, signalAfter, shutdownMessage }) {
     server.on('connection', (socket) => keep(open.sockets, socket));
     if (isSecure(server)) {
       server.on('secureConnection', (socket) => {
-        // Until now its TCP connection stood for it.
+        // Replaces its TCP connection.
         open.sockets.delete(socket._parent);
         keep(open.sockets, socket);
       });
@@ -96,39 +97,39 @@ function install({ signal, signalAfter, shutdownMessage }) {
     letServersCloseTwice();
     endAnswersWithClose();
     for (const { sessions } of servers.values()) sessions.forEach(closeSession);
-    // The cluster does not know servers that this worker bound by itself (`reusePort`, `exclusive`).
+    // The cluster does not close servers that this worker bound itself (`reusePort`, `exclusive`).
     setImmediate(() => {
       for (const server of servers.keys()) if (server.listening) server.close();
     });
-    drain.timer = setInterval(look, LOOK);
-    // A program that does not want to be told may end before.
-    if (!wantsToBeTold()) drain.timer.unref();
-    look();
+    drain.timer = setInterval(check, CHECK_INTERVAL);
+    // A program without a handler may exit earlier.
+    if (!hasHandler()) drain.timer.unref();
+    check();
   }
 
-  /** After the poll phase: what has arrived has been read by then, and is not taken for idle. */
-  function look() {
+  /** Runs after the poll phase, when data that has arrived was read, so that its connection does not count as idle. */
+  function check() {
     setImmediate(() => {
       const open = closeIdleConnections();
-      if (!drain.isTold && (open.ending === 0 || performance.now() - drain.since >= signalAfter)) tell();
-      if (!drain.isTold) return;
-      if (!wantsToBeTold()) endIfQuiet(open);
+      if (!drain.isNotified && (open.ending === 0 || performance.now() - drain.since >= signalAfter)) notify();
+      if (!drain.isNotified) return;
+      if (!hasHandler()) endIfQuiet(open);
       else if (open.ending === 0) clearInterval(drain.timer);
     });
   }
 
-  function wantsToBeTold() {
+  function hasHandler() {
     return process.listenerCount(signal) > 0 || shutdownMessage;
   }
 
-  /** Calls the program's handlers. A real signal would be late for a process that ends by itself now. */
-  function tell() {
-    drain.isTold = true;
+  /** Calls the program's handlers. A real signal could come too late for a process that is about to exit. */
+  function notify() {
+    drain.isNotified = true;
     if (shutdownMessage) process.emit('message', 'shutdown', undefined);
     if (process.listenerCount(signal) > 0) process.emit(signal, signal, constants.signals[signal]);
   }
 
-  /** A program that has no handler, and that something else than a connection keeps alive, a timer perhaps. */
+  /** Ends a program without a handler that something other than a connection keeps alive, such as a timer. */
   function endIfQuiet({ ending, programs }) {
     const now = performance.now();
     if (ending + programs > 0) drain.quietSince = undefined;
@@ -136,7 +137,7 @@ function install({ signal, signalAfter, shutdownMessage }) {
     if (now - drain.quietSince >= signalAfter) process.kill(process.pid, signal);
   }
 
-  /** @returns how many connections end by themselves, and of how many only the program knows when */
+  /** @returns how many connections end by themselves, and how many only the program can end */
   function closeIdleConnections() {
     const now = performance.now();
     const open = { ending: 0, programs: 0 };
@@ -155,23 +156,23 @@ function install({ signal, signalAfter, shutdownMessage }) {
   function stateOf(server, socket) {
     if (!isHttp1(server) && !isHttp2(server)) return 'busy';
     if (socket.bytesRead === 0 || isInHandshake(server, socket)) return 'idle';
-    // Upgraded, or a session of HTTP/2.
+    // Upgraded, or an HTTP/2 session.
     if (!socket.parser) return 'program';
     const answer = socket._httpMessage;
     if (!answer) return 'idle';
     return isEventStream(answer) ? 'program' : 'busy';
   }
 
-  /** For how long nothing has come, as far as we have looked. */
+  /** @returns how long no data has arrived, as far as the checks have seen */
   function idleFor(socket, now) {
-    const seen = news.get(socket);
-    if (seen?.bytes === socket.bytesRead) return now - seen.since;
-    news.set(socket, { bytes: socket.bytesRead, since: now });
+    const last = lastReads.get(socket);
+    if (last?.bytes === socket.bytesRead) return now - last.since;
+    lastReads.set(socket, { bytes: socket.bytesRead, since: now });
     return 0;
   }
 
   function idleLimit(server, socket) {
-    if (socket.bytesRead === 0 || isInHandshake(server, socket)) return SILENT;
+    if (socket.bytesRead === 0 || isInHandshake(server, socket)) return IDLE_BEFORE_REQUEST;
     return server.keepAliveTimeout > 0 ? Math.min(server.keepAliveTimeout + 1000, IDLE) : IDLE;
   }
 
@@ -180,14 +181,14 @@ function install({ signal, signalAfter, shutdownMessage }) {
     setTimeout(() => socket.destroy(), HALF_CLOSED).unref();
   }
 
-  /** `server.close()` would cut requests that are on their way (from Node 19 on). */
+  /** From Node 19 on, `server.close()` would cut off requests in flight. */
   function keepIdleConnections() {
     for (const { Server } of [require('node:http'), require('node:https')]) {
       if (Server.prototype.closeIdleConnections) wrap(Server.prototype, 'closeIdleConnections', () => () => {});
     }
   }
 
-  /** The program may close what the drain has closed. It is told that this went well, once, as if it had come first. */
+  /** The program may close servers that the drain has closed. The first such call succeeds, as if the server were open. */
   function letServersCloseTwice() {
     const closed = new WeakSet();
     wrap(
@@ -222,7 +223,7 @@ function install({ signal, signalAfter, shutdownMessage }) {
     );
   }
 
-  /** For a client, GOAWAY with the number of the last stream. A notice before it makes streams hang. */
+  /** Sends GOAWAY with the ID of the last stream. A GOAWAY notice before that one makes streams hang. */
   function closeSession(session) {
     setImmediate(() => {
       if (!session.closed && !session.destroyed) session.close();
@@ -238,7 +239,7 @@ const isObject = (value) => typeof value === 'object' && value !== null;
 
 const isAboutConnection = (name) => /^(connection|keep-alive)$/i.test(name);
 
-/** Headers as an array: of pairs, or of names and values in turn. */
+/** For headers as an array: of pairs, or of alternating names and values. */
 function listWithClose(headers) {
   if (Array.isArray(headers[0])) {
     return [...headers.filter(([name]) => !isAboutConnection(name)), ['Connection', 'close']];
@@ -257,7 +258,7 @@ function isEventStream(answer) {
   return /\btext\/event-stream\b/i.test(String(type));
 }
 
-/** Replaces a method by one that looks the same. */
+/** Replaces a method by one with the same name and length. */
 function wrap(prototype, name, make) {
   const original = prototype[name];
   const wrapped = make(original);

@@ -3,22 +3,22 @@
 const { Duplex } = require('node:stream');
 
 /**
- * A socket as a Duplex. On a stream it carries bytes; on packets each chunk is a message, in both directions. Descriptors
- * that come in are for who listens to the socket itself.
+ * Wraps a socket in a Duplex. For a stream socket it carries bytes; otherwise each chunk is one message, in both
+ * directions. To receive descriptors, listen on the socket itself.
  */
 function makeDuplex(socket, event, { allowHalfOpen, highWaterMark }) {
   const packets = socket.type !== 'stream';
   const duplex = new Duplex({
     allowHalfOpen,
     objectMode: packets,
-    // Of packets it is a number of them, and what waits to be sent is the socket's to count.
+    // In object mode the limit counts messages; the socket itself counts the bytes that wait to be sent.
     ...(packets ? {} : { writableHighWaterMark: highWaterMark }),
     read() {
       socket.resume();
     },
     write(chunk, encoding, callback) {
       const data = typeof chunk === 'string' ? Buffer.from(chunk, encoding) : chunk;
-      // Of a stream it is nothing.
+      // An empty chunk of a stream needs no send.
       if (!packets && data.length === 0) return callback();
       try {
         socket.send(data, callback);
@@ -31,13 +31,13 @@ function makeDuplex(socket, event, { allowHalfOpen, highWaterMark }) {
       callback();
     },
     destroy(error, callback) {
-      // What was sent beside it may still wait.
+      // Messages that were sent through the socket itself may still wait.
       if (error === null && duplex.writableFinished) socket.close();
       else socket.destroy();
       callback(error);
     },
   });
-  // Nothing is read before somebody wants it.
+  // Nothing is read before the Duplex is read.
   socket.pause();
   socket.on(event, (data) => {
     if (!duplex.push(data)) socket.pause();
@@ -48,7 +48,7 @@ function makeDuplex(socket, event, { allowHalfOpen, highWaterMark }) {
     duplex.push(null);
   });
   socket.on('error', (error) => duplex.destroy(error));
-  // Where both directions have ended, what came is still to be read, and then it ends by itself.
+  // If both directions have ended, the data that arrived can still be read; then the Duplex ends by itself.
   socket.on('close', () => {
     if (!ended || !duplex.writableFinished) duplex.destroy();
   });

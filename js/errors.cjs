@@ -1,18 +1,18 @@
 'use strict';
 
-// Errors as Node's own are: a class that says what sort, a code for programs, a sentence for people.
+// Errors like Node's own: a class, a code for programs, and a message for people.
 
 const { inspect } = require('node:util');
 const { native } = require('./load.cjs');
 
-/** The error of a system call. `errno` is negative, as libuv has it. */
+/** Creates the error of a system call. `errno` is negative, as in libuv. */
 function systemError(errno, syscall, details) {
   const [code, meaning] = native().describeErrno(-errno);
   const where = details?.path === undefined ? '' : ` '${details.path}'`;
   return Object.assign(new Error(`${code}: ${meaning}, ${syscall}${where}`), { errno, code, syscall, ...details });
 }
 
-/** What a native call gave, unless it failed. */
+/** Returns the result of a native call, or throws if it failed. */
 function check(result, syscall, details) {
   if (typeof result === 'number' && result < 0) throw systemError(result, syscall, details);
   return result;
@@ -38,12 +38,12 @@ function outOfRange(name, range, value) {
   );
 }
 
-/** Any error with a code. */
+/** Creates an error with a code. */
 function coded(Class, code, message) {
   return Object.assign(new Class(message), { code });
 }
 
-// A value from outside may throw when it is looked at.
+// Inspecting a value from the caller may throw.
 function show(value) {
   if (typeof value === 'function') return 'a function';
   try {

@@ -4,7 +4,7 @@ const { checkFd, MAX_INT } = require('./checks.cjs');
 const { check, coded, wrongType } = require('./errors.cjs');
 const { native } = require('./load.cjs');
 
-/** The number of the descriptor that an object has, made sure to be open. It stays the object's. */
+/** Returns an object's descriptor. Checks that it is open. The object keeps it. */
 function fdOf(object) {
   if (typeof object === 'number') return open(checkFd(object));
   if (object === null || (typeof object !== 'object' && typeof object !== 'function')) {
@@ -21,15 +21,15 @@ function open(fd) {
 }
 
 function find(object) {
-  // fs.FileHandle, fs streams, terminals, FdSocket, and whoever is polite.
+  // fs.FileHandle, fs streams, terminals, FdSocket, and other objects with a public property.
   const { fd } = object;
   if (typeof fd === 'number') return fd;
-  // net.Socket, net.Server, the pipes of child processes. Not of dgram.Socket, which warns.
+  // net.Socket, net.Server, the pipes of child processes. Not `_handle` of a dgram.Socket, which prints a warning.
   const state = stateOf(object);
   return state === undefined ? object._handle?.fd : state.handle?.fd;
 }
 
-/** Where a dgram.Socket keeps its handle. */
+/** Returns the internal state of a dgram.Socket, which has its handle. */
 function stateOf(object) {
   const symbol = Object.getOwnPropertySymbols(object).find((symbol) => symbol.description === 'state symbol');
   return symbol && object[symbol];
@@ -37,8 +37,8 @@ function stateOf(object) {
 
 function why(object, found) {
   if (found === -1) return 'it is closed, or not bound or connected yet';
-  if (stateOf(object) ? stateOf(object).handle : object._handle) return 'this runtime, or cluster, does not tell it';
-  return 'it never had one, or is closed, or not open yet';
+  if (stateOf(object) ? stateOf(object).handle : object._handle) return 'this runtime, or cluster, does not expose it';
+  return 'it never had one, or is closed, or is not open yet';
 }
 
 function nameOf(object) {

@@ -3,7 +3,7 @@
 const { EventEmitter } = require('node:events');
 const { rmSync } = require('node:fs');
 const { resolve } = require('node:path');
-// Of the module, for Jest replaces the global one.
+// From the module, because Jest replaces the global function.
 const { setTimeout } = require('node:timers');
 const { checkFunction, checkInteger, checkOptions, checkPath, checkWord, MAX_INT } = require('./checks.cjs');
 const { makeDisposable } = require('./dispose.cjs');
@@ -13,14 +13,14 @@ const { native } = require('./load.cjs');
 const { TYPES, wouldBlock } = require('./passing.cjs');
 const { READABLE, Watch } = require('./watch.cjs');
 
-/** How many connections are accepted before it is others' turn. */
+/** How many connections are accepted before other sockets get a turn. */
 const TURN = 64;
 
-/** EMFILE and ENFILE: no descriptor is free. They wait, and it is tried again then. */
+/** EMFILE and ENFILE: no descriptor is free. The connections wait, and accept is tried again later. */
 const FULL = new Set([-24, -23]);
 const TRY_AGAIN_MS = 100;
 
-/** Listens at a path. Emits 'connection' with an FdSocket, 'error' and 'close'. It owns the path, and removes it. */
+/** Listens at a path. Emits 'connection' with an FdSocket, 'error' and 'close'. Owns the path and removes it. */
 class FdServer extends EventEmitter {
   #path;
   #fd;
@@ -28,19 +28,19 @@ class FdServer extends EventEmitter {
   #socketOptions;
   #full = false;
   #closed = false;
-  /** 'close' was emitted. */
+  /** Whether 'close' was emitted. */
   #over = false;
 
   constructor(path, options) {
     super();
     const { type = 'stream', backlog = 511, ...socketOptions } = checkOptions(options);
     const place = checkWord(type, 'options.type', TYPES);
-    if (type === 'dgram') throw wrongValue('options.type', type, 'must have connections, which datagrams have not');
+    if (type === 'dgram') throw wrongValue('options.type', type, 'must be a type with connections');
     checkInteger(backlog, 'options.backlog', 0, MAX_INT);
     this.#socketOptions = checkSocketOptions(socketOptions);
     this.#fd = check(native().bind(checkPath(path), place, backlog), 'bind', { path });
     this.#path = path;
-    // As it is wherever this process goes.
+    // Absolute, because the process may change its working directory.
     const file = path.startsWith('\0') ? undefined : resolve(path);
     try {
       this.#watch = handOver(this.#fd, (fd) => new Watch(fd, () => this.#accept(), file));
@@ -52,12 +52,12 @@ class FdServer extends EventEmitter {
     this.#wait();
   }
 
-  /** The number of its descriptor, while it listens. */
+  /** The descriptor, while the server listens. */
   get fd() {
     return this.#closed ? undefined : this.#fd;
   }
 
-  /** The path that it listens at. */
+  /** Returns the path that it listens at, or null if it is closed. */
   address() {
     return this.#closed ? null : this.#path;
   }
@@ -66,7 +66,7 @@ class FdServer extends EventEmitter {
     return !this.#closed;
   }
 
-  /** Stops listening. Connections that were accepted go on. */
+  /** Stops listening. Accepted connections stay open. */
   close(callback) {
     if (callback !== undefined) this.#whenClosed(checkFunction(callback, 'callback'));
     if (this.#closed) return this;
@@ -99,7 +99,7 @@ class FdServer extends EventEmitter {
       for (let left = TURN; left > 0 && !this.#closed; left--) {
         const fd = this.#watch.accept();
         if (wouldBlock(fd)) return;
-        if (FULL.has(fd)) return this.#rest();
+        if (FULL.has(fd)) return this.#acceptLater();
         if (fd < 0) return this.#fail(systemError(fd, 'accept'));
         this.emit('connection', socketOf(fd, this.#socketOptions));
       }
@@ -108,7 +108,7 @@ class FdServer extends EventEmitter {
     }
   }
 
-  #rest() {
+  #acceptLater() {
     this.#full = true;
     setTimeout(() => {
       this.#full = false;
@@ -138,7 +138,7 @@ makeDisposable(
   },
 );
 
-/** What takes a descriptor over that nobody else knows of: it is closed if that fails. */
+/** Calls a function that takes ownership of a new descriptor. Closes the descriptor if that fails. */
 function handOver(fd, take) {
   try {
     return take(fd);
@@ -150,7 +150,7 @@ function handOver(fd, take) {
 
 const socketOf = (number, options) => handOver(number, (fd) => new FdSocket(fd, options));
 
-/** Listens at a path, at once: what fails is thrown. */
+/** Creates a server that listens at a path. Listens at once, and throws if that fails. */
 function createFdServer(path, options, listener) {
   if (typeof options === 'function') return createFdServer(path, undefined, options);
   if (listener !== undefined) checkFunction(listener, 'listener');
@@ -158,7 +158,7 @@ function createFdServer(path, options, listener) {
   return listener ? server.on('connection', listener) : server;
 }
 
-/** Connects, at once, as Unix sockets do: what fails is thrown. */
+/** Connects to a path. Unix sockets connect at once; throws if that fails. */
 function connect(path, options) {
   const { type = 'stream', ...rest } = checkOptions(options);
   const place = checkWord(type, 'options.type', TYPES);

@@ -1,7 +1,7 @@
 'use strict';
 
 const { EventEmitter } = require('node:events');
-// Of the module, for Jest replaces the global one.
+// From the module, because Jest replaces the global function.
 const { setTimeout } = require('node:timers');
 const { toBytes } = require('./bytes.cjs');
 const { checkBoolean, checkFd, checkFunction, checkInteger, checkOptions, MAX_INT } = require('./checks.cjs');
@@ -19,7 +19,7 @@ const { READABLE, Watch, WRITABLE } = require('./watch.cjs');
 const EMSGSIZE = -90;
 const ECONNRESET = -104;
 
-/** When to try again what the kernel will not tell of. */
+/** How long to wait before a retry, if the kernel does not report when to retry. */
 const TRY_AGAIN_MS = 10;
 
 function checkSocketOptions(options) {
@@ -31,9 +31,9 @@ function checkSocketOptions(options) {
 }
 
 /**
- * A Unix socket over which descriptors travel with the bytes. It owns its descriptor, and closes it.
+ * A Unix socket that sends and receives descriptors with bytes. It owns its descriptor and closes it.
  *
- * Emits 'data' (on a stream) or 'message' (on others), each with the bytes and the descriptors that came with them,
+ * Emits 'data' (stream) or 'message' (other types), each with the bytes and the descriptors that came with them,
  * 'end', 'drain', 'error' and 'close'.
  */
 class FdSocket extends EventEmitter {
@@ -45,19 +45,19 @@ class FdSocket extends EventEmitter {
   #event;
   #allowHalfOpen;
   #highWaterMark;
-  /** As streams have it: null is neither asked for nor forbidden. */
+  /** As in Node's streams: null means neither resumed nor paused. */
   #flowing = null;
   #kicked = false;
   #needDrain = false;
-  /** No more is to be read, or sent; and when all is sent, it is to be closed. */
+  /** Whether reading has ended, whether sending has ended, and whether to close after everything is sent. */
   #readEnded = false;
   #writeEnded = false;
   #closing = false;
   #destroyed = false;
-  /** 'close' was emitted. */
+  /** Whether 'close' was emitted. */
   #closed = false;
   #retry;
-  /** The peer has gone without reading all; what it sent before is still to be read. */
+  /** The peer has closed without reading everything (ECONNRESET). What it sent before can still be read. */
   #reset;
   #duplex;
 
@@ -69,7 +69,7 @@ class FdSocket extends EventEmitter {
     const { kind, family, type, listening } = describeFd(checkFd(fd));
     if (kind !== 'socket' || family !== 'Unix' || listening) {
       const what = listening ? 'a listening socket' : `a ${kind === 'socket' ? `socket of family ${family}` : kind}`;
-      throw coded(TypeError, 'ERR_INVALID_FD_TYPE', `An FdSocket needs a Unix socket, and ${fd} is ${what}`);
+      throw coded(TypeError, 'ERR_INVALID_FD_TYPE', `An FdSocket needs a Unix socket, but descriptor ${fd} is ${what}`);
     }
     this.#fd = fd;
     this.#type = type;
@@ -79,7 +79,7 @@ class FdSocket extends EventEmitter {
     this.#queue = new SendQueue(this.#watch, type);
   }
 
-  /** The number of its descriptor, while it is open. */
+  /** The descriptor, while the socket is open. */
   get fd() {
     return this.#destroyed ? undefined : this.#fd;
   }
@@ -92,7 +92,7 @@ class FdSocket extends EventEmitter {
     return this.#destroyed;
   }
 
-  /** How much waits to be sent: its bytes, and 1024 for each descriptor. */
+  /** The size of what waits to be sent: its bytes, plus 1024 for each descriptor. */
   get writableLength() {
     return this.#queue.weight;
   }
@@ -101,20 +101,20 @@ class FdSocket extends EventEmitter {
     return this.#highWaterMark;
   }
 
-  /** 'drain' will come. */
+  /** Whether 'drain' will be emitted. */
   get writableNeedDrain() {
     return this.#needDrain;
   }
 
-  /** Who made the connection at the other end: `{ pid, uid, gid }`. */
+  /** The credentials of the process that made the other end: `{ pid, uid, gid }`. */
   get peerCredentials() {
     return this.#destroyed ? undefined : (check(this.#watch.peer, 'getsockopt') ?? undefined);
   }
 
   /**
-   * Sends bytes, with descriptors. The descriptors stay the caller's, who may close them at once. The bytes are not
-   * copied, and must stay as they are until the callback is called. Returns false if so much waits already that it is
-   * time to wait for 'drain'.
+   * Sends bytes, with descriptors. The caller keeps the descriptors and may close them at once. The bytes are not
+   * copied, and must not change until the callback is called. Returns false for backpressure: wait for 'drain' before
+   * sending more.
    */
   send(data, handles, callback) {
     if (typeof handles === 'function') return this.send(data, undefined, handles);
@@ -140,7 +140,7 @@ class FdSocket extends EventEmitter {
     return false;
   }
 
-  /** Tells the peer, after all that was sent, that no more will come. What is given is sent first, as with `send`. */
+  /** Ends the sending direction after everything is sent. Arguments are sent first, as by `send`. */
   end(data, handles, callback) {
     if (data !== undefined) this.send(data, handles, callback);
     if (this.#writeEnded || this.#destroyed) return this;
@@ -149,7 +149,7 @@ class FdSocket extends EventEmitter {
     return this;
   }
 
-  /** Closes, after all that was sent. Nothing more is received. */
+  /** Closes the socket after everything is sent. Stops receiving at once. */
   close(callback) {
     if (callback !== undefined) this.#whenClosed(checkFunction(callback, 'callback'));
     if (this.#destroyed) return this;
@@ -163,7 +163,7 @@ class FdSocket extends EventEmitter {
     else this.once('close', () => callback());
   }
 
-  /** Closes at once. What was not sent will not be. */
+  /** Closes the socket at once. Discards what was not sent. */
   destroy(error) {
     if (this.#destroyed) return this;
     this.#destroyed = true;
@@ -196,7 +196,7 @@ class FdSocket extends EventEmitter {
     return this.#flowing === false;
   }
 
-  /** The process stays alive while the socket waits. That is so from the beginning. */
+  /** Keeps the process alive while the socket waits. This is the default. */
   ref() {
     this.#watch.referred = true;
     return this;
@@ -217,23 +217,23 @@ class FdSocket extends EventEmitter {
     return this.on(event, listener);
   }
 
-  /** The socket as a Duplex, for `pipeline` and all that works with streams. It is the same one each time. */
+  /** Returns the socket as a Duplex, for `pipeline` and other stream functions. Returns the same object each time. */
   toDuplex() {
     if (this.#duplex === undefined) {
       const options = { allowHalfOpen: this.#allowHalfOpen, highWaterMark: this.#highWaterMark };
       this.#duplex = makeDuplex(this, this.#event, options);
-      // It ends the other direction when all that came is read, and not when it has come.
+      // The Duplex ends the sending direction after everything was read, not when the end arrives.
       this.#allowHalfOpen = true;
     }
     return this.#duplex;
   }
 
-  /** One message, or part of the stream, after the other. */
+  /** Iterates over messages, or chunks of the stream. */
   [Symbol.asyncIterator]() {
     return iterate(this, this.#event, this.#allowHalfOpen);
   }
 
-  /** Reads once the listeners are there, and nobody else's code is running. */
+  /** Reads in the next tick, after the caller has added its listeners. */
   #kick() {
     if (this.#kicked || this.#destroyed) return;
     this.#kicked = true;
@@ -258,7 +258,7 @@ class FdSocket extends EventEmitter {
     if (readable) this.#read();
   }
 
-  /** As long as there is something and somebody wants it, within limits: others wait too. */
+  /** Reads while data is available and wanted, up to a limit, so that other sockets get a turn. */
   #read() {
     const reader = this.#reader;
     try {
@@ -266,7 +266,7 @@ class FdSocket extends EventEmitter {
         if (areTooManyUntaken()) return this.#readLater();
         const result = reader.read(this.#watch);
         if (wouldBlock(result)) return;
-        // Told once, and with packets before what the peer has sent.
+        // Reported once, and on packet sockets before the data that the peer sent.
         if (result === ECONNRESET && this.#reset === undefined) {
           this.#reset = systemError(result, 'recvmsg');
           continue;
@@ -278,7 +278,7 @@ class FdSocket extends EventEmitter {
         if (reader.isDrained) return;
       }
     } finally {
-      // After a listener's exception too.
+      // Also after a listener threw.
       this.#wait();
     }
   }
@@ -325,21 +325,21 @@ class FdSocket extends EventEmitter {
     }
   }
 
-  /** All is sent. */
+  /** Ends the sending direction, after everything is sent. */
   #finish() {
     if (this.#closing || this.#readEnded) return void this.destroy();
     const result = this.#watch.end();
-    // The peer has gone first.
+    // The peer has closed already.
     if (result < 0) this.destroy();
   }
 
-  /** Asks for the next event that matters. */
+  /** Arms the socket for the next events that matter. */
   #wait() {
     if (this.#destroyed) return;
     const sending = !this.#queue.isEmpty;
     const reading = this.#isReading;
     this.#watch.waiting = sending || reading;
-    // Where it is about to read, that will tell.
+    // If a read is scheduled (#kicked), it needs no READABLE event.
     const stuck = sending && this.#queue.isStuck;
     if (stuck) this.#sendLater();
     const events = (sending && !stuck ? WRITABLE : 0) | (reading && !this.#kicked ? READABLE : 0);

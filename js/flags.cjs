@@ -5,22 +5,22 @@ const { check } = require('./errors.cjs');
 const { fdOf } = require('./fd-of.cjs');
 const { native } = require('./load.cjs');
 
-/** A new descriptor for the same thing, close-on-exec. The caller closes it. */
+/** Duplicates a descriptor. The duplicate is close-on-exec, and the caller must close it. */
 function dup(fd) {
   return check(native().dup(fdOf(fd)), 'dup');
 }
 
-/** Closes a descriptor that nothing else owns. */
+/** Closes a descriptor. It must not have another owner. */
 function closeFd(fd) {
   check(native().close(checkFd(fd)), 'close');
 }
 
-/** Decides whether programs that are started get the descriptor. */
+/** Sets or clears close-on-exec: whether programs that this process starts inherit the descriptor. */
 function setCloexec(fd, on = true) {
   check(native().setCloexec(fdOf(fd), checkBoolean(on, 'on')), 'fcntl');
 }
 
-/** Decides whether calls on the descriptor wait, for all who share the open file. */
+/** Sets or clears O_NONBLOCK, for all descriptors of the same open file. */
 function setNonblocking(fd, on = true) {
   check(native().setNonblocking(fdOf(fd), checkBoolean(on, 'on')), 'fcntl');
 }

@@ -6,8 +6,8 @@ const { coded, wrongType, wrongValue } = require('./errors.cjs');
 const { findProgram } = require('./program.cjs');
 
 /**
- * Starts a program with a channel, as child_process.fork starts a module. Returns the ChildProcess, for which the
- * program is what a Node child would be.
+ * Starts a program with a channel, as child_process.fork starts a module. Returns the ChildProcess, which works as it
+ * does for a Node child.
  */
 function fork(binary, args, options) {
   if (args !== undefined && args !== null && !Array.isArray(args)) {
@@ -16,9 +16,9 @@ function fork(binary, args, options) {
   }
   const { execPath, execArgv, silent, stdio, ...rest } = checkOptions(options ?? undefined);
   if (execPath !== undefined) {
-    throw wrongValue('options.execPath', execPath, 'has no meaning here, for the program itself is what is run');
+    throw wrongValue('options.execPath', execPath, 'is not supported: pass the program as the first argument');
   }
-  if (rest.shell) throw wrongValue('options.shell', rest.shell, 'cannot be used, for a shell would have the channel');
+  if (rest.shell) throw wrongValue('options.shell', rest.shell, 'is not supported: the shell would get the channel');
   const program = findProgram(binary, rest.env ?? process.env);
   const all = [...strings(execArgv, 'options.execArgv'), ...strings(args, 'args')];
   return spawn(program, all, { ...rest, shell: false, stdio: withChannel(stdio, silent) });

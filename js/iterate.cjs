@@ -3,9 +3,9 @@
 const { hold } = require('./received-fds.cjs');
 
 /**
- * Each message with its descriptors, `{ data, fds }`. Descriptors that were not taken are closed when the loop goes
- * on. No more than one message is read ahead. Leaving the loop destroys the socket. It ends when the socket has closed,
- * all being sent, or with the peer's end where that leaves the other direction open.
+ * Yields each message with its descriptors, `{ data, fds }`. Descriptors that were not taken are closed when the loop
+ * continues. At most one message is read ahead. Leaving the loop destroys the socket. The loop ends when everything was
+ * sent and the socket has closed; with `allowHalfOpen`, when the peer ends.
  */
 async function* iterate(socket, event, allowHalfOpen) {
   const ready = [];
@@ -58,7 +58,7 @@ async function* iterate(socket, event, allowHalfOpen) {
   } finally {
     for (const { fds } of ready) fds.close();
     if (!ended) socket.destroy();
-    // The error that the loop was left with is on its way, and nobody else listens.
+    // After an early exit the 'error' listener stays: an error may still be emitted, and there may be no other listener.
     for (const name of [event, 'end', 'close']) socket.off(name, listeners[name]);
     if (ended) socket.off('error', listeners.error);
   }

@@ -7,11 +7,11 @@ const { native } = require('./load.cjs');
 const NAMES = ['LISTEN_PID', 'LISTEN_FDS', 'LISTEN_FDNAMES'];
 
 /**
- * The descriptors that systemd, or another that does the same, has opened for this process, with their names. The
- * caller owns them, `adopt` makes servers of them; the variables are removed, and the second time there is none.
+ * Takes the descriptors that systemd, or a program like it, opened for this process, with their names. The caller owns
+ * them; `adopt` turns them into servers. Removes the variables, so that a second call returns an empty list.
  */
 function listenFds() {
-  // Before the variables are removed: without the addon, another way to take the descriptors remains.
+  // Loaded before the variables are removed: if the addon is missing, the program can still take the descriptors itself.
   const { listenFds: take } = native();
   const values = NAMES.map((name) => process.env[name]);
   for (const name of NAMES) delete process.env[name];
@@ -28,17 +28,18 @@ function listenError(errno, pid, count) {
   const error = systemError(errno, 'fcntl');
   const why =
     errno === EBADF
-      ? `LISTEN_FDS=${count} tells of the descriptors 3 to ${2 + Number(count)}, and not all of them are open`
+      ? `LISTEN_FDS=${count} names descriptors 3 to ${2 + Number(count)}, but not all of them are open`
       : `LISTEN_FDS=${count} and LISTEN_PID=${pid} must be numbers`;
   error.message = `${error.code}: ${why}`;
   return error;
 }
 
-/** It is no error: whoever starts us may have forgotten to remove them. More often it is npm, or a shell. */
+/** Not an error, because a parent process may have left the variables. More often npm or a shell is in between. */
 function warn(pid, count) {
   const other = `process ${pid}${nameOf(pid)}`;
-  const what = `LISTEN_FDS=${count} is meant for ${other}, and not for this one (${process.pid}), which gets none`;
-  const help = 'Have systemd start node itself: ExecStart=/usr/bin/node server.js, not npm or a shell that stays';
+  const what = `LISTEN_FDS=${count} is for ${other}, not for this process (${process.pid}): no descriptors were taken`;
+  const help =
+    'Configure systemd to start node directly (ExecStart=/usr/bin/node server.js), not through npm or a shell';
   process.emitWarning(`${what}. ${help}.`, { code: 'CROSSFORK_LISTEN_PID' });
 }
 

@@ -1,7 +1,7 @@
 'use strict';
 
-// The addon, loaded at the first call that needs it: fork and the like are plain JavaScript, and this package can be
-// imported where there is no addon.
+// Loads the addon at the first call that needs it. fork and clusterFork are plain JavaScript, so that this package can be
+// imported without the addon.
 
 const { createRequire } = require('node:module');
 const { NAMES, pathOf } = require('./platform.cjs');
@@ -9,7 +9,7 @@ const { unavailable } = require('./unavailable.cjs');
 
 let addon;
 
-/** The addon's functions. Throws where it cannot be loaded. */
+/** Returns the addon's functions. Throws if it cannot be loaded. */
 function native() {
   addon ??= load();
   return addon;
@@ -34,9 +34,10 @@ const PLACES = [
   [(name) => `the package crossfork-${name}`, fromPackage],
 ];
 
-// Names in full, for so do bundlers and tracers see which files there are. What is in a `try` block may be missing.
+// The names are literals, because bundlers and file tracers need them to find the files. A file that is required in a
+// `try` block may be missing.
 
-/** What was built in this package's folder. */
+/** Loads the addon that was built in this package's folder. */
 function fromHere(name) {
   try {
     switch (name) {
@@ -56,12 +57,12 @@ function fromHere(name) {
   }
 }
 
-/** What was built for a platform that there is no package for. */
+/** Loads the addon that was built for a platform without a package. */
 function other(path) {
   return path === undefined ? { error: undefined } : { found: createRequire(path)(path) };
 }
 
-/** What was built in advance, and installed beside this package. */
+/** Loads the prebuilt addon, from the package for this platform. */
 function fromPackage(name) {
   try {
     switch (name) {
@@ -81,13 +82,13 @@ function fromPackage(name) {
   }
 }
 
-/** Why a file was of no use. */
+/** Returns why a file could not be loaded. */
 function reasonOf(error) {
-  if (error === undefined) return 'not there';
+  if (error === undefined) return 'not found';
   const { code, message } = error;
   const missing = code === 'MODULE_NOT_FOUND' || code === 'ENOENT' || /^Cannot find (module|package)/.test(message);
-  // The first line: some list who asked for it.
-  return missing ? 'not there' : `${message}`.split('\n', 1)[0];
+  // Only the first line, because some messages continue with the modules that required it.
+  return missing ? 'not found' : `${message}`.split('\n', 1)[0];
 }
 
 module.exports = { native };

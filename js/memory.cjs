@@ -9,12 +9,12 @@ const { check, coded, outOfRange, systemError, wrongValue } = require('./errors.
 const { fdOf } = require('./fd-of.cjs');
 const { native } = require('./load.cjs');
 
-/** Linux's own limit for the name of a memfd, in bytes. */
+/** Linux's limit for the name of a memfd, in bytes. */
 const MAX_NAME = 249;
 
 const SEALS = ['shrink', 'grow', 'write', 'seal'];
 
-/** A file in memory with these contents, and the seals that are asked for. The caller closes it. */
+/** Creates a memfd with these contents and seals. The caller must close it. */
 function memfd(name, data = '', options) {
   checkString(name, 'name');
   if (name.includes('\0')) throw wrongValue('name', name, 'must be a string without null bytes');
@@ -26,14 +26,14 @@ function memfd(name, data = '', options) {
   return check(native().memfd(name, toBytes(data), ...SEALS.map((seal) => wanted.includes(seal))), 'memfd_create');
 }
 
-/** The mappings' numbers, by the memory of their Buffers. */
+/** The numbers of mappings, by the ArrayBuffers of their Buffers. */
 const mappings = new WeakMap();
 
 /**
- * A Buffer over all of a memfd's memory, shared with all who map it. It is unmapped by `unmap`, or when the Buffer is
- * collected; the descriptor stays the caller's and can be closed. The memfd is sealed against shrinking, for touching
- * what is no longer there would end the process; where it can't be written to, what is written to the Buffer stays in
- * it.
+ * Returns a Buffer over a whole memfd. The memory is shared with all processes that map the memfd. It is unmapped by
+ * `unmap`, or when the Buffer is garbage-collected. The caller keeps the descriptor and may close it. Seals the memfd
+ * against shrinking, because access to memory that no longer exists would kill the process. If the memfd is not
+ * writable, writes to the Buffer stay in the Buffer.
  */
 function mapFd(fd) {
   const owner = fdOf(fd);
@@ -47,17 +47,17 @@ function mapFd(fd) {
 }
 
 /**
- * Unmaps what mapFd has mapped, at once. The Buffer, and every view of its memory, is empty from then on. It may be
- * called again.
+ * Unmaps a Buffer of mapFd at once. The Buffer and all other views of its memory are empty afterwards. It may be called
+ * again.
  */
 function unmap(buffer) {
   const memory = ArrayBuffer.isView(buffer) ? bufferOf(buffer) : undefined;
   const number = mappings.get(memory);
-  if (number === undefined) throw wrongValue('buffer', buffer, 'must be a Buffer that mapFd has made');
+  if (number === undefined) throw wrongValue('buffer', buffer, 'must be a Buffer that mapFd returned');
   if (!native().unmap(memory, number)) {
-    const why = 'it was transferred, or something still works with it, such as fs';
-    const help = 'It is unmapped when whoever has it is collected';
-    throw coded(Error, 'ERR_INVALID_STATE', `This memory cannot be unmapped now: ${why}. ${help}.`);
+    const why = 'it was transferred, or an operation still uses it, such as one of fs';
+    const help = 'It is unmapped when its last user is garbage-collected';
+    throw coded(Error, 'ERR_INVALID_STATE', `Cannot unmap this memory now: ${why}. ${help}.`);
   }
 }
 
@@ -68,20 +68,20 @@ const EPERM = -1;
 
 function mapError(errno, fd) {
   if (errno === ENOBUFS) {
-    const most = native().mostMappings();
-    const what = `${most} memfds are mapped, which is half of what Linux lets this process map (vm.max_map_count)`;
-    const help = 'A Buffer that is dropped is unmapped some time later; unmap(buffer) does it at once';
+    const most = native().maxMappings();
+    const what = `the limit of ${most} mapped memfds is reached (half of vm.max_map_count)`;
+    const help = 'A Buffer is unmapped only when it is garbage-collected; call unmap(buffer) to unmap it at once';
     return coded(Error, 'ERR_CROSSFORK_TOO_MANY_MAPPINGS', `Cannot map descriptor ${fd}: ${what}. ${help}.`);
   }
   const { kind } = describeFd(fd);
   if ((errno === EINVAL || errno === EPERM) && kind !== 'memfd') {
-    const why = 'Touching what another process has cut off would end this one, and only a memfd can be kept from that';
-    const help = kind === 'file' ? '. Read it with fs, or write it into a memfd' : '';
-    return coded(TypeError, 'ERR_INVALID_FD_TYPE', `mapFd needs a memfd, and ${fd} is a ${kind}. ${why}${help}.`);
+    const why = 'Only a memfd can be sealed against shrinking, without which another process could crash this one';
+    const help = kind === 'file' ? '. Read the file with fs, or copy it into a memfd' : '';
+    return coded(TypeError, 'ERR_INVALID_FD_TYPE', `mapFd needs a memfd, but ${fd} is a ${kind}. ${why}${help}.`);
   }
   const error = systemError(errno, 'mmap');
-  if (errno === ENOTSUP) error.message += ': this runtime (Electron?) allows no memory of others in a Buffer';
-  if (errno === EPERM) error.message += ': it can shrink, and takes no more seals. Make it with the seal "shrink"';
+  if (errno === ENOTSUP) error.message += ': this runtime (Electron?) does not support external memory in Buffers';
+  if (errno === EPERM) error.message += ': it can shrink and accepts no more seals. Create it with the seal "shrink"';
   return error;
 }
 

@@ -8,15 +8,15 @@ const { native } = require('./load.cjs');
 
 const TYPES = ['stream', 'seqpacket', 'dgram'];
 
-/** Two sockets that are connected with each other, non-blocking and close-on-exec. The caller closes both. */
+/** Creates two connected sockets, non-blocking and close-on-exec. The caller must close both. */
 function socketpair(options) {
   const { type = 'stream' } = checkOptions(options);
   return check(native().socketpair(checkWord(type, 'options.type', TYPES)), 'socketpair');
 }
 
 /**
- * Sends once. Returns how many bytes were sent, which on a stream may be fewer than there are, and null if it would
- * have to wait: then nothing was sent. What is sent stays the caller's, who may close it at once.
+ * Sends once. Returns the number of bytes sent, which on a stream may be fewer than given. Returns null if it would have
+ * to wait; then nothing was sent. The caller keeps the descriptors and may close them at once.
  */
 function sendFds(socket, data, fds = []) {
   const socketFd = fdOf(socket);
@@ -28,9 +28,9 @@ function sendFds(socket, data, fds = []) {
 }
 
 /**
- * Receives once. Returns null if it would have to wait. The caller closes what is in `fds`; descriptors beyond
- * `maxFds` are closed and `fdsLost` is true. `cut` tells that a message was longer than `maxBytes`, `end` that
- * nothing more will come.
+ * Receives once. Returns null if it would have to wait. The caller must close the descriptors in `fds`. Descriptors
+ * beyond `maxFds` are closed, and `fdsLost` is true. `cut` means that the message was longer than `maxBytes`, `end` that
+ * nothing more will arrive.
  */
 function recvFds(socket, options) {
   const socketFd = fdOf(socket);
@@ -41,42 +41,41 @@ function recvFds(socket, options) {
   const received = native().recvFds(socketFd, buffer, maxFds);
   if (wouldBlock(received)) return null;
   const { length, ...rest } = check(received, 'recvmsg');
-  // Not all that memory for a few bytes.
+  // Copies a short message, so that it does not keep the whole buffer in memory.
   return {
     data: length * 2 < maxBytes ? Buffer.from(buffer.subarray(0, length)) : buffer.subarray(0, length),
     ...rest,
   };
 }
 
-/** The numbers of what is to be sent, in an array that native code reads without running anybody's code. */
+/** Returns the descriptors to send, in a typed array that native code can read without running JavaScript. */
 function numbersOf(handles, name) {
   return Int32Array.from(checkList(handles, name, MAX_FDS), fdToSend);
 }
 
-/** An object is refused where its descriptor is not all that there is of it: whoever insists passes the number. */
+/** Returns an object's descriptor. Throws if the object has state beside the descriptor; the number itself can be passed. */
 function fdToSend(object) {
   const fd = fdOf(object);
   if (typeof object === 'number') return fd;
-  const insist = 'To send the descriptor all the same, pass fdOf(socket)';
+  const insist = 'To send the descriptor anyway, pass fdOf(socket)';
   if (object.encrypted === true) {
-    const why =
-      'its descriptor is the bare connection, and the keys stay in this process: the receiver could not read it';
-    const help = 'End TLS here and pass the data on, or hand the connection over before TLS begins';
-    throw coded(Error, 'ERR_CROSSFORK_TLS_SOCKET', `A TLSSocket cannot be sent: ${why}. ${help}. ${insist}.`);
+    const why = 'its keys stay in this process, so the receiver could not decrypt the connection';
+    const help = 'Terminate TLS here and forward the data, or send the connection before its TLS handshake';
+    throw coded(Error, 'ERR_CROSSFORK_TLS_SOCKET', `Cannot send a TLSSocket: ${why}. ${help}. ${insist}.`);
   }
   const unread = object.readableLength;
   if (unread > 0) {
-    const why = `Node has read ${unread} bytes from it that nobody has consumed, and the receiver would never get them`;
-    const help = 'Read them and send them along, or accept connections with pauseOnConnect';
-    throw coded(Error, 'ERR_CROSSFORK_UNREAD_BYTES', `This stream cannot be sent: ${why}. ${help}. ${insist}.`);
+    const why = `Node has buffered ${unread} bytes that it read, and the receiver would never get them`;
+    const help = 'Read these bytes and send them too, or accept connections with pauseOnConnect';
+    throw coded(Error, 'ERR_CROSSFORK_UNREAD_BYTES', `Cannot send this stream: ${why}. ${help}. ${insist}.`);
   }
   return fd;
 }
 
-/** Only a datagram may be empty. */
+/** Checks that data is not empty, unless the socket is a datagram socket. */
 function checkEmpty(bytes, data, type) {
   if (lengthOf(bytes) === 0 && type() !== 'dgram') {
-    throw wrongValue('data', data, 'must not be empty, for only a datagram can be');
+    throw wrongValue('data', data, 'must not be empty, except on a datagram socket');
   }
 }
 

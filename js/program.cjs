@@ -1,7 +1,7 @@
 'use strict';
 
-// What is to be run in Node's place, looked at before it is started: what execve says of it is little, and
-// with cluster it would say it too late.
+// Checks a program before it is started in place of Node: execve's errors explain little, and with cluster they
+// come too late.
 
 const { accessSync, closeSync, constants, existsSync, openSync, readSync, statSync } = require('node:fs');
 const { delimiter, join, resolve } = require('node:path');
@@ -12,25 +12,25 @@ const { coded, wrongValue } = require('./errors.cjs');
 const SCRIPT = /\.[cm]?[jt]sx?$/;
 
 /**
- * The absolute path of a program. One with a slash is relative to this process's folder, wherever the program will
- * run; one without is looked for on the PATH.
+ * Returns the absolute path of a program. A name with a slash is relative to this process's working directory, even if
+ * the program will run in another one. A name without a slash is searched on the PATH.
  */
 function findProgram(binary, env) {
   if (process.platform === 'win32') {
-    const why = 'fork and clusterFork start programs that speak over a Unix socket, and this is Windows: use WSL 2';
+    const why = 'fork and clusterFork need Unix sockets and are not supported on Windows: use WSL 2';
     throw coded(Error, 'ERR_FEATURE_UNAVAILABLE_ON_PLATFORM', why);
   }
   const name = isUrl(binary) ? fileURLToPath(binary.href) : checkString(binary, 'binary');
   if (name === '' || name.includes('\0')) throw wrongValue('binary', binary, 'must be a path without null bytes');
   if (SCRIPT.test(name)) {
-    throw wrongValue('binary', binary, 'must be a program, and is a script, for which there is child_process.fork');
+    throw wrongValue('binary', binary, 'must be a program, not a script: use child_process.fork to run scripts');
   }
   const path = name.includes('/') ? resolve(name) : onPath(name, `${env.PATH ?? ''}`);
   checkProgram(path);
   return path;
 }
 
-/** Of any realm. */
+/** Whether it is a URL, of any realm. */
 function isUrl(value) {
   return typeof value === 'object' && typeof value?.href === 'string' && typeof value.protocol === 'string';
 }
@@ -58,7 +58,7 @@ function checkProgram(path) {
   if (code !== undefined) throw startError(code, path, why);
 }
 
-/** Why it cannot be run, with an error code. Undefined as far as can be seen it can. */
+/** Returns an error code and the reason why a file cannot be run. Undefined if no problem was found. */
 function problemOf(path) {
   const found = statSync(path, { throwIfNoEntry: false });
   if (found === undefined) return ['ENOENT', 'there is no such file'];
@@ -69,23 +69,23 @@ function problemOf(path) {
     return ['EACCES', 'it is not executable'];
   }
   const start = firstBytes(path);
-  // It may be run, and not read.
+  // A program may be executable but not readable.
   if (start === undefined) return undefined;
-  // Anything else is taken for a shell script by execvp.
+  // execvp would run anything else as a shell script.
   if (!isProgram(start.toString('latin1'))) return ['ENOEXEC', 'it is not a program'];
-  // The kernel would say that the program is not there.
+  // Checked here, because the kernel would report that the program itself does not exist.
   const [, interpreter] = /^#!\s*(\S+)/.exec(start.toString('latin1')) ?? [];
   if (interpreter !== undefined && !existsSync(interpreter)) {
-    return ['ENOENT', `it is a script for '${interpreter}', which is not there`];
+    return ['ENOENT', `it is a script for '${interpreter}', which does not exist`];
   }
   const loader = loaderOf(start);
   if (loader !== undefined && !existsSync(loader)) {
-    return ['ENOENT', `it needs '${loader}', which is not there: it was built for another C library or system`];
+    return ['ENOENT', `it needs '${loader}', which does not exist: it was built for another C library or system`];
   }
   return undefined;
 }
 
-/** Undefined where it cannot be read. */
+/** Returns the first bytes of a file. Undefined if it cannot be read. */
 function firstBytes(path) {
   let fd;
   try {
@@ -101,7 +101,7 @@ function firstBytes(path) {
 
 const PT_INTERP = 3;
 
-/** What an ELF file of 64 bits has the kernel start first, as far as its beginning tells. */
+/** Returns the dynamic loader of a 64-bit ELF file, if the first bytes contain its path. */
 function loaderOf(start) {
   const isElf = start.length >= 64 && start.readUInt32BE(0) === 0x7f454c46 && start[4] === 2 && start[5] === 1;
   if (!isElf) return undefined;
@@ -114,11 +114,11 @@ function loaderOf(start) {
   return undefined;
 }
 
-/** Of ELF, of scripts, and of Mach-O, for one processor and for several. */
-const BEGINNINGS = ['\x7fELF', '#!', '\xcf\xfa\xed\xfe', '\xca\xfe\xba\xbe'];
+/** The magic bytes of ELF, scripts, Mach-O, and universal Mach-O. */
+const MAGIC = ['\x7fELF', '#!', '\xcf\xfa\xed\xfe', '\xca\xfe\xba\xbe'];
 
 function isProgram(start) {
-  return BEGINNINGS.some((beginning) => start.startsWith(beginning));
+  return MAGIC.some((magic) => start.startsWith(magic));
 }
 
 const ERRNOS = { ENOENT: -2, ENOEXEC: -8, EACCES: -13 };

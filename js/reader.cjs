@@ -2,7 +2,7 @@
 
 const { ReceivedFds } = require('./received-fds.cjs');
 
-// What native code says of a read, above the length.
+// The flags of a read, which native code adds above the 32 bits of the length.
 const UNIT = 2 ** 32;
 const FDS = 1;
 const FDS_LOST = 2;
@@ -11,13 +11,13 @@ const END = 8;
 
 const STREAM_BYTES = 65536;
 
-/** What messages without descriptors come with. */
+/** The `fds` of messages without descriptors. */
 const NONE = new ReceivedFds([], false);
 
-/** Memory to read into, by its size: no read lasts longer than the call, so that all sockets share it. */
+/** Read buffers, by size. All sockets share them, because a read does not last longer than the call. */
 const shared = new Map();
 
-/** Reads, and holds what the last read has brought. */
+/** Reads from a socket, and holds the result of the last read. */
 class Reader {
   #stream;
   #size;
@@ -30,7 +30,7 @@ class Reader {
     this.#size = this.#stream ? STREAM_BYTES : maxMessageBytes;
   }
 
-  /** How much is read before it is others' turn, and what each read counts for besides its bytes. */
+  /** How many bytes are read before other sockets get a turn, and what each read counts in addition to its bytes. */
   turn = 1024 * 1024;
   each = 4096;
 
@@ -57,7 +57,7 @@ class Reader {
     return (this.#flags & CUT) !== 0;
   }
 
-  /** Nothing more is there, as far as can be told: a read of a stream ends early at descriptors too. */
+  /** Whether nothing more can be read now, as far as known: descriptors too end a read of a stream early. */
   get isDrained() {
     return this.#stream && this.#length < this.#size && this.#fds === NONE;
   }
@@ -66,7 +66,7 @@ class Reader {
     return this.#fds;
   }
 
-  /** The bytes; asked for once. A large part of the memory is given away, a small one is copied. */
+  /** The bytes. Read this once: if they fill half of the shared buffer, it is given away; otherwise they are copied. */
   get data() {
     const memory = shared.get(this.#size);
     if (this.#length * 2 < this.#size) return Buffer.from(memory.subarray(0, this.#length));

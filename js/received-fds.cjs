@@ -1,23 +1,23 @@
 'use strict';
 
-// Of the module, for Jest replaces the global one.
+// From the module, because Jest replaces the global function.
 const { setImmediate } = require('node:timers');
 const { makeDisposable } = require('./dispose.cjs');
 const { arrived, discard, release } = require('./watch.cjs');
 
-/** So many may wait to be closed before nothing more is read in this turn: a process may have few. */
-const MOST_UNTAKEN = 32;
+/** How many descriptors may wait to be closed before reading stops in this turn: a process's limit may be low. */
+const MAX_UNTAKEN = 32;
 
-/** Those that the listeners of this turn have not taken, and how many descriptors they had. */
+/** The lists whose descriptors the listeners of this turn did not take all, and how many descriptors these are. */
 const untaken = [];
 let count = 0;
 
-/** The reads of sockets that wait for them to be closed, in turn: who is told first by the kernel is so each time. */
+/** Reads of sockets that wait until those are closed. In order, because the kernel reports the same socket first each time. */
 const waiting = [];
 
 /**
- * The descriptors that came with a message. One that is taken is the taker's, who closes it; the others are closed
- * at the end of this turn of the event loop, or when a loop over the socket goes on.
+ * The descriptors that came with a message. Code that takes one owns it and must close it. The others are closed at the
+ * end of this turn of the event loop, or when a loop over the socket continues.
  */
 class ReceivedFds {
   #fds;
@@ -29,17 +29,17 @@ class ReceivedFds {
     this.#lost = lost;
   }
 
-  /** How many can still be taken. */
+  /** How many descriptors can still be taken. */
   get length() {
     return this.#fds.length;
   }
 
-  /** Whether some did not make it, for this process may not have more. */
+  /** Whether descriptors were lost, because this process has reached its limit. */
   get lost() {
     return this.#lost;
   }
 
-  /** Takes the next one; undefined if there is none. */
+  /** Takes the next descriptor. Returns undefined if there is none. */
   take() {
     const fd = this.#fds.shift();
     if (fd !== undefined) release(fd);
@@ -50,19 +50,19 @@ class ReceivedFds {
     return [...this];
   }
 
-  /** Takes one with each step: `const [input, output] = fds` takes two. */
+  /** Takes one descriptor at each step: `const [input, output] = fds` takes two. */
   *[Symbol.iterator]() {
     while (this.#fds.length > 0) yield this.take();
   }
 
-  /** Closes those that were not taken. */
+  /** Closes the descriptors that were not taken. */
   close() {
     if (this.#fds.length > 0) discard(this.#fds.splice(0));
   }
 
   /**
-   * As the listeners have returned: at the end of the turn, and not at once, for whoever awaits `once(socket, 'message')`
-   * goes on behind the listeners.
+   * Closes untaken descriptors after the listeners have returned: at the end of the turn and not at once, because code
+   * that awaits `once(socket, 'message')` continues after the listeners.
    */
   static closeUnlessTaken(fds) {
     if (fds.#held || fds.length === 0) return;
@@ -71,13 +71,13 @@ class ReceivedFds {
     count += fds.length;
   }
 
-  /** Those that were not taken, with one call. */
+  /** Closes the untaken descriptors of several lists with one call. */
   static closeAll(list) {
     const fds = list.flatMap((one) => one.#fds.splice(0));
     if (fds.length > 0) discard(fds);
   }
 
-  /** Whoever holds them closes them. */
+  /** Leaves the closing to the caller. */
   static hold(fds) {
     fds.#held = true;
   }
@@ -89,12 +89,12 @@ class ReceivedFds {
 
 makeDisposable(ReceivedFds.prototype, ReceivedFds.prototype.close);
 
-/** So many wait to be closed that nothing more is to be read in this turn. */
+/** Whether so many descriptors wait to be closed that nothing more must be read in this turn. */
 function areTooManyUntaken() {
-  return count >= MOST_UNTAKEN;
+  return count >= MAX_UNTAKEN;
 }
 
-/** Has a socket read when they are closed, behind those that wait already. */
+/** Calls `read` after they are closed, and after the reads that wait already. */
 function whenFewUntaken(read) {
   waiting.push(read);
 }
@@ -105,7 +105,7 @@ function closeUntaken() {
   try {
     while (waiting.length > 0 && !areTooManyUntaken()) waiting.shift()();
   } finally {
-    // A listener has thrown.
+    // If a listener threw, reads are left.
     if (waiting.length > 0 && untaken.length === 0) setImmediate(closeUntaken);
   }
 }

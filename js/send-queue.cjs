@@ -5,30 +5,30 @@ const { systemError } = require('./errors.cjs');
 const { wouldBlock } = require('./passing.cjs');
 const { discard, keepDup } = require('./watch.cjs');
 
-/** What a waiting descriptor counts for, in bytes: a process may have few. */
+/** How many bytes a waiting descriptor counts as: a process's limit of descriptors may be low. */
 const WEIGHT_OF_FD = 1024;
 
-/** Small parts of a stream are copied into one call of this many bytes. */
-const TOGETHER = 65536;
+/** On a stream, chunks of up to SMALL bytes are batched into one call of up to BATCH_BYTES. */
+const BATCH_BYTES = 65536;
 const SMALL = 4096;
 
-/** How much is written before it is others' turn. */
+/** How many bytes are written before other sockets get a turn. */
 const TURN = 1024 * 1024;
 
-/** EPIPE, ECONNRESET, ENOTCONN, ECONNREFUSED: nobody is there. After any other error the next message may pass. */
+/** EPIPE, ECONNRESET, ENOTCONN, ECONNREFUSED: there is no peer. After any other error the next message may succeed. */
 const GONE = new Set([-32, -104, -107, -111]);
 
-/** More descriptors are on their way than the user may have: it passes when somebody receives some. */
+/** More descriptors are in flight than the user may have. It succeeds after some of them were received. */
 const ETOOMANYREFS = -109;
 
 const EFAULT = -14;
 
-/** What was sent and the kernel has not taken yet, in order. */
+/** Messages that were sent but that the kernel has not accepted yet, in order. */
 class SendQueue {
   #watch;
   #stream;
   #entries = [];
-  /** How many of the first entries are sent already. */
+  /** The index of the first entry that is not sent yet. */
   #head = 0;
   #weight = 0;
   #left = TURN;
@@ -43,17 +43,17 @@ class SendQueue {
     return this.#head === this.#entries.length;
   }
 
-  /** The kernel takes no more descriptors for now, and will not tell when it does. */
+  /** Whether the kernel accepts no more descriptors for now. It does not report when it does again. */
   get isStuck() {
     return this.#stuck;
   }
 
-  /** How much waits: bytes, and something for each descriptor. */
+  /** The size of what waits: its bytes, plus WEIGHT_OF_FD for each descriptor. */
   get weight() {
     return this.#weight;
   }
 
-  /** Sends at once if nothing waits, and keeps what is left. Returns the error that ends the socket, if any. */
+  /** Sends at once if nothing waits, and queues the rest. Returns the error that ends the socket, if any. */
   send(bytes, fds, callback) {
     const entry = { bytes, length: lengthOf(bytes), offset: 0, fds, kept: undefined, callback };
     if (this.isEmpty) {
@@ -62,7 +62,7 @@ class SendQueue {
       if (result !== undefined) return this.#settle(entry, result);
     }
     if (entry.fds) {
-      // The caller may close what was given, or hand it to others.
+      // Duplicated, because the caller may close the descriptors at any time.
       const kept = duplicate(entry.fds);
       if (typeof kept === 'number') return this.#settle(entry, kept, 'dup');
       entry.fds = entry.kept = kept;
@@ -72,16 +72,16 @@ class SendQueue {
     return undefined;
   }
 
-  /** Sends what it can. Returns the error that ends the socket, if any. */
+  /** Sends as much as possible. Returns the error that ends the socket, if any. */
   flush() {
     this.#stuck = false;
     this.#left = TURN;
     while (!this.isEmpty && this.#left > 0) {
       const first = this.#entries[this.#head];
       const before = weightOf(first);
-      const count = this.#together();
+      const count = this.#batchSize();
       if (count > 1) {
-        const result = this.#writeTogether(count);
+        const result = this.#writeBatch(count);
         if (wouldBlock(result)) break;
         const error = result < 0 ? this.#shift(result) : undefined;
         if (error) return error;
@@ -96,21 +96,21 @@ class SendQueue {
     return undefined;
   }
 
-  /** How many small entries from the first on can go in one call: on a stream, and none with descriptors. */
-  #together() {
+  /** How many entries can go in one call. On a stream: small ones from the first on, up to one with descriptors. */
+  #batchSize() {
     if (!this.#stream) return 1;
     let sum = 0;
     let end = this.#head;
     for (; end < this.#entries.length; end++) {
       const { bytes, fds, length, offset } = this.#entries[end];
       sum += length - offset;
-      if (fds || length > SMALL || sum > TOGETHER || lengthOf(bytes) !== length) break;
+      if (fds || length > SMALL || sum > BATCH_BYTES || lengthOf(bytes) !== length) break;
     }
     return end - this.#head;
   }
 
-  /** One call for so many entries. Returns what it returned. */
-  #writeTogether(count) {
+  /** Writes `count` entries in one call. Returns the call's result. */
+  #writeBatch(count) {
     const entries = this.#entries.slice(this.#head, this.#head + count);
     const result = this.#watch.write(Buffer.concat(entries.map(({ bytes, offset }) => from(bytes, offset))), 0);
     this.#left -= Math.max(result, 0);
@@ -124,11 +124,11 @@ class SendQueue {
     return result;
   }
 
-  /** Takes the first one out: it is sent, or cannot be. */
+  /** Removes the first entry, which was sent or failed. */
   #shift(result) {
     const entry = this.#entries[this.#head];
     this.#entries[this.#head++] = undefined;
-    // Not each time, for then each time all others would be moved.
+    // Not each time, because that would move all other entries each time.
     if (this.#head === this.#entries.length || this.#head === 1024) {
       this.#entries.splice(0, this.#head);
       this.#head = 0;
@@ -138,7 +138,7 @@ class SendQueue {
     return this.#settle(entry, result);
   }
 
-  /** Nothing of it will be sent. */
+  /** Discards all entries, and calls their callbacks with the error. */
   drop(error) {
     for (const { kept, callback } of this.#entries.splice(0).slice(this.#head)) {
       if (kept) discard([...kept]);
@@ -148,10 +148,10 @@ class SendQueue {
     this.#weight = 0;
   }
 
-  /** All of an entry, if it can be: 0, an error number, or undefined if it would have to wait. */
+  /** Writes an entry. Returns 0 if all of it was written, an error number, or undefined if it would have to wait. */
   #write(entry) {
     do {
-      // Its memory was taken away since: detached, or resized.
+      // The caller has detached or resized the memory meanwhile.
       if (lengthOf(entry.bytes) !== entry.length) return EFAULT;
       const wanted = entry.length - entry.offset;
       const result = this.#watch.write(entry.bytes, entry.offset, entry.fds);
@@ -160,20 +160,20 @@ class SendQueue {
       if (result < 0) return result;
       entry.offset += result;
       this.#left -= result;
-      // They went with the first byte.
+      // The descriptors were sent with the first byte.
       entry.fds = undefined;
-      // A stream that takes a part is full.
+      // A stream that accepts only a part is full.
       if (result < wanted) return undefined;
     } while (entry.offset < entry.length && this.#left > 0);
     return entry.offset < entry.length ? undefined : 0;
   }
 
-  /** A message that is refused is its callback's business, unless it leaves the socket useless. */
+  /** Reports a result to the callback. Returns the error if the socket cannot continue, or if there is no callback. */
   #settle({ offset, callback }, result, syscall = 'sendmsg') {
     const error = result < 0 ? systemError(result, syscall) : null;
     if (callback) process.nextTick(callback, error);
-    const useless = offset > 0 || GONE.has(result) || !callback;
-    return error && useless ? error : undefined;
+    const isFatal = offset > 0 || GONE.has(result) || !callback;
+    return error && isFatal ? error : undefined;
   }
 }
 
@@ -181,7 +181,7 @@ function weightOf({ length, offset, fds }) {
   return length - offset + (fds?.length ?? 0) * WEIGHT_OF_FD;
 }
 
-/** Duplicates that are ours, or an error number. */
+/** Duplicates descriptors. Returns the duplicates, which the caller owns, or an error number. */
 function duplicate(fds) {
   const made = new Int32Array(fds.length);
   for (const [i, fd] of fds.entries()) {

@@ -1,6 +1,6 @@
 'use strict';
 
-// The error for what cannot be had here: why, what works without it, and what would help, if anything does.
+// The error if the addon or the command cannot be loaded: why, what still works without it, and what to do.
 
 const { existsSync } = require('node:fs');
 const { basename, join } = require('node:path');
@@ -8,17 +8,17 @@ const { NAMES, ROOT } = require('./platform.cjs');
 
 const SYSTEMS = { linux: 'Linux', darwin: 'macOS', win32: 'Windows' };
 
-/** Processors that there are packages for. */
+/** The processors that packages exist for. */
 const PREBUILT = ['x64', 'arm64'];
 
 const WHAT = {
-  addon: { called: 'the addon of crossfork, which all that works with descriptors needs', without: withoutAddon },
-  command: { called: 'the command of crossfork', without: () => undefined },
+  addon: { called: 'the crossfork addon, which all descriptor functions need', without: withoutAddon },
+  command: { called: 'the crossfork command', without: () => undefined },
 };
 
 /**
  * @param {'addon' | 'command'} what
- * @param {string[]} tried places, and why each was of no use
+ * @param {string[]} tried the places that were tried, each with the reason why it failed
  * @param {unknown[]} [causes] the errors of these places
  */
 function unavailable(what, tried, causes = []) {
@@ -30,26 +30,29 @@ function unavailable(what, tried, causes = []) {
 
 function withoutAddon(code) {
   if (process.platform === 'win32') return undefined;
-  // Where the addon was not found, the command is not there either.
+  // If the addon was not found, the command is missing too.
   const others = code === 'ERR_DLOPEN_DISABLED' ? ', clusterFork and crossforkPath' : ' and clusterFork';
-  return `What needs no addon works: fork${others}.`;
+  return `These functions work without the addon: fork${others}.`;
 }
 
 function reason(tried, causes) {
   const here = `${SYSTEMS[process.platform] ?? process.platform} on ${process.arch}`;
   if (process.platform !== 'linux') {
     const help =
-      process.platform === 'win32' ? 'On Windows nothing of crossfork works; in WSL 2 all of it does.' : undefined;
-    return ['ERR_FEATURE_UNAVAILABLE_ON_PLATFORM', `it is for Linux alone, and this is ${here}.`, help];
+      process.platform === 'win32'
+        ? 'Nothing in crossfork works on Windows. Use WSL 2, where all of it works.'
+        : undefined;
+    return ['ERR_FEATURE_UNAVAILABLE_ON_PLATFORM', `it supports only Linux, and this is ${here}.`, help];
   }
-  const flag = forbidden(causes);
-  if (flag !== undefined) return ['ERR_DLOPEN_DISABLED', 'this process may not load addons.', `Start it ${flag}.`];
-  const why = [`none was found for ${here}. Tried:`, ...tried.map((place) => `  - ${place}`)];
+  const flag = flagToLoad(causes);
+  if (flag !== undefined)
+    return ['ERR_DLOPEN_DISABLED', 'this process is not allowed to load addons.', `Start it ${flag}.`];
+  const why = [`no file for ${here} was found. Tried:`, ...tried.map((place) => `  - ${place}`)];
   return ['ERR_CROSSFORK_NOT_BUILT', why.join('\n'), help()];
 }
 
-/** The flag that would change it, where the runtime was told to load no addons. */
-function forbidden(causes) {
+/** Returns the flag to change if the runtime was told not to load addons. */
+function flagToLoad(causes) {
   if (causes.some((error) => error?.code === 'ERR_DLOPEN_DISABLED')) {
     return process.permission ? 'with --allow-addons' : 'without --no-addons';
   }
@@ -58,15 +61,15 @@ function forbidden(causes) {
 
 function help() {
   if (ROOT === undefined || basename(__filename) !== 'unavailable.cjs' || !existsSync(__filename)) {
-    return 'This code is in a bundle. Keep crossfork external, or have the bundler copy its files: see docs/bundlers.md in its repository.';
+    return 'This code is in a bundle. Keep crossfork external, or configure the bundler to copy its files: see docs/bundlers.md in its repository.';
   }
   const build = join(__dirname, 'build.cjs');
   if (existsSync(build) && existsSync(join(ROOT, 'src', 'addon', 'Cargo.toml'))) {
     return `Build it from source, with cargo (https://rustup.rs) on the PATH:\n  node ${JSON.stringify(build)}`;
   }
-  if (!PREBUILT.includes(process.arch)) return `There are packages for ${PREBUILT.join(' and ')} alone.`;
+  if (!PREBUILT.includes(process.arch)) return `Packages exist only for ${PREBUILT.join(' and ')}.`;
   const packages = NAMES.map((name) => `crossfork-${name}`).join(' or ');
-  return `Install the package for this platform, which "--omit=optional" leaves out: ${packages}.`;
+  return `Install the package for this platform (npm skips it with "--omit=optional"): ${packages}.`;
 }
 
 module.exports = { unavailable };

@@ -1,7 +1,7 @@
 'use strict';
 
-// A socket that native code owns, and waits for in the kernel (src/addon/wait.rs): this context is called when
-// something has happened to the sockets that were armed.
+// A socket that native code owns and polls (src/addon/wait.rs). Native code calls this context when an armed socket has
+// an event.
 
 const { AsyncResource } = require('node:async_hooks');
 const { check, systemError } = require('./errors.cjs');
@@ -18,19 +18,19 @@ const watches = new Map();
 let alive = 0;
 
 /**
- * Who owns which descriptor, in this thread: functions that tell whether they still do. Shared with other copies of this
- * package, whose native code does not know of ours.
+ * The owners of descriptors in this thread, as functions that return whether they still own it. Shared with other copies
+ * of this package, because their native code does not share its state.
  */
 process[OWNERS] ??= new Map();
 const owners = process[OWNERS];
 
-/** Where the loop is libuv's, that waits. Bun and Deno have functions of libuv's names that are not to be called. */
+/** Whether libuv's event loop polls. Bun and Deno export functions of libuv's names that must not be called. */
 const libuv = !process.versions.bun && !process.versions.deno;
 
-/** What has happened: sockets' numbers and their events, in turn. */
+/** Pairs of socket number and events. */
 const reports = new Uint32Array(128);
 
-/** The number of this context, which is entered with its first socket. */
+/** Returns the number of this context. Opens the context for its first socket. */
 function own() {
   context ??= check(native().openContext(onNotice, libuv), 'epoll_create1');
   return context;
@@ -42,7 +42,7 @@ function onNotice() {
     try {
       watches.get(reports[i])?.report(reports[i + 1]);
     } catch (error) {
-      // A listener's: the other sockets have their turn, and then it is as uncaught as any.
+      // A listener threw. The other sockets get their turn first; then the error is an uncaught exception.
       process.nextTick(rethrow, error);
     }
   }
@@ -52,15 +52,15 @@ function rethrow(error) {
   throw error;
 }
 
-/** Two owners would close each other's descriptor, or a third's. */
+/** Checks that a descriptor has no owner. With two owners, one would close a descriptor that is not its own any more. */
 function checkUnowned(fd) {
   if (owners.get(fd)?.()) throw owned(fd);
 }
 
 function owned(fd) {
   const error = systemError(EEXIST, 'open');
-  const why = 'it belongs to another FdSocket or FdServer of this process, which closes it';
-  error.message = `EEXIST: descriptor ${fd} cannot have a second owner: ${why}. Use that one, or give this one dup(${fd}).`;
+  const why = 'another FdSocket or FdServer of this process owns it and will close it';
+  error.message = `EEXIST: descriptor ${fd} cannot have a second owner: ${why}. Use that object, or pass dup(${fd}) here.`;
   return error;
 }
 
@@ -69,9 +69,9 @@ class Watch {
   #number;
   #isOpen = () => native().isOpenSocket(context, this.#number);
   #onReady;
-  /** What happens to it happens where it was made, for AsyncLocalStorage, and not where the context was entered. */
+  /** For AsyncLocalStorage: events run in the async context where the socket was created. */
   #scope = new AsyncResource('CROSSFORK', { requireManualDestroy: true });
-  /** What was asked for, and what the kernel tells of: as long as it is so, and more than was asked for. */
+  /** The requested events, and the events that the kernel reports (level-triggered), which may be more. */
   #wanted = 0;
   #armed = 0;
   #closed = false;
@@ -79,13 +79,13 @@ class Watch {
   #waiting = false;
 
   /**
-   * Takes the descriptor over, and the path that it is bound to, if any, which is removed with it. `onReady` is called
-   * with what it can be: readable, writable.
+   * Takes ownership of a descriptor and of the path that it is bound to, if any, which is removed at the close. Calls
+   * `onReady(readable, writable)`.
    */
   constructor(fd, onReady, path) {
     checkUnowned(fd);
     const number = native().openSocket(own(), fd, path);
-    // Another thread's.
+    // A socket of another thread owns it.
     if (number === EEXIST) throw owned(fd);
     this.#number = check(number, 'fcntl');
     this.#fd = fd;
@@ -94,35 +94,35 @@ class Watch {
     watches.set(this.#number, this);
   }
 
-  /** Has `onReady` called, once, when it can be read or written. Negative if that fails. */
+  /** Calls `onReady` once, when the socket is readable or writable. Returns a negative error number if that fails. */
   arm(events) {
     this.#wanted |= events;
-    return (this.#armed & this.#wanted) === this.#wanted ? 0 : this.#tell(this.#wanted);
+    return (this.#armed & this.#wanted) === this.#wanted ? 0 : this.#update(this.#wanted);
   }
 
-  #tell(events) {
+  #update(events) {
     this.#armed = events;
     return native().armSocket(context, this.#number, events);
   }
 
   report(events) {
     const wanted = this.#wanted;
-    // An error or the end is for whoever asked for anything.
+    // An error or a hang-up is reported as all requested events.
     const broken = (events & ~(READABLE | WRITABLE)) !== 0;
     const ready = broken ? wanted : events & wanted;
-    // Nobody has asked again since the last time. Not told to the kernel before: most do ask again.
-    if (ready === 0 || (events & this.#armed & ~wanted) !== 0) this.#tell(wanted);
+    // An event was reported again that is no longer requested. Disarmed only now, because most are requested again.
+    if (ready === 0 || (events & this.#armed & ~wanted) !== 0) this.#update(wanted);
     this.#wanted = wanted & ~ready;
     if (ready === 0) return;
     this.#scope.runInAsyncScope(this.#onReady, undefined, (ready & READABLE) !== 0, (ready & WRITABLE) !== 0);
   }
 
-  /** Does something where the socket was made. */
+  /** Runs a function in the async context where the socket was created. */
   inScope(act) {
     this.#scope.runInAsyncScope(act);
   }
 
-  /** Keeps the process alive while it is set, unless the socket is unreferenced. */
+  /** Keeps the process alive while set, unless the socket is unreferenced. */
   set waiting(on) {
     this.#count(on, this.#referred);
   }
@@ -141,7 +141,7 @@ class Watch {
     if (alive === (now ? 1 : 0)) native().keepAlive(context, now);
   }
 
-  /** Closes the descriptor. Nothing is reported any longer. */
+  /** Closes the descriptor. No more events are reported. */
   close() {
     if (this.#closed) return;
     this.#closed = true;
@@ -173,15 +173,15 @@ class Watch {
   }
 }
 
-// Descriptors that belong to this context meanwhile: they are closed when it ends.
+// Descriptors that this context owns for a while. They are closed when it ends.
 
-/** Those that the last read brought. */
+/** Returns the descriptors of the last read. */
 const arrived = () => native().arrived(context);
-/** The number of a duplicate, or a negative error number. */
+/** Returns the number of a duplicate, or a negative error number. */
 const keepDup = (fd) => native().keepDup(context, fd);
-/** It becomes the caller's. */
+/** Passes ownership of a descriptor to the caller. */
 const release = (fd) => native().release(context, fd);
-/** They are closed. */
+/** Closes descriptors. */
 const discard = (fds) => native().discard(context, fds);
 
 module.exports = { READABLE, WRITABLE, Watch, arrived, checkUnowned, discard, keepDup, release };

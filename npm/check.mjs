@@ -1,4 +1,4 @@
-// `npm run release:check`: whether what is checked out can be released. Says all that is missing.
+// `npm run release:check`: checks whether the current commit can be released. Prints all problems.
 import { main, releasable } from './project.mjs';
 
 await main(() => {

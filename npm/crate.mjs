@@ -1,4 +1,4 @@
-// The crate as it is published: that of the commit, but for its page, whose links are absolute.
+// The published crate: that of the commit, with absolute links in its page.
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { copyFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -7,7 +7,7 @@ import { createInterface } from 'node:readline';
 import { PAGES, withAbsoluteLinks } from './manifests.mjs';
 import { ROOT } from './project.mjs';
 
-/** A clone of the repository, from which the crate is packed and published. Cargo tells its commit in the crate. */
+/** Clones the repository, to pack and publish the crate from the clone. Cargo records the commit in the crate. */
 export function stageCrate(project, folder) {
   const stage = join(folder, 'stage/crate');
   rmSync(stage, { recursive: true, force: true });
@@ -16,11 +16,11 @@ export function stageCrate(project, folder) {
   return stage;
 }
 
-/** Packs the crate, without building it: `npm run release:try -- crate` does. Returns its path in `folder`. */
+/** Packs the crate without building it; `npm run release:try -- crate` builds it. Returns its path in `folder`. */
 export function packCrate(project, folder) {
   const stage = stageCrate(project, folder);
   const target = join(stage, 'target');
-  // Dirty is the page, which is ours.
+  // --allow-dirty, because the page was changed.
   const args = ['package', '--quiet', '--locked', '--no-verify', '--allow-dirty', '--target-dir', target];
   execFileSync('cargo', args, { cwd: stage, stdio: 'inherit' });
   const file = `crossfork-${project.version}.crate`;
@@ -28,7 +28,7 @@ export function packCrate(project, folder) {
   return join(folder, file);
 }
 
-/** Builds a packed crate where nothing else is, tests its documentation, and runs its examples. */
+/** Builds a packed crate in an empty folder, tests its documentation, and runs its examples. */
 export async function tryCrate(crate, folder) {
   execFileSync('tar', ['-xzf', crate, '-C', folder]);
   const cwd = join(folder, basename(crate, '.crate'));
@@ -56,13 +56,14 @@ export async function tryCrate(crate, folder) {
   await renders(join(folder, 'target/debug/examples/render_pool'), cwd);
 }
 
-/** A page that comes from a worker whose program is in the crate. */
+/** Requests a page from the example, whose worker's program is in the crate. */
 async function renders(program, cwd) {
   const server = spawn(program, { cwd, stdio: ['ignore', 'pipe', 'inherit'] });
   try {
     const [line] = await once(createInterface(server.stdout), 'line');
     const page = await (await fetch(`${/http:\S+/.exec(line)[0]}a/page`)).text();
-    if (!page.includes('rendered by process')) throw new Error(`The example render_pool says:\n${page}`);
+    if (!page.includes('rendered by process'))
+      throw new Error(`The example render_pool returned an unexpected page:\n${page}`);
   } finally {
     server.kill();
   }

@@ -1,15 +1,15 @@
-// What an ELF file needs where it is loaded, and what it tells of the machine that built it.
+// Reads what an ELF file needs at run time, and which traces of the build machine it contains.
 import { readFileSync } from 'node:fs';
 
 const MACHINES = { 62: 'x64', 183: 'arm64' };
 const SECTION = { symbols: 2, dynamic: 6, versionsNeeded: 0x6ffffffe };
 const NEEDED = 1;
 
-/** `{ cpu, needed, versions, sections }`: libraries, versions of their symbols, and the sections' names. */
+/** Returns `{ cpu, needed, versions, sections }`: needed libraries, versions of their symbols, and sections. */
 export function readElf(file) {
   const bytes = readFileSync(file);
   if (bytes.readUInt32BE(0) !== 0x7f454c46 || bytes[4] !== 2 || bytes[5] !== 1) {
-    throw new Error(`${file} is not an ELF file of 64 bits, little endian.`);
+    throw new Error(`${file} is not a 64-bit little-endian ELF file.`);
   }
   const text = (at) => bytes.toString('latin1', at, bytes.indexOf(0, at));
   const number = (at) => Number(bytes.readBigUInt64LE(at));
@@ -41,7 +41,7 @@ export function readElf(file) {
   return { cpu: MACHINES[bytes.readUInt16LE(18)], needed, versions: [...versions], sections };
 }
 
-/** The newest version of glibc that a symbol of the file needs, such as 2.17. Undefined if there is none. */
+/** Returns the newest glibc version that a symbol of the file needs, such as 2.17. Undefined if it needs none. */
 export function newestGlibc({ versions }) {
   const found = versions.map((version) => /^GLIBC_([\d.]+)$/.exec(version)?.[1]).filter(Boolean);
   return found.sort(compareVersions).at(-1);
@@ -52,16 +52,16 @@ function compareVersions(a, b) {
   return x[0] - y[0] || (x[1] ?? 0) - (y[1] ?? 0) || (x[2] ?? 0) - (y[2] ?? 0);
 }
 
-/** Why the file cannot be in the package of this platform, one sentence each. */
-export function unfit(file, { cpu, libc }, glibc) {
+/** Returns the reasons why the file cannot be in the package of this platform, one sentence each. */
+export function mismatches(file, { cpu, libc }, glibc) {
   const elf = readElf(file);
   const found = [];
   if (elf.cpu !== cpu) found.push(`is for ${elf.cpu}, not for ${cpu}`);
   const newest = newestGlibc(elf);
-  if (libc === 'glibc' && !newest) found.push('needs no symbol of glibc');
+  if (libc === 'glibc' && !newest) found.push('uses no glibc symbol');
   if (libc === 'musl' && newest) found.push('needs glibc');
   if (libc === 'glibc' && newest && compareVersions(newest, glibc) > 0) {
-    found.push(`needs glibc ${newest}, and may need ${glibc} at most`);
+    found.push(`needs glibc ${newest}, but ${glibc} is the newest allowed`);
   }
   const libraries = elf.needed.filter(
     (name) => !/^(ld-linux[\w-]*|lib(c|m|dl|rt|util|pthread|gcc_s))\.so|^libc\.musl-/.test(name),
@@ -70,11 +70,11 @@ export function unfit(file, { cpu, libc }, glibc) {
   return found.map((problem) => `${file} ${problem}.`);
 }
 
-/** What the file tells of the machine that built it, one sentence each. `folders` are those that it must not name. */
-export function tells(file, folders) {
+/** Returns the traces of the build machine in the file, one sentence each. The file must not contain `folders`. */
+export function buildTraces(file, folders) {
   const { sections } = readElf(file);
   const text = readFileSync(file, 'latin1');
-  const found = folders.filter((folder) => text.includes(folder)).map((folder) => `names the builder's ${folder}`);
+  const found = folders.filter((folder) => text.includes(folder)).map((folder) => `contains the build path ${folder}`);
   const debug = sections.filter(({ name, type }) => type === SECTION.symbols || name.startsWith('.debug'));
   if (debug.length > 0) found.push(`is not stripped: it has ${debug.map(({ name }) => name).join(', ')}`);
   return found.map((problem) => `${file} ${problem}.`);

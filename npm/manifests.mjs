@@ -1,4 +1,4 @@
-// What is published beside the files themselves: the manifests, and texts with links that work everywhere.
+// Creates the published manifests, and pages with absolute links.
 import { readFileSync } from 'node:fs';
 import { join, posix } from 'node:path';
 import { PLATFORMS } from './platforms.mjs';
@@ -7,7 +7,7 @@ import { ROOT } from './project.mjs';
 const LIBC = { glibc: 'glibc', musl: 'musl' };
 const CPU = { x64: 'x86-64', arm64: 'ARM64' };
 
-/** The manifest of the main package: the repository's, with all that depends on the version and the address. */
+/** Returns the manifest of the main package: the repository's, with the version and the repository URL filled in. */
 export function mainManifest(project) {
   const { scripts, devDependencies, ...manifest } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
   return {
@@ -18,7 +18,7 @@ export function mainManifest(project) {
   };
 }
 
-/** The manifest of the package for one platform. */
+/** Returns the manifest of the package for one platform. */
 export function platformManifest({ name, os, cpu, libc }, project) {
   const { license, engines } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
   return {
@@ -30,17 +30,17 @@ export function platformManifest({ name, os, cpu, libc }, project) {
     cpu: [cpu],
     libc: [libc],
     engines,
-    // In Yarn's zip archives nothing can be started.
+    // Programs cannot be started from Yarn's zip archives.
     preferUnplugged: true,
   };
 }
 
-/** The page of a package for one platform. */
+/** Returns the page of the package for one platform. */
 export function platformReadme({ name }, { repository }) {
   return [
     `# crossfork-${name}`,
-    `Prebuilt files of [crossfork](${repository}#readme), which installs this package where it fits.`,
-    'Install `crossfork`, not this.',
+    `Prebuilt files of [crossfork](${repository}#readme), which installs this package on matching platforms.`,
+    'Install `crossfork` instead of this package.',
     '',
   ].join('\n\n');
 }
@@ -55,23 +55,23 @@ function facts({ version, repository }) {
   };
 }
 
-/** The pages of the packages, by what they are for. Each leads with its own package manager. */
+/** The pages of the packages, by registry. Each page starts with its own package manager. */
 export const PAGES = { npm: 'docs/packages/npm.md', crate: 'docs/packages/crate.md' };
 
 /**
- * The Markdown of a file of the project, whose relative links lead to the files of this version in the repository.
- * @param {string} path of the file, to which the links are relative
+ * Returns the Markdown of a file, with its relative links replaced by links to this version in the repository.
+ * @param {string} path the file's path, to which its links are relative
  */
 export function withAbsoluteLinks(path, { version, repository }) {
   const markdown = readFileSync(join(ROOT, path), 'utf8');
   return markdown.replace(/(!?)(\[[^\]]*\]\()(?!#|[a-z]+:)([^)\s]+)(?=\))/g, (_, image, before, link) => {
-    // The repository's host leads from a file's address to a folder's.
+    // The repository's host redirects from `blob` to `tree` for folders.
     const how = image ? 'raw' : 'blob';
     return `${image}${before}${repository}/${how}/v${version}/${posix.join(posix.dirname(path), link)}`;
   });
 }
 
-/** The relative links in Markdown. */
+/** Returns the relative links in Markdown. */
 export function relativeLinks(markdown) {
   return [...markdown.matchAll(/\]\((?!#|[a-z]+:)([^)\s]+)\)/g)].map(([, path]) => path);
 }

@@ -1,5 +1,5 @@
-// The licences of all that is linked into the addon and the command. Run directly (`npm pack` does), it puts them
-// beside what js/build.cjs has built.
+// Collects the licences of all crates that are linked into the addon and the command. Run directly (`npm pack` does), it
+// writes them beside the files that js/build.cjs has built.
 import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -11,7 +11,7 @@ const { platform } = createRequire(import.meta.url)('../js/build.cjs');
 const BUILT = ['crossfork', 'crossfork-addon'];
 const LICENCE_FILE = /^(licen[cs]e|copying|copyright|notice|unlicense)/i;
 
-/** The crates that are linked in on this target (Cargo's name for it): no macros, no tools, nothing of the tests. */
+/** Returns the crates that are linked in for a Cargo target, without macros, build tools and test dependencies. */
 export function linked(target) {
   const args = ['metadata', '--locked', '--features=cli', '--format-version=1', '--filter-platform', target];
   const text = execFileSync('cargo', args, { cwd: ROOT, encoding: 'utf8', maxBuffer: 2 ** 30 });
@@ -33,14 +33,14 @@ export function linked(target) {
   return crates.sort((a, b) => a.name.localeCompare(b.name) || a.version.localeCompare(b.version));
 }
 
-/** The licence texts that come with a crate. */
+/** Returns the licence texts of a crate. */
 function texts({ license, license_file, authors, repository, manifest_path }) {
   const folder = dirname(manifest_path);
   const files = readdirSync(folder).filter((file) => LICENCE_FILE.test(file) && !file.endsWith('.rs'));
   if (license_file && !files.includes(license_file)) files.push(license_file);
   const found = files.map((file) => join(folder, file)).filter((file) => existsSync(file));
   if (found.length === 0) {
-    return [`The crate comes without a text. It says: ${license}. By ${authors.join(', ')}; ${repository}.`];
+    return [`The crate has no licence file. Its manifest says: ${license}. By ${authors.join(', ')}; ${repository}.`];
   }
   return found.map((file) =>
     readFileSync(file, 'utf8')
@@ -50,8 +50,8 @@ function texts({ license, license_file, authors, repository, manifest_path }) {
 }
 
 /**
- * All of it as one text: every crate with its licence, and each licence text once, with the crates that have it.
- * @param {string[]} more texts about what is linked in and is no crate
+ * Returns all licences as one text: every crate with its licence, and each licence text once, with its crates.
+ * @param {string[]} more licence texts of linked code that is not a crate
  */
 export function notices(target, more = []) {
   const crates = linked(target);

@@ -1,17 +1,17 @@
-// `npm run release:pack -- PLATFORM...`: makes all that is published, in target/packages/: the main npm package, one for
-// each platform (all, if none is named), and the crate. The addon and the command are there from `npm run release:build`.
+// `npm run release:pack -- PLATFORM...`: packs everything to publish into target/packages/: the main npm package, one for
+// each platform (by default all), and the crate. `npm run release:build` must have built the addon and the command.
 import { execFileSync } from 'node:child_process';
 import { chmodSync, copyFileSync, cpSync, existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { packCrate } from './crate.mjs';
-import { unfit } from './elf.mjs';
+import { mismatches } from './elf.mjs';
 import { mainManifest, PAGES, platformManifest, platformReadme, withAbsoluteLinks } from './manifests.mjs';
 import { GLIBC, PLATFORMS, platforms } from './platforms.mjs';
 import { isMain, main, PACKAGES, ROOT, releasable } from './project.mjs';
 
 const LICENCES = ['LICENSE-APACHE', 'LICENSE-MIT'];
 
-/** The main package, without files for any platform. Returns the path of the tarball in `folder`. */
+/** Packs the main package, without native files. Returns the path of the tarball in `folder`. */
 export function packMain(project, folder) {
   const manifest = mainManifest(project);
   return pack(manifest, folder, (stage) => {
@@ -22,19 +22,19 @@ export function packMain(project, folder) {
   });
 }
 
-/** The package of one platform, with the files in `built`. Returns the path of the tarball in `folder`. */
+/** Packs the package of one platform, with the files in `built`. Returns the path of the tarball in `folder`. */
 export function packPlatform(platform, built, project, folder) {
   return pack(platformManifest(platform, project), folder, (stage) => {
     for (const file of ['crossfork', 'crossfork.node', 'NOTICES.md'])
       copyFileSync(join(built, file), join(stage, file));
-    // Who brings what was built from one machine to another may forget this.
+    // Copying files between machines may lose the mode.
     chmodSync(join(stage, 'crossfork'), 0o755);
     for (const file of LICENCES) copyFileSync(join(ROOT, file), join(stage, file));
     writeFileSync(join(stage, 'README.md'), platformReadme(platform, project));
   });
 }
 
-/** The files and folders that an entry of `files` means: all of them begin with a slash, and some end with a star. */
+/** Returns the files and folders that an entry of `files` matches. Entries begin with a slash, and may end with a star. */
 function matching(entry) {
   const [name, star] = entry.slice(1).split('*');
   return star === undefined ? [name] : readdirSync(ROOT).filter((file) => file.startsWith(name));
@@ -62,10 +62,10 @@ if (isMain(import.meta)) {
     for (const platform of chosen) {
       const built = join(PACKAGES, 'native', platform.name);
       if (!existsSync(built)) {
-        throw new Error(`Nothing is built for ${platform.name}: npm run release:build -- ${platform.name}`);
+        throw new Error(`${platform.name} is not built. Run: npm run release:build -- ${platform.name}`);
       }
       const files = ['crossfork.node', 'crossfork'].map((file) => join(built, file));
-      const wrong = files.flatMap((file) => unfit(file, platform, GLIBC));
+      const wrong = files.flatMap((file) => mismatches(file, platform, GLIBC));
       if (wrong.length > 0) throw new Error(wrong.join('\n'));
       console.log(basename(packPlatform(platform, built, project, PACKAGES)));
     }

@@ -1,6 +1,6 @@
-// The platforms for which files are built in advance, each a package of its own.
+// The platforms with prebuilt files. Each has its own package.
 
-/** The oldest glibc that the files for `gnu` platforms may need: that of RHEL 7, and of Node's oldest builds. */
+/** The newest glibc that files for `gnu` platforms may need: that of RHEL 7 and of Node's oldest builds. */
 export const GLIBC = '2.17';
 
 export const PLATFORMS = [
@@ -10,11 +10,11 @@ export const PLATFORMS = [
   { name: 'linux-arm64-musl', target: 'aarch64-unknown-linux-musl', os: 'linux', cpu: 'arm64', libc: 'musl' },
 ];
 
-/** The platforms of these names. */
+/** Returns the platforms with these names. */
 export function platforms(names) {
   return names.map((name) => {
     const platform = PLATFORMS.find((one) => one.name === name);
     if (platform) return platform;
-    throw new Error(`There is no platform ${name}, only ${PLATFORMS.map(({ name }) => name).join(', ')}.`);
+    throw new Error(`Unknown platform ${name}. Use one of: ${PLATFORMS.map(({ name }) => name).join(', ')}.`);
   });
 }

@@ -1,14 +1,14 @@
-// What Cargo.toml says of the project: it is the only place of the version and of the repository's address.
+// Reads the project's version and repository URL from Cargo.toml, the only place where they are defined.
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 export const ROOT = join(import.meta.dirname, '..');
 
-/** Where everything is put that is built, packed and published: `native/PLATFORM/`, tarballs and the crate. */
+/** The folder for everything that is built, packed and published: `native/PLATFORM/`, tarballs and the crate. */
 export const PACKAGES = join(ROOT, 'target/packages');
 
-/** `{ version, repository }`: the repository's address is undefined while nobody has said it. */
+/** Returns `{ version, repository }`. The repository URL is undefined until it is set. */
 export function project() {
   const args = ['metadata', '--no-deps', '--locked', '--format-version=1'];
   const { packages } = JSON.parse(execFileSync('cargo', args, { cwd: ROOT, encoding: 'utf8', maxBuffer: 2 ** 30 }));
@@ -16,11 +16,11 @@ export function project() {
   return { version, repository: repository || undefined };
 }
 
-/** Why nothing can be released from this project, one sentence each. */
+/** Returns the reasons why this project cannot be released, one sentence each. */
 export function problems({ version, repository }, changelog, { tag, slug, changed } = {}) {
   const found = [];
   if (!repository) {
-    found.push('The address of the repository is not known: set `repository` in Cargo.toml (RELEASING.md, step 1).');
+    found.push('The repository URL is missing: set `repository` in Cargo.toml (RELEASING.md, step 1).');
   } else if (!/^https:\/\/github\.com\/[\w.-]+\/[\w.-]+(?<!\.git|\/)$/.test(repository)) {
     found.push(`${repository} in Cargo.toml is not of the form https://github.com/OWNER/NAME.`);
   } else if (slug && repository !== `https://github.com/${slug}`) {
@@ -32,11 +32,11 @@ export function problems({ version, repository }, changelog, { tag, slug, change
     found.push(`CHANGELOG.md has no "## ${version} - YYYY-MM-DD" as its newest entry.`);
   }
   if (tag && tag !== `v${version}`) found.push(`The tag is ${tag}, but Cargo.toml says ${version}.`);
-  if (changed) found.push(`The work tree is not what was committed:\n${changed}`);
+  if (changed) found.push(`The work tree has uncommitted changes:\n${changed}`);
   return found;
 }
 
-/** The project, if it can be released. Throws all that is wrong otherwise. */
+/** Returns the project. Throws an error with all problems if it cannot be released. */
 export function releasable() {
   const { GITHUB_REF_TYPE, GITHUB_REF_NAME, GITHUB_REPOSITORY } = process.env;
   const found = project();
@@ -49,7 +49,7 @@ export function releasable() {
   return found;
 }
 
-/** Runs what a script does, and ends with the sentence that says why it could not. */
+/** Runs a script. If it throws, prints the message and sets exit code 1. */
 export async function main(script) {
   try {
     await script(process.argv.slice(2));

@@ -1,5 +1,6 @@
-// `npm run release:publish`: publishes what `npm run release:pack` has made and `npm run release:try` has tried. What is
-// published already is passed over, so that a release that stopped halfway can be run again. `-- --dry-run` only says.
+// `npm run release:publish`: publishes the packages of `npm run release:pack`, after `npm run release:try` has tried them.
+// Skips packages that are published already, so that an interrupted release can be run again. `-- --dry-run` publishes
+// nothing.
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -7,21 +8,21 @@ import { stageCrate } from './crate.mjs';
 import { PLATFORMS } from './platforms.mjs';
 import { main, PACKAGES, releasable } from './project.mjs';
 
-/** The packages for platforms first: the main package names them. */
+/** Returns the npm packages. Those for platforms come first, because the main package depends on them. */
 function npmPackages({ version }) {
   const names = [...PLATFORMS.map(({ name }) => `crossfork-${name}`), 'crossfork'];
   return names.map((name) => ({ id: `${name}@${version}`, tarball: join(PACKAGES, `${name}-${version}.tgz`) }));
 }
 
-/** Whether a registry has it. It says E404 if not, and anything else is a failure. */
+/** Whether the registry has a package. E404 means no; any other error is a failure. */
 function isPublished(id) {
   const { status, stdout, stderr } = spawnSync('npm', ['view', '--json', id, 'version'], { encoding: 'utf8' });
   if (status === 0) return stdout.trim() !== '';
   if (`${stdout}${stderr}`.includes('E404')) return false;
-  throw new Error(`npm does not say whether ${id} is published:\n${stderr}`);
+  throw new Error(`Cannot find out from npm whether ${id} is published:\n${stderr}`);
 }
 
-/** The environment in which npm may publish: with NPM_TOKEN or, where there is none, what it knows by itself. */
+/** Returns the environment for npm publish: with NPM_TOKEN if it is set, otherwise with npm's own configuration. */
 function authorized() {
   const { NPM_TOKEN, ...env } = process.env;
   if (!NPM_TOKEN) return env;
@@ -34,10 +35,10 @@ function isCratePublished({ version }) {
   const { status, stderr } = spawnSync('cargo', args, { encoding: 'utf8' });
   if (status === 0) return true;
   if (/could not find/.test(stderr)) return false;
-  throw new Error(`cargo does not say whether crossfork ${version} is published:\n${stderr}`);
+  throw new Error(`Cannot find out from cargo whether crossfork ${version} is published:\n${stderr}`);
 }
 
-/** Published is what was tried: the crate that Cargo packs again must be the same, byte for byte. */
+/** Publishes the crate that was tried: Cargo packs it again, and the result must be identical byte for byte. */
 function publishCrate(project, options) {
   const stage = stageCrate(project, PACKAGES);
   const cargo = (...args) => {
@@ -46,7 +47,8 @@ function publishCrate(project, options) {
   cargo('package', '--target-dir', 'target');
   const file = `crossfork-${project.version}.crate`;
   const [packed, tried] = [join(stage, 'target/package', file), join(PACKAGES, file)].map((path) => readFileSync(path));
-  if (!packed.equals(tried)) throw new Error(`${file} is not what was tried: Cargo packs it differently here.`);
+  if (!packed.equals(tried))
+    throw new Error(`${file} differs from the crate that was tried: Cargo packs it differently here.`);
   cargo('publish', '--target-dir', 'target', ...options);
 }
 

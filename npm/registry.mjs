@@ -1,5 +1,5 @@
-// An npm registry for this machine alone, which has the given packages and no others: what is to be published can be
-// installed from it by any package manager, as its users will.
+// A local npm registry with only the given packages, so that any package manager can install them before they are
+// published.
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
@@ -7,13 +7,13 @@ import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { basename } from 'node:path';
 
-// Package managers may refuse what was published today.
+// Package managers may reject packages that were published today.
 const PUBLISHED = '2020-01-01T00:00:00.000Z';
 
 /**
  * @param {string[]} tarballs
- * @param {object[]} others manifests of packages that are known, and cannot be fetched
- * @returns `{ url, asked, close }`: `asked` has the names of the tarballs that were asked for
+ * @param {object[]} others manifests of packages that are listed but cannot be fetched
+ * @returns `{ url, asked, close }`: `asked` has the names of the requested tarballs
  */
 export async function serve(tarballs, others) {
   const asked = new Set();
@@ -41,7 +41,7 @@ export async function serve(tarballs, others) {
   return { url, asked, close: () => server.close() };
 }
 
-/** The manifest in a tarball. */
+/** Returns the manifest in a tarball. */
 export function manifestOf(tarball) {
   return JSON.parse(execFileSync('tar', ['-xzOf', tarball, 'package/package.json'], { encoding: 'utf8' }));
 }
@@ -55,7 +55,7 @@ function digests(bytes) {
   return { shasum: digest('sha1', 'hex'), integrity: `sha512-${digest('sha512', 'base64')}` };
 }
 
-/** All that a registry says of a package with one version. */
+/** Returns a registry's document for a package with one version. */
 function document(manifest, dist) {
   const { name, version } = manifest;
   return {

@@ -1,6 +1,6 @@
-// `npm run release:try -- npm pnpm yarn bun crate`: installs what `npm run release:pack` has made, and uses it. Without
-// names, with every package manager. The packages come from a registry on this machine, so that their manifests decide
-// what is installed, as for users; `cargo` is not there.
+// `npm run release:try -- npm pnpm yarn bun crate`: installs the packages of `npm run release:pack`, and uses them. Without
+// names it tries every package manager. The packages come from a local registry, so that their manifests decide what is
+// installed, as for users. `cargo` is not on the PATH.
 import { execFileSync, spawn } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -15,7 +15,7 @@ import { manifestOf, serve } from './registry.mjs';
 const require = createRequire(import.meta.url);
 const { platform } = require('../js/build.cjs');
 
-/** Forks the command, and hands a descriptor from one socket to another. */
+/** Forks the command, and sends a descriptor from one socket to another. */
 const PROGRAM = `
 const { FdSocket, crossforkPath, closeFd, describeFd, fork, socketpair } = require('crossfork');
 const child = fork(crossforkPath(), ['worker']);
@@ -36,7 +36,7 @@ const SAYS = 'the message came back with its handle directory\n';
 
 const bin = (name, file) => join(ROOT, 'node_modules', name, file);
 
-/** How each installs the package, runs a program that uses it, and runs its command. */
+/** How each package manager installs the package, runs a program that uses it, and runs its command. */
 const MANAGERS = {
   npm: () => ({
     install: (name) => ['npm', 'install', '--no-audit', '--no-fund', name],
@@ -61,7 +61,7 @@ const MANAGERS = {
 
 export const managers = Object.keys(MANAGERS);
 
-/** Bun as the tests have it or, where they have none, from npm. */
+/** Returns the tests' Bun or, if there is none, installs it from npm. */
 function findBun(folder) {
   const tested = join(ROOT, 'test/runtimes/node_modules/@oven/bun-linux-x64/bin/bun');
   if (existsSync(tested) && platform() === 'linux-x64-gnu') return tested;
@@ -73,10 +73,10 @@ function findBun(folder) {
   return join(folder, 'node_modules', name, 'bin/bun');
 }
 
-/** The environment of users who have no Rust, with all that package managers keep in `folder`. */
+/** Returns the environment of a user without Rust. Package managers keep their files in `folder`. */
 function environment(folder, registry) {
   const path = process.env.PATH.split(delimiter).filter((one) => !existsSync(join(one, 'cargo')));
-  // npm tells the scripts that it runs about itself, and would tell other package managers too.
+  // npm sets variables for the scripts that it runs. Other package managers must not see them.
   const inherited = Object.entries(process.env).filter(([name]) => !/^(npm|pnpm|yarn|bun|node)_/i.test(name));
   return {
     ...Object.fromEntries(inherited),
@@ -96,14 +96,14 @@ function environment(folder, registry) {
 }
 
 /**
- * Installs the main package from tarballs by one package manager, and uses it.
- * @param {string} folder an empty one, for this alone
+ * Installs the main package from tarballs with one package manager, and uses it.
+ * @param {string} folder an empty folder for this try
  * @throws if anything does not work, or another platform's package was fetched
  */
 export async function tryManager(name, tarballs, folder) {
   const { install, node, command } = MANAGERS[name](folder);
   const { version } = manifestOf(tarballs.find((file) => manifestOf(file).name === 'crossfork'));
-  // The packages for other platforms are known, as they will be, and must not be taken.
+  // The registry lists the packages for other platforms, as after a release. They must not be fetched.
   const names = tarballs.map((file) => manifestOf(file).name);
   const others = PLATFORMS.map((platform) => platformManifest(platform, { version }));
   const project = join(folder, 'project');
@@ -117,7 +117,7 @@ export async function tryManager(name, tarballs, folder) {
   try {
     const run = (args, expected) => check(args, expected, { cwd: project, env: environment(folder, registry.url) });
     const said = await run(install(`crossfork@${version}`), /./);
-    if (/blocked|ignored build|warn.*script/i.test(said)) throw new Error(`${name} complains:\n${said}`);
+    if (/blocked|ignored build|warn.*script/i.test(said)) throw new Error(`${name} printed a warning:\n${said}`);
     const fetched = [...registry.asked].map((file) => file.replace(`-${version}.tgz`, '')).sort();
     const fitting = ['crossfork', `crossfork-${platform()}`];
     if (fetched.join() !== fitting.join()) throw new Error(`${name} installed ${fetched}, not ${fitting}`);
@@ -128,7 +128,7 @@ export async function tryManager(name, tarballs, folder) {
   }
 }
 
-/** Runs a program that must succeed and say what is expected. Not waited for in vain, as the registry is in here. */
+/** Runs a program that must succeed and print what is expected. Asynchronous, because the registry runs in this process. */
 async function check([file, ...args], expected, options) {
   const child = spawn(file, args, { ...options, stdio: ['ignore', 'pipe', 'pipe'] });
   let said = '';
@@ -139,17 +139,17 @@ async function check([file, ...args], expected, options) {
   }
   const code = await new Promise((resolve, reject) => child.on('error', reject).on('close', resolve));
   if (code === 0 && expected.test(said)) return said;
-  throw new Error(`${[file, ...args].join(' ')} ended with ${code}, and said:\n${said}`);
+  throw new Error(`${[file, ...args].join(' ')} exited with code ${code} and printed:\n${said}`);
 }
 
 if (isMain(import.meta)) {
   await main(async (names) => {
     const unknown = names.filter((name) => name !== 'crate' && !managers.includes(name));
-    if (unknown.length > 0) throw new Error(`${unknown.join(', ')}: there are only ${managers.join(', ')} and crate.`);
+    if (unknown.length > 0) throw new Error(`Unknown: ${unknown.join(', ')}. Use ${managers.join(', ')} or crate.`);
     const found = existsSync(PACKAGES) ? readdirSync(PACKAGES).map((file) => join(PACKAGES, file)) : [];
     const tarballs = found.filter((file) => file.endsWith('.tgz'));
     const crate = found.find((file) => file.endsWith('.crate'));
-    if (tarballs.length === 0 || !crate) throw new Error('There is nothing to try: npm run release:pack');
+    if (tarballs.length === 0 || !crate) throw new Error('Nothing is packed. Run: npm run release:pack');
     for (const name of names.length > 0 ? names : managers) {
       const folder = mkdtempSync(join(tmpdir(), 'crossfork-try-'));
       try {

@@ -1,15 +1,15 @@
-//! The channel that this process was started with, before it is opened: `NODE_CHANNEL_FD`,
-//! `NODE_CHANNEL_SERIALIZATION_MODE` and, in a worker of a cluster, `NODE_UNIQUE_ID`. The rules are
+//! Takes the channel that this process was started with from the environment: `NODE_CHANNEL_FD`,
+//! `NODE_CHANNEL_SERIALIZATION_MODE` and, in a cluster worker, `NODE_UNIQUE_ID`. The rules are
 //! [CH-2](crate::protocol#CH-2) to [CH-7](crate::protocol#CH-7).
 //!
-//! `Channel::from_env` and `Worker::from_env` of both drivers do all of this, once. Each variable counts
-//! as taken then, and nothing that this crate starts gets it.
+//! `Channel::from_env` and `Worker::from_env` of both drivers do this, once. The variables then count as
+//! taken, and processes that this crate starts do not get them.
 //!
-//! A program whose threads are running cannot remove a variable soundly, for C code in them may be
-//! reading the environment. So the variables leave the environment if this process has one thread at
-//! that time, and else they stay. Under `#[tokio::main]` there are more threads than one. That matters
-//! to a program that starts *Node* programs by `std::process` or `tokio::process`: these would take the
-//! channel for theirs. Either take the channel before the runtime is built:
+//! A program with several threads cannot soundly remove a variable, because C code in another thread may
+//! be reading the environment. So the variables are removed if this process has one thread at that time;
+//! otherwise they stay. Under `#[tokio::main]` there are several threads. This matters to a program that
+//! starts *Node* programs by `std::process` or `tokio::process`: they would use the channel as their own.
+//! Either take the channel before the runtime is built:
 //!
 //! ```no_run
 //! # #[cfg(feature = "tokio")] mod example {
@@ -31,7 +31,7 @@
 //! # }
 //! ```
 //!
-//! or take [`VARIABLES`] out of what is started: `command.env_remove(name)` for each.
+//! or remove [`VARIABLES`] from the command's environment: `command.env_remove(name)` for each.
 
 use std::ffi::OsString;
 use std::io;
@@ -45,15 +45,16 @@ pub(crate) const CHANNEL_FD: &str = "NODE_CHANNEL_FD";
 pub(crate) const UNIQUE_ID: &str = "NODE_UNIQUE_ID";
 pub(crate) const SERIALIZATION_MODE: &str = "NODE_CHANNEL_SERIALIZATION_MODE";
 
-/// The variables that tell a process of its channel. They are taken together: a Node program that finds
-/// `NODE_UNIQUE_ID` without a channel takes itself for a worker, and never listens ([CLU-4](crate::protocol#CLU-4)).
+/// The environment variables that describe a process's channel. Remove all of them together: a Node program
+/// that finds `NODE_UNIQUE_ID` without a channel acts as a worker and never listens
+/// ([CLU-4](crate::protocol#CLU-4)).
 pub const VARIABLES: [&str; 3] = [CHANNEL_FD, SERIALIZATION_MODE, UNIQUE_ID];
 
-/// Takes the channel that this process was started with: its socket, and how messages are written on it.
-/// The caller makes a channel of them with `Channel::from_socket_with`.
+/// Takes the channel that this process was started with: its socket and its serialization. Pass both to
+/// `Channel::from_socket_with`.
 ///
-/// Call it early, before descriptors are opened: a variable that is stale may name one of these. A socket
-/// pair that this process has made itself is never taken for the channel.
+/// Call it early, before the program opens descriptors, because a stale variable may name one of them. A
+/// socket pair that this process created is never used as the channel.
 ///
 /// # Errors
 /// [`EnvError`] if this process was not started with a channel, or its channel was taken before.
@@ -62,13 +63,13 @@ pub fn take_channel() -> Result<(OwnedFd, Serialization), EnvError> {
     open(fd, mode)
 }
 
-/// Takes the channel of a cluster's worker, and the worker's number, for `Worker::from_socket`.
+/// Takes a cluster worker's channel and ID. Pass them to `Worker::from_socket`.
 ///
 /// # Errors
-/// [`EnvError::NotAWorker`] and [`EnvError::InvalidId`] if this process is no worker, when nothing is
-/// taken; otherwise as [`take_channel`].
+/// [`EnvError::NotAWorker`] or [`EnvError::InvalidId`] if this process is not a worker; then nothing is
+/// taken. Otherwise those of [`take_channel`].
 pub fn take_worker() -> Result<(u32, OwnedFd, Serialization), EnvError> {
-    // Another channel is left for who opens it as such.
+    // If this is not a worker, the channel stays available to `take_channel`.
     let [_, _, id] = inherit::look_env(VARIABLES);
     let Some(id) = id.filter(|id| !id.is_empty()) else {
         return Err(EnvError::NotAWorker);
@@ -83,7 +84,7 @@ pub fn take_worker() -> Result<(u32, OwnedFd, Serialization), EnvError> {
 fn open(fd: Option<OsString>, mode: Option<OsString>) -> Result<(OwnedFd, Serialization), EnvError> {
     let fd = match fd {
         Some(fd) if !fd.is_empty() => fd.to_string_lossy().into_owned(),
-        // Set to nothing, it means no channel to Node as well (CH-6).
+        // To Node too, an empty value means no channel (CH-6).
         _ => return Err(EnvError::NotAChild),
     };
     let serialization = match mode {
@@ -105,7 +106,7 @@ fn open(fd: Option<OsString>, mode: Option<OsString>) -> Result<(OwnedFd, Serial
 }
 
 fn adopt(number: i32) -> Result<OwnedFd, String> {
-    // Looked at before it is owned: a wrong number may be somebody else's descriptor.
+    // Inspected before it is owned, because a wrong number may be a descriptor of other code.
     if let Some(found) = inherit::peek(number, why_no_channel).map_err(|e| e.to_string())? {
         return Err(found.to_owned());
     }
@@ -119,7 +120,7 @@ fn why_no_channel(fd: BorrowedFd<'_>) -> io::Result<Option<&'static str>> {
     Ok(if kind != probe::Kind::UnixStream {
         Some(kind.as_str())
     } else if probe::is_own_pair(fd) {
-        // Such as the one over which tokio hears of signals.
+        // For example the pair that tokio uses for signals.
         Some("a socket pair that this process has made itself")
     } else {
         None

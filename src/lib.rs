@@ -89,6 +89,7 @@
 //! | feature | adds |
 //! |---|---|
 //! | `tokio` | [`tokio`]: all of this for tasks, and the primary of a cluster; the sockets of `tokio::net` as handles |
+//! | `futures` | a `Stream` of a channel's messages and a `Sink` for them (and `tokio`) |
 //! | `axum` | `axum::serve::Listener` for `tokio::cluster::Listener` (and `tokio`) |
 //! | `tracing` | events of processes, channels and clusters for the crate `tracing`: see [below](#events) |
 //! | `cli` | the command `crossfork` (and `tokio`) |
@@ -96,10 +97,10 @@
 //! # Threads or tasks
 //!
 //! [`blocking`] is for threads, and needs no feature. [`tokio`] (feature `tokio`) is for tasks. They have
-//! the same names and behave alike. Neither starts a thread or a task: whoever waits in a call does the work for
+//! the same names and behave alike. Neither starts a thread or a task: a caller that waits does the work for
 //! all. There are three exceptions. One thread of the crate, for all channels, bounds the time for which
 //! a channel that we have ended waits for its peer. A `disconnect` whose future was dropped may go on in
-//! a task. And a cluster's primary has tasks of its own, for it hands out connections whatever its user
+//! a task. And a cluster's primary has tasks of its own, because it hands out connections whatever its user
 //! does.
 //!
 //! # JSON or advanced

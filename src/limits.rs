@@ -1,7 +1,7 @@
-//! How much a peer may make us keep.
+//! Bounds on data buffered for one peer.
 
-/// Bounds on the data that is kept for one channel. The defaults suit a trusted parent with large
-/// messages; lower them where memory is short. Where one is 0, nothing is received at all.
+/// Bounds on the data that is buffered for one channel. The defaults suit a trusted parent with large
+/// messages; lower them if memory is short. If one of them is 0, nothing is received at all.
 ///
 /// ```
 /// use crossfork::Limits;
@@ -11,21 +11,21 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
-    /// The longest message that is received, in bytes (128 MiB). A longer one is skipped and
-    /// reported, and the next one is received.
+    /// Maximum length of a received message in bytes (128 MiB). A longer message is skipped and reported
+    /// as an error; the next one is received.
     pub max_message: usize,
-    /// How many bytes of messages may wait to be received before we stop reading (64 MiB); and how
-    /// many bytes of answers may wait for a peer that does not read: more are left out.
+    /// Maximum bytes of messages that wait to be received before reading stops (64 MiB). Also the maximum
+    /// bytes of replies that wait for a peer that does not read: further replies are dropped.
     pub max_waiting_bytes: usize,
-    /// How many messages may wait to be received before we stop reading (65,536).
+    /// Maximum number of messages that wait to be received before reading stops (65,536).
     pub max_waiting_messages: usize,
-    /// How many handles may wait to be received before we stop reading (512); and how many
-    /// descriptors may wait for the rest of their message: more are closed.
+    /// Maximum number of handles that wait to be received before reading stops (512). Also the maximum
+    /// number of descriptors that wait for the rest of their message: further descriptors are closed.
     pub max_waiting_descriptors: usize,
 }
 
 impl Limits {
-    /// The defaults.
+    /// Returns the default limits.
     pub const fn new() -> Self {
         Limits {
             max_message: 128 << 20,

@@ -3,6 +3,7 @@
 //   msrv      the library with every feature, and the addon, on the oldest Rust that Cargo.toml declares
 //   minimal   the same with the oldest dependencies that Cargo.toml allows
 //   deny      licences, sources and advisories of all dependencies; needs cargo-deny
+//   web       examples/web, HTTPS and WebSockets in a cluster's worker: built, and run
 //   semver    no breaking change since the last release, unless the version says so; needs cargo-semver-checks
 import { execFileSync } from 'node:child_process';
 import { cpSync, mkdtempSync, rmSync } from 'node:fs';
@@ -31,6 +32,21 @@ const CHECKS = {
     }
   },
   deny: () => cargo(['deny', '--workspace', '--all-features', 'check']),
+  web: () => {
+    const target = join(ROOT, 'target/web');
+    cargo(['build', '--locked', '--manifest-path', 'examples/web/Cargo.toml', '--target-dir', target]);
+    const args = ['examples/web/cluster.js', 'test/interop/apps/localhost.pem'];
+    const env = { ...process.env, CROSSFORK_WEB: join(target, 'debug/web') };
+    const said = execFileSync(process.execPath, args, { cwd: ROOT, env, encoding: 'utf8', timeout: 60_000 });
+    const lines = [
+      'https: hello over TLS',
+      'websocket: hi',
+      'websocket: closed by the worker',
+      'ended with exit code 0',
+    ];
+    for (const line of lines)
+      if (!said.includes(line)) throw new Error(`examples/web does not say "${line}":\n${said}`);
+  },
   semver: () => {
     const tags = execFileSync('git', ['tag', '--list', 'v*', '--sort=-v:refname', '--merged'], { cwd: ROOT });
     const last = `${tags}`.split('\n')[0];

@@ -1,5 +1,5 @@
-//! What a context of JavaScript (the main one, a worker's) owns: its sockets, and descriptors on
-//! their way in or out. All of it ends with the context.
+//! What a JavaScript context (the main thread, a worker thread) owns: its sockets, and descriptors in
+//! flight in either direction. All are closed when the context ends.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -22,24 +22,24 @@ use crate::wait::Wait;
 
 pub struct Context {
     wait: Wait,
-    /// Knows the sockets that are waited for.
+    /// Contains the sockets that are waited for.
     epoll: Arc<Epoll>,
     sockets: HashMap<u32, Socket>,
-    /// Received and not yet taken, or duplicated and not yet sent.
+    /// Descriptors that were received and not yet taken, or duplicated and not yet sent.
     kept: HashMap<RawFd, OwnedFd>,
     last_socket: u32,
 }
 
 struct Socket {
     fd: Owned,
-    /// epoll knows it.
-    known: bool,
-    /// A server's.
+    /// It is registered with epoll.
+    registered: bool,
+    /// The path, if it is a server.
     path: Option<OwnPath>,
 }
 
 thread_local! {
-    /// By number, for one thread may have several, one for each time that the addon was loaded.
+    /// By number, because one thread may have several contexts: one each time that the addon is loaded.
     static CONTEXTS: RefCell<HashMap<u32, Context>> = RefCell::default();
 }
 
@@ -47,13 +47,13 @@ const MOST_SOCKETS: u32 = i32::MAX as u32;
 
 static LAST: AtomicU32 = AtomicU32::new(0);
 
-/// Does something with a context.
+/// Runs a function on a context.
 pub fn with<T>(context: u32, act: impl FnOnce(&mut Context) -> io::Result<T>) -> io::Result<T> {
     CONTEXTS.with_borrow_mut(|contexts| act(contexts.get_mut(&context).ok_or(Errno::EBADF)?))
 }
 
-/// Enters this context: `notify` is called while [`reports`] has something, from the runtime's
-/// own loop if that is `libuv`'s. Returns its number, or a negative error number.
+/// Opens a context. Calls `notify` while [`reports`] has events, from the runtime's event loop if that is
+/// `libuv`'s. Returns the context's number, or a negative error number.
 #[napi(catch_unwind)]
 pub fn open_context(env: &Env, notify: Function<'_, (), ()>, libuv: bool) -> napi::Result<i32> {
     let epoll = match Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC) {
@@ -71,11 +71,11 @@ pub fn open_context(env: &Env, notify: Function<'_, (), ()>, libuv: bool) -> nap
 }
 
 fn close_context(number: u32) {
-    // Not inside of the borrow, and nothing to do where the thread is gone already.
+    // Dropped outside of the borrow. If the thread-local is gone already, nothing is left to do.
     drop(CONTEXTS.try_with(|contexts| contexts.borrow_mut().remove(&number)));
 }
 
-/// Whether this context's process, or worker, is to stay alive for its sockets.
+/// Sets whether the context's sockets keep its process or worker thread alive.
 #[napi(catch_unwind)]
 pub fn keep_alive(env: &Env, context: u32, on: bool) -> napi::Result<()> {
     CONTEXTS.with_borrow_mut(|contexts| {
@@ -83,8 +83,8 @@ pub fn keep_alive(env: &Env, context: u32, on: bool) -> napi::Result<()> {
     })
 }
 
-/// What has happened: puts sockets' numbers and their events (`EPOLL*`) in turn into `places`, and
-/// returns how many places it took. What was not told, for there was no place, is told next time.
+/// Writes pairs of socket number and events (`EPOLL*`) into `places`. Returns how many elements it wrote.
+/// Events that do not fit are reported by the next call.
 #[napi(catch_unwind)]
 pub fn reports(context: u32, mut places: Uint32ArraySlice<'_>) -> i32 {
     let mut events = [EpollEvent::empty(); 64];
@@ -101,21 +101,21 @@ pub fn reports(context: u32, mut places: Uint32ArraySlice<'_>) -> i32 {
 }
 
 impl Context {
-    /// Takes a descriptor over, and a path that is removed with it.
+    /// Takes ownership of a descriptor, and of a path that is removed when the socket is closed.
     pub fn add(&mut self, fd: RawFd, path: Option<PathBuf>) -> io::Result<u32> {
         let (fd, was_owned) = Owned::new(own(fd)?)?;
         if was_owned {
             self.forget_lost(fd.as_fd().as_raw_fd());
         }
         let path = path.and_then(OwnPath::new);
-        // One that could be taken for an error number is none; after two billion it begins anew.
+        // Numbers are positive, because 0 and below could be mistaken for an error. They wrap after two billion.
         loop {
             self.last_socket = self.last_socket % MOST_SOCKETS + 1;
             if !self.sockets.contains_key(&self.last_socket) {
                 break;
             }
         }
-        self.sockets.insert(self.last_socket, Socket { fd, known: false, path });
+        self.sockets.insert(self.last_socket, Socket { fd, registered: false, path });
         Ok(self.last_socket)
     }
 
@@ -123,12 +123,12 @@ impl Context {
         Ok(self.sockets.get(&number).ok_or(Errno::EBADF)?.fd.as_fd())
     }
 
-    /// Whether a socket's descriptor was not closed behind its back.
+    /// Whether a socket's descriptor is still open, and was not closed by other code.
     pub fn is_open(&self, number: u32) -> bool {
         self.sockets.get(&number).is_some_and(|socket| socket.fd.is_open())
     }
 
-    /// Has these events reported, as long as they are there. None: the end is not reported either.
+    /// Reports these events (level-triggered). With no events, not even a hang-up is reported.
     pub fn arm(&mut self, number: u32, events: u32) -> io::Result<()> {
         let socket = self.sockets.get_mut(&number).ok_or(Errno::EBADF)?;
         if events == 0 {
@@ -136,17 +136,17 @@ impl Context {
             return Ok(());
         }
         let mut event = EpollEvent::new(EpollFlags::from_bits_truncate(events as i32), number.into());
-        if socket.known {
+        if socket.registered {
             self.epoll.modify(&socket.fd, &mut event)?;
         } else {
             self.epoll.add(&socket.fd, event)?;
         }
-        socket.known = true;
+        socket.registered = true;
         Ok(())
     }
 
-    /// The socket whose descriptor JavaScript has closed, and whose number is another's now, fails with `EBADF` from
-    /// here on: it would read and write what is the other's, and take it out of epoll.
+    /// Removes a socket whose descriptor JavaScript has closed and whose number another socket has now. Calls on it
+    /// then fail with `EBADF`. Otherwise it would use the other socket's descriptor, and remove it from epoll.
     fn forget_lost(&mut self, fd: RawFd) {
         for (_, socket) in self.sockets.extract_if(|_, socket| socket.fd.as_fd().as_raw_fd() == fd) {
             socket.path.into_iter().for_each(OwnPath::remove);
@@ -166,7 +166,7 @@ impl Context {
     pub fn keep(&mut self, fd: OwnedFd) -> RawFd {
         let number = fd.as_raw_fd();
         if let Some(stale) = self.kept.insert(number, fd) {
-            // JavaScript has closed it behind our back, and its number is another's now.
+            // JavaScript has closed the earlier descriptor, and its number belongs to the new one now.
             let _ = stale.into_raw_fd();
         }
         number
@@ -182,9 +182,9 @@ impl Context {
 }
 
 impl Socket {
-    /// Also before it is closed, for a duplicate would keep it registered.
+    /// Removes the socket from epoll. Needed before a close too, because a duplicate would keep it registered.
     fn forget(&mut self, epoll: &Epoll) {
-        if mem::take(&mut self.known) {
+        if mem::take(&mut self.registered) {
             let _ = epoll.delete(&self.fd);
         }
     }

@@ -1,4 +1,4 @@
-//! Looking at descriptors, and changing them.
+//! Inspects and changes descriptors.
 
 use std::os::fd::IntoRawFd;
 
@@ -39,7 +39,7 @@ pub struct Activated {
     pub fd: i32,
 }
 
-/// 0 if it is.
+/// Returns 0 if the descriptor is open.
 #[napi(catch_unwind)]
 pub fn check_open(fd: i32) -> i32 {
     number(borrow(fd).map(|_| 0))
@@ -50,7 +50,7 @@ pub fn describe(fd: i32) -> OrErrno<Description> {
     or_errno(borrow(fd).and_then(fd::describe).map(Description::from))
 }
 
-/// The number of a new descriptor for the same thing, which the caller closes.
+/// Returns the number of a duplicate, which the caller must close.
 #[napi(catch_unwind)]
 pub fn dup(fd: i32) -> i32 {
     number(borrow(fd).and_then(|fd| Ok(fd.try_clone_to_owned()?.into_raw_fd())))
@@ -71,7 +71,7 @@ pub fn set_nonblocking(fd: i32, on: bool) -> i32 {
     number(borrow(fd).and_then(|fd| fd::set_nonblocking(fd, on)).map(|()| 0))
 }
 
-/// What the three variables tell of. The caller owns the descriptors.
+/// Returns the descriptors that the three `LISTEN_*` values describe. The caller owns them.
 #[napi(catch_unwind)]
 pub fn listen_fds(
     pid: Option<String>,
@@ -127,7 +127,7 @@ fn family_name(family: Family) -> &'static str {
     }
 }
 
-/// An abstract name keeps its zero byte, as Node has it.
+/// Converts an address. An abstract name keeps its leading zero byte, as in Node.
 fn address(address: &Address) -> Option<Either<String, IpAddress>> {
     match address {
         Address::Ip(ip) => Some(Either::B(IpAddress {

@@ -1,9 +1,9 @@
-//! The npm package's native half. It is thin: the logic is in `crossfork::fd`, and the manners
-//! (checks of arguments, errors as Node has them, events) are in `js/`.
+//! The npm package's native half. It is thin: the logic is in `crossfork::fd`. Argument checks,
+//! Node-style errors and events are in `js/`.
 //!
-//! What fails returns a negative error number, as libuv has it, and `js/` throws. Functions catch
-//! panics, for a panic that reaches Node ends the process. Nothing here calls back into JavaScript
-//! but what `wait` calls, so that no state is borrowed while JavaScript runs.
+//! A function that fails returns a negative error number, like libuv, and `js/` throws. Functions catch
+//! panics, because a panic that reaches Node ends the process. Only `wait` calls back into JavaScript,
+//! so that no state is borrowed while JavaScript runs.
 
 mod context;
 mod descriptors;

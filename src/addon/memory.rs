@@ -1,8 +1,8 @@
 //! Shared memory: memfds, and Buffers over them.
 //!
-//! A runtime lets go of a Buffer's memory in a later turn of its loop at the earliest, and ends the
-//! process when the kernel gives it no more mappings. So there is a way to unmap at once, and a
-//! bound on how many are mapped.
+//! A runtime releases a Buffer's memory in a later turn of its event loop at the earliest, and ends the
+//! process when it cannot get another mapping from the kernel. So a mapping can be unmapped at once, and
+//! the number of mappings is bounded.
 
 use std::ffi::CString;
 use std::fs;
@@ -18,16 +18,16 @@ use nix::errno::Errno;
 use crate::result::{errno, number};
 use crate::sys::{borrow, mappings};
 
-/// Half of what the kernel allows, for the runtime needs mappings too.
-static MOST: LazyLock<u32> = LazyLock::new(|| {
+/// Half of the kernel's limit, because the runtime needs mappings too.
+static MAX_MAPPINGS: LazyLock<u32> = LazyLock::new(|| {
     let allowed = fs::read_to_string("/proc/sys/vm/max_map_count").ok();
-    allowed.and_then(|text| text.trim().parse::<u32>().ok()).unwrap_or(USUAL) / 2
+    allowed.and_then(|text| text.trim().parse::<u32>().ok()).unwrap_or(DEFAULT_MAX_MAP_COUNT) / 2
 });
 
-/// Linux's own choice.
-const USUAL: u32 = 65_530;
+/// Linux's default.
+const DEFAULT_MAX_MAP_COUNT: u32 = 65_530;
 
-/// The number of a new memfd, which the caller closes.
+/// Returns the number of a new memfd, which the caller must close.
 #[napi(catch_unwind)]
 pub fn memfd(name: String, contents: &[u8], shrink: bool, grow: bool, write: bool, seal: bool) -> i32 {
     let Ok(name) = CString::new(name) else { return -(Errno::EINVAL as i32) };
@@ -36,17 +36,17 @@ pub fn memfd(name: String, contents: &[u8], shrink: bool, grow: bool, write: boo
     number(fd::memfd(&name, contents, seals).map(|fd| fd.into_raw_fd()))
 }
 
-/// How many memfds can be mapped at a time.
+/// Returns how many memfds can be mapped at the same time.
 #[napi(catch_unwind)]
-pub fn most_mappings() -> u32 {
-    *MOST
+pub fn max_mappings() -> u32 {
+    *MAX_MAPPINGS
 }
 
-/// Maps a memfd. The number of the mapping, which [`mapped_buffer`] is to be called with at once; 0 if it
-/// is empty. `ENOBUFS` if as many as can be are mapped already.
+/// Maps a memfd. Returns the number of the mapping, for an immediate call of [`mapped_buffer`], or 0 if the
+/// memfd is empty. `EFBIG` if it is longer than `max`, `ENOBUFS` if the maximum number of memfds is mapped.
 #[napi(catch_unwind)]
 pub fn map_fd(fd: i32, max: i64) -> i64 {
-    if mappings::count() >= *MOST as usize {
+    if mappings::count() >= *MAX_MAPPINGS as usize {
         return -(Errno::ENOBUFS as i64);
     }
     match borrow(fd).and_then(fd::map) {
@@ -59,15 +59,15 @@ pub fn map_fd(fd: i32, max: i64) -> i64 {
     }
 }
 
-/// The memory of a mapping, which lasts as long as the Buffer unless it is unmapped before. `ENOTSUP` where the
-/// runtime allows only memory of its own in a Buffer.
+/// Returns a Buffer over a mapping, which stays mapped as long as the Buffer exists unless [`unmap`] is called.
+/// `ENOTSUP` if the runtime does not support external memory in Buffers.
 #[napi(catch_unwind)]
 pub fn mapped_buffer(env: &Env, number: i64) -> napi::Result<Either<BufferSlice<'_>, i32>> {
     Ok(mappings::show(env, number)?.map_or(Either::B(-(Errno::ENOTSUP as i32)), Either::A))
 }
 
-/// Detaches the memory of a Buffer from JavaScript, and unmaps it. False if the memory is another's now (it was
-/// transferred), or the runtime knows that it is in use.
+/// Detaches a Buffer's memory from JavaScript, and unmaps it. Returns false if the memory was transferred to
+/// another owner, or the runtime refuses because it is in use.
 #[napi(catch_unwind)]
 pub fn unmap(memory: ArrayBuffer<'_>, number: i64) -> napi::Result<bool> {
     mappings::unmap(memory, number)

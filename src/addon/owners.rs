@@ -1,6 +1,6 @@
-//! What a socket owns: its descriptor, and a server's path. Neither a number nor a path alone tells that it is still
-//! the same thing: JavaScript can close what a socket owns, and the number is another's then; and anybody can put
-//! another file where a path was. So both are looked at again before they are closed or removed.
+//! What a socket owns: its descriptor and, for a server, its path. A number or a path alone does not identify
+//! a file: JavaScript can close the descriptor, and something else gets its number; and another file can
+//! take the path. So device and inode are checked before a descriptor is closed or a path removed.
 
 use std::collections::HashMap;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd, OwnedFd, RawFd};
@@ -15,18 +15,22 @@ use nix::sys::stat::fstat;
 /// Device and inode.
 type Identity = (u64, u64);
 
-/// The descriptors that sockets of this process own, in all threads: two owners would close each other's.
+/// The descriptors that sockets of this process own, in all threads. With two owners, one would close the
+/// other's descriptor.
 static OWNED: LazyLock<Mutex<HashMap<RawFd, Identity>>> = LazyLock::new(Mutex::default);
 
-/// A descriptor that belongs to a socket of some context.
+/// A descriptor that a socket of some context owns.
 pub struct Owned {
     fd: OwnedFd,
     identity: Identity,
 }
 
 impl Owned {
-    /// `EEXIST` if another socket owns it. If this fails it stays open. Also tells whether the number was another
-    /// socket's, which has lost it.
+    /// Takes ownership of a descriptor. Also returns whether the number was registered to another socket, which
+    /// has lost its descriptor.
+    ///
+    /// # Errors
+    /// `EEXIST` if another socket owns it. If this fails, the descriptor stays open.
     pub fn new(fd: OwnedFd) -> io::Result<(Owned, bool)> {
         match Self::enter(fd.as_fd()) {
             Ok((identity, was_owned)) => Ok((Owned { fd, identity }, was_owned)),
@@ -45,16 +49,16 @@ impl Owned {
         }
     }
 
-    /// Whether the number is still what it was.
+    /// Whether the number still refers to the same file.
     pub fn is_open(&self) -> bool {
         identity_of(self.fd.as_fd()).is_ok_and(|now| now == self.identity)
     }
 
-    /// Closes it, unless it is closed already: then the number may be another's.
+    /// Closes the descriptor, unless it is closed already: then its number may refer to something else.
     pub fn close(self) {
         let is_open = self.is_open();
         let Owned { fd, identity } = self;
-        // First, for then another thread may have the number.
+        // Removed before closing, because another thread may get the number right after that.
         let mut owned = owned();
         if owned.get(&fd.as_raw_fd()) == Some(&identity) {
             owned.remove(&fd.as_raw_fd());
@@ -74,7 +78,8 @@ impl AsFd for Owned {
     }
 }
 
-/// JavaScript may have closed the number already, which is no reason to end the process.
+/// Closes a descriptor. Ignores errors, because JavaScript may have closed it already, and that must not end
+/// the process.
 pub fn close(fd: OwnedFd) {
     let _ = nix::unistd::close(fd);
 }
@@ -88,21 +93,21 @@ fn owned() -> MutexGuard<'static, HashMap<RawFd, Identity>> {
     OWNED.lock().unwrap_or_else(|e| e.into_inner())
 }
 
-/// The path that a server is bound to.
+/// The path that a server is bound to, with the identity of its file.
 pub struct OwnPath {
     path: PathBuf,
     identity: Identity,
 }
 
 impl OwnPath {
-    /// To be called when the path was just bound. None if it is gone again.
+    /// Call it just after the path was bound. Returns `None` if the path no longer exists.
     pub fn new(path: PathBuf) -> Option<OwnPath> {
         let identity = identity_at(&path)?;
         Some(OwnPath { path, identity })
     }
 
-    /// Removes it, unless it is another file now. To be called while the socket is open, which keeps its inode from
-    /// being another's.
+    /// Removes the path, unless it is another file now. Call it while the socket is open, so that no other file
+    /// can have its inode.
     pub fn remove(self) {
         if identity_at(&self.path) == Some(self.identity) {
             let _ = fs::remove_file(&self.path);

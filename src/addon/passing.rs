@@ -1,4 +1,4 @@
-//! Descriptors over sockets that JavaScript has by number. Nothing waits.
+//! Sends and receives descriptors over sockets that JavaScript knows by number. No call waits.
 
 use std::io;
 use std::os::fd::{BorrowedFd, IntoRawFd, RawFd};
@@ -12,7 +12,7 @@ use nix::errno::Errno;
 use crate::result::{OrErrno, number, or_errno};
 use crate::sys::{borrow, writable};
 
-/// As `js/` numbers them.
+/// Converts the numbers that `js/` uses.
 pub fn socket_type(number: u32) -> io::Result<SocketType> {
     match number {
         0 => Ok(SocketType::Stream),
@@ -38,20 +38,20 @@ pub struct Credentials {
     pub gid: u32,
 }
 
-/// Two numbers, which the caller closes.
+/// Returns the numbers of two new descriptors, which the caller must close.
 #[napi(catch_unwind)]
 pub fn socketpair(kind: u32) -> OrErrno<Vec<i32>> {
     let pair = socket_type(kind).and_then(nonblocking::pair);
     or_errno(pair.map(|(a, b)| vec![a.into_raw_fd(), b.into_raw_fd()]))
 }
 
-/// The number of a new socket, which the caller closes.
+/// Returns the number of a new socket, which the caller must close.
 #[napi(catch_unwind)]
 pub fn connect(path: &[u8], kind: u32) -> i32 {
     number(socket_type(kind).and_then(|kind| nonblocking::connect(path, kind)).map(|fd| fd.into_raw_fd()))
 }
 
-/// The number of a new socket, which the caller closes.
+/// Returns the number of a new socket, which the caller must close.
 #[napi(catch_unwind)]
 pub fn bind(path: &[u8], kind: u32, backlog: i32) -> i32 {
     number(
@@ -59,13 +59,13 @@ pub fn bind(path: &[u8], kind: u32, backlog: i32) -> i32 {
     )
 }
 
-/// How many bytes were sent. The descriptors stay the caller's.
+/// Returns the number of bytes sent. The caller keeps the descriptors.
 #[napi(catch_unwind)]
 pub fn send_fds(socket: i32, bytes: &[u8], fds: &[i32]) -> i32 {
     number(borrow(socket).and_then(|socket| send(socket, bytes, fds)))
 }
 
-/// As much as one call brings. The caller closes the descriptors.
+/// Receives once. The caller must close the descriptors.
 #[napi(catch_unwind)]
 pub fn recv_fds(socket: i32, mut memory: Uint8ArraySlice<'_>, max_fds: u32) -> Either<Received, i32> {
     or_errno(borrow(socket).and_then(|socket| {
@@ -80,10 +80,10 @@ pub fn recv_fds(socket: i32, mut memory: Uint8ArraySlice<'_>, max_fds: u32) -> E
     }))
 }
 
-/// One send. Each number is looked at before it is used.
+/// Sends once. Checks that each descriptor is open before it is used.
 pub fn send(socket: BorrowedFd<'_>, bytes: &[u8], fds: &[RawFd]) -> io::Result<i32> {
-    // More in one call than a result can tell of is a stream's business to send in parts.
-    let bytes = &bytes[..bytes.len().min(MOST)];
+    // The result is an i32, so a stream sends more bytes than that in several calls.
+    let bytes = &bytes[..bytes.len().min(MAX_BYTES)];
     let sent = match fds {
         [] => fd::try_send(socket, bytes, &[]),
         [one] => fd::try_send(socket, bytes, &[borrow(*one)?]),
@@ -95,4 +95,4 @@ pub fn send(socket: BorrowedFd<'_>, bytes: &[u8], fds: &[RawFd]) -> io::Result<i
     Ok(sent.ok_or(Errno::EAGAIN)? as i32)
 }
 
-const MOST: usize = 1 << 30;
+const MAX_BYTES: usize = 1 << 30;

@@ -1,4 +1,4 @@
-//! How results go to JavaScript.
+//! Converts results for JavaScript.
 
 use std::io;
 
@@ -16,7 +16,7 @@ pub fn or_errno<T>(result: io::Result<T>) -> OrErrno<T> {
     }
 }
 
-/// A number that is not negative, or a negative error number.
+/// Returns the non-negative number, or a negative error number.
 pub fn number(result: io::Result<i32>) -> i32 {
     result.unwrap_or_else(|e| errno(&e))
 }
@@ -29,7 +29,7 @@ pub fn errno(error: &io::Error) -> i32 {
     -number
 }
 
-/// The name of an error number, such as `EBADF`, and what it means.
+/// Returns the name of an error number, such as `EBADF`, and its meaning.
 #[napi(catch_unwind)]
 pub fn describe_errno(number: i32) -> Vec<String> {
     let meaning = io::Error::from_raw_os_error(number).to_string().to_lowercase();

@@ -1,5 +1,5 @@
-//! The addon's only unsafe code: numbers that come from JavaScript, where nothing owns them,
-//! memory that goes there, and the loop that libuv has.
+//! The addon's only unsafe code: descriptor numbers from JavaScript, where they have no owner, memory
+//! that JavaScript uses, and libuv's event loop.
 #![allow(unsafe_code)]
 
 pub mod event_loop;
@@ -13,34 +13,34 @@ use napi::bindgen_prelude::{Uint8ArraySlice, Uint32ArraySlice};
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, fcntl};
 
-/// A descriptor by its number, made sure to be open. To be used at once: JavaScript may close it
-/// as soon as it runs again.
+/// Borrows a descriptor by its number. Fails with `EBADF` if it is not open. Use it at once, because
+/// JavaScript may close it as soon as it runs again.
 pub fn borrow(number: RawFd) -> io::Result<BorrowedFd<'static>> {
     if number < 0 {
         return Err(Errno::EBADF.into());
     }
-    // SAFETY: not -1. Until it is known to be open, it is given to a call that fails if it isn't.
+    // SAFETY: not -1. The first call on it fails if it is not open.
     let fd = unsafe { BorrowedFd::borrow_raw(number) };
     fcntl(fd, FcntlArg::F_GETFD)?;
     Ok(fd)
 }
 
-/// A descriptor that JavaScript hands over.
+/// Takes ownership of a descriptor that JavaScript hands over.
 pub fn own(number: RawFd) -> io::Result<OwnedFd> {
     borrow(number)?;
-    // SAFETY: it is open, and whoever gave us the number was told that it is ours from now on.
+    // SAFETY: it is open, and the caller's documentation says that this call takes ownership.
     Ok(unsafe { OwnedFd::from_raw_fd(number) })
 }
 
-/// Memory of JavaScript's to write to. Nothing of JavaScript runs meanwhile that could detach it.
+/// Returns JavaScript memory for writing. No JavaScript runs meanwhile that could detach it.
 pub fn writable<'a>(memory: &'a mut Uint8ArraySlice<'_>) -> &'a mut [u8] {
-    // SAFETY: the memory is there until JavaScript runs again. Another thread that it is shared
-    // with may change it, and only the kernel looks at it.
+    // SAFETY: the memory exists until JavaScript runs again. If it is shared, another thread may change
+    // it, but only the kernel accesses it here.
     unsafe { memory.as_mut() }
 }
 
-/// As [`writable`], for numbers.
+/// Like [`writable`], for 32-bit numbers.
 pub fn numbers<'a>(memory: &'a mut Uint32ArraySlice<'_>) -> &'a mut [u32] {
-    // SAFETY: as there. The memory is of this package's own JavaScript, and not shared.
+    // SAFETY: as in `writable`. The memory belongs to this package's own JavaScript, and is not shared.
     unsafe { memory.as_mut() }
 }

@@ -1,5 +1,6 @@
-//! How a context waits for its sockets. They are in an epoll instance of its own, which can itself
-//! be waited for: by the runtime's own loop where that is libuv's, and else by a thread.
+//! How a context waits for its sockets. Each context has an epoll instance with its sockets, and the
+//! epoll descriptor itself can be polled: by the runtime's event loop if that is libuv's, otherwise by
+//! a thread.
 
 mod thread;
 
@@ -20,9 +21,8 @@ pub enum Wait {
 }
 
 impl Wait {
-    /// Has `notify` called whenever one of the sockets has something, until `end` is called with
-    /// its number, when its environment ends. What keeps the environment alive is only
-    /// `keep_alive`.
+    /// Calls `notify` whenever a socket has an event, until the environment ends. Then calls `end` with
+    /// the context's number. Only `keep_alive` keeps the environment alive.
     pub fn begin(
         env: &Env,
         notify: &Function<'_, (), ()>,

@@ -18,7 +18,7 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use super::wakers::{PollWaker, Sleeper};
-use crate::driver::link::{Link, Place, Topic};
+use crate::driver::link::{Link, Topic, WaiterId};
 use crate::driver::op::{Bounded, MOST_READS, Operation};
 use crate::error::Error;
 use crate::limits::Limits;
@@ -44,7 +44,7 @@ pub(super) struct State {
     /// A thread was woken to take the place in `poll`, and has not come yet.
     is_called: bool,
     /// Other descriptors that threads wait to read from.
-    watched: Vec<(Place, Watched)>,
+    watched: Vec<(WaiterId, Watched)>,
     /// Some of them came after the thread in `poll` had begun to wait.
     has_unpolled: bool,
     send_timeout: Option<Duration>,
@@ -272,7 +272,7 @@ impl State {
         &mut self.link
     }
 
-    fn enter(&mut self, topic: Topic, waker: Waker, watched: Option<&Watched>) -> Place {
+    fn enter(&mut self, topic: Topic, waker: Waker, watched: Option<&Watched>) -> WaiterId {
         let place = self.link.waiters.enter(topic, waker);
         if let Some(watched) = watched {
             self.watched.push((place, watched.clone()));
@@ -281,7 +281,7 @@ impl State {
         place
     }
 
-    fn leave(&mut self, place: Place) {
+    fn leave(&mut self, place: WaiterId) {
         // The waker is ours.
         drop(self.link.waiters.leave(place));
         self.watched.retain(|(other, _)| *other != place);

@@ -2,9 +2,8 @@
 //! what it waits for, when it is ready, and how it is taken back when nobody waits for it any more:
 //! all of that is here, once, as steps that never wait. A driver adds how to wait.
 
-use std::sync::Weak;
-
 use std::os::fd::OwnedFd;
+use std::sync::Weak;
 
 #[cfg(feature = "tokio")]
 use super::link::primary::LinkEvent;
@@ -55,34 +54,6 @@ impl Send {
     }
 }
 
-/// Sends a message now, or not at all. What has begun to be written is sent whole, by later calls.
-pub(crate) fn try_send(link: &mut Link, frame: Vec<u8>) -> Result<(), Error> {
-    let mut op = Send::submit(link, frame)?;
-    op.poll(link).unwrap_or_else(|| match link.take_back(op.0) {
-        true => Err(SendError::WouldBlock.into()),
-        false => Ok(()),
-    })
-}
-
-/// What an operation gives now, after what I/O can be done. A peer that writes without pause does not
-/// hold us.
-pub(crate) fn try_now<T>(
-    link: &mut Link,
-    mut op: impl Operation<Output = Result<T, Error>>,
-) -> Result<T, Error> {
-    link.write();
-    link.readable();
-    for _ in 0..MOST_READS {
-        if let Some(output) = op.poll(link) {
-            return output;
-        }
-        if link.read() == Step::Blocked {
-            break;
-        }
-    }
-    op.poll(link).unwrap_or_else(|| Err(SendError::WouldBlock.into()))
-}
-
 impl Operation for Send {
     type Output = Result<(), Error>;
 
@@ -105,6 +76,15 @@ impl Bounded for Send {
         self.withdraw(link);
         timed_out()
     }
+}
+
+/// Sends a message now, or not at all. What has begun to be written is sent whole, by later calls.
+pub(crate) fn try_send(link: &mut Link, frame: Vec<u8>) -> Result<(), Error> {
+    let mut op = Send::submit(link, frame)?;
+    op.poll(link).unwrap_or_else(|| match link.take_back(op.0) {
+        true => Err(SendError::WouldBlock.into()),
+        false => Ok(()),
+    })
 }
 
 /// A handle that is to be acknowledged.
@@ -286,6 +266,25 @@ pub(crate) fn flush() -> impl Bounded<Output = Result<(), Error>> {
         link.write();
         link.flushed()
     })
+}
+
+/// What an operation gives now, after the I/O that can be done without waiting. A peer that writes without
+/// pause does not hold us.
+pub(crate) fn try_now<T>(
+    link: &mut Link,
+    mut op: impl Operation<Output = Result<T, Error>>,
+) -> Result<T, Error> {
+    link.write();
+    link.readable();
+    for _ in 0..MOST_READS {
+        if let Some(output) = op.poll(link) {
+            return output;
+        }
+        if link.read() == Step::Blocked {
+            break;
+        }
+    }
+    op.poll(link).unwrap_or_else(|| Err(SendError::WouldBlock.into()))
 }
 
 /// How many events of a worker's link are dealt with before others get their turn.

@@ -16,7 +16,7 @@ pub enum SendError {
     Disconnected,
     /// The value could not be written in the channel's serialization.
     Encode(FormatError),
-    /// A received message cannot be sent on as it came, for it came in another serialization:
+    /// A received message cannot be sent on as it came, because it came in another serialization:
     /// decode it, and send the value.
     OtherSerialization {
         /// That of the message.
@@ -28,7 +28,7 @@ pub enum SendError {
     TooLong {
         /// Its length in bytes.
         length: usize,
-        /// The most that may be sent, in bytes.
+        /// The limit, in bytes.
         limit: usize,
     },
     /// The message's `cmd` begins with `NODE_`: Node would take it for one of its own and swallow

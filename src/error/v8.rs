@@ -38,7 +38,7 @@ pub enum V8ErrorKind {
     TrailingBytes(usize),
     /// Anything else that Node would not read either.
     Invalid(&'static str),
-    /// An object that contains itself, or so many references to large ones that reading each anew
+    /// An object that contains itself, or so many references to large ones that reading each again
     /// would take too much: only [`Value`](crate::wire::v8::Value) can hold it.
     Shared,
     /// A value that would end a Node process older than this: see

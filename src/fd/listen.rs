@@ -1,4 +1,4 @@
-//! Socket activation: the sockets that systemd, or whoever plays its part, has opened for us.
+//! Socket activation: sockets that systemd, or a program like it, opened for this process.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -6,27 +6,27 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use crate::sys::describe::describe;
 use crate::sys::inherit;
 
-/// A descriptor that was open when this process started, meant for it.
+/// A descriptor that this process was started with.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct ListenFd {
-    /// What it is called, `unknown` if it has no name.
+    /// The name, or `unknown` if it has no name.
     pub name: String,
-    /// It is close-on-exec now. Whether it is blocking is up to who has opened it, and unchanged.
+    /// The descriptor, made close-on-exec. Its `O_NONBLOCK` flag is unchanged.
     pub fd: OwnedFd,
 }
 
-/// Takes the descriptors that `LISTEN_FDS`, `LISTEN_PID` and `LISTEN_FDNAMES` tell of: the second time
-/// there is none. The caller owns them.
+/// Takes the descriptors that `LISTEN_FDS`, `LISTEN_PID` and `LISTEN_FDNAMES` describe. The caller owns
+/// them. A second call returns an empty list.
 ///
-/// The variables leave the environment if this process has no other thread that may be reading it. Else
-/// they stay, which is of no harm: they name the process that they are meant for.
+/// Removes the variables from the environment if this process has no other thread that may be reading it.
+/// Otherwise they stay. That does no harm, because `LISTEN_PID` names the process that they are for.
 ///
-/// There is none where `LISTEN_PID` is another process's: that of a shell or of npm, say, between systemd
-/// and this program. Have systemd start the program itself.
+/// The list is also empty if `LISTEN_PID` is another process, such as a shell or npm between systemd and
+/// this program. Configure systemd to start the program directly.
 ///
 /// # Errors
-/// `EINVAL` if the variables make no sense, `EBADF` if a descriptor is not open.
+/// `EINVAL` if the variables are malformed, `EBADF` if a descriptor is not open.
 pub fn listen_fds() -> io::Result<Vec<ListenFd>> {
     let values = inherit::take_env(["LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"]);
     let [pid, count, names] = values.map(|value| value.map(|value| value.to_string_lossy().into_owned()));
@@ -34,11 +34,11 @@ pub fn listen_fds() -> io::Result<Vec<ListenFd>> {
 }
 
 impl ListenFd {
-    /// As [`listen_fds`], for those who have read the three variables already, in the order
-    /// `LISTEN_PID`, `LISTEN_FDS`, `LISTEN_FDNAMES`.
+    /// Like [`listen_fds`], from given values of `LISTEN_PID`, `LISTEN_FDS` and `LISTEN_FDNAMES`, in this
+    /// order. Use it if you have read the variables already.
     ///
     /// # Errors
-    /// As [`listen_fds`].
+    /// Those of [`listen_fds`].
     pub fn from_values(
         pid: Option<&str>,
         count: Option<&str>,
@@ -48,13 +48,14 @@ impl ListenFd {
             return Ok(Vec::new());
         };
         let number = |text: &str| text.parse::<u32>().map_err(|_| io::Error::from_raw_os_error(libc::EINVAL));
-        // Meant for another, who has started us and forgot to remove them.
+        // Meant for another process, which started this one without removing the variables.
         if number(pid)? != std::process::id() {
             return Ok(Vec::new());
         }
         let count = i32::try_from(number(count)?).map_err(|_| io::Error::from_raw_os_error(libc::EINVAL))?;
         let numbers = FIRST..FIRST.saturating_add(count);
-        // All or none: if the number is wrong, some may be another's, and closing them would harm.
+        // Takes all or none: if the count is wrong, some descriptors may belong to other code, which
+        // closing them would break.
         for number in numbers.clone() {
             inherit::peek(number, |fd| describe(fd).map(drop))?;
         }
@@ -80,5 +81,5 @@ impl From<ListenFd> for OwnedFd {
     }
 }
 
-/// After the standard three.
+/// The number after the standard three (`SD_LISTEN_FDS_START`).
 const FIRST: i32 = 3;

@@ -1,5 +1,5 @@
-//! Descriptors over any Unix socket, between any two programs, and what else is needed to work
-//! with them. The npm package has the same for JavaScript, and the two speak with each other.
+//! Sends and receives file descriptors over any Unix socket, between any two programs, and helps to work
+//! with them. The npm package offers the same to JavaScript, and the two can talk to each other.
 //!
 //! ```
 //! use std::fs::File;
@@ -17,24 +17,24 @@
 //! # Ok(()) }
 //! ```
 //!
-//! Sockets are those of the system, and everything that has a descriptor can be used as one: `OwnedFd`,
+//! The functions take any type that has a descriptor (`AsFd`): `OwnedFd`,
 //! `std::os::unix::net::UnixStream`, a socket of another crate.
 //!
 //! # Waiting
 //!
-//! As in std, the sockets that this module makes are blocking: [`send`], [`recv`], [`accept`] and
-//! [`connect`] wait. To wait no longer than some time, use poll(2), or give the socket a timeout
-//! (`UnixStream::set_read_timeout`). Not to wait, there is
+//! As in std, the sockets that this module creates are blocking: [`send`], [`recv`], [`accept`] and
+//! [`connect`] wait. To limit the wait, use poll(2), or set a timeout on the socket
+//! (`UnixStream::set_read_timeout`). To avoid waiting, use
 //! - [`try_send`] and [`try_recv`], on any socket;
-//! - [`set_nonblocking`], after which all calls on the socket fail with `WouldBlock` where they would wait;
-//! - [`nonblocking`], which makes sockets that are so from the start, for an event loop;
-//! - `crossfork::tokio::fd` (feature `tokio`), for tasks.
+//! - [`set_nonblocking`], after which calls on the socket fail with `WouldBlock` instead of waiting;
+//! - [`nonblocking`], which creates sockets that are non-blocking from the start, for an event loop;
+//! - `crossfork::tokio::fd` (feature `tokio`), for async tasks.
 //!
 //! # Descriptors
 //!
-//! Descriptors that are sent stay open in the sender. Those that are received are close-on-exec.
-//! A message takes [`MAX_FDS`] at the most. On a stream they ride on the first byte that is sent
-//! with them, and a read never goes past the end of a write that carried any.
+//! Descriptors that are sent stay open in the sender. Descriptors that are received are close-on-exec.
+//! A message can carry at most [`MAX_FDS`]. On a stream they are attached to the first byte that is sent
+//! with them, and one read never continues past the end of a write that carried descriptors.
 
 mod listen;
 pub mod nonblocking;
@@ -51,24 +51,24 @@ pub use crate::sys::scm::MAX_FDS;
 pub use crate::sys::unix::{Credentials, SocketType};
 pub use listen::{ListenFd, listen_fds};
 
-/// What one call has received.
+/// The result of one receive call.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Received {
-    /// How many bytes there are.
+    /// Number of bytes received.
     pub len: usize,
     /// The descriptors that came with them.
     pub fds: Vec<OwnedFd>,
-    /// The message was longer than the buffer, and its end is lost.
+    /// The message was longer than the buffer, and the rest is lost.
     pub cut: bool,
-    /// Descriptors were lost: there were more than were asked for, or this process can't have
-    /// more.
+    /// Descriptors were lost: there were more than `max_fds`, or this process has reached its limit of
+    /// open descriptors.
     pub fds_lost: bool,
-    /// Nothing was received, and nothing will be.
+    /// The end: nothing was received, and nothing will be.
     pub end: bool,
 }
 
-/// Makes two sockets that are connected with each other. The caller owns both.
+/// Creates two sockets that are connected to each other. The caller owns both.
 ///
 /// # Errors
 /// Those of socketpair(2).
@@ -76,9 +76,9 @@ pub fn pair(kind: SocketType) -> io::Result<(OwnedFd, OwnedFd)> {
     unix::pair(kind, Waits::Yes)
 }
 
-/// Makes a socket at a path, and lets it listen if its type has connections: then `backlog` is how many may
-/// wait for [`accept`]. The caller owns the socket, and removes the path. A path that begins with a zero
-/// byte is a name in Linux's abstract namespace, and is not removed.
+/// Creates a socket that is bound to a path. If its type has connections, it listens, and at most `backlog`
+/// connections wait for [`accept`]. The caller owns the socket and must remove the path. A path that begins
+/// with a zero byte is a name in Linux's abstract namespace, and need not be removed.
 ///
 /// # Errors
 /// Those of bind(2) and listen(2): `EADDRINUSE` if the path exists.
@@ -86,18 +86,18 @@ pub fn bind(path: impl AsRef<[u8]>, kind: SocketType, backlog: i32) -> io::Resul
     unix::bind(path.as_ref(), kind, backlog, Waits::Yes)
 }
 
-/// Connects with a server, and waits while as many connections wait already as the server lets wait. The
-/// caller owns the socket. Paths are those of [`bind`].
+/// Connects to a server. Waits while the server's backlog is full. The caller owns the socket. Takes the
+/// same paths as [`bind`].
 ///
 /// # Errors
-/// Those of connect(2): `ENOENT` if the path does not exist, `ECONNREFUSED` if nobody listens, `EPROTOTYPE`
-/// if the server is of another type.
+/// Those of connect(2): `ENOENT` if the path does not exist, `ECONNREFUSED` if no process listens,
+/// `EPROTOTYPE` if the server has another type.
 pub fn connect(path: impl AsRef<[u8]>, kind: SocketType) -> io::Result<OwnedFd> {
     unix::connect(path.as_ref(), kind, Waits::Yes)
 }
 
-/// Waits for the next connection of a server that [`bind`] made, or any other. The caller owns it. It is
-/// blocking, whatever the server is.
+/// Waits for the next connection of a server, created by [`bind`] or otherwise. The caller owns the
+/// connection. It is blocking, even if the server is not.
 ///
 /// # Errors
 /// Those of accept(2). [`io::ErrorKind::WouldBlock`] if there is no connection and the server is
@@ -106,47 +106,48 @@ pub fn accept(server: impl AsFd) -> io::Result<OwnedFd> {
     unix::accept(server.as_fd(), Waits::Yes)
 }
 
-/// Sends once, and waits until there is room. The descriptors stay the caller's. Returns how many bytes
-/// were sent, which on a stream may be fewer; the descriptors went with the first.
+/// Sends bytes with descriptors in one call, and waits until there is room. The caller keeps the
+/// descriptors. Returns the number of bytes sent. On a stream this may be fewer than given; the descriptors
+/// were sent with the first byte.
 ///
 /// # Errors
-/// - [`io::ErrorKind::InvalidInput`] for more than [`MAX_FDS`], and for no bytes on a socket that can't
-///   tell them from nothing: any but a datagram socket.
+/// - [`io::ErrorKind::InvalidInput`] if there are more than [`MAX_FDS`] descriptors, or no bytes and the
+///   socket is not a datagram socket: other types cannot send an empty message.
 /// - [`io::ErrorKind::WouldBlock`] if there is no room and the socket is non-blocking, or its timeout has
 ///   passed.
-/// - `ETOOMANYREFS` where more descriptors are on their way than the user may have.
-/// - `EPIPE` if the peer is gone. There is no SIGPIPE.
+/// - `ETOOMANYREFS` if more descriptors are in flight than the user may have.
+/// - `EPIPE` if the peer is gone. The call does not raise SIGPIPE.
 pub fn send(socket: impl AsFd, bytes: &[u8], fds: &[BorrowedFd<'_>]) -> io::Result<usize> {
     send_once(socket.as_fd(), bytes, fds, true)
 }
 
-/// As [`send`], and never waits, whether the socket is blocking or not: None if it would have to.
+/// Like [`send`], but never waits, even on a blocking socket. Returns `None` if it would have to wait.
 ///
 /// # Errors
-/// As [`send`].
+/// Those of [`send`].
 pub fn try_send(socket: impl AsFd, bytes: &[u8], fds: &[BorrowedFd<'_>]) -> io::Result<Option<usize>> {
     unless_blocked(send_once(socket.as_fd(), bytes, fds, false))
 }
 
-/// Waits for a packet, or for some bytes of a stream. The caller owns what is received; descriptors beyond
-/// `max_fds` are closed.
+/// Waits for a packet, or for some bytes of a stream. The caller owns the received descriptors. Descriptors
+/// beyond `max_fds` are closed.
 ///
 /// # Errors
-/// Those of recvmsg(2). [`io::ErrorKind::WouldBlock`] if there is nothing and the socket is non-blocking,
+/// Those of recvmsg(2). [`io::ErrorKind::WouldBlock`] if nothing has arrived and the socket is non-blocking,
 /// or its timeout has passed.
 pub fn recv(socket: impl AsFd, buffer: &mut [u8], max_fds: usize) -> io::Result<Received> {
     recv_once(socket.as_fd(), buffer, max_fds, true)
 }
 
-/// As [`recv`], and never waits, whether the socket is blocking or not: None if it would have to.
+/// Like [`recv`], but never waits, even on a blocking socket. Returns `None` if it would have to wait.
 ///
 /// # Errors
-/// As [`recv`].
+/// Those of [`recv`].
 pub fn try_recv(socket: impl AsFd, buffer: &mut [u8], max_fds: usize) -> io::Result<Option<Received>> {
     unless_blocked(recv_once(socket.as_fd(), buffer, max_fds, false))
 }
 
-/// Says what a descriptor is, and how it is set.
+/// Returns what a descriptor refers to, and its flags.
 ///
 /// # Errors
 /// `EBADF` if it is not open.
@@ -154,12 +155,12 @@ pub fn describe(fd: impl AsFd) -> io::Result<Description> {
     crate::sys::describe::describe(fd.as_fd())
 }
 
-/// Maps all of a memfd into memory; see [`Mapping`]. None if it is empty. The descriptor stays
-/// the caller's. The memfd is sealed against shrinking, for who touches a page that is no longer
-/// there is killed.
+/// Maps a whole memfd into memory; see [`Mapping`]. Returns `None` if it is empty. The caller keeps the
+/// descriptor. This seals the memfd against shrinking, because access to a page that no longer exists kills
+/// the process.
 ///
 /// # Errors
-/// `EINVAL` if it is no memfd, `EPERM` if it can shrink and can't be kept from it.
+/// `EINVAL` if it is not a memfd, `EPERM` if it can shrink and cannot be sealed against that.
 pub fn map(fd: impl AsFd) -> io::Result<Option<Mapping>> {
     crate::sys::memory::map(fd.as_fd())
 }
@@ -167,20 +168,20 @@ pub fn map(fd: impl AsFd) -> io::Result<Option<Mapping>> {
 /// Adds seals to a memfd.
 ///
 /// # Errors
-/// `EINVAL` if it is no memfd, `EPERM` if it is sealed against that.
+/// `EINVAL` if it is not a memfd, `EPERM` if it has [`Seals::SEAL`].
 pub fn add_seals(fd: impl AsFd, seals: Seals) -> io::Result<()> {
     crate::sys::memory::add_seals(fd.as_fd(), seals)
 }
 
-/// The seals of a memfd.
+/// Returns the seals of a memfd.
 ///
 /// # Errors
-/// `EINVAL` if it is none.
+/// `EINVAL` if it is not a memfd.
 pub fn seals(fd: impl AsFd) -> io::Result<Seals> {
     crate::sys::memory::seals(fd.as_fd())
 }
 
-/// Asks who connected, or who listens.
+/// Returns the credentials of the process at the other end.
 ///
 /// # Errors
 /// Those of getsockopt(2).
@@ -188,7 +189,7 @@ pub fn peer_credentials(socket: impl AsFd) -> io::Result<Credentials> {
     unix::peer_credentials(socket.as_fd())
 }
 
-/// Tells the peer that no more will be sent.
+/// Shuts down the sending direction: the peer reads the end of the stream.
 ///
 /// # Errors
 /// Those of shutdown(2).
@@ -196,7 +197,7 @@ pub fn shutdown_write(socket: impl AsFd) -> io::Result<()> {
     unix::shutdown_write(socket.as_fd())
 }
 
-/// Decides whether programs that this process starts get the descriptor.
+/// Sets or clears close-on-exec: whether programs that this process starts inherit the descriptor.
 ///
 /// # Errors
 /// `EBADF` if it is not open.
@@ -204,8 +205,8 @@ pub fn set_cloexec(fd: impl AsFd, on: bool) -> io::Result<()> {
     inherit::set_cloexec_to(fd.as_fd(), on)
 }
 
-/// Decides whether calls on the descriptor wait. All who share the open file share this: duplicates, and
-/// other processes that it was sent to.
+/// Sets or clears `O_NONBLOCK`: whether calls on the descriptor wait. All descriptors of the same open file
+/// share the flag: duplicates, and those in other processes.
 ///
 /// # Errors
 /// `EBADF` if it is not open.
@@ -221,10 +222,10 @@ pub(crate) fn send_once(
 ) -> io::Result<usize> {
     let invalid = |what| Err(io::Error::new(io::ErrorKind::InvalidInput, what));
     if fds.len() > MAX_FDS {
-        return invalid("a message takes 253 descriptors at the most");
+        return invalid("a message can carry at most 253 descriptors");
     }
     if bytes.is_empty() && unix::socket_type(socket)? != Some(SocketType::Dgram) {
-        return invalid("only a datagram may be empty");
+        return invalid("only a datagram socket can send an empty message");
     }
     scm::send_many(socket, &[IoSlice::new(bytes)], fds, wait)
 }

@@ -1,7 +1,7 @@
-//! Sockets that are non-blocking from the start, for an event loop of your own: epoll, mio, libuv.
+//! Sockets that are non-blocking from the start, for your own event loop: epoll, mio, libuv.
 //!
-//! They differ from those of [`fd`](super) in nothing else, and [`fd::try_send`](super::try_send) and
-//! [`fd::try_recv`](super::try_recv) are for them too. Tasks have `crossfork::tokio::fd`.
+//! Otherwise they are the same as those of [`fd`](super). Use [`fd::try_send`](super::try_send) and
+//! [`fd::try_recv`](super::try_recv) on them. For async tasks, use `crossfork::tokio::fd`.
 //!
 //! ```
 //! use crossfork::fd::{self, SocketType};
@@ -20,7 +20,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use super::SocketType;
 use crate::sys::unix::{self, Waits};
 
-/// [`fd::pair`](super::pair), non-blocking.
+/// Like [`fd::pair`](super::pair), but the sockets are non-blocking.
 ///
 /// # Errors
 /// Those of socketpair(2).
@@ -28,7 +28,7 @@ pub fn pair(kind: SocketType) -> io::Result<(OwnedFd, OwnedFd)> {
     unix::pair(kind, Waits::No)
 }
 
-/// [`fd::bind`](super::bind), non-blocking.
+/// Like [`fd::bind`](super::bind), but the socket is non-blocking.
 ///
 /// # Errors
 /// Those of [`fd::bind`](super::bind).
@@ -36,16 +36,16 @@ pub fn bind(path: impl AsRef<[u8]>, kind: SocketType, backlog: i32) -> io::Resul
     unix::bind(path.as_ref(), kind, backlog, Waits::No)
 }
 
-/// [`fd::connect`](super::connect), which does not wait. The socket is non-blocking.
+/// Like [`fd::connect`](super::connect), but does not wait. The socket is non-blocking.
 ///
 /// # Errors
-/// Those of [`fd::connect`](super::connect). [`io::ErrorKind::WouldBlock`] if as many connections wait
-/// already as the server lets wait: try again later, for the kernel does not tell when there is room.
+/// Those of [`fd::connect`](super::connect). [`io::ErrorKind::WouldBlock`] if the server's backlog is full:
+/// try again later, because the kernel does not report when there is room.
 pub fn connect(path: impl AsRef<[u8]>, kind: SocketType) -> io::Result<OwnedFd> {
     unix::connect(path.as_ref(), kind, Waits::No)
 }
 
-/// Takes the next connection of a server, which is to be non-blocking itself. The connection is.
+/// Accepts the next connection of a server. The server must be non-blocking; the connection is too.
 ///
 /// # Errors
 /// Those of accept(2). [`io::ErrorKind::WouldBlock`] if there is no connection.

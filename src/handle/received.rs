@@ -79,7 +79,7 @@ pub(crate) trait SocketOwner: Send + Sync {
     fn socket_closed(&self, key: &SocketKey);
 }
 
-/// Nobody, for a hold that was let go.
+/// Is told nothing: a hold that was released has it.
 struct NoOwner;
 
 impl SocketOwner for NoOwner {

@@ -1,5 +1,5 @@
-//! Values to frames, as a channel's peer reads them. Outside of the channel's lock, for a value's
-//! own code runs meanwhile, and may use the channel.
+//! Values to frames, as a channel's peer reads them. This is done outside of the channel's lock, because
+//! a value's own code runs meanwhile, and may use the channel.
 
 use std::cell::Cell;
 use std::sync::atomic::{AtomicU64, Ordering};

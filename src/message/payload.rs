@@ -20,8 +20,8 @@ pub struct Payload {
     serialization: Serialization,
     /// The channel that it came on, by its number; 0 if that is not known.
     origin: u64,
-    /// What Node would have read, where the bytes are not UTF-8: made when it is needed, which is
-    /// hardly ever, and kept so that a decoded value can borrow from it.
+    /// What Node would have read, where the bytes are not UTF-8. It is made when it is needed, and kept
+    /// so that a decoded value can borrow from it.
     lossy: OnceLock<Box<str>>,
 }
 
@@ -58,9 +58,9 @@ impl Payload {
 
     /// Decodes the message straight into `T`, which may borrow from it.
     ///
-    /// A string can be borrowed only if it stands in the message as it is, which a quote or a line
-    /// end in it prevents, and in the `advanced` mode an accent. Decode into a `String`, or a
-    /// `Cow<str>` with `#[serde(borrow)]`, unless you know that there is none.
+    /// A string can be borrowed only if the message has it as it is. A quote or a line end in it prevents
+    /// that, and in the `advanced` mode an accent does too. Decode into a `String`, or a `Cow<str>` with
+    /// `#[serde(borrow)]`, unless you know that there is none.
     ///
     /// `undefined` reads as `null`. Of JSON, a text that is not valid UTF-8 is read as Node reads
     /// it, with U+FFFD for each bad sequence. A lone surrogate (`"\ud800"`), which no Rust string

@@ -8,7 +8,7 @@ use crate::error::Error;
 
 /// Starts a Node module with a channel: Node's `child_process.fork(modulePath, args, options)`.
 ///
-/// By default it runs `node` as found on PATH (or `CROSSFORK_NODE`), with our standard streams and
+/// By default it runs `node` as found on PATH, or `CROSSFORK_NODE`. The child has our standard streams and
 /// environment, and the channel at descriptor 3. A clone starts another child with the same settings.
 ///
 /// ```no_run

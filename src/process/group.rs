@@ -1,4 +1,4 @@
-//! [`Group`]: with whom a process gets its signals.
+//! [`Group`]: which processes get a signal together.
 
 use std::io;
 
@@ -9,7 +9,7 @@ use nix::unistd::Pid;
 use crate::process::Signal;
 use crate::sys::spawn;
 
-/// With whom a process gets the signals of a terminal.
+/// Which processes get the signals of a terminal together with a new one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Group {
     #[default]

@@ -22,6 +22,7 @@ pub(crate) struct Spec {
     pub(crate) serialization: Serialization,
     pub(crate) kill_signal: Signal,
     pub(crate) kill_on_drop: bool,
+    pub(crate) ends_with_us: bool,
     pub(crate) limits: Limits,
 }
 
@@ -111,7 +112,7 @@ macro_rules! options {
             }
 
             /// The signal that ends it where we have to: after a timeout or too much output, or on drop
-            /// (SIGTERM). Whoever must not wait for a program that ignores it chooses SIGKILL.
+            /// (SIGTERM). A program may ignore it, but cannot ignore SIGKILL.
             pub fn kill_signal(mut self, signal: Signal) -> Self {
                 self.spec.kill_signal = signal;
                 self
@@ -120,6 +121,14 @@ macro_rules! options {
             /// Sends the kill signal when the process is dropped. Without it, it goes on running.
             pub fn kill_on_drop(mut self) -> Self {
                 self.spec.kill_on_drop = true;
+                self
+            }
+
+            /// Has the system kill it when this process ends, however that is. Only for a thread that lives as
+            /// long: the end of the thread that starts it counts as well.
+            #[cfg(feature = "tokio")]
+            pub(crate) fn ends_with_us(mut self) -> Self {
+                self.spec.ends_with_us = true;
                 self
             }
 

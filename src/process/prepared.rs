@@ -10,7 +10,7 @@ use super::options::Env;
 use super::{Group, Spec, Stdio, check, stdio};
 use crate::env::{CHANNEL_FD, SERIALIZATION_MODE, UNIQUE_ID};
 use crate::error::Error;
-use crate::sys::spawn::{self, Kept};
+use crate::sys::spawn::{self, Kept, Life};
 
 /// A process that is ready to be started.
 pub(crate) struct Prepared {
@@ -80,8 +80,8 @@ impl Spec {
         if self.group == Group::Own {
             command.process_group(0);
         }
-        let new_session = self.group == Group::OwnSession;
-        let kept = spawn::inherit(&mut command, fds, new_session).map_err(failed)?;
+        let life = Life { new_session: self.group == Group::OwnSession, ends_with_us: self.ends_with_us };
+        let kept = spawn::inherit(&mut command, fds, life).map_err(failed)?;
         Ok(Prepared { command, program, channel, pipes, spec: self, kept })
     }
 

@@ -122,7 +122,7 @@ pub(super) fn standard(command: &mut process::Command, number: RawFd, stdio: Std
     Ok(())
 }
 
-/// A duplicate, for a number that is left alone keeps its close-on-exec.
+/// A duplicate: a number that is left alone would keep its close-on-exec.
 fn inherited(number: RawFd) -> io::Result<process::Stdio> {
     match inherit::peek(number, |fd| fd.try_clone_to_owned()) {
         Ok(fd) => Ok(fd.into()),

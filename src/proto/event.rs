@@ -48,7 +48,7 @@ pub struct Attached<F> {
     pub key: Option<SocketKey>,
 }
 
-/// What became of a handle that was sent, or of a question about such handles.
+/// What happened to a handle that was sent, or of a question about such handles.
 #[derive(Debug)]
 pub enum Outcome<F> {
     /// The peer has it. Our copy comes back, to be closed or kept.
@@ -112,21 +112,40 @@ pub enum LossReason {
 
 /// What to write next, in one system call.
 pub struct Transmit<'a, F> {
-    slices: [IoSlice<'a>; MAX_SLICES],
-    used: usize,
+    slices: Slices<'a>,
     fd: Option<&'a F>,
 }
 
+/// Most writes are one message: it takes no memory.
+enum Slices<'a> {
+    One(IoSlice<'a>),
+    Many(Vec<IoSlice<'a>>),
+}
+
 impl<'a, F> Transmit<'a, F> {
-    pub(super) fn new(fill: impl FnOnce(&mut [IoSlice<'a>], &mut usize) -> Option<&'a F>) -> Self {
-        let mut transmit = Transmit { slices: [IoSlice::new(&[]); MAX_SLICES], used: 0, fd: None };
-        transmit.fd = fill(&mut transmit.slices, &mut transmit.used);
-        transmit
+    /// A handle's message.
+    pub(super) fn one(bytes: &'a [u8], fd: Option<&'a F>) -> Self {
+        Transmit { slices: Slices::One(IoSlice::new(bytes)), fd }
+    }
+
+    /// Messages that are written together, as many as one write takes.
+    pub(super) fn many(mut slices: impl Iterator<Item = IoSlice<'a>>) -> Self {
+        let (first, second) = (slices.next(), slices.next());
+        let slices = match (first, second) {
+            (Some(only), None) => Slices::One(only),
+            (first, second) => {
+                Slices::Many(first.into_iter().chain(second).chain(slices).take(MAX_SLICES).collect())
+            }
+        };
+        Transmit { slices, fd: None }
     }
 
     /// The bytes, in order.
     pub fn slices(&self) -> &[IoSlice<'a>] {
-        &self.slices[..self.used]
+        match &self.slices {
+            Slices::One(only) => std::slice::from_ref(only),
+            Slices::Many(many) => many,
+        }
     }
 
     /// The descriptor that rides on the first byte.

@@ -10,7 +10,7 @@
 //! ```
 //!
 //! The handle's message is here from the moment it takes off until the peer has replied, and nowhere
-//! else: it is written from here, and a resend begins to write it anew. In `Writing` and
+//! else. It is written from here, and a resend begins to write it again. In `Writing` and
 //! `AwaitingAck` every further message is held. When the handle is done with, the held ones go out in
 //! order, up to and including the next handle. Until its first byte is written, a handle can be taken
 //! back (`cancel`), which leads from `Writing` to `Ready`. A reply in any other state than

@@ -3,9 +3,9 @@
 //! A descriptor rides on bytes, and the kernel says only in which read it came. What holds on
 //! every Unix stream (HND-3): a read that brings a descriptor ends inside, or at the end of, the
 //! write that it rode on. So a descriptor belongs to one of the messages that have bytes in that
-//! read, and handle messages among them take the descriptors in order (HND-4). When the last of
-//! these messages is complete and nobody took it, it was a stray, and it is given up there: it
-//! can never reach a later message, as it does in Node (HND-5).
+//! read, and handle messages among them take the descriptors in order (HND-4). A descriptor
+//! that none of these messages has taken when the last of them is complete is a stray. It is closed
+//! there, and never reaches a later message, as it does in Node (HND-5).
 
 use std::collections::VecDeque;
 

@@ -36,7 +36,7 @@ struct Frame {
 pub(super) enum Carries {
     /// A message of our caller.
     Message(Ticket),
-    /// Small messages of our caller, put together: the last one's ticket, and where each ends.
+    /// Small messages of our caller, put together: the ticket of the last one, and where each ends.
     Batch(Ticket, Vec<usize>),
     /// An answer to the peer of this length (SOCK-6).
     Answer(usize),
@@ -89,12 +89,12 @@ impl Outbox {
         self.replies.iter().map(|reply| reply.len()).sum()
     }
 
-    /// Fills in the slices that may go out in one system call.
+    /// What is not written, in order: a slice a frame, to go out in as few system calls as can be.
     ///
-    /// Each slice ends where a frame ends, so that we never ask for a write that ends inside of one: a
+    /// Each slice ends where a frame ends, so that we never ask for a write that ends inside of one. A
     /// Node 18 that reads a part of an advanced frame's length by itself never recovers (ADV-3). If the
     /// kernel takes less, the rest follows.
-    pub(super) fn fill<'a>(&'a self, slices: &mut [IoSlice<'a>], used: &mut usize) {
+    pub(super) fn unwritten(&self) -> impl Iterator<Item = IoSlice<'_>> {
         let mut frames = self.frames.iter().map(|frame| &frame.bytes[..]);
         let (first, mut skip) = match self.begun {
             Begun::Nothing => (None, 0),
@@ -102,11 +102,7 @@ impl Outbox {
             Begun::Frame(written) => (frames.next(), written),
         };
         let order = first.into_iter().chain(self.replies.iter().copied()).chain(frames);
-        for (slice, bytes) in slices.iter_mut().zip(order) {
-            *slice = IoSlice::new(&bytes[skip..]);
-            *used += 1;
-            skip = 0;
-        }
+        order.map(move |bytes| IoSlice::new(&bytes[std::mem::take(&mut skip)..]))
     }
 
     /// Takes note that the next `n` bytes are written, and gives the next frame that this

@@ -1,13 +1,14 @@
 //! Where the policy, the primary and the signals meet.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+use std::ffi::{OsStr, OsString};
+use std::mem::Discriminant;
 use std::time::{Duration, Instant};
 
 use tokio::io::AsyncRead;
 use tokio::net::unix::pipe::Receiver;
 use tokio::task::JoinSet;
 
-use super::Options;
 use super::deployment::Deployment;
 use super::log::{Log, Origin, Stream};
 use super::policy::{Action, Ended, Notice, Policy, Settings, Time, exit_code};
@@ -17,7 +18,9 @@ use super::repeats::{Repeats, Verdict};
 use super::signals::{Signals, Told};
 use super::stdin::Stdin;
 use super::workers::Workers;
+use super::{Options, inspect};
 use crate::error::Error;
+use crate::message::Message;
 use crate::process::Signal;
 use crate::sys::dispositions::is_caught_by;
 use crate::sys::reap::{adopts_orphans, reap_orphans};
@@ -27,6 +30,10 @@ use crate::trace;
 /// How long output is waited for when all workers have ended: processes that they started may have
 /// it open for ever, and nobody may read ours.
 const LAST_OUTPUT: Duration = Duration::from_secs(2);
+
+/// How often the same may be said of an instance; and of errors of a worker.
+const NOTICES_A_MINUTE: u32 = 20;
+const ERRORS_A_MINUTE: u32 = 5;
 
 /// Tells each worker its instance, from 0.
 const INSTANCE: &str = "NODE_APP_INSTANCE";
@@ -44,8 +51,11 @@ pub(super) struct Guard {
     preload: Option<Preload>,
     signals: Signals,
     stdin: Stdin,
-    /// What was said of workers.
-    repeats: Repeats<u32>,
+    /// The ports of their inspectors.
+    inspected: BTreeMap<u32, u16>,
+    /// What was said of instances, and what of errors of workers.
+    said: Repeats<(usize, Discriminant<Notice>)>,
+    errors: Repeats<u32>,
     adopts_orphans: bool,
     start: Instant,
 }
@@ -66,6 +76,9 @@ impl Guard {
             instances: options.instances.count(),
             kill_timeout: options.kill_timeout,
             listen_timeout: options.listen_timeout,
+            min_uptime: options.min_uptime,
+            reload_batch: options.reload_batch,
+            wait_ready: options.wait_ready,
             start_attempts: options.start_attempts,
             stop_signal: options.stop_signal,
             signal_after: options.signal_after,
@@ -73,8 +86,13 @@ impl Guard {
         };
         let stdin = Stdin::new(settings.instances)?;
         let preload_ref = preload.as_ref();
-        let workers =
-            Workers { options: &options, deployment: &deployment, preload: preload_ref, stdin: &stdin };
+        let workers = Workers {
+            options: &options,
+            deployment: &deployment,
+            preload: preload_ref,
+            stdin: &stdin,
+            inspect: None,
+        };
         let primary = workers.settings().start();
         Ok(Guard {
             policy: Policy::new(settings),
@@ -88,7 +106,9 @@ impl Guard {
             output: JoinSet::new(),
             options,
             deployment,
-            repeats: Repeats::new(),
+            inspected: BTreeMap::new(),
+            said: Repeats::new(NOTICES_A_MINUTE),
+            errors: Repeats::new(ERRORS_A_MINUTE),
             adopts_orphans: adopts_orphans(),
             start: Instant::now(),
         })
@@ -146,19 +166,34 @@ impl Guard {
                     Notice::Up(..) => self.log.forget_last_lines(),
                     _ => {}
                 }
-                match notice.is_routine() {
-                    true => self.log.inform(&notice.to_string()),
-                    false => self.log.say(&notice.to_string()),
-                }
+                self.print(&notice);
                 trace::notice(&notice);
             }
             Action::Done { .. } => unreachable!("the loop has ended with it"),
         }
     }
 
+    fn print(&mut self, notice: &Notice) {
+        let now = self.now();
+        let mut text = notice.to_string();
+        match notice.repeats().map_or(Verdict::Say, |about| self.said.admit(about, now)) {
+            Verdict::Say => {}
+            Verdict::SayAsLast => text += " (more of these are left out for a minute)",
+            Verdict::LeaveOut => return,
+        }
+        match notice.is_routine() {
+            true => self.log.inform(&text),
+            false => self.log.say(&text),
+        }
+    }
+
     fn fork(&mut self, slot: usize) {
         match self.start(slot) {
             Ok((worker, output)) => {
+                if self.options.wait_ready {
+                    // Until it is.
+                    worker.retire();
+                }
                 self.stdin.is_for(worker.take_stdin());
                 self.pass_on(output, &worker, slot, Stream::Both);
                 self.pass_on(worker.take_stdout(), &worker, slot, Stream::Stdout);
@@ -171,23 +206,42 @@ impl Guard {
     }
 
     /// Gives the worker, and its output where that is one.
-    fn start(&self, slot: usize) -> Result<(ForkedWorker, Option<Receiver>), Error> {
+    fn start(&mut self, slot: usize) -> Result<(ForkedWorker, Option<Receiver>), Error> {
         let env = self.deployment.env().chain([(INSTANCE.into(), slot.to_string().into())]);
         let drain = self.preload.as_ref().map(Preload::variable).transpose()?;
+        let inspect = self.inspector_port(slot);
         let mut output = None;
         if self.log.is_one_output() {
-            let (settings, reader) = self.worker_settings().with_one_output()?;
+            let (settings, reader) = self.worker_settings(inspect).with_one_output()?;
             self.primary.set_up(settings);
             output = Some(Receiver::from_owned_fd(reader.into())?);
+        } else {
+            self.primary.set_up(self.worker_settings(inspect).settings());
         }
         let forked = self.primary.fork_with(env.chain(drain));
         // Closes our copy of what the worker writes to, or its end would never be seen.
-        self.primary.set_up(self.worker_settings().settings());
-        Ok((forked?, output))
+        self.primary.set_up(self.worker_settings(None).settings());
+        let worker = forked?;
+        self.inspected.extend(inspect.map(|port| (worker.id(), port)));
+        Ok((worker, output))
     }
 
-    fn worker_settings(&self) -> Workers<'_> {
+    fn inspector_port(&self, slot: usize) -> Option<u16> {
+        let node_options = std::env::var_os("NODE_OPTIONS").unwrap_or_default();
+        let node_options = node_options.to_str().unwrap_or_default().split_whitespace().map(OsStr::new);
+        let args = self.options.node_args.iter().map(OsString::as_os_str);
+        let first = inspect::first_port(node_options.chain(args))?;
+        inspect::port(
+            first,
+            slot,
+            self.options.instances.count(),
+            &self.inspected.values().copied().collect(),
+        )
+    }
+
+    fn worker_settings(&self, inspect: Option<u16>) -> Workers<'_> {
         Workers {
+            inspect,
             options: &self.options,
             deployment: &self.deployment,
             preload: self.preload.as_ref(),
@@ -220,12 +274,13 @@ impl Guard {
                 };
                 self.policy.exited(worker.id(), how, now);
                 self.workers.remove(&worker.id());
+                self.inspected.remove(&worker.id());
                 // Orphans may have waited behind it.
                 self.reap();
             }
             Some(Event::Error { worker, error }) => {
                 let text = format!("worker with pid {}: {error}", worker.pid());
-                match self.repeats.admit(worker.pid(), now) {
+                match self.errors.admit(worker.pid(), now) {
                     Verdict::Say => self.log.say(&text),
                     Verdict::SayAsLast => {
                         self.log.say(&format!("{text} (more of this worker are left out for a minute)"));
@@ -233,7 +288,11 @@ impl Guard {
                     Verdict::LeaveOut => {}
                 }
             }
-            // What workers say to us means nothing to us.
+            Some(Event::Message { worker, message }) if self.options.wait_ready && says_ready(&message) => {
+                worker.resume();
+                self.policy.ready(worker.id(), now);
+            }
+            // What else workers say to us means nothing to us.
             Some(_) | None => {}
         }
     }
@@ -295,4 +354,9 @@ impl Guard {
     fn now(&self) -> Time {
         self.start.elapsed()
     }
+}
+
+/// As programs say to pm2: `process.send('ready')`.
+fn says_ready(message: &Message) -> bool {
+    message.payload().as_bytes().len() < 32 && message.decode::<String>().is_ok_and(|text| text == "ready")
 }

@@ -19,6 +19,7 @@ mod colors;
 pub mod deployment;
 pub mod env_file;
 mod guard;
+pub mod inspect;
 pub mod instances;
 pub mod log;
 pub mod policy;
@@ -35,6 +36,7 @@ use std::time::Duration;
 
 use crate::error::Error;
 use crate::process::Signal;
+use crate::sys::limit::raise_open_files;
 use crate::tokio::cluster::Balance;
 use instances::Instances;
 
@@ -64,8 +66,15 @@ pub struct Options {
     pub log: log::Settings,
     /// How long workers may take to end (30 s).
     pub kill_timeout: Duration,
-    /// How long a reload waits for a new worker to listen (30 s).
+    /// How long a worker may take to be up, if one of its instance has listened before; and how long a reload
+    /// waits for a new one (30 s).
     pub listen_timeout: Duration,
+    /// How long the first new worker of a reload must be up before an old one goes (1 s).
+    pub min_uptime: Duration,
+    /// How many workers a reload replaces at once (1).
+    pub reload_batch: usize,
+    /// A worker is up when it has sent the message `'ready'`, and gets no connections before.
+    pub wait_ready: bool,
     /// How many starts must fail in each instance, before any worker was up, for all to be given up (5); 0
     /// for no end.
     pub start_attempts: u32,
@@ -94,6 +103,9 @@ impl Options {
             log: log::Settings::default(),
             kill_timeout: Duration::from_secs(30),
             listen_timeout: Duration::from_secs(30),
+            min_uptime: Duration::from_secs(1),
+            reload_batch: 1,
+            wait_ready: false,
             start_attempts: 5,
             drain: true,
             stop_signal: Signal::TERM,
@@ -110,5 +122,7 @@ impl Options {
 /// # Errors
 /// If the program or the variables cannot be found, or the system has no signals or threads for us.
 pub async fn run(options: Options) -> Result<u8, Error> {
+    // Each worker costs some. Where that fails there are as many as there are.
+    let _ = raise_open_files();
     guard::Guard::new(options)?.run().await
 }

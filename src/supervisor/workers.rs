@@ -11,7 +11,7 @@ use super::deployment::Deployment;
 use super::preload::Preload;
 use super::program::Program;
 use super::stdin::Stdin;
-use super::{Options, colors};
+use super::{Options, colors, inspect};
 use crate::process::Stdio;
 use crate::tokio::cluster::{Primary, Settings};
 
@@ -21,17 +21,21 @@ pub(super) struct Workers<'a> {
     pub(super) deployment: &'a Deployment,
     pub(super) preload: Option<&'a Preload>,
     pub(super) stdin: &'a Stdin,
+    /// The port of the inspector, for this worker.
+    pub(super) inspect: Option<u16>,
 }
 
 impl Workers<'_> {
     /// With a pipe for each output.
     pub(super) fn settings(&self) -> Settings {
-        let Workers { options, deployment, preload, stdin } = self;
+        let Workers { options, deployment, preload, stdin, inspect } = self;
         let settings = match deployment.program() {
             Program::Module(path) => {
                 let own_args =
                     preload.map(|preload| preload.node_args(&options.node_args)).unwrap_or_default();
+                let inspect = inspect.map(inspect::arg);
                 let module = Primary::builder(path).exec_argv(&own_args).exec_argv(&options.node_args);
+                let module = module.exec_argv(inspect);
                 match &options.node {
                     // One without a slash is sought on PATH.
                     Some(node) if node.as_bytes().contains(&b'/') => {
@@ -61,6 +65,8 @@ impl Workers<'_> {
             .stdio(0, stdin.stdio())
             // The terminal's Ctrl-C is ours to pass on.
             .own_process_group()
+            // A worker in an endless loop would not see that its channel has ended.
+            .ends_with_us()
             .keep_servers(true)
     }
 

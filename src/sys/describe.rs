@@ -1,4 +1,4 @@
-//! All that the kernel tells of a descriptor.
+//! Everything that the kernel reports about a descriptor.
 
 use std::ffi::OsStr;
 use std::io::{self, IsTerminal};
@@ -13,27 +13,27 @@ use nix::sys::stat::{SFlag, fstat};
 
 use super::unix::{self, SocketType};
 
-/// What a descriptor is, and how it is set.
+/// What a descriptor refers to, and its flags.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Description {
-    /// What sort of thing it is.
+    /// The kind of file.
     pub kind: Kind,
-    /// More, of a socket.
+    /// Details, if it is a socket.
     pub socket: Option<SocketDescription>,
-    /// It can be read from.
+    /// It is open for reading.
     pub readable: bool,
-    /// It can be written to.
+    /// It is open for writing.
     pub writable: bool,
-    /// What is written goes to the end.
+    /// Writes append to the end (`O_APPEND`).
     pub append: bool,
-    /// Nothing waits on it. All who share the open file share this.
+    /// It is non-blocking (`O_NONBLOCK`). All descriptors of the same open file share this flag.
     pub nonblocking: bool,
-    /// A program that this process starts does not get it.
+    /// Programs that this process starts do not inherit it (`FD_CLOEXEC`).
     pub cloexec: bool,
 }
 
-/// Sorts of descriptors.
+/// Kinds of descriptors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Kind {
@@ -43,7 +43,7 @@ pub enum Kind {
     Pipe,
     /// A regular file.
     File,
-    /// Memory that is used as a file: a memfd.
+    /// A memfd: an anonymous file in memory.
     Memory,
     /// A directory.
     Directory,
@@ -55,25 +55,25 @@ pub enum Kind {
     Other,
 }
 
-/// What is known of a socket.
+/// Details of a socket.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SocketDescription {
-    /// The family of its addresses.
+    /// The address family.
     pub family: Family,
-    /// Its type, unless that is none of the usual three.
+    /// The type, or `None` if it is not one of the three in [`SocketType`].
     pub kind: Option<SocketType>,
-    /// It listens.
+    /// It is listening.
     pub listening: bool,
-    /// It has a peer, or had one: a connection that was reset is still a connection.
+    /// It has a peer, or had one. A connection that was reset still counts.
     pub connected: bool,
-    /// Its own address.
+    /// The local address.
     pub local: Option<Address>,
-    /// The address that it is connected with.
+    /// The peer's address.
     pub peer: Option<Address>,
 }
 
-/// The usual families of sockets.
+/// Address families.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Family {
@@ -95,13 +95,13 @@ pub enum Address {
     Ip(SocketAddr),
     /// A path in the file system.
     Path(PathBuf),
-    /// A name in Linux's abstract namespace, without the zero byte ahead of it.
+    /// A name in Linux's abstract namespace, without the leading zero byte.
     Abstract(Vec<u8>),
     /// A Unix socket without an address.
     Unnamed,
 }
 
-/// Asks the kernel.
+/// Returns what a descriptor refers to, and its flags.
 ///
 /// # Errors
 /// `EBADF` if it is not open.
@@ -136,7 +136,7 @@ fn kind(fd: BorrowedFd<'_>) -> nix::Result<Kind> {
     })
 }
 
-/// By its name, for a file of a tmpfs has seals too.
+/// Checks the name, because files on a tmpfs have seals too.
 fn is_memory(fd: BorrowedFd<'_>) -> bool {
     let link = format!("/proc/self/fd/{}", fd.as_raw_fd());
     std::fs::read_link(link).is_ok_and(|name| name.as_os_str().as_bytes().starts_with(b"/memfd:"))

@@ -1,4 +1,4 @@
-//! A descriptor that was open when this process started, and the environment that named it.
+//! Inherited descriptors, and the environment variables that name them.
 
 use std::ffi::OsString;
 use std::fs::OpenOptions;
@@ -8,19 +8,19 @@ use std::sync::Mutex;
 
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 
-/// The numbers that were adopted: a second owner would close another's descriptor.
+/// The numbers that were adopted. A second owner could close a descriptor that is not its own.
 static ADOPTED: Mutex<Vec<RawFd>> = Mutex::new(Vec::new());
 
-/// Variables, and the values that they had together.
+/// Variables with their values, read together.
 type Group = Vec<(&'static str, Option<OsString>)>;
 
-/// What was taken and could not be removed.
+/// The variables that were taken but could not be removed from the environment.
 static TAKEN: Mutex<Vec<Group>> = Mutex::new(Vec::new());
 
-/// Takes variables, all at once, so that no second caller gets these values. Returns them.
+/// Takes environment variables together and returns their values. No later call returns the same values.
 ///
-/// They leave the environment only if no other thread can be reading it. Else they are remembered as
-/// taken, until they have other values.
+/// Removes the variables from the environment if this process has no other thread that could be reading
+/// it. Otherwise the variables stay, and count as taken until their values change.
 pub fn take_env<const N: usize>(names: [&'static str; N]) -> [Option<OsString>; N] {
     let mut taken = TAKEN.lock().unwrap_or_else(|e| e.into_inner());
     let values = untaken(&names, &taken);
@@ -29,8 +29,8 @@ pub fn take_env<const N: usize>(names: [&'static str; N]) -> [Option<OsString>; 
     }
     if is_only_thread() {
         for name in names {
-            // SAFETY: nobody reads the environment meanwhile, in Rust or in C, for this process has no
-            // thread but this one, and so nobody else can start one.
+            // SAFETY: no other code, in Rust or in C, can be reading the environment, because this is
+            // the process's only thread, and only this thread could start another one.
             unsafe { std::env::remove_var(name) };
         }
     } else {
@@ -39,7 +39,7 @@ pub fn take_env<const N: usize>(names: [&'static str; N]) -> [Option<OsString>; 
     values
 }
 
-/// What [`take_env`] would take.
+/// Returns what [`take_env`] would return, without taking it.
 pub fn look_env<const N: usize>(names: [&'static str; N]) -> [Option<OsString>; N] {
     untaken(&names, &TAKEN.lock().unwrap_or_else(|e| e.into_inner()))
 }
@@ -53,24 +53,24 @@ fn group(names: &[&'static str], values: &[Option<OsString>]) -> Group {
     names.iter().copied().zip(values.iter().cloned()).collect()
 }
 
-/// Whether this process has no other threads. If nothing tells, it may have some.
+/// Whether this process has only one thread. Returns false if the system does not tell.
 fn is_only_thread() -> bool {
     std::fs::read_dir("/proc/self/task").is_ok_and(|threads| threads.count() == 1)
 }
 
-/// Looks at an inherited descriptor without taking it.
+/// Inspects an inherited descriptor without taking it.
 pub fn peek<T>(number: RawFd, look: impl FnOnce(BorrowedFd<'_>) -> io::Result<T>) -> io::Result<T> {
     if number < 0 {
         return Err(io::Error::from_raw_os_error(libc::EBADF));
     }
-    // SAFETY: not -1, and only looked at while it is borrowed. If it is not open, the system
-    // calls that are made on it fail.
+    // SAFETY: not -1, and only inspected while it is borrowed. If it is not open, system calls on it
+    // fail.
     look(unsafe { BorrowedFd::borrow_raw(number) })
 }
 
-/// Takes ownership of an inherited descriptor: once, and never of one that is not open. It comes
-/// back close-on-exec, and never as one of the standard three: if it was one of these, its place
-/// is taken by `/dev/null`, so that a stray `println!` cannot write to it.
+/// Takes ownership of an inherited descriptor and makes it close-on-exec. Fails with `EBADF` if it is not
+/// open, or was adopted before. Never returns one of the standard three: one of these is duplicated and
+/// replaced by `/dev/null`, so that a stray `println!` cannot write to it.
 pub fn adopt(number: RawFd) -> io::Result<OwnedFd> {
     let mut adopted = ADOPTED.lock().unwrap_or_else(|e| e.into_inner());
     if adopted.contains(&number) {
@@ -79,11 +79,11 @@ pub fn adopt(number: RawFd) -> io::Result<OwnedFd> {
     peek(number, set_cloexec)?;
     adopted.push(number);
     if number > 2 {
-        // SAFETY: it is open, it was announced to be ours, and the list above makes sure that
-        // nobody adopts it twice.
+        // SAFETY: it is open, this process was told that it owns it, and the list above prevents a
+        // second adoption.
         return Ok(unsafe { OwnedFd::from_raw_fd(number) });
     }
-    // The clone's number is above 2, and it is close-on-exec.
+    // The clone has a number above 2 and is close-on-exec.
     let moved = peek(number, |fd| fd.try_clone_to_owned())?;
     let null = OpenOptions::new().read(true).write(true).open("/dev/null")?;
     // SAFETY: both are open; dup2 replaces the standard descriptor, which stays open throughout.
@@ -98,14 +98,14 @@ pub fn set_cloexec(fd: BorrowedFd<'_>) -> io::Result<()> {
     set_cloexec_to(fd, true)
 }
 
-/// Sets or clears `FD_CLOEXEC`, the only flag that a descriptor has by itself.
+/// Sets or clears `FD_CLOEXEC`, the only flag that belongs to the descriptor and not to the open file.
 pub fn set_cloexec_to(fd: BorrowedFd<'_>, on: bool) -> io::Result<()> {
     fcntl(fd, FcntlArg::F_SETFD(if on { FdFlag::FD_CLOEXEC } else { FdFlag::empty() }))?;
     Ok(())
 }
 
-/// Prepares a socket for [`scm::send`](super::scm::send), where the flags of a call are not
-/// enough: no SIGPIPE on a system without `MSG_NOSIGNAL`.
+/// Prepares a socket for [`scm::send`](super::scm::send): disables SIGPIPE on systems without
+/// `MSG_NOSIGNAL`.
 pub fn prepare(socket: BorrowedFd<'_>) -> io::Result<()> {
     #[cfg(any(target_vendor = "apple", target_os = "freebsd"))]
     {

@@ -1,4 +1,4 @@
-//! Memory that is passed on as a descriptor.
+//! Shared memory that is passed as a descriptor.
 
 use std::ffi::CStr;
 use std::fs::File;
@@ -12,23 +12,23 @@ use nix::fcntl::{FcntlArg, SealFlag, fcntl};
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::stat::fstat;
 
-/// What can no longer be done to a memfd, by anybody who has it.
+/// Seals of a memfd: operations that no process can perform on it any more.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Seals(i32);
 
 impl Seals {
-    /// All is allowed.
+    /// No seals: everything is allowed.
     pub const NONE: Seals = Seals(0);
-    /// No more seals.
+    /// No more seals can be added.
     pub const SEAL: Seals = Seals(libc::F_SEAL_SEAL);
-    /// Its size can't become less.
+    /// The size cannot shrink.
     pub const SHRINK: Seals = Seals(libc::F_SEAL_SHRINK);
-    /// Its size can't become more.
+    /// The size cannot grow.
     pub const GROW: Seals = Seals(libc::F_SEAL_GROW);
-    /// Its contents stay as they are.
+    /// The contents cannot change.
     pub const WRITE: Seals = Seals(libc::F_SEAL_WRITE);
 
-    /// Whether all of these are among them.
+    /// Whether these seals include all of `others`.
     pub fn contains(self, others: Seals) -> bool {
         self.0 & others.0 == others.0
     }
@@ -42,11 +42,11 @@ impl BitOr for Seals {
     }
 }
 
-/// Makes a memfd with these contents and seals. The caller owns it. The name is for those who
-/// look at `/proc`.
+/// Creates a memfd with these contents and seals. The caller owns it. The name appears in `/proc`, for
+/// debugging.
 ///
 /// # Errors
-/// `EINVAL` for a name of more than 249 bytes.
+/// `EINVAL` if the name is longer than 249 bytes.
 pub fn memfd(name: &CStr, contents: &[u8], seals: Seals) -> io::Result<OwnedFd> {
     let fd = memfd_create(name, MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING)?;
     let mut file = File::from(fd);
@@ -57,25 +57,26 @@ pub fn memfd(name: &CStr, contents: &[u8], seals: Seals) -> io::Result<OwnedFd> 
     Ok(file.into())
 }
 
-/// Adds seals.
+/// Adds seals to a memfd.
 ///
 /// # Errors
-/// `EPERM` if it is sealed against seals or was opened for reading only, `EINVAL` if it is no
-/// memfd, `EBUSY` if it is to be sealed against writing and mapped for writing.
+/// `EPERM` if it has [`Seals::SEAL`] or was opened read-only, `EINVAL` if it is not a memfd, `EBUSY` if
+/// [`Seals::WRITE`] is to be added and it is mapped for writing.
 pub fn add_seals(fd: BorrowedFd<'_>, seals: Seals) -> io::Result<()> {
     fcntl(fd, FcntlArg::F_ADD_SEALS(SealFlag::from_bits_retain(seals.0)))?;
     Ok(())
 }
 
-/// The seals that it has.
+/// Returns the seals of a memfd.
 ///
 /// # Errors
-/// `EINVAL` if it is no memfd.
+/// `EINVAL` if it is not a memfd.
 pub fn seals(fd: BorrowedFd<'_>) -> io::Result<Seals> {
     Ok(Seals(fcntl(fd, FcntlArg::F_GET_SEALS)?))
 }
 
-/// A memfd in this process's memory, until it is dropped. Others may change it at any time.
+/// A memfd that is mapped into this process's memory until this value is dropped. Other processes may
+/// change its contents at any time.
 #[derive(Debug)]
 pub struct Mapping {
     start: NonNull<u8>,
@@ -83,39 +84,38 @@ pub struct Mapping {
     shared: bool,
 }
 
-// SAFETY: it is a place in memory that belongs to nobody in particular, and using it takes unsafe
-// code anyway.
+// SAFETY: the memory is not bound to a thread, and accessing it takes unsafe code anyway.
 unsafe impl Send for Mapping {}
 
 impl Mapping {
-    /// Where it begins.
+    /// Returns the start of the memory.
     pub fn as_ptr(&self) -> *mut u8 {
         self.start.as_ptr()
     }
 
-    /// How many bytes it has, which is never 0.
+    /// Returns the length in bytes, which is never 0.
     #[allow(clippy::len_without_is_empty)]
     pub fn len(&self) -> usize {
         self.len.get()
     }
 
-    /// Whether what is written to it is written to the memfd. Else it stays in this process.
+    /// Whether writes go to the memfd. If not, they stay in this process.
     pub fn is_shared(&self) -> bool {
         self.shared
     }
 }
 
-/// Maps all of a memfd, which is sealed against shrinking: whoever touched a page that is no
-/// longer there would be killed. It is shared if it may be written to. The descriptor stays the
-/// caller's and can be closed. None if it is empty.
+/// Maps a whole memfd. Seals it against shrinking first, because access to a page that no longer exists
+/// kills the process. The mapping is shared if the memfd is writable. The caller keeps the descriptor and
+/// may close it. Returns `None` if the memfd is empty.
 ///
 /// # Errors
-/// `EINVAL` if it is no memfd, `EPERM` if it can shrink and can't be kept from it.
+/// `EINVAL` if it is not a memfd, `EPERM` if it can shrink and cannot be sealed against that.
 pub fn map(fd: BorrowedFd<'_>) -> io::Result<Option<Mapping>> {
     if !seals(fd)?.contains(Seals::SHRINK) {
         add_seals(fd, Seals::SHRINK)?;
     }
-    // Only now, for until now it could become less.
+    // Read after sealing, because the size could shrink until then.
     let size = fstat(fd)?.st_size;
     let Some(len) = usize::try_from(size).ok().and_then(NonZeroUsize::new) else {
         return Ok(None);
@@ -128,9 +128,9 @@ pub fn map(fd: BorrowedFd<'_>) -> io::Result<Option<Mapping>> {
     };
     let (start, shared) = match map(libc::MAP_SHARED) {
         Ok(start) => (start, true),
-        // Sealed against writing, or open for reading alone. A page that can't be written to
-        // would kill whoever tries, so each gets a page of its own. Reserved now, for so would one
-        // that can't be had later.
+        // Sealed against writing, or opened read-only. A write to a read-only page would kill the
+        // process, so the mapping is private: a write copies the page. The memory for the copies is
+        // reserved now, because a failure to allocate it later would kill the process too.
         Err(e) if matches!(e.raw_os_error(), Some(libc::EPERM | libc::EACCES)) => {
             (map(libc::MAP_PRIVATE)?, false)
         }
@@ -142,8 +142,8 @@ pub fn map(fd: BorrowedFd<'_>) -> io::Result<Option<Mapping>> {
 
 impl Drop for Mapping {
     fn drop(&mut self) {
-        // SAFETY: made by `map`, whole, and nobody uses it any longer who is not told to keep the
-        // mapping as long.
+        // SAFETY: `map` created this mapping with this start and length. Users of the pointer must keep
+        // the `Mapping` while they use it.
         unsafe { libc::munmap(self.start.as_ptr().cast(), self.len.get()) };
     }
 }

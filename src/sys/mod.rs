@@ -1,10 +1,11 @@
-//! System calls, and the only unsafe code of the crate. Knows nothing of the protocol.
+//! System calls, and the crate's only unsafe code. Independent of the protocol.
 #![allow(unsafe_code)]
 
 #[cfg(target_os = "linux")]
 pub mod describe;
 pub mod dispositions;
 pub mod inherit;
+pub mod limit;
 #[cfg(target_os = "linux")]
 pub mod memory;
 pub mod output;

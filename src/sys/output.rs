@@ -1,4 +1,4 @@
-//! Waiting to write to descriptors that others may have made non-blocking.
+//! Blocking writes to descriptors that other processes may have made non-blocking.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -7,16 +7,16 @@ use std::os::fd::{AsFd, BorrowedFd};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
-/// A duplicate of a descriptor that blocks in each write until something is written, also where the open file
-/// is non-blocking: the flag belongs to all who have it, and may come and go.
+/// A duplicate of a descriptor whose writes block even if the open file is non-blocking. All processes that
+/// share the open file share that flag, and any of them may change it.
 #[derive(Debug)]
 pub struct Patient(File);
 
 impl Patient {
-    /// Makes the duplicate.
+    /// Duplicates the descriptor.
     ///
     /// # Errors
-    /// If there is no such descriptor, or no room for another.
+    /// Fails if it is not open, or if this process cannot have more descriptors.
     pub fn new(fd: BorrowedFd<'_>) -> io::Result<Self> {
         Ok(Patient(fd.try_clone_to_owned()?.into()))
     }
@@ -37,7 +37,7 @@ impl Write for Patient {
     }
 }
 
-/// Whether both are one file, pipe or terminal.
+/// Whether both descriptors refer to the same file, pipe or terminal.
 pub fn are_same(a: BorrowedFd<'_>, b: BorrowedFd<'_>) -> bool {
     let identity = |fd| nix::sys::stat::fstat(fd).map(|file| (file.st_dev, file.st_ino));
     matches!((identity(a), identity(b)), (Ok(a), Ok(b)) if a == b)
@@ -46,7 +46,7 @@ pub fn are_same(a: BorrowedFd<'_>, b: BorrowedFd<'_>) -> bool {
 fn wait_writable(fd: BorrowedFd<'_>) -> io::Result<()> {
     let mut fds = [PollFd::new(fd, PollFlags::POLLOUT)];
     match poll(&mut fds, PollTimeout::NONE) {
-        // Also where the reader is gone, as the next write says.
+        // Also returned if the reader is gone; then the next write fails.
         Ok(_) | Err(Errno::EINTR) => Ok(()),
         Err(e) => Err(e.into()),
     }

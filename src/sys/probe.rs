@@ -1,4 +1,4 @@
-//! What is this descriptor?
+//! Finds out what a descriptor refers to, as libuv does.
 
 use std::io;
 use std::net::SocketAddr;
@@ -9,17 +9,17 @@ use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::socket::{self, AddressFamily, SockType, SockaddrLike, SockaddrStorage, sockopt};
 use nix::sys::stat::{SFlag, fstat};
 
-/// The kinds of descriptors that matter to a channel. libuv tells the same ones apart, and goes
-/// by nothing else (HND-18 to HND-21).
+/// The kinds of descriptors that matter to a channel. libuv distinguishes the same kinds, and uses no
+/// other information (HND-18 to HND-21).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// A TCP socket that is connected.
+    /// A connected TCP socket.
     TcpStream,
-    /// A TCP socket that listens.
+    /// A listening TCP socket.
     TcpListener,
-    /// A TCP socket that does neither, bound to a port.
+    /// A TCP socket that is bound to a port, but neither connected nor listening.
     TcpBound,
-    /// A TCP socket that does neither and has no port.
+    /// A TCP socket that is neither connected nor listening, and has no port.
     TcpUnbound,
     /// A Unix stream socket that does not listen.
     UnixStream,
@@ -31,7 +31,7 @@ pub enum Kind {
     Udp6,
     /// Either end of a FIFO or pipe.
     Fifo,
-    /// A Unix socket of packets or datagrams.
+    /// A Unix socket of type seqpacket or dgram.
     UnixPackets,
     /// A socket of another family or type.
     OtherSocket,
@@ -46,7 +46,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// What it is, for a sentence.
+    /// Returns the kind's name with its article, for messages.
     pub fn as_str(self) -> &'static str {
         match self {
             Kind::TcpStream => "a TCP connection",
@@ -68,9 +68,9 @@ impl Kind {
     }
 }
 
-/// Whether both ends of a Unix socket are this process's own work: it has made the pair, or has
-/// connected to itself. Never true of a socket that another process has made and this one inherited,
-/// whatever came between, and in whatever PID namespace that other process is.
+/// Whether this process made both ends of a Unix socket: it created the pair, or connected to itself.
+/// Always false for a socket that another process created and this one inherited, in any PID namespace
+/// and through any processes in between.
 pub fn is_own_pair(fd: BorrowedFd<'_>) -> bool {
     #[cfg(target_os = "linux")]
     {
@@ -84,14 +84,14 @@ pub fn is_own_pair(fd: BorrowedFd<'_>) -> bool {
     }
 }
 
-/// Finds out what the descriptor is, by asking the kernel.
+/// Asks the kernel what the descriptor refers to.
 pub fn probe(fd: BorrowedFd<'_>) -> io::Result<Kind> {
     match socket::getsockopt(&fd, sockopt::SockType) {
         Ok(kind) => Ok(probe_socket(fd, kind)?),
         Err(Errno::ENOTSOCK) => Ok(probe_file(fd)?),
-        // A type of socket that nix has no name for.
+        // A socket type that nix does not know.
         Err(Errno::EINVAL) => Ok(Kind::OtherSocket),
-        // Not a socket in use: an O_PATH descriptor, for one.
+        // Not usable as a socket, for example an O_PATH descriptor.
         Err(Errno::EBADF) => Ok(probe_file(fd)?),
         Err(e) => Err(e.into()),
     }
@@ -133,7 +133,7 @@ fn port(address: &SockaddrStorage) -> u16 {
 }
 
 fn probe_file(fd: BorrowedFd<'_>) -> nix::Result<Kind> {
-    // An O_PATH descriptor names a thing and cannot be used as one.
+    // An O_PATH descriptor names a file but cannot be used for I/O.
     #[cfg(target_os = "linux")]
     if OFlag::from_bits_retain(fcntl(fd, FcntlArg::F_GETFL)?).contains(OFlag::O_PATH) {
         return Ok(Kind::Other);
@@ -148,7 +148,7 @@ fn probe_file(fd: BorrowedFd<'_>) -> nix::Result<Kind> {
     })
 }
 
-/// Sets `O_NONBLOCK`, which belongs to the open file and so to every process that shares it.
+/// Sets `O_NONBLOCK`. The flag belongs to the open file, so all processes that share it are affected.
 pub fn set_nonblocking(fd: BorrowedFd<'_>) -> io::Result<()> {
     set_nonblocking_to(fd, true)
 }

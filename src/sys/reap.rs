@@ -1,4 +1,4 @@
-//! Processes that others have left to us: those of PID 1, or of a subreaper.
+//! Reaps orphaned processes, which become children of PID 1 or of a subreaper.
 
 use std::io;
 
@@ -6,7 +6,7 @@ use nix::errno::Errno;
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
 use nix::unistd::Pid;
 
-/// Whether orphans become our children.
+/// Whether orphaned processes become children of this process.
 pub fn adopts_orphans() -> bool {
     #[cfg(target_os = "linux")]
     let is_subreaper = nix::sys::prctl::get_child_subreaper().unwrap_or(false);
@@ -15,14 +15,14 @@ pub fn adopts_orphans() -> bool {
     is_subreaper || std::process::id() == 1
 }
 
-/// Reaps the children that have ended, up to the first that somebody here waits for. Call it again
-/// when that one is reaped.
+/// Reaps exited children, up to the first one for which `is_waited_for` returns true. Call it again after
+/// that one was reaped.
 ///
 /// # Errors
-/// If the system cannot tell of children.
+/// Those of waitid(2) and waitpid(2).
 pub fn reap_orphans(is_waited_for: impl Fn(u32) -> bool) -> io::Result<()> {
     loop {
-        // Only looks: the status belongs to whoever waits.
+        // Does not reap: the status belongs to the code that waits for the child.
         let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
         let pid = match waitid(Id::All, flags) {
             Ok(WaitStatus::Exited(pid, _) | WaitStatus::Signaled(pid, ..)) => pid,
@@ -34,7 +34,7 @@ pub fn reap_orphans(is_waited_for: impl Fn(u32) -> bool) -> io::Result<()> {
             return Ok(());
         }
         match waitpid(Pid::from_raw(pid.as_raw()), Some(WaitPidFlag::WNOHANG)) {
-            // Or somebody else was faster.
+            // ECHILD: other code has reaped it already.
             Ok(_) | Err(Errno::ECHILD | Errno::EINTR) => {}
             Err(e) => return Err(e.into()),
         }

@@ -1,5 +1,5 @@
-//! Sockets that are bound for others to use: made, made to listen, and accepted from. All
-//! close-on-exec and non-blocking from the start.
+//! Server sockets that other processes use: bind, listen, accept. All are close-on-exec and
+//! non-blocking from the start.
 
 use std::io;
 use std::net::SocketAddr;
@@ -18,20 +18,20 @@ use super::probe::{self, Kind};
 /// How a TCP or UDP socket is bound.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Bind {
-    /// An IPv6 socket takes no IPv4.
+    /// An IPv6 socket does not accept IPv4 (`IPV6_V6ONLY`).
     pub v6_only: bool,
-    /// Others may bind the same address, if they want that too.
+    /// Other sockets with this option may bind the same address (`SO_REUSEADDR`).
     pub reuse: bool,
 }
 
-/// Makes a TCP socket at this address, which does not listen yet. The caller owns it.
+/// Creates a TCP socket that is bound to this address and does not listen yet. The caller owns it.
 ///
-/// Its address may be one that connections of an earlier socket still use, as in Node.
+/// As in Node, connections of an earlier socket may still use the address.
 pub fn tcp(address: SocketAddr, bind: Bind) -> io::Result<OwnedFd> {
     make(address, SockType::Stream, Bind { reuse: true, ..bind })
 }
 
-/// Makes a UDP socket at this address. The caller owns it.
+/// Creates a UDP socket that is bound to this address. The caller owns it.
 pub fn udp(address: SocketAddr, bind: Bind) -> io::Result<OwnedFd> {
     make(address, SockType::Datagram, bind)
 }
@@ -49,8 +49,8 @@ fn make(address: SocketAddr, kind: SockType, bind: Bind) -> io::Result<OwnedFd> 
     Ok(socket)
 }
 
-/// Makes a Unix stream socket at this path, which does not listen yet. The caller owns it, and
-/// removes the path.
+/// Creates a Unix stream socket that is bound to this path and does not listen yet. The caller owns it
+/// and must remove the path.
 pub fn unix(path: &Path) -> io::Result<OwnedFd> {
     let address = UnixAddr::new(path)?;
     let socket = new(AddressFamily::Unix, SockType::Stream)?;
@@ -72,13 +72,13 @@ fn new(family: AddressFamily, kind: SockType) -> io::Result<OwnedFd> {
 /// Makes a bound socket listen.
 pub fn listen(socket: &impl AsFd, backlog: u32) -> io::Result<()> {
     let backlog = i32::try_from(backlog).unwrap_or(i32::MAX);
-    // Not through nix, which refuses what is above the limit; the kernel lowers it by itself.
+    // Calls libc, because nix rejects a backlog above the limit. The kernel reduces it to the limit.
     // SAFETY: no memory is passed.
     let result = unsafe { libc::listen(socket.as_fd().as_raw_fd(), backlog) };
     if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 
-/// Takes the next connection of a server. The caller owns it.
+/// Accepts the next connection of a server. The caller owns it.
 pub fn accept(server: BorrowedFd<'_>) -> io::Result<OwnedFd> {
     loop {
         #[cfg(any(target_os = "linux", target_os = "freebsd"))]
@@ -87,13 +87,13 @@ pub fn accept(server: BorrowedFd<'_>) -> io::Result<OwnedFd> {
         let accepted = socket::accept(server.as_raw_fd());
         match accepted {
             Ok(fd) => {
-                // SAFETY: just made, and owned by nobody else.
+                // SAFETY: just created, and has no other owner.
                 let fd = unsafe { OwnedFd::from_raw_fd(fd) };
                 #[cfg(not(any(target_os = "linux", target_os = "freebsd")))]
                 prepare(fd.as_fd())?;
                 return Ok(fd);
             }
-            // Gone before it was taken, which is the next one's good luck.
+            // The client has closed the connection already. Accepts the next one.
             Err(Errno::EINTR | Errno::ECONNABORTED) => {}
             Err(e) => return Err(e.into()),
         }
@@ -106,19 +106,19 @@ fn prepare(fd: BorrowedFd<'_>) -> io::Result<()> {
     probe::set_nonblocking(fd)
 }
 
-/// Makes a socket listen no more, whoever has it open: a process that is just being started has all
-/// of this one's descriptors until its exec.
+/// Stops a socket from listening, in all processes that have it open. A process that is being started
+/// has all descriptors of this one until its exec.
 pub fn stop(socket: BorrowedFd<'_>) {
-    // Fails if it does not listen, which is what is wanted.
+    // Fails if the socket does not listen; then nothing is left to do.
     let _ = socket::shutdown(socket.as_raw_fd(), socket::Shutdown::Both);
 }
 
-/// A duplicate of a descriptor of this process that somebody names by its number: a stream socket
-/// that listens, or is bound, and that new processes would inherit. What is close-on-exec is not
-/// meant for others. The caller owns the duplicate.
+/// Duplicates a descriptor of this process by its number. It must be a stream socket that listens or is
+/// bound, and must be inheritable: a close-on-exec descriptor is not meant for other processes. The
+/// caller owns the duplicate.
 ///
 /// # Errors
-/// `EBADF` if it is not open, `EACCES` if it is close-on-exec, `EINVAL` if it is no such socket.
+/// `EBADF` if it is not open, `EACCES` if it is close-on-exec, `EINVAL` if it is not such a socket.
 pub fn given(number: i32) -> io::Result<OwnedFd> {
     inherit::peek(number, |fd| {
         if FdFlag::from_bits_retain(fcntl(fd, FcntlArg::F_GETFD)?).contains(FdFlag::FD_CLOEXEC) {
@@ -134,14 +134,14 @@ pub fn given(number: i32) -> io::Result<OwnedFd> {
     })
 }
 
-/// The address of a TCP or UDP socket.
+/// Returns the address of a TCP or UDP socket.
 pub fn address(socket: BorrowedFd<'_>) -> io::Result<Option<SocketAddr>> {
     let name: SockaddrStorage = socket::getsockname(socket.as_raw_fd())?;
     let v4 = name.as_sockaddr_in().map(|a| SocketAddr::V4((*a).into()));
     Ok(v4.or_else(|| name.as_sockaddr_in6().map(|a| SocketAddr::V6((*a).into()))))
 }
 
-/// The number of a network interface, by its name or number.
+/// Returns the index of a network interface, given its name or index.
 pub fn interface(name: &str) -> io::Result<u32> {
     match name.parse() {
         Ok(number) => Ok(number),

@@ -1,4 +1,4 @@
-//! What a new process inherits: chosen descriptors at chosen numbers, and no others.
+//! Controls what a new process inherits: the given descriptors at the given numbers, and no others.
 
 use std::fs::File;
 use std::io;
@@ -18,15 +18,15 @@ use nix::sys::socket::{SockType, getsockopt, sockopt};
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
 use nix::unistd::Pid;
 
-/// Descriptors that must stay open until the process is started.
-#[must_use = "dropped before the start, they would not be there to be inherited"]
+/// Descriptors that must stay open until the process has started.
+#[must_use = "if they are dropped before the start, the process does not inherit them"]
 pub struct Kept {
     fds: Vec<OwnedFd>,
     targets: Arc<[Target]>,
 }
 
-/// A number that is written to in the child, and what was there before the start. Atomic, for it
-/// is read between fork and exec.
+/// A descriptor number that the child overwrites, and which file it was before the start. Atomic,
+/// because the child reads it between fork and exec.
 struct Target {
     number: RawFd,
     device: AtomicU64,
@@ -34,7 +34,7 @@ struct Target {
 }
 
 impl Kept {
-    /// To be called before each try to start.
+    /// Records which files the numbers are. Call it before each attempt to start.
     pub fn look(&self) {
         for target in &*self.targets {
             let (device, inode) = identity(target.number).unwrap_or_default();
@@ -43,35 +43,44 @@ impl Kept {
         }
     }
 
-    /// Closes them, after the start.
+    /// Closes the descriptors. Call it after the start.
     pub fn clear(&mut self) {
         self.fds.clear();
     }
 }
 
-/// How a child says that other threads have disturbed its start, by closing a number that was to be
-/// written to. No system call fails with this number, which is above all of the kernel's.
+/// The error number by which a child reports that another thread disturbed its start, by closing a
+/// number that the child was to overwrite. It is above all error numbers of the kernel.
 const DISTURBED: i32 = 0x1_0000;
 
-/// Whether other threads have disturbed a start. Nothing has happened, and it can be tried again.
+/// Whether a start failed because another thread disturbed it. No program was run; the start can be retried.
 pub fn is_disturbed(error: &io::Error) -> bool {
     error.raw_os_error() == Some(DISTURBED)
 }
 
-/// Arranges that the process finds each descriptor at its number. All others above 2 are closed
-/// in it, also those that this process inherited without close-on-exec itself.
-pub fn inherit(command: &mut Command, fds: Vec<(RawFd, OwnedFd)>, new_session: bool) -> io::Result<Kept> {
+/// The process's session, and whether it ends with its parent.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Life {
+    /// Start it in a new session.
+    pub new_session: bool,
+    /// Kill it when the thread that started it ends, and so when this process ends. Linux only.
+    pub ends_with_us: bool,
+}
+
+/// Makes the process inherit each descriptor at its number. In the process, all other descriptors above
+/// 2 are closed, including those that this process itself inherited without close-on-exec.
+pub fn inherit(command: &mut Command, fds: Vec<(RawFd, OwnedFd)>, life: Life) -> io::Result<Kept> {
     let highest = fds.iter().map(|(number, _)| *number).max().unwrap_or(2).max(2);
     let mut kept = Vec::new();
     let mut moves = Vec::new();
     for (number, fd) in fds {
-        // Above all the numbers that are written to, so that no move overwrites a source.
+        // Above all numbers that are overwritten, so that no dup2 overwrites a source.
         let source = above(&fd, highest)?;
         moves.push((source.as_raw_fd(), number));
         kept.push(source);
     }
-    // Every number that is written to is taken meanwhile, so that the socket over which
-    // the standard library reports a failed exec lies above them too.
+    // All numbers that are overwritten are in use until the start, so that the socket over which the
+    // standard library reports a failed exec gets a number above them too.
     if highest > 2 || (0..=2).any(|number| identity(number).is_none()) {
         fill(highest, &mut kept)?;
     }
@@ -82,13 +91,17 @@ pub fn inherit(command: &mut Command, fds: Vec<(RawFd, OwnedFd)>, new_session: b
     };
     let targets: Arc<[Target]> = moves.iter().map(target).collect();
     let looked_at = targets.clone();
+    let ends_with = life.ends_with_us.then(std::process::id);
     let child_side = move || {
-        // A number that changed hands meanwhile may have become that report's.
+        // Another thread may have closed a number, and that socket may have got it.
         if looked_at.iter().any(Target::has_report) {
             return Err(io::Error::from_raw_os_error(DISTURBED));
         }
-        if new_session {
+        if life.new_session {
             nix::unistd::setsid()?;
+        }
+        if let Some(parent) = ends_with {
+            end_with(parent)?;
         }
         close_others_on_exec()?;
         for &(source, number) in &moves {
@@ -106,8 +119,8 @@ pub fn inherit(command: &mut Command, fds: Vec<(RawFd, OwnedFd)>, new_session: b
 }
 
 impl Target {
-    /// Whether the report of a failed exec may be there, which was not before the start. Anything
-    /// else that other threads have opened there is the child's copy of it, and can be overwritten.
+    /// Whether the number may now be the socket that reports a failed exec. If another thread opened
+    /// something else at this number, the child has only a copy of it, which it can overwrite.
     fn has_report(&self) -> bool {
         let before = (self.device.load(Ordering::Relaxed), self.inode.load(Ordering::Relaxed));
         identity(self.number).is_some_and(|now| now != before)
@@ -115,7 +128,7 @@ impl Target {
     }
 }
 
-/// The standard library reports over a socket of packets on Linux, and over a pipe elsewhere.
+/// The standard library reports a failed exec over a packet socket on Linux, and over a pipe elsewhere.
 fn may_be_report(fd: BorrowedFd<'_>) -> io::Result<bool> {
     Ok(match cfg!(target_os = "linux") {
         true => matches!(getsockopt(&fd, sockopt::SockType), Ok(SockType::SeqPacket)),
@@ -123,14 +136,14 @@ fn may_be_report(fd: BorrowedFd<'_>) -> io::Result<bool> {
     })
 }
 
-/// Which open file the number stands for.
+/// Returns device and inode of the file that the number refers to.
 fn identity(number: RawFd) -> Option<(u64, u64)> {
     let file = super::inherit::peek(number, |fd| Ok(nix::sys::stat::fstat(fd)?)).ok()?;
     #[allow(clippy::unnecessary_cast)] // Not the same type on every system.
     Some((file.st_dev as u64, file.st_ino as u64))
 }
 
-/// Opens something at each number up to the highest that is free.
+/// Opens `/dev/null` at each free number up to `highest`.
 fn fill(highest: RawFd, kept: &mut Vec<OwnedFd>) -> io::Result<()> {
     loop {
         let filler = File::open("/dev/null")?;
@@ -141,8 +154,23 @@ fn fill(highest: RawFd, kept: &mut Vec<OwnedFd>) -> io::Result<()> {
     }
 }
 
-/// A program that writes to a standard stream takes `EAGAIN` for a failure. Nothing to do if there is
-/// no such descriptor.
+/// Makes the kernel send SIGKILL to the calling process when its parent ends. Called in the new process.
+fn end_with(parent: u32) -> io::Result<()> {
+    #[cfg(target_os = "linux")]
+    {
+        nix::sys::prctl::set_pdeathsig(nix::sys::signal::Signal::SIGKILL)?;
+        // The parent may have ended before the call.
+        if nix::unistd::getppid().as_raw().cast_unsigned() != parent {
+            return Err(io::Error::from_raw_os_error(libc::ESRCH));
+        }
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = parent;
+    Ok(())
+}
+
+/// Clears `O_NONBLOCK`, because programs that write to a standard stream treat `EAGAIN` as a failure.
+/// Does nothing if the descriptor is not open.
 fn make_blocking(number: RawFd) {
     // SAFETY: takes numbers only.
     unsafe {
@@ -155,22 +183,22 @@ fn make_blocking(number: RawFd) {
 
 fn above(fd: &OwnedFd, number: RawFd) -> io::Result<OwnedFd> {
     let raw = fcntl(fd, FcntlArg::F_DUPFD_CLOEXEC(number + 1))?;
-    // SAFETY: just made, and owned by nobody else.
+    // SAFETY: just created, and has no other owner.
     Ok(unsafe { OwnedFd::from_raw_fd(raw) })
 }
 
-/// Not closed at once, for the standard library still needs its own until the exec.
+/// Sets close-on-exec instead of closing, because the standard library needs its socket until the exec.
 fn close_others_on_exec() -> io::Result<()> {
     #[cfg(target_os = "linux")]
     {
-        // SAFETY: takes numbers only. By its number, for the C library may be older than it.
+        // SAFETY: takes numbers only. Called by number, because the C library may not have it yet.
         let result =
             unsafe { libc::syscall(libc::SYS_close_range, 3u32, u32::MAX, libc::CLOSE_RANGE_CLOEXEC) };
         if result == 0 {
             return Ok(());
         }
     }
-    // An older kernel, or another system: one by one, as far as numbers are likely to go.
+    // An older kernel, or another system: sets it one by one, up to the likely maximum.
     // SAFETY: takes a number only.
     let most = unsafe { libc::sysconf(libc::_SC_OPEN_MAX) }.clamp(256, 65536) as RawFd;
     for number in 3..most {
@@ -180,8 +208,8 @@ fn close_others_on_exec() -> io::Result<()> {
     Ok(())
 }
 
-/// Waits until the process has ended, for so long at the most, and leaves it to be reaped. False
-/// if the time went by.
+/// Waits until the process has exited, at most for `timeout`. Does not reap it. Returns false if the
+/// timeout has passed.
 pub fn wait_exit(pid: u32, timeout: Option<Duration>) -> io::Result<bool> {
     let Some(timeout) = timeout else {
         return wait_id(pid, WaitPidFlag::empty());
@@ -215,8 +243,8 @@ pub fn wait_exit(pid: u32, timeout: Option<Duration>) -> io::Result<bool> {
     }
 }
 
-/// Whether the number is still that of a child of ours, whether or not it has ended: nobody has reaped
-/// it, in this process or, where SIGCHLD is ignored, in the kernel.
+/// Whether this process still has a child with this PID, running or exited: neither this process nor,
+/// if SIGCHLD is ignored, the kernel has reaped it.
 pub fn is_unreaped(pid: u32) -> bool {
     let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT | WaitPidFlag::WNOHANG;
     waitid(Id::Pid(Pid::from_raw(pid as i32)), flags) != Err(Errno::ECHILD)
@@ -227,7 +255,7 @@ fn wait_id(pid: u32, flags: WaitPidFlag) -> io::Result<bool> {
         let id = Id::Pid(Pid::from_raw(pid as i32));
         match waitid(id, WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT | flags) {
             Ok(WaitStatus::StillAlive) => return Ok(false),
-            // Reaped by another thread meanwhile.
+            // Another thread has reaped it.
             Ok(_) | Err(Errno::ECHILD) => return Ok(true),
             Err(Errno::EINTR) => {}
             Err(e) => return Err(e.into()),
@@ -246,17 +274,18 @@ pub fn pidfd(pid: u32) -> io::Result<OwnedFd> {
     if fd < 0 {
         return Err(io::Error::last_os_error());
     }
-    // SAFETY: just made, and owned by nobody else. It is close-on-exec by itself.
+    // SAFETY: just created, and has no other owner. The kernel makes it close-on-exec.
     Ok(unsafe { OwnedFd::from_raw_fd(fd as RawFd) })
 }
 
-/// Waits for a process that nobody else waits for, so that it leaves no zombie. One small thread
-/// for each, until it ends: whoever drops running processes by the hundred should wait for them.
+/// Reaps a process when it exits, so that it does not stay as a zombie. Use it if nothing else waits for
+/// the process. It takes one small thread for each process until that exits: a program with hundreds of
+/// processes should wait for them instead.
 pub fn reap_later(pid: u32) {
     let builder = thread::Builder::new().name("crossfork-reaper".into()).stack_size(32 * 1024);
-    // Without a thread it is left to init, when we end.
+    // If no thread can start, init reaps the process after this one exits.
     let _ = builder.spawn(move || {
-        // A handler of the program would find little room on this stack.
+        // Blocks signals, because this stack is too small for the program's signal handlers.
         let _ = SigSet::all().thread_block();
         let pid = Pid::from_raw(pid as i32);
         while waitpid(pid, None) == Err(Errno::EINTR) {}

@@ -1,4 +1,4 @@
-//! What is typed in a terminal.
+//! Reads input from a terminal.
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd};
@@ -9,14 +9,15 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::unistd::{getpgrp, read};
 
-/// How long somebody else's input is left alone before another look.
+/// How long to wait before checking again, while the input is for the foreground process group.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// Waits until something was typed for us, and reads it; nothing at the end. What is typed while we are in the
-/// background is for others, and the system would stop us for reading it.
+/// Waits for input while this process group is in the foreground, and reads it. Returns 0 at the end of
+/// input. While the group is in the background, the input is for others, and the kernel would stop this
+/// process (SIGTTIN) if it read.
 ///
 /// # Errors
-/// If the terminal is gone.
+/// Fails if the terminal is gone.
 pub fn read_in_foreground(terminal: &impl AsFd, buffer: &mut [u8]) -> io::Result<usize> {
     loop {
         let mut fds = [PollFd::new(terminal.as_fd(), PollFlags::POLLIN)];
@@ -25,7 +26,7 @@ pub fn read_in_foreground(terminal: &impl AsFd, buffer: &mut [u8]) -> io::Result
             Err(Errno::EINTR) => continue,
             Err(e) => return Err(e.into()),
         }
-        // SAFETY: takes a number only, of a descriptor that is open.
+        // SAFETY: takes only the number of an open descriptor.
         let foreground = unsafe { libc::tcgetpgrp(terminal.as_fd().as_raw_fd()) };
         if foreground == getpgrp().as_raw() {
             return Ok(read(terminal, buffer)?);

@@ -1,5 +1,8 @@
 //! [`Channel`] for tasks.
 
+#[cfg(feature = "futures")]
+pub(super) mod futures;
+
 use std::time::Duration;
 
 use crate::driver::link::primary;

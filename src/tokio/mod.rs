@@ -1,6 +1,6 @@
 //! The channel, processes and clusters for tasks (feature `tokio`). Calls wait in tokio's reactor, and no
 //! task is started. The names and the behaviour are those of [`blocking`](crate::blocking). Every call can be
-//! cancelled by dropping its future, and says what becomes of it then.
+//! cancelled by dropping its future, and says what happens to it then.
 //!
 //! ```no_run
 //! use crossfork::{Error, tokio::Channel};
@@ -67,6 +67,8 @@ mod socket_list;
 #[cfg(feature = "calls")]
 pub use crate::driver::calls::{ByRef, Handler, Reply};
 pub use channel::Channel;
+#[cfg(feature = "futures")]
+pub use channel::futures::{MessageSink, Messages};
 pub use child::{Child, Command, Fork, Tokio};
 #[cfg(feature = "calls")]
 pub use peer::{Peer, Stream};

@@ -64,6 +64,9 @@ impl Running {
             let id = state.child.id();
             // Begun anew each time, so that the lock is not kept.
             let ended = pin!(state.child.wait()).poll(cx);
+            if ended.is_ready() {
+                state.waits = None;
+            }
             ended.map_ok(|status| report(id, status))
         })
         .await

@@ -1,6 +1,6 @@
 //! How tasks wait for a channel.
 //!
-//! A [`Call`] is an operation that is waited for: dropped, it is taken back. The reactor calls
+//! A [`Call`] is an operation that is waited for: dropped, it is withdrawn. The reactor calls
 //! nobody's task. It calls [`Reactor`], which does the I/O at once, and that wakes those whose
 //! message, acknowledgement or room has come. So no task does the work of others, and one that is
 //! busy with something else keeps nobody waiting.
@@ -20,7 +20,7 @@ use tokio::io::unix::{AsyncFd, AsyncFdReadyGuard};
 use tokio::runtime::Handle;
 use tokio::task::coop::{RestoreOnPending, poll_proceed, unconstrained};
 
-use crate::driver::link::{Link, Place, Step};
+use crate::driver::link::{Link, Step, WaiterId};
 use crate::driver::op::{Bounded, MOST_READS, Operation};
 use crate::error::Error;
 use crate::limits::Limits;
@@ -82,12 +82,12 @@ impl Shared {
     /// Visits the link. What there is to read or to write is done at the end of the visit, and who
     /// waited for it is woken.
     pub(super) fn visit(&self) -> Visit<'_> {
-        Visit { shared: self, state: Some(self.lock()), is_driven: false }
+        Visit { shared: self, state: Some(self.lock()), is_driven: false, is_noticed: true }
     }
 
     /// Waits for an operation.
     pub(super) fn call<O: Operation>(&self, op: O) -> Call<'_, O> {
-        Call { shared: self, op, place: None, is_done: false }
+        Call { shared: self, op, waiting: Waiting::default(), is_done: false }
     }
 
     /// Waits for an operation, as [`call`](Self::call) does: the time is bounded by whoever awaits it.
@@ -105,7 +105,7 @@ impl Shared {
         poll_fn(|cx| self.poll_turn(cx)).await.made_progress();
     }
 
-    fn poll_turn(&self, cx: &mut Context<'_>) -> Poll<RestoreOnPending> {
+    pub(super) fn poll_turn(&self, cx: &mut Context<'_>) -> Poll<RestoreOnPending> {
         let turn = poll_proceed(cx);
         if turn.is_pending() {
             // Others run now, for nobody knows how long.
@@ -134,9 +134,6 @@ impl Shared {
     /// Does what I/O somebody waits for, until the reactor is to call.
     fn drive(&self, state: &mut State) {
         for _ in 0..MOST_READS {
-            if !state.link.waiters.is_empty() {
-                state.link.notice();
-            }
             self.drive_output(state);
             if state.awaits_input || !state.link.needs_input() {
                 return;
@@ -155,6 +152,7 @@ impl Shared {
                     }
                 }
             }
+            state.link.notice();
         }
         // The peer writes without pause. They go on, each in its turn; and if nobody waits for the end
         // of the channel any more, a task of our own does.
@@ -221,15 +219,17 @@ pub(super) struct Visit<'a> {
     state: Option<MutexGuard<'a, State>>,
     /// Nothing has been done since the I/O was.
     is_driven: bool,
+    /// Nothing has been done since those were woken whose time had come, at the end of a visit at the latest.
+    is_noticed: bool,
 }
 
 impl Visit<'_> {
     pub(super) fn link(&mut self) -> &mut Link {
-        self.is_driven = false;
+        (self.is_driven, self.is_noticed) = (false, false);
         &mut self.state.as_mut().expect("a visit that is not over").link
     }
 
-    fn is_waiting(&self, place: Place) -> bool {
+    fn is_waiting(&self, place: WaiterId) -> bool {
         self.state.as_ref().is_some_and(|state| state.link.waiters.is_waiting(place))
     }
 
@@ -237,8 +237,11 @@ impl Visit<'_> {
         if let Some(state) = &mut self.state
             && !self.is_driven
         {
+            if !self.is_noticed && !state.link.waiters.is_empty() {
+                state.link.notice();
+            }
             self.shared.drive(state);
-            self.is_driven = true;
+            (self.is_driven, self.is_noticed) = (true, true);
         }
     }
 }
@@ -272,11 +275,63 @@ impl Wake for Reactor {
     }
 }
 
+/// A place among those that wait, kept from one poll to the next.
+#[derive(Default)]
+pub(super) struct Waiting(Option<WaiterId>);
+
+impl Waiting {
+    /// Looks whether the operation is ready; if not, the task is woken when it may be.
+    pub(super) fn poll<O: Operation>(
+        &mut self,
+        shared: &Shared,
+        op: &mut O,
+        cx: &mut Context<'_>,
+    ) -> Poll<O::Output> {
+        let turn = ready!(shared.poll_turn(cx));
+        // Dropped after the visit.
+        let mut left = [None, None];
+        let mut visit = shared.visit();
+        // The second time for what was there to be read.
+        for left in &mut left {
+            let link = visit.link();
+            *left = self.0.take().map(|place| link.waiters.leave(place));
+            if let Some(output) = op.poll(link) {
+                turn.made_progress();
+                return Poll::Ready(output);
+            }
+            let has_written = link.write_fed();
+            let entered = link.waiters.enter(op.topic(), cx.waker().clone());
+            self.0 = Some(entered);
+            // Who waits alone has just looked.
+            visit.is_noticed = !has_written && link.waiters.is_one();
+            visit.drive();
+            if visit.is_waiting(entered) {
+                break;
+            }
+        }
+        Poll::Pending
+    }
+
+    /// Waits no more: the operation is withdrawn.
+    pub(super) fn leave(&mut self, shared: &Shared, op: &mut impl Operation) {
+        // Dropped after the visit.
+        let left;
+        let mut visit = shared.visit();
+        let link = visit.link();
+        op.withdraw(link);
+        left = self.0.take().map(|place| link.waiters.leave(place));
+        if left.as_ref().is_some_and(|left| left.was_woken) {
+            // It was woken for something that is the next one's now.
+            link.waiters.wake_one(op.topic());
+        }
+    }
+}
+
 /// An operation that is waited for. Dropped, it is withdrawn.
 pub(super) struct Call<'a, O: Operation> {
     shared: &'a Shared,
     op: O,
-    place: Option<Place>,
+    waiting: Waiting,
     is_done: bool,
 }
 
@@ -287,46 +342,17 @@ impl<O: Operation> Future for Call<'_, O> {
     type Output = O::Output;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<O::Output> {
-        let Call { shared, op, place, is_done } = self.get_mut();
-        let turn = ready!(shared.poll_turn(cx));
-        // Dropped after the visit.
-        let mut left = [None, None];
-        let mut visit = shared.visit();
-        // The second time for what was there to be read.
-        for left in &mut left {
-            let link = visit.link();
-            *left = place.take().map(|place| link.waiters.leave(place));
-            if let Some(output) = op.poll(link) {
-                *is_done = true;
-                turn.made_progress();
-                return Poll::Ready(output);
-            }
-            link.write_fed();
-            let entered = link.waiters.enter(op.topic(), cx.waker().clone());
-            *place = Some(entered);
-            visit.drive();
-            if visit.is_waiting(entered) {
-                break;
-            }
-        }
-        Poll::Pending
+        let Call { shared, op, waiting, is_done } = self.get_mut();
+        let polled = waiting.poll(shared, op, cx);
+        *is_done = polled.is_ready();
+        polled
     }
 }
 
 impl<O: Operation> Drop for Call<'_, O> {
     fn drop(&mut self) {
-        if self.is_done {
-            return;
-        }
-        // Dropped after the visit.
-        let left;
-        let mut visit = self.shared.visit();
-        let link = visit.link();
-        self.op.withdraw(link);
-        left = self.place.map(|place| link.waiters.leave(place));
-        if left.as_ref().is_some_and(|left| left.was_woken) {
-            // It was woken for something that is the next one's now.
-            link.waiters.wake_one(self.op.topic());
+        if !self.is_done {
+            self.waiting.leave(self.shared, &mut self.op);
         }
     }
 }

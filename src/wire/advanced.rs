@@ -10,9 +10,8 @@ use crate::error::{SendError, V8Error};
 /// How many bytes a frame's length takes: it is big-endian and does not count itself.
 pub const PREFIX: usize = 4;
 
-/// The longest message that is sent, in bytes without the length: what a signed number can say,
-/// which is what Node 18 and 20 take the length for (ADV-3), less room for what a handle's message
-/// is wrapped in.
+/// The longest message that is sent, in bytes without the length. Node 18 and 20 read the length as a
+/// signed number (ADV-3), and a handle's message needs room for its envelope.
 pub const MAX_SENT: usize = (1 << 31) - (1 << 17);
 
 /// Nothing at all is what Node calls `undefined`, and reads as that.
@@ -204,7 +203,7 @@ const HEADER: &[u8] = &[0xFF, 0x0F];
 
 /// Fills in the length of a frame that has room for it at its beginning, and pads the record.
 ///
-/// A Node 18 is stuck for ever if a read of its ends inside of a length (ADV-3), and its reads end
+/// A Node 18 never recovers if a read of its ends inside of a length (ADV-3). Its reads end
 /// where the bytes that are there end, or after 64 KiB. Both are multiples of four bytes if every
 /// frame is one, and then no read ever ends inside of the four bytes of a length. The padding is in
 /// front of a tag, where V8 itself puts some (ADV-5).

@@ -1,4 +1,4 @@
-// One cell of the matrix: a scenario file, run by a runtime, with a kind of child.
+// Runs one cell of the matrix: a scenario file, in a runtime, with a kind of child.
 import { join } from 'node:path';
 import { commandLine } from '../runtimes/index.mjs';
 import { runScenarios } from './process.mjs';
@@ -7,7 +7,7 @@ const DEADLINE_MS = 240_000;
 
 /**
  * @param {object} options what kit/runner.cjs takes: the serialization and the selection of scenarios
- * @returns what runScenarios() does; `crash`: how the runtime ended, when it did not come to the end of the file
+ * @returns the result of runScenarios(), and `crash`: how the runtime ended if it did not finish the file
  */
 export async function runCell(runtime, file, { kind, binary }, options = {}, deadline = DEADLINE_MS) {
   const script = join(import.meta.dirname, 'scenarios', file);

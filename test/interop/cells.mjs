@@ -1,4 +1,4 @@
-// What is combined with what in the interop suites. test/cells.mjs decides from this which cells `npm test` runs.
+// The combinations that the interop suites test. test/cells.mjs selects from them the cells that `npm test` runs.
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { cells } from '../cells.mjs';
@@ -8,11 +8,11 @@ const nodes = runtimes.filter(({ kind }) => kind === 'node').map(({ name }) => n
 const others = runtimes.filter(({ kind }) => kind !== 'node').map(({ name }) => name);
 const isNode = (name) => nodes.includes(name);
 
-/** The oldest and the newest Node: most of what changes between versions shows at one of them. */
+/** The oldest and the newest Node: most differences between versions show at one of them. */
 const ENDS = [nodes[0], nodes.at(-1)];
 const atEnds = ({ runtime }) => ENDS.includes(runtime);
 
-/** Where the heavy scenarios run: one Node, once a mode. */
+/** The Node that runs the heavy scenarios, once per mode. */
 const HEAVY_ON = nodes[Math.floor(nodes.length / 2)];
 
 const CHILDREN = ['worker', 'blocking', 'tokio'];
@@ -22,14 +22,14 @@ const MODES = ['json', 'advanced'];
 /** Node, Bun and Deno as the parent of the Rust children. See scenarios/. */
 export const children = (() => {
   const only = {
-    json: ['backpressure.cjs', 'draining.cjs', 'establishment.cjs'], // the mode makes no difference for these
+    json: ['backpressure.cjs', 'draining.cjs', 'establishment.cjs'], // the mode makes no difference here
     advanced: ['advanced.cjs', 'advanced-values.cjs'],
-    dialects: ['dialects.cjs'], // Bun and Deno have an `advanced` mode, but in formats of their own
+    dialects: ['dialects.cjs'], // Bun and Deno have an `advanced` mode, but with their own formats
   };
   const file = readdirSync(join(import.meta.dirname, 'scenarios')).filter((file) => file !== 'soak.cjs');
   const both = file.filter((file) => !Object.values(only).flat().includes(file));
   const possible = ({ runtime, child, mode, file }) => {
-    if (file === 'draining.cjs' && child !== 'worker') return false; // it is about what the command serves
+    if (file === 'draining.cjs' && child !== 'worker') return false; // it tests the command's services
     if (mode === 'json') return both.includes(file) || only.json.includes(file);
     if (isNode(runtime)) return both.includes(file) || only.advanced.includes(file);
     return only.dialects.includes(file);
@@ -83,7 +83,7 @@ export const clusterWorkers = cells(
 export const clusterPrimary = cells(
   { runtime: nodes, policy: POLICIES, mode: MODES, group: ['events', 'connections', 'addresses', 'endings'] },
   {
-    // The others are the same, however messages are written.
+    // The serialization makes no difference for the other groups.
     possible: ({ mode, group }) => mode === 'json' || ['events', 'connections'].includes(group),
     cover: [{ names: ['runtime', 'policy', 'group'], when: atEnds }],
   },

@@ -4,7 +4,7 @@ import { artifact } from '../artifacts.mjs';
 const command = artifact('crossfork');
 const child = artifact('interop-child');
 
-/** What the child is called on its own command line, and the executable that it is. */
+/** The kind, which the executable gets as its first argument, and the executable. */
 export const children = [
   { kind: 'worker', binary: command },
   { kind: 'blocking', binary: child },

@@ -1,4 +1,4 @@
-// Workers that do what none should: they cannot harm their primary, nor the other workers.
+// Misbehaving workers cannot harm their primary or other workers.
 import assert from 'node:assert';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -10,9 +10,9 @@ import { Primary } from './cluster-primary/primary.mjs';
 
 const here = import.meta.dirname;
 
-/** A primary with one worker that serves, and one that does this. */
+/** Starts a primary with one worker that serves, and one that misbehaves in this way. */
 async function withHostile(t, deed) {
-  // The module is chosen by a variable, for both are of one cluster.
+  // A variable selects the module, because both workers are in one cluster.
   const primary = new Primary(t, someNode, { module: join(here, 'cluster-primary/either.cjs') });
   const good = await primary.fork({ HOSTILE: '' });
   const { address } = await good.does('listen', { listen: [{ port: 0, host: '127.0.0.1' }] });
@@ -25,7 +25,7 @@ async function withHostile(t, deed) {
 }
 
 describe('hostile workers', { concurrency: 2, skip: withoutNode }, () => {
-  test('SER-6 HND-12: garbage is reported, and the worker goes on', async (t) => {
+  test('SER-6 HND-12: invalid messages are reported, and the worker continues', async (t) => {
     const { primary, bad, done, serves } = await withHostile(t, { do: 'garbage' });
     await done();
     const errors = primary.events.filter(({ event, worker }) => event === 'error' && worker === bad.id);
@@ -39,7 +39,7 @@ describe('hostile workers', { concurrency: 2, skip: withoutNode }, () => {
     await primary.event({ finished: true });
   });
 
-  test('LIFE-9: a flood that nobody takes is not read, takes no memory, and keeps nobody from serving', async (t) => {
+  test('LIFE-9: a flood of messages that are not received is not read, uses no memory, and blocks no other worker', async (t) => {
     const { primary, done, serves } = await withHostile(t, { do: 'echo' });
     const before = memory(primary.pid);
     await primary.does('deaf', { deaf: true });
@@ -50,10 +50,10 @@ describe('hostile workers', { concurrency: 2, skip: withoutNode }, () => {
     await done();
     assert.ok(memory(primary.pid) < before + 20_000, `${before} kB, and at last ${memory(primary.pid)} kB`);
     const got = primary.events.filter(({ event, message }) => event === 'message' && message?.length === 60_000);
-    assert.ok(got.length * 60_003 >= 100e6, `${got.length} messages, once they were taken`);
+    assert.ok(got.length * 60_003 >= 100e6, `${got.length} messages were received`);
   });
 
-  test('LIFE-9: long lines that are no messages, whose errors nobody takes, take no memory', async (t) => {
+  test('LIFE-9: long invalid lines, whose errors are not received, use no memory', async (t) => {
     const { primary, done, serves } = await withHostile(t, { do: 'echo' });
     const before = memory(primary.pid);
     await primary.does('deaf', { deaf: true });
@@ -66,7 +66,7 @@ describe('hostile workers', { concurrency: 2, skip: withoutNode }, () => {
     await serves();
   });
 
-  test('SOCK-3 SOCK-4: questions whose answers nobody reads take no memory, however long they are', async (t) => {
+  test('SOCK-3 SOCK-4: queries of any length use no memory if their answers are not read', async (t) => {
     const { primary, done, serves } = await withHostile(t, { do: 'echo' });
     const before = memory(primary.pid);
     await primary.does('send', { worker: 2, message: { do: 'questions', count: 200 } });
@@ -75,7 +75,7 @@ describe('hostile workers', { concurrency: 2, skip: withoutNode }, () => {
     await serves();
   });
 
-  test('CLU-2: replies to what it was never asked change nothing', async (t) => {
+  test('CLU-2: unsolicited replies have no effect', async (t) => {
     const { done, serves } = await withHostile(t, { do: 'replies' });
     const answers = Array.from({ length: 20 }, serves);
     await done();
@@ -84,7 +84,7 @@ describe('hostile workers', { concurrency: 2, skip: withoutNode }, () => {
   });
 
   for (const addressType of [4, 'udp4']) {
-    test(`CLU-6: servers without end are refused, to this worker alone: ${addressType}`, async (t) => {
+    test(`CLU-6: a worker that requests too many servers is refused, and others are not: ${addressType}`, async (t) => {
       const { primary, good, done, serves } = await withHostile(t, { do: 'queries', count: 10_000, addressType });
       const { message } = await done({ event: 'message' });
       assert.deepStrictEqual(message, { errors: [0, -24], ports: 256 });
@@ -98,17 +98,17 @@ describe('hostile workers', { concurrency: 2, skip: withoutNode }, () => {
     });
   }
 
-  test('CLU-6: more data than a server can need is refused', async (t) => {
+  test('CLU-6: a server request with too much data is rejected', async (t) => {
     const { primary, done, serves } = await withHostile(t, { do: 'data' });
     await done();
     await primary.event({ event: 'error', worker: 2, code: 'ERR_IPC_MESSAGE_TOO_LONG' });
     await serves();
   });
 
-  test('HND-8: a worker that never acknowledges gets nothing more, and the others serve', async (t) => {
+  test('HND-8: a worker that never acknowledges gets no more handles, and the others serve', async (t) => {
     const { primary, done, serves, port, good } = await withHostile(t, { do: 'greedy' });
     await done();
-    // One of two goes to it: its client gets no answer, for the worker says that it has accepted it.
+    // One of two connections goes to it. Its client gets no answer, because the worker claims to have accepted it.
     const answers = Array.from({ length: 6 }, () => request(port).catch(() => undefined));
     for (let i = 0; i < 5; i++) await serves();
     await primary.does('kill', { worker: 2, signal: 'SIGKILL' });
@@ -118,7 +118,7 @@ describe('hostile workers', { concurrency: 2, skip: withoutNode }, () => {
   });
 });
 
-/** How much memory a process has when that does not change any more. */
+/** Waits until a process's memory stops changing, and returns it in kilobytes. */
 async function settled(pid) {
   let [last, same] = [0, 0];
   while (same < 5) {
@@ -130,7 +130,7 @@ async function settled(pid) {
   return last;
 }
 
-/** How much memory a process has, in kilobytes. */
+/** Returns a process's memory in kilobytes. */
 function memory(pid) {
   return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))[1]);
 }

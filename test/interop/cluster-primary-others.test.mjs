@@ -1,4 +1,4 @@
-// Workers on Deno and Bun, as far as these can be workers of a cluster.
+// Workers in Deno and Bun, as far as they support cluster.
 import assert from 'node:assert';
 import { createRequire } from 'node:module';
 import { describe, test } from 'node:test';
@@ -10,16 +10,16 @@ const { setPatience } = createRequire(import.meta.url)('./kit/wait.cjs');
 
 const DEADLINE = { timeout: 240_000 };
 
-/** What Deno cannot do, and why. Each is expected to fail, so that a row goes when its reason has gone. */
+/** What Deno cannot do, and why. Each entry is expected to fail, so that it is removed when its reason is gone. */
 const GAPS = [
-  ['CLU-6: IPv6', 'it does not say that a server is for IPv6 only'],
-  ['CLU-15 CLU-16: a path', 'it does not say who may read and write'],
+  ['CLU-6: IPv6', 'it does not send that a server is IPv6-only'],
+  ['CLU-15 CLU-16: a path', 'it does not send the permissions of the path'],
   ['CLU-11: datagrams', 'each worker binds its own socket'],
-  ['CLU-11: TLS', 'its workers do not share the keys of their tickets'],
-  ['CLU-4: a worker', 'without arguments of its own before the module it does not run one'],
+  ['CLU-11: TLS', 'its workers do not share their ticket keys'],
+  ['CLU-4: a worker', 'it does not run a module without its own arguments before it'],
 ];
 
-/** What it can do only sometimes: it loses a handle that comes in one read with a message before it. */
+/** What works only sometimes: Deno loses a handle that arrives in one read with an earlier message. */
 const SOMETIMES = ['CLU-16: kept servers', 'HND-1 HND-7'];
 
 const deno = runtimes.find(({ kind }) => kind === 'deno');
@@ -40,7 +40,7 @@ describe('cluster primary: Deno, round robin, json', { skip: !deno }, () => {
     test(name, DEADLINE, (t) => run(t, scenario));
   }
 
-  // Behind all others, for they are given less time.
+  // After all others, because they lower the time limit.
   for (const [name, scenario] of all.filter(([name]) => gapOf(name))) {
     test(`cannot: ${name} (${gapOf(name)[1]})`, DEADLINE, async (t) => {
       setPatience(3000);
@@ -49,7 +49,7 @@ describe('cluster primary: Deno, round robin, json', { skip: !deno }, () => {
   }
 });
 
-test('cluster primary: Bun speaks a dialect of its own, which is reported and harms nobody', {
+test("cluster primary: Bun's own message format is reported as an error, and harms no other worker", {
   skip: !bun,
 }, async (t) => {
   const primary = new Primary(t, bun);

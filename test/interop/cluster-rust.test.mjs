@@ -1,4 +1,4 @@
-// {our primary} x {the three Rust workers} x {round robin, shared sockets} x {json, advanced}: Rust under Rust.
+// {our primary} x {the three Rust workers} x {round robin, shared sockets} x {json, advanced}: Rust workers under a Rust primary.
 import assert from 'node:assert';
 import http from 'node:http';
 import { createRequire } from 'node:module';
@@ -28,7 +28,7 @@ describe('Rust workers under our primary', { concurrency: 2 }, () => {
 });
 
 const scenarios = {
-  async 'CLU-5 CLU-8 CLU-18 CLU-22: a worker is online, listens, is asked to end, and exits with 0'(primary) {
+  async 'CLU-5 CLU-8 CLU-18 CLU-22: a worker is online, listens, and exits with code 0 on disconnect'(primary) {
     const [{ id, port }] = await serving(primary, 1);
     await primary.does('disconnectWorker', { worker: id });
     const { code, flag } = await primary.event({ event: 'exit', worker: id });
@@ -38,18 +38,18 @@ const scenarios = {
     await assert.rejects(answerer(port), { code: 'ECONNREFUSED' });
   },
 
-  async 'CLU-13 CLU-16: the workers of a port serve it together'(primary, balance) {
+  async 'CLU-13 CLU-16: all workers of a port serve it'(primary, balance) {
     const [one, other] = await serving(primary, 2);
     assert.strictEqual(one.port, other.port);
     const answers = [];
     for (let i = 0; i < 20; i++) answers.push(await answerer(one.port));
     const ofOne = answers.filter((pid) => pid === one.pid).length;
     assert.strictEqual(ofOne + answers.filter((pid) => pid === other.pid).length, 20);
-    // Strictly in turn only as long as each has told in time that it has accepted: see the tests of the machine.
+    // Not strictly in turn, because a worker may acknowledge late: see the tests of the state machine.
     if (balance === 'rr') assert.ok(ofOne > 0 && ofOne < 20, `${ofOne} of 20`);
   },
 
-  async 'CLU-20: when one is killed the other serves on'(primary) {
+  async 'CLU-20: if one worker is killed, the other continues to serve'(primary) {
     const [one, other] = await serving(primary, 2);
     await primary.does('kill', { worker: one.id, signal: 'SIGKILL' });
     const { signal, flag } = await primary.event({ event: 'exit', worker: one.id });
@@ -57,7 +57,7 @@ const scenarios = {
     for (let i = 0; i < 5; i++) assert.strictEqual(await answerer(one.port), other.pid);
   },
 
-  async 'INT-1: ordinary messages go both ways beside the cluster'(primary) {
+  async 'INT-1: ordinary messages are sent in both directions beside cluster messages'(primary) {
     const [{ id }] = await serving(primary, 1);
     await primary.does('send', { worker: id, message: { value: ['ö', 1.5, null] } });
     const { message } = await primary.event({ event: 'message', worker: id });
@@ -68,12 +68,12 @@ const scenarios = {
     const [{ pid, port }] = await serving(primary, 1);
     assert.strictEqual(await answerer(port), pid);
     primary.kill('SIGKILL');
-    // Its output ends with the last process that has it.
+    // The output ends when the last process that shares it has exited.
     await within(primary.closed, 'the worker to be gone');
   },
 };
 
-/** Workers that listen, with their pids and the port. */
+/** Starts workers, and waits until they listen. Returns their PIDs and ports. */
 async function serving(primary, count) {
   const workers = [];
   for (let i = 0; i < count; i++) {
@@ -84,7 +84,7 @@ async function serving(primary, count) {
   return workers;
 }
 
-/** The pid of the worker that answers a request on a connection of its own. */
+/** Sends a request over a new connection, and returns the PID of the worker that answers. */
 function answerer(port) {
   const answered = new Promise((resolve, reject) => {
     const request = http.get({ port, host: '127.0.0.1', agent: false }, (response) => {

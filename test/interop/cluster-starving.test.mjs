@@ -1,4 +1,4 @@
-// A primary, or a worker, that has as many descriptors as it may, while clients connect.
+// A primary or a worker reaches its descriptor limit while clients connect.
 import assert from 'node:assert';
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -15,7 +15,7 @@ const { until } = require('./kit/wait.cjs');
 const DEADLINE = { timeout: 240_000 };
 const LOCAL = { listen: [{ port: 0, host: '127.0.0.1' }] };
 
-/** A runtime that has few descriptors, so that they are soon used up. */
+/** A runtime with a low descriptor limit, which is soon reached. */
 function cramped(t, { bin }) {
   const folder = mkdtempSync(join(tmpdir(), 'crossfork-'));
   t.after(() => rmSync(folder, { recursive: true }));
@@ -25,7 +25,7 @@ function cramped(t, { bin }) {
   return { bin: path };
 }
 
-/** Two workers that serve, and can be starved; and how many of the next requests each has served. */
+/** Starts two serving workers whose descriptors can be used up. */
 async function serving(t, runtime) {
   const primary = new Primary(t, cramped(t, runtime), { balance: 'rr' });
   const workers = await primary.forkSome(2);
@@ -38,7 +38,7 @@ async function serving(t, runtime) {
 const suite = new EveryNode();
 
 suite.test(
-  `CLU-16: clients of a primary that has none wait, and are served when it has`,
+  `CLU-16: clients of a primary without free descriptors wait, and are served when it has some`,
   DEADLINE,
   async (t, runtime) => {
     const primary = new Primary(t, runtime, { balance: 'rr' });
@@ -63,21 +63,25 @@ suite.test(
     await primary.does('feed');
     assert.deepStrictEqual([...new Set(await Promise.all(clients))], [worker.pid]);
     assert.strictEqual(await request(address.port), worker.pid);
-    await until(async () => (await primary.does('look')).descriptors <= descriptors, 'its descriptors are back');
+    await until(async () => (await primary.does('look')).descriptors <= descriptors, 'its descriptors are closed');
   },
 );
 
-suite.test(`HND-6 CLU-13: what a worker cannot take goes to another`, DEADLINE, async (t, runtime) => {
-  const { workers, port } = await serving(t, runtime);
-  const [starved, other] = workers;
-  await starved.does('starve');
-  const pids = await Promise.all(Array.from({ length: 20 }, () => request(port)));
-  assert.deepStrictEqual([...new Set(pids)], [other.pid]);
-  await starved.does('feed');
-  await until(async () => (await request(port)) === starved.pid, 'it serves again');
-});
+suite.test(
+  `HND-6 CLU-13: a connection that one worker cannot receive goes to another`,
+  DEADLINE,
+  async (t, runtime) => {
+    const { workers, port } = await serving(t, runtime);
+    const [starved, other] = workers;
+    await starved.does('starve');
+    const pids = await Promise.all(Array.from({ length: 20 }, () => request(port)));
+    assert.deepStrictEqual([...new Set(pids)], [other.pid]);
+    await starved.does('feed');
+    await until(async () => (await request(port)) === starved.pid, 'it serves again');
+  },
+);
 
-suite.test(`HND-6 CLU-13: what no worker can take waits`, DEADLINE, async (t, runtime) => {
+suite.test(`HND-6 CLU-13: a connection that no worker can receive waits`, DEADLINE, async (t, runtime) => {
   const { primary, workers, port } = await serving(t, runtime);
   await Promise.all(workers.map((worker) => worker.does('starve')));
   const clients = Promise.all(Array.from({ length: 20 }, () => request(port)));

@@ -1,5 +1,5 @@
-// Tests that can run on every Node. `npm test` runs each of them on one Node, in turn, so that all Nodes take part; two
-// turns of three are the newest and the oldest Node's. `npm run test:full` runs each on all.
+// Tests that can run on every Node. `npm test` runs each test on one Node, taking turns, so that all Nodes are used. Two of
+// three turns go to the newest and the oldest Node. `npm run test:full` runs each test on all.
 import { describe, test } from 'node:test';
 import { selected } from '../cells.mjs';
 import { runtimes } from '../runtimes/index.mjs';
@@ -19,7 +19,7 @@ export class EveryNode {
     this.#tests.push({ name, skip, options, run });
   }
 
-  /** Hands this run's part to `node:test`, after the last call of `test`. */
+  /** Registers the tests of this run with `node:test`. Call it after the last call of `test`. */
   register({ concurrency = 2 } = {}) {
     const cells = selected(nodes.flatMap((runtime) => this.#tests.map((test, i) => cell(runtime, test, i))));
     for (const runtime of nodes) {

@@ -1,4 +1,4 @@
-// The examples that start Node, as a user runs them, on every Node.
+// Runs the examples that start Node as a user does, on every Node.
 import assert from 'node:assert';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -29,7 +29,7 @@ const modes = [
   ['advanced', ['--advanced']],
 ];
 for (const [mode, options] of modes) {
-  suite.test(`drive_node, ${mode}: Node answers, and ends with its channel`, DEADLINE, async (t, runtime) => {
+  suite.test(`drive_node, ${mode}: Node answers, and exits when its channel closes`, DEADLINE, async (t, runtime) => {
     const { code, output } = await start(t, runtime, 'drive_node', options).end();
     assert.strictEqual(code, 0, output);
     const [, pid] = /^node is process (\d+)\n/.exec(output);
@@ -44,7 +44,7 @@ for (const [mode, options] of modes) {
   });
 
   suite.test(
-    `hand_over, ${mode}: --once has six requests served by Node, and ends both workers`,
+    `hand_over, ${mode}: with --once, Node serves six requests and both workers exit`,
     DEADLINE,
     async (t, runtime) => {
       const { code, output } = await start(t, runtime, 'hand_over', ['--once', ...options]).end();
@@ -60,7 +60,7 @@ for (const [mode, options] of modes) {
   );
 
   suite.test(
-    `render_pool, ${mode}: Node renders, a crash costs one page, and nothing is left`,
+    `render_pool, ${mode}: Node renders, a crash loses one page, and no process is left`,
     DEADLINE,
     async (t, runtime) => {
       const server = start(t, runtime, 'render_pool', options);
@@ -75,7 +75,7 @@ for (const [mode, options] of modes) {
         for (const [i, page] of pages.entries()) {
           const [, path, pid] = /^<h1>(.*)<\/h1><p>rendered by process (\d+)<\/p>\n$/.exec(page);
           assert.strictEqual(path, `/page/${i}`);
-          // Two streams: the page may be here first.
+          // The page may arrive before the line, because they are separate streams.
           await server.line(new RegExp(`^worker ${pid} is here$`, 'm'));
         }
       }
@@ -89,7 +89,7 @@ for (const [mode, options] of modes) {
   );
 }
 
-suite.test(`render_pool: workers of Node that die while they are idle cost no page`, DEADLINE, async (t, runtime) => {
+suite.test(`render_pool: Node workers that die while idle lose no page`, DEADLINE, async (t, runtime) => {
   const server = start(t, runtime, 'render_pool');
   const [, address] = await server.line(/^(http:.*) is rendered by Node$/m);
   for (let generation = 1; generation <= 2; generation++) {
@@ -100,12 +100,12 @@ suite.test(`render_pool: workers of Node that die while they are idle cost no pa
   }
 });
 
-suite.test(`render_pool: Node does not render for clients that have left`, DEADLINE, async (t, runtime) => {
+suite.test(`render_pool: Node does not render for clients that have disconnected`, DEADLINE, async (t, runtime) => {
   const dir = mkdtempSync(join(tmpdir(), 'crossfork-pool-'));
   t.after(() => rmSync(dir, { recursive: true }));
   const log = join(dir, 'paths');
   writeFileSync(log, '');
-  // A node that writes down what it is asked for.
+  // A node wrapper that logs the requested paths.
   const hook = join(dir, 'hook.cjs');
   writeFileSync(
     hook,
@@ -118,29 +118,29 @@ suite.test(`render_pool: Node does not render for clients that have left`, DEADL
   await server.line(/(^worker \d+ is here$[\s\S]*){2}/m);
   const workers = numbersIn(server.output, /^worker (\d+) is here$/gm);
   for (const pid of workers) process.kill(pid, 'SIGSTOP');
-  // More than a page for each worker and a full queue: one is refused, when all the others are there.
+  // One request more than the workers and the queue can hold: it is refused after all others have arrived.
   const { hostname, port } = new URL(address);
   const clients = Array.from({ length: 103 }, () => connect(Number(port), hostname).resume());
-  // The one that is refused may also see a reset.
+  // The refused client may also get a reset.
   for (const client of clients) client.on('error', () => {});
   const refused = Promise.race(clients.map((client) => new Promise((resolve) => client.once('data', resolve))));
   for (const [i, client] of clients.entries()) client.write(`GET /left/${i} HTTP/1.1\r\nHost: x\r\n\r\n`);
   assert.match(String(await refused), /^HTTP\/1.1 503 [\s\S]*too many requests are waiting\n$/);
-  // The server closes a connection when it has noticed that the client has left.
+  // The server closes a connection after it has noticed that the client disconnected.
   await Promise.all(clients.map((client) => new Promise((resolve) => client.end().once('close', resolve))));
   const rendering = () => readFileSync(log, 'utf8').split('\n').slice(0, -1);
-  // On a busy machine a worker may have been replaced by now, and the new one has rendered for those who still waited.
+  // On a busy machine a worker may have been replaced by now, and the new one has rendered waiting requests.
   const before = rendering().length;
   for (const pid of workers) if (isAlive(pid)) process.kill(pid, 'SIGCONT');
   await rendered(address, 'after');
   const since = rendering().slice(before);
   assert.ok(since.includes('/after'));
   const left = since.filter((path) => path.startsWith('/left/'));
-  // Each worker may have had one in its hands.
-  assert.ok(left.length <= workers.length, `rendered for nobody: ${left}`);
+  // Each worker may have received one request already.
+  assert.ok(left.length <= workers.length, `rendered for disconnected clients: ${left}`);
 });
 
-suite.test(`primary: --once has four requests served by two workers on Node`, DEADLINE, async (t, runtime) => {
+suite.test(`primary: with --once, two Node workers serve four requests`, DEADLINE, async (t, runtime) => {
   const { code, output } = await start(t, runtime, 'primary', ['--once']).end();
   assert.strictEqual(code, 0, output);
   const pids = numbersIn(output, /^http:\/\/127\.0\.0\.1:\d+\/ is served by worker \d, process (\d+)$/gm);
@@ -152,7 +152,7 @@ suite.test(`primary: --once has four requests served by two workers on Node`, DE
   assertGone(pids);
 });
 
-suite.test(`primary: a worker on Node that is killed is replaced`, DEADLINE, async (t, runtime) => {
+suite.test(`primary: a killed Node worker is replaced`, DEADLINE, async (t, runtime) => {
   const server = start(t, runtime, 'primary');
   const [, first] = await server.line(/is served by worker 1, process (\d+)$/m);
   process.kill(Number(first), 'SIGKILL');
@@ -164,7 +164,7 @@ suite.test(`primary: a worker on Node that is killed is replaced`, DEADLINE, asy
   await untilGone(pids);
 });
 
-suite.test(`cluster.js: Node has twelve requests served by two workers in Rust`, DEADLINE, async (t, runtime) => {
+suite.test(`cluster.js: two Rust workers serve twelve requests under Node`, DEADLINE, async (t, runtime) => {
   const { code, output, errors } = await cluster(t, runtime, ['--once']).end();
   assert.strictEqual(code, 0, output + errors);
   const [, ...workers] = /^http:\/\/127\.0\.0\.1:\d+\/ is served by (\d+) and (\d+)$/m.exec(output);
@@ -175,7 +175,7 @@ suite.test(`cluster.js: Node has twelve requests served by two workers in Rust`,
   assertGone(workers);
 });
 
-suite.test(`cluster.js: axum in a worker knows the address of each client`, DEADLINE, async (t, runtime) => {
+suite.test(`cluster.js: axum in a worker sees the address of each client`, DEADLINE, async (t, runtime) => {
   const primary = cluster(t, runtime);
   const [, address] = await primary.line(/^(http:\S+) is served by/m);
   const { hostname, port } = new URL(address);
@@ -191,7 +191,7 @@ suite.test(`cluster.js: axum in a worker knows the address of each client`, DEAD
   assert.strictEqual((await primary.end()).code, 0);
 });
 
-suite.test(`cluster.js: Node replaces a worker that dies, and stops at SIGTERM`, DEADLINE, async (t, runtime) => {
+suite.test(`cluster.js: Node replaces a worker that dies, and stops on SIGTERM`, DEADLINE, async (t, runtime) => {
   const primary = cluster(t, runtime);
   const [, address, pid] = await primary.line(/^(http:\S+) is served by (\d+)/m);
   process.kill(Number(pid), 'SIGKILL');
@@ -206,22 +206,18 @@ suite.test(`cluster.js: Node replaces a worker that dies, and stops at SIGTERM`,
 suite.register();
 
 describe('examples', { concurrency: 2, skip: withoutNode }, () => {
-  test(
-    'render_pool: without a node that works it says so in time, and does not start one after the other',
-    DEADLINE,
-    async (t) => {
-      const server = start(t, { ...someNode, bin: '/bin/false' }, 'render_pool');
-      const [, address] = await server.line(/^(http:.*) is rendered by Node$/m);
-      const response = await fetch(address);
-      assert.strictEqual(response.status, 503);
-      assert.strictEqual(await response.text(), 'no worker had the time\n');
-      // For two places in ten seconds, with pauses from a tenth of a second on that double.
-      const starts = numbersIn(server.output, /^worker (\d+) is given up$/gm).length;
-      assert.ok(starts >= 2 && starts <= 16, `${starts} starts`);
-    },
-  );
+  test('render_pool: without a working node it answers 503 in time, and limits restarts', DEADLINE, async (t) => {
+    const server = start(t, { ...someNode, bin: '/bin/false' }, 'render_pool');
+    const [, address] = await server.line(/^(http:.*) is rendered by Node$/m);
+    const response = await fetch(address);
+    assert.strictEqual(response.status, 503);
+    assert.strictEqual(await response.text(), 'no worker had the time\n');
+    // Two slots in ten seconds, with back-off from 0.1 s that doubles.
+    const starts = numbersIn(server.output, /^worker (\d+) is given up$/gm).length;
+    assert.ok(starts >= 2 && starts <= 16, `${starts} starts`);
+  });
 
-  test('drive_node: without a node it says so', DEADLINE, async (t) => {
+  test('drive_node: without a node executable it reports an error', DEADLINE, async (t) => {
     const { code, errors } = await start(
       t,
       { ...someNode, bin: join(import.meta.dirname, 'absent') },
@@ -261,8 +257,8 @@ function run(t, file, args, env) {
   program.stderr.on('data', (bytes) => {
     state.errors += bytes;
   });
-  t.after(() => program.kill('SIGKILL')); // unless it has ended, as it should have
-  // The workers have the same stderr: its end is the end of them all.
+  t.after(() => program.kill('SIGKILL')); // if it is still running
+  // The workers share its stderr, which closes when all have exited.
   const closed = once(program, 'close');
   return Object.assign(state, {
     kill: (signal) => program.kill(signal),
@@ -285,12 +281,12 @@ function run(t, file, args, env) {
 
 const numbersIn = (output, pattern) => [...output.matchAll(pattern)].map(([, number]) => Number(number));
 
-/** Not even a zombie is left. */
+/** Checks that the processes are gone, even as zombies. */
 function assertGone(pids) {
   for (const pid of pids) assert.ok(!existsSync(`/proc/${pid}`), `process ${pid} is still there`);
 }
 
-/** They lost their parent, and whoever has adopted them may take its time. */
+/** Waits until the processes are gone. They are orphans, and their new parent may reap them late. */
 async function untilGone(pids, deadline = Date.now() + 10_000) {
   while (pids.some(isAlive)) {
     assert.ok(Date.now() < deadline, `still there: ${pids.filter(isAlive)}`);

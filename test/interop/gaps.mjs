@@ -1,5 +1,5 @@
-// What cannot work, and why. The matrix expects each of these to fail, so that a row goes when its reason has gone.
-// `scenarios` are beginnings of names.
+// What cannot work, and why. The matrix expects each entry to fail, so that it is removed when its reason is gone.
+// `scenarios` are prefixes of names.
 
 /** @type {{ runtime: string, scenarios: string[], reason: string }[]} */
 const GAPS = [
@@ -11,12 +11,12 @@ const GAPS = [
   {
     runtime: 'bun',
     scenarios: ['HND-1/6: net.Socket (FIFO)'],
-    reason: 'its net.Socket on a FIFO has no handle to send, so the message goes alone',
+    reason: 'its net.Socket on a FIFO has no handle to send, so only the message is sent',
   },
   {
     runtime: 'bun',
     scenarios: ['HND-17: net.Native'],
-    reason: 'a raw stream handle ends it: "failed to parse handle"',
+    reason: 'a raw stream handle crashes it: "failed to parse handle"',
   },
   {
     runtime: 'bun',
@@ -34,9 +34,9 @@ const GAPS = [
   {
     runtime: 'deno',
     scenarios: ['CH-9'],
-    reason: 'its fork() puts arguments of its own before the module, whatever execArgv says',
+    reason: 'its fork() adds its own arguments before the module, regardless of execArgv',
   },
-  { runtime: 'deno', scenarios: ['CH-11'], reason: 'its cluster.fork() does not heed process.execPath' },
+  { runtime: 'deno', scenarios: ['CH-11'], reason: 'its cluster.fork() ignores process.execPath' },
   {
     runtime: 'deno',
     scenarios: ['SER-3: integers that only fit a double'],
@@ -44,12 +44,12 @@ const GAPS = [
   },
   { runtime: 'deno', scenarios: ['SER-3/11: lone surrogates'], reason: 'it sends U+FFFD for them' },
   { runtime: 'deno', scenarios: ['SER-4'], reason: 'it sends null instead' },
-  { runtime: 'deno', scenarios: ['SER-6'], reason: 'it receives nothing that is nested deeper than 128' },
-  { runtime: 'deno', scenarios: ['INT-1: cmd:"NODE_" is'], reason: 'it swallows this message' },
+  { runtime: 'deno', scenarios: ['SER-6'], reason: 'it cannot receive values nested deeper than 128' },
+  { runtime: 'deno', scenarios: ['INT-1: cmd:"NODE_" is'], reason: 'it drops this message' },
   {
     runtime: 'deno',
     scenarios: ['HND-1/6: net.Native (FIFO)', 'HND-1/6: net.Socket (FIFO)'],
-    reason: 'it cannot make a net.Socket of a FIFO',
+    reason: 'it cannot create a net.Socket from a FIFO',
   },
   {
     runtime: 'deno',
@@ -64,12 +64,12 @@ const GAPS = [
   {
     runtime: 'deno',
     scenarios: ['HND-17: net.Native (unix)', 'HND-17: net.Native (FIFO)', 'HND-17: net.Server (unix)'],
-    reason: 'it takes every stream for TCP, unless a field of its own says otherwise',
+    reason: 'it treats every stream as TCP, unless a Deno-specific field says otherwise',
   },
   {
     runtime: 'deno',
     scenarios: ['HND-17: dgram.Native', 'HND-13: after the acknowledgement the child has no copy of a dgram.Native'],
-    reason: 'it acknowledges raw UDP handles and delivers nothing',
+    reason: 'it acknowledges raw UDP handles but delivers nothing',
   },
   {
     runtime: 'deno',
@@ -85,7 +85,7 @@ const GAPS = [
       'SOCK-5: a socket sent with keepOpen',
       'SOCK-6',
     ],
-    reason: 'it keeps socket lists in a dialect of its own',
+    reason: 'it has its own protocol for socket lists',
   },
 ];
 

@@ -1,4 +1,4 @@
-// Packages from npm for a folder of tests that has a lock file, installed by the first import on a machine.
+// Installs npm packages for a folder of tests with a lock file, once on each machine.
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { copyFileSync, existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
@@ -7,8 +7,8 @@ import { join, relative } from 'node:path';
 const ROOT = join(import.meta.dirname, '../..');
 
 /**
- * Beside node_modules and renamed into place: two may come here at once, and none may see half an installation.
- * @returns {string} where the packages are
+ * Installs into a temporary folder and renames it, so that parallel runs never see an incomplete installation.
+ * @returns {string} the folder with the packages
  */
 export function install(folder) {
   const modules = join(folder, 'node_modules');
@@ -31,7 +31,7 @@ export function install(folder) {
     if (existsSync(modules)) renameSync(modules, join(fresh, 'replaced'));
     renameSync(join(fresh, 'node_modules'), modules);
   } catch (error) {
-    if (error.code !== 'ENOTEMPTY') throw error; // somebody else was first
+    if (error.code !== 'ENOTEMPTY') throw error; // another process was first
   } finally {
     rmSync(fresh, { recursive: true, force: true });
   }

@@ -1,4 +1,4 @@
-// examples/master.js, as a user runs it, on every Node.
+// Runs examples/master.js as a user does, on every Node.
 import assert from 'node:assert';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -19,7 +19,7 @@ const suite = new EveryNode();
 
 for (const options of [['--once'], ['--once', '--advanced']]) {
   suite.test(
-    `${options.join(' ')} makes twelve requests, says who answered, and leaves nothing running`,
+    `${options.join(' ')} sends twelve requests, prints which worker answered, and leaves no process running`,
     DEADLINE,
     async (t, runtime) => {
       const master = start(t, runtime, options);
@@ -35,7 +35,7 @@ for (const options of [['--once'], ['--once', '--advanced']]) {
   );
 }
 
-suite.test(`the master closes its listener, the workers serve on until Ctrl-C`, DEADLINE, async (t, runtime) => {
+suite.test(`the master closes its listener, and the workers serve until Ctrl-C`, DEADLINE, async (t, runtime) => {
   const master = start(t, runtime);
   const [, port] = await master.line(/^master: http:\/\/127\.0\.0\.1:(\d+)\/ is served/m);
   assert.deepStrictEqual(listenersOf(master.pid, port), []);
@@ -50,14 +50,14 @@ suite.test(`the master closes its listener, the workers serve on until Ctrl-C`, 
 suite.register();
 
 describe('examples/master.js', { concurrency: 2, skip: withoutNode }, () => {
-  test('LIFE-12: the workers of a killed master end', DEADLINE, async (t) => {
+  test('LIFE-12: the workers of a killed master exit', DEADLINE, async (t) => {
     const master = start(t, someNode);
     await master.line(/is served/);
     master.kill('SIGKILL');
-    await master.output(); // the workers have its stdout: the end of the output is theirs as well
+    await master.output(); // the workers share its stdout, so the output ends when they have exited
   });
 
-  test('a port that is taken is one clear sentence', DEADLINE, async (t) => {
+  test('a port in use is reported in one line', DEADLINE, async (t) => {
     const server = net.createServer().listen(0, '127.0.0.1');
     await once(server, 'listening');
     const { port } = server.address();
@@ -68,13 +68,13 @@ describe('examples/master.js', { concurrency: 2, skip: withoutNode }, () => {
     assert.strictEqual(output, `Port ${port} is already in use: set PORT to another one.\n`);
   });
 
-  test('a port that is none is one clear sentence', DEADLINE, async (t) => {
+  test('an invalid port is reported in one line', DEADLINE, async (t) => {
     const master = start(t, someNode, [], { PORT: 'http' });
     assert.strictEqual(await master.output(), 'PORT must be a number from 0 to 65535.\n');
     assert.strictEqual(master.code, 1);
   });
 
-  test('a worker that cannot be started is one clear sentence', DEADLINE, async (t) => {
+  test('a worker that cannot be started is reported in one line', DEADLINE, async (t) => {
     const master = start(t, someNode, [], { CROSSFORK_BIN: ABSENT });
     assert.match(await master.output(), /^Cannot start \S*absent: .*ENOENT.*\n$/);
     assert.strictEqual(master.code, 1);
@@ -85,7 +85,7 @@ function start(t, runtime, args = [], env = {}) {
   const master = spawn(runtime.bin, [MASTER, ...args], {
     env: { ...process.env, CROSSFORK_BIN: children[0].binary, PORT: 0, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
-    detached: true, // a process group of its own, as in a terminal
+    detached: true, // in its own process group, as in a terminal
   });
   let output = '';
   const lines = createInterface({ input: master.stdout });
@@ -99,7 +99,7 @@ function start(t, runtime, args = [], env = {}) {
   const closed = once(master, 'close').finally(() => {
     open = false;
   });
-  // As long as it is open, somebody of the group is there.
+  // While the output is open, a process of the group is still running.
   t.after(() => open && process.kill(-master.pid, 'SIGKILL'));
   return {
     pid: master.pid,
@@ -126,13 +126,13 @@ function start(t, runtime, args = [], env = {}) {
 
 const pidsIn = (output, pattern) => [...output.matchAll(pattern)].map(([, pid]) => Number(pid));
 
-/** The descriptors of a process that listen on a port of 127.0.0.1. */
+/** Returns a process's descriptors that listen on a port of 127.0.0.1. */
 function listenersOf(pid, port) {
   const local = `0100007F:${Number(port).toString(16).toUpperCase().padStart(4, '0')}`;
   const rows = readFileSync('/proc/net/tcp', 'utf8')
     .split('\n')
     .map((row) => row.trim().split(/\s+/));
   const inodes = rows.filter((row) => row[1] === local && row[3] === '0A').map((row) => `socket:[${row[9]}]`);
-  assert.strictEqual(inodes.length, 1, 'somebody listens');
+  assert.strictEqual(inodes.length, 1, 'one socket listens');
   return readdirSync(`/proc/${pid}/fd`).filter((fd) => inodes.includes(readlinkSync(`/proc/${pid}/fd/${fd}`)));
 }

@@ -1,4 +1,4 @@
-// Programs from npm that use the channel of fork(), unmodified, with Rust at its other end.
+// Unmodified npm programs that use the channel of fork(), with Rust at the other end.
 import assert from 'node:assert';
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
@@ -22,7 +22,7 @@ for (const driver of ['blocking', 'tokio']) {
     assert.strictEqual(results.length, 5);
   });
 
-  suite.test(`workerpool forks workers in Rust (${driver})`, {}, async (_, runtime) => {
+  suite.test(`workerpool forks Rust workers (${driver})`, {}, async (_, runtime) => {
     const script = join(import.meta.dirname, 'npm', 'pool.cjs');
     const { stdout } = await promisify(execFile)(runtime.bin, [script, worker, driver], { timeout: 240_000 });
     const { pids, ...rest } = JSON.parse(stdout);

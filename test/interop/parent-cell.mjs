@@ -1,4 +1,4 @@
-// A group of scenarios of the parent's matrix, in a process of its own.
+// Runs a group of scenarios of the parent matrix in a separate process.
 import { artifact } from '../artifacts.mjs';
 import { runScenarios } from './process.mjs';
 
@@ -6,9 +6,9 @@ const parent = artifact('interop-parent');
 const DEADLINE_MS = 240_000;
 
 /**
- * @param {object} child what it forks: one of the runtimes, or the like
+ * @param {object} child what it forks: a runtime, or an object like one
  * @param {object} options what test/interop/parent/main.rs takes: the serialization and the selection of scenarios
- * @returns what runScenarios() does; `crash`: how the parent ended, when it did not come to the end of the group
+ * @returns the result of runScenarios(), and `crash`: how the parent ended if it did not finish the group
  */
 export async function runGroup(driver, child, group, { serialization = 'json', ...options } = {}) {
   const args = [driver, JSON.stringify(child), group, JSON.stringify(options)];

@@ -35,7 +35,7 @@ async function run(t, { runtime, driver, mode: serialization, group, heavy }) {
     }
   }
   assert.strictEqual(crash, undefined);
-  assert.ok(results.length > 0, 'there is something for every child in every group');
+  assert.ok(results.length > 0, 'no scenario ran for this child');
 }
 
 async function stillFails(driver, child, serialization, group, name) {

@@ -1,4 +1,4 @@
-// A program that runs scenarios and prints a JSON line for each: a cell of either matrix.
+// Runs a program that prints a JSON line for each of its scenarios: a cell of either matrix.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -8,15 +8,15 @@ import { createInterface } from 'node:readline';
 
 /**
  * @returns {Promise<{ results: { name: string, outcome: string, detail?: string }[], stderr: string, end?: string }>}
- *   `end`: how it ended, when it did not come to the end of its scenarios
+ *   `end`: how it ended if it did not finish its scenarios
  */
 export async function runScenarios(program, args, deadline) {
-  // Of its own: what a killed child leaves there, its sockets' paths for one, goes with it.
+  // A separate folder, so that files of a killed child, such as socket paths, are removed with it.
   const folder = mkdtempSync(join(tmpdir(), 'crossfork-'));
   try {
     return await run(program, args, { TMPDIR: folder }, deadline);
   } finally {
-    // Children that have lost their parent may still be on their way out.
+    // Children that have lost their parent may still be exiting.
     rmSync(folder, { recursive: true, force: true, maxRetries: 10 });
   }
 }

@@ -1,4 +1,4 @@
-// Servers as they are, under `crossfork run`, on every Node.
+// Unmodified servers under `crossfork run`, on every Node.
 import assert from 'node:assert';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
@@ -19,7 +19,7 @@ const suite = new EveryNode();
 
 for (const name of ['express', 'fastify', 'koa']) {
   const skip = ({ major }) => name === 'fastify' && major < 20 && 'this version of Fastify needs Node 20';
-  suite.test(`CLU-13: ${name} is served by all of its workers`, { ...DEADLINE, skip }, async (t, runtime) => {
+  suite.test(`CLU-13: all workers serve ${name}`, { ...DEADLINE, skip }, async (t, runtime) => {
     const run = supervise(t, runtime, { app: name });
     const port = await run.port();
     const pids = [];
@@ -32,7 +32,7 @@ for (const name of ['express', 'fastify', 'koa']) {
     assert.strictEqual(await run.stop(), 0, run.text);
   });
 
-  suite.test(`CLU-11: ${name} is served through a shared socket`, { ...DEADLINE, skip }, async (t, runtime) => {
+  suite.test(`CLU-11: workers serve ${name} through a shared socket`, { ...DEADLINE, skip }, async (t, runtime) => {
     const run = supervise(t, runtime, { app: name, args: ['--balance', 'shared'] });
     const port = await run.port();
     const workers = await run.workers();
@@ -42,7 +42,7 @@ for (const name of ['express', 'fastify', 'koa']) {
 }
 
 suite.test(
-  'ws: a WebSocket stays with its worker until it is closed, through a reload',
+  'ws: a WebSocket stays with its worker until it is closed, even during a reload',
   DEADLINE,
   async (t, runtime) => {
     const run = supervise(t, runtime, { app: 'ws' });
@@ -61,7 +61,7 @@ suite.test(
 );
 
 for (const version of ['TLSv1.2', 'TLSv1.3']) {
-  suite.test(`HTTPS: a session of ${version} goes on with the other worker`, DEADLINE, async (t, runtime) => {
+  suite.test(`HTTPS: another worker resumes a ${version} session`, DEADLINE, async (t, runtime) => {
     const run = supervise(t, runtime, { app: 'https' });
     const port = await run.port();
     const first = await secure(port, version);
@@ -69,7 +69,7 @@ for (const version of ['TLSv1.2', 'TLSv1.3']) {
     const second = await secure(port, version, first.session);
     assert.notStrictEqual(second.pid, first.pid);
     assert.strictEqual(second.reused, true);
-    // New workers get the same keys for as long as the server is there.
+    // New workers get the same keys as long as the server exists.
     run.kill('SIGHUP');
     await run.said(/^\[crossfork\] reloaded$/);
     const third = await secure(port, version, first.session);
@@ -79,7 +79,7 @@ for (const version of ['TLSv1.2', 'TLSv1.3']) {
   });
 }
 
-suite.test('CLU-11: UDP is answered, through a reload', DEADLINE, async (t, runtime) => {
+suite.test('CLU-11: UDP is answered, even during a reload', DEADLINE, async (t, runtime) => {
   const run = supervise(t, runtime, { app: 'udp' });
   const port = await run.port();
   const workers = await run.workers();
@@ -101,7 +101,7 @@ suite.test('CLU-11: UDP is answered, through a reload', DEADLINE, async (t, runt
   assert.strictEqual(await run.stop(), 0, run.text);
 });
 
-suite.test('CLU-6: a Unix path is served, and gone in the end', DEADLINE, async (t, runtime) => {
+suite.test('CLU-6: a Unix path is served, and removed at the end', DEADLINE, async (t, runtime) => {
   const folder = mkdtempSync(join(tmpdir(), 'crossfork-run-'));
   t.after(() => rmSync(folder, { recursive: true }));
   const path = join(folder, 'socket');
@@ -130,7 +130,7 @@ async function whoAnswers(socket) {
   return Number(pid);
 }
 
-/** One request over TLS: who answered, whether the session went on, and the session for the next time. */
+/** Sends one request over TLS. Returns which worker answered, whether the session was resumed, and the next session. */
 async function secure(port, version, session) {
   const socket = tls.connect({
     port,

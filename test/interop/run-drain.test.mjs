@@ -1,4 +1,4 @@
-// `crossfork run`: what a worker finishes, and what its program hears, before it ends.
+// `crossfork run`: what a worker finishes before it exits, and how its program is notified.
 import assert from 'node:assert';
 import { once } from 'node:events';
 import http from 'node:http';
@@ -24,7 +24,7 @@ function start(t, runtime, { instances = 1, args = [], ...what } = {}) {
 
 for (const pause of [0, 50]) {
   suite.test(
-    `keep-alive clients that ask every ${pause} ms lose no request in three reloads`,
+    `keep-alive clients with a pause of ${pause} ms lose no request in three reloads`,
     DEADLINE,
     async (t, runtime) => {
       const run = start(t, runtime, { instances: 2 });
@@ -44,7 +44,7 @@ for (const pause of [0, 50]) {
   );
 }
 
-suite.test('over HTTP/2 no stream is lost that the program has seen', DEADLINE, async (t, runtime) => {
+suite.test('over HTTP/2, no stream that reached the program is lost', DEADLINE, async (t, runtime) => {
   const run = start(t, runtime, { instances: 2, env: { HTTP2: '1' } });
   const port = await run.port();
   const clients = Array.from({ length: 4 }, () => new Client((stopped) => askHttp2(port, stopped)));
@@ -59,7 +59,7 @@ suite.test('over HTTP/2 no stream is lost that the program has seen', DEADLINE, 
 });
 
 const skip = ({ major }) => major < 20 && 'it has no permission model';
-suite.test('with the permission model the preload can be read', { ...DEADLINE, skip }, async (t, runtime) => {
+suite.test('under the permission model the preload can be read', { ...DEADLINE, skip }, async (t, runtime) => {
   const permission = runtime.major >= 24 ? '--permission' : '--experimental-permission';
   const net = runtime.major >= 25 ? '--allow-net' : '';
   const allowed = `--allow-fs-read=${folder}/ --allow-child-process --allow-worker ${net}`;
@@ -70,7 +70,7 @@ suite.test('with the permission model the preload can be read', { ...DEADLINE, s
   await run.said(/flushed$/);
 });
 
-suite.test('a stop answers what is in flight with Connection: close', DEADLINE, async (t, runtime) => {
+suite.test('on a stop, requests in flight are answered with Connection: close', DEADLINE, async (t, runtime) => {
   const run = start(t, runtime);
   const port = await run.port(1);
   const agent = new http.Agent({ keepAlive: true });
@@ -90,7 +90,7 @@ suite.test('a stop answers what is in flight with Connection: close', DEADLINE, 
   assert.strictEqual(await run.end(), 0, run.text);
 });
 
-suite.test('an idle program hears of a stop, by the handler that it has', DEADLINE, async (t, runtime) => {
+suite.test('on a stop, the handler of an idle program is called', DEADLINE, async (t, runtime) => {
   const run = start(t, runtime, { env: { HANDLER: 'goodbye' }, args: ['--signal-after', '100'] });
   await run.port(1);
   assert.strictEqual(await run.stop(), 0);
@@ -99,17 +99,21 @@ suite.test('an idle program hears of a stop, by the handler that it has', DEADLI
   await run.said(/has ended: exit code 0$/);
 });
 
-suite.test('a handler that exits at once is called when requests in flight are done', DEADLINE, async (t, runtime) => {
-  const run = start(t, runtime, { env: { HANDLER: 'exit' } });
-  const port = await run.port(1);
-  const asked = get(port, '/slow');
-  await arrived(port);
-  run.kill('SIGTERM');
-  assert.strictEqual((await asked).body, 'done');
-  assert.strictEqual(await run.end(), 0, run.text);
-});
+suite.test(
+  'a handler that exits at once is called after requests in flight have finished',
+  DEADLINE,
+  async (t, runtime) => {
+    const run = start(t, runtime, { env: { HANDLER: 'exit' } });
+    const port = await run.port(1);
+    const asked = get(port, '/slow');
+    await arrived(port);
+    run.kill('SIGTERM');
+    assert.strictEqual((await asked).body, 'done');
+    assert.strictEqual(await run.end(), 0, run.text);
+  },
+);
 
-suite.test('a handler that closes the server again is told that it went well', DEADLINE, async (t, runtime) => {
+suite.test('a handler that closes the server again gets no error', DEADLINE, async (t, runtime) => {
   const run = start(t, runtime, { env: { HANDLER: 'close' } });
   await run.port(1);
   assert.strictEqual(await run.stop(), 0);
@@ -120,25 +124,29 @@ for (const [end, signal] of [
   ['stop', 'SIGTERM'],
   ['reload', 'SIGHUP'],
 ]) {
-  suite.test(`WebSockets and event streams get their goodbye in a ${end}`, DEADLINE, async (t, runtime) => {
-    const run = start(t, runtime, { env: { HANDLER: 'goodbye' }, args: ['--signal-after', '100'] });
-    const port = await run.port(1);
-    const socket = new WebSocket(`ws://127.0.0.1:${port}`);
-    await once(socket, 'open');
-    const closed = once(socket, 'close');
-    const events = get(port, '/events');
-    await arrived(port);
-    run.kill(signal);
-    const [code] = await within(closed, () => `the close frame, after\n${run.text}`);
-    assert.strictEqual(code, 1001);
-    assert.match((await events).body, /data: goodbye/);
-    await run.said(/has ended: exit code 0$/);
-    if (end === 'reload') run.kill('SIGTERM');
-    assert.strictEqual(await run.end(), 0, run.text);
-  });
+  suite.test(
+    `the program can close WebSockets and event streams properly on a ${end}`,
+    DEADLINE,
+    async (t, runtime) => {
+      const run = start(t, runtime, { env: { HANDLER: 'goodbye' }, args: ['--signal-after', '100'] });
+      const port = await run.port(1);
+      const socket = new WebSocket(`ws://127.0.0.1:${port}`);
+      await once(socket, 'open');
+      const closed = once(socket, 'close');
+      const events = get(port, '/events');
+      await arrived(port);
+      run.kill(signal);
+      const [code] = await within(closed, () => `the close frame, after\n${run.text}`);
+      assert.strictEqual(code, 1001);
+      assert.match((await events).body, /data: goodbye/);
+      await run.said(/has ended: exit code 0$/);
+      if (end === 'reload') run.kill('SIGTERM');
+      assert.strictEqual(await run.end(), 0, run.text);
+    },
+  );
 }
 
-suite.test('a client that never sends a byte holds up nobody', DEADLINE, async (t, runtime) => {
+suite.test('a client that never sends a byte delays no stop', DEADLINE, async (t, runtime) => {
   const run = start(t, runtime, { env: { HANDLER: 'goodbye' }, args: ['--signal-after', '100'] });
   const port = await run.port(1);
   const silent = net.connect(port, '127.0.0.1');
@@ -171,7 +179,7 @@ suite.test("with --shutdown-message the program gets pm2's message", DEADLINE, a
   await run.end();
 });
 
-suite.test('with another stop signal, the program hears of that one', DEADLINE, async (t, runtime) => {
+suite.test('with another stop signal, the program is notified by that one', DEADLINE, async (t, runtime) => {
   const run = start(t, runtime, {
     env: { HANDLER: 'goodbye' },
     args: ['--stop-signal', 'USR2', '--kill-timeout', '2'],
@@ -194,7 +202,7 @@ suite.test('without the preload, the program gets a real signal before SIGKILL',
   await run.said(/told: SIGTERM 15$/);
 });
 
-suite.test('nothing that a program starts sees the preload', DEADLINE, async (t, runtime) => {
+suite.test('processes that a program starts do not load the preload', DEADLINE, async (t, runtime) => {
   const run = start(t, runtime);
   const port = await run.port(1);
   const { own, child, thread, forked } = JSON.parse((await get(port, '/inherited')).body);
@@ -204,20 +212,20 @@ suite.test('nothing that a program starts sees the preload', DEADLINE, async (t,
 
 suite.register();
 
-/** What was sent before has arrived: the server answers one connection after the other. */
+/** Waits until requests that were sent before have arrived, because the server handles connections in order. */
 async function arrived(port) {
   await get(port);
   await get(port);
 }
 
-/** Asks without pause, and says what failed. */
+/** Sends requests continuously, and returns the failures. */
 class Client {
   #failures = [];
   #count = 0;
   #stopped = false;
   #done;
 
-  /** @param {(stopped: () => boolean) => AsyncIterable<string | undefined>} ask gives what each failure was */
+  /** @param {(stopped: () => boolean) => AsyncIterable<string | undefined>} ask yields each failure, or undefined */
   constructor(ask) {
     this.#done = this.#run(ask(() => this.#stopped));
   }
@@ -229,7 +237,7 @@ class Client {
     }
   }
 
-  /** So many more were answered. */
+  /** Waits until this many more requests were answered. */
   async served(more) {
     const goal = this.#count + more;
     await until(() => this.#count >= goal, 'answers');
@@ -242,7 +250,7 @@ class Client {
   }
 }
 
-/** Over one connection as long as the server lets it. */
+/** Sends requests over one connection as long as the server keeps it open. */
 async function* askHttp1(port, pause, stopped) {
   const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
   while (!stopped()) {
@@ -255,7 +263,7 @@ async function* askHttp1(port, pause, stopped) {
   agent.destroy();
 }
 
-/** A stream that the server refuses can be repeated: the program never saw it (RFC 9113, 8.7). */
+/** Sends HTTP/2 requests. A refused stream is no failure: the program never saw it, so it can be retried (RFC 9113, 8.7). */
 async function* askHttp2(port, stopped) {
   let session;
   while (!stopped()) {

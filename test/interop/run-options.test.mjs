@@ -1,8 +1,9 @@
-// `crossfork run`: what can be said on its command line, what it prints, and where it runs.
+// `crossfork run`: its options, its output, and where it runs.
 import assert from 'node:assert';
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { describe, test } from 'node:test';
@@ -10,12 +11,12 @@ import { someNode as runtime, withoutNode } from '../runtimes/index.mjs';
 import { app } from './apps/index.mjs';
 import { crossfork, get, supervise, until, within } from './supervised.mjs';
 
-/** In our own folder nobody else makes files. */
+/** A path that does not exist: no one else creates files in this folder. */
 const ABSENT = join(import.meta.dirname, 'absent');
 const DEADLINE = { timeout: 240_000 };
 
 describe('options', { concurrency: 2, skip: withoutNode }, () => {
-  test('each worker knows its instance, and an instance is told the same after a restart', DEADLINE, async (t) => {
+  test('each worker knows its instance number, and a restarted worker gets the same number', DEADLINE, async (t) => {
     const run = supervise(t, runtime, { args: ['-i', '3'] });
     const port = await run.port(3);
     const instances = async () => {
@@ -30,7 +31,7 @@ describe('options', { concurrency: 2, skip: withoutNode }, () => {
     assert.strictEqual(await run.stop(), 0, run.text);
   });
 
-  test('-i max and -i -1 follow the processors that may be used', DEADLINE, async (t) => {
+  test('-i max and -i -1 depend on the processors that the process may use', DEADLINE, async (t) => {
     const one = supervise(t, runtime, { args: ['-i', 'max'], wrapper: ['taskset', '-c', '0'] });
     await one.port(1);
     assert.strictEqual(await one.stop(), 0, one.text);
@@ -41,7 +42,7 @@ describe('options', { concurrency: 2, skip: withoutNode }, () => {
     assert.strictEqual((await least.workers(1)).length, 1, least.text);
   });
 
-  test('arguments, arguments for node, a folder and variables arrive', DEADLINE, async (t) => {
+  test('arguments, arguments for node, a working directory and variables reach the worker', DEADLINE, async (t) => {
     const folder = scratch(t);
     writeFileSync(join(folder, 'app.js'), readFileSync(app('plain')));
     writeFileSync(join(folder, 'variables'), 'OF_FILE="in the file"\nOF_BOTH=file\nNODE_APP_INSTANCE=99\n');
@@ -66,7 +67,7 @@ describe('options', { concurrency: 2, skip: withoutNode }, () => {
     assert.strictEqual(await run.stop(), 0, run.text);
   });
 
-  test('--env-file is read as node --env-file reads it', DEADLINE, async (t) => {
+  test('--env-file is parsed as by node --env-file', DEADLINE, async (t) => {
     const folder = scratch(t);
     const text = [
       ...['XF_A=two words # more', '# XF_B=1', 'XF_C=p$XF_A', 'XF_D="one', 'two\\n#"', "XF_E='x\\ny'", "XF_F=`it's`"],
@@ -94,7 +95,7 @@ describe('options', { concurrency: 2, skip: withoutNode }, () => {
     assert.strictEqual(await run.stop(), 0, run.text);
   });
 
-  test('--log formatted: each line begins with the instance and the process', DEADLINE, async (t) => {
+  test('--log formatted: each line begins with the instance and the PID', DEADLINE, async (t) => {
     const run = supervise(t, runtime, { args: ['-i', '1'] });
     await get(await run.port(1), '/print');
     const [pid] = await run.workers(1);
@@ -107,7 +108,7 @@ describe('options', { concurrency: 2, skip: withoutNode }, () => {
     assert.strictEqual(await run.stop(), 0, run.text);
   });
 
-  test('--log raw: lines stay as they are', DEADLINE, async (t) => {
+  test('--log raw: lines are not changed', DEADLINE, async (t) => {
     const run = supervise(t, runtime, { args: ['-i', '1', '--log', 'raw'] });
     const [[, port]] = await run.said(/^port (\d+)$/);
     await get(Number(port), '/print');
@@ -120,7 +121,7 @@ describe('options', { concurrency: 2, skip: withoutNode }, () => {
     assert.strictEqual(await run.stop(), 0, run.text);
   });
 
-  test('--log json: each line is an object, ours too', DEADLINE, async (t) => {
+  test('--log json: each line is an object, also those of crossfork', DEADLINE, async (t) => {
     const run = supervise(t, runtime, { args: ['-i', '1', '--log', 'json'] });
     const [[, port]] = await run.said(/"text":"port (\d+)"/);
     await get(Number(port), '/print');
@@ -146,7 +147,7 @@ describe('options', { concurrency: 2, skip: withoutNode }, () => {
     ]);
   });
 
-  test('--quiet and --log-time: only what is wrong is said, and when', DEADLINE, async (t) => {
+  test('--quiet and --log-time: only problems are reported, with the time', DEADLINE, async (t) => {
     const run = supervise(t, runtime, { args: ['-i', '1', '--quiet', '--log-time'] });
     const [[, port]] = await run.said(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z \[0 \d+\] port (\d+)$/);
     await assert.rejects(get(Number(port), '/crash'));
@@ -156,7 +157,19 @@ describe('options', { concurrency: 2, skip: withoutNode }, () => {
     assert.strictEqual(run.text.match(/crossfork/g).length, 1, run.text);
   });
 
-  test('a worker goes on when nobody reads what it writes', DEADLINE, async (t) => {
+  test('--inspect gives each worker its own port, even during a reload', DEADLINE, async (t) => {
+    const run = supervise(t, runtime, { args: ['--node-args', `--inspect=127.0.0.1:${await freePort()}`] });
+    const port = await run.port();
+    run.kill('SIGHUP');
+    await run.said(/^\[crossfork\] reloaded$/);
+    const listening = await run.said(/Debugger listening on ws:\/\/127\.0\.0\.1:(\d+)\//, 4);
+    assert.strictEqual(new Set(listening.map(([, port]) => port)).size, 4, run.text);
+    const workers = (await run.workers(4)).slice(2);
+    assert.ok(workers.includes(Number((await get(port)).body)));
+    assert.strictEqual(await run.stop(), 0, run.text);
+  });
+
+  test('a worker continues if its output is not read', DEADLINE, async (t) => {
     const child = spawn(crossfork, ['run', '--node', runtime.bin, '-i', '1', '--log', 'raw', app('plain')], {
       stdio: ['ignore', 'pipe', 'ignore'],
     });
@@ -175,8 +188,8 @@ describe('options', { concurrency: 2, skip: withoutNode }, () => {
     child.kill('SIGTERM');
     await within(once(child, 'close'), 'the end');
     assert.strictEqual(child.exitCode, 0);
-    assert.ok(text.length > 1_000_000, `${text.length}: some is kept`);
-    assert.ok(text.length < 9_000_000, `${text.length}: not all can be kept`);
+    assert.ok(text.length > 1_000_000, `${text.length}: some output is kept`);
+    assert.ok(text.length < 9_000_000, `${text.length}: not all output can be kept`);
     assert.match(text, /^\[crossfork\] \d+ lines of output were lost here, for they could not be written in time$/m);
   });
 });
@@ -198,7 +211,7 @@ describe('a wrong command line', () => {
     [[join(import.meta.dirname, 'terminal.sh')], /terminal\.sh: this is a script for sh, which Node cannot run: /],
     [[], /<APP>/],
   ]) {
-    test(`is an error that says so: ${args
+    test(`is an error with the reason: ${args
       .slice(0, 2)
       .map((arg) => basename(arg))
       .join(' ')}`, () => {
@@ -208,23 +221,23 @@ describe('a wrong command line', () => {
     });
   }
 
-  test('without a node nothing is started, and that is all', () => {
+  test('without a node executable nothing is started, and it is reported once', () => {
     const { status, stderr } = runs('--node', ABSENT, app('plain'));
     assert.strictEqual(status, 1, stderr);
     assert.match(stderr, /^\[crossfork\] instance 0 cannot be started: .*absent/);
     assert.ok(!stderr.includes('instance 1'), stderr);
   });
 
-  test('--help tells of the exit codes', () => {
+  test('--help lists the exit codes', () => {
     const { stdout } = spawnSync(crossfork, ['run', '--help'], { encoding: 'utf8' });
-    assert.match(stdout, /124 +stopped as asked, but some worker had to be killed/);
+    assert.match(stdout, /124 +stopped, and some worker was ended by a signal/);
   });
 });
 
 describe('orphans', { concurrency: 2, skip: withoutNode }, () => {
   const canUnshare = spawnSync('unshare', ['--pid', '--fork', 'true']).status === 0;
-  const skip = !canUnshare && 'a namespace for processes cannot be made here';
-  test('as PID 1 it reaps them, and obeys signals', { ...DEADLINE, skip }, async (t) => {
+  const skip = !canUnshare && 'PID namespaces cannot be created here';
+  test('as PID 1 it reaps orphans, and handles signals', { ...DEADLINE, skip }, async (t) => {
     const wrapper = ['unshare', '--pid', '--fork', '--kill-child'];
     const run = supervise(t, runtime, { args: ['-i', '1'], wrapper });
     const port = await run.port(1);
@@ -232,10 +245,10 @@ describe('orphans', { concurrency: 2, skip: withoutNode }, () => {
     assert.deepStrictEqual(numbersOf(supervisor), [supervisor, 1]);
     const inside = Number((await get(port, '/orphan')).body);
     const orphan = children(supervisor).find((pid) => numbersOf(pid)?.[1] === inside);
-    assert.ok(orphan, 'the orphan is a child of PID 1');
+    assert.ok(orphan, 'the orphan is not a child of PID 1');
     process.kill(orphan, 'SIGKILL');
     await until(() => !existsSync(`/proc/${orphan}`), 'the orphan is reaped');
-    // Nor is the end of a worker lost on the way.
+    // Reaping orphans does not lose the exit of a worker.
     await assert.rejects(get(port, '/crash'));
     await run.said(/has ended: exit code 3$/);
     await run.port(2);
@@ -244,8 +257,8 @@ describe('orphans', { concurrency: 2, skip: withoutNode }, () => {
   });
 
   const python = spawnSync('python3', ['-c', 'import ctypes']).status === 0;
-  const noPython = !python && 'there is no Python here that could make it one';
-  test('as a subreaper it reaps them', { ...DEADLINE, skip: noPython }, async (t) => {
+  const noPython = !python && 'Python, which the test uses to set the subreaper flag, is not installed';
+  test('as a subreaper it reaps orphans', { ...DEADLINE, skip: noPython }, async (t) => {
     const program = 'import ctypes, os, sys; ctypes.CDLL(None).prctl(36, 1); os.execv(sys.argv[1], sys.argv[1:])';
     const run = supervise(t, runtime, { args: ['-i', '1'], wrapper: ['python3', '-c', program] });
     const orphan = Number((await get(await run.port(1), '/orphan')).body);
@@ -256,18 +269,18 @@ describe('orphans', { concurrency: 2, skip: withoutNode }, () => {
   });
 });
 
-test('a binary that is a worker by itself takes the place of the program', {
+test('a binary that is itself a worker is started instead of Node', {
   ...DEADLINE,
   skip: withoutNode,
 }, async (t) => {
-  // Node with its script among the arguments is such a binary.
+  // Node with a script as its argument is such a binary.
   const run = supervise(t, runtime, { app: runtime.bin, appArgs: [app('plain'), 'an argument'] });
   const about = JSON.parse((await get(await run.port(), '/about')).body);
   assert.deepStrictEqual(about.argv.slice(1), [app('plain'), 'an argument']);
   assert.strictEqual(await run.stop(), 0, run.text);
 });
 
-test('a Rust worker is run, reloaded and stopped as a program of Node is', {
+test('a Rust worker is run, reloaded and stopped like a Node program', {
   ...DEADLINE,
   skip: withoutNode,
 }, async (t) => {
@@ -287,13 +300,22 @@ test('a Rust worker is run, reloaded and stopped as a program of Node is', {
   assert.ok(!existsSync(path));
 });
 
+/** Returns a port that is probably free, with probably free ports after it. */
+async function freePort() {
+  const server = net.createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address();
+  server.close();
+  return Math.min(port, 65_000);
+}
+
 function scratch(t) {
   const folder = mkdtempSync(join(tmpdir(), 'crossfork-run-'));
   t.after(() => rmSync(folder, { recursive: true }));
   return folder;
 }
 
-/** What the route /print has printed, in a fixed order. */
+/** Returns the lines that the route /print has printed, in a fixed order. */
 function printed(run) {
   return run.lines.filter(({ text }) => /to std(?:out|err)$/.test(text)).sort((a, b) => (a.stream < b.stream ? -1 : 1));
 }
@@ -304,7 +326,7 @@ function children(pid) {
   );
 }
 
-/** A process's numbers in all of its namespaces, ours first. */
+/** Returns a process's PIDs in all of its namespaces, this namespace first. */
 function numbersOf(pid) {
   const [, numbers] = /^NSpid:\s(.*)$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'));
   return numbers.split(/\s+/).map(Number);

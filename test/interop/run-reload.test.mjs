@@ -14,11 +14,11 @@ const DEADLINE = { timeout: 240_000 };
 const suite = new EveryNode();
 
 for (const balance of ['rr', 'shared']) {
-  // And in `rr` it is why a worker gets no more connections for a while before it is asked to go.
+  // With `rr`, for the same reason, a worker gets no connections for a while before it is asked to stop.
   const skip = ({ major }) =>
     balance === 'shared' &&
     major >= 26 &&
-    'an HTTP server that is closed closes what it has accepted and has no request of yet';
+    'closing an HTTP server also closes connections that it accepted and that sent no request yet';
   suite.test(`${balance}: under load, no request fails in three reloads`, { ...DEADLINE, skip }, async (t, runtime) => {
     const run = supervise(t, runtime, { args: ['--balance', balance] });
     const port = await run.port();
@@ -38,7 +38,7 @@ for (const balance of ['rr', 'shared']) {
   });
 }
 
-suite.test('a new worker that cannot start leaves the old ones where they are', DEADLINE, async (t, runtime) => {
+suite.test('if a new worker cannot start, the old ones stay', DEADLINE, async (t, runtime) => {
   const variables = file(t, 'A=1');
   const run = supervise(t, runtime, { args: ['--env-file', variables.path] });
   const port = await run.port();
@@ -46,7 +46,7 @@ suite.test('a new worker that cannot start leaves the old ones where they are', 
   await load.served(10);
   variables.write('MODE=fails');
   run.kill('SIGHUP');
-  await run.said(/^\[crossfork\] RELOAD FAILED: it has ended before it listened: the new worker 0 \(pid \d+\)\./);
+  await run.said(/^\[crossfork\] RELOAD FAILED: it has ended before it was up: the new worker 0 \(pid \d+\)\./);
   await load.served(100);
   variables.write('B=2');
   run.kill('SIGHUP');
@@ -75,6 +75,53 @@ suite.test(
     assert.strictEqual(await run.stop(), 0, run.text);
   },
 );
+
+suite.test('if a new worker listens and then crashes, the old ones stay', DEADLINE, async (t, runtime) => {
+  const variables = file(t, '');
+  const run = supervise(t, runtime, { args: ['--env-file', variables.path] });
+  const port = await run.port();
+  const old = await run.workers();
+  variables.write('MODE=crashes');
+  run.kill('SIGHUP');
+  await run.said(/^\[crossfork\] worker 0 \(pid \d+\) is on trial for 1s$/);
+  await run.said(/^\[crossfork\] RELOAD FAILED: it has ended too soon after it was up: the new worker 0 \(pid \d+\)\./);
+  const pids = new Set();
+  for (let i = 0; i < 10; i++) pids.add(Number((await get(port)).body));
+  assert.deepStrictEqual([...pids].sort(), old.sort());
+  assert.strictEqual(await run.stop(), 0, run.text);
+});
+
+suite.test('with --wait-ready, a worker gets no requests before it is ready', DEADLINE, async (t, runtime) => {
+  const args = ['--wait-ready', '--min-uptime', '0.1'];
+  const run = supervise(t, runtime, { args, env: { MODE: 'prepares' } });
+  const port = await run.port();
+  const load = start(port);
+  await load.served(50);
+  run.kill('SIGHUP');
+  await run.said(/^\[crossfork\] reloaded$/);
+  await load.served(50);
+  await load.stop();
+  assert.strictEqual(await run.stop(), 0, run.text);
+});
+
+suite.test('a replacement that hangs is killed, and another one is started', DEADLINE, async (t, runtime) => {
+  const variables = file(t, '');
+  const run = supervise(t, runtime, {
+    args: ['--env-file', variables.path, '--listen-timeout', '1'],
+    env: { HANGS: variables.path },
+  });
+  const port = await run.port();
+  const [old] = await run.workers();
+  variables.write('hang');
+  process.kill(old, 'SIGKILL');
+  await run.said(/^\[crossfork\] worker \d \(pid \d+\) has not come up in [\d.]+m?s, and is killed$/);
+  variables.write('');
+  const [, , fresh] = await run.workers(3);
+  const pids = new Set();
+  for (let i = 0; i < 30 && pids.size < 2; i++) pids.add(Number((await get(port)).body));
+  assert.ok(pids.has(fresh), run.text);
+  assert.strictEqual(await run.stop(), 0, run.text);
+});
 suite.register();
 
 describe('reloads', { concurrency: 2, skip: withoutNode }, () => {
@@ -89,9 +136,9 @@ describe('reloads', { concurrency: 2, skip: withoutNode }, () => {
 
   for (const [how, options] of [
     ['--cwd', (link) => ({ args: ['--cwd', link, '--env-file', 'variables'] })],
-    ['the folder of a shell', (link) => ({ args: ['--env-file', 'variables'], wrapper: inFolder(link) })],
+    ['the working directory of a shell', (link) => ({ args: ['--env-file', 'variables'], wrapper: inFolder(link) })],
   ]) {
-    test(`${how} through a symbolic link leads to the new release after a reload`, DEADLINE, async (t) => {
+    test(`${how} through a symbolic link resolves to the new release after a reload`, DEADLINE, async (t) => {
       const folder = mkdtempSync(join(tmpdir(), 'crossfork-run-'));
       t.after(() => rmSync(folder, { recursive: true }));
       const link = join(folder, 'current');
@@ -122,7 +169,20 @@ describe('reloads', { concurrency: 2, skip: withoutNode }, () => {
     });
   }
 
-  test('variables that cannot be read any more stay as they were', DEADLINE, async (t) => {
+  test('--reload-batch: several workers are replaced at once', DEADLINE, async (t) => {
+    const run = supervise(t, someNode, { args: ['-i', '4', '--reload-batch', '3', '--min-uptime', '0.1'] });
+    await run.port(4);
+    run.kill('SIGHUP');
+    await run.said(/^\[crossfork\] reloaded$/);
+    const port = await run.port(8);
+    const fresh = (await run.workers(8)).slice(4);
+    const pids = new Set();
+    for (let i = 0; i < 30 && pids.size < 4; i++) pids.add(Number((await get(port)).body));
+    assert.deepStrictEqual([...pids].sort(), fresh.sort());
+    assert.strictEqual(await run.stop(), 0, run.text);
+  });
+
+  test('if the variables file cannot be read any more, the variables stay the same', DEADLINE, async (t) => {
     const variables = file(t, 'A=1');
     const run = supervise(t, someNode, { args: ['--env-file', variables.path] });
     const port = await run.port();
@@ -134,7 +194,7 @@ describe('reloads', { concurrency: 2, skip: withoutNode }, () => {
     assert.strictEqual(await run.stop(), 0, run.text);
   });
 
-  test('a port that the new program does not want is closed after a while', DEADLINE, async (t) => {
+  test('a port that the new program does not use is closed after a while', DEADLINE, async (t) => {
     const variables = file(t, '');
     const folder = mkdtempSync(join(tmpdir(), 'crossfork-run-'));
     t.after(() => rmSync(folder, { recursive: true }));
@@ -145,14 +205,14 @@ describe('reloads', { concurrency: 2, skip: withoutNode }, () => {
     run.kill('SIGHUP');
     await run.said(/^\[crossfork\] reloaded$/);
     assert.match((await get(path)).body, /^\d+$/);
-    // Until then a connection is accepted by nobody, and is ended with the socket.
+    // Until then no worker accepts a connection, and closing the socket ends it.
     const failure = () => get(port).catch(({ code }) => code);
     await until(async () => (await failure()) === 'ECONNREFUSED', 'the port is closed');
     assert.strictEqual(await run.stop(), 0, run.text);
   });
 });
 
-/** Requests, each over a connection of its own, until it is stopped. */
+/** Sends requests, each over a new connection, until it is stopped. */
 function start(port) {
   const pids = new Map();
   const failures = [];
@@ -174,7 +234,7 @@ function start(port) {
   }
   const clients = Array.from({ length: 16 }, client);
   return {
-    /** So many more. */
+    /** Waits until this many more requests were served. */
     async served(more) {
       const goal = count + more;
       await new Promise((resolve) => {
@@ -195,7 +255,7 @@ function start(port) {
   };
 }
 
-/** What runs a command in a folder, as a shell does that was told to go there. */
+/** Returns a wrapper that runs a command in a folder, as a shell does after `cd`. */
 function inFolder(path) {
   return ['sh', '-c', 'cd "$0" && exec "$@"', path];
 }

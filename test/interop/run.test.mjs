@@ -1,4 +1,4 @@
-// `crossfork run`: workers that end, and how all ends.
+// `crossfork run`: exits of workers, signals and shutdown.
 import assert from 'node:assert';
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
@@ -16,7 +16,7 @@ const DEADLINE = { timeout: 240_000 };
 
 const suite = new EveryNode();
 
-suite.test('a worker that crashes is replaced, and the others serve meanwhile', DEADLINE, async (t, runtime) => {
+suite.test('a worker that crashes is replaced, while the others continue to serve', DEADLINE, async (t, runtime) => {
   const run = supervise(t, runtime);
   const port = await run.port();
   const crashed = get(port, '/crash');
@@ -32,7 +32,7 @@ suite.test('a worker that crashes is replaced, and the others serve meanwhile', 
 });
 
 suite.test(
-  'CLU-10: a worker that leaves after an error finishes its requests, replaced already',
+  'CLU-10: a worker that disconnects after an error is replaced at once, and finishes its requests',
   DEADLINE,
   async (t, runtime) => {
     const run = supervise(t, runtime, { args: ['-i', '1'] });
@@ -52,7 +52,7 @@ suite.test(
 );
 
 for (const balance of ['rr', 'shared']) {
-  suite.test(`${balance}: clients wait while there is no worker`, DEADLINE, async (t, runtime) => {
+  suite.test(`${balance}: clients wait while no worker is running`, DEADLINE, async (t, runtime) => {
     const gate = fifo(t);
     const run = supervise(t, runtime, { args: ['-i', '1', '--balance', balance], env: { GATE: gate.path } });
     await gate.open();
@@ -74,12 +74,12 @@ for (const balance of ['rr', 'shared']) {
   });
 }
 
-for (const [signal, ...how] of [['SIGTERM'], ['SIGINT', 'to all of the terminal']]) {
+for (const [signal, ...how] of [['SIGTERM'], ['SIGINT', 'to the whole process group']]) {
   suite.test(
     `CLU-18: ${[signal, ...how].join(' ')} lets requests finish and refuses new ones`,
     DEADLINE,
     async (t, runtime) => {
-      // Only a group of its own can be signalled as a terminal does.
+      // In its own process group, so that the test can signal the group as a terminal does.
       const run = supervise(t, runtime, { detached: true });
       const port = await run.port();
       const workers = await run.workers();
@@ -96,23 +96,23 @@ for (const [signal, ...how] of [['SIGTERM'], ['SIGINT', 'to all of the terminal'
   );
 }
 
-suite.test('the second signal ends all at once', DEADLINE, async (t, runtime) => {
+suite.test('a second signal kills all workers at once', DEADLINE, async (t, runtime) => {
   const run = supervise(t, runtime, { env: { MODE: 'stubborn' } });
   const held = await hold(await run.port());
   run.kill('SIGTERM');
   await run.said(/SIGTERM: stopping$/);
-  // One that comes too soon counts as the same.
+  // A second signal that comes too soon counts as the first one.
   await until(() => {
     run.kill('SIGINT');
     return run.text.includes('has ended: SIGKILL');
-  }, 'the second signal is obeyed');
+  }, 'the second signal takes effect');
   assert.strictEqual(await run.end(), 130, run.text);
   await assert.rejects(held.response, { code: 'ECONNRESET' });
   await run.said(/has ended: SIGKILL$/);
 });
 
 suite.test(
-  'signals that come together are one, as when npx passes on what the terminal sent',
+  'several signals at once count as one, as when npx forwards a signal that the terminal also sent',
   DEADLINE,
   async (t, runtime) => {
     const run = supervise(t, runtime, { args: ['-i', '1'] });
@@ -126,7 +126,7 @@ suite.test(
   },
 );
 
-suite.test('a worker with a request that takes too long is killed in the end', DEADLINE, async (t, runtime) => {
+suite.test('a worker whose request takes too long is killed after the timeout', DEADLINE, async (t, runtime) => {
   const run = supervise(t, runtime, { args: ['--kill-timeout', '0.5'] });
   const held = await hold(await run.port());
   assert.strictEqual(await run.stop(), 124, run.text);
@@ -135,7 +135,7 @@ suite.test('a worker with a request that takes too long is killed in the end', D
 });
 
 suite.test(
-  'a worker that is kept alive by a timer gets a SIGTERM when it has served all',
+  'a worker that only a timer keeps alive gets SIGTERM after its last request',
   DEADLINE,
   async (t, runtime) => {
     const run = supervise(t, runtime, { env: { MODE: 'timer' } });
@@ -145,7 +145,7 @@ suite.test(
   },
 );
 
-suite.test('a worker that ignores SIGTERM as well is killed in the end', DEADLINE, async (t, runtime) => {
+suite.test('a worker that ignores SIGTERM is killed after the timeout', DEADLINE, async (t, runtime) => {
   const run = supervise(t, runtime, { env: { MODE: 'stubborn' }, args: ['--kill-timeout', '2'] });
   await run.port();
   assert.strictEqual(await run.stop(), 124, run.text);
@@ -153,7 +153,7 @@ suite.test('a worker that ignores SIGTERM as well is killed in the end', DEADLIN
   await run.said(/has ended: SIGKILL$/, 2);
 });
 
-suite.test('SIGUSR2 is passed on, and SIGUSR1 is not', DEADLINE, async (t, runtime) => {
+suite.test('SIGUSR2 is forwarded, and SIGUSR1 is not', DEADLINE, async (t, runtime) => {
   const run = supervise(t, runtime);
   const held = await hold(await run.port());
   run.kill('SIGUSR1');
@@ -166,7 +166,7 @@ suite.test('SIGUSR2 is passed on, and SIGUSR1 is not', DEADLINE, async (t, runti
   await run.said(/^\[crossfork\] SIGQUIT: stopping$/);
 });
 
-suite.test('SIGUSR2 does not end workers that have no handler for it', DEADLINE, async (t, runtime) => {
+suite.test('SIGUSR2 does not kill workers without a handler for it', DEADLINE, async (t, runtime) => {
   const run = supervise(t, runtime, { app: 'udp', args: ['-i', '1'] });
   await run.workers(1);
   run.kill('SIGUSR2');
@@ -175,7 +175,7 @@ suite.test('SIGUSR2 does not end workers that have no handler for it', DEADLINE,
   assert.strictEqual((await run.workers(1)).length, 1, run.text);
 });
 
-suite.test('SIGHUP stays ignored if it was, as after nohup', DEADLINE, async (t, runtime) => {
+suite.test('SIGHUP stays ignored if it was ignored at the start, as after nohup', DEADLINE, async (t, runtime) => {
   const run = supervise(t, runtime, { args: ['-i', '1'], wrapper: ['sh', '-c', 'trap "" HUP; exec "$@"', 'sh'] });
   await run.port(1);
   run.kill('SIGHUP');
@@ -185,7 +185,7 @@ suite.test('SIGHUP stays ignored if it was, as after nohup', DEADLINE, async (t,
   assert.ok(!run.text.includes('reload'), run.text);
 });
 
-suite.test('standard input reaches a worker that is the only one', DEADLINE, async (t, runtime) => {
+suite.test('a single worker gets the standard input', DEADLINE, async (t, runtime) => {
   const wrapper = ['sh', '-c', 'echo hello | exec "$@"', 'sh'];
   for (const [args, read] of [
     [['-i', '1'], 'read: hello'],
@@ -199,25 +199,21 @@ suite.test('standard input reaches a worker that is the only one', DEADLINE, asy
   }
 });
 
-const noTerminal = spawnSync('script', ['--version']).error && 'there is no script(1), which makes terminals';
-suite.test(
-  'it ends with the terminal that it was started in',
-  { ...DEADLINE, skip: () => noTerminal },
-  async (t, runtime) => {
-    const run = supervise(t, runtime, { wrapper: [fileURLToPath(new URL('terminal.sh', import.meta.url))] });
-    const port = await run.port();
-    assert.strictEqual(await run.stop('SIGKILL'), 'SIGKILL', 'and the terminal with it');
-    const serves = () =>
-      get(port).then(
-        () => true,
-        (error) => error.code !== 'ECONNREFUSED',
-      );
-    await until(async () => !(await serves()), 'it serves no more');
-  },
-);
+const noTerminal = spawnSync('script', ['--version']).error && 'script(1), which creates terminals, is not installed';
+suite.test('it exits when its terminal closes', { ...DEADLINE, skip: () => noTerminal }, async (t, runtime) => {
+  const run = supervise(t, runtime, { wrapper: [fileURLToPath(new URL('terminal.sh', import.meta.url))] });
+  const port = await run.port();
+  assert.strictEqual(await run.stop('SIGKILL'), 'SIGKILL', 'the terminal is closed');
+  const serves = () =>
+    get(port).then(
+      () => true,
+      (error) => error.code !== 'ECONNREFUSED',
+    );
+  await until(async () => !(await serves()), 'it has stopped serving');
+});
 
 suite.test(
-  'in a terminal there are colours, and a single worker reads what is typed',
+  'in a terminal, output has colours, and a single worker reads the typed input',
   { ...DEADLINE, skip: () => noTerminal },
   async (t, runtime) => {
     const terminal = (args, env) => {
@@ -240,16 +236,16 @@ suite.test(
   },
 );
 
-suite.test('CLU-19: when the supervisor is killed its workers end', DEADLINE, async (t, runtime) => {
+suite.test('CLU-19: if the supervisor is killed, its workers exit', DEADLINE, async (t, runtime) => {
   const run = supervise(t, runtime);
   await run.port();
   assert.strictEqual(await run.stop('SIGKILL'), 'SIGKILL');
-  // The outputs were closed: nobody is left who had them.
+  // The outputs were closed, so all processes that shared them have exited.
 });
 suite.register();
 
 describe('crash loops', { concurrency: 2, skip: withoutNode }, () => {
-  test('a program that does not start is tried again after growing pauses', DEADLINE, async (t) => {
+  test('a program that does not start is restarted with back-off', DEADLINE, async (t) => {
     const run = supervise(t, someNode, { args: ['-i', '1', '--start-attempts', '0'], env: { MODE: 'fails' } });
     for (const pause of ['100ms', '200ms', '400ms', '800ms']) {
       await run.said(new RegExp(`^\\[crossfork\\] instance 0 is started again in ${pause}$`));
@@ -259,7 +255,7 @@ describe('crash loops', { concurrency: 2, skip: withoutNode }, () => {
     assert.strictEqual(await run.stop(), 0, run.text);
   });
 
-  test('a program that never comes up is given up, with what it said last', DEADLINE, async (t) => {
+  test('it gives up on a program that never starts, and prints its last output', DEADLINE, async (t) => {
     const run = supervise(t, someNode, { env: { MODE: 'fails' } });
     assert.strictEqual(await run.end(), 3, run.text);
     const said = run.text.slice(run.text.indexOf('[crossfork] giving up'));
@@ -270,7 +266,7 @@ describe('crash loops', { concurrency: 2, skip: withoutNode }, () => {
     );
   });
 
-  test('a folder without a program is given up as well', DEADLINE, async (t) => {
+  test('it gives up on a folder without a program', DEADLINE, async (t) => {
     const folder = mkdtempSync(join(tmpdir(), 'crossfork-run-'));
     t.after(() => rmSync(folder, { recursive: true }));
     const run = supervise(t, someNode, { app: folder, args: ['-i', '1', '--start-attempts', '2'] });
@@ -278,21 +274,25 @@ describe('crash loops', { concurrency: 2, skip: withoutNode }, () => {
     await run.said(/^\[crossfork\] {3}.*Cannot find module/);
   });
 
-  test('requests that end their worker, one after the other, harm no others', DEADLINE, async (t) => {
-    const run = supervise(t, someNode, { args: ['-i', '3'] });
-    const port = await run.port(3);
-    for (let round = 1; round <= 6; round++) {
-      await assert.rejects(get(port, '/crash'), { code: 'ECONNRESET' });
-      await run.said(/has ended: exit code 3$/, round);
-      assert.strictEqual((await get(port)).status, 200);
-      // All are there again.
-      await run.workers(3 + round);
-    }
-    assert.ok(!run.text.includes('is started again in'), run.text);
-    assert.strictEqual(await run.stop(), 0, run.text);
-  });
+  test(
+    'repeated requests that crash their worker do not slow down restarts or fail other requests',
+    DEADLINE,
+    async (t) => {
+      const run = supervise(t, someNode, { args: ['-i', '3'] });
+      const port = await run.port(3);
+      for (let round = 1; round <= 6; round++) {
+        await assert.rejects(get(port, '/crash'), { code: 'ECONNRESET' });
+        await run.said(/has ended: exit code 3$/, round);
+        assert.strictEqual((await get(port)).status, 200);
+        // All workers are running again.
+        await run.workers(3 + round);
+      }
+      assert.ok(!run.text.includes('is started again in'), run.text);
+      assert.strictEqual(await run.stop(), 0, run.text);
+    },
+  );
 
-  test('workers that end whenever they are up do not harm those that serve', DEADLINE, async (t) => {
+  test('workers that exit as soon as they are up do not harm those that serve', DEADLINE, async (t) => {
     const run = supervise(t, someNode, { args: ['-i', '3'], env: { MODE: 'leaves' } });
     const [[, server]] = await run.said(/^\[crossfork\] worker 0 \(pid (\d+)\) listens$/);
     await run.said(/leaves, and is replaced$/, 6);
@@ -302,19 +302,19 @@ describe('crash loops', { concurrency: 2, skip: withoutNode }, () => {
   });
 });
 
-/** A request that is in flight until its worker gets SIGUSR2. */
+/** Sends a request that is in flight until its worker gets SIGUSR2. */
 async function hold(port) {
   let begins;
   const begun = new Promise((resolve) => {
     begins = resolve;
   });
   const response = get(port, '/hold', { onData: begins });
-  response.catch(() => {}); // looked at later
+  response.catch(() => {}); // checked later
   await within(Promise.race([begun, response]), 'a request to begin');
   return { response };
 }
 
-/** A pipe that lets one program start each time that it is opened. */
+/** Creates a pipe that lets one program start each time it is opened. */
 function fifo(t) {
   const folder = mkdtempSync(join(tmpdir(), 'crossfork-run-'));
   t.after(() => rmSync(folder, { recursive: true }));
@@ -324,7 +324,7 @@ function fifo(t) {
     path,
     async open() {
       const pipe = createWriteStream(path);
-      await within(once(pipe, 'open'), 'a program that wants to start');
+      await within(once(pipe, 'open'), 'a program that waits to start');
       pipe.end();
       await once(pipe, 'close');
     },

@@ -1,4 +1,4 @@
-// Starts `crossfork run`, and reads what it says.
+// Starts `crossfork run`, and reads its output.
 import assert from 'node:assert';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -30,12 +30,12 @@ export function supervise(t, runtime, { app: name = 'plain', args = [], appArgs 
     detached: what.detached,
   });
   const run = new Run(child);
-  t.after(() => run.kill('SIGKILL')); // unless it has ended, as it should have: its workers end with it
+  t.after(() => run.kill('SIGKILL')); // if it is still running; its workers exit with it
   return run;
 }
 
 class Run {
-  /** `{ stream, text }` of all lines so far. */
+  /** `{ stream, text }` for each line so far. */
   lines = [];
   #waiting = new Set();
 
@@ -61,7 +61,7 @@ class Run {
     if (this.child.exitCode === null && this.child.signalCode === null) this.child.kill(signal);
   }
 
-  /** All matches of `pattern` in the output, when there are so many. */
+  /** Waits until the output has `count` matches of `pattern`, and returns all matches. */
   async said(pattern, count = 1) {
     const matches = () => [...this.text.matchAll(new RegExp(pattern, 'gm'))];
     let look;
@@ -82,7 +82,7 @@ class Run {
     return matches();
   }
 
-  /** The port, when so many workers listen. */
+  /** Waits until this many workers listen, and returns the port. */
   async port(workers = 2) {
     await this.said(/^\[crossfork\] worker \d+ \(pid \d+\) listens$/, workers);
     const ports = new Set((await this.said(/^\[\d+ \d+\] port (\d+)$/, workers)).map(([, port]) => Number(port)));
@@ -90,7 +90,7 @@ class Run {
     return [...ports][0];
   }
 
-  /** The process ids of the workers that have come up, oldest first. */
+  /** Waits until this many workers are up, and returns their PIDs, oldest first. */
   async workers(count = 2) {
     const up = await this.said(/^\[crossfork\] worker \d+ \(pid (\d+)\) (?:listens|is up)/, count);
     return up.map(([, pid]) => Number(pid));
@@ -107,7 +107,7 @@ class Run {
   }
 }
 
-/** One request over a connection of its own. */
+/** Sends one request over a new connection. */
 export function get(target, path = '/', options = {}) {
   const to = typeof target === 'number' ? { port: target, host: '127.0.0.1' } : { socketPath: target };
   return new Promise((resolve, reject) => {

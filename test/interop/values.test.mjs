@@ -1,5 +1,5 @@
-// Values of every kind, made at random, and regular expressions: what this crate writes is read by each Node as what it
-// is, and written again by it as the same (ADV-4 to ADV-9). Nothing that it writes ends one (NEVER-2, NEVER-3).
+// Random values of every kind, and regular expressions: each Node reads what this crate writes as the same value, and
+// writes it back the same (ADV-4 to ADV-9). Nothing that the crate writes crashes Node (NEVER-2, NEVER-3).
 import assert from 'node:assert';
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
@@ -12,7 +12,7 @@ const script = (name) => join(import.meta.dirname, 'values', name);
 const suite = new EveryNode();
 
 suite.test(
-  'ADV-4 to ADV-9: it gives every value back as it came, and takes every regular expression',
+  'ADV-4 to ADV-9: Node returns every value unchanged, and accepts every regular expression',
   {},
   (t, { bin, major }) => {
     const run = spawnSync(bin, [script('parent.cjs'), binary, String(major)], { encoding: 'utf8', timeout: 240_000 });
@@ -26,7 +26,7 @@ suite.test(
 let judged;
 
 suite.test(
-  'NEVER-2: it compiles every regular expression that is sent to it, and nearly no other',
+  'NEVER-2: Node compiles every regular expression that is sent, and rejects nearly all that are not',
   {},
   (t, { bin }) => {
     judged ??= spawnSync(binary, ['judge'], { maxBuffer: 2 ** 30 }).stdout;
@@ -36,7 +36,7 @@ suite.test(
     assert.deepStrictEqual(wronglySent, []);
     assert.ok(compiled > 50_000 && refused > 50_000, run.stdout);
     assert.ok(notSent < compiled / 500, `${notSent} of ${compiled} are not sent, such as ${JSON.stringify(examples)}`);
-    t.diagnostic(`${compiled} compiled, ${refused} refused; ${notSent} that it compiles are not sent`);
+    t.diagnostic(`${compiled} compiled, ${refused} refused; ${notSent} that Node compiles are not sent`);
   },
 );
 

@@ -1,4 +1,4 @@
-// What the addon does, in every runtime: each file of inside/ is a program that runs its scenarios.
+// Tests the addon in every runtime: each file in inside/ is a program that runs scenarios.
 import assert from 'node:assert';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -27,7 +27,7 @@ for (const runtime of runtimes) {
   }
 }
 
-/** With a way to ask for a garbage collection. */
+/** Arguments that let the program trigger a garbage collection. */
 const collectable = {
   node: (first) => ['--expose-gc', first],
   bun: (first) => [first],

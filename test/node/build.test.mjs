@@ -10,13 +10,13 @@ const BUILD = join(import.meta.dirname, '../../js/build.cjs');
 const folder = mkdtempSync(join(tmpdir(), 'crossfork-'));
 after(() => rmSync(folder, { recursive: true }));
 
-/** Runs js/build.cjs with nothing but `path` to find programs in. It never touches what is built. */
+/** Runs js/build.cjs with `path` as its PATH. Never touches the real build. */
 function runBuild(path) {
   const args = [BUILD, '--to', join(folder, 'native')];
   return spawnSync(process.execPath, args, { env: { ...process.env, PATH: path }, encoding: 'utf8' });
 }
 
-/** A folder with a `cargo` that is this shell script: what cargo says, without the minutes that it takes. */
+/** Returns a PATH with a fake `cargo`, which is this shell script, because a real build takes minutes. */
 function cargoThat(script) {
   const bin = mkdtempSync(join(folder, 'bin-'));
   writeFileSync(join(bin, 'cargo'), `#!/bin/sh\n${script}\n`);
@@ -24,14 +24,14 @@ function cargoThat(script) {
   return [bin, '/usr/bin', '/bin'].join(delimiter);
 }
 
-test('build: tells where cargo put an executable', () => {
+test('build: returns the path of the executable that cargo built', () => {
   const { build } = createRequire(import.meta.url)(BUILD);
   const executable = build({ example: 'echo_worker' });
   assert.match(executable, /debug\/examples\/echo_worker$/);
   assert.strictEqual(build({ example: 'echo_worker' }), executable, 'also when there is nothing to do');
 });
 
-test('build: run directly it puts the addon and the command where it is told, and prints their paths alone', () => {
+test('build: run directly, it puts the addon and the command into the given folder, and prints only their paths', () => {
   const made = join(folder, 'made');
   writeFileSync(made, 'contents', { mode: 0o755 });
   const artifact = (target, more) => JSON.stringify({ reason: 'compiler-artifact', target, ...more });
@@ -45,21 +45,21 @@ test('build: run directly it puts the addon and the command where it is told, an
   for (const path of paths) assert.strictEqual(readFileSync(path, 'utf8'), 'contents');
 });
 
-test('build: without cargo it says how to get it', () => {
+test('build: without cargo the error says how to install it', () => {
   const { status, stdout, stderr } = runBuild(folder);
   assert.match(stderr, /^Cannot build the addon: cargo is not on the PATH\. [^\n]*rustup[^\n]*\n$/);
   assert.strictEqual(stdout, '');
   assert.strictEqual(status, 1);
 });
 
-test('build: when cargo fails, its own words and one sentence', () => {
+test('build: if cargo fails, its own output is followed by one line', () => {
   const { status, stderr } = runBuild(cargoThat('echo "error: no such feature" >&2; exit 101'));
-  assert.strictEqual(stderr, 'error: no such feature\nCannot build the addon: cargo ended with exit code 101.\n');
+  assert.strictEqual(stderr, 'error: no such feature\nCannot build the addon: cargo failed with exit code 101.\n');
   assert.strictEqual(status, 1);
 });
 
-test('build: when cargo names nothing that it has made, that is an error', () => {
+test('build: if cargo reports no artifact, that is an error', () => {
   const { status, stderr } = runBuild(cargoThat('echo "{\\"reason\\":\\"build-finished\\"}"'));
-  assert.match(stderr, /did not say where/);
+  assert.match(stderr, /cargo did not report a library/);
   assert.strictEqual(status, 1);
 });

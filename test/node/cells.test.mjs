@@ -1,4 +1,4 @@
-// The quick tier leaves out no pair of what the full tier combines.
+// The quick tier covers every pair of values that the full tier combines.
 import assert from 'node:assert';
 import { test } from 'node:test';
 import { cells, selected, shardOf, tierOf, uncovered } from '../cells.mjs';
@@ -16,7 +16,7 @@ for (const [name, all] of Object.entries(suites)) {
     t.diagnostic(`${name}: ${quick.length} of ${all.length} cells are quick`);
   });
 
-  test(`cells: ${name}: the quick tier has more of the oldest and the newest Node than of those between`, (t) => {
+  test(`cells: ${name}: the quick tier has more cells for the oldest and the newest Node than for others`, (t) => {
     if (nodes.length < 3 || !('runtime' in all[0])) return t.skip('it does not depend on the version of Node');
     const count = (runtime) =>
       selected(all, 'quick', WHOLE).filter((cell) => cell.runtime === runtime && !cell.heavy).length;
@@ -32,10 +32,10 @@ for (const [all, item] of [
   [suites.children, 'file'],
   [suites.parents, 'group'],
 ]) {
-  test(`cells: the quick tier has the heavy scenarios of every ${item} once a mode`, { skip }, () => {
+  test(`cells: the quick tier has the heavy scenarios of every ${item} once per mode`, { skip }, () => {
     const key = (cell) => `${cell[item]}, ${cell.mode}`;
     const heavy = selected(all, 'quick', WHOLE).filter((cell) => cell.heavy);
-    // These have no heavy scenarios, and are not for every runtime or child.
+    // These have no heavy scenarios, and do not run for every runtime or child.
     const light = (cell) => /^(dialects|draining)/.test(cell[item]);
     const expected = new Set(all.filter((cell) => !light(cell)).map(key));
     assert.deepStrictEqual(heavy.map(key).sort(), [...expected].sort());
@@ -43,7 +43,7 @@ for (const [all, item] of [
   });
 }
 
-test('cells: combinations that are not possible are no cells, and are not missed', () => {
+test('cells: impossible combinations are not cells, and do not count as uncovered', () => {
   const possible = ({ a, b }) => a !== '1' || b !== 'x';
   const all = cells({ a: ['1', '2'], b: ['x', 'y'], c: ['p', 'q'] }, { possible });
   assert.strictEqual(all.length, 6);
@@ -52,12 +52,12 @@ test('cells: combinations that are not possible are no cells, and are not missed
   assert.deepStrictEqual(uncovered(all, quick), []);
 });
 
-test('cells: what is not covered is named', () => {
+test('cells: uncovered pairs are named', () => {
   const all = cells({ a: ['1', '2'], b: ['x', 'y'] });
   assert.deepStrictEqual(uncovered(all, [all[0]]), ['a 1, b y', 'a 2, b x', 'a 2, b y']);
 });
 
-test('cells: the shards of a tier are all of it, each cell once', () => {
+test('cells: the shards of a tier contain each cell once', () => {
   const all = cells({ a: ['1', '2', '3'], b: ['x', 'y'], c: ['p', 'q'] });
   for (const tier of ['quick', 'full']) {
     const parts = ['1/3', '2/3', '3/3'].flatMap((part) => selected(all, tier, shardOf(part)));
@@ -66,7 +66,7 @@ test('cells: the shards of a tier are all of it, each cell once', () => {
   }
 });
 
-test('cells: a tier or a shard that is none is an error that says what it must be', () => {
+test('cells: an invalid tier or shard is an error that says what is valid', () => {
   assert.throws(() => tierOf('slow'), /CROSSFORK_TIER is slow: it must be quick or full/);
   for (const text of ['0/2', '3/2', '1', 'a/b', '1/0'])
     assert.throws(() => shardOf(text), /it must be like 2\/5/, text);

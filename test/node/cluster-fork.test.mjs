@@ -18,19 +18,19 @@ const folder = mkdtempSync(join(tmpdir(), 'crossfork-'));
 after(() => rmSync(folder, { recursive: true }));
 
 const { execPath } = process;
-/** In a cluster it listens: where no other does. */
+/** In a cluster the worker listens, on a free port. */
 const WORKER = ['worker', '--listen', '127.0.0.1:0'];
 const echo = (t, ...args) => {
   const worker = clusterFork(...args);
   t.after(() => {
-    // The cluster may be about to answer it.
+    // The cluster may still try to send to it.
     worker.on('error', () => {});
     worker.process.kill('SIGKILL');
   });
   return worker;
 };
 
-test('CH-11: clusterFork puts a program into the cluster, and returns the Worker', async (t) => {
+test('CH-11: clusterFork adds a program to the cluster, and returns the Worker', async (t) => {
   const worker = echo(t, command, WORKER);
   assert.ok(worker instanceof cluster.Worker);
   assert.strictEqual(cluster.workers[worker.id], worker);
@@ -39,7 +39,7 @@ test('CH-11: clusterFork puts a program into the cluster, and returns the Worker
   assert.deepStrictEqual((await event(worker, 'message'))[0], 'hello');
 });
 
-test('clusterFork: process.execPath and cluster.settings are as before, whatever happens', (t) => {
+test('clusterFork: process.execPath and cluster.settings are restored, even if it throws', (t) => {
   cluster.setupPrimary({ exec: 'the-users-own.js', args: ['x'], silent: true });
   const settings = cluster.settings;
   echo(t, command, WORKER);
@@ -60,14 +60,14 @@ test('clusterFork: process.execPath and cluster.settings are as before, whatever
   assert.strictEqual(cluster.settings, settings);
 });
 
-test('clusterFork: silent and the rest are as cluster.setupPrimary was told; the environment is given', async (t) => {
+test('clusterFork: applies silent and other settings of cluster.setupPrimary, and the environment', async (t) => {
   cluster.setupPrimary({ silent: true });
   const worker = echo(t, '/bin/sh', ['-c', 'echo "$VARIABLE $NODE_UNIQUE_ID"'], { VARIABLE: 'x' });
   const [text] = await event(worker.process.stdout, 'data');
   assert.strictEqual(String(text), `x ${worker.id}\n`);
 });
 
-test('clusterFork: arguments are in order, and none is added, also where this process is inspected', async (t) => {
+test('clusterFork: passes the arguments in order and adds none, even if this process is inspected', async (t) => {
   cluster.setupPrimary({ silent: true });
   const before = process.env.NODE_OPTIONS;
   t.after(() => {
@@ -81,18 +81,18 @@ test('clusterFork: arguments are in order, and none is added, also where this pr
   assert.strictEqual(String(text), '--inspect last --inspect=0\n');
 });
 
-test('clusterFork: a name is looked for on the PATH of its environment', (t) => {
+test('clusterFork: searches a name on the PATH of the given environment', (t) => {
   const worker = echo(t, 'true', [], { PATH: '/nowhere:/bin' });
   assert.deepStrictEqual(worker.process.spawnargs, ['/bin/true', '']);
   assert.throws(() => clusterFork('true', [], { PATH: join(folder, 'absent') }), { code: 'ENOENT' });
 });
 
-test('clusterFork: without arguments there is one that is empty, for cluster always passes one', async (t) => {
+test('clusterFork: without arguments it passes one empty argument, because cluster always passes one', async (t) => {
   const worker = echo(t, '/bin/true');
   assert.deepStrictEqual(worker.process.spawnargs, ['/bin/true', '']);
 });
 
-test('clusterFork: what cannot be started is thrown', () => {
+test('clusterFork: throws if a program cannot be started', () => {
   assert.throws(() => clusterFork('/no/such/program'), { code: 'ENOENT' });
   assert.throws(() => clusterFork('worker.js'), { code: 'ERR_INVALID_ARG_VALUE' });
   assert.throws(() => clusterFork(command, 'worker'), { code: 'ERR_INVALID_ARG_TYPE' });
@@ -115,8 +115,10 @@ const PROGRAM = `
   worker.on('exit', (code) => console.log('exit', code, worker.exitedAfterDisconnect));`;
 
 for (const runtime of runtimes) {
-  const skip = runtime.kind !== 'node' && `${runtime.name} has no cluster that a foreign program could join`;
-  test(`clusterFork: in ${runtime.name} its worker serves, talks, and ends when it is asked to`, { skip }, async () => {
+  const skip = runtime.kind !== 'node' && `the cluster of ${runtime.name} cannot run other programs`;
+  test(`clusterFork: in ${runtime.name} the worker serves, sends messages, and exits on disconnect`, {
+    skip,
+  }, async () => {
     const program = join(folder, 'program.cjs');
     writeFileSync(program, PROGRAM);
     const args = commandLine(runtime, program, [command]);

@@ -1,5 +1,5 @@
-// The documents' own commands and programs, run as they are printed. Programs in Rust are examples, which are built
-// already, or documentation tests.
+// Runs the commands and programs of the documents as printed. Rust programs are examples, which are built already, or
+// documentation tests.
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
@@ -14,6 +14,7 @@ import { blocks, commands } from '../../docs/tools/markdown.mjs';
 import { documents, ROOT, read } from '../../docs/tools/write.mjs';
 import { artifact } from '../artifacts.mjs';
 
+const DEADLINE = { timeout: 120_000 };
 const packageJson = JSON.parse(read('package.json'));
 const built = { CROSSFORK_EXAMPLES: dirname(artifact('sum')), CROSSFORK_BIN: artifact('crossfork') };
 
@@ -30,10 +31,10 @@ function run(command, args, { env, ...options } = {}) {
   return result.stdout;
 }
 
-// `npm test` runs this very file.
+// `npm test` runs this file itself.
 const notHere = new Set(['npm test', 'npm run test:full']);
 
-/** Of a bench one item is measured: enough to know that the command works. */
+/** Measures one item of a benchmark, which is enough to know that the command works. */
 const ONE_ITEM = {
   'npm run bench -- --quick': '--only start --debug',
   'npm run bench:fd -- --quick': '--only memory',
@@ -44,13 +45,13 @@ const printed = new Map();
 for (const file of documents()) {
   for (const command of commands(read(file))) printed.set(command, [...(printed.get(command) ?? []), file]);
 }
-// The lines of the tables of examples, all but those that only a person ends.
+// The commands in the tables of examples, except those that only a person can end.
 for (const [, command] of read('examples/README.md').matchAll(/^\| \d+ \| `(.*?)` \|/gm)) {
   if (!printed.has(command)) printed.set(command, ['examples/README.md']);
 }
 
 for (const [command, files] of printed) {
-  test(`${files.join(', ')}: ${command}`, { skip: notHere.has(command) && 'it is what runs this test' }, () => {
+  test(`${files.join(', ')}: ${command}`, { skip: notHere.has(command) && 'it runs this test' }, () => {
     const script = /^npm (?:run )?([a-z:]+)/.exec(command)?.[1];
     if (script) assert.ok(packageJson.scripts[script], `package.json has the script ${script}`);
     const [program, args] = example(command) ?? ['sh', ['-c', [command, ONE_ITEM[command]].filter(Boolean).join(' ')]];
@@ -58,7 +59,7 @@ for (const [command, files] of printed) {
   });
 }
 
-/** `cargo run --example ...` as the program that is built already, or `cargo build` as nothing: whether it is right. */
+/** Replaces `cargo run --example ...` by the built program, and `cargo build` by `true`, after checking the command. */
 function example(command) {
   const [, verb, name, features, args] =
     /^cargo (run|build) --example (\S+)(?: --features (\S+))?(?: -- (.*))?$/.exec(command) ?? [];
@@ -71,7 +72,7 @@ function example(command) {
   return verb === 'build' ? [artifact(name) && 'true', []] : [artifact(name), args?.split(' ') ?? []];
 }
 
-/** A project of a user, with the package and with programs in Rust that are built. */
+/** A user's project, with the package and with built Rust programs. */
 const project = mkdtempSync(join(tmpdir(), 'crossfork-'));
 after(() => rmSync(project, { recursive: true }));
 for (const folder of ['node_modules/.bin', 'target/release']) mkdirSync(join(project, folder), { recursive: true });
@@ -79,8 +80,9 @@ symlinkSync(ROOT, join(project, 'node_modules/crossfork'));
 symlinkSync(join(ROOT, 'js/cli.cjs'), join(project, 'node_modules/.bin/crossfork'));
 symlinkSync(artifact('sum'), join(project, 'target/release/sum'));
 symlinkSync(artifact('cluster_threads'), join(project, 'target/release/hello'));
+symlinkSync(artifact('cluster_worker'), join(project, 'target/release/web'));
 
-/** With a name for its abstract socket, and a port, that nobody else on this machine has. */
+/** Gives a program a unique abstract socket name and a free port. */
 const unique = (program, port) => program.replaceAll('\\0readme', `\\0${randomUUID()}`).replaceAll('8000', port);
 
 async function freePort() {
@@ -97,7 +99,7 @@ for (const file of documents()) {
     ({ language, file, text }) => language === 'js' && !file && !isServer(text),
   );
   for (const [i, { text }] of programs.entries()) {
-    test(`${file}: the JavaScript program number ${i + 1} prints what its comments say`, async () => {
+    test(`${file}: JavaScript program ${i + 1} prints what its comments say`, async () => {
       const expected = [...text.matchAll(/console\.log\(.*?\)\)?; \/\/ (.*)/g)].map(([, words]) => words);
       assert.notEqual(expected.length, 0);
       writeFileSync(join(project, 'program.js'), unique(text, await freePort()));
@@ -111,41 +113,40 @@ function isServer(text) {
   return text.startsWith('// server.js');
 }
 
-test('README.md: `npx crossfork run server.js` serves, reloads on SIGHUP, and stops on SIGTERM', {
-  timeout: 120_000,
-}, async (t) => {
-  const [{ text }] = blocks(read('README.md')).filter(({ text }) => isServer(text));
-  const port = await freePort();
-  writeFileSync(join(project, 'server.js'), unique(text, port));
-  // What `npx crossfork` finds.
-  const server = spawn('node_modules/.bin/crossfork', ['run', 'server.js'], {
-    cwd: project,
-    stdio: ['ignore', 'inherit', 'pipe'],
+for (const file of ['README.md', 'docs/run.md']) {
+  test(`${file}: \`crossfork run server.js\` serves, reloads on SIGHUP, and stops on SIGTERM`, DEADLINE, async (t) => {
+    const { text } = blocks(read(file)).find(({ text }) => text.includes('createServer('));
+    const port = await freePort();
+    writeFileSync(join(project, 'server.js'), unique(text, port));
+    const server = spawn('node_modules/.bin/crossfork', ['run', 'server.js'], {
+      cwd: project,
+      stdio: ['ignore', 'inherit', 'pipe'],
+    });
+    t.after(() => server.kill('SIGKILL'));
+    const output = on(createInterface({ input: server.stderr }), 'line', { close: ['close'] });
+    const said = async (pattern) => {
+      for (;;) {
+        const { value, done } = await output.next();
+        if (done) assert.fail(`it ended before ${pattern}`);
+        if (pattern.test(value[0])) return;
+      }
+    };
+    const serves = async () => assert.match(await (await fetch(`http://127.0.0.1:${port}/`)).text(), /^hello/);
+    await said(/listens|listening/);
+    await serves();
+    server.kill('SIGHUP');
+    await said(/reloaded/);
+    await serves();
+    server.kill('SIGTERM');
+    assert.deepEqual(await once(server, 'exit'), [0, null]);
   });
-  t.after(() => server.kill('SIGKILL'));
-  const lines = createInterface({ input: server.stderr });
-  const output = on(lines, 'line', { close: ['close'] });
-  const said = async (pattern) => {
-    for (;;) {
-      const { value, done } = await output.next();
-      if (done) assert.fail(`it ended before ${pattern}`);
-      if (pattern.test(value[0])) return;
-    }
-  };
-  await said(/listens|listening/);
-  assert.equal(await (await fetch(`http://127.0.0.1:${port}/`)).text(), 'hello\n');
-  server.kill('SIGHUP');
-  await said(/reloaded/);
-  assert.equal(await (await fetch(`http://127.0.0.1:${port}/`)).text(), 'hello\n');
-  server.kill('SIGTERM');
-  assert.deepEqual(await once(server, 'exit'), [0, null]);
-});
+}
 
-test('the page of the protocol explains every rule that the code and its tests cite', () => {
+test('the protocol page explains every rule that the code and its tests cite', () => {
   const cited = new Set();
   const listing = run('git', ['ls-files', '--cached', '--others', '--exclude-standard', 'src', 'test', 'examples']);
   for (const file of listing.split('\n').filter((name) => /\.(rs|cjs|mjs|js)$/.test(name))) {
-    if (!existsSync(join(ROOT, file))) continue; // removed, and git has not been told
+    if (!existsSync(join(ROOT, file))) continue; // removed but not staged
     const text = readFileSync(join(ROOT, file), 'utf8');
     for (const [, family, number] of text.matchAll(/\b(CH|SER|ADV|INT|HND|SOCK|LIFE|CLU|NEVER)-(\d+)\b/g)) {
       cited.add(`${family}-${number}`);

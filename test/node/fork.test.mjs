@@ -16,7 +16,7 @@ const { event } = require('../interop/kit/wait.cjs');
 const folder = mkdtempSync(join(tmpdir(), 'crossfork-'));
 after(() => rmSync(folder, { recursive: true }));
 
-/** A file of these contents. */
+/** Creates a file with these contents. */
 function file(name, contents, mode) {
   const path = join(folder, name);
   writeFileSync(path, contents);
@@ -24,7 +24,7 @@ function file(name, contents, mode) {
   return path;
 }
 
-/** An echo, and the end when the parent disconnects. */
+/** Checks that the child echoes a message, and exits when the parent disconnects. */
 async function assertWorks(child) {
   child.send({ hello: 'rust' });
   assert.deepStrictEqual(await event(child, 'message'), [{ hello: 'rust' }, undefined]);
@@ -33,7 +33,7 @@ async function assertWorks(child) {
   assert.deepStrictEqual(await exit, [0, null]);
 }
 
-test('fork: gives a ChildProcess with a channel', async () => {
+test('fork: returns a ChildProcess with a channel', async () => {
   const child = fork(crossforkPath(), ['worker']);
   assert.ok(child instanceof childProcess.ChildProcess);
   assert.ok(child.connected);
@@ -41,7 +41,7 @@ test('fork: gives a ChildProcess with a channel', async () => {
   await assertWorks(child);
 });
 
-test('fork: a relative path, a URL, and a name on the PATH of its environment', async () => {
+test('fork: accepts a relative path, a URL, and a name on the PATH of the given environment', async () => {
   await assertWorks(fork(`./${relative(process.cwd(), command)}`, ['worker'], { cwd: '/' }));
   await assertWorks(fork(pathToFileURL(command), ['worker']));
   mkdirSync(join(folder, 'bin'));
@@ -50,7 +50,7 @@ test('fork: a relative path, a URL, and a name on the PATH of its environment', 
   await assertWorks(fork('a-worker', ['worker'], { env: { PATH: `/nowhere:${folder}/bin` } }));
 });
 
-test('fork: arguments may be left out, and options follow at once', async () => {
+test('fork: arguments are optional, and options can follow the program', async () => {
   const script = file('script', '#!/bin/sh\necho "$# $VARIABLE"\n', 0o755);
   const children = [
     fork(script, { silent: true, env: { ...process.env, VARIABLE: 'x' } }),
@@ -58,12 +58,12 @@ test('fork: arguments may be left out, and options follow at once', async () => 
     fork(script, [], { stdio: ['ignore', 'pipe', 'inherit', 'ipc'], env: { ...process.env, VARIABLE: 'x' } }),
     fork(script, [], { stdio: 'pipe', env: { ...process.env, VARIABLE: 'x' } }),
   ];
-  // All are listened to at once: what an ended child wrote and nobody read is thrown away.
+  // Listens to all at once, because unread output of a child that has exited is discarded.
   const texts = await Promise.all(children.map((child) => event(child.stdout, 'data')));
   assert.deepStrictEqual(texts.map(String), new Array(4).fill('0 x\n'));
 });
 
-test('fork: an environment of null is that of this process, as in Node', async () => {
+test('fork: with an environment of null the child inherits this environment, as in Node', async () => {
   const child = fork('sh', ['-c', 'echo "$PATH"'], { env: null, silent: true });
   assert.strictEqual(String(await event(child.stdout, 'data')), `${process.env.PATH}\n`);
 });
@@ -85,7 +85,7 @@ test('fork: signal, timeout and killSignal work as in Node', async () => {
   assert.deepStrictEqual(await exit, [null, 'SIGKILL']);
 });
 
-test('fork: what cannot be started is thrown, with the reason', () => {
+test('fork: throws with a reason if a program cannot be started', () => {
   const errors = [
     [join(folder, 'missing'), 'ENOENT', /^Cannot fork '.*missing': there is no such file$/],
     ['no-such-program', 'ENOENT', /^Cannot fork 'no-such-program': it is not on the PATH/],
@@ -96,7 +96,7 @@ test('fork: what cannot be started is thrown, with the reason', () => {
     [
       file('lost', '#!/no/such/shell -e\n', 0o755),
       'ENOENT',
-      /it is a script for '\/no\/such\/shell', which is not there$/,
+      /it is a script for '\/no\/such\/shell', which does not exist$/,
     ],
   ];
   for (const [path, code, message] of errors) {
@@ -111,7 +111,7 @@ test('fork: what cannot be started is thrown, with the reason', () => {
   }
 });
 
-test('fork: a script passed by mistake', () => {
+test('fork: rejects a script, and suggests child_process.fork', () => {
   for (const name of ['worker.js', './worker.mjs', '/tmp/worker.ts', new URL('file:///worker.cjs')]) {
     assert.throws(() => fork(name), {
       name: 'TypeError',
@@ -121,7 +121,7 @@ test('fork: a script passed by mistake', () => {
   }
 });
 
-test('fork: arguments that make no sense', () => {
+test('fork: rejects invalid arguments', () => {
   const wrong = [
     [[5], 'ERR_INVALID_ARG_TYPE'],
     [[''], 'ERR_INVALID_ARG_VALUE'],
@@ -136,14 +136,14 @@ test('fork: arguments that make no sense', () => {
   for (const [args, code] of wrong) assert.throws(() => fork(...args), { code });
 });
 
-// The same steps with both: what the worker does with the parent's server must not depend on who started it.
+// The same steps with both: the way of starting must not change how the worker uses the parent's server.
 const STARTERS = {
   'child_process.fork': () => childProcess.fork('worker', [], { execPath: command, execArgv: [] }),
   fork: () => fork(command, ['worker']),
 };
 
 for (const [name, start] of Object.entries(STARTERS)) {
-  test(`${name}: a worker serves on the parent's server, which then counts and waits for its connections`, async (t) => {
+  test(`${name}: a worker serves the parent's server, whose close waits for the worker's connections`, async (t) => {
     const worker = start();
     t.after(() => worker.kill('SIGKILL'));
     const server = http.createServer().listen(0, '127.0.0.1');

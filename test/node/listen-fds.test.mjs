@@ -1,4 +1,4 @@
-// Socket activation, in a process that a shell starts with descriptors, as systemd would.
+// Socket activation, in a process that a shell starts with open descriptors, as systemd does.
 import assert from 'node:assert';
 import { spawnSync } from 'node:child_process';
 import { createRequire } from 'node:module';
@@ -15,7 +15,7 @@ function activated(variables, program, complaint = /^$/) {
   return JSON.parse(stdout);
 }
 
-test('listenFds: descriptors with their names, close-on-exec, once', () => {
+test('listenFds: returns descriptors with their names, close-on-exec, once', () => {
   const found = activated(
     'LISTEN_PID=$$ LISTEN_FDS=2 LISTEN_FDNAMES=web:',
     `const all = listenFds();
@@ -36,17 +36,17 @@ test('listenFds: descriptors with their names, close-on-exec, once', () => {
   ]);
 });
 
-test('listenFds: none that are for another process, with a warning that says for which, and none without variables', () => {
+test('listenFds: returns none for another process, with a warning that names it, and none without variables', () => {
   const program = 'console.log(JSON.stringify([listenFds(), listenFds()]))';
   const warning =
-    /^\(node:\d+\) \[CROSSFORK_LISTEN_PID\] Warning: LISTEN_FDS=2 is meant for process 1 \(\S+\), and not .* npm [^\n]*\n/;
+    /^\(node:\d+\) \[CROSSFORK_LISTEN_PID\] Warning: LISTEN_FDS=2 is for process 1 \(\S+\), not .* npm [^\n]*\n/;
   assert.deepStrictEqual(activated('LISTEN_PID=1 LISTEN_FDS=2', program, warning), [[], []]);
   assert.deepStrictEqual(activated('LISTEN_PID=1 LISTEN_FDS=0', program), [[], []]);
   assert.deepStrictEqual(activated('LISTEN_PID=1', program), [[], []]);
   assert.deepStrictEqual(activated('', program), [[], []]);
 });
 
-test('listenFds: what makes no sense is an error that says what', () => {
+test('listenFds: malformed variables are an error that names them', () => {
   const program = 'try { listenFds(); } catch ({ code, message }) { console.log(JSON.stringify([code, message])); }';
   const [none, words] = activated('LISTEN_PID=$$ LISTEN_FDS=many', program, /^/);
   assert.deepStrictEqual(
@@ -55,6 +55,6 @@ test('listenFds: what makes no sense is an error that says what', () => {
   );
   assert.deepStrictEqual(activated('LISTEN_PID=$$ LISTEN_FDS=200', program), [
     'EBADF',
-    'EBADF: LISTEN_FDS=200 tells of the descriptors 3 to 202, and not all of them are open',
+    'EBADF: LISTEN_FDS=200 names descriptors 3 to 202, but not all of them are open',
   ]);
 });

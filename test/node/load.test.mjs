@@ -14,7 +14,7 @@ const JS = join(import.meta.dirname, '../../js');
 const folder = mkdtempSync(join(tmpdir(), 'crossfork-'));
 after(() => rmSync(folder, { recursive: true }));
 
-/** A copy of the package's JavaScript, with nothing that was built, in a node_modules of its own. */
+/** A copy of the package's JavaScript without native files, in its own node_modules. */
 function unbuilt(name) {
   const root = join(folder, name, 'node_modules', 'crossfork');
   cpSync(JS, join(root, 'js'), { recursive: true });
@@ -28,7 +28,7 @@ const load = (root, program) =>
   });
 
 for (const runtime of runtimes) {
-  test(`load: ${runtime.name}, with require and with import, one and the same`, () => {
+  test(`load: ${runtime.name}, require and import give the same functions`, () => {
     const program = join(folder, `${runtime.name}.mjs`);
     writeFileSync(
       program,
@@ -54,27 +54,27 @@ const CALLS = `
     }
   }`;
 
-test('load: where nothing fits it can be imported, and what needs no addon works', () => {
+test('load: without the addon the package can be imported, and functions that do not need it work', () => {
   const root = unbuilt('missing');
   const { status, stdout, stderr } = load(root, CALLS);
   assert.deepStrictEqual([status, stderr], [0, '']);
   assert.match(
     stdout,
-    /^ERR_CROSSFORK_NOT_BUILT Cannot load the addon of crossfork, which .*: none was found for Linux on/,
+    /^ERR_CROSSFORK_NOT_BUILT Cannot load the crossfork addon, which .*: no file for Linux on \S+ was found/,
   );
   const name = basename(dirname(addon));
   for (const line of [
-    `  - ${join(root, 'native', name, 'crossfork.node')}: not there`,
-    `  - the package crossfork-${name}: not there`,
-    'What needs no addon works: fork and clusterFork.\n',
+    `  - ${join(root, 'native', name, 'crossfork.node')}: not found`,
+    `  - the package crossfork-${name}: not found`,
+    'These functions work without the addon: fork and clusterFork.\n',
   ]) {
     assert.ok(stdout.includes(line), `${line}\nis not in\n${stdout}`);
   }
   assert.ok(stdout.endsWith('\ntrue\n'), stdout);
 });
 
-// In a bundle of modules there is no __dirname, and what is in the working folder is anybody's.
-test('load: in a bundle of modules nothing is looked for in the working folder', () => {
+// An ES module bundle has no __dirname, and files in the working directory cannot be trusted.
+test('load: in an ES module bundle no files are loaded from the working directory', () => {
   const [platform, binary] = ['platform', 'binary'].map((name) => readFileSync(join(JS, `${name}.cjs`), 'utf8'));
   const bundled = (source, require) => {
     const module = {};
@@ -86,10 +86,10 @@ test('load: in a bundle of modules nothing is looked for in the working folder',
   const unavailable = (_, tried) => new Error(tried.join());
   const required = (name) => others[name] ?? (name.startsWith('.') ? { unavailable } : require(name));
   const { crossforkPath } = bundled(binary, required);
-  assert.throws(crossforkPath, { message: /^the folder of this package: not there,/ });
+  assert.throws(crossforkPath, { message: /^the folder of this package: not found,/ });
 });
 
-test('load: the command that builds is told only where there are the sources', () => {
+test('load: the error names the build command only if the sources are present', () => {
   const root = unbuilt('sources');
   assert.match(load(root, CALLS).stdout, /\nInstall the package for this platform, .*: crossfork-linux-/);
   cpSync(join(JS, '../src/addon'), join(root, 'src/addon'), { recursive: true });
@@ -102,14 +102,14 @@ test('load: the command that builds is told only where there are the sources', (
 for (const [platform, words] of [
   [
     'darwin',
-    /it is for Linux alone, and this is macOS on .*\nWhat needs no addon works: fork and clusterFork\.\ntrue\n$/,
+    /it supports only Linux, and this is macOS on .*\nThese functions work without the addon: fork and clusterFork\.\ntrue\n$/,
   ],
   [
     'win32',
-    /it is for Linux alone, and this is Windows on .*WSL 2 all of it does\.\nERR_FEATURE.*Windows: use WSL 2\n$/s,
+    /it supports only Linux, and this is Windows on .*WSL 2, where all of it works\.\nERR_FEATURE.*Windows: use WSL 2\n$/s,
   ],
 ]) {
-  test(`load: on ${platform} it can be imported, and the error says what works`, () => {
+  test(`load: on ${platform} the package can be imported, and the error says what works`, () => {
     const program = `
       Object.defineProperty(process, 'platform', { value: '${platform}' });
       const crossfork = require('./js/index.cjs');
@@ -131,23 +131,23 @@ for (const runtime of runtimes.filter(({ kind }) => kind === 'node')) {
     return spawnSync(runtime.bin, [...flags, '-e', program], { encoding: 'utf8' }).stdout;
   };
 
-  test(`load: ${runtime.name}, with --no-addons what needs no addon works`, () => {
+  test(`load: ${runtime.name}, with --no-addons the functions that need no addon work`, () => {
     const stdout = run('--no-addons');
     assert.match(
       stdout,
-      /^ERR_DLOPEN_DISABLED .*: this process may not load addons\.\n.*\nStart it without --no-addons\.\ntrue\n$/,
+      /^ERR_DLOPEN_DISABLED .*: this process is not allowed to load addons\.\n.*\nStart it without --no-addons\.\ntrue\n$/,
     );
   });
 
   const skip = runtime.major < 24 && 'its permission model is experimental';
-  test(`load: ${runtime.name}, under the permission model what needs no addon works`, { skip }, () => {
+  test(`load: ${runtime.name}, under the permission model the functions that need no addon work`, { skip }, () => {
     const stdout = run('--permission', '--allow-fs-read=*', '--allow-child-process');
     assert.match(stdout, /^ERR_DLOPEN_DISABLED .*\n.*\nStart it with --allow-addons\.\ntrue\n$/);
   });
 }
 
 for (const runtime of runtimes.filter(({ kind }) => kind === 'deno')) {
-  test('load: deno, without --allow-ffi the error says so', () => {
+  test('load: deno, without --allow-ffi the error names that flag', () => {
     const program = join(folder, 'no-ffi.cjs');
     writeFileSync(
       program,
@@ -155,11 +155,11 @@ for (const runtime of runtimes.filter(({ kind }) => kind === 'deno')) {
     );
     const args = ['run', '--quiet', '--allow-read', '--allow-env', '--allow-sys', program];
     const { stderr } = spawnSync(runtime.bin, args, { encoding: 'utf8', env: { ...process.env, NO_COLOR: '1' } });
-    assert.match(stderr, /this process may not load addons\.\n.*\nStart it with --allow-ffi\./);
+    assert.match(stderr, /this process is not allowed to load addons\.\n.*\nStart it with --allow-ffi\./);
   });
 }
 
-test('load: a file that does not fit is told with the reason', () => {
+test('load: the error says why a file cannot be loaded', () => {
   const root = unbuilt('broken');
   const place = join(root, 'native', basename(dirname(addon)));
   mkdirSync(place, { recursive: true });
@@ -167,7 +167,7 @@ test('load: a file that does not fit is told with the reason', () => {
   assert.match(load(root, CALLS).stdout, /crossfork\.node: .*(too short|invalid ELF header)/);
 });
 
-test('load: the package for the platform, when that is installed beside', () => {
+test('load: the package for the platform is found beside the main package', () => {
   const root = unbuilt('beside');
   const name = `crossfork-${basename(dirname(addon))}`;
   const place = join(root, '..', name);
@@ -178,41 +178,41 @@ test('load: the package for the platform, when that is installed beside', () => 
   assert.deepStrictEqual([/^0 /.test(stdout), stdout.endsWith(`${name}/crossfork\n`), stderr], [true, true, '']);
 });
 
-test('crossforkPath: where there is no command, all places that were tried', () => {
+test('crossforkPath: without a command, the error lists all places that were tried', () => {
   const root = unbuilt('no-command');
   const place = join(root, 'native', basename(dirname(addon)));
   mkdirSync(place, { recursive: true });
   symlinkSync(addon, join(place, 'crossfork.node'));
   const { stderr } = load(root, 'crossfork.crossforkPath()');
-  assert.match(stderr, /Cannot load the command of crossfork: none was found for .* Tried:/);
+  assert.match(stderr, /Cannot load the crossfork command: no file for .* was found\. Tried:/);
   assert.ok(stderr.includes(`${join(place, 'crossfork')}: there is no such file`));
 });
 
-test('crossforkPath, fork: a command for another C library is an error that says so', () => {
+test('crossforkPath, fork: a command for another C library is reported as such', () => {
   const root = unbuilt('other-libc');
   const place = join(root, 'native', basename(dirname(addon)));
   mkdirSync(place, { recursive: true });
   const loader = '/lib64/ld-linux-x86-64.so.2';
   const there = readFileSync(command);
   const at = there.indexOf(loader);
-  assert.ok(at > 0 && at < 4096, 'it says which loader it needs');
+  assert.ok(at > 0 && at < 4096, 'the file names its loader');
   there.write(loader.replace('linux', 'other'), at);
   writeFileSync(join(place, 'crossfork'), there, { mode: 0o755 });
   const { stderr } = load(root, 'crossfork.crossforkPath()');
-  assert.match(stderr, /crossfork: it needs '\/lib64\/ld-other-x86-64\.so\.2', which is not there/);
+  assert.match(stderr, /crossfork: it needs '\/lib64\/ld-other-x86-64\.so\.2', which does not exist/);
   const fork = load(root, `crossfork.fork(${JSON.stringify(join(place, 'crossfork'))})`).stderr;
   assert.match(fork, /Cannot fork '.*': it needs '\/lib64\/ld-other.*another C library/);
 });
 
-test('npx crossfork: where there is no command, the sentence alone', () => {
+test('npx crossfork: without a command it prints only the message, without a stack', () => {
   const root = unbuilt('no-cli');
   const { status, stderr } = spawnSync(process.execPath, ['js/cli.cjs', '--help'], { cwd: root, encoding: 'utf8' });
   assert.strictEqual(status, 1);
-  assert.match(stderr, /^Cannot load the command of crossfork: none was found/);
+  assert.match(stderr, /^Cannot load the crossfork command: no file for/);
   assert.doesNotMatch(stderr, / at /);
 });
 
-test('npx crossfork: the command, with its streams and its exit code', () => {
+test('npx crossfork: runs the command, with its streams and its exit code', () => {
   const cli = require.resolve('../../js/cli.cjs');
   const run = (...args) => spawnSync(process.execPath, [cli, ...args], { encoding: 'utf8' });
   assert.match(run('--help').stdout, /worker/);
@@ -224,7 +224,7 @@ test('npx crossfork: the command, with its streams and its exit code', () => {
 
 for (const runtime of runtimes.filter(({ kind }) => kind === 'bun')) {
   for (const target of ['node', 'bun']) {
-    test(`load: bundled by bun build for ${target}, the addon is beside the bundle`, () => {
+    test(`load: bun build for ${target} puts the addon beside the bundle`, () => {
       const entry = join(folder, 'entry.mjs');
       writeFileSync(
         entry,
@@ -244,7 +244,7 @@ for (const runtime of runtimes.filter(({ kind }) => kind === 'bun')) {
   }
 }
 
-test('load: what bundlers and tracers look for are names in full, of all platforms that have a package', () => {
+test('load: the paths of all platforms with a package are literals, for bundlers and file tracers', () => {
   const text = readFileSync(join(JS, 'load.cjs'), 'utf8');
   const required = [...text.matchAll(/ require\('([^']*\.node)'\)/g)].map(([, name]) => name);
   for (const platform of ['linux-x64-gnu', 'linux-x64-musl', 'linux-arm64-gnu', 'linux-arm64-musl']) {

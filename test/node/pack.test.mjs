@@ -1,5 +1,5 @@
-// The packages: what is in them, and that they work where there is no Rust. What `npm pack` makes has the files for this
-// platform in it; what is published has them in packages of their own.
+// The packages: their contents, and that they work without Rust. `npm pack` includes the native files for this platform;
+// the published packages have them in a separate package for each platform.
 import assert from 'node:assert';
 import { execFileSync, spawnSync } from 'node:child_process';
 import {
@@ -15,7 +15,7 @@ import {
 import { tmpdir } from 'node:os';
 import { basename, delimiter, dirname, join } from 'node:path';
 import { after, test } from 'node:test';
-import { newestGlibc, readElf, tells, unfit } from '../../npm/elf.mjs';
+import { buildTraces, mismatches, newestGlibc, readElf } from '../../npm/elf.mjs';
 import { mainManifest, PAGES, platformManifest, relativeLinks, withAbsoluteLinks } from '../../npm/manifests.mjs';
 import { linked } from '../../npm/notices.mjs';
 import { packMain, packPlatform } from '../../npm/pack.mjs';
@@ -31,7 +31,7 @@ const here = PLATFORMS.find(({ name }) => name === basename(native));
 const folder = mkdtempSync(join(tmpdir(), 'crossfork-'));
 after(() => rmSync(folder, { recursive: true }));
 
-// What `prepack` would build is built already.
+// The files that `prepack` would build exist already.
 execFileSync(process.execPath, [join(ROOT, 'npm/notices.mjs')]);
 const [packed] = JSON.parse(
   execFileSync('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', folder], {
@@ -47,14 +47,14 @@ const env = { ...process.env, PATH: withoutRust.join(delimiter), npm_config_offl
 
 const bin = (name) => join(ROOT, 'node_modules/.bin', name);
 
-// What is published, as it would be from a repository that there is not.
+// The published packages, with a made-up repository.
 const published = { ...project(), repository: 'https://github.com/OWNER/crossfork' };
 const main = packMain(published, folder);
 const manifest = mainManifest(published);
 const contents = (tarball) => execFileSync('tar', ['-tzf', tarball], { encoding: 'utf8' }).trim().split('\n').sort();
 const textIn = (tarball, file) => execFileSync('tar', ['-xzOf', tarball, `package/${file}`], { encoding: 'utf8' });
 
-test('pack: what is needed at run time, what is needed to build, and nothing else', () => {
+test('pack: contains what is needed at run time and to build, and nothing else', () => {
   const native = files.filter((file) => file.startsWith('native/'));
   assert.deepStrictEqual(native.map((file) => basename(file)).sort(), ['NOTICES.md', 'crossfork', 'crossfork.node']);
   const js = readdirSync(join(ROOT, 'js')).map((file) => `js/${file}`);
@@ -69,15 +69,15 @@ test('pack: what is needed at run time, what is needed to build, and nothing els
   );
 });
 
-// A symbol that a runtime lacks is found out when it is called, so that loading alone would not tell.
-test('pack: the addon knows Node-API up to version 8, and nothing of V8', () => {
+// A missing symbol fails only when it is called, so loading the addon alone would not show it.
+test('pack: the addon uses Node-API up to version 8, and no V8 symbols', () => {
   const text = readFileSync(addon, 'latin1');
-  assert.ok(text.includes('napi_type_tag_object'), 'names of version 8 can be found');
-  // From version 9 on all names begin so.
+  assert.ok(text.includes('napi_type_tag_object'), 'names of version 8 are in the file');
+  // All names since version 9 begin with node_api_.
   assert.deepStrictEqual(text.match(/node_api_\w+|_ZN2v8\w+|_ZN4node\w+/g), null);
 });
 
-test('pack: it is small', () => {
+test('pack: the package is small', () => {
   assert.ok(statSync(tarball).size < 3 * 1024 * 1024, `${statSync(tarball).size} bytes`);
   assert.ok(packed.unpackedSize < 6 * 1024 * 1024, `${packed.unpackedSize} bytes unpacked`);
 });
@@ -89,7 +89,7 @@ test('pack: the command stays executable', () => {
   }
 });
 
-test('pack: the main package as it is published has no files for a platform, and names the packages that do', () => {
+test('pack: the published main package has no native files, and depends on the packages that do', () => {
   const files = contents(main);
   assert.ok(files.includes('package/js/index.cjs') && files.includes('package/src/addon/lib.rs'));
   assert.deepStrictEqual(
@@ -100,7 +100,7 @@ test('pack: the main package as it is published has no files for a platform, and
   assert.deepStrictEqual(JSON.parse(textIn(main, 'package.json')).optionalDependencies, Object.fromEntries(names));
 });
 
-test('pack: manifests say where the project is, for whom they are, and run nothing', () => {
+test('pack: manifests name the repository and their platform, and have no scripts', () => {
   for (const each of [manifest, ...PLATFORMS.map((platform) => platformManifest(platform, published))]) {
     const { name, version, license, repository, homepage, bugs, publishConfig, scripts } = each;
     assert.deepStrictEqual([version, license, scripts], [published.version, 'MIT OR Apache-2.0', undefined], name);
@@ -111,16 +111,17 @@ test('pack: manifests say where the project is, for whom they are, and run nothi
   }
   const { os, libc, cpu } = platformManifest(PLATFORMS.at(-1), published);
   assert.deepStrictEqual([os, libc, cpu], [['linux'], ['musl'], ['arm64']]);
-  // What needs no addon works everywhere, so that the main package can be installed everywhere.
+  // The main package can be installed on every platform, because some functions need no addon.
   assert.deepStrictEqual([manifest.os, manifest.cpu, manifest.libc], [undefined, undefined, undefined]);
 });
 
 test('pack: the npm page leads with npm, and the crate page with cargo', () => {
-  assert.match(textIn(main, 'README.md'), /^# crossfork\n[^`]*```text\nnpm install crossfork\n/);
-  assert.match(readFileSync(join(ROOT, PAGES.crate), 'utf8'), /^# crossfork\n[^`]*```text\ncargo add crossfork/);
+  const firstBlock = (markdown) => /^```text\n([\s\S]*?)^```/m.exec(markdown)[1];
+  assert.match(firstBlock(textIn(main, 'README.md')), /^npm install crossfork$/m);
+  assert.match(firstBlock(readFileSync(join(ROOT, PAGES.crate), 'utf8')), /^cargo add crossfork/);
 });
 
-test('pack: in what is published, every link leads to this version in the repository', () => {
+test('pack: every link in the published pages leads to this version in the repository', () => {
   const links = relativeLinks(readFileSync(join(ROOT, PAGES.npm), 'utf8'));
   assert.ok(links.includes('../../CHANGELOG.md'));
   const address = `${published.repository}/blob/v${published.version}`;
@@ -133,11 +134,11 @@ test('pack: in what is published, every link leads to this version in the reposi
   for (const page of [text, crate, textIn(main, 'CHANGELOG.md')]) assert.deepStrictEqual(relativeLinks(page), []);
 });
 
-test('pack: what is linked in is named with its licence', () => {
+test('pack: the notices name every linked crate with its licence', () => {
   const notices = readFileSync(join(native, 'NOTICES.md'), 'utf8');
   const crates = linked(here.target).map(({ name }) => name);
   for (const name of ['clap', 'libc', 'napi', 'serde_json', 'tokio']) assert.ok(crates.includes(name), name);
-  // A macro runs in the compiler, and the tests' crates run in the tests.
+  // Macros run only in the compiler, and test dependencies only in tests.
   for (const name of ['serde_derive', 'napi-build', 'proptest', 'axum']) assert.ok(!crates.includes(name), name);
   for (const name of crates) {
     assert.match(notices, new RegExp(`^- ${name} [\\d.]+\\S*: \\S`, 'm'), name);
@@ -146,49 +147,52 @@ test('pack: what is linked in is named with its licence', () => {
   assert.match(notices, /Permission is hereby granted/);
 });
 
-// CROSSFORK_RELEASE=1 has what `npm run release:build` made judged as a release is; else what is built here may need
-// the glibc of this machine.
-test('pack: the addon and the command need no newer glibc than they may, and no other library', () => {
+// CROSSFORK_RELEASE=1 checks the files of `npm run release:build` by the rules for a release. Otherwise the files may need
+// this machine's glibc.
+test('pack: the addon and the command need no newer glibc than allowed, and no other library', () => {
   const released = Boolean(process.env.CROSSFORK_RELEASE);
   const glibc = released ? GLIBC : process.report.getReport().header.glibcVersionRuntime;
   const from = released ? join(PACKAGES, 'native', here.name) : native;
   for (const file of ['crossfork.node', 'crossfork'].map((name) => join(from, name))) {
-    assert.deepStrictEqual(unfit(file, here, glibc), []);
-    assert.deepStrictEqual(tells(file, released ? [`${ROOT}/`] : []), []);
+    assert.deepStrictEqual(mismatches(file, here, glibc), []);
+    assert.deepStrictEqual(buildTraces(file, released ? [`${ROOT}/`] : []), []);
   }
 });
 
-test('pack: files that need a newer glibc, another processor or more libraries are not packed', () => {
+test('pack: files that need a newer glibc, another processor or more libraries are rejected', () => {
   const other = { cpu: here.cpu === 'x64' ? 'arm64' : 'x64', libc: 'glibc' };
-  assert.deepStrictEqual(unfit(command, other, '2.1'), [
+  assert.deepStrictEqual(mismatches(command, other, '2.1'), [
     `${command} is for ${here.cpu}, not for ${other.cpu}.`,
-    `${command} needs glibc ${newestGlibc(readElf(command))}, and may need 2.1 at most.`,
+    `${command} needs glibc ${newestGlibc(readElf(command))}, but 2.1 is the newest allowed.`,
   ]);
-  assert.deepStrictEqual(unfit(command, { cpu: here.cpu, libc: 'musl' }), [`${command} needs glibc.`]);
-  assert.match(unfit(process.execPath, here, '99').join(), /needs libstdc\+\+\.so/);
+  assert.deepStrictEqual(mismatches(command, { cpu: here.cpu, libc: 'musl' }), [`${command} needs glibc.`]);
+  assert.match(mismatches(process.execPath, here, '99').join(), /needs libstdc\+\+\.so/);
   assert.strictEqual(newestGlibc({ versions: ['GLIBC_2.9', 'GLIBC_2.17', 'GLIBC_2.2.5', 'GLIBC_PRIVATE'] }), '2.17');
 });
 
-test('pack: files that tell of the machine that built them are not packed', () => {
+test('pack: files with traces of the build machine are rejected', () => {
   const debug = join(folder, 'debug');
   const source = join(folder, 'main.rs');
   writeFileSync(source, `fn main() { panic!("{}", file!()) }`);
   execFileSync('rustc', ['-g', '-o', debug, source]);
-  const said = tells(debug, [`${folder}/`]).join();
-  assert.ok(said.includes(`names the builder's ${folder}/`) && /is not stripped: it has .*\.symtab/.test(said), said);
+  const said = buildTraces(debug, [`${folder}/`]).join();
+  assert.ok(
+    said.includes(`contains the build path ${folder}/`) && /is not stripped: it has .*\.symtab/.test(said),
+    said,
+  );
 });
 
-test('pack: nothing is released that has no address, no entry in the changelog, another tag or changes', () => {
+test('pack: a release needs a repository URL, a changelog entry, the right tag and no uncommitted changes', () => {
   const entry = `## Unreleased\n\n## ${published.version} - 2026-11-30\n`;
   const tag = `v${published.version}`;
   assert.deepStrictEqual(problems(published, entry, { tag, slug: 'OWNER/crossfork', changed: '' }), []);
   for (const [found, ...rest] of [
-    [/address of the repository is not known/, { ...published, repository: undefined }, entry],
+    [/repository URL is missing/, { ...published, repository: undefined }, entry],
     [/not of the form/, { ...published, repository: 'https://github.com/OWNER/crossfork.git' }, entry],
     [/this is https:\/\/github\.com\/other\/crossfork/, published, entry, { slug: 'other/crossfork' }],
     [/no "## [\d.]+ - YYYY-MM-DD"/, published, '## Unreleased\n\n## 0.0.1 - 2020-01-01\n'],
     [/tag is v9\.9\.9/, published, entry, { tag: 'v9.9.9' }],
-    [/not what was committed/, published, entry, { changed: ' M src/lib.rs' }],
+    [/has uncommitted changes/, published, entry, { changed: ' M src/lib.rs' }],
   ]) {
     const said = problems(...rest);
     assert.strictEqual(said.length, 1, said.join());
@@ -198,7 +202,7 @@ test('pack: nothing is released that has no address, no entry in the changelog, 
 
 const prebuilt = packPlatform(here, native, published, folder);
 
-test('pack: the package of a platform has what was built, its licences, and a command that can be started', () => {
+test('pack: the package of a platform has the native files, licences, and an executable command', () => {
   const files = ['LICENSE-APACHE', 'LICENSE-MIT', 'NOTICES.md', 'README.md', 'crossfork', 'crossfork.node'];
   const expected = [...files, 'package.json'].map((file) => `package/${file}`);
   assert.deepStrictEqual(contents(prebuilt), expected);
@@ -208,7 +212,7 @@ test('pack: the package of a platform has what was built, its licences, and a co
 
 for (const name of managers) {
   const missing = name === 'bun' && !runtimes.some(({ kind }) => kind === 'bun');
-  test(`pack: as published and installed by ${name}, it works`, { skip: missing && 'not here' }, async () => {
+  test(`pack: the published packages work when installed by ${name}`, { skip: missing && 'not here' }, async () => {
     await tryManager(name, [main, prebuilt], mkdtempSync(join(folder, `${name}-`)));
   });
 }
@@ -232,14 +236,14 @@ const MODULE = `
   });
   a.end('it works', createRequire(import.meta.url)('node:fs').openSync('/', 'r'));`;
 
-test('pack: what npm pack makes, installed where there is no Rust, works in every runtime', () => {
+test('pack: the package of npm pack, installed without Rust, works in every runtime', () => {
   const project = join(folder, 'project');
   mkdirSync(project);
   writeFileSync(join(project, 'package.json'), '{ "name": "empty", "private": true }');
   const run = (...args) => spawnSync(...args, { cwd: project, env, encoding: 'utf8' });
   const installed = run('npm', ['install', '--no-audit', '--no-fund', tarball]);
   assert.strictEqual(installed.status, 0, installed.stdout + installed.stderr);
-  assert.notStrictEqual(run('cargo', ['--version']).status, 0, 'there is Rust');
+  assert.notStrictEqual(run('cargo', ['--version']).status, 0, 'cargo is on the PATH');
   const program = run(process.execPath, ['-e', PROGRAM]);
   assert.deepStrictEqual([program.stdout, program.stderr], ['it works 0\n', '']);
   const module = join(project, 'module.mjs');
@@ -252,7 +256,7 @@ test('pack: what npm pack makes, installed where there is no Rust, works in ever
   assert.match(help.stdout, /worker/);
 });
 
-test('pack: cargo finds its way in it', () => {
+test('pack: cargo can read the packed sources', () => {
   execFileSync('tar', ['-xzf', tarball, '-C', folder]);
   const sources = join(folder, 'package');
   const { status, stdout, stderr } = spawnSync('cargo', ['metadata', '--no-deps', '--format-version=1'], {
@@ -281,7 +285,7 @@ test('pack: the crate has all of its targets, and the Node programs of its examp
   for (const program of programs) assert.ok(files.includes(program), program);
 });
 
-test('pack: publint and arethetypeswrong find nothing', () => {
+test('pack: publint and arethetypeswrong find no problems', () => {
   for (const [file, args] of [
     ...[tarball, main, prebuilt].map((each) => [bin('publint'), ['--strict', each]]),
     [bin('attw'), [tarball]],

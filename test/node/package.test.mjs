@@ -1,4 +1,4 @@
-// What every file of the repository, and the packages, must keep to.
+// Rules for the files of the repository and for the packages.
 import assert from 'node:assert';
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync, statSync } from 'node:fs';
@@ -11,7 +11,7 @@ const ROOT = join(import.meta.dirname, '../..');
 const read = (file) => readFileSync(join(ROOT, file), 'utf8');
 const manifest = JSON.parse(read('package.json'));
 
-// As git sees it: what is tracked, and what would be.
+// Files that git tracks, and new ones that it does not ignore.
 const files = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard'], {
   cwd: ROOT,
   encoding: 'utf8',
@@ -25,7 +25,7 @@ test('package: lock files do not say where packages come from', () => {
   for (const file of locks) assert.doesNotMatch(read(file), /"resolved"/, file);
 });
 
-// npm leaves out what the registry at hand does not have, and `npm ci` then refuses the lock file everywhere.
+// npm omits packages that the current registry lacks, and `npm ci` then rejects the lock file everywhere.
 test('package: lock files hold the packages for every platform', () => {
   for (const file of files.filter((file) => file.endsWith('package-lock.json'))) {
     const { packages } = JSON.parse(read(file));
@@ -43,12 +43,12 @@ test('package: no file names the host of a registry', () => {
   }
 });
 
-test('package: nothing is needed at run time and nothing runs on installation', () => {
+test('package: there are no run-time dependencies and no install scripts', () => {
   assert.deepStrictEqual(manifest.dependencies ?? {}, {});
   for (const script of ['preinstall', 'install', 'postinstall']) assert.ok(!(script in manifest.scripts), script);
 });
 
-test('package: the version and the address of the repository stand in one place', () => {
+test('package: the version and the repository URL are defined in one place', () => {
   const { version, repository } = project();
   assert.strictEqual(manifest.version, '0.0.0-development', 'release:pack writes the version of Cargo.toml');
   assert.strictEqual(manifest.repository, undefined, 'release:pack writes the address of Cargo.toml');
@@ -86,7 +86,7 @@ test('package: no dependency needs a newer Rust than Cargo.toml declares', () =>
   );
 });
 
-test("package: every relative link leads to a file of the repository, and every '#' to a heading", () => {
+test("package: every relative link leads to a file of the repository, and every '#' link to a heading", () => {
   for (const file of files.filter((file) => file.endsWith('.md'))) {
     const text = read(file).replaceAll(/^```[\s\S]*?^```/gm, '');
     for (const link of relativeLinks(text)) {
@@ -103,7 +103,7 @@ test("package: every relative link leads to a file of the repository, and every 
   }
 });
 
-test('package: examples are a page at most', () => {
+test('package: examples have at most 100 lines', () => {
   for (const file of files.filter((file) => file.startsWith('examples/'))) {
     const lines = read(file).trimEnd().split('\n').length;
     assert.ok(lines <= 100, `${file} has ${lines} lines`);

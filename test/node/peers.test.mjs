@@ -1,4 +1,4 @@
-// Descriptors between processes that are not parent and child in any way that matters: Node, Rust and Python.
+// Passes descriptors between unrelated processes: Node, Rust and Python.
 import assert from 'node:assert';
 import { spawn, spawnSync } from 'node:child_process';
 import dgram from 'node:dgram';
@@ -26,11 +26,11 @@ const PEERS = {
   rust: [artifact('fd-peer')],
   python: ['python3', peer('peer.py')],
 };
-const skip = (name) => name === 'python' && !hasPython && 'there is no Python with send_fds here';
+const skip = (name) => name === 'python' && !hasPython && 'Python with send_fds is not installed';
 
 let paths = 0;
 
-/** An FdSocket that the peer has connected to. */
+/** Starts a peer. Returns the FdSocket of its connection. */
 async function start(t, name, how, type) {
   const path = join(folder, `${++paths}`);
   const server = createFdServer(path, { type });
@@ -43,7 +43,7 @@ async function start(t, name, how, type) {
   return { socket, child, event: type === 'stream' ? 'data' : 'message' };
 }
 
-/** The next message, with what came with it taken. */
+/** Waits for the next message, and takes its descriptors. */
 async function take(t, { socket, event: name }) {
   const [data, fds] = await within(
     new Promise((resolve) => socket.once(name, (data, fds) => resolve([String(data), fds.takeAll()]))),
@@ -59,7 +59,7 @@ const opened = (t, path, flags = 'r') => {
   return fd;
 };
 
-/** The same thing, in whatever process: the kernel's numbers of it. */
+/** Device and inode, which are the same in every process. */
 const identity = (fd) => {
   const { dev, ino } = require('node:fs').fstatSync(fd);
   return `${dev} ${ino}`;
@@ -67,7 +67,7 @@ const identity = (fd) => {
 
 for (const name of Object.keys(PEERS)) {
   for (const type of ['stream', 'seqpacket']) {
-    test(`${name}, ${type}: everything comes back`, { skip: skip(name) }, async (t) => {
+    test(`${name}, ${type}: descriptors of every kind are echoed`, { skip: skip(name) }, async (t) => {
       const connection = await start(t, name, 'echo', type);
       const server = net.createServer().listen(0, '127.0.0.1');
       await event(server, 'listening');
@@ -91,7 +91,7 @@ for (const name of Object.keys(PEERS)) {
       );
     });
 
-    test(`${name}, ${type}: 1 and 253 in one message`, { skip: skip(name) }, async (t) => {
+    test(`${name}, ${type}: 1 and 253 descriptors in one message`, { skip: skip(name) }, async (t) => {
       const connection = await start(t, name, 'echo', type);
       for (const count of [1, 253, 1]) {
         connection.socket.send(`${count}`, new Array(count).fill(opened(t, '/')));
@@ -100,7 +100,7 @@ for (const name of Object.keys(PEERS)) {
       }
     });
 
-    test(`${name}, ${type}: a file is read by the peer`, { skip: skip(name) }, async (t) => {
+    test(`${name}, ${type}: the peer reads a file`, { skip: skip(name) }, async (t) => {
       const connection = await start(t, name, 'read', type);
       const path = join(folder, 'file');
       writeFileSync(path, 'what is in the file');
@@ -111,7 +111,7 @@ for (const name of Object.keys(PEERS)) {
 }
 
 for (const name of ['node', 'rust']) {
-  test(`${name}: a TCP server goes on serving in the peer, when its first owner has closed it`, async (t) => {
+  test(`${name}: the peer serves a TCP server after its first owner has closed it`, async (t) => {
     const connection = await start(t, name, 'serve', 'seqpacket');
     const server = net.createServer().listen(0, '127.0.0.1');
     await event(server, 'listening');
@@ -128,7 +128,7 @@ for (const name of ['node', 'rust']) {
   });
 }
 
-test('node: a UDP socket goes on in the peer', async (t) => {
+test('node: the peer uses a UDP socket after its first owner has closed it', async (t) => {
   const connection = await start(t, 'node', 'serve', 'seqpacket');
   const socket = dgram.createSocket('udp4').bind(0, '127.0.0.1');
   await event(socket, 'listening');
@@ -153,18 +153,18 @@ test('node: memory is shared with the peer', async (t) => {
   assert.match(String(memory), /^written by the peer/);
 });
 
-test('node: mapFd hands memory over in time that does not depend on its size: nothing is copied', (t) => {
+test('node: mapFd does not copy the memory', (t) => {
   const rss = () => process.memoryUsage().rss;
   const fd = memfd('crossfork-test');
   t.after(() => closeFd(fd));
   require('node:fs').truncateSync(`/proc/self/fd/${fd}`, 100 * 1024 * 1024);
   const before = rss();
   const maps = Array.from({ length: 20 }, () => mapFd(fd));
-  assert.ok(rss() - before < 50 * 1024 * 1024, 'two GB were mapped, and almost none of it is there');
+  assert.ok(rss() - before < 50 * 1024 * 1024, '2 GB were mapped, but the resident memory barely grew');
   assert.strictEqual(maps[19].length, 100 * 1024 * 1024);
 });
 
-test('a peer that dies with a message of ours in its hands', async (t) => {
+test('descriptors in flight are closed when the peer dies', async (t) => {
   const { socket, child } = await start(t, 'node', 'die', 'seqpacket');
   const [mine, theirs] = socketpair();
   t.after(() => closeFd(mine));
@@ -174,11 +174,11 @@ test('a peer that dies with a message of ours in its hands', async (t) => {
   closeFd(theirs);
   await within(closed, 'the end');
   await until(() => child.exitCode !== null || child.signalCode !== null, 'the peer is gone');
-  // What it held is closed, by the kernel.
+  // The kernel closes the peer's descriptors.
   await until(() => recvFds(mine)?.end, 'the descriptor is closed');
 });
 
-test('python: control data that is truncated in the peer', { skip: skip('python') }, async (t) => {
+test('python: the peer sees truncated control data', { skip: skip('python') }, async (t) => {
   for (const type of ['stream', 'seqpacket']) {
     const connection = await start(t, 'python', 'one', type);
     const [mine, theirs] = socketpair();
@@ -192,7 +192,7 @@ test('python: control data that is truncated in the peer', { skip: skip('python'
       const [text] = await take(t, connection);
       assert.ok(text.includes(answer), text);
     }
-    // The kernel has closed what there was no room for.
+    // The kernel has closed the descriptors that did not fit.
     closeFd(theirs);
     await until(() => recvFds(mine)?.end, 'all copies are closed');
   }
@@ -200,7 +200,7 @@ test('python: control data that is truncated in the peer', { skip: skip('python'
 
 for (const type of ['stream', 'seqpacket']) {
   for (const how of ['die at once', 'die answering']) {
-    test(`${type}: a peer that does this: ${how}`, async (t) => {
+    test(`${type}: the socket ends and leaks nothing when the peer does this: ${how}`, async (t) => {
       const before = readdirSync('/proc/self/fd').length;
       const { socket, child, event: name } = await start(t, 'node', how, type);
       const seen = [];
@@ -212,14 +212,14 @@ for (const type of ['stream', 'seqpacket']) {
       socket.send('x', [0, 0]);
       await until(() => seen.includes('close'), 'the close');
       assert.match(seen.join(), /^(end|ECONNRESET|EPIPE),close$/);
-      if (how === 'die answering') assert.ok(bytes > 0, 'what it had sent was received');
+      if (how === 'die answering') assert.ok(bytes > 0, 'data that it sent before was received');
       await until(() => child.exitCode !== null || child.signalCode !== null, 'the peer is gone');
       await until(() => readdirSync('/proc/self/fd').length <= before, 'nothing is left open');
     });
   }
 }
 
-test('a peer that dies while much is on its way to it: an error or the end, and nothing is left open', async (t) => {
+test('if a peer dies while much data is in flight, the socket fails or ends, and leaks nothing', async (t) => {
   for (let i = 0; i < 5; i++) {
     const before = readdirSync('/proc/self/fd').length;
     const { socket, child } = await start(t, 'node', 'echo', i % 2 ? 'stream' : 'seqpacket');

@@ -1,4 +1,4 @@
-// `npm test` itself: what it says of a command line that is wrong, and which steps it runs.
+// `npm test` itself: how it reports a wrong command line, and which steps it runs.
 import assert from 'node:assert';
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
@@ -18,7 +18,7 @@ for (const [args, env, expected] of [
   [['tools'], { CROSSFORK_SHARD: '5/2' }, /^CROSSFORK_SHARD is 5\/2: it must be like 2\/5\.\n$/],
   [['tools'], { CROSSFORK_TIER: 'slow' }, /^CROSSFORK_TIER is slow: it must be quick or full\.\n$/],
 ]) {
-  test(`run: ${[...Object.values(env), ...args].join(' ')} is an error of one sentence, before any step`, () => {
+  test(`run: ${[...Object.values(env), ...args].join(' ')} is a one-line error before any step runs`, () => {
     const how = { env: { ...process.env, ...env }, encoding: 'utf8' };
     const { status, stdout, stderr } = spawnSync(process.execPath, [join(TEST, 'run.mjs'), ...args], how);
     assert.deepStrictEqual([status, stdout], [2, '']);
@@ -27,18 +27,18 @@ for (const [args, env, expected] of [
   });
 }
 
-test('run: a step that fails is the last one', async (t) => {
+test('run: no step runs after one that fails', async (t) => {
   const { code, summary } = await run(t, [fails('a'), passes('b')]);
   assert.deepStrictEqual([code, summary], [1, ['FAILED a']]);
 });
 
-test('run: with --keep-going all steps are run but for those that need one that has failed', async (t) => {
+test('run: with --keep-going all steps run except those that need a failed one', async (t) => {
   const steps = [fails('a'), passes('b', ['a']), passes('c', ['b']), passes('d')];
   const { code, summary } = await run(t, steps, { keepGoing: true });
   assert.deepStrictEqual([code, summary], [1, ['FAILED a', 'NOT b', 'NOT c', 'passed d']]);
 });
 
-test('run: a step fails that leaves something in the temporary directory, and it is removed', async (t) => {
+test('run: a step that leaves files in the temporary directory fails, and the files are removed', async (t) => {
   const leaves = step('a', "require('node:fs').writeFileSync(require('node:path').join(process.env.TMPDIR, 'x'), '')");
   const { code, summary, text } = await run(t, [leaves, passes('b')], { keepGoing: true });
   assert.deepStrictEqual([code, summary], [1, ['FAILED a', 'passed b']]);
@@ -46,7 +46,7 @@ test('run: a step fails that leaves something in the temporary directory, and it
 });
 
 for (const signal of ['SIGINT', 'SIGTERM']) {
-  test(`run: ${signal} ends the step, and no other is begun`, async (t) => {
+  test(`run: ${signal} ends the step, and no other step starts`, async (t) => {
     const waits = step('a', "console.log('it waits'); setInterval(() => {}, 1000)");
     const { code, summary, text } = await run(t, [waits, passes('b')], { keepGoing: true, signal });
     assert.deepStrictEqual([code, summary], [1, ['FAILED a']]);
@@ -61,7 +61,7 @@ function step(name, program, needs) {
 const passes = (name, needs) => step(name, '', needs);
 const fails = (name) => step(name, 'process.exitCode = 3');
 
-/** Runs steps in a process of their own. With a signal, it gets that as soon as a step says that it waits. */
+/** Runs steps in a separate process. If `signal` is given, sends it as soon as a step prints that it waits. */
 async function run(t, steps, { keepGoing = false, signal } = {}) {
   const folder = mkdtempSync(join(tmpdir(), 'crossfork-'));
   t.after(() => rmSync(folder, { recursive: true }));
@@ -73,7 +73,7 @@ async function run(t, steps, { keepGoing = false, signal } = {}) {
     `import { runSteps } from '${runner}';
     process.exitCode = await runSteps(${JSON.stringify(steps)}, ${JSON.stringify(how)});`,
   );
-  // A group of its own, which is what the terminal signals.
+  // In its own process group, because a terminal sends signals to the group.
   const child = spawn(process.execPath, [script], { detached: true, stdio: ['ignore', 'pipe', 'inherit'] });
   let text = '';
   for await (const line of createInterface(child.stdout)) {

@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { choose, packagesCover, runtimes } from '../runtimes/index.mjs';
 
 for (const { name, kind, major, bin } of runtimes) {
-  test(`runtimes: ${name} runs, and is what it says`, () => {
+  test(`runtimes: ${name} runs, and has the expected version`, () => {
     const version = execFileSync(bin, ['--version'], { encoding: 'utf8' });
     assert.match(version, new RegExp(`^(v|deno )?${major}\\.\\d+\\.\\d+`));
     assert.strictEqual(name, kind === 'node' ? `node${major}` : kind);
@@ -19,7 +19,7 @@ test('runtimes: CROSSFORK_RUNTIMES chooses by name', () => {
   assert.throws(() => choose(all, 'node18,node19'), /no node19 here, only node18, node20, bun/);
 });
 
-test('runtimes: the packages are for glibc Linux on x86-64 alone', () => {
+test('runtimes: the packages are only for glibc Linux on x86-64', () => {
   assert.ok(packagesCover('linux', 'x64', '2.36'));
   assert.ok(!packagesCover('linux', 'x64', undefined));
   assert.ok(!packagesCover('linux', 'arm64', '2.36'));

@@ -1,4 +1,4 @@
-// The types, as a module of either kind sees them.
+// The types, as CommonJS and ES modules see them.
 import assert from 'node:assert';
 import { spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
@@ -16,14 +16,14 @@ mkdirSync(join(folder, 'node_modules'));
 symlinkSync(ROOT, join(folder, 'node_modules/crossfork'));
 symlinkSync(join(ROOT, 'node_modules/@types'), join(folder, 'node_modules/@types'));
 
-/** The documentation comment of each exported function, and what it is declared as. */
+/** The documentation comment and the declaration of each exported function. */
 const documented = [
   ...readFileSync(join(ROOT, 'js/index.d.ts'), 'utf8').matchAll(
     /\/\*\*((?:(?!\*\/)[\s\S])*)\*\/\nexport (?:function|class) (\w+)([\s\S]*?)[;{]\n/g,
   ),
 ].map(([, comment, name, declaration]) => ({ comment, name, declaration }));
 
-/** What examples use without saying where it comes from. */
+/** Names that the examples use without declaring them. */
 const EXAMPLES = `
 import http = require('node:http');
 import { once } from 'node:events';
@@ -53,7 +53,7 @@ function typecheck(file) {
   return { stdout, status };
 }
 
-test('types: each function says what its parameters are', () => {
+test('types: every parameter of every function is documented', () => {
   for (const { comment, name, declaration } of documented) {
     const parameters = [...declaration.matchAll(/(?:^\(\s*|,\s+)(\w+)\??:/g)].map(([, parameter]) => parameter);
     const said = [...comment.matchAll(/@param (\w+) /g)].map(([, parameter]) => parameter);
@@ -61,7 +61,7 @@ test('types: each function says what its parameters are', () => {
   }
 });
 
-test('types: the examples of the documentation are right', () => {
+test('types: the examples in the documentation compile', () => {
   const examples = documented.flatMap(({ comment, name }) => {
     const lines = comment.split('@example\n')[1]?.replace(/^ \* ?/gm, '') ?? '';
     return lines ? [`async function example_${name}() {\n${lines}\n}\nvoid example_${name};`] : [];
@@ -72,7 +72,7 @@ test('types: the examples of the documentation are right', () => {
   assert.deepStrictEqual(typecheck(join(folder, 'examples.cts')), { stdout: '', status: 0 });
 });
 
-test('types: everything that is exported is declared, and nothing else', () => {
+test('types: exactly the exported names are declared', () => {
   const text = readFileSync(join(ROOT, 'js/index.d.ts'), 'utf8');
   const declared = new Set([...text.matchAll(/^export (?:function|class) (\w+)/gm)].map(([, name]) => name));
   assert.deepStrictEqual([...declared].sort(), Object.keys(require('../../js/index.cjs')).sort());

@@ -1,4 +1,4 @@
-// The workflows: that they are valid, and that they do nothing that a developer cannot do.
+// The workflows are valid, and run only what a developer can run.
 import assert from 'node:assert';
 import { readdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -12,12 +12,12 @@ const { scripts } = createRequire(import.meta.url)('../../package.json');
 const folder = join(ROOT, '.github/workflows');
 const workflows = readdirSync(folder).map((name) => ({ name, text: readFileSync(join(folder, name), 'utf8') }));
 const linter = await createLinter();
-/** What is newer than the linter. */
+/** Features that are newer than the linter. */
 const NEW = /label "ubuntu-24\.04-arm" is unknown|unknown permission scope "attestations"/;
 
 const commands = ({ text }) => [...text.matchAll(/^ *(?:- )?run: (.*)$/gm)].map(([, command]) => command);
 
-/** What brings the tools that a machine does not have. */
+/** Commands that install missing tools. */
 const SETUP =
   /^(npm ci|cargo install [\w-]+ --locked|rustup (toolchain install|target add) .*|pip install --req\S+ \S+)$/;
 const DOCKER = /^docker run .* sh -c 'npm ci && (.*)'$/;
@@ -29,7 +29,7 @@ for (const workflow of workflows) {
     assert.deepStrictEqual(found, []);
   });
 
-  test(`workflows: ${workflow.name} runs scripts of this repository, and nothing else`, () => {
+  test(`workflows: ${workflow.name} runs only scripts of this repository`, () => {
     assert.notStrictEqual(commands(workflow).length, 0);
     for (const command of commands(workflow)) {
       if (SETUP.test(command)) continue;
@@ -40,7 +40,7 @@ for (const workflow of workflows) {
     }
   });
 
-  test(`workflows: ${workflow.name} may do nothing that it does not need`, () => {
+  test(`workflows: ${workflow.name} has only the permissions that it needs`, () => {
     assert.match(workflow.text, /^permissions:\n {2}contents: read$/m);
     for (const [, action] of workflow.text.matchAll(/uses: (\S+)/g)) assert.match(action, /^actions\/[\w-]+@v\d+$/);
   });
@@ -48,7 +48,7 @@ for (const workflow of workflows) {
 
 const named = (name) => workflows.find((workflow) => workflow.name === name).text;
 
-test('workflows: the oldest Rust is the one that Cargo.toml declares', () => {
+test('workflows: the oldest tested Rust is the one that Cargo.toml declares', () => {
   const [, declared] = /^rust-version = "(.*)"$/m.exec(readFileSync(join(ROOT, 'Cargo.toml'), 'utf8'));
   assert.ok(named('ci.yml').includes(`rustup toolchain install ${declared} `), declared);
 });
@@ -68,7 +68,7 @@ test('workflows: every platform is built for a release', () => {
   }
 });
 
-test('workflows: nothing is published before everything was tried', () => {
+test('workflows: publishing requires that all packages were tried', () => {
   const [, needs] = /^ {2}publish:\n {4}needs: \[(.*)\]$/m.exec(named('release.yml'));
   assert.deepStrictEqual(needs.split(', '), ['try', 'try-crate']);
 });

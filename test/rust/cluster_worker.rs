@@ -3,6 +3,9 @@
 
 mod support;
 
+#[cfg(feature = "axum")]
+#[path = "cluster_worker/axum.rs"]
+mod axum;
 #[path = "cluster_worker/cancelling.rs"]
 mod cancelling;
 #[path = "cluster_worker/connections.rs"]

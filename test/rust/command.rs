@@ -1,4 +1,4 @@
-//! The `crossfork` command, started where something is not as it should be: a sentence and an exit code.
+//! The `crossfork` command under adverse conditions: it reports one line and an exit code.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Write};
@@ -17,7 +17,7 @@ use deadline::{PATIENCE, eventually, in_time};
 
 const COMMAND: &str = env!("CARGO_BIN_EXE_crossfork");
 
-/// Without a channel, and without anything to read.
+/// The command without a channel, and with empty standard input.
 fn command(args: &[&str]) -> Command {
     let mut command = Command::new(COMMAND);
     command.args(args).stdin(Stdio::null()).stdout(Stdio::null());
@@ -38,16 +38,16 @@ fn worker(before: &str, stderr: impl Into<Stdio>) -> (Ended, UnixStream) {
     (Ended(child.unwrap()), ours)
 }
 
-/// A process that does not outlive its test.
+/// A process that is killed at the end of its test.
 struct Ended(Child);
 
 impl Ended {
     fn wait(mut self) -> ExitStatus {
-        eventually("it has ended", || self.0.try_wait().unwrap().is_some());
+        eventually("the process exits", || self.0.try_wait().unwrap().is_some());
         self.0.wait().unwrap()
     }
 
-    fn code_and_words(mut self) -> (Option<i32>, String) {
+    fn code_and_stderr(mut self) -> (Option<i32>, String) {
         let stderr = self.0.stderr.take().unwrap();
         let words = std::thread::spawn(|| io::read_to_string(stderr).unwrap());
         (self.wait().code(), words.join().unwrap())
@@ -65,7 +65,7 @@ fn spawn(command: &mut Command) -> Ended {
     Ended(command.spawn().unwrap())
 }
 
-/// Where nothing can be written: a pipe that nobody reads, and a disk that is full.
+/// Descriptors for which every write fails: a pipe without a reader, and a full disk.
 fn unwritable() -> [OwnedFd; 2] {
     let (reader, writer) = io::pipe().unwrap();
     drop(reader);
@@ -79,17 +79,17 @@ fn assert_echoes(channel: &UnixStream) {
     assert_eq!(line, "\"hello\"\n");
 }
 
-/// Some of these are numbers of what the runtime opens, a socket pair among it.
+/// The runtime opens descriptors with some of these numbers, among them a socket pair.
 #[test]
-fn ch_7_a_stale_number_is_told_and_not_listened_to() {
-    in_time("ch_7_a_stale_number_is_told_and_not_listened_to", || {
+fn ch_7_a_stale_number_is_reported_and_not_used() {
+    in_time("ch_7_a_stale_number_is_reported_and_not_used", || {
         for number in 3..16 {
             let number = number.to_string();
             for id in [None, Some("1")] {
                 let mut command = command(&["worker", "--listen", "127.0.0.1:0"]);
                 command.env("NODE_CHANNEL_FD", &number).stderr(Stdio::piped());
                 command.envs(id.map(|id| ("NODE_UNIQUE_ID", id)));
-                let (code, words) = spawn(&mut command).code_and_words();
+                let (code, words) = spawn(&mut command).code_and_stderr();
                 assert_eq!(code, Some(2), "{words}");
                 assert!(
                     words.starts_with(&format!("crossfork worker: NODE_CHANNEL_FD is {number}")),
@@ -101,8 +101,8 @@ fn ch_7_a_stale_number_is_told_and_not_listened_to() {
 }
 
 #[test]
-fn what_cannot_be_written_is_no_reason_to_panic() {
-    in_time("what_cannot_be_written_is_no_reason_to_panic", || {
+fn a_failed_write_does_not_cause_a_panic() {
+    in_time("a_failed_write_does_not_cause_a_panic", || {
         for args in [
             &["worker"][..],
             &["run", concat!(env!("CARGO_MANIFEST_DIR"), "/test/absent.js")],
@@ -119,8 +119,8 @@ fn what_cannot_be_written_is_no_reason_to_panic() {
 }
 
 #[test]
-fn a_worker_that_cannot_complain_goes_on() {
-    in_time("a_worker_that_cannot_complain_goes_on", || {
+fn a_worker_that_cannot_write_to_stderr_continues() {
+    in_time("a_worker_that_cannot_write_to_stderr_continues", || {
         for stderr in unwritable() {
             let (worker, channel) = worker("", stderr);
             (&channel).write_all(b"this is no message\n").unwrap();
@@ -132,18 +132,18 @@ fn a_worker_that_cannot_complain_goes_on() {
     });
 }
 
-/// From too few for anything to enough.
+/// Tries all limits from too low for anything to high enough.
 #[test]
 fn too_few_descriptors_are_an_error_and_no_panic() {
     in_time("too_few_descriptors_are_an_error_and_no_panic", || {
         let mut worked = 0;
         for limit in 5..32 {
             let (worker, channel) = worker(&format!("ulimit -n {limit};"), Stdio::piped());
-            // It may have ended.
+            // The worker may have exited.
             let _ = (&channel).write_all(b"\"hello\"\n");
             let answered = BufReader::new(&channel).lines().next().is_some_and(|line| line.is_ok());
             drop(channel);
-            let (code, words) = worker.code_and_words();
+            let (code, words) = worker.code_and_stderr();
             match answered {
                 true => assert_eq!(code, Some(0), "with {limit}: {words}"),
                 false => assert_eq!(code, Some(1), "with {limit}: {words}"),
@@ -160,21 +160,21 @@ fn run_with_too_few_descriptors_is_an_error_and_no_panic() {
     in_time("run_with_too_few_descriptors_is_an_error_and_no_panic", || {
         for limit in 5..14 {
             let mut shell = Command::new("sh");
-            // Its worker is a program that ends at once.
+            // Its worker is a program that exits at once.
             let line = format!("ulimit -n {limit}; exec \"$@\"");
             shell.args(["-c", &line, "sh", COMMAND, "run", "-i", "1", "/bin/false"]);
             shell.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
-            let (code, words) = spawn(&mut shell).code_and_words();
+            let (code, words) = spawn(&mut shell).code_and_stderr();
             assert_eq!(code, Some(1), "with {limit}: {words}");
             assert!(!words.contains("panicked"), "with {limit}: {words}");
         }
     });
 }
 
-/// A worker that is killed has no time to end what it has started.
+/// A worker that is killed cannot end the processes that it has started.
 #[test]
-fn run_kills_a_worker_with_all_that_it_has_started() {
-    in_time("run_kills_a_worker_with_all_that_it_has_started", || {
+fn run_kills_a_worker_with_all_processes_that_it_started() {
+    in_time("run_kills_a_worker_with_all_processes_that_it_started", || {
         let line = "trap '' TERM; sleep 1000 & echo $!; wait; sleep 1000";
         let mut command = command(&["run", "-i", "1", "--kill-timeout", "0.2", "--log", "raw", "/bin/sh"]);
         command.args(["--", "-c", line]).stdout(Stdio::piped()).stderr(Stdio::null());
@@ -188,11 +188,11 @@ fn run_kills_a_worker_with_all_that_it_has_started() {
             let stat = std::fs::read_to_string(format!("/proc/{started}/stat")).unwrap_or_default();
             stat.contains("(sleep) ") && !stat.contains("(sleep) Z")
         };
-        eventually("what the worker has started has ended", || !runs());
+        eventually("the worker's child exits", || !runs());
     });
 }
 
-/// A worker that prints so many lines on its standard output, and then one on standard error.
+/// A worker that prints this many lines to standard output, and then one line to standard error.
 fn printing(lines: u32) -> Command {
     let line = format!("seq -f 'line %099g' {lines}; echo done >&2; sleep 1000");
     let mut command = command(&["run", "-i", "1", "--kill-timeout", "0.2", "--log", "raw", "/bin/sh"]);
@@ -200,7 +200,7 @@ fn printing(lines: u32) -> Command {
     command
 }
 
-/// Whoever has the other end of the same pipe may have made it non-blocking: Node does so with its own.
+/// Another process that shares the open file may have made it non-blocking, as Node does with its own streams.
 #[test]
 fn run_waits_for_room_in_an_output_that_is_non_blocking() {
     in_time("run_waits_for_room_in_an_output_that_is_non_blocking", || {
@@ -210,7 +210,7 @@ fn run_waits_for_room_in_an_output_that_is_non_blocking() {
         let mut command = printing(9000);
         let mut run = spawn(command.stdout(OwnedFd::from(theirs)));
         drop(command);
-        // More than the socket has room for.
+        // This is more than the socket buffer can hold.
         let mut said = BufReader::new(run.0.stderr.take().unwrap()).lines();
         assert!(said.any(|line| line.unwrap() == "done"));
         assert_eq!(BufReader::new(ours).lines().take(9000).filter(|line| line.is_ok()).count(), 9000);
@@ -220,8 +220,8 @@ fn run_waits_for_room_in_an_output_that_is_non_blocking() {
 }
 
 #[test]
-fn run_tells_on_standard_error_that_standard_output_cannot_be_written() {
-    in_time("run_tells_on_standard_error_that_standard_output_cannot_be_written", || {
+fn run_reports_on_stderr_that_stdout_cannot_be_written() {
+    in_time("run_reports_on_stderr_that_stdout_cannot_be_written", || {
         let [_, full] = unwritable();
         let mut run = spawn(printing(100).stdout(full));
         let mut said = BufReader::new(run.0.stderr.take().unwrap()).lines().map(Result::unwrap);
@@ -235,8 +235,8 @@ fn run_tells_on_standard_error_that_standard_output_cannot_be_written() {
 }
 
 #[test]
-fn run_keeps_both_outputs_of_a_worker_in_order_where_ours_are_one() {
-    in_time("run_keeps_both_outputs_of_a_worker_in_order_where_ours_are_one", || {
+fn run_keeps_the_order_of_both_outputs_of_a_worker_if_its_own_are_one_file() {
+    in_time("run_keeps_the_order_of_both_outputs_of_a_worker_if_its_own_are_one_file", || {
         let line =
             "i=0; while [ $i -lt 200 ]; do echo out $i; echo error $i >&2; i=$((i + 1)); done; sleep 1000";
         let (reader, writer) = io::pipe().unwrap();
@@ -253,7 +253,7 @@ fn run_keeps_both_outputs_of_a_worker_in_order_where_ours_are_one() {
         }
         kill(Pid::from_raw(run.0.id() as i32), SIGTERM).unwrap();
         assert_eq!(run.wait().code(), Some(124));
-        // And that was their end.
+        // The workers print nothing more.
         for line in lines {
             assert!(line.starts_with("[crossfork] "), "{line}");
         }
@@ -261,8 +261,8 @@ fn run_keeps_both_outputs_of_a_worker_in_order_where_ours_are_one() {
 }
 
 #[test]
-fn run_passes_on_lines_of_any_length_as_they_are_up_to_a_limit() {
-    in_time("run_passes_on_lines_of_any_length_as_they_are_up_to_a_limit", || {
+fn run_forwards_lines_unchanged_up_to_the_line_limit() {
+    in_time("run_forwards_lines_unchanged_up_to_the_line_limit", || {
         let line = "for i in 1 2 3 4 5; do seq -s ' ' 80000; done; sleep 1000";
         for (limit, lines) in [("1048576", 5), ("400000", 10)] {
             let mut command = command(&["run", "-i", "2", "--kill-timeout", "0.2", "--log", "json"]);
@@ -285,5 +285,46 @@ fn run_passes_on_lines_of_any_length_as_they_are_up_to_a_limit() {
             kill(Pid::from_raw(run.0.id() as i32), SIGTERM).unwrap();
             run.wait();
         }
+    });
+}
+
+/// As Node does, because each worker needs descriptors.
+#[test]
+fn run_raises_its_descriptor_limit_to_the_hard_limit() {
+    in_time("run_raises_its_descriptor_limit_to_the_hard_limit", || {
+        let mut shell = Command::new("sh");
+        let line = "ulimit -S -n 100; exec \"$@\"";
+        shell.args(["-c", line, "sh", COMMAND, "run", "-i", "1", "--log", "raw", "--kill-timeout", "0.2"]);
+        shell.args(["/bin/sh", "--", "-c", "echo up; sleep 1000"]);
+        let mut run = spawn(shell.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()));
+        let up = BufReader::new(run.0.stdout.take().unwrap()).lines().next().unwrap().unwrap();
+        assert_eq!(up, "up");
+        let limits = std::fs::read_to_string(format!("/proc/{}/limits", run.0.id())).unwrap();
+        let limit = limits.lines().find_map(|line| line.strip_prefix("Max open files")).unwrap();
+        let limit: Vec<_> = limit.split_whitespace().collect();
+        assert_eq!(limit[0], limit[1]);
+        kill(Pid::from_raw(run.0.id() as i32), SIGTERM).unwrap();
+        assert_eq!(run.wait().code(), Some(124));
+    });
+}
+
+/// A worker that reads its channel notices it, but one in an endless loop does not.
+#[cfg(target_os = "linux")]
+#[test]
+fn when_run_is_killed_a_worker_that_does_not_notice_it_is_killed_too() {
+    in_time("when_run_is_killed_a_worker_that_does_not_notice_it_is_killed_too", || {
+        let mut command = command(&["run", "-i", "1", "--log", "raw", "/bin/sh"]);
+        command.args(["--", "-c", "trap '' TERM HUP; echo $$; while :; do sleep 1; done"]);
+        let mut run = spawn(command.stdout(Stdio::piped()).stderr(Stdio::null()));
+        let mut worker = String::new();
+        BufReader::new(run.0.stdout.take().unwrap()).read_line(&mut worker).unwrap();
+        let worker: i32 = worker.trim().parse().unwrap();
+        run.0.kill().unwrap();
+        run.wait();
+        let runs = || {
+            let stat = std::fs::read_to_string(format!("/proc/{worker}/stat")).unwrap_or_default();
+            stat.contains("(sh) ") && !stat.contains("(sh) Z")
+        };
+        eventually("the worker exits", || !runs());
     });
 }

@@ -32,6 +32,9 @@ mod sockets;
 mod stale;
 #[path = "driver/starving.rs"]
 mod starving;
+#[cfg(feature = "futures")]
+#[path = "driver/streams.rs"]
+mod streams;
 #[path = "driver/trying.rs"]
 mod trying;
 #[path = "driver/waking.rs"]

@@ -30,8 +30,10 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         &[
             "tokio",
             "process",
+            "message",
             "error",
             "sys::dispositions",
+            "sys::limit",
             "sys::output",
             "sys::reap",
             "sys::terminal",
@@ -74,6 +76,14 @@ const DATA: &[(&str, &[&str])] = &[
 #[test]
 fn rooms_import_only_the_rooms_that_they_may() {
     let wrong: Vec<_> = library().iter().flat_map(wrong_imports).collect();
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
+
+/// A face is made where a driver calls its macro, and names what that driver has. It may not name one
+/// driver's own.
+#[test]
+fn what_both_drivers_share_knows_no_runtime() {
+    let wrong: Vec<_> = library().iter().flat_map(runtime_uses).collect();
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
 }
 
@@ -214,6 +224,12 @@ fn the_guards_see_what_is_wrong() {
     );
     assert_eq!(face(""), 1);
     assert_eq!(asynchronous("pub(super) $($async)? fn b() {}\n"), 0);
+    let runtime = |text: &str| {
+        let source = Source { path: "src/driver/face/a.rs".into(), room: "driver".into(), text: text.into() };
+        runtime_uses(&source).len()
+    };
+    assert_eq!(runtime("    tokio::time::sleep(a)\n    ::tokio::spawn(b)\n"), 2);
+    assert_eq!(runtime("use super::shared::Shared;\n/// See tokio::spawn.\n"), 0);
     let program = Source {
         path: "src/bin/a.rs".into(),
         room: "bin".into(),
@@ -316,6 +332,14 @@ fn paths_after<'a>(line: &'a str, start: &'a str) -> impl Iterator<Item = &'a st
 
 fn is_within(path: &str, room: &str) -> bool {
     path.strip_prefix(room).is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
+}
+
+fn runtime_uses(source: &Source) -> Vec<String> {
+    if source.room != "driver" {
+        return Vec::new();
+    }
+    let lines = source.code().filter(|(_, line)| line.contains("tokio::"));
+    lines.map(|(i, _)| source.complain(i, "what both drivers share names a runtime")).collect()
 }
 
 fn unsafe_code(source: &Source) -> Vec<String> {

@@ -1,5 +1,5 @@
-//! `crossfork worker`, with a socket in the test's own hands as its parent.
-// What is on its way in a socket is told by ioctl, which neither std nor nix has.
+//! `crossfork worker`, with the test as its parent.
+// Reads the number of bytes in flight by ioctl, which neither std nor nix offers.
 #![allow(unsafe_code)]
 
 use std::io::{Read, Write};
@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 /// How long one wait may take.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A worker, our end of its channel, and a second descriptor of its end.
+/// Starts a worker. Returns it, our end of its channel, and a duplicate of its end.
 fn start() -> (Child, UnixStream, UnixStream) {
     let (ours, theirs) = UnixStream::pair().unwrap();
     ours.set_read_timeout(Some(PATIENCE)).unwrap();
@@ -35,22 +35,22 @@ fn ioctl(socket: &UnixStream, request: libc::c_ulong) -> usize {
     value as usize
 }
 
-/// Waits until so many bytes can be read, and reads none.
+/// Waits until this many bytes can be read, without reading them.
 fn wait_for(socket: &UnixStream, bytes: usize) {
     let start = Instant::now();
     while ioctl(socket, libc::FIONREAD) < bytes {
-        assert!(start.elapsed() < PATIENCE, "waited in vain for {bytes} bytes");
+        assert!(start.elapsed() < PATIENCE, "timed out waiting for {bytes} bytes");
         thread::sleep(Duration::from_millis(1));
     }
 }
 
 #[cfg(target_os = "linux")]
 #[test]
-fn what_came_together_is_answered_together_and_in_order() {
+fn messages_that_arrive_together_are_answered_together_and_in_order() {
     let (mut worker, mut socket, theirs) = start();
     let text: String = (0..60).map(|i| format!("{i}\n")).collect();
     let mut answers = vec![0; text.len()];
-    // Linux counts what is on its way with its memory: some hundred bytes for each write.
+    // Linux counts data in flight by the memory it uses: several hundred bytes for each write.
     socket.write_all(b"\"one\"\n").unwrap();
     wait_for(&socket, 6);
     let one_write = ioctl(&theirs, libc::TIOCOUTQ);

@@ -1,4 +1,4 @@
-//! The system calls: descriptors over a socket, what a descriptor is, and inheriting one.
+//! System calls: passing descriptors over a socket, probing a descriptor, and inheriting one.
 
 #[cfg(target_os = "linux")]
 #[path = "sys/fd.rs"]
@@ -24,7 +24,7 @@ proptest::proptest! {
     #![proptest_config(proptest::prelude::ProptestConfig { failure_persistence: None, ..Default::default() })]
 
     #[test]
-    fn hnd_3_descriptors_come_as_they_were_sent_whatever_the_writes_and_reads(
+    fn hnd_3_descriptors_arrive_as_they_were_sent_for_any_writes_and_reads(
         steps in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..60),
     ) {
         script::run(&steps);

@@ -1,5 +1,5 @@
-//! A descriptor in the runtime's own loop, so that what happens to it is told without another
-//! thread: a `uv_poll_t` of ours, which is closed when the environment ends.
+//! Polls a descriptor in the runtime's event loop, so that no other thread is needed. Uses its own
+//! `uv_poll_t`, which is closed when the environment ends.
 
 use std::cell::Cell;
 use std::ffi::{CStr, c_int, c_void};
@@ -14,15 +14,15 @@ use napi::{Env, check_status, sys};
 
 use super::uv::{self, Poll, Uv, uv};
 
-/// A share of what the loop watches.
+/// A reference to a descriptor that the event loop polls.
 pub struct InLoop(Rc<Watch>);
 
-/// libuv has the other share, as the data of its handle, until it has closed that.
+/// libuv holds the other reference, as its handle's data, until it has closed the handle.
 struct Watch {
     uv: &'static Uv,
     /// libuv's handle.
     memory: Box<[Cell<MaybeUninit<u128>>]>,
-    /// Nothing is to be done with the handle any longer.
+    /// The handle must not be used any more.
     closing: Cell<bool>,
     env: sys::napi_env,
     notify: Cell<sys::napi_ref>,
@@ -32,8 +32,8 @@ struct Watch {
 }
 
 impl InLoop {
-    /// Has `notify` called while something can be read, until the environment ends: then `end` is
-    /// called with its number, and the descriptor may be closed. None where there is no libuv.
+    /// Calls `notify` while the descriptor is readable, until the environment ends. Then calls `end` with
+    /// its number; after that the descriptor may be closed. Returns `None` if there is no libuv.
     pub fn begin(
         env: &Env,
         notify: &Function<'_, (), ()>,
@@ -58,11 +58,11 @@ impl InLoop {
         Ok(Some(result?.map(|()| InLoop(watch))))
     }
 
-    /// Whether the loop goes on for this.
+    /// Sets whether this keeps the event loop running.
     pub fn keep_alive(&self, on: bool) {
         let Watch { uv, closing, .. } = &*self.0;
         if !closing.get() {
-            // SAFETY: the handle was initialized, and its loop is there until it is closed.
+            // SAFETY: the handle was initialized, and its loop exists until it is closed.
             unsafe { (if on { uv.refer } else { uv.unref })(self.0.handle()) }
         }
     }
@@ -80,8 +80,8 @@ impl Watch {
     ) -> napi::Result<io::Result<()>> {
         let name = self.enter(notify)?;
         let (uv, handle) = (self.uv, self.handle());
-        // SAFETY: the memory is large enough, and stays where it is until libuv has closed the
-        // handle, for libuv has a share of it from here on. We are in the loop's own thread.
+        // SAFETY: the memory is large enough. It does not move until libuv has closed the handle, because
+        // libuv holds a reference to it from here on. This is the event loop's own thread.
         unsafe {
             let failed = (uv.poll_init)(name, handle, fd.as_raw_fd());
             if failed < 0 {
@@ -89,19 +89,19 @@ impl Watch {
             }
             (uv.set_data)(handle, Rc::into_raw(self.clone()).cast_mut().cast());
             self.closing.set(false);
-            // It cannot fail for a handle that was made just now.
+            // Cannot fail for a handle that was just initialized.
             (uv.poll_start)(handle, uv::READABLE, on_readable);
             (uv.unref)(handle);
         }
         Ok(Ok(()))
     }
 
-    /// What is needed of Node-API; `release` gives it back. Returns the loop.
+    /// Creates the Node-API objects, which `release` frees. Returns the event loop.
     fn enter(&self, notify: &Function<'_, (), ()>) -> napi::Result<*mut uv::Loop> {
         let env = self.env;
         let mut event_loop = ptr::null_mut();
         let mut name = ptr::null_mut();
-        // SAFETY: we were called from JavaScript, in this environment; all pointers are to places
+        // SAFETY: this runs in a call from JavaScript, in this environment. All pointers point to variables
         // for results, and the hook is removed before `self` is dropped.
         unsafe {
             check_status!(sys::napi_get_uv_event_loop(env, &mut event_loop))?;
@@ -120,7 +120,7 @@ impl Watch {
     }
 
     fn release(&self) {
-        // SAFETY: each was made in this environment, which waits for the hook, and is taken once.
+        // SAFETY: each was created in this environment, which waits for the hook, and is freed once.
         unsafe {
             let [notify, place, hook] = [
                 self.notify.replace(ptr::null_mut()).cast::<c_void>(),
@@ -139,17 +139,16 @@ impl Watch {
         }
     }
 
-    /// Calls JavaScript as the runtime itself does: what was put off with process.nextTick, and
-    /// promises, come right behind.
+    /// Calls JavaScript as the runtime does: process.nextTick callbacks and promise jobs run right after it.
     ///
     /// # Safety
-    /// To be called from the loop alone.
+    /// Only the event loop may call it.
     unsafe fn notify(&self) {
         let env = self.env;
         let (mut scope, mut global, mut notify) = (ptr::null_mut(), ptr::null_mut(), ptr::null_mut());
         let (mut ignored, mut exception) = (ptr::null_mut(), ptr::null_mut());
-        // SAFETY: the environment is there as long as our hook is, and all pointers are to places
-        // for results. What fails does so because the environment is ending, and that is ignored.
+        // SAFETY: the environment exists as long as the hook does, and all pointers point to variables for
+        // results. A call fails only if the environment is ending; that is ignored.
         unsafe {
             sys::napi_open_handle_scope(env, &mut scope);
             sys::napi_get_global(env, &mut global);
@@ -166,39 +165,39 @@ impl Watch {
     }
 }
 
-/// What it is called where asynchronous resources are listed.
+/// The name of the asynchronous resource, in lists of resources.
 const NAME: &CStr = c"CROSSFORK";
 
 /// # Safety
-/// For libuv, which has a share of the handle's `Watch`.
+/// Only libuv may call it, while it holds a reference to the handle's `Watch`.
 unsafe extern "C" fn on_readable(handle: *mut Poll, _status: c_int, _events: c_int) {
-    // SAFETY: `begin` has made libuv's share the handle's data, and the handle was found, so that libuv is.
+    // SAFETY: `begin` has set libuv's reference as the handle's data.
     unsafe { watch_of(handle).notify() };
 }
 
 /// # Safety
-/// For the environment's end. `data` is a `Watch` whose hook is not yet removed.
+/// Only the end of the environment may call it. `data` must be a `Watch` whose hook is not yet removed.
 unsafe extern "C" fn on_end(_hook: sys::napi_async_cleanup_hook_handle, data: *mut c_void) {
-    // SAFETY: libuv's share keeps it until the handle is closed.
+    // SAFETY: libuv's reference keeps it until the handle is closed.
     let watch = unsafe { &*data.cast::<Watch>() };
     watch.closing.set(true);
-    // SAFETY: it was initialized, and is closed here only, which the environment's end reaches once.
+    // SAFETY: the handle was initialized, and is closed only here, once, when the environment ends.
     unsafe { (watch.uv.close)(watch.handle(), on_closed) };
     let (number, end) = watch.end;
     end(number);
 }
 
 /// # Safety
-/// For libuv, which gives its share back.
+/// Only libuv may call it. It returns libuv's reference.
 unsafe extern "C" fn on_closed(handle: *mut Poll) {
-    // SAFETY: the share that `begin` gave away, given back once.
+    // SAFETY: the reference that `begin` gave to libuv, returned once.
     let watch = unsafe { Rc::from_raw(watch_of(handle)) };
     watch.release();
 }
 
 /// # Safety
-/// The handle must be one that `begin` has given its data.
+/// `begin` must have set the handle's data.
 unsafe fn watch_of<'a>(handle: *mut Poll) -> &'a Watch {
-    // SAFETY: the handle exists, so libuv is there; its data is a `Watch`, by the caller's word.
+    // SAFETY: the handle exists, so libuv is present; its data is a `Watch`, as the caller guarantees.
     unsafe { &*uv().map_or(ptr::null_mut(), |uv| (uv.get_data)(handle)).cast::<Watch>() }
 }

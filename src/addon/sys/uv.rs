@@ -1,11 +1,10 @@
-//! The few functions of libuv that are needed, found in the process: Node has them for addons, and
-//! keeps them as they are for all versions that begin with 1. Bun and Deno have functions of these
-//! names too, that end the process.
+//! The few libuv functions that are needed, looked up in the process. Node exports them for addons, and they
+//! are stable in all 1.x versions. Bun and Deno export functions of these names too, but those end the process.
 
 use std::ffi::{CStr, c_char, c_int, c_uint, c_void};
 use std::sync::OnceLock;
 
-/// libuv's loop, and its handle for a descriptor that is waited for.
+/// libuv's event loop (`uv_loop_t`), and its handle for polling a descriptor (`uv_poll_t`).
 pub enum Loop {}
 pub enum Poll {}
 
@@ -25,17 +24,17 @@ pub struct Uv {
     pub close: unsafe extern "C" fn(*mut Poll, unsafe extern "C" fn(*mut Poll)),
 }
 
-/// None where they are not all there.
+/// Returns the functions, or `None` if any is missing.
 pub fn uv() -> Option<&'static Uv> {
     static UV: OnceLock<Option<Uv>> = OnceLock::new();
-    // SAFETY: the names and the types are libuv's, and its version is looked at.
+    // SAFETY: the names and types are libuv's, and its version is checked.
     UV.get_or_init(|| unsafe { find() }).as_ref()
 }
 
 impl Uv {
-    /// How much memory a `Poll` takes.
+    /// Returns the size of a `Poll` in bytes.
     pub fn poll_size(&self) -> usize {
-        // SAFETY: it only looks the number up.
+        // SAFETY: it only returns a constant.
         unsafe { (self.handle_size)(POLL) }
     }
 }
@@ -47,12 +46,12 @@ unsafe fn find() -> Option<Uv> {
     /// `F` must be the type of the function of this name.
     unsafe fn get<F: Copy>(name: &CStr) -> Option<F> {
         const { assert!(size_of::<F>() == size_of::<*mut c_void>()) };
-        // SAFETY: a name that ends with a zero byte.
+        // SAFETY: the name ends with a zero byte.
         let found = unsafe { libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr().cast::<c_char>()) };
-        // SAFETY: it is not null, and so the address of a function, of this type by the caller's word.
+        // SAFETY: it is not null, so it is the address of a function, whose type the caller guarantees.
         (!found.is_null()).then(|| unsafe { std::mem::transmute_copy(&found) })
     }
-    // SAFETY: as libuv's header declares them; a handle's type stands for the types derived from it.
+    // SAFETY: the types are those in libuv's header; a `Poll` can be used as its base type, the handle.
     unsafe {
         let version: unsafe extern "C" fn() -> c_uint = get(c"uv_version")?;
         if version() >> 16 != 1 {

@@ -1,9 +1,9 @@
-//! One thread that waits in the kernel for all contexts of the process, where the runtime's own
-//! loop can't: libuv's functions are not there in Bun and Deno.
+//! One thread that polls for all contexts of the process, if the runtime's event loop cannot: in Bun and
+//! Deno, libuv's functions cannot be used.
 //!
-//! It sleeps in epoll_wait while nothing happens, and while JavaScript is busy with what it was
-//! told: a context is looked at again when it has returned. The thread starts with the first
-//! context that has a socket, and ends with the last.
+//! It sleeps in epoll_wait while there are no events, and while JavaScript handles a notification: a
+//! context is polled again after its callback has returned. The thread starts with the first context
+//! that has a socket, and ends with the last.
 
 use std::collections::HashMap;
 use std::io;
@@ -20,9 +20,9 @@ use nix::sys::eventfd::{EfdFlags, EventFd};
 /// Calls a context. It does not keep the context alive by itself.
 type Notice = ThreadsafeFunction<(), (), (), Status, false, true>;
 
-/// A context's place with the thread.
+/// A context's registration with the thread.
 pub struct ByThread {
-    /// One of its own, to keep the context alive.
+    /// A separate function, to keep the context alive.
     notice: Notice,
 }
 
@@ -39,10 +39,10 @@ struct Running {
 
 static RUNNING: Mutex<Option<Running>> = Mutex::new(None);
 
-/// The waker's mark; no context has it.
+/// The epoll data of the eventfd that wakes the thread. No context has this number.
 const WAKE: u64 = u64::MAX;
 
-/// One report, and then none until the context has done what there is to do.
+/// Reports once, and then not again until the context has handled its events.
 const ONCE: EpollFlags = EpollFlags::EPOLLIN.union(EpollFlags::EPOLLONESHOT);
 
 impl ByThread {
@@ -58,7 +58,7 @@ impl ByThread {
             Reactor::leave(context);
             return Ok(Err(e));
         }
-        // Added after the notices' own, and so run before these.
+        // Added after the hooks of the threadsafe functions, so it runs before them.
         env.add_env_cleanup_hook(context, move |context| {
             Reactor::leave(context);
             end(context);
@@ -67,23 +67,23 @@ impl ByThread {
     }
 
     pub fn keep_alive(&mut self, env: &Env, on: bool) -> napi::Result<()> {
-        // Deprecated in favour of making and dropping one each time, which costs a handle.
+        // Deprecated in favour of creating and dropping a function each time, which costs a handle.
         #[allow(deprecated)]
         if on { self.notice.refer(env) } else { self.notice.unref(env) }
     }
 }
 
 impl Reactor {
-    /// Enters a context, and starts the thread if it is the first.
+    /// Adds a context. Starts the thread if it is the first.
     fn join(context: u32, notice: Notice, epoll: Arc<Epoll>) -> io::Result<()> {
         let mut running = lock(&RUNNING);
         let reactor = match &*running {
             Some(Running { reactor, .. }) => reactor.clone(),
             None => {
                 let reactor = Arc::new(Reactor::new()?);
-                let its_own = reactor.clone();
+                let for_thread = reactor.clone();
                 let builder = thread::Builder::new().name("crossfork".into()).stack_size(128 * 1024);
-                let thread = builder.spawn(move || its_own.run())?;
+                let thread = builder.spawn(move || for_thread.run())?;
                 running.insert(Running { reactor, thread }).reactor.clone()
             }
         };
@@ -93,7 +93,7 @@ impl Reactor {
         Ok(added?)
     }
 
-    /// Takes a context out, and ends the thread if it was the last.
+    /// Removes a context. Ends the thread if it was the last.
     fn leave(context: u32) {
         let mut running = lock(&RUNNING);
         let Some(Running { reactor, .. }) = &*running else { return };
@@ -106,7 +106,7 @@ impl Reactor {
             return;
         }
         if let Some(Running { reactor, thread }) = running.take() {
-            // Cannot fail but for a counter that is full.
+            // Fails only if the counter is full.
             let _ = reactor.wake.write(1);
             let _ = thread.join();
         }
@@ -125,7 +125,7 @@ impl Reactor {
             let count = match self.epoll.wait(&mut events, EpollTimeout::NONE) {
                 Ok(count) => count,
                 Err(Errno::EINTR) => continue,
-                // Our own descriptor was closed by somebody else. Nothing can be waited for.
+                // Other code has closed the epoll descriptor. Nothing can be polled any more.
                 Err(_) => return,
             };
             if events[..count].iter().any(|event| event.data() == WAKE) {
@@ -136,7 +136,8 @@ impl Reactor {
     }
 
     fn notify(self: &Arc<Self>, context: u32) {
-        // A context that is ended before it was called never drops this, and what it would own with it.
+        // Weak, because if the context ends before the call, the closure is never dropped and would leak
+        // the reactor.
         let reactor = Arc::downgrade(self);
         let again = move |_, _| {
             if let Some(reactor) = reactor.upgrade() {
@@ -145,12 +146,12 @@ impl Reactor {
             Ok(())
         };
         if let Some((notice, _)) = lock(&self.contexts).get(&context) {
-            // A context that ends is not told, and does not mind.
+            // The call fails if the context is ending. Then it needs no notification.
             notice.call_with_return_value((), ThreadsafeFunctionCallMode::NonBlocking, again);
         }
     }
 
-    /// The context has returned.
+    /// Polls a context again, after its callback has returned.
     fn again(&self, context: u32) {
         if let Some((_, epoll)) = lock(&self.contexts).get(&context) {
             let _ = self.epoll.modify(&epoll.0, &mut EpollEvent::new(ONCE, context.into()));
@@ -158,7 +159,7 @@ impl Reactor {
     }
 }
 
-/// A panic of another thread leaves nothing half-done here.
+/// Ignores poisoning, because a panic in another thread leaves no inconsistent state here.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(|e| e.into_inner())
 }

@@ -22,22 +22,25 @@ pub(crate) enum Command {
     /// A ready-made child: it echoes messages, serves HTTP on servers and sockets that it is
     /// given, and echoes datagrams. Meant to be forked by Node, by cluster.fork too.
     Worker(WorkerOptions),
-    /// Runs a Node program that listens on many workers, and replaces those that end. SIGHUP
-    /// reloads it without a gap; SIGTERM, SIGINT and SIGQUIT stop it, sent twice at once. SIGUSR2 goes to
-    /// workers that handle it.
+    /// Run a Node server on every CPU, replace workers that crash, and reload it without downtime
     #[command(after_help = RUN_HELP)]
-    Run(RunOptions),
+    Run(Box<RunOptions>),
 }
 
 const RUN_HELP: &str = "\
+Signals:
+  SIGHUP                    reload
+  SIGTERM, SIGINT, SIGQUIT  stop gracefully; the second one kills all workers
+  SIGUSR2                   passed on to workers that handle it
+
 Exit codes:
-  0        stopped as asked, and all workers ended in time
-  1        no worker could be started
-  2        the command line was wrong
-  3        gave up: no worker has ever come up (--start-attempts)
-  124      stopped as asked, but some worker was ended by a signal when the kill timeout was up
+  0    stopped, and all workers exited in time
+  1    no worker could be started
+  2    wrong command line
+  3    gave up: no worker has ever come up
+  124  stopped, and some worker was ended by a signal at the kill timeout
   130, 131, 143
-           stopped at once, by a second SIGINT, SIGQUIT or SIGTERM";
+       stopped at once by a second SIGINT, SIGQUIT or SIGTERM";
 
 #[derive(Args, Clone, Debug)]
 pub(crate) struct WorkerOptions {
@@ -55,79 +58,95 @@ pub(crate) struct WorkerOptions {
     pub(crate) drain_timeout: Duration,
 }
 
+const PROGRAM: &str = "Program";
+const WORKERS: &str = "Workers";
+const RELOAD: &str = "Reload";
+const STOP: &str = "Stop";
+const OUTPUT: &str = "Output";
+
 #[derive(Args, Debug)]
 pub(crate) struct RunOptions {
-    /// How many workers: a number, max (one for each processor that may be used), or -1 (one less)
-    #[arg(short, long, value_name = "N|max|-1", default_value = "max", allow_hyphen_values = true)]
-    pub(crate) instances: Instances,
-
-    /// How connections come to workers: in turn (rr), or to whoever accepts first (shared)
-    #[arg(long, value_name = "rr|shared", value_parser = balance)]
-    pub(crate) balance: Option<Balance>,
-
-    /// The node to run it with [default: CROSSFORK_NODE, or the one on PATH]
-    #[arg(long, value_name = "PATH")]
-    pub(crate) node: Option<PathBuf>,
-
-    /// Arguments for node itself, separated by blanks
-    #[arg(long, value_name = "ARGS", allow_hyphen_values = true)]
-    pub(crate) node_args: Vec<String>,
-
-    /// Run as if started there. A symbolic link on the way is followed anew for each worker that is started,
-    /// and at each reload
-    #[arg(long, value_name = "FOLDER")]
+    /// Working directory; all relative paths start here. Symbolic links are followed anew at each start and reload
+    #[arg(help_heading = PROGRAM, long, value_name = "DIR")]
     pub(crate) cwd: Option<PathBuf>,
 
-    /// Variables for the workers, from a file as node --env-file has it; those of the environment come first
-    #[arg(long, value_name = "FILE")]
+    /// File with environment variables, as for node --env-file. Read again at each reload
+    #[arg(help_heading = PROGRAM, long, value_name = "FILE")]
     pub(crate) env_file: Option<PathBuf>,
 
-    /// How the workers' output is passed on: as it is, with a prefix, or as JSON
-    #[arg(long, value_name = "raw|formatted|json", default_value = "formatted")]
+    /// Node to run the program with [default: CROSSFORK_NODE, or node on PATH]
+    #[arg(help_heading = PROGRAM, long, value_name = "PATH")]
+    pub(crate) node: Option<PathBuf>,
+
+    /// Options for node, separated by spaces. --inspect gives each worker a port of its own
+    #[arg(help_heading = PROGRAM, long, value_name = "ARGS", allow_hyphen_values = true)]
+    pub(crate) node_args: Vec<String>,
+
+    /// Number of workers: max is one for each CPU, -1 one less
+    #[arg(help_heading = WORKERS, short, long, value_name = "N|max|-1", default_value = "max", allow_hyphen_values = true)]
+    pub(crate) instances: Instances,
+
+    /// Who gets a connection: the next worker in turn (rr), or the first to accept it (shared) [default: NODE_CLUSTER_SCHED_POLICY, or rr]
+    #[arg(help_heading = WORKERS, long, value_name = "rr|shared", value_parser = balance)]
+    pub(crate) balance: Option<Balance>,
+
+    /// Count a worker as up, and give it connections, when it calls process.send('ready')
+    #[arg(help_heading = WORKERS, long)]
+    pub(crate) wait_ready: bool,
+
+    /// Kill a worker that does not come up in this time, once its instance has listened or with --wait-ready
+    #[arg(help_heading = WORKERS, long, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
+    pub(crate) listen_timeout: Duration,
+
+    /// Exit with code 3 if each instance fails to start this often before any worker is up; 0: try forever
+    #[arg(help_heading = WORKERS, long, value_name = "N", default_value = "5")]
+    pub(crate) start_attempts: u32,
+
+    /// Watch the first new worker for this long before stopping an old one
+    #[arg(help_heading = RELOAD, long, value_name = "SECONDS", default_value = "1", value_parser = seconds)]
+    pub(crate) min_uptime: Duration,
+
+    /// Replace this many workers at a time, after the first
+    #[arg(help_heading = RELOAD, long, value_name = "N", default_value = "1",
+          value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) reload_batch: u16,
+
+    /// Kill a worker that has not exited in this time
+    #[arg(help_heading = STOP, long, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
+    pub(crate) kill_timeout: Duration,
+
+    /// Signal that tells the program to exit, by its handlers for it
+    #[arg(help_heading = STOP, long, value_name = "SIGNAL", default_value = "SIGTERM", value_parser = signal)]
+    pub(crate) stop_signal: Signal,
+
+    /// Tell the program after this time, even if connections are still in use
+    #[arg(help_heading = STOP, long, value_name = "SECONDS", default_value = "5", value_parser = seconds)]
+    pub(crate) signal_after: Duration,
+
+    /// Send the program the message 'shutdown' too, as pm2 does
+    #[arg(help_heading = STOP, long)]
+    pub(crate) shutdown_message: bool,
+
+    /// Load nothing into workers: connections are not drained, and the program gets a real signal
+    #[arg(help_heading = STOP, long)]
+    pub(crate) no_shim: bool,
+
+    /// Format of log lines: unchanged, with a prefix, or as JSON
+    #[arg(help_heading = OUTPUT, long, value_name = "raw|formatted|json", default_value = "formatted")]
     pub(crate) log: Format,
 
-    /// With --log formatted, begin each line with the time (UTC)
-    #[arg(long)]
+    /// Begin formatted lines with the time, in UTC
+    #[arg(help_heading = OUTPUT, long)]
     pub(crate) log_time: bool,
 
-    /// Pass on longer lines in parts: from 1024 to 67108864 bytes
-    #[arg(long, value_name = "BYTES", default_value_t = LONGEST_LINE as u64,
+    /// Split longer lines into numbered parts
+    #[arg(help_heading = OUTPUT, long, value_name = "BYTES", default_value_t = LONGEST_LINE as u64,
           value_parser = clap::value_parser!(u64).range(*LIMITS.start() as u64..=*LIMITS.end() as u64))]
     pub(crate) log_line_limit: u64,
 
-    /// Say only what is wrong; workers' output is passed on all the same
-    #[arg(short, long)]
+    /// Report problems only; the output of workers is not affected
+    #[arg(help_heading = OUTPUT, short, long)]
     pub(crate) quiet: bool,
-
-    /// How long a worker may take to end before it is killed
-    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
-    pub(crate) kill_timeout: Duration,
-
-    /// How long a reload waits for a new worker to listen before it is given up
-    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
-    pub(crate) listen_timeout: Duration,
-
-    /// Give up with exit code 3 if no worker has come up after this many failed starts in each instance; 0:
-    /// never give up
-    #[arg(long, value_name = "N", default_value = "5")]
-    pub(crate) start_attempts: u32,
-
-    /// The signal that tells the program to end, by its handlers for it
-    #[arg(long, value_name = "SIGNAL", default_value = "SIGTERM", value_parser = signal)]
-    pub(crate) stop_signal: Signal,
-
-    /// How long connections in flight may go on before the program is told to end
-    #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = seconds)]
-    pub(crate) signal_after: Duration,
-
-    /// Tell the program by the message 'shutdown' too, as pm2 does
-    #[arg(long)]
-    pub(crate) shutdown_message: bool,
-
-    /// Load nothing into workers before the program: connections are not drained, and the program is told by a
-    /// real signal
-    #[arg(long)]
-    pub(crate) no_shim: bool,
 
     /// The program: what node would run, or a binary that is a worker by itself
     #[arg(value_name = "APP")]

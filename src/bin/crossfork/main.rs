@@ -10,7 +10,7 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     match args::parse() {
-        args::Command::Run(options) => run::main(options),
+        args::Command::Run(options) => run::main(*options),
         args::Command::Worker(options) => worker::main(&options),
     }
 }

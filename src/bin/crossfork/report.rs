@@ -1,10 +1,10 @@
-//! Sentences for whoever has started us.
+//! Messages on standard error.
 
 use std::fmt::Display;
 use std::io::{self, Write};
 
-/// Writes a line on standard error. One that cannot be written, for nobody reads it or the disk is full,
-/// is lost: no reason to end, as `eprintln!` has it.
+/// Writes a line to standard error. If the write fails, because the reader is gone or the disk is full, the
+/// line is lost. Unlike `eprintln!`, this does not panic.
 pub(crate) fn report(subcommand: &str, what: impl Display) {
     let _ = io::stderr().write_all(format!("crossfork {subcommand}: {what}\n").as_bytes());
 }

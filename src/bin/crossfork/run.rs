@@ -51,6 +51,9 @@ fn prepare(options: RunOptions) -> Result<Options, Failure> {
     all.log.quiet = options.quiet;
     all.kill_timeout = options.kill_timeout;
     all.listen_timeout = options.listen_timeout;
+    all.min_uptime = options.min_uptime;
+    all.reload_batch = options.reload_batch.into();
+    all.wait_ready = options.wait_ready;
     all.start_attempts = options.start_attempts;
     all.drain = !options.no_shim;
     all.stop_signal = options.stop_signal;

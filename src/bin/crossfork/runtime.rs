@@ -5,17 +5,16 @@ use std::io;
 
 use tokio::runtime::{Builder, Runtime};
 
-/// What the runtime opens for itself: its epoll instance twice, what wakes it, and three ends of the
-/// socket pair over which it hears of signals.
+/// The number of descriptors that the runtime opens: its epoll instance twice, its waker, and three ends
+/// of the socket pair for signals.
 const NEEDED: usize = 6;
 
-/// Builds it, on this thread.
+/// Builds a runtime on this thread.
 ///
 /// # Errors
-/// If it has too few descriptors, too, where tokio would panic.
+/// Fails, too, if too few descriptors are available; tokio itself would panic then.
 pub(crate) fn build() -> io::Result<Runtime> {
-    let there_are_enough: Vec<File> =
-        (0..NEEDED).map(|_| File::open("/dev/null")).collect::<io::Result<_>>()?;
-    drop(there_are_enough);
+    let reserved: Vec<File> = (0..NEEDED).map(|_| File::open("/dev/null")).collect::<io::Result<_>>()?;
+    drop(reserved);
     Builder::new_current_thread().enable_all().build()
 }

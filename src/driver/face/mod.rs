@@ -13,6 +13,7 @@
 
 mod channel;
 mod channel_reference;
+mod channel_steps;
 mod child;
 mod connection;
 mod listener;
@@ -24,6 +25,7 @@ mod worker;
 
 pub(crate) use channel::channel_face;
 pub(crate) use channel_reference::channel_reference_face;
+pub(crate) use channel_steps::channel_steps;
 pub(crate) use child::child_face;
 pub(crate) use connection::connection_face;
 pub(crate) use listener::listener_face;

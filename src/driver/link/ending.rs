@@ -1,8 +1,8 @@
 //! How a link ends: by us, by the peer, or by accident. The states are those of the channel.
 //!
-//! A disconnect has three steps, and every call on the link drives it: everything that was accepted is
-//! written and acknowledged (drain); the peer is told; we wait for the peer to close its end, for a
-//! bounded time (`linger`).
+//! A disconnect has three steps, and every call on the link drives it. Everything that was accepted is
+//! written and acknowledged (drain). Then the peer is told. Then we wait for the peer to close its end,
+//! for a bounded time (`linger`).
 
 use std::io;
 

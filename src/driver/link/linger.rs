@@ -1,5 +1,5 @@
 //! How long we wait for the peer to close its end after we have closed ours. A peer that sees the end of
-//! the channel before the exit of our process does not take the exit for a crash, and an answer that it
+//! the channel before the exit of our process does not take the exit for a crash. And an answer that it
 //! still writes finds a reader.
 
 use std::collections::BTreeMap;

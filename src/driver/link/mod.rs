@@ -1,8 +1,9 @@
 //! A channel's machine and its socket: single steps of I/O, none of which waits. What is common
 //! to the drivers, which only add ways of waiting.
 //!
-//! A call is an [operation](super::op), and waits in [`Waiters`] for one topic. Whoever has done
-//! something with a link calls [`notice`](Link::notice), which wakes those whose topic has come.
+//! A call is an [operation](super::op), and waits in [`Waiters`] for one topic. After
+//! anything that is done with a link comes [`notice`](Link::notice), which wakes the calls whose topic
+//! has come.
 //!
 //! The state of a link is the state of its channel: `ending` has everything that ends it. `socket` knows
 //! whether a system call is worth it.
@@ -33,7 +34,7 @@ use crate::wire::Serialization;
 use outcomes::Outcomes;
 use socket::LinkSocket;
 use waiters::Waiters;
-pub(crate) use waiters::{Place, Topic};
+pub(crate) use waiters::{Topic, WaiterId};
 
 /// How many bytes `feed` lets wait before it waits itself. About what the kernel takes at once.
 pub(crate) const HIGH_WATER: usize = 64 * 1024;

@@ -1,4 +1,4 @@
-//! What became of handles and questions, for the calls that wait for it.
+//! What happened to handles and questions, for the calls that wait for it.
 
 use std::collections::HashMap;
 use std::io;
@@ -67,7 +67,7 @@ impl Link {
         }
     }
 
-    /// What became of the handle, once that is known.
+    /// What happened to the handle, once that is known.
     pub(in crate::driver) fn handle_sent(&mut self, ticket: Ticket) -> Option<Result<(), Unsent>> {
         Some(match self.outcomes.take(ticket)? {
             // The peer has it, and our copy is closed here (HND-13).

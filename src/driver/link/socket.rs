@@ -45,7 +45,7 @@ enum Readiness {
 /// What a read has found.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Read {
-    /// Bytes. Their descriptors are in `fds`, but for some if `truncated`.
+    /// Bytes. Their descriptors are in `fds`, except some if `truncated`.
     Bytes { len: usize, truncated: bool },
     /// The end of the stream.
     End,

@@ -15,10 +15,10 @@ impl Link {
         self.socket.stream().clone()
     }
 
-    /// Whether something is to be read now. This is where reading stops: when our user does not take
-    /// messages and as many wait as the limits allow
-    /// ([`Channel::wants_input`](crate::proto::Channel::wants_input)), when a primary does not read what
-    /// its worker writes, and when nobody takes a primary's events.
+    /// Whether something is to be read now. This is where reading stops. It does when as many messages
+    /// wait for our user as the limits allow
+    /// ([`Channel::wants_input`](crate::proto::Channel::wants_input)). In a cluster, it also does when a
+    /// primary does not read what its worker writes, and when nobody takes a primary's events.
     pub(crate) fn wants_input(&self) -> bool {
         self.core.wants_input()
             && match &self.role {

@@ -1,7 +1,7 @@
 //! Who waits on a link, and for what. A call is woken when what it waits for may have come, and
 //! at no other time.
 //!
-//! Wakers are called when the link's lock is free again, for they are the code of others: see
+//! Wakers are called when the link's lock is free again, because they run code of our users: see
 //! [`Waiters::woken`].
 
 use std::collections::BTreeMap;
@@ -15,7 +15,7 @@ use crate::proto::cluster::worker::ServerId;
 pub(crate) enum Topic {
     /// The kernel has all of this message.
     Written(Ticket),
-    /// What became of this handle or question.
+    /// What happened to this handle or question.
     Outcome(Ticket),
     /// The kernel has all that was accepted.
     Flushed,
@@ -34,7 +34,7 @@ pub(crate) enum Topic {
 }
 
 /// Names a call that waits.
-pub(crate) type Place = (Topic, u64);
+pub(crate) type WaiterId = (Topic, u64);
 
 /// The calls that wait, in the order in which they came.
 #[derive(Default)]
@@ -49,12 +49,12 @@ pub(crate) struct Waiters {
 #[derive(Default)]
 struct Waiting {
     /// There only if there are no others.
-    alone: Option<(Place, Waker)>,
-    several: BTreeMap<Place, Waker>,
+    alone: Option<(WaiterId, Waker)>,
+    several: BTreeMap<WaiterId, Waker>,
 }
 
 impl Waiting {
-    fn insert(&mut self, place: Place, waker: Waker) {
+    fn insert(&mut self, place: WaiterId, waker: Waker) {
         if self.is_empty() {
             self.alone = Some((place, waker));
         } else {
@@ -63,7 +63,7 @@ impl Waiting {
         }
     }
 
-    fn remove(&mut self, place: Place) -> Option<Waker> {
+    fn remove(&mut self, place: WaiterId) -> Option<Waker> {
         match self.alone.take_if(|(alone, _)| *alone == place) {
             Some((_, waker)) => Some(waker),
             None if self.several.is_empty() => None,
@@ -72,7 +72,7 @@ impl Waiting {
     }
 
     #[cfg(any(feature = "tokio", test))]
-    fn contains(&self, place: Place) -> bool {
+    fn contains(&self, place: WaiterId) -> bool {
         self.alone.as_ref().is_some_and(|(alone, _)| *alone == place) || self.several.contains_key(&place)
     }
 
@@ -81,7 +81,7 @@ impl Waiting {
     }
 
     /// The first that waits for this topic, or for one that comes after it.
-    fn first_from(&self, topic: Topic) -> Option<Place> {
+    fn first_from(&self, topic: Topic) -> Option<WaiterId> {
         if let Some((alone, _)) = &self.alone {
             return (alone.0 >= topic).then_some(*alone);
         }
@@ -92,14 +92,14 @@ impl Waiting {
         self.several.range((topic, 0)..).next().map(|(place, _)| *place)
     }
 
-    fn drain(&mut self) -> impl Iterator<Item = (Place, Waker)> + use<> {
+    fn drain(&mut self) -> impl Iterator<Item = (WaiterId, Waker)> + use<> {
         self.alone.take().into_iter().chain(std::mem::take(&mut self.several))
     }
 }
 
 impl Waiters {
     /// A call waits until it is woken, once.
-    pub(crate) fn enter(&mut self, topic: Topic, waker: Waker) -> Place {
+    pub(crate) fn enter(&mut self, topic: Topic, waker: Waker) -> WaiterId {
         let place = (topic, self.next);
         self.next += 1;
         self.waiting.insert(place, waker);
@@ -107,14 +107,14 @@ impl Waiters {
     }
 
     /// It waits no more, and is not called if it was chosen to be woken.
-    pub(crate) fn leave(&mut self, place: Place) -> Left {
+    pub(crate) fn leave(&mut self, place: WaiterId) -> Left {
         let waiting = self.waiting.remove(place);
         let was_woken = waiting.is_none();
         Left { was_woken, _waker: waiting.or_else(|| self.woken.remove(place)) }
     }
 
     #[cfg(any(feature = "tokio", test))]
-    pub(crate) fn is_waiting(&self, place: Place) -> bool {
+    pub(crate) fn is_waiting(&self, place: WaiterId) -> bool {
         self.waiting.contains(place)
     }
 
@@ -152,7 +152,7 @@ impl Waiters {
         }
     }
 
-    /// Wakes somebody, whoever it is. False if nobody waits.
+    /// Wakes any one call. False if none waits.
     pub(crate) fn wake_any(&mut self) -> bool {
         let first = self.waiting.first_from(Topic::Written(0));
         first.is_some_and(|place| self.wake(place))
@@ -169,13 +169,13 @@ impl Waiters {
     }
 
     /// The first call, by topic, that waits for one of these.
-    pub(super) fn first(&self, first: Topic, last: Topic) -> Option<Place> {
+    pub(super) fn first(&self, first: Topic, last: Topic) -> Option<WaiterId> {
         let found = self.waiting.first_from(first)?;
         (found.0 <= last).then_some(found)
     }
 
     /// Wakes this call. False if it does not wait.
-    pub(crate) fn wake(&mut self, place: Place) -> bool {
+    pub(crate) fn wake(&mut self, place: WaiterId) -> bool {
         let waker = self.waiting.remove(place);
         let waits = waker.is_some();
         waker.into_iter().for_each(|waker| self.woken.push(place, waker));
@@ -197,8 +197,8 @@ pub(crate) struct Left {
 #[must_use]
 #[derive(Default)]
 pub(crate) struct Woken {
-    first: Option<(Place, Waker)>,
-    rest: Vec<(Place, Waker)>,
+    first: Option<(WaiterId, Waker)>,
+    rest: Vec<(WaiterId, Waker)>,
 }
 
 impl Woken {
@@ -206,14 +206,14 @@ impl Woken {
         self.first.into_iter().chain(self.rest).for_each(|(_, waker)| waker.wake());
     }
 
-    fn push(&mut self, place: Place, waker: Waker) {
+    fn push(&mut self, place: WaiterId, waker: Waker) {
         match self.is_empty() {
             true => self.first = Some((place, waker)),
             false => self.rest.push((place, waker)),
         }
     }
 
-    fn remove(&mut self, place: Place) -> Option<Waker> {
+    fn remove(&mut self, place: WaiterId) -> Option<Waker> {
         if let Some((_, waker)) = self.first.take_if(|(first, _)| *first == place) {
             return Some(waker);
         }

@@ -78,7 +78,7 @@ impl Link {
         &self.as_worker().machine
     }
 
-    /// What became of a query, once that is known. `None` inside: the channel is over.
+    /// What happened to a query, once that is known. `None` inside: the channel is over.
     pub(crate) fn answer(&mut self, server: ServerId) -> Option<Option<Answer<OwnedFd>>> {
         match self.as_worker_mut().machine.take_answer(server) {
             Some(answer) => Some(Some(answer)),

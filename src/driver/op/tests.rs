@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Wake;
 
 use super::*;
-use crate::driver::link::Place;
+use crate::driver::link::WaiterId;
 use crate::limits::Limits;
 use crate::wire::Serialization;
 
@@ -45,7 +45,7 @@ fn connect() -> (Link, UnixStream) {
 }
 
 /// The operation waits, and the count is how often it was woken.
-fn enter(link: &mut Link, op: &mut impl Operation) -> (Place, Arc<Count>) {
+fn enter(link: &mut Link, op: &mut impl Operation) -> (WaiterId, Arc<Count>) {
     assert!(op.poll(link).is_none(), "it is ready already");
     let count = Arc::<Count>::default();
     (link.waiters.enter(op.topic(), count.clone().into()), count)
@@ -213,4 +213,35 @@ fn a_call_that_left_is_not_woken() {
     assert!(link.waiters.leave(place).was_woken);
     link.waiters.woken().call();
     assert_eq!(woken.get(), 0);
+}
+
+#[test]
+fn a_message_that_is_only_tried_is_sent_now_or_taken_back() {
+    let (mut link, mut peer) = connect();
+    try_send(&mut link, b"1\n".to_vec()).unwrap();
+    let _begun = large(&mut link);
+    let queued = link.queued_bytes();
+    let refused = try_send(&mut link, b"2\n".to_vec()).unwrap_err();
+    assert!(matches!(refused, Error::Send(SendError::WouldBlock)));
+    assert_eq!(link.queued_bytes(), queued);
+    while link.queued_bytes() > 0 {
+        drain(&mut peer);
+        link.write();
+    }
+    drain(&mut peer);
+    // One that begins is sent, though the kernel has not all of it.
+    let mut frame = vec![b'3'; 1 << 20];
+    frame.push(b'\n');
+    try_send(&mut link, frame).unwrap();
+    assert!(link.queued_bytes() > 0);
+}
+
+#[test]
+fn trying_to_receive_takes_what_is_there() {
+    let (mut link, mut peer) = connect();
+    assert!(matches!(try_now(&mut link, recv(no_owner)), Err(Error::Send(SendError::WouldBlock))));
+    peer.write_all(b"1\n").unwrap();
+    assert!(try_now(&mut link, recv(no_owner)).unwrap().is_some());
+    drop(peer);
+    assert!(try_now(&mut link, recv(no_owner)).unwrap().is_none());
 }

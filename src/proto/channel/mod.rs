@@ -67,7 +67,7 @@ pub struct Channel<F> {
     answer_bytes: usize,
 }
 
-/// What becomes of messages of a cluster.
+/// What happens to messages of a cluster.
 enum ClusterMessages<F> {
     /// They are swallowed: this channel is not part of a cluster.
     Ignored,
@@ -151,15 +151,14 @@ impl<F> Channel<F> {
         }
     }
 
-    /// What became of the handles that were sent, in order.
+    /// What happened to the handles that were sent, in order.
     pub fn poll_outcome(&mut self) -> Option<Outcome<F>> {
         self.outcomes.pop_front()
     }
 
-    /// Unread bytes and others that the peer makes us keep, beside the messages that wait to be
-    /// received: the part of the next message that has come, replies and answers that are not written,
-    /// and the names of the lists that its open sockets are counted in. The [`Limits`] bound all but the
-    /// names, which are short.
+    /// Bytes that the peer makes us keep, beside the messages that wait to be received. These are unread
+    /// bytes of the next message, replies and answers that are not written, and the names of the socket
+    /// lists. The [`Limits`] bound all except the names, which are short.
     pub fn kept_bytes(&self) -> usize {
         self.inbox.unread_bytes() + self.outbox.reply_bytes() + self.answer_bytes + self.sockets.name_bytes()
     }

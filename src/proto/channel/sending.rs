@@ -1,7 +1,5 @@
 //! What is sent: messages and handles of our caller, and in which order they are written.
 
-use std::io::IoSlice;
-
 use super::Channel;
 use crate::error::SendError;
 use crate::proto::event::{LossReason, Transmit};
@@ -52,8 +50,8 @@ impl<F> Channel<F> {
         self.accept_handle(frame, fd, TRANSMISSIONS)
     }
 
-    /// The same, but it is transmitted once, as Node does with those of a cluster (HND-9): a worker
-    /// that does not get it says so itself, and would answer the second transmission too (CLU-13).
+    /// The same, but it is transmitted once, as Node does with those of a cluster (HND-9). A worker that
+    /// does not get it says so itself, and would answer the second transmission too (CLU-13).
     pub fn send_handle_once(&mut self, frame: Vec<u8>, fd: F) -> Result<Ticket, (SendError, F)> {
         self.accept_handle(frame, fd, 1)
     }
@@ -164,17 +162,10 @@ impl<F> Channel<F> {
             return None;
         }
         let handle = self.handoff.next_write().filter(|_| self.is_handles_turn());
-        Some(Transmit::new(|slices, used| match handle {
-            Some(write) => {
-                slices[0] = IoSlice::new(write.bytes);
-                *used = 1;
-                write.fd
-            }
-            None => {
-                self.outbox.fill(slices, used);
-                None
-            }
-        }))
+        Some(match handle {
+            Some(write) => Transmit::one(write.bytes, write.fd),
+            None => Transmit::many(self.outbox.unwritten()),
+        })
     }
 
     /// The kernel took the first `n` bytes of the last transmit.
@@ -207,7 +198,7 @@ impl<F> Channel<F> {
     }
 
     /// Whether the kernel has all of this message. Never true for a message that was lost with
-    /// the channel. What became of a handle is told by its [`Outcome`](crate::proto::Outcome).
+    /// the channel. What happened to a handle is told by its [`Outcome`](crate::proto::Outcome).
     pub fn is_written(&self, ticket: Ticket) -> bool {
         ticket <= self.written
     }
@@ -217,7 +208,7 @@ impl<F> Channel<F> {
         self.written
     }
 
-    /// How many messages were accepted and, because the channel ended, not written. What became of
+    /// How many messages were accepted and, because the channel ended, not written. What happened to
     /// handles is told by their [`Outcome`](crate::proto::Outcome)s.
     pub fn lost(&self) -> usize {
         self.lost

@@ -8,7 +8,7 @@ use crate::limits::Limits;
 use crate::proto::event::Event;
 
 /// How many events' room is kept when all are taken. More is freed, so that a burst does not cost
-/// memory for ever.
+/// memory forever.
 const ROOM: usize = 1024;
 
 /// Events that nobody has taken, in order.

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 const LINES: usize = 200;
 
 /// How many are told of one worker, with so many bytes each at the most.
-const TOLD: usize = 10;
+const TOLD: usize = 20;
 const TOLD_OF_A_LINE: usize = 500;
 
 /// Shared by all who pass on output.

@@ -12,8 +12,15 @@ pub struct Settings {
     pub instances: usize,
     /// How long a worker may take to end that was asked to, or that leaves by itself.
     pub kill_timeout: Duration,
-    /// How long a reload waits for a new worker to listen.
+    /// How long a worker may take to be up, if one of its instance has listened before; and how long a reload
+    /// waits for a new one.
     pub listen_timeout: Duration,
+    /// How long the first new worker of a reload must be up before an old one goes.
+    pub min_uptime: Duration,
+    /// How many workers a reload replaces at once.
+    pub reload_batch: usize,
+    /// A worker is up when it has sent `'ready'`, and not when it listens.
+    pub wait_ready: bool,
     /// How many starts must have failed in each instance for all to be given up, if no worker was ever up; 0
     /// for no end.
     pub start_attempts: u32,

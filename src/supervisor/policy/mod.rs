@@ -117,9 +117,11 @@ impl Policy {
 
     /// When [`tick`](Self::tick) is to be called.
     pub fn next_tick(&self) -> Option<Time> {
-        let slots = self.slots.iter().filter_map(|slot| match &slot.state {
+        let slots = self.slots.iter().enumerate().filter_map(|(i, slot)| match &slot.state {
             State::Waiting { until, .. } => Some(*until),
-            State::Starting(worker) => slot.settled(worker),
+            State::Starting(worker) => {
+                self.settled(i, worker).into_iter().chain(self.boot_deadline(i, worker)).min()
+            }
             State::Forking | State::Up(..) | State::Closed => None,
         });
         let leaving = self.leaving.values().filter_map(Leaving::next_tick);
@@ -130,17 +132,24 @@ impl Policy {
     pub fn tick(&mut self, now: Time) {
         self.press(now);
         for i in 0..self.slots.len() {
-            let slot = &self.slots[i];
-            match &slot.state {
-                State::Starting(worker) if slot.settled(worker).is_some_and(|at| at <= now) => {
-                    self.up(i, now)
-                }
-                State::Waiting { until, .. } if *until <= now => self.start(i, now),
-                _ => {}
-            }
+            self.tick_slot(i, now);
         }
         self.tick_reload(now);
         self.tidy(now);
+    }
+
+    fn tick_slot(&mut self, slot: usize, now: Time) {
+        let is_due = |at: Time| at <= now;
+        match self.slots[slot].state {
+            State::Starting(worker) if self.settled(slot, &worker).is_some_and(is_due) => self.up(slot, now),
+            State::Starting(worker) if self.boot_deadline(slot, &worker).is_some_and(is_due) => {
+                self.boot_timed_out(slot, now);
+                // Another has taken its place, which may have had its time, too.
+                self.tick_slot(slot, now);
+            }
+            State::Waiting { until, .. } if is_due(until) => self.start(slot, now),
+            _ => {}
+        }
     }
 
     /// The fork that was ordered for this slot has given this worker.
@@ -168,10 +177,10 @@ impl Policy {
             return self.finish(exit_code::NOT_STARTED);
         }
         if self.newcomer(slot).is_some_and(|newcomer| matches!(newcomer, Newcomer::Forking)) {
-            self.reload_failed("it could not be started", now);
+            self.reload_failed(slot, "it could not be started", now);
         } else if matches!(self.slots[slot].state, State::Forking) {
             self.slots[slot].state = State::Closed;
-            self.start_failed(slot, now);
+            self.start_failed(slot, "it could not be started", now);
         }
         self.finish_if_all_have_ended();
     }
@@ -185,21 +194,31 @@ impl Policy {
 
     /// The worker listens.
     pub fn listening(&mut self, id: u32, now: Time) {
+        let Some(Place::Slot(slot) | Place::Newcomer(slot)) = self.place(id) else {
+            return;
+        };
+        let is_first = !std::mem::replace(&mut self.slots[slot].has_listened, true);
+        match self.slots[slot].state {
+            // It was said that it does not.
+            State::Up(worker, _) if is_first && worker.id == id => {
+                self.print(Notice::Up(Subject { slot, pid: worker.pid }, true));
+            }
+            _ if !self.settings.wait_ready => self.is_up(id, now),
+            _ => {}
+        }
+    }
+
+    /// The worker has sent the message `'ready'`.
+    pub fn ready(&mut self, id: u32, now: Time) {
+        if self.settings.wait_ready {
+            self.is_up(id, now);
+        }
+    }
+
+    fn is_up(&mut self, id: u32, now: Time) {
         match self.place(id) {
-            Some(Place::Slot(slot)) => {
-                let is_first = !std::mem::replace(&mut self.slots[slot].has_listened, true);
-                match self.slots[slot].state {
-                    // It was said that it does not.
-                    State::Up(worker, _) if is_first => {
-                        self.print(Notice::Up(Subject { slot, pid: worker.pid }, true));
-                    }
-                    _ => self.up(slot, now),
-                }
-            }
-            Some(Place::Newcomer(slot)) => {
-                self.slots[slot].has_listened = true;
-                self.take_over(now);
-            }
+            Some(Place::Slot(slot)) => self.up(slot, now),
+            Some(Place::Newcomer(slot)) => self.newcomer_is_up(slot, now),
             None => {}
         }
     }
@@ -262,7 +281,7 @@ impl Policy {
     fn stop_all(&mut self, code: u8, now: Time) {
         self.phase = Phase::Stopping { code, since: now };
         self.ask_retired(now);
-        if let Some((slot, worker)) = self.end_reload() {
+        for (slot, worker) in self.end_reload() {
             self.dismiss(worker, slot, now);
         }
         for slot in 0..self.slots.len() {
@@ -291,14 +310,21 @@ impl Policy {
                 } else if was_up {
                     self.replace(slot, worker, now);
                 } else {
-                    self.start_failed(slot, now);
+                    self.start_failed(slot, "it has ended before it was up", now);
                 }
             }
             Some(Place::Newcomer(slot)) => {
-                if let Some(worker) = self.starting(id).copied() {
-                    self.keep_until_it_ends(worker, slot, now);
+                let Some(newcomer) = self.newcomer(slot).copied() else {
+                    return;
+                };
+                if let Some(worker) = newcomer.worker() {
+                    self.keep_until_it_ends(*worker, slot, now);
                 }
-                self.reload_failed("it has ended before it listened", now);
+                let why = match newcomer {
+                    Newcomer::OnTrial { .. } => "it has ended too soon after it was up",
+                    Newcomer::Forking | Newcomer::Starting(_) => "it has ended before it was up",
+                };
+                self.reload_failed(slot, why, now);
             }
             None => {}
         }

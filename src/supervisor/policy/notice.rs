@@ -1,6 +1,7 @@
 //! What the user is told.
 
 use std::fmt;
+use std::mem::{Discriminant, discriminant};
 use std::time::Duration;
 
 use super::MANY_RESTARTS;
@@ -11,6 +12,10 @@ use crate::process::Signal;
 pub enum Notice {
     /// It is of use now; whether because it listens.
     Up(Subject, bool),
+    /// The first new worker of a reload is up, and watched for so long.
+    OnTrial(Subject, Duration),
+    /// It was not up after so long, and is killed.
+    NotUp(Subject, Duration),
     /// It has said that it leaves; it is replaced at once.
     Leaving(Subject),
     /// It has ended.
@@ -84,11 +89,22 @@ pub enum Ended {
 }
 
 impl Notice {
+    /// What it is about, if programs that crash as soon as they are up can cause any number of them: the
+    /// instance, and what happens there.
+    pub fn repeats(&self) -> Option<(usize, Discriminant<Notice>)> {
+        let slot = match self {
+            Notice::Up(worker, _) | Notice::Leaving(worker) | Notice::Ended(worker, _) => worker.slot,
+            _ => return None,
+        };
+        Some((slot, discriminant(self)))
+    }
+
     /// All is as it should be.
     pub fn is_routine(&self) -> bool {
         matches!(
             self,
             Notice::Up(..)
+                | Notice::OnTrial(..)
                 | Notice::Leaving(_)
                 | Notice::Ended(_, Ended::Code(0))
                 | Notice::Reloading
@@ -103,6 +119,8 @@ impl fmt::Display for Notice {
         match self {
             Notice::Up(worker, true) => write!(f, "{worker} listens"),
             Notice::Up(worker, false) => write!(f, "{worker} is up, and does not listen"),
+            Notice::OnTrial(worker, time) => write!(f, "{worker} is on trial for {time:?}"),
+            Notice::NotUp(worker, time) => write!(f, "{worker} has not come up in {time:?}, and is killed"),
             Notice::Leaving(worker) => write!(f, "{worker} leaves, and is replaced"),
             Notice::Ended(worker, how) => write!(f, "{worker} has ended: {how}"),
             Notice::Warned(worker, signal) => {

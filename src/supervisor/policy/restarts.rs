@@ -52,6 +52,12 @@ impl Policy {
         if self.phase != Phase::Running {
             return;
         }
+        if self.is_reloaded_in_place(slot) {
+            self.reload_failed(slot, "it has ended too soon after it was up", now);
+            if !matches!(self.slots[slot].state, State::Closed) {
+                return;
+            }
+        }
         let until = lost.started.saturating_add(SPACING);
         if until <= now {
             self.start(slot, now);
@@ -62,13 +68,13 @@ impl Policy {
     }
 
     /// A start in this slot has failed.
-    pub(super) fn start_failed(&mut self, slot: usize, now: Time) {
+    pub(super) fn start_failed(&mut self, slot: usize, why: &'static str, now: Time) {
         if self.phase != Phase::Running {
             return;
         }
         self.slots[slot].failures += 1;
         if self.is_reloaded_in_place(slot) {
-            self.reload_failed("it has ended before it listened", now);
+            self.reload_failed(slot, why, now);
         }
         if self.is_hopeless() {
             return self.give_up(now);

@@ -52,11 +52,6 @@ pub(super) enum Place {
 }
 
 impl Slot {
-    /// When this worker counts as up even though it does not listen.
-    pub(super) fn settled(&self, worker: &Worker) -> Option<Time> {
-        worker.online.filter(|_| !self.has_listened).map(|online| online.saturating_add(SETTLE))
-    }
-
     pub(super) fn close_if_forking(&mut self) {
         if matches!(self.state, State::Forking) {
             self.state = State::Closed;
@@ -65,15 +60,39 @@ impl Slot {
 }
 
 impl Policy {
+    /// When this worker of this slot counts as up even though it does not listen.
+    pub(super) fn settled(&self, slot: usize, worker: &Worker) -> Option<Time> {
+        let is_told = self.settings.wait_ready || self.slots[slot].has_listened;
+        worker.online.filter(|_| !is_told).map(|online| online.saturating_add(SETTLE))
+    }
+
+    /// When this worker of this slot must be up. A program that has never listened may take its time. Each
+    /// failure gives the next start more, for one that is slow today would else never come up.
+    pub(super) fn boot_deadline(&self, slot: usize, worker: &Worker) -> Option<Time> {
+        let Slot { has_listened, failures, .. } = self.slots[slot];
+        let time = self.settings.listen_timeout.saturating_mul(failures.saturating_add(1));
+        (has_listened || self.settings.wait_ready).then(|| worker.started.saturating_add(time))
+    }
+
+    /// It hangs.
+    pub(super) fn boot_timed_out(&mut self, slot: usize, now: Time) {
+        let worker = self.vacate(slot);
+        let took = now.saturating_sub(worker.started);
+        self.print(Notice::NotUp(Subject { slot, pid: worker.pid }, took));
+        self.kill(worker, slot);
+        match self.newcomer_moves_in(slot) {
+            true => self.keep_serving(now),
+            false => self.start_failed(slot, "it does not listen", now),
+        }
+    }
+
     /// Of use from now on.
     pub(super) fn up(&mut self, slot: usize, now: Time) {
         let State::Starting(worker) = self.slots[slot].state else {
             return;
         };
         self.enter(slot, worker, now);
-        if self.is_reloaded_in_place(slot) {
-            self.reload_slot(slot + 1, now);
-        }
+        self.is_up_in_place(slot, now);
     }
 
     pub(super) fn enter(&mut self, slot: usize, worker: Worker, now: Time) {
@@ -108,7 +127,7 @@ impl Policy {
             State::Starting(worker) => Some(worker),
             _ => None,
         });
-        let newcomer = self.reload.as_mut().and_then(Reload::newcomer_worker);
-        slots.chain(newcomer).find(|worker| worker.id == id)
+        let newcomers = self.reload.iter_mut().flat_map(Reload::newcomers_that_start);
+        slots.chain(newcomers).find(|worker| worker.id == id)
     }
 }

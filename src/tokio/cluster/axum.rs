@@ -2,17 +2,27 @@
 
 use std::fmt;
 use std::future::{Future, pending};
-use std::io;
+use std::io::{self, IoSlice};
 use std::net::SocketAddr;
+use std::ops::Deref;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use ::axum::extract::connect_info::Connected;
 use ::axum::serve::IncomingStream;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::sync::watch;
+use tokio::time::{sleep, timeout};
 
 use super::{Connection, Listener};
 
 /// How long to wait when a connection cannot be accepted, because no descriptor is free for one.
 const EXHAUSTED: Duration = Duration::from_millis(50);
+
+/// How long the connections that were accepted last may take to bring their first bytes.
+const FIRST_BYTES: Duration = Duration::from_millis(500);
 
 /// The address of a client that `axum::serve` serves through a [`Listener`], for handlers to extract as
 /// `ConnectInfo<PeerAddr>`.
@@ -58,25 +68,29 @@ impl Connected<IncomingStream<'_, Listener>> for PeerAddr {
     }
 }
 
-/// When no more connections will come, [`accept`](Listener::accept) waits for ever, as axum wants it:
-/// serve with a graceful shutdown at [`ended`](Self::ended). If a connection cannot be accepted, as where
-/// this process has no descriptor free, it tries again after 50 ms, for which the runtime needs its timers.
+/// When no more connections will come, [`accept`](Listener::accept) never returns, as axum expects: serve
+/// with a graceful shutdown at [`ended`](Self::ended). If a connection cannot be accepted, because this
+/// process has no descriptor free for example, `accept` tries again after 50 ms. The runtime needs its timers
+/// for that.
 impl ::axum::serve::Listener for Listener {
-    type Io = Connection;
+    type Io = Served;
     type Addr = PeerAddr;
 
-    async fn accept(&mut self) -> (Connection, PeerAddr) {
+    async fn accept(&mut self) -> (Served, PeerAddr) {
         loop {
             match Listener::accept(self).await {
                 Ok(Some(connection)) => {
                     let client = PeerAddr(connection.peer_addr());
-                    return (connection, client);
+                    let unread = Some(Unread::new(&self.ended.unread));
+                    return (Served { connection, unread }, client);
                 }
                 Ok(None) => {
-                    self.ended.send_replace(true);
+                    let mut unread = self.ended.unread.subscribe();
+                    let _ = timeout(FIRST_BYTES, unread.wait_for(|count| *count == 0)).await;
+                    self.ended.is_over.send_replace(true);
                     pending().await
                 }
-                Err(_) => tokio::time::sleep(EXHAUSTED).await,
+                Err(_) => sleep(EXHAUSTED).await,
             }
         }
     }
@@ -91,11 +105,91 @@ impl Listener {
     /// closed, or the primary is gone. This is what `with_graceful_shutdown` wants. To shut down when
     /// [`Worker::stopping`](super::Worker::stopping) says so would lose connections that the primary has
     /// handed over before.
+    ///
+    /// At a shutdown hyper closes each connection that has not brought a request yet. So this also waits
+    /// until all connections have brought their first bytes, for half a second at most.
     pub fn ended(&self) -> impl Future<Output = ()> + Send + use<> {
-        let mut ended = self.ended.subscribe();
+        let mut is_over = self.ended.is_over.subscribe();
         async move {
             // An error is a listener that was dropped.
-            let _ = ended.wait_for(|ended| *ended).await;
+            let _ = is_over.wait_for(|is_over| *is_over).await;
         }
+    }
+}
+
+/// What [`Listener::ended`] waits for.
+#[derive(Default)]
+pub(super) struct Ended {
+    is_over: watch::Sender<bool>,
+    /// How many connections have brought nothing yet.
+    unread: Arc<watch::Sender<usize>>,
+}
+
+/// A [`Connection`] that `axum::serve` serves.
+#[derive(Debug)]
+pub struct Served {
+    connection: Connection,
+    /// Until its first bytes are read.
+    unread: Option<Unread>,
+}
+
+#[derive(Debug)]
+struct Unread(Arc<watch::Sender<usize>>);
+
+impl Unread {
+    fn new(count: &Arc<watch::Sender<usize>>) -> Self {
+        count.send_modify(|count| *count += 1);
+        Unread(count.clone())
+    }
+}
+
+impl Drop for Unread {
+    fn drop(&mut self) {
+        self.0.send_modify(|count| *count -= 1);
+    }
+}
+
+impl Deref for Served {
+    type Target = Connection;
+    fn deref(&self) -> &Connection {
+        &self.connection
+    }
+}
+
+impl AsyncRead for Served {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let read = ready!(Pin::new(&mut self.connection).poll_read(cx, buffer));
+        self.unread = None;
+        Poll::Ready(read)
+    }
+}
+
+impl AsyncWrite for Served {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.connection).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.connection).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.connection).poll_shutdown(cx)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.connection).poll_write_vectored(cx, slices)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.connection.is_write_vectored()
     }
 }

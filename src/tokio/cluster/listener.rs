@@ -7,10 +7,10 @@ crate::driver::face::listener_face! {
     tasks #[doc = ""] async await
     with {
         #[cfg(feature = "axum")]
-        pub(super) ended: tokio::sync::watch::Sender<bool>,
+        pub(super) ended: super::axum::Ended,
     } {
         #[cfg(feature = "axum")]
-        ended: tokio::sync::watch::Sender::new(false),
+        ended: super::axum::Ended::default(),
     }
 }
 

@@ -13,7 +13,7 @@ mod worker;
 pub use crate::proto::cluster::AddressType;
 pub use crate::proto::cluster::primary::{Balance, WorkerId};
 #[cfg(feature = "axum")]
-pub use axum::PeerAddr;
+pub use axum::{PeerAddr, Served};
 pub use connection::Connection;
 pub use listener::Listener;
 pub use primary::{Address, Event, ForkedWorker, Primary, Settings};

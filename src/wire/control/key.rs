@@ -32,8 +32,8 @@ impl SocketKey {
 /// The key of a list of ours, unlike those of all others that there are. The peer gives it back as
 /// it is.
 ///
-/// A Node process listens for the questions about each key that it has ever seen, for ever, and warns
-/// of a leak when these are more than ten. So a list whose sockets are all closed leaves its key to
+/// A Node process never stops listening for questions about a key that it has seen, and warns of a leak
+/// when these are more than ten. So a list whose sockets are all closed leaves its key to
 /// the next.
 #[derive(Debug)]
 pub(crate) struct ListKey {

@@ -14,7 +14,8 @@ use super::frame::content;
 pub(crate) use key::ListKey;
 pub use key::SocketKey;
 
-/// What a handle is to become at the receiver: the `type` of a `NODE_HANDLE` (HND-1).
+/// What a handle is to become at the receiver: the `type` of a `NODE_HANDLE`
+/// ([HND-1](crate::protocol#HND-1)).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum HandleType {

@@ -20,7 +20,7 @@ use crate::error::{V8Error, V8ErrorKind};
 
 type Result<T> = std::result::Result<T, V8Error>;
 
-/// What is read anew for references to it, in bytes, besides once the record's length.
+/// How many bytes may be read again for references to them, besides once the record's length.
 const MAX_REREAD: usize = 16 << 20;
 
 /// Reads a whole record.
@@ -40,9 +40,9 @@ pub(crate) struct De<'de> {
     pub(super) reader: Reader<'de>,
     /// Made when the first reference is met.
     survey: Option<Arc<Survey>>,
-    /// How many bytes may still be read anew.
+    /// How many bytes may still be read again.
     budget: usize,
-    /// Where the objects begin that are being read anew.
+    /// Where the objects begin that are being read again.
     rereading: Vec<usize>,
     /// How many holes arrays may still have.
     holes: usize,

@@ -33,7 +33,7 @@ pub(super) fn record(record: &[u8], source: Option<&Bytes>) -> Result<Value> {
 }
 
 /// Reads one value of a record. `survey` is that of the record, unless it cannot have references.
-/// What these refer to outside of the value is read anew, up to `budget` bytes; says how many it was.
+/// What these refer to outside of the value is read again, up to `budget` bytes; says how many it was.
 pub(super) fn value(
     reader: &mut Reader<'_>,
     survey: Option<&Survey>,
@@ -57,7 +57,7 @@ struct Decoder<'d, 'a> {
     labels: BTreeSet<u32>,
     /// The lengths of the labelled buffers.
     buffers: BTreeMap<u32, usize>,
-    /// How many bytes may be read anew.
+    /// How many bytes may be read again.
     budget: usize,
 }
 

@@ -1,9 +1,9 @@
 //! A [`Value`] inside a type of your own, by serde and yet without loss.
 //!
 //! serde's data model has no `Map`, no `undefined` and no references, so a `Value` would arrive as
-//! its nearest relative. Instead our serializer hands its writer over: when it is told of a newtype
+//! its nearest relative. Instead our serializer hands its writer over. When it is told of a newtype
 //! with a name that only `Value` uses, it puts the writer into a thread-local variable and calls the
-//! value, which takes it from there and writes itself. Reading goes the same way. Other formats know
+//! value. The value takes the writer from there and writes itself. Reading goes the same way. Other formats know
 //! nothing of this and get the nearest relative.
 
 use std::cell::Cell;

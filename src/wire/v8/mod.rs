@@ -112,15 +112,22 @@ pub(crate) struct Written {
 
 /// Reads a record into a type of your own, which may borrow from it.
 ///
-/// The shapes are those of [`to_vec`], and what JavaScript has besides reads as its nearest
-/// relative: `undefined` as `null`, a hole in an array too; a `Map` as a map and a `Set` as a sequence;
-/// a `Date` as its milliseconds; a typed array as a sequence of numbers, or as bytes; an error as an
-/// object with `name`, `message`, `stack` and `cause`; a regular expression as text; boxed
-/// primitives as what is in the box. An object that is referred to more than once is read anew for
-/// each reference, up to 16 MiB in all.
+/// The shapes are those of [`to_vec`], and what JavaScript has besides reads as its nearest relative:
+///
+/// | JavaScript | reads as |
+/// |---|---|
+/// | `undefined`, a hole in an array | `null` |
+/// | `Map`, `Set` | a map, a sequence |
+/// | `Date` | its milliseconds |
+/// | a typed array | a sequence of numbers, or bytes |
+/// | an error | an object with `name`, `message`, `stack` and `cause` |
+/// | a regular expression | text |
+/// | `Object(1)` and other boxed primitives | the primitive |
+///
+/// An object that is referred to more than once is read again for each reference, up to 16 MiB in all.
 ///
 /// # Errors
-/// It is no record, it is damaged, or it is not a `T`.
+/// It is not a record, it is damaged, or it is not a `T`.
 pub fn from_slice<'de, T: Deserialize<'de>>(record: &'de [u8]) -> Result<T, V8Error> {
     de::record(record)
 }
@@ -129,7 +136,7 @@ impl Value {
     /// Reads a record: `FF 0F` and one value, to its end.
     ///
     /// # Errors
-    /// It is no record, or it is damaged.
+    /// It is not a record, or it is damaged.
     pub fn decode(record: &[u8]) -> Result<Value, V8Error> {
         decode::record(record, None)
     }
@@ -155,7 +162,7 @@ impl Value {
 /// which is 1,600 levels at least.
 const MAX_RETURNED: usize = 1000;
 
-/// Whether a record is whole, so that whoever wrote it can read it.
+/// Whether a record is whole, so that its author can read it.
 ///
 /// # Errors
 /// It is damaged, or too deep.

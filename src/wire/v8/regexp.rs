@@ -81,16 +81,16 @@ impl std::ops::BitOr for RegExpFlags {
 }
 
 impl RegExp {
-    /// The oldest Node that is certain to compile it: 18, or 20 for the flag `v`, or 24 for modifiers such as
-    /// `(?i:a)` and for two groups of the same name.
+    /// The oldest Node that is certain to compile it. It is 18; 20 for the flag `v`; and 24 for modifiers such
+    /// as `(?i:a)`, and for two groups of the same name.
     ///
     /// Encoding asks this, and compares the answer with
     /// [`Options::oldest_node`](super::Options::oldest_node). Call it yourself to refuse
     /// a pattern from elsewhere before it becomes part of a message.
     ///
-    /// The grammar is JavaScript's, Annex B included. Refused although some Nodes compile it: scripts that
-    /// are newer than Unicode 14, names of groups in letters of rare scripts, more than 262144 characters
-    /// or 10000 groups, and the flag `l`. A Node that was built without ICU knows no `\p{…}`: do not send
+    /// The grammar is JavaScript's, Annex B included. Some of what newer Nodes compile is refused: scripts that
+    /// are newer than Unicode 14, names of groups in letters of rare scripts, and the flag `l`. So are more
+    /// than 262144 characters or 10000 groups. A Node that was built without ICU knows no `\p{…}`: do not send
     /// it any.
     ///
     /// # Errors

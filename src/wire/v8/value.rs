@@ -34,7 +34,7 @@ pub enum Value {
     Null,
     /// `true` or `false`
     Bool(bool),
-    /// A number, be it whole or not.
+    /// A number, whole or not.
     Number(f64),
     /// A big integer, `1n`.
     BigInt(BigInt),

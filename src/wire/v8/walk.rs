@@ -31,7 +31,7 @@ pub(crate) fn survey(record: &[u8]) -> Result<Survey> {
     Ok(survey)
 }
 
-/// What reading an object anew costs besides its bytes, reckoned in bytes: what is small in a record
+/// What reading an object again costs besides its bytes, reckoned in bytes: what is small in a record
 /// is larger in memory.
 pub(crate) const REREAD: usize = 32;
 
@@ -54,7 +54,7 @@ trait Watch {
     fn opened(&mut self, _at: usize) -> usize {
         0
     }
-    /// This number is another one's for the same object.
+    /// This number is a second one of the same object.
     fn alias(&mut self, _id: usize) {}
     fn buffer(&mut self, _id: usize, _length: usize) {}
     /// A reference to the object of this number, which is written in these bytes.

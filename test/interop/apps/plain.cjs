@@ -4,10 +4,15 @@ const { spawnSync } = require('node:child_process');
 const { readFileSync } = require('node:fs');
 const http = require('node:http');
 
-const { GATE, MODE, NODE_APP_INSTANCE, SOCKET } = process.env;
+const { GATE, HANGS, MODE, NODE_APP_INSTANCE, SOCKET } = process.env;
 
 // It starts when somebody writes to this pipe.
 if (GATE) readFileSync(GATE);
+
+// It never starts while this file says so.
+if (HANGS && readFileSync(HANGS, 'utf8').startsWith('hang')) for (;;);
+
+let ready = false;
 
 const held = new Set();
 process.on('SIGUSR2', () => {
@@ -59,6 +64,23 @@ switch (MODE) {
   case 'fails':
     console.error('it cannot start');
     process.exit(1);
+    break;
+  // It listens, and has a bug that takes a while.
+  case 'crashes':
+    setTimeout(() => process.exit(9), 300);
+    break;
+  // It does something else before it can serve, and fails requests until then.
+  case 'prepares':
+    requests['/'] = (response) => {
+      response.statusCode = ready ? 200 : 503;
+      response.end(`${process.pid}`);
+    };
+    server.on('listening', () => {
+      setTimeout(() => {
+        ready = true;
+        process.send('ready');
+      }, 700);
+    });
     break;
   case 'stubborn':
     process.on('SIGTERM', () => console.log('SIGTERM is ignored'));

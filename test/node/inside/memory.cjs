@@ -75,7 +75,7 @@ run({
       const fd = t.opens(path);
       const error = thrown(() => mapFd(fd));
       assert.deepStrictEqual([error.name, error.code], ['TypeError', 'ERR_INVALID_FD_TYPE']);
-      assert.ok(error.message.startsWith(`mapFd needs a memfd, and ${fd} is a ${kind}. `), error.message);
+      assert.ok(error.message.startsWith(`mapFd needs a memfd, but ${fd} is a ${kind}. `), error.message);
     }
     assert.match(thrown(() => mapFd(t.opens(__filename))).message, /Read it with fs, or write it into a memfd\.$/);
     const sealed = thrown(() => mapFd(t.owns(memfd('crossfork-test', 'x', { seals: ['seal'] }))));
@@ -138,7 +138,7 @@ run({
       const written = fs.promises.writeFile('/dev/null', map);
       const error = thrown(() => unmap(map));
       assert.strictEqual(error.code, 'ERR_INVALID_STATE');
-      assert.match(error.message, /^This memory cannot be unmapped now: /);
+      assert.match(error.message, /^Cannot unmap this memory now: /);
       await written;
       unmap(map);
       assert.strictEqual(map.length, 0);

@@ -30,6 +30,7 @@ in_both_modes!(in_time:
     life_5_a_handle_that_waits_at_a_disconnect_is_acknowledged_and_closed,
     life_5_a_disconnect_waits_for_the_acknowledgement_of_a_handle,
     life_8_sending_after_the_end_is_an_error,
+    life_8_what_is_sent_after_our_own_end_fails_and_names_us,
     life_8_a_flush_tells_that_something_was_lost,
     life_9_a_disconnect_from_a_peer_that_never_reads_can_be_given_up,
     a_disconnect_ends_a_recv_that_waits,
@@ -229,6 +230,20 @@ fn life_8_sending_after_the_end_is_an_error<D: Driver>() {
     assert!(unsent.handle.is_some(), "the handle comes back");
     channel.disconnect().expect("it has been done");
     drop(peer);
+}
+
+fn life_8_what_is_sent_after_our_own_end_fails_and_names_us<D: Driver>() {
+    let (channel, _peer) = connect::<D>();
+    channel.close();
+    let sent = channel.send(&json!(1));
+    assert!(matches!(sent, Err(Error::Send(SendError::ClosedByUs))), "{sent:?}");
+    // One that the peer has ended before stays ended by the peer.
+    let (channel, peer) = connect::<D>();
+    drop(peer);
+    assert!(channel.recv().unwrap().is_none());
+    channel.close();
+    let sent = channel.send(&json!(1));
+    assert!(matches!(sent, Err(Error::Send(SendError::Closed))), "{sent:?}");
 }
 
 fn life_8_a_flush_tells_that_something_was_lost<D: Driver>() {

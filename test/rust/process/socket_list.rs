@@ -29,6 +29,7 @@ for_both_drivers!(in_time:
     sock_5_a_channel_that_we_disconnect_completes_closed,
     sock_1_each_list_has_a_key_of_its_own,
     sock_1_lists_that_are_closed_leave_their_keys_to_others,
+    sock_1_a_clone_is_the_same_list,
     sock_1_one_list_spans_channels_of_both_serializations,
     sock_2_a_connection_without_the_list_is_not_counted,
     sock_5_answers_that_nobody_asked_for_are_ignored,
@@ -400,6 +401,22 @@ fn sock_6_a_question_waits_behind_a_handle<D: Parent>() {
         assert_eq!(counting.join().unwrap().unwrap(), 1);
         sender.join().unwrap().unwrap();
     });
+}
+
+fn sock_1_a_clone_is_the_same_list<D: Parent>() {
+    let (channel, mut peer) = connect::<D>();
+    let list = D::List::new();
+    let clone = list.clone();
+    let (key, _fd) = hand_over(&list, &channel, &mut peer);
+    assert_eq!(hand_over(&clone, &channel, &mut peer).0, key);
+    drop(list);
+    thread::scope(|scope| {
+        let asking = scope.spawn(|| clone.connections().unwrap());
+        assert_asks(&mut peer, "GET_COUNT", &key);
+        peer.write(count(&key, 2));
+        assert_eq!(asking.join().unwrap(), 2);
+    });
+    assert_ne!(hand_over(&D::List::new(), &channel, &mut peer).0, key, "the key is still taken");
 }
 
 fn sock_1_one_list_spans_channels_of_both_serializations<D: Parent>() {

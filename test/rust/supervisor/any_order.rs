@@ -24,12 +24,14 @@ enum Input {
 enum Said {
     Online,
     Listening,
+    Ready,
     Leaving,
     Disconnected,
     Exit,
 }
 
-const SAID: [Said; 5] = [Said::Online, Said::Listening, Said::Leaving, Said::Disconnected, Said::Exit];
+const SAID: [Said; 6] =
+    [Said::Online, Said::Listening, Said::Ready, Said::Leaving, Said::Disconnected, Said::Exit];
 
 fn happens(world: &mut World, input: Input) {
     match input {
@@ -43,6 +45,7 @@ fn happens(world: &mut World, input: Input) {
                 _ if world.workers[&id].disconnected => {}
                 Said::Online => world.online(id),
                 Said::Listening => world.listening(id),
+                Said::Ready => world.ready(id),
                 Said::Leaving => world.leaving(id),
                 Said::Disconnected => world.disconnected(id),
             }
@@ -64,7 +67,7 @@ fn recovers(mut world: World) {
         for id in world.ids() {
             match &world.workers[&id] {
                 worker if !worker.stays() => world.exits(id),
-                worker if !worker.listens => world.starts(id),
+                _ if !world.serves(id) => world.starts(id),
                 _ => {}
             }
         }
@@ -75,7 +78,7 @@ fn recovers(mut world: World) {
     assert_eq!(world.policy.next_tick(), None, "it never comes to rest");
     let mut slots: Vec<_> = world.workers.values().map(|worker| worker.slot).collect();
     slots.sort();
-    assert_eq!(slots, [0, 1]);
+    assert_eq!(slots, (0..world.settings.instances).collect::<Vec<_>>());
 }
 
 /// Asked to, it ends: with workers that obey, and with such that do nothing at all.
@@ -111,7 +114,9 @@ fn explore(world: &World, depth: usize) {
     if depth == 0 || world.done.is_some() {
         return;
     }
-    let workers = (0..world.workers.len()).flat_map(|place| SAID.map(|said| Input::Worker(place, said)));
+    let says = |said: &Said| world.settings.wait_ready || !matches!(said, Said::Ready);
+    let workers = (0..world.workers.len())
+        .flat_map(|place| SAID.into_iter().filter(says).map(move |said| Input::Worker(place, said)));
     let others = [Input::Reload, Input::Tick, Input::LongWait, Input::ForksFail(!world.forks_fail)];
     for input in workers.chain(others) {
         let mut world = world.clone();
@@ -162,6 +167,33 @@ fn every_order_of_few_things_in_a_reload() {
     explore(&world, 3);
 }
 
+/// The first new worker is watched, and then two are replaced at once.
+#[test]
+fn every_order_of_few_things_in_a_trial_and_after_it() {
+    let settings = Settings { min_uptime: Duration::from_secs(1), reload_batch: 2, ..settings(3) };
+    let mut world = World::with(settings);
+    for id in 1..=3 {
+        world.starts(id);
+    }
+    world.reload();
+    world.starts(4);
+    explore(&world, 2);
+    world.wait(Duration::from_secs(1));
+    assert_eq!(world.newest(), 6);
+    explore(&world, 2);
+}
+
+#[test]
+fn every_order_of_few_things_of_workers_that_say_when_they_are_ready() {
+    let mut world = World::with(Settings { wait_ready: true, start_attempts: 1, ..settings(2) });
+    explore(&world, 2);
+    for id in 1..=2 {
+        world.starts(id);
+    }
+    world.reload();
+    explore(&world, 2);
+}
+
 #[test]
 fn every_order_of_few_things_late_in_a_reload_while_an_instance_waits() {
     let mut world = World::serving(2);
@@ -179,6 +211,19 @@ fn every_order_of_few_things_late_in_a_reload_while_an_instance_waits() {
     explore(&world, 2);
 }
 
+fn some_settings() -> impl Strategy<Value = Settings> {
+    (0..4u32, any::<bool>(), 0..2u64, 1..4usize, any::<bool>()).prop_map(
+        |(start_attempts, drains, uptime, reload_batch, wait_ready)| Settings {
+            start_attempts,
+            drains,
+            min_uptime: Duration::from_secs(uptime),
+            reload_batch,
+            wait_ready,
+            ..settings(3)
+        },
+    )
+}
+
 fn input() -> impl Strategy<Value = Input> {
     let said = prop::sample::select(SAID.to_vec());
     prop_oneof![
@@ -194,8 +239,8 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn long_stories(attempts in 0..4u32, inputs in prop::collection::vec(input(), 1..80), drains: bool) {
-        let mut world = World::with(Settings { start_attempts: attempts, drains, ..settings(2) });
+    fn long_stories(settings in some_settings(), inputs in prop::collection::vec(input(), 1..80)) {
+        let mut world = World::with(settings);
         for input in inputs {
             if world.done.is_none() {
                 happens(&mut world, input);
@@ -205,8 +250,12 @@ proptest! {
     }
 
     #[test]
-    fn stories_that_end(inputs in prop::collection::vec(input(), 1..30), after in prop::collection::vec(input(), 1..30)) {
-        let mut world = World::new(2);
+    fn stories_that_end(
+        settings in some_settings(),
+        inputs in prop::collection::vec(input(), 1..30),
+        after in prop::collection::vec(input(), 1..30),
+    ) {
+        let mut world = World::with(settings);
         for input in inputs.into_iter().chain([Input::Stop]).chain(after) {
             if world.done.is_none() {
                 happens(&mut world, input);

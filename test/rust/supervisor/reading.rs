@@ -1,10 +1,12 @@
 //! What the user gives: a number of instances, a file of variables, a program.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use crossfork::supervisor::env_file;
+use crossfork::supervisor::inspect;
 use crossfork::supervisor::instances::Instances;
 use crossfork::supervisor::program::Program;
 
@@ -130,4 +132,25 @@ fn what_node_cannot_run_is_named_at_once() {
     for path in [Path::new("npm"), Path::new("npx"), &npm] {
         assert!(why(path).starts_with("this is a package manager, not a program"), "{}", why(path));
     }
+}
+
+#[test]
+fn the_inspector_has_a_port_for_each_worker() {
+    let first = |args: &str| inspect::first_port(args.split(' ').map(OsStr::new));
+    assert_eq!(first("--no-warnings --stack-trace-limit=5"), None);
+    assert_eq!(first("--inspect"), Some(9229));
+    assert_eq!(first("--inspect-brk=5000"), Some(5000));
+    assert_eq!(first("--inspect=0.0.0.0"), Some(9229));
+    assert_eq!(first("--inspect=[::1]:5000"), Some(5000));
+    assert_eq!(first("--inspect=[::1]"), Some(9229));
+    assert_eq!(first("--inspect=5000 --inspect-port=127.0.0.1:6000"), Some(6000));
+    assert_eq!(first("--inspect-port=6000 --inspect"), Some(6000));
+    assert_eq!(first("--inspect=0"), None, "Node finds one");
+
+    let port = |slot, taken: &[u16]| inspect::port(9229, slot, 4, &taken.iter().copied().collect());
+    assert_eq!(port(0, &[]), Some(9229));
+    assert_eq!(port(3, &[9229]), Some(9232));
+    assert_eq!(port(3, &[9232]), Some(9236), "beside an old worker");
+    assert_eq!(port(3, &[9232, 9236]), Some(9240));
+    assert_eq!(inspect::port(65534, 3, 4, &[].into()), None);
 }

@@ -394,3 +394,34 @@ fn nothing_is_given_up_once_a_worker_was_up() {
     }
     assert_eq!(world.done, None);
 }
+
+#[test]
+fn a_replacement_that_hangs_is_killed_and_each_next_has_more_time() {
+    let mut world = World::serving(2);
+    world.wait(SPACING);
+    world.exits(1);
+    for attempt in 1..=3 {
+        let id = world.newest();
+        world.online(id);
+        let since = world.now;
+        while world.workers[&id].signals.is_empty() {
+            assert!(world.tick());
+        }
+        assert_eq!(world.now - since, LISTEN_TIMEOUT * attempt);
+        assert!(
+            world.has_said(|notice| matches!(notice, Notice::NotUp(worker, _) if worker.pid == 10_000 + id))
+        );
+        world.exits(id);
+        while world.newest() == id {
+            world.tick();
+        }
+    }
+    assert!(world.workers[&2].stays());
+}
+
+#[test]
+fn a_program_that_has_never_listened_may_take_as_long_to_start_as_it_likes() {
+    let mut world = World::new(1);
+    world.wait(LISTEN_TIMEOUT * 10);
+    assert!(world.workers[&1].signals.is_empty());
+}

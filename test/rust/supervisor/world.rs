@@ -18,6 +18,9 @@ pub fn settings(instances: usize) -> Settings {
         instances,
         kill_timeout: KILL_TIMEOUT,
         listen_timeout: LISTEN_TIMEOUT,
+        min_uptime: Duration::ZERO,
+        reload_batch: 1,
+        wait_ready: false,
         stop_signal: Signal::TERM,
         signal_after: SIGNAL_AFTER,
         drains: false,
@@ -27,7 +30,7 @@ pub fn settings(instances: usize) -> Settings {
 
 #[derive(Clone)]
 pub struct World {
-    settings: Settings,
+    pub settings: Settings,
     pub policy: Policy,
     pub now: Time,
     /// Those that have not ended, by their ids.
@@ -45,8 +48,10 @@ pub struct World {
 #[derive(Clone, Debug, Default)]
 pub struct Worker {
     pub slot: usize,
+    pub forked: Time,
     pub is_online: bool,
     pub listens: bool,
+    pub is_ready: bool,
     /// It gets no more connections.
     pub retired: bool,
     /// It was asked to go.
@@ -119,6 +124,20 @@ impl World {
     pub fn starts(&mut self, id: u32) {
         self.online(id);
         self.listening(id);
+        if self.settings.wait_ready {
+            self.ready(id);
+        }
+    }
+
+    pub fn serves(&self, id: u32) -> bool {
+        let worker = &self.workers[&id];
+        if self.settings.wait_ready { worker.is_ready } else { worker.listens }
+    }
+
+    pub fn ready(&mut self, id: u32) {
+        self.worker(id).is_ready = true;
+        self.policy.ready(id, self.now);
+        self.obey();
     }
 
     pub fn online(&mut self, id: u32) {
@@ -260,7 +279,7 @@ impl World {
             return self.policy.fork_failed(slot, "no process is free".into(), self.now);
         }
         self.ids += 1;
-        self.workers.insert(self.ids, Worker { slot, ..Worker::default() });
+        self.workers.insert(self.ids, Worker { slot, forked: self.now, ..Worker::default() });
         self.policy.forked(slot, self.ids, 10_000 + self.ids, self.now);
         let there = self.workers.values().filter(|w| w.slot == slot && w.stays()).count();
         assert!(there <= 2, "{there} workers in one instance");
@@ -272,7 +291,8 @@ impl World {
         assert!(worker.stays(), "it goes already: {worker:?}");
         worker.retired = true;
         let slot = worker.slot;
-        let is_successor = |w: &Worker| w.slot == slot && w.stays() && (w.listens || w.is_online);
+        let is_successor =
+            |w: &Worker| w.slot == slot && w.stays() && (w.listens || w.is_online || w.is_ready);
         assert!(self.workers.values().any(is_successor), "instance {slot} is empty now");
     }
 
@@ -298,8 +318,12 @@ impl World {
             assert!(is_last || is_free, "SIGTERM while it may have connections: {worker:?}");
         } else if !stopping && !worker.retired && !worker.left {
             let is_old = |(other, w): (&u32, &Worker)| *other < id && w.slot == worker.slot && w.stays();
-            assert!(!worker.listens, "it serves: {worker:?}");
-            assert!(self.workers.iter().any(is_old), "nobody else is in its instance: {worker:?}");
+            let had_time = now >= worker.forked + LISTEN_TIMEOUT;
+            assert!(!self.serves(id), "it serves: {worker:?}");
+            assert!(
+                had_time || self.workers.iter().any(is_old),
+                "nobody else is in its instance: {worker:?}"
+            );
         }
     }
 }

@@ -25,7 +25,7 @@ pub trait Parent: Driver {
     type Mark;
     type Process: Started;
     type Child: Send + 'static;
-    type List: List<Self>;
+    type List: List<Self> + Clone;
 
     fn start(command: Command<Self::Mark>) -> Result<Self::Process, Error>;
     fn start_with_channel(command: Command<Self::Mark>, number: usize) -> Result<Self::Child, Error>;

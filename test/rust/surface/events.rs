@@ -1,10 +1,11 @@
 //! What the crate tells `tracing`.
 
+use std::cell::RefCell;
 use std::fmt::{Debug, Write};
 use std::fs::File;
 use std::io::Write as _;
 use std::os::unix::net::UnixStream;
-use std::sync::{Arc, Mutex};
+use std::sync::Once;
 
 use crossfork::tokio::cluster::{Event, Primary};
 use crossfork::{HandleType, Limits, Outgoing, Signal, blocking, tokio as tasks};
@@ -14,8 +15,7 @@ use tracing::{Metadata, Subscriber};
 
 #[test]
 fn a_process_is_reported_when_it_was_started_and_once_when_it_was_waited_for() {
-    let log = Log::default();
-    let pid = tracing::subscriber::with_default(log.clone(), || {
+    let (pid, lines) = Log::of(|| {
         let process = blocking::Command::shell("exit 3").spawn().unwrap();
         process.wait().unwrap();
         process.wait().unwrap();
@@ -25,13 +25,12 @@ fn a_process_is_reported_when_it_was_started_and_once_when_it_was_waited_for() {
         format!("DEBUG crossfork::process spawned program=/bin/sh pid={pid}"),
         format!("DEBUG crossfork::process exited pid={pid} code=3"),
     ];
-    assert_eq!(log.take(), expected);
+    assert_eq!(lines, expected);
 }
 
 #[test]
 fn a_process_of_tokio_is_reported_too() {
-    let log = Log::default();
-    let pid = tracing::subscriber::with_default(log.clone(), || {
+    let (pid, lines) = Log::of(|| {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
             let process = tasks::Command::new("sleep").arg("60").spawn().unwrap();
@@ -39,20 +38,19 @@ fn a_process_of_tokio_is_reported_too() {
             process.wait().await.unwrap();
             process.wait().await.unwrap();
             process.try_wait().unwrap();
-            log.lines.lock().unwrap()[0].rsplit_once('=').unwrap().1.to_owned()
+            LINES.with_borrow(|lines| lines[0].rsplit_once('=').unwrap().1.to_owned())
         })
     });
     let expected = [
         format!("DEBUG crossfork::process spawned program=sleep pid={pid}"),
         format!("DEBUG crossfork::process exited pid={pid} signal=9"),
     ];
-    assert_eq!(log.take(), expected);
+    assert_eq!(lines, expected);
 }
 
 #[test]
 fn what_is_refused_or_skipped_is_reported_with_the_reason() {
-    let log = Log::default();
-    tracing::subscriber::with_default(log.clone(), || {
+    let ((), lines) = Log::of(|| {
         let (ours, mut peer) = UnixStream::pair().unwrap();
         let channel = blocking::Channel::from_socket(ours, Limits::default()).unwrap();
         peer.write_all(b"?\n").unwrap();
@@ -60,7 +58,6 @@ fn what_is_refused_or_skipped_is_reported_with_the_reason() {
         let (socket, _) = UnixStream::pair().unwrap();
         channel.send_handle(&1, Outgoing::from(socket).wire_type(HandleType::DgramSocket)).unwrap_err();
     });
-    let lines = log.take();
     assert_eq!(lines.len(), 2, "{lines:?}");
     assert!(
         lines[0].starts_with("WARN crossfork::channel skipped error=the line \"?\" is not JSON"),
@@ -74,8 +71,7 @@ fn what_is_refused_or_skipped_is_reported_with_the_reason() {
 
 #[test]
 fn the_life_of_a_worker_is_reported() {
-    let log = Log::default();
-    tracing::subscriber::with_default(log.clone(), || {
+    let ((), lines) = Log::of(|| {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
             let primary = Primary::program("/bin/true").stdio(1, File::open("/dev/null").unwrap()).start();
@@ -88,7 +84,7 @@ fn the_life_of_a_worker_is_reported() {
             }
         });
     });
-    let lines: Vec<_> = log.take().into_iter().filter(|line| line.contains("crossfork::cluster")).collect();
+    let lines: Vec<_> = lines.into_iter().filter(|line| line.contains("crossfork::cluster")).collect();
     let expected = [
         "DEBUG crossfork::cluster forked worker=1",
         "DEBUG crossfork::cluster disconnected worker=1",
@@ -97,15 +93,23 @@ fn the_life_of_a_worker_is_reported() {
     assert_eq!(lines, expected);
 }
 
-/// Each event as a line.
-#[derive(Clone, Default)]
-struct Log {
-    lines: Arc<Mutex<Vec<String>>>,
-}
+thread_local!(static LINES: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) });
+
+/// Each event as a line, for the thread in which it happened. There is one subscriber for the process: one
+/// for each thread can miss events while another thread's begins.
+struct Log;
 
 impl Log {
-    fn take(&self) -> Vec<String> {
-        std::mem::take(&mut self.lines.lock().unwrap())
+    /// The lines of what this thread does.
+    fn of<T>(action: impl FnOnce() -> T) -> (T, Vec<String>) {
+        static START: Once = Once::new();
+        START.call_once(|| tracing::subscriber::set_global_default(Log).unwrap());
+        let value = action();
+        (value, Log::take())
+    }
+
+    fn take() -> Vec<String> {
+        LINES.take()
     }
 }
 
@@ -126,7 +130,7 @@ impl Subscriber for Log {
         event.record(&mut fields);
         let (level, target) = (event.metadata().level(), event.metadata().target());
         let line = format!("{level} {target} {}{}", fields.message, fields.others);
-        self.lines.lock().unwrap().push(line);
+        LINES.with_borrow_mut(|lines| lines.push(line));
     }
 }
 

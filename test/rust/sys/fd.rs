@@ -43,7 +43,7 @@ fn sockets_are_blocking_unless_they_are_made_for_an_event_loop() {
 }
 
 #[test]
-fn non_blocking_sockets_say_that_they_would_block() {
+fn calls_on_non_blocking_sockets_fail_with_would_block() {
     let name = abstract_name();
     let would_block = |error: std::io::Error| assert_eq!(error.kind(), ErrorKind::WouldBlock);
     let server = nonblocking::bind(&name, SocketType::SeqPacket, 0).unwrap();
@@ -88,7 +88,7 @@ fn a_timeout_of_the_socket_ends_a_wait() {
 }
 
 #[test]
-fn a_description_tells_what_the_kernel_knows() {
+fn a_description_reports_what_the_kernel_knows() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let found = fd::describe(&listener).unwrap();
     assert_eq!((found.kind, found.readable, found.writable), (Kind::Socket, true, true));
@@ -126,7 +126,7 @@ fn a_memfd_has_its_contents_and_its_seals() {
 }
 
 #[test]
-fn what_is_mapped_cannot_shrink() {
+fn a_mapped_memfd_cannot_shrink() {
     let file = File::from(fd::memfd(c"x", &[7; 5000], Seals::NONE).unwrap());
     let mapping = fd::map(&file).unwrap().unwrap();
     assert_eq!((mapping.len(), mapping.is_shared()), (5000, true));
@@ -140,8 +140,8 @@ fn what_is_mapped_cannot_shrink() {
 }
 
 #[test]
-fn listen_fds_takes_what_was_passed_once() {
-    const NAME: &str = "sys::fd::listen_fds_takes_what_was_passed_once";
+fn listen_fds_takes_the_passed_descriptors_once() {
+    const NAME: &str = "sys::fd::listen_fds_takes_the_passed_descriptors_once";
     if is_inside(NAME) {
         let found = fd::listen_fds().unwrap();
         let names: Vec<_> = found.iter().map(|one| (one.name.as_str(), one.fd.as_raw_fd())).collect();
@@ -152,7 +152,7 @@ fn listen_fds_takes_what_was_passed_once() {
         assert_eq!(owned[1].as_raw_fd(), 4);
         return;
     }
-    // A shell passes descriptors and knows its process's number.
+    // A shell passes the descriptors, and sets LISTEN_PID to its own PID.
     let test = command(NAME);
     let args: Vec<_> = test.get_args().map(|arg| arg.to_str().unwrap()).collect();
     let script = "exec 3</dev/null 4</ ; LISTEN_PID=$$ LISTEN_FDS=2 LISTEN_FDNAMES=web: exec \"$@\"";
@@ -164,8 +164,8 @@ fn listen_fds_takes_what_was_passed_once() {
 }
 
 #[test]
-fn listen_fds_that_are_for_another_or_make_no_sense() {
-    alone("sys::fd::listen_fds_that_are_for_another_or_make_no_sense", || {
+fn listen_fds_ignores_those_for_another_process_and_rejects_malformed_values() {
+    alone("sys::fd::listen_fds_ignores_those_for_another_process_and_rejects_malformed_values", || {
         let own = std::process::id().to_string();
         let values = |pid, count| ListenFd::from_values(pid, count, None);
         assert!(values(None, Some("1")).unwrap().is_empty());
@@ -179,14 +179,14 @@ fn listen_fds_that_are_for_another_or_make_no_sense() {
 }
 
 #[test]
-fn connected_is_what_has_a_peer_or_had_one() {
+fn a_socket_is_connected_if_it_has_or_had_a_peer() {
     let connected = |fd: &dyn AsFd| fd::describe(fd.as_fd()).unwrap().socket.unwrap().connected;
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     assert!(!connected(&listener));
     let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
     let (mut server, _) = listener.accept().unwrap();
     assert!(connected(&client) && connected(&server));
-    // Closed with bytes unread: a reset.
+    // A close with unread bytes is a reset.
     (&client).write_all(b"x").unwrap();
     server.peek(&mut [0]).unwrap();
     server.write_all(b"y").unwrap();
@@ -210,7 +210,7 @@ fn connected_is_what_has_a_peer_or_had_one() {
 }
 
 #[test]
-fn a_backlog_that_is_longer_than_the_system_has_is_as_long_as_it_has() {
+fn a_backlog_above_the_limit_of_the_system_is_reduced_to_it() {
     let name = abstract_name();
     for backlog in [0, 511, 100_000, i32::MAX] {
         let server = fd::bind(name.as_bytes(), SocketType::Stream, backlog).unwrap();

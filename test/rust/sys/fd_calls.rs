@@ -1,5 +1,5 @@
-//! What `crossfork::fd` and `crossfork::tokio::fd` do alike: one body, run for calls that block and for
-//! tasks.
+//! The common behaviour of `crossfork::fd` and `crossfork::tokio::fd`: one body, run for blocking calls and
+//! for tasks.
 
 use std::fs::File;
 use std::io::{self, ErrorKind};
@@ -16,7 +16,7 @@ use crate::support::names::abstract_name;
 
 const TYPES: [SocketType; 3] = [SocketType::Stream, SocketType::SeqPacket, SocketType::Dgram];
 
-/// The calls that wait, and those that make sockets for them.
+/// The calls that wait, and those that create their sockets.
 trait Calls {
     type Socket: AsFd + Send + 'static;
     fn pair(kind: SocketType) -> io::Result<(Self::Socket, Self::Socket)>;
@@ -107,25 +107,25 @@ macro_rules! for_both {
 
 for_both![
     descriptors_travel_over_every_type_of_unix_socket,
-    recv_waits_for_what_comes,
+    recv_waits_for_data,
     send_waits_for_room,
     accept_waits_for_a_connection,
-    connect_waits_for_its_turn,
-    an_end_is_told_from_an_empty_packet,
-    what_cannot_be_told_from_nothing_is_refused,
-    as_many_as_the_kernel_takes_and_no_more,
-    descriptors_that_were_not_asked_for_are_closed_and_said_to_be_lost,
-    a_message_that_is_cut_says_so,
+    connect_waits_for_room_in_the_backlog,
+    the_end_is_distinguished_from_an_empty_packet,
+    an_empty_message_is_rejected_except_on_datagram_sockets,
+    a_message_carries_at_most_max_fds_descriptors,
+    descriptors_beyond_max_fds_are_closed_and_reported_as_lost,
+    a_message_longer_than_the_buffer_is_reported_as_cut,
     servers_and_connections_by_abstract_name,
-    a_peer_that_is_gone_is_an_error_and_no_signal,
-    all_descriptors_arrive_beside_what_else_the_kernel_attaches,
+    sending_to_a_peer_that_is_gone_is_an_error_without_sigpipe,
+    all_descriptors_arrive_beside_other_control_data,
 ];
 
 fn root() -> File {
     File::open("/").unwrap()
 }
 
-/// Receives into plenty of room.
+/// Receives into a large buffer.
 fn recv<C: Calls>(socket: &C::Socket, max_fds: usize) -> (String, Received) {
     let mut buffer = [0; 4096];
     let received = C::recv(socket, &mut buffer, max_fds).unwrap();
@@ -149,7 +149,7 @@ fn descriptors_travel_over_every_type_of_unix_socket<C: Calls>() {
     }
 }
 
-fn recv_waits_for_what_comes<C: Calls>() {
+fn recv_waits_for_data<C: Calls>() {
     for kind in TYPES {
         let (a, b) = C::pair(kind).unwrap();
         let (begun, begins) = channel();
@@ -205,7 +205,7 @@ fn accept_waits_for_a_connection<C: Calls>() {
     assert_eq!(recv::<C>(&waiting.join().unwrap(), 0).0, "hello");
 }
 
-fn connect_waits_for_its_turn<C: Calls>() {
+fn connect_waits_for_room_in_the_backlog<C: Calls>() {
     let name = abstract_name();
     let server = C::bind(&name, SocketType::Stream, 1).unwrap();
     let mut before = Vec::new();
@@ -224,10 +224,10 @@ fn connect_waits_for_its_turn<C: Calls>() {
     assert_eq!(recv::<C>(&connection, 0).0, "hello");
 }
 
-fn an_end_is_told_from_an_empty_packet<C: Calls>() {
+fn the_end_is_distinguished_from_an_empty_packet<C: Calls>() {
     for kind in [SocketType::SeqPacket, SocketType::Dgram] {
         let (a, b) = C::pair(kind).unwrap();
-        // As other programs do. Ours refuse to: it would look like the end to most.
+        // Sent as other programs may. Our own calls reject it, because it looks like the end to most programs.
         socket::send(a.as_fd().as_raw_fd(), b"", MsgFlags::empty()).unwrap();
         C::send(&a, b"x", &[]).unwrap();
         drop(a);
@@ -242,7 +242,7 @@ fn an_end_is_told_from_an_empty_packet<C: Calls>() {
     assert!(recv::<C>(&b, 0).1.end);
 }
 
-fn what_cannot_be_told_from_nothing_is_refused<C: Calls>() {
+fn an_empty_message_is_rejected_except_on_datagram_sockets<C: Calls>() {
     for kind in [SocketType::Stream, SocketType::SeqPacket] {
         let (a, _b) = C::pair(kind).unwrap();
         assert_eq!(C::send(&a, b"", &[root().as_fd()]).unwrap_err().kind(), ErrorKind::InvalidInput);
@@ -252,7 +252,7 @@ fn what_cannot_be_told_from_nothing_is_refused<C: Calls>() {
     assert_eq!(recv::<C>(&b, 1).1.fds.len(), 1);
 }
 
-fn as_many_as_the_kernel_takes_and_no_more<C: Calls>() {
+fn a_message_carries_at_most_max_fds_descriptors<C: Calls>() {
     let (a, b) = C::pair(SocketType::SeqPacket).unwrap();
     let file = root();
     let fds: Vec<BorrowedFd<'_>> = vec![file.as_fd(); fd::MAX_FDS + 1];
@@ -261,7 +261,7 @@ fn as_many_as_the_kernel_takes_and_no_more<C: Calls>() {
     assert_eq!(recv::<C>(&b, fd::MAX_FDS).1.fds.len(), fd::MAX_FDS);
 }
 
-fn descriptors_that_were_not_asked_for_are_closed_and_said_to_be_lost<C: Calls>() {
+fn descriptors_beyond_max_fds_are_closed_and_reported_as_lost<C: Calls>() {
     let (a, b) = C::pair(SocketType::SeqPacket).unwrap();
     let (socket, witness) = watched();
     let file = root();
@@ -272,7 +272,7 @@ fn descriptors_that_were_not_asked_for_are_closed_and_said_to_be_lost<C: Calls>(
     witness.assert_closed();
 }
 
-fn a_message_that_is_cut_says_so<C: Calls>() {
+fn a_message_longer_than_the_buffer_is_reported_as_cut<C: Calls>() {
     let (a, b) = C::pair(SocketType::SeqPacket).unwrap();
     C::send(&a, b"a long message", &[]).unwrap();
     let mut buffer = [0; 6];
@@ -297,7 +297,7 @@ fn servers_and_connections_by_abstract_name<C: Calls>() {
     assert!(C::connect(&"x".repeat(200), SocketType::Stream).is_err());
 }
 
-fn a_peer_that_is_gone_is_an_error_and_no_signal<C: Calls>() {
+fn sending_to_a_peer_that_is_gone_is_an_error_without_sigpipe<C: Calls>() {
     for kind in [SocketType::Stream, SocketType::SeqPacket] {
         let (a, b) = C::pair(kind).unwrap();
         drop(b);
@@ -305,10 +305,10 @@ fn a_peer_that_is_gone_is_an_error_and_no_signal<C: Calls>() {
     }
 }
 
-fn all_descriptors_arrive_beside_what_else_the_kernel_attaches<C: Calls>() {
+fn all_descriptors_arrive_beside_other_control_data<C: Calls>() {
     for kind in TYPES {
         let (a, b) = C::pair(kind).unwrap();
-        // Whoever shares the socket may have asked for these.
+        // Another process that shares the socket may have set these options.
         socket::setsockopt(&b, sockopt::PassCred, &true).unwrap();
         socket::setsockopt(&b, sockopt::ReceiveTimestamp, &true).unwrap();
         let file = root();

@@ -1,5 +1,4 @@
-//! What is special to `crossfork::tokio::fd`: futures that are dropped lose nothing, and sockets that are
-//! taken over.
+//! Behaviour that only `crossfork::tokio::fd` has: cancel safety, and taking ownership of sockets.
 
 use std::fs::File;
 use std::future::{poll_fn, ready};
@@ -18,12 +17,12 @@ use crate::support::names::abstract_name;
 
 const TYPES: [SocketType; 3] = [SocketType::Stream, SocketType::SeqPacket, SocketType::Dgram];
 
-/// Lets a call begin, and drops its future. It must not have returned.
+/// Polls a call once, and drops its future. The call must not have returned.
 async fn cancel<T>(call: impl Future<Output = T>) {
     let mut call = pin!(call);
     let returned = poll_fn(|cx| Poll::Ready(call.as_mut().poll(cx).is_ready())).await;
-    assert!(!returned, "it has not waited");
-    // Others may find out meanwhile, and the call is there to be woken.
+    assert!(!returned, "the call returned without waiting");
+    // Lets other tasks run while the call still exists and can be woken.
     tokio::task::yield_now().await;
 }
 
@@ -37,7 +36,7 @@ async fn a_recv_that_is_cancelled_takes_nothing() {
         }
         let file = File::open("/").unwrap();
         fd::send(&a, b"whole", &[file.as_fd()]).await.unwrap();
-        // A branch that is ready may be the one that is not taken.
+        // select! may drop a branch that is ready.
         tokio::select! {
             biased;
             () = ready(()) => {}
@@ -98,7 +97,7 @@ async fn a_connect_that_is_cancelled_leaves_no_connection() {
 }
 
 #[tokio::test]
-async fn many_tasks_may_receive_from_one_socket() {
+async fn several_tasks_can_receive_from_one_socket() {
     let (a, b) = fd::pair(SocketType::SeqPacket).unwrap();
     let b = Arc::new(b);
     let tasks: Vec<_> = (0..4)

@@ -1,5 +1,4 @@
-// Descriptors are taken by their numbers here, and the environment is changed: each test has a
-// process of its own.
+// These tests take descriptors by number and change the environment, so each runs in its own process.
 
 use std::fs::File;
 use std::io;
@@ -25,11 +24,11 @@ macro_rules! alone {
 alone!(
     ch_7_a_descriptor_is_adopted_once,
     ch_7_an_adopted_descriptor_is_close_on_exec,
-    ch_7_what_is_not_open_is_not_adopted,
+    ch_7_a_closed_descriptor_is_not_adopted,
     ch_3_a_standard_descriptor_is_replaced_by_dev_null,
     ch_7_variables_are_taken_once,
-    ch_7_variables_leave_the_environment_where_there_is_one_thread,
-    a_look_takes_nothing,
+    ch_7_variables_are_removed_from_the_environment_if_there_is_one_thread,
+    peek_takes_nothing,
 );
 
 fn errno<T: std::fmt::Debug>(result: io::Result<T>) -> i32 {
@@ -52,7 +51,7 @@ mod bodies {
         witness.assert_open();
         drop(owned);
         witness.assert_closed();
-        // The number may be somebody else's by now.
+        // The number may refer to something else by now.
         let (socket, witness) = watched();
         assert_eq!(socket.as_raw_fd(), number);
         assert_eq!(errno(adopt(number)), libc::EBADF);
@@ -67,11 +66,11 @@ mod bodies {
         assert!(is_cloexec(&owned));
     }
 
-    pub fn ch_7_what_is_not_open_is_not_adopted() {
+    pub fn ch_7_a_closed_descriptor_is_not_adopted() {
         for number in [-1, i32::MIN, i32::MAX, 1 << 20] {
             assert_eq!(errno(adopt(number)), libc::EBADF, "{number}");
         }
-        // It was not remembered as adopted, either.
+        // The number does not count as adopted, either.
         let (socket, _witness) = watched();
         let number = socket.as_raw_fd();
         drop(socket);
@@ -82,7 +81,7 @@ mod bodies {
     }
 
     pub fn ch_3_a_standard_descriptor_is_replaced_by_dev_null() {
-        // Standard input is /dev/null in this process, so standard error is told from it.
+        // Standard error must differ from standard input, which is /dev/null in this process.
         let before = identity(io::stderr());
         let null = identity(File::open("/dev/null").unwrap());
         assert_ne!(before, null);
@@ -113,26 +112,26 @@ mod bodies {
         assert_eq!(take_env(NAMES), values());
         assert_eq!(look_env(NAMES), [None, None, None]);
         assert_eq!(take_env(NAMES), [None, None, None]);
-        // The harness is another thread, and may be reading the environment.
+        // They stay, because the test harness is another thread and may be reading the environment.
         assert_eq!(NAMES.map(std::env::var_os), values());
-        // Others are not taken yet, and have nothing to do with these.
+        // New values do not count as taken yet.
         set("CROSSFORK_EMPTY", "not any more");
         assert_eq!(take_env(NAMES), [Some("1".into()), None, Some("not any more".into())]);
         assert_eq!(take_env(NAMES), [None, None, None]);
         assert_eq!(take_env(["CROSSFORK_ONE"]), [Some("1".into())]);
     }
 
-    pub fn ch_7_variables_leave_the_environment_where_there_is_one_thread() {
+    pub fn ch_7_variables_are_removed_from_the_environment_if_there_is_one_thread() {
         set("CROSSFORK_ONE", "1");
         set("CROSSFORK_EMPTY", "");
-        // SAFETY: the other thread of this process does nothing but wait, and so holds no lock.
+        // SAFETY: the only other thread of this process just waits, so it holds no lock.
         #[allow(unsafe_code)]
         match unsafe { fork() }.unwrap() {
             // A process with one thread.
             ForkResult::Child => {
                 let taken = take_env(NAMES) == [Some("1".into()), None, Some("".into())];
                 let gone = NAMES.iter().all(|name| std::env::var_os(name).is_none());
-                // SAFETY: ends the process, and does nothing else.
+                // SAFETY: only ends the process.
                 unsafe { libc::_exit(if taken && gone { 0 } else { 1 }) }
             }
             ForkResult::Parent { child } => {
@@ -141,7 +140,7 @@ mod bodies {
         }
     }
 
-    pub fn a_look_takes_nothing() {
+    pub fn peek_takes_nothing() {
         let (socket, witness) = watched();
         let seen = peek(socket.as_raw_fd(), |fd| fd.try_clone_to_owned()).unwrap();
         assert_eq!(identity(&seen), identity(&socket));

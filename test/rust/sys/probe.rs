@@ -30,7 +30,7 @@ fn listening(name: &str) -> UnixListener {
 }
 
 #[test]
-fn hnd_20_what_may_travel_is_told_apart() {
+fn hnd_20_kinds_that_may_be_sent_are_distinguished() {
     let (server, client) = tcp_pair();
     assert_eq!(kind_of(&server), Kind::TcpStream);
     assert_eq!(kind_of(&client), Kind::TcpStream);
@@ -50,7 +50,7 @@ fn hnd_20_what_may_travel_is_told_apart() {
 }
 
 #[test]
-fn hnd_18_hnd_19_what_must_not_travel_is_told_apart() {
+fn hnd_18_hnd_19_kinds_that_must_not_be_sent_are_distinguished() {
     let (master, slave) = pty();
     assert_eq!(kind_of(master), Kind::CharDevice);
     assert_eq!(kind_of(slave), Kind::CharDevice);
@@ -65,7 +65,7 @@ fn hnd_18_hnd_19_what_must_not_travel_is_told_apart() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn hnd_18_hnd_19_what_must_not_travel_is_told_apart_on_linux() {
+fn hnd_18_hnd_19_kinds_that_must_not_be_sent_are_distinguished_on_linux() {
     assert_eq!(kind_of(memfd()), Kind::File);
     assert_eq!(kind_of(eventfd()), Kind::Other);
     assert_eq!(kind_of(epoll()), Kind::Other);
@@ -73,13 +73,13 @@ fn hnd_18_hnd_19_what_must_not_travel_is_told_apart_on_linux() {
     assert_eq!(kind_of(o_path("/proc/self/exe")), Kind::Other);
     assert_eq!(kind_of(o_path("/")), Kind::Other);
     assert_eq!(kind_of(o_path("/dev/null")), Kind::Other);
-    // Its type differs from kernel to kernel; it is never one that may travel.
+    // Its type depends on the kernel version, but is never one that may be sent.
     let pidfd = kind_of(pidfd());
     assert!(matches!(pidfd, Kind::Other | Kind::File), "{pidfd:?}");
 }
 
 #[test]
-fn a_connection_whose_peer_is_gone_is_one_still_and_one_that_was_reset_looks_bound() {
+fn a_closed_connection_is_still_a_stream_and_a_reset_one_looks_bound() {
     let (server, client) = tcp_pair();
     drop(client);
     assert_eq!(kind_of(&server), Kind::TcpStream);
@@ -98,13 +98,13 @@ fn a_connection_whose_peer_is_gone_is_one_still_and_one_that_was_reset_looks_bou
 }
 
 #[test]
-fn what_is_not_open_is_an_error() {
+fn probing_a_closed_descriptor_is_an_error() {
     let closed = crossfork::sys::inherit::peek(1 << 20, probe);
     assert_eq!(closed.unwrap_err().raw_os_error(), Some(libc::EBADF));
 }
 
 #[test]
-fn each_kind_has_a_name_of_its_own() {
+fn each_kind_has_a_different_name() {
     use Kind::*;
     let all = [
         TcpStream,
@@ -128,7 +128,7 @@ fn each_kind_has_a_name_of_its_own() {
 }
 
 #[test]
-fn hnd_23_a_descriptor_is_made_non_blocking_for_all_who_share_it() {
+fn hnd_23_a_descriptor_is_made_non_blocking_for_all_that_share_the_open_file() {
     let (socket, _witness) = watched();
     let shared = socket.try_clone().unwrap();
     assert!(!is_nonblocking(&shared));

@@ -11,14 +11,14 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use crate::support::descriptors::{identity, is_cloexec, restore_sigpipe, send_many, watched};
 use crate::support::process::alone;
 
-/// One read with plenty of room.
+/// Reads once into a large buffer.
 fn read(socket: &UnixStream) -> (std::io::Result<Received>, String, Vec<OwnedFd>) {
     read_at_most(socket, 4096)
 }
 
 fn read_at_most(socket: &UnixStream, room: usize) -> (std::io::Result<Received>, String, Vec<OwnedFd>) {
     let mut buffer = BytesMut::with_capacity(room);
-    // An allocation may be larger than was asked for.
+    // An allocation may be larger than requested.
     let filler = buffer.capacity() - room;
     buffer.resize(filler, b'-');
     let mut fds = Vec::new();
@@ -56,7 +56,7 @@ fn hnd_2_a_descriptor_arrives_with_the_bytes_and_is_close_on_exec() {
 }
 
 #[test]
-fn hnd_3_a_read_ends_with_the_write_that_brought_a_descriptor() {
+fn hnd_3_a_read_ends_with_the_write_that_carried_a_descriptor() {
     let (a, b) = UnixStream::pair().unwrap();
     let (first, _w1) = watched();
     let (second, _w2) = watched();
@@ -74,7 +74,7 @@ fn hnd_3_a_read_ends_with_the_write_that_brought_a_descriptor() {
 }
 
 #[test]
-fn hnd_3_a_descriptor_comes_with_the_first_of_its_bytes_however_few_are_read() {
+fn hnd_3_a_descriptor_arrives_with_its_first_byte_even_if_one_byte_is_read() {
     let (a, b) = UnixStream::pair().unwrap();
     let (socket, _witness) = watched();
     write(&a, "text", Some(&socket));
@@ -90,7 +90,7 @@ fn hnd_3_a_descriptor_comes_with_the_first_of_its_bytes_however_few_are_read() {
 }
 
 #[test]
-fn bytes_are_appended_and_what_was_there_stays() {
+fn bytes_are_appended_to_the_existing_contents() {
     let (a, b) = UnixStream::pair().unwrap();
     let mut buffer = BytesMut::with_capacity(100);
     buffer.extend_from_slice(b"old ");
@@ -102,7 +102,7 @@ fn bytes_are_appended_and_what_was_there_stays() {
 }
 
 #[test]
-fn hnd_4_all_the_descriptors_of_a_message_fit() {
+fn hnd_4_all_descriptors_of_a_message_fit() {
     let (a, b) = UnixStream::pair().unwrap();
     let (socket, witness) = watched();
     assert_eq!(MAX_FDS, 253);
@@ -113,7 +113,7 @@ fn hnd_4_all_the_descriptors_of_a_message_fit() {
     assert!(fds.iter().all(|fd| identity(fd) == identity(&socket) && is_cloexec(fd)));
     drop((socket, fds));
     witness.assert_closed();
-    // One more, and the kernel refuses.
+    // The kernel rejects one more.
     let (socket, _witness) = watched();
     assert!(send_many(a.as_fd(), b"x", &[socket.as_fd(); MAX_FDS + 1]).is_err());
 }
@@ -129,7 +129,7 @@ fn several_slices_are_one_message() {
 }
 
 #[test]
-fn nothing_waits() {
+fn send_and_recv_never_wait() {
     let (a, b) = UnixStream::pair().unwrap();
     let (received, text, fds) = read(&b);
     assert_eq!(received.unwrap_err().kind(), ErrorKind::WouldBlock);
@@ -139,7 +139,7 @@ fn nothing_waits() {
     let mut written = 0;
     let error = loop {
         match send(a.as_fd(), &[IoSlice::new(&full)], None) {
-            // The last is written in part.
+            // The last write is partial.
             Ok(n) => written += n,
             Err(e) => break e,
         }
@@ -151,7 +151,7 @@ fn nothing_waits() {
 }
 
 #[test]
-fn the_end_is_a_read_of_nothing_and_a_reset_is_an_error() {
+fn the_end_is_a_read_of_0_bytes_and_a_reset_is_an_error() {
     let (a, b) = UnixStream::pair().unwrap();
     write(&a, "last", None);
     a.shutdown(Shutdown::Write).unwrap();
@@ -163,8 +163,8 @@ fn the_end_is_a_read_of_nothing_and_a_reset_is_an_error() {
 }
 
 #[test]
-fn life_2_writing_to_nobody_is_an_error_and_no_signal() {
-    alone(concat!(module_path!(), "::life_2_writing_to_nobody_is_an_error_and_no_signal"), || {
+fn life_2_writing_without_a_reader_is_an_error_without_sigpipe() {
+    alone(concat!(module_path!(), "::life_2_writing_without_a_reader_is_an_error_without_sigpipe"), || {
         restore_sigpipe();
         let (a, b) = UnixStream::pair().unwrap();
         drop(b);
@@ -177,8 +177,8 @@ fn life_2_writing_to_nobody_is_an_error_and_no_signal() {
 }
 
 #[test]
-fn hnd_6_the_descriptors_that_the_kernel_drops_are_told_of() {
-    alone(concat!(module_path!(), "::hnd_6_the_descriptors_that_the_kernel_drops_are_told_of"), || {
+fn hnd_6_descriptors_that_the_kernel_drops_are_reported() {
+    alone(concat!(module_path!(), "::hnd_6_descriptors_that_the_kernel_drops_are_reported"), || {
         let (a, b) = UnixStream::pair().unwrap();
         let (socket, witness) = watched();
         let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();

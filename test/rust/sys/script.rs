@@ -1,5 +1,5 @@
-//! Descriptors over a real socket, as many at a time and in reads as small as a script says: what comes
-//! is what was sent, in order, close-on-exec, and nothing stays open.
+//! Sends descriptors over a real socket, with the counts and read sizes of a script. Checks that they arrive
+//! as they were sent, in order and close-on-exec, and that none is lost.
 
 use std::fs::File;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -10,11 +10,11 @@ use crossfork::sys::scm;
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use nix::sys::stat::fstat;
 
-/// The most that the kernel carries at once.
-const MOST: usize = 253;
+/// The kernel's limit of descriptors in one message.
+const MAX_FDS: usize = 253;
 
-/// Each two bytes of the script are one step: a write of some bytes with some descriptors, or a read
-/// with so much room.
+/// Runs a script. Each pair of bytes is one step: a write of some bytes with some descriptors, or a read into
+/// a buffer of some size.
 pub fn run(script: &[u8]) {
     let (ours, theirs) = UnixStream::pair().expect("a socket pair");
     let file: OwnedFd = File::open("/dev/null").expect("a file").into();
@@ -26,7 +26,7 @@ pub fn run(script: &[u8]) {
         let (mut buffer, mut fds) = (BytesMut::with_capacity(room), Vec::new());
         let received = scm::recv(theirs.as_fd(), &mut buffer, &mut fds).ok()?;
         for byte in &buffer {
-            assert_eq!(*byte, read, "bytes in another order");
+            assert_eq!(*byte, read, "bytes arrived in a different order");
             read = read.wrapping_add(1);
         }
         for fd in &fds {
@@ -34,16 +34,16 @@ pub fn run(script: &[u8]) {
             let flags = fcntl(fd, FcntlArg::F_GETFD).expect("is open");
             assert!(FdFlag::from_bits_truncate(flags).contains(FdFlag::FD_CLOEXEC));
         }
-        assert!(!received.truncated && fds.len() <= MOST, "the room is for all that the kernel carries");
+        assert!(!received.truncated && fds.len() <= MAX_FDS, "the buffer has room for all descriptors");
         Some((received.len, fds.len()))
     };
     for step in script.chunks_exact(2) {
         let (kind, amount) = (step[0], usize::from(step[1]));
         if kind < 128 {
-            let fds = vec![file.as_fd(); (usize::from(kind) * 2).min(MOST)];
+            let fds = vec![file.as_fd(); (usize::from(kind) * 2).min(MAX_FDS)];
             let bytes: Vec<u8> = (0..=amount as u8).map(|i| written.wrapping_add(i)).collect();
             let slices = [std::io::IoSlice::new(&bytes)];
-            // It may be full, of bytes or of descriptors.
+            // The socket may be full, or too many descriptors may be in flight.
             if let Ok(n) = scm::send_many(ours.as_fd(), &slices, &fds, false) {
                 written = written.wrapping_add(n as u8);
                 sent += fds.len();

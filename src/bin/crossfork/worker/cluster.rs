@@ -1,4 +1,4 @@
-//! The worker in a cluster: what it is given comes through the primary.
+//! The worker in a cluster: it listens through the primary.
 
 use std::pin::pin;
 use std::rc::Rc;
@@ -37,28 +37,28 @@ pub(super) async fn run(worker: Worker, options: &WorkerOptions) -> Result<(), E
     }
     servers.iter().for_each(Server::close);
     let mut stop = pin!(async {
-        // What was accepted until now is served.
+        // Connections that were accepted until now are served.
         serving.join_all().await;
         service.drain(options.drain_timeout).await
     });
     let drained = loop {
         tokio::select! {
             drained = stop.as_mut() => break drained,
-            // The primary is heard meanwhile: connections on their way go back to it.
+            // Receiving continues meanwhile, so that connections in flight are returned to the primary.
             result = receiving.as_mut(), if received.is_none() => received = Some(result),
         }
     };
     if !drained {
         report(NAME, "requests in flight were cut off");
     }
-    // What the primary said before it asked us to stop is answered.
+    // Messages that the primary sent before it asked this worker to stop are answered.
     if received.is_none() && worker.is_stopping() {
         received = timeout(options.drain_timeout, receiving).await.ok();
     }
     received.unwrap_or(Ok(()))
 }
 
-/// Something to serve on.
+/// A listener or UDP socket to serve.
 #[derive(Clone)]
 enum Server {
     Streams(Rc<Listener>),
@@ -73,7 +73,7 @@ impl Server {
         })
     }
 
-    /// Until no more comes.
+    /// Serves until the socket is closed.
     async fn serve(self, service: Rc<Service>) {
         match self {
             Server::Streams(listener) => loop {
@@ -88,7 +88,7 @@ impl Server {
                 let mut buffer = vec![0; 64 * 1024];
                 loop {
                     match socket.recv_from(&mut buffer).await {
-                        // An error is about a datagram that could not be delivered.
+                        // An error reports an earlier datagram that could not be delivered.
                         Ok(Some((len, from))) => drop(socket.send_to(&buffer[..len], from).await),
                         Ok(None) => return,
                         Err(_) => {}

@@ -1,4 +1,4 @@
-//! The services themselves: HTTP on streams, echo on datagrams.
+//! The services: HTTP on streams, echo on datagrams.
 
 use std::convert::Infallible;
 use std::pin::pin;
@@ -17,17 +17,18 @@ use tokio::select;
 use tokio::sync::watch;
 use tokio::time::sleep;
 
-/// How long after the end was asked for a first request may be on its way.
+/// How long a new connection may take to send its first request after the shutdown began.
 const GRACE: Duration = Duration::from_secs(1);
 
-/// Serves one connection until the client ends it, or we stop and no request is in flight. The
-/// hold outlives the stream.
+/// Serves one connection until the client closes it, or this worker shuts down and no request is in flight.
+/// The hold is released after the stream.
 pub(super) async fn serve<S>(stream: S, _hold: Option<SocketHold>, mut stopping: watch::Receiver<bool>)
 where
     S: AsyncRead + AsyncWrite + Unpin + 'static,
 {
     let mut stream = BufReader::new(stream);
-    // hyper would close a connection on which nothing has come, though it may be on its way.
+    // On shutdown, hyper would close a connection that has sent nothing yet, although its request may be
+    // in flight.
     select! {
         biased;
         _ = stream.fill_buf() => {}
@@ -36,7 +37,7 @@ where
     let connection = hyper::server::conn::http1::Builder::new()
         .serve_connection(TokioIo::new(stream), service_fn(respond));
     let mut connection = pin!(connection);
-    // An error is the client's, and ends the connection as well as any other way.
+    // An error is the client's fault, and ends the connection too.
     select! {
         biased;
         _ = connection.as_mut() => {}
@@ -58,16 +59,16 @@ async fn respond(_: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallib
     Ok(response)
 }
 
-/// What every request is answered with.
+/// Returns the response body for every request.
 pub(super) fn answer() -> String {
     format!("handled by child, pid is {}\n", std::process::id())
 }
 
-/// Sends each datagram back to where it came from.
+/// Sends each datagram back to its sender.
 pub(super) async fn echo_datagrams(socket: UdpSocket) {
     let mut buffer = vec![0; 64 * 1024];
     loop {
-        // An error is about a datagram that could not be delivered.
+        // An error reports an earlier datagram that could not be delivered.
         if let Ok((len, from)) = socket.recv_from(&mut buffer).await {
             let _ = socket.send_to(&buffer[..len], from).await;
         }

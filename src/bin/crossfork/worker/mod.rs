@@ -1,4 +1,4 @@
-//! `crossfork worker`: a child that Node can fork without anybody writing Rust.
+//! `crossfork worker`: a ready-made child that Node can fork.
 
 mod cluster;
 mod http;
@@ -21,13 +21,13 @@ use crate::runtime;
 use requests::Request;
 use service::Service;
 
-/// Our name, in what we report.
+/// The subcommand's name in reports.
 const NAME: &str = "worker";
 
-/// The exit status for a wrong way of starting.
+/// The exit status if the worker was started incorrectly.
 const USAGE: u8 = 2;
 
-/// What started us.
+/// How this worker was started.
 enum Parent {
     Forked(OwnedFd, Serialization),
     Cluster(u32, OwnedFd, Serialization),
@@ -47,7 +47,7 @@ impl Parent {
 }
 
 pub(crate) fn main(options: &WorkerOptions) -> ExitCode {
-    // Before the runtime opens anything: a stale variable could name it.
+    // Before the runtime opens descriptors, because a stale variable could name one of them.
     let parent = match Parent::find() {
         Ok(parent) => parent,
         Err(e) => return failed(&e.into()),
@@ -105,7 +105,7 @@ async fn arrived(signal: &mut Signal) {
     signal.recv().await;
 }
 
-/// Until the parent disconnects.
+/// Receives and handles messages until the parent disconnects.
 async fn receive(channel: &Channel, service: &Rc<Service>) -> Result<(), Error> {
     loop {
         match channel.recv().await {
@@ -126,7 +126,7 @@ async fn handle(channel: &Channel, service: &Rc<Service>, mut message: Message) 
     if let Some(handle) = message.take_handle() {
         service.stats.received();
         if let Err(e) = service.serve(handle) {
-            report(NAME, format_args!("a handle cannot be served: {e}"));
+            report(NAME, format_args!("cannot serve a handle: {e}"));
         }
         return Ok(());
     }
@@ -135,23 +135,23 @@ async fn handle(channel: &Channel, service: &Rc<Service>, mut message: Message) 
             tokio::task::spawn_local(requests::send(channel.clone(), service.clone(), what));
             Ok(())
         }
-        // What can be answered together goes out together, when nothing more is there to be received.
+        // Replies are batched: they are sent when no more messages are waiting to be received.
         Some(Request::Stats) => channel.feed(&service.stats.report()).await,
         None => channel.feed_payload(message.payload()).await,
     };
     match result {
-        // What the parent sent is no message, and would end it if it came back (NEVER-1, NEVER-2).
+        // The parent's message is not valid, and would crash the parent if it were echoed (NEVER-1, NEVER-2).
         Err(Error::Send(e @ (crossfork::SendError::Encode(_) | crossfork::SendError::Reserved { .. }))) => {
-            report(NAME, format_args!("not echoed: {e}"));
+            report(NAME, format_args!("cannot echo a message: {e}"));
             Ok(())
         }
-        // The channel is over, which the next call to recv tells.
+        // The channel is closed; the next call to recv reports it.
         Err(Error::Send(crossfork::SendError::Closed | crossfork::SendError::ClosedByUs)) => Ok(()),
         result => result,
     }
 }
 
-/// Whether the peer was told to keep its handle.
+/// Whether the peer was told (by a NACK) that its handle was not received.
 fn was_refused(e: &ProtocolError) -> bool {
     matches!(e, ProtocolError::MissingDescriptor { .. })
 }

@@ -1,4 +1,4 @@
-//! The messages that are for the worker itself.
+//! Messages that the worker handles itself, instead of echoing them.
 
 use std::io::{self, Write};
 use std::net::{TcpListener, TcpStream, UdpSocket};
@@ -50,7 +50,7 @@ enum Via {
     Udp6,
 }
 
-/// The message that each handle comes with.
+/// The message that is sent with each handle.
 #[derive(Serialize)]
 struct Sent<'a> {
     crossfork: &'static str,
@@ -64,26 +64,26 @@ fn one() -> u32 {
 }
 
 impl Request {
-    /// Ordinary messages, which are echoed, are not parsed.
+    /// Parses a request. Skips parsing for ordinary messages, which are echoed.
     pub(super) fn parse(message: &Message) -> Option<Self> {
         let payload = message.payload();
-        let is_there = |name| memchr::memmem::find(payload.as_bytes(), name).is_some();
-        let may_be_one = match payload.serialization() {
-            Serialization::Json => is_there(b"\"crossfork\""),
-            // In one byte a character, or two, as V8 has it in memory (ADV-4).
-            _ => is_there(b"crossfork") || is_there(b"c\0r\0o\0s\0s\0f\0o\0r\0k\0"),
+        let contains = |name| memchr::memmem::find(payload.as_bytes(), name).is_some();
+        let may_be_request = match payload.serialization() {
+            Serialization::Json => contains(b"\"crossfork\""),
+            // V8 writes a string with one or two bytes for each character (ADV-4).
+            _ => contains(b"crossfork") || contains(b"c\0r\0o\0s\0s\0f\0o\0r\0k\0"),
         };
-        may_be_one.then(|| message.decode().ok())?
+        may_be_request.then(|| message.decode().ok())?
     }
 }
 
 /// Creates handles and sends them, one after the other.
 pub(super) async fn send(channel: Channel, service: Rc<Service>, wanted: Wanted) {
     let Some(wire_type) = HandleType::from_name(&wanted.wire_type) else {
-        report(NAME, format_args!("no handle type {:?}", wanted.wire_type));
+        report(NAME, format_args!("unknown handle type {:?}", wanted.wire_type));
         return;
     };
-    // Who asks for this type knows it.
+    // A parent that requests this type supports it.
     if wire_type == HandleType::NetBoundSocket {
         channel.allow_bound_sockets();
     }
@@ -131,7 +131,7 @@ fn create(service: &Service, wire_type: HandleType, via: Via, index: u32) -> io:
     })
 }
 
-/// Its path is removed when the worker has done its work.
+/// Creates a Unix listener. Its path is removed when the worker shuts down.
 fn unix_listener(service: &Service, index: u32) -> io::Result<UnixListener> {
     struct Path(PathBuf);
     impl Drop for Path {
@@ -157,7 +157,7 @@ fn tcp_pair() -> io::Result<(TcpStream, TcpStream)> {
     Ok((ours, theirs))
 }
 
-/// Gives back what comes, until the end.
+/// Echoes all bytes until the end of the stream.
 async fn echo<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S) {
     let (mut reader, mut writer) = tokio::io::split(&mut stream);
     let _ = tokio::io::copy(&mut reader, &mut writer).await;

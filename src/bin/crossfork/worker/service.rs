@@ -1,4 +1,4 @@
-//! What the worker does with the handles that it is given.
+//! Serves the handles that the worker receives.
 
 use std::cell::{Cell, RefCell};
 use std::io;
@@ -17,14 +17,14 @@ use tokio::task::JoinSet;
 
 use super::{http, was_refused};
 
-/// The backlog that Node listens with.
+/// Node's default backlog.
 const BACKLOG: i32 = 511;
 
 pub(super) struct Service {
     connections: RefCell<JoinSet<()>>,
     stopping: watch::Sender<bool>,
-    /// The tasks that accept, and others that need not finish.
-    endless: RefCell<JoinSet<()>>,
+    /// Tasks that accept, and others that a shutdown aborts.
+    background: RefCell<JoinSet<()>>,
     pub(super) stats: Stats,
 }
 
@@ -33,7 +33,7 @@ impl Service {
         Rc::new(Service {
             connections: RefCell::default(),
             stopping: watch::Sender::new(false),
-            endless: RefCell::default(),
+            background: RefCell::default(),
             stats: Stats::default(),
         })
     }
@@ -51,7 +51,7 @@ impl Service {
             Handle::UnixStream(stream) => self.connection(UnixStream::from_std(stream)?, hold),
             Handle::UdpSocket(socket) => self.spawn(http::echo_datagrams(UdpSocket::from_std(socket)?)),
             Handle::Pipe(fd) => self.pipe(fd)?,
-            // Nothing else exists yet; it would be closed.
+            // No other kinds exist yet. A new kind would be closed.
             _ => {}
         }
         Ok(())
@@ -89,7 +89,7 @@ impl Service {
         spawn_in(&mut self.connections.borrow_mut(), serving);
     }
 
-    /// A writing end gets one line, a reading end is read to its end.
+    /// Writes one line to a pipe's writing end, or reads a reading end until it closes.
     fn pipe(&self, fd: OwnedFd) -> io::Result<()> {
         match pipe::Sender::from_owned_fd(fd.try_clone()?) {
             Ok(mut sender) => self.spawn(async move {
@@ -107,12 +107,12 @@ impl Service {
     }
 
     pub(super) fn spawn(&self, task: impl Future<Output = ()> + 'static) {
-        spawn_in(&mut self.endless.borrow_mut(), task);
+        spawn_in(&mut self.background.borrow_mut(), task);
     }
 
-    /// Stops accepting and waits for the requests in flight; false if some were not done in time.
+    /// Stops accepting and waits for requests in flight. Returns false if some did not finish in time.
     pub(super) async fn drain(&self, timeout: Duration) -> bool {
-        self.endless.take().shutdown().await;
+        self.background.take().shutdown().await;
         self.stopping.send_replace(true);
         let mut connections = self.connections.take();
         let all = async { while connections.join_next().await.is_some() {} };
@@ -120,21 +120,21 @@ impl Service {
     }
 }
 
-/// Nothing is kept of those that have ended.
+/// Spawns a task, and removes finished tasks from the set.
 fn spawn_in(tasks: &mut JoinSet<()>, task: impl Future<Output = ()> + 'static) {
     while tasks.try_join_next().is_some() {}
     tasks.spawn_local(task);
 }
 
-/// Out of descriptors, accepting fails until some are closed; anything else is about the one
-/// connection that is gone already.
+/// Waits before the next accept if descriptors or memory ran out, because accepting fails until some are
+/// freed. Any other error concerns only one connection, which is gone already.
 pub(super) async fn pause_after(e: &io::Error) {
     if matches!(e.raw_os_error(), Some(libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::ENOMEM)) {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }
 
-/// What `{"crossfork":"stats"}` tells.
+/// The counters that the worker reports for `{"crossfork":"stats"}`.
 #[derive(Default)]
 pub(super) struct Stats {
     messages: Cell<u64>,
@@ -188,13 +188,13 @@ fn increment(cell: &Cell<u64>) {
     cell.set(cell.get() + 1);
 }
 
-/// Open descriptors, without the one that lists them; `null` where the system does not tell.
+/// Counts open descriptors, without the one used for counting; `null` if the system does not tell.
 fn open_descriptors() -> Option<usize> {
     let list = if cfg!(target_os = "linux") { "/proc/self/fd" } else { "/dev/fd" };
     Some(std::fs::read_dir(list).ok()?.count().saturating_sub(1))
 }
 
-/// Resident memory; `null` where the system does not tell.
+/// Returns resident memory in bytes; `null` if the system does not tell.
 fn resident_bytes() -> Option<usize> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;

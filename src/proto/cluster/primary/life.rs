@@ -13,6 +13,8 @@
 //!  disconnect                 disconnect
 //! ```
 //!
+//! A worker that is `Retired` and is to `resume` is `Serving` again.
+//!
 //! The primary may `retire` a worker, or ask it to `disconnect`. The worker may announce its exit
 //! itself, before or after it was asked. The end of its channel ends all.
 
@@ -34,14 +36,21 @@ pub(super) enum WorkerLife {
 }
 
 impl WorkerLife {
-    /// It shall get no more connections.
+    /// It is to get no more connections.
     pub(super) fn retire(&mut self) {
         if *self == WorkerLife::Serving {
             *self = WorkerLife::Retired;
         }
     }
 
-    /// It shall disconnect. True if it is to be asked now.
+    /// It is to get connections again.
+    pub(super) fn resume(&mut self) {
+        if *self == WorkerLife::Retired {
+            *self = WorkerLife::Serving;
+        }
+    }
+
+    /// It is to disconnect. True if it has to be asked now.
     pub(super) fn disconnect(&mut self) -> bool {
         let announced = match self {
             WorkerLife::Serving | WorkerLife::Retired => false,
@@ -80,21 +89,22 @@ mod tests {
     const ASKED: WorkerLife = Asked { announced: false };
     const BOTH: WorkerLife = Asked { announced: true };
 
-    /// Each row: the state; the states after `retire`, `disconnect` and `announces_exit`; whether the latter
-    /// two are news; and whether it takes connections, and is leaving.
+    /// Each row: the state; the states after `retire`, `disconnect`, `announces_exit` and `resume`; whether the second
+    /// and the third are news; and whether it takes connections, and is leaving.
     #[test]
     fn clu_10_clu_14_every_state_answers_every_input() {
         let rows = [
-            (Serving, [Retired, ASKED, Leaving], [true, true], [true, false]),
-            (Retired, [Retired, ASKED, Leaving], [true, true], [false, false]),
-            (Leaving, [Leaving, BOTH, Leaving], [true, false], [false, true]),
-            (ASKED, [ASKED, ASKED, BOTH], [false, true], [false, true]),
-            (BOTH, [BOTH, BOTH, BOTH], [false, false], [false, true]),
+            (Serving, [Retired, ASKED, Leaving, Serving], [true, true], [true, false]),
+            (Retired, [Retired, ASKED, Leaving, Serving], [true, true], [false, false]),
+            (Leaving, [Leaving, BOTH, Leaving, Leaving], [true, false], [false, true]),
+            (ASKED, [ASKED, ASKED, BOTH, ASKED], [false, true], [false, true]),
+            (BOTH, [BOTH, BOTH, BOTH, BOTH], [false, false], [false, true]),
         ];
         for (before, after, news, facts) in rows {
-            let mut lives = [before; 3];
+            let mut lives = [before; 4];
             lives[0].retire();
             let seen = [lives[1].disconnect(), lives[2].announces_exit()];
+            lives[3].resume();
             assert_eq!(lives, after, "{before:?}");
             assert_eq!(seen, news, "{before:?}");
             assert_eq!([before.takes_connections(), before.is_leaving()], facts, "{before:?}");

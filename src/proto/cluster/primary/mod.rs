@@ -103,6 +103,24 @@ impl<F> PrimaryMachine<F> {
         }
     }
 
+    /// A retired worker gets connections again.
+    pub fn resume(&mut self, id: WorkerId) {
+        let Some(worker) = self.workers.get_mut(&id) else {
+            return;
+        };
+        worker.life.resume();
+        if !worker.life.takes_connections() {
+            return;
+        }
+        for server in worker.servers.clone() {
+            let unanswered = self.offers.unanswered(id, server);
+            if let Some(rotation) = self.rotation(server) {
+                rotation.add(id, unanswered);
+                self.distribute(server);
+            }
+        }
+    }
+
     /// Asks the worker to disconnect (CLU-18), and offers it no more connections.
     pub fn disconnect(&mut self, id: WorkerId) {
         let Some(worker) = self.workers.get_mut(&id) else {

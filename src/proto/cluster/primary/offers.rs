@@ -38,7 +38,7 @@ enum OfferState<F> {
     Orphaned,
 }
 
-/// What became of an offer, as far as it is known now.
+/// What happened to an offer, as far as it is known now.
 pub(super) struct OfferOutcome<F> {
     pub(super) server: ServerId,
     /// The worker, if this was its answer.

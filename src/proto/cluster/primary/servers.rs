@@ -8,7 +8,7 @@
 //!        +---- all left --------+------- all left -----------+
 //! ```
 //!
-//! What becomes of them is in `granting`.
+//! What happens to them is in `granting`.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 

@@ -1,4 +1,4 @@
-//! One server of a worker: what became of its query, and the connections that it is given.
+//! One server of a worker: what happened to its query, and the connections that it is given.
 //!
 //! ```text
 //!             listen            granted              close, the worker stops
@@ -9,8 +9,8 @@
 //!                       Closed          (nothing)
 //! ```
 //!
-//! A connection is accepted the moment it comes, whoever takes it when (CLU-13). What was accepted
-//! before a server closed can still be taken.
+//! A connection is accepted the moment it comes, and taken later (CLU-13). What was accepted before a
+//! server closed can still be taken.
 
 use std::collections::VecDeque;
 
@@ -20,7 +20,7 @@ use crate::wire::v8::Value;
 /// How many connections of one server may wait to be taken before more are refused.
 const MAX_WAITING: usize = 1024;
 
-/// What became of a query.
+/// What happened to a query.
 #[derive(Debug, PartialEq)]
 pub enum Answer<F> {
     /// The primary accepts, and hands each connection to one of its workers.
@@ -103,7 +103,7 @@ impl<F> WorkerServer<F> {
     }
 }
 
-/// What becomes of it.
+/// What happens to it.
 impl<F> WorkerServer<F> {
     /// The primary grants it, under this key.
     pub(super) fn granted(&mut self, key: String, answer: Answer<F>) {

@@ -121,6 +121,12 @@ impl Commands for Cluster {
         state.machine.retire(id);
         self.perform(&mut state);
     }
+
+    fn resume(&self, id: WorkerId) {
+        let mut state = self.lock();
+        state.machine.resume(id);
+        self.perform(&mut state);
+    }
 }
 
 /// What happens.
@@ -186,7 +192,7 @@ impl Drop for Cluster {
     }
 }
 
-/// What becomes of a worker, from its start to its exit. Does not keep the cluster alive.
+/// What happens to a worker, from its start to its exit. Does not keep the cluster alive.
 async fn tend(cluster: Weak<Cluster>, worker: ForkedWorker) {
     let mut is_over = false;
     while !is_over {

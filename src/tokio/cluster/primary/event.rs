@@ -172,7 +172,7 @@ pub(super) struct Events {
 
 struct Queue {
     events: VecDeque<Event>,
-    /// Workers of whom an event is still to come.
+    /// How many workers have not exited yet.
     workers: usize,
     /// No more will come when these are gone.
     ending: bool,

@@ -48,6 +48,8 @@ struct Forked {
 pub(super) trait Commands: Send + Sync {
     /// Gives it no more connections.
     fn retire(&self, id: WorkerId);
+    /// Gives it connections again.
+    fn resume(&self, id: WorkerId);
     /// Asks it to end.
     fn disconnect(&self, id: WorkerId);
 }
@@ -97,6 +99,14 @@ impl ForkedWorker {
     pub fn retire(&self) {
         if let Some(cluster) = self.0.cluster.upgrade() {
             cluster.retire(self.0.id);
+        }
+    }
+
+    /// Gives it connections again, after a [`retire`](Self::retire): a worker that is retired when it is forked
+    /// gets none until it says, in words of its own, that it can serve them.
+    pub fn resume(&self) {
+        if let Some(cluster) = self.0.cluster.upgrade() {
+            cluster.resume(self.0.id);
         }
     }
 
@@ -218,7 +228,7 @@ impl ForkedWorker {
     pub(super) async fn reap(self) {
         let status = poll_fn(|cx| {
             let process = self.process();
-            // Begun anew each time, so that the lock is not kept.
+            // Begun again each time, so that the lock is not kept.
             pin!(process.wait()).poll(cx)
         })
         .await;
@@ -226,7 +236,7 @@ impl ForkedWorker {
         self.0.channel.with_link(Link::on_process_exit);
     }
 
-    /// How its process has exited, once [`reap`](Self::reap) has noticed. `None` if nobody knows.
+    /// How its process has exited, once [`reap`](Self::reap) has noticed. `None` if that is unknown.
     pub(super) async fn exited(&self) -> Option<ExitStatus> {
         let mut ended = self.0.ended.subscribe();
         // Cannot fail, for the worker is here.

@@ -1,7 +1,7 @@
 //! A socket from which the primary accepts.
 //!
-//! Under load no worker is free most of the time, and then connections can as well wait in the kernel:
-//! to be woken for each of them would cost as much as everything else. So while connections wait here,
+//! Under load no worker is free most of the time, and then connections can as well wait in the kernel.
+//! To be woken for each of them would cost as much as everything else. So while connections wait here,
 //! the reactor does not watch the socket. [`AcceptDemand`] says whether some do.
 //!
 //! ```text

@@ -25,8 +25,8 @@ use crate::proto::cluster::primary::WorkerId;
 /// The primary of a cluster: it starts workers, listens for them, and hands them connections.
 ///
 /// It is cheap to clone. Its own tasks hand out connections, on the runtime that it was started in.
-/// Call [`next`](Self::next) all the time, even if the events do not matter: when some hundred messages
-/// of a worker wait to be taken, the primary stops reading from that worker, which then gets no
+/// Call [`next`](Self::next) all the time, even if the events do not matter. When some hundred messages
+/// of a worker wait to be taken, the primary stops reading from that worker. The worker then gets no
 /// connections until they are taken.
 ///
 /// Dropping the last clone closes all servers and channels. It kills no process: a Node worker that

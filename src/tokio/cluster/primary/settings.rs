@@ -25,6 +25,7 @@ pub struct Settings {
     uid: Option<u32>,
     gid: Option<u32>,
     group: Group,
+    ends_with_us: bool,
     serialization: Serialization,
     limits: Limits,
     pub(super) balance: Option<Balance>,
@@ -71,6 +72,7 @@ impl Settings {
             uid: None,
             gid: None,
             group: Group::Ours,
+            ends_with_us: false,
             serialization: Serialization::Json,
             limits: Limits::default(),
             balance: None,
@@ -130,7 +132,7 @@ impl Settings {
         self
     }
 
-    /// Starts the workers with an empty environment, but for what [`env`](Self::env) sets afterwards.
+    /// Starts the workers with an empty environment, except what [`env`](Self::env) sets afterwards.
     pub fn env_clear(mut self) -> Self {
         self.env.push(Env::Clear);
         self
@@ -171,6 +173,13 @@ impl Settings {
     /// see [`Command::own_process_group`].
     pub fn own_process_group(mut self) -> Self {
         self.group = Group::Own;
+        self
+    }
+
+    /// Has the system kill workers when this process ends, or the thread that has started them.
+    #[cfg(feature = "cli")]
+    pub(crate) fn ends_with_us(mut self) -> Self {
+        self.ends_with_us = true;
         self
     }
 
@@ -242,6 +251,9 @@ impl Settings {
                 }
                 if let Some(gid) = self.gid {
                     command = command.gid(gid);
+                }
+                if self.ends_with_us {
+                    command = command.ends_with_us();
                 }
                 match self.group {
                     Group::Ours => command,

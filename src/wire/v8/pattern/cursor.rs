@@ -21,7 +21,7 @@ pub(super) struct Cursor<'a> {
     named_references: bool,
 }
 
-/// A unit that is half of a character. All of them are alike to the grammar, but for their order in a class.
+/// A unit that is half of a character. All of them are alike to the grammar, except for their order in a class.
 const HALF: char = char::REPLACEMENT_CHARACTER;
 
 impl<'a> Cursor<'a> {
@@ -89,7 +89,7 @@ impl<'a> Cursor<'a> {
         Some(c)
     }
 
-    /// Behind `{`: `n}`, `n,}` or `n,m}`; `None` for anything else, and then the place is of no use.
+    /// Behind `{`: `n}`, `n,}` or `n,m}`; `None` for anything else, after which the cursor must not be used.
     pub(super) fn range(&mut self) -> Result<Option<()>> {
         let Some(least) = self.number() else { return Ok(None) };
         let most = match self.eat(",") {

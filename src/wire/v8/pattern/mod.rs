@@ -71,7 +71,7 @@ pub(super) fn judge(source: &JsString, mode: Mode) -> Result<Needs> {
     Ok(names.needs().or(v).unwrap_or(NODE_18))
 }
 
-/// The alternatives and terms of a pattern. Groups are kept on a stack of our own, for they may be nested
+/// The alternatives and terms of a pattern. Groups are kept on a stack of our own, because they may be nested
 /// deeply.
 struct Pattern<'a> {
     input: Cursor<'a>,

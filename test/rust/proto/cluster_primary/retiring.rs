@@ -61,3 +61,21 @@ fn clu_11_a_retired_worker_that_asks_for_a_server_is_answered_and_gets_no_connec
     hub.machine.remove_worker(2);
     assert_eq!(hub.actions(), [r#"2 <- {"act":"disconnect","seq":4}"#]);
 }
+
+#[test]
+fn clu_13_a_worker_that_is_resumed_gets_the_connections_that_wait() {
+    let mut hub = Hub::serving(1);
+    hub.machine.retire(1);
+    let file = hub.connects();
+    assert!(hub.actions().is_empty());
+    hub.machine.resume(1);
+    let [(1, seq, to)] = offers(&hub.actions())[..] else { panic!("an offer to the worker") };
+    assert_eq!(to, file);
+    hub.takes(1, seq);
+    // One that is to end, or says so, gets none.
+    hub.machine.disconnect(1);
+    hub.machine.resume(1);
+    hub.actions();
+    hub.connects();
+    assert!(offers(&hub.actions()).is_empty());
+}

@@ -1,0 +1,88 @@
+//! What the calls of a `Channel` are made of.
+
+macro_rules! channel_steps {
+    ($($async:ident $await:ident)?) => {
+        impl Channel {
+            /// Sends a frame that was made before.
+            pub(super) $($async)? fn send_frame(&self, frame: Result<Vec<u8>, Error>) -> Result<(), Error> {
+                $(self.0.turn().$await;)?
+                let op = {
+                    let mut visit = self.0.visit();
+                    let mut op = op::Send::submit(visit.link(), frame?)?;
+                    // Most are written at once.
+                    if let Some(sent) = op.poll(visit.link()) {
+                        return sent;
+                    }
+                    op
+                };
+                self.0.call_bounded(op) $(.$await)?
+            }
+
+            $($async)? fn accept(&self, queued: Result<usize, Error>) -> Result<(), Error> {
+                if queued? < HIGH_WATER { Ok(()) } else { self.flush() $(.$await)? }
+            }
+
+            /// [`send_handle`](Self::send_handle) with the share that it is of a list.
+            pub(super) $($async)? fn send_share<T: Serialize + ?Sized>(
+                &self,
+                message: &T,
+                outgoing: Outgoing,
+                share: Option<Share>,
+            ) -> Result<(), Unsent> {
+                self.send_frame_with(self.0.encoder.frame(message), outgoing, share) $(.$await)?
+            }
+
+            /// Makes the frames of this channel.
+            #[cfg(feature = "calls")]
+            pub(super) fn encoder(&self) -> Arc<crate::message::encoder::Encoder> {
+                self.0.encoder.clone()
+            }
+
+            $($async)? fn send_frame_with(
+                &self,
+                frame: Result<Vec<u8>, Error>,
+                outgoing: Outgoing,
+                share: Option<Share>,
+            ) -> Result<(), Unsent> {
+                let frame = match frame {
+                    Ok(frame) => frame,
+                    Err(error) => return Err(outgoing.unsent(error)),
+                };
+                let op = op::SendHandle::submit(self.0.visit().link(), frame, outgoing, share)?;
+                self.0.call_bounded(op) $(.$await)?
+            }
+
+            /// Asks the peer about sockets that it was sent, now; the answer is to be waited for.
+            pub(super) fn ask(
+                &self,
+                key: &SocketKey,
+                question: Question,
+            ) -> Result<Call<'_, op::Ask>, Error> {
+                Ok(self.0.begun(op::Ask::submit(self.0.visit().link(), key, question)?))
+            }
+
+            /// Waits for an operation.
+            pub(super) $($async)? fn call<O: Operation>(&self, op: O) -> O::Output {
+                self.0.call(op) $(.$await)?
+            }
+
+            /// Does something that others may wait for.
+            pub(super) fn with_link<T>(&self, action: impl FnOnce(&mut Link) -> T) -> T {
+                action(self.0.visit().link())
+            }
+
+            pub(super) fn connection_owner(&self) -> Arc<dyn ConnectionOwner> {
+                self.0.clone()
+            }
+
+            pub(super) fn downgrade(&self) -> WeakChannel {
+                WeakChannel(self.socket_owner())
+            }
+
+            fn socket_owner(&self) -> Weak<Shared> {
+                Arc::downgrade(&self.0)
+            }
+        }
+    };
+}
+pub(crate) use channel_steps;
