@@ -1,26 +1,22 @@
 //! [`Calls`]: one end of the calls on a channel, as a machine. No I/O, no clock, no encoding: what is
 //! queued was written before, and what comes out is framed behind it.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 
 use super::error::RpcError;
+pub use super::event::{Cancelling, Credit, Event, Unanswered};
 use super::id::Id;
-use super::read::{Incoming, Notification, Request};
+use super::outbox::{Kind, Outbox};
+use super::read::{Incoming, Request};
 use crate::message::body::Body;
 use crate::message::part::Part;
-
-/// How many messages a bundle holds at most, and how long they may be together: the first of them waits
-/// for the last.
-const MOST_MESSAGES: usize = 64;
-const MOST_BYTES: usize = 64 * 1024;
 
 /// The calls of both ends that are in flight, and what is to be sent.
 #[derive(Default)]
 pub struct Calls {
     ours: HashMap<u64, Ours>,
     theirs: HashMap<Id, Theirs>,
-    outbox: VecDeque<Queued>,
-    queued_bytes: usize,
+    outbox: Outbox,
     /// The other end reads bundles, and knows credit.
     is_peer_ours: bool,
     /// A message of ours has gone, and so has said that this end reads bundles.
@@ -46,94 +42,6 @@ struct Theirs {
     credit: u64,
 }
 
-struct Queued {
-    kind: Queue,
-    body: Body,
-}
-
-/// What is in the outbox.
-#[derive(PartialEq)]
-enum Queue {
-    Call(u64),
-    /// How far a call of the other end is: a later one takes its place.
-    Progress(Id),
-    /// A call or an answer, which says that this end reads bundles.
-    Announcing,
-    Other,
-}
-
-/// What input came to.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum Event {
-    /// A call is to be carried out.
-    Call(Request),
-    /// A notification is to be handled.
-    Notify(Notification),
-    /// A call of ours has ended.
-    Answered {
-        /// Its id.
-        id: u64,
-        /// What it came to.
-        outcome: Result<Part, RpcError>,
-        /// Nobody waits for it.
-        was_cancelled: bool,
-    },
-    /// Items of the stream that a call of ours has as its result.
-    Items {
-        /// The call's id.
-        id: u64,
-        /// In their order.
-        items: Vec<Part>,
-    },
-    /// How far a call of ours is.
-    Progress {
-        /// The call's id.
-        id: u64,
-        /// What the handler reports.
-        value: Part,
-    },
-    /// A call of theirs is not wanted any more.
-    Cancelled(Id),
-    /// There is credit for the stream of a call of theirs.
-    Credit(Id),
-    /// To be answered with an error; without an id, if it had none.
-    Refused(Option<Id>, RpcError),
-    /// Nothing.
-    Dropped,
-}
-
-/// What becomes of a call that is cancelled.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Cancelling {
-    /// It was not sent, and will not be.
-    Withdrawn,
-    /// The other end is to be told. The id is in use until it answers.
-    Tell,
-    /// It has ended, or was cancelled before.
-    Over,
-}
-
-/// Whether an item of a stream may be sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Credit {
-    /// Yes, and it has been counted.
-    Taken,
-    /// Not before there is credit.
-    Wait,
-    /// Nobody wants it.
-    Gone,
-}
-
-/// A call of ours that the end has come for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Unanswered {
-    /// Its id.
-    pub id: u64,
-    /// It was handed over, and may have been begun.
-    pub begun: bool,
-}
-
 /// Our own calls.
 impl Calls {
     /// Queues a call. False if the end has come.
@@ -142,13 +50,13 @@ impl Calls {
             return false;
         }
         self.ours.insert(id, Ours { is_cancelled: false, is_handed_over: false, room });
-        self.queue(Queue::Call(id), body);
+        self.queue(Kind::Call(id), body);
         true
     }
 
     /// Queues a notification.
     pub fn notify(&mut self, body: Body) {
-        self.queue(Queue::Other, body);
+        self.queue(Kind::Other, body);
     }
 
     /// Nobody waits for a call any more.
@@ -161,7 +69,7 @@ impl Calls {
             return Cancelling::Tell;
         }
         self.ours.remove(&id);
-        self.withdraw(&Queue::Call(id));
+        self.outbox.withdraw(&Kind::Call(id));
         Cancelling::Withdrawn
     }
 
@@ -177,11 +85,13 @@ impl Calls {
     }
 
     /// How many calls of ours have no answer, the cancelled ones too.
+    #[cfg(any(feature = "tokio", test))]
     pub fn unanswered(&self) -> usize {
         self.ours.len()
     }
 
     /// Whether a call of ours has no answer.
+    #[cfg(feature = "tokio")]
     pub fn is_unanswered(&self, id: u64) -> bool {
         self.ours.contains_key(&id)
     }
@@ -193,14 +103,14 @@ impl Calls {
     pub fn answer(&mut self, id: &Id, body: Body) -> bool {
         let was_open = self.theirs.remove(id).is_some();
         if was_open {
-            self.queue(Queue::Announcing, body);
+            self.queue(Kind::Answer, body);
         }
         was_open
     }
 
     /// Queues the answer to what was [refused](Event::Refused).
     pub fn refuse(&mut self, body: Body) {
-        self.queue(Queue::Announcing, body);
+        self.queue(Kind::Answer, body);
     }
 
     /// Asks whether an item of a stream may be sent.
@@ -220,8 +130,8 @@ impl Calls {
     /// Queues how far a call is, in the place of what waits there about it.
     pub fn progress(&mut self, id: &Id, body: Body) {
         if self.theirs.contains_key(id) {
-            let kind = Queue::Progress(id.clone());
-            self.withdraw(&kind);
+            let kind = Kind::Progress(id.clone());
+            self.outbox.withdraw(&kind);
             self.queue(kind, body);
         }
     }
@@ -337,72 +247,39 @@ impl Calls {
 
     /// How many bytes wait to be sent.
     pub fn queued_bytes(&self) -> usize {
-        self.queued_bytes
+        self.outbox.bytes()
     }
 
     /// Takes what is to be sent next, as one message: several only for an end that reads bundles. Empty if
     /// there is nothing.
     pub fn take_output(&mut self) -> Vec<Body> {
-        let mut taken = Vec::new();
-        let mut bytes = 0;
-        while let Some(next) = self.outbox.front() {
-            let fits = self.is_peer_ours
-                && taken.len() < MOST_MESSAGES
-                && bytes + next.body.len() <= MOST_BYTES
-                && next.body.is_movable();
-            if !taken.is_empty() && !fits {
-                break;
-            }
-            let goes_alone = !next.body.is_movable();
-            bytes += next.body.len();
-            taken.extend(self.take());
-            if goes_alone {
-                break;
-            }
-        }
-        taken
-    }
-
-    fn take(&mut self) -> Option<Body> {
-        let Queued { kind, body } = self.outbox.pop_front()?;
-        self.queued_bytes -= body.len();
-        match kind {
-            Queue::Call(id) => {
-                self.has_announced = true;
-                if let Some(call) = self.ours.get_mut(&id) {
+        let Calls { outbox, ours, has_announced, .. } = self;
+        outbox.take(self.is_peer_ours, |kind| match kind {
+            Kind::Call(id) => {
+                *has_announced = true;
+                if let Some(call) = ours.get_mut(&id) {
                     call.is_handed_over = true;
                 }
             }
-            Queue::Announcing => self.has_announced = true,
-            Queue::Progress(_) | Queue::Other => {}
-        }
-        Some(body)
+            Kind::Answer => *has_announced = true,
+            Kind::Progress(_) | Kind::Other => {}
+        })
     }
 
     /// The channel is over: nothing comes or goes any more. Tells of the calls of ours that have no
     /// answer, without the cancelled ones.
     pub fn end(&mut self) -> Vec<Unanswered> {
         self.has_ended = true;
-        self.outbox.clear();
-        self.queued_bytes = 0;
+        self.outbox = Outbox::default();
         self.theirs.clear();
         let has_peer_left = self.has_peer_left;
         let ours = self.ours.drain().filter(|(_, call)| !call.is_cancelled);
         ours.map(|(id, call)| Unanswered { id, begun: call.is_handed_over && !has_peer_left }).collect()
     }
 
-    fn queue(&mut self, kind: Queue, body: Body) {
+    fn queue(&mut self, kind: Kind, body: Body) {
         if !self.has_ended {
-            self.queued_bytes += body.len();
-            self.outbox.push_back(Queued { kind, body });
-        }
-    }
-
-    fn withdraw(&mut self, kind: &Queue) {
-        if let Some(at) = self.outbox.iter().position(|queued| queued.kind == *kind)
-            && let Some(queued) = self.outbox.remove(at)
-        {
-            self.queued_bytes -= queued.body.len();
+            self.outbox.push(kind, body);
         }
     }
 }

@@ -44,8 +44,10 @@
 //! where; with `panic = "abort"` it ends the process. [`CallError`] is what a caller gets.
 
 mod error;
+mod event;
 mod id;
 pub(crate) mod machine;
+mod outbox;
 pub(crate) mod params;
 pub(crate) mod read;
 pub(crate) mod schedule;

@@ -1,8 +1,10 @@
 //! Two ends, and a network between them that cuts at any byte.
 
+mod advanced;
 mod properties;
+mod shapes;
 
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
 
 use super::machine::{Calls, Cancelling, Credit, Event};
 use super::read::read;
@@ -126,16 +128,6 @@ fn acquainted(serialization: Serialization) -> (End, End) {
     (a, b)
 }
 
-fn came_on(serialization: Serialization, message: &serde_json::Value) -> (bool, Vec<Event>) {
-    let mut end = End::new(serialization);
-    let frame = end.encoder.frame(message).unwrap();
-    let content = crate::wire::frame::content(serialization, &frame);
-    let payload = Payload::new(serialization, Bytes::copy_from_slice(content));
-    let mut events = Vec::new();
-    let is_call = read(&payload, |incoming| events.push(end.calls.handle(incoming)));
-    (is_call, events)
-}
-
 #[test]
 fn calls_of_one_turn_go_in_one_message_to_an_end_that_has_announced_bundles_and_else_in_one_each() {
     for serialization in BOTH {
@@ -170,160 +162,6 @@ fn a_bundle_ends_at_64_kib() {
     while a.send(&mut b) {}
     assert_eq!(b.receive_all().len(), 3);
     assert_eq!(b.messages - before, 3);
-}
-
-/// Its references would mean other objects there (ADV-6).
-#[test]
-fn a_message_with_references_is_never_in_a_bundle() {
-    use crate::wire::v8::{Shared, Value};
-    let (mut a, mut b) = acquainted(Serialization::Advanced);
-    let before = b.messages;
-    let shared = Value::Shared(Box::new(Shared { label: 1, value: Value::Array(vec![1.into()]) }));
-    let twice = Value::object([("a", shared), ("b", Value::Reference(1))]);
-    for params in [&1.into(), &twice, &twice, &2.into(), &3.into()] {
-        a.calls.notify(write::notification(&a.encoder, "note", params).unwrap());
-    }
-    while a.send(&mut b) {}
-    let shown: Vec<_> = b.receive_all().into_iter().map(|event| params(&event)).collect();
-    let both = "{ a: [ 1 ], b: [ 1 ] }";
-    assert_eq!(
-        shown[1..3]
-            .iter()
-            .map(|s| s.replace("<ref *1> ", "").replace("[Circular *1]", "[ 1 ]"))
-            .collect::<Vec<_>>(),
-        [both, both]
-    );
-    assert_eq!([&*shown[0], &*shown[3], &*shown[4]], ["[ 1 ]", "[ 2 ]", "[ 3 ]"]);
-    assert_eq!(b.messages - before, 4);
-}
-
-fn params(event: &Event) -> String {
-    match event {
-        Event::Notify(call) => format!("{:?}", call.params.as_ref().unwrap()),
-        other => panic!("{other:?}"),
-    }
-}
-
-/// As V8 writes an array in which an object occurs twice.
-#[test]
-fn references_between_the_elements_of_a_bundle_are_followed() {
-    use crate::wire::v8::{Options, Shared, Value};
-    let params = Value::object([("n", 7.into())]);
-    let call = |params: Value| {
-        Value::object([("jsonrpc", "2.0".into()), ("method", "a".into()), ("params", params)])
-    };
-    let first = call(Value::Shared(Box::new(Shared { label: 1, value: params })));
-    let first = Value::Shared(Box::new(Shared { label: 2, value: first }));
-    let bundle = Value::Array(vec![first, call(Value::Reference(1)), Value::Reference(2)]);
-    let record = bundle.encode(&Options::new()).unwrap();
-    let mut calls = Vec::new();
-    assert!(read(&Payload::new(Serialization::Advanced, record.into()), |incoming| calls.push(incoming)));
-    let numbers = calls.into_iter().map(|call| {
-        let super::read::Incoming::Notification(call) = call else { panic!("{call:?}") };
-        call.params.unwrap().get("n").unwrap().decode::<u32>().unwrap()
-    });
-    assert_eq!(numbers.collect::<Vec<_>>(), [7, 7, 7]);
-}
-
-/// V8 writes an array like this when it was filled in a certain way: all elements are there.
-#[test]
-fn a_bundle_and_parameters_may_be_sparse_arrays() {
-    use crate::wire::v8::{Options, SparseArray, Value};
-    let sparse = |values: [Value; 2]| {
-        let keys = ["0", "1"].map(Into::into);
-        let properties = keys.into_iter().zip(values).collect();
-        Value::SparseArray(Box::new(SparseArray { length: 2, properties }))
-    };
-    let call = Value::object([
-        ("jsonrpc", "2.0".into()),
-        ("method", "a".into()),
-        ("params", sparse([3.into(), "x".into()])),
-    ]);
-    let record = sparse([call.clone(), call]).encode(&Options::new()).unwrap();
-    let mut calls = Vec::new();
-    assert!(read(&Payload::new(Serialization::Advanced, record.into()), |incoming| calls.push(incoming)));
-    assert_eq!(calls.len(), 2);
-    for call in calls {
-        let super::read::Incoming::Notification(call) = call else { panic!("{call:?}") };
-        let params = super::params::decode::<(u32, String)>(call.params.as_ref()).unwrap();
-        assert_eq!(params, (3, "x".to_owned()));
-    }
-}
-
-#[test]
-fn what_is_no_call_is_the_users() {
-    use serde_json::json;
-    let call = json!({ "jsonrpc": "2.0", "id": 1, "method": "a" });
-    let users = [
-        json!(1),
-        json!([]),
-        json!([1, call]),
-        json!([[call]]),
-        json!({ "jsonrpc": "1.0", "id": 1, "method": "a" }),
-        json!({ "jsonrpc": 2.0, "id": 1, "method": "a" }),
-        json!({ "id": 1, "method": "a" }),
-        json!(null),
-        json!("text"),
-    ];
-    for serialization in BOTH {
-        for message in &users {
-            let (is_call, events) = came_on(serialization, message);
-            assert!(!is_call && events.is_empty(), "{message} {events:?}");
-        }
-        assert!(came_on(serialization, &json!([call, 1, [call], null, call])).0);
-    }
-}
-
-#[test]
-fn an_id_that_cannot_be_one_is_refused_and_one_in_use_does_not_touch_the_first() {
-    use serde_json::json;
-    for serialization in BOTH {
-        for id in [json!(null), json!(true), json!([1]), json!({})] {
-            let (_, events) = came_on(serialization, &json!({ "jsonrpc": "2.0", "id": id, "method": "a" }));
-            assert!(
-                matches!(&events[..], [Event::Refused(None, error)] if error.code == -32600),
-                "{events:?}"
-            );
-        }
-        let call = |id: serde_json::Value| json!({ "jsonrpc": "2.0", "id": id, "method": "a" });
-        let bundle = json!([call(json!(1)), call(json!("1")), call(json!(1.0)), call(json!(-0.5))]);
-        let (_, events) = came_on(serialization, &bundle);
-        let [Event::Call(_), Event::Call(_), Event::Refused(Some(id), _), Event::Call(_)] = &events[..]
-        else {
-            panic!("{events:?}");
-        };
-        assert_eq!(*id, Id::Number(1));
-    }
-}
-
-#[test]
-fn cancels_and_answers_of_every_wrong_shape_are_dropped() {
-    use serde_json::json;
-    let cancel = |params: serde_json::Value| json!({ "jsonrpc": "2.0", "method": "$/cancelRequest", "params": params });
-    let wrong = [
-        json!({ "jsonrpc": "2.0", "method": "$/cancelRequest" }),
-        cancel(json!([1])),
-        cancel(json!({ "id": null })),
-        cancel(json!({ "id": [1] })),
-        cancel(json!({ "id": 1 })),
-        cancel(json!(7)),
-        json!({ "jsonrpc": "2.0", "id": 1, "result": 1 }),
-        json!({ "jsonrpc": "2.0", "id": null, "result": 1 }),
-        json!({ "jsonrpc": "2.0", "id": "x", "error": { "code": 1, "message": "" } }),
-        json!({ "jsonrpc": "2.0", "id": 1 }),
-        json!({ "jsonrpc": "2.0", "method": 7 }),
-        json!({ "jsonrpc": "2.0", "method": "$/progress", "params": { "token": 1, "value": 1 } }),
-        json!({ "jsonrpc": "2.0", "method": "$/progress", "params": { "token": 1 } }),
-        json!({ "jsonrpc": "2.0", "method": "$/progress", "params": { "token": 1, "value": { "items": [1] } } }),
-        json!({ "jsonrpc": "2.0", "method": "$/crossfork/credit", "params": { "token": 1, "n": -1 } }),
-        json!({ "jsonrpc": "2.0", "method": "$/crossfork/credit", "params": { "token": 1, "n": 1 } }),
-    ];
-    for serialization in BOTH {
-        for message in &wrong {
-            let (is_call, events) = came_on(serialization, message);
-            assert!(is_call && matches!(events[..], [Event::Dropped]), "{message} {events:?}");
-        }
-    }
 }
 
 #[test]

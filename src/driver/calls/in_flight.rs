@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::core::{Core, Pending};
+use super::core::Core;
+use super::state::Pending;
 use crate::calls::CallError;
 use crate::calls::machine::Cancelling;
 use crate::calls::write::{self, Extra};

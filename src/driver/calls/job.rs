@@ -73,6 +73,7 @@ impl Running {
     }
 
     /// Waits until it is cancelled.
+    #[cfg(feature = "tokio")]
     pub(crate) async fn cancelled(&self) {
         std::future::poll_fn(|cx| {
             if self.is_cancelled() {

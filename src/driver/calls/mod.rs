@@ -5,9 +5,11 @@ mod context;
 mod core;
 mod handler;
 mod in_flight;
+mod incoming;
 mod job;
 mod panics;
 mod reply;
+mod state;
 
 pub use context::Context;
 pub(crate) use core::{Core, Greeting, Output, Settings};
