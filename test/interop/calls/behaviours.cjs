@@ -1,11 +1,12 @@
 // What a Node parent sees of a service in Rust: `behaviours.cjs <program> <driver> <serialization>`.
 'use strict';
 const assert = require('node:assert');
+const net = require('node:net');
 const { Client } = require('./client.cjs');
 
 const [, , program, driver, serialization] = process.argv;
 const isAdvanced = serialization === 'advanced';
-const open = () => new Client(program, [driver], { serialization });
+const open = (...args) => new Client(program, [driver, ...args], { serialization });
 
 const behaviours = {
   async 'parameters travel by name, as one value, as several, or not at all'(client) {
@@ -238,6 +239,42 @@ const behaviours = {
   async 'a deadline is known to the handler'(client) {
     assert.strictEqual(await client.call('deadline'), false);
     assert.strictEqual(await client.call('deadline', undefined, { crossfork: { deadline: 1000 } }), true);
+  },
+
+  async 'a handler takes the handle of its call, and one that it does not take is closed'(client) {
+    const server = net.createServer();
+    await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const send = async (method, id) => {
+      const accepted = new Promise((resolve) => server.once('connection', resolve));
+      const socket = net.connect(server.address().port, '127.0.0.1').setEncoding('utf8');
+      const answered = new Promise((resolve) => client.child.on('message', (m) => m.id === id && resolve(m)));
+      client.child.send({ jsonrpc: '2.0', id, method }, await accepted);
+      let text = '';
+      socket.on('data', (data) => {
+        text += data;
+      });
+      const ended = new Promise((resolve) => socket.on('end', resolve).on('error', resolve));
+      return { answer: await answered, text: await ended.then(() => text) };
+    };
+    const taken = await send('greet', 'taken');
+    assert.deepStrictEqual([taken.answer.result, taken.text], [true, 'hello']);
+    const left = await send('nothing', 'left');
+    assert.deepStrictEqual([left.answer.result, left.text], [null, '']);
+    assert.strictEqual(await client.call('greet'), false);
+    server.close();
+  },
+
+  async 'an ordered service carries out everything one after the other'() {
+    const client = open('ordered', '--node-ipc', '--clientProcessId=1');
+    client.notify('note', [7]);
+    const calls = [client.call('rest', [30]), client.call('notes'), client.call('note', [8]), client.call('notes')];
+    const ended = [];
+    for (const [i, call] of calls.entries()) call.then(() => ended.push(i));
+    assert.deepStrictEqual(await Promise.all(calls), [30, [7], null, [7, 8]]);
+    assert.deepStrictEqual(ended, [0, 1, 2, 3]);
+    assert.strictEqual((await client.call('$/crossfork/hello')).concurrency, 1);
+    client.child.disconnect();
+    await client.exit;
   },
 
   async 'a pool hears when the worker is ready, and what it has'(client) {

@@ -7,6 +7,7 @@ use std::sync::Mutex;
 use std::task::Poll;
 use std::time::Duration;
 
+use crossfork::Handle;
 use crossfork::calls::RpcError;
 use crossfork::tokio::{Context, Service};
 use crossfork::v8::Value;
@@ -118,6 +119,17 @@ async fn deadline((): (), cx: Context) -> Result<bool, RpcError> {
     Ok(cx.deadline().is_some())
 }
 
+/// Writes to the connection that came with the call.
+async fn greet((): (), cx: &Context) -> Result<bool, io::Error> {
+    let Some(received) = cx.take_handle() else {
+        return Ok(false);
+    };
+    if let (Handle::TcpStream(mut connection), _hold) = received.into_parts() {
+        io::Write::write_all(&mut connection, b"hello")?;
+    }
+    Ok(true)
+}
+
 static NOTES: Mutex<Vec<u32>> = Mutex::new(Vec::new());
 
 async fn note(n: u32, _: Context) -> Result<(), RpcError> {
@@ -133,7 +145,9 @@ async fn notes((): (), _: Context) -> Result<Vec<u32>, RpcError> {
 }
 
 pub fn service() -> Service {
-    Service::new()
+    let ordered = std::env::args().any(|arg| arg == "ordered");
+    let service = if ordered { Service::new().ordered() } else { Service::new() };
+    service
         .method("area", area)
         .method("echo", echo)
         .method("add", add)
@@ -149,6 +163,7 @@ pub fn service() -> Service {
         .method("ask", ask)
         .method("collect", collect)
         .method("deadline", deadline)
+        .method("greet", greet)
         .method("note", note)
         .method("notes", notes)
         .method("closure", async |n: u32, _: Context| Ok::<_, RpcError>(n + 1))

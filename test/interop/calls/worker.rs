@@ -8,6 +8,7 @@ use std::sync::Mutex;
 use std::thread::sleep;
 use std::time::Duration;
 
+use crossfork::Handle;
 use crossfork::blocking::{Context, Service};
 use crossfork::calls::RpcError;
 use crossfork::v8::Value;
@@ -102,6 +103,17 @@ fn deadline((): (), cx: &Context) -> Result<bool, RpcError> {
     Ok(cx.deadline().is_some())
 }
 
+/// Writes to the connection that came with the call.
+fn greet((): (), cx: &Context) -> Result<bool, io::Error> {
+    let Some(received) = cx.take_handle() else {
+        return Ok(false);
+    };
+    if let (Handle::TcpStream(mut connection), _hold) = received.into_parts() {
+        io::Write::write_all(&mut connection, b"hello")?;
+    }
+    Ok(true)
+}
+
 static NOTES: Mutex<Vec<u32>> = Mutex::new(Vec::new());
 
 fn note(n: u32, _: &Context) -> Result<(), RpcError> {
@@ -131,7 +143,9 @@ fn main() -> ExitCode {
 }
 
 fn service() -> Service {
-    Service::new()
+    let ordered = std::env::args().any(|arg| arg == "ordered");
+    let service = if ordered { Service::new().ordered() } else { Service::new() };
+    service
         .method("area", area)
         .method("echo", echo)
         .method("add", add)
@@ -147,6 +161,7 @@ fn service() -> Service {
         .method("ask", ask)
         .method("collect", collect)
         .method("deadline", deadline)
+        .method("greet", greet)
         .method("note", note)
         .method("notes", notes)
         .method("closure", |n: u32, _: &Context| Ok::<_, RpcError>(n + 1))
