@@ -13,6 +13,8 @@ pub mod probe;
 #[cfg(feature = "tokio")]
 pub mod reactor;
 pub mod reap;
+#[cfg(feature = "calls")]
+pub mod resident;
 pub mod scm;
 pub mod server;
 pub mod spawn;

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
@@ -14,9 +15,13 @@ use crate::calls::{CallError, Id};
 use crate::error::Error;
 use crate::message::body::Body;
 use crate::message::encoder::Encoder;
+use crate::sys::resident::resident;
 
 /// How many bytes of answers and calls may wait to be written before handlers wait too.
 const MOST_QUEUED: usize = 16 << 20;
+
+/// How often a pool is told how much memory this process has, at most.
+const MEMORY_TOLD: Duration = Duration::from_secs(1);
 
 pub(crate) struct Core {
     pub(super) encoder: Arc<Encoder>,
@@ -76,9 +81,21 @@ impl Core {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What calls and answers have to say besides.
+    /// What calls have to say besides.
     pub(super) fn extra(&self) -> Extra {
         Extra::announcing(self.lock().calls.must_announce())
+    }
+
+    /// What answers have to say besides: to a pool of ours, how much memory this process has.
+    pub(super) fn answer_extra(&self) -> Extra {
+        let mut state = self.lock();
+        let extra = Extra::announcing(state.calls.must_announce());
+        if !state.calls.is_peer_ours() || state.memory_told.is_some_and(|told| told.elapsed() < MEMORY_TOLD) {
+            return extra;
+        }
+        state.memory_told = Some(Instant::now());
+        drop(state);
+        Extra { rss: resident(), ..extra }
     }
 
     pub(super) fn next_id(&self) -> u64 {

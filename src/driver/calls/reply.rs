@@ -138,7 +138,7 @@ impl Replying {
     /// The answer with a result.
     pub(super) fn result<T: Serialize + ?Sized>(&self, value: &T) -> Option<Body> {
         let id = &self.running.as_ref()?.id;
-        match write::result(self.core.encoder(), id, value, self.core.extra()) {
+        match write::result(self.core.encoder(), id, value, self.core.answer_extra()) {
             Ok(body) => Some(body),
             Err(error) => self.error(&RpcError::internal(format!("the result cannot be sent: {error}"))),
         }
@@ -147,7 +147,7 @@ impl Replying {
     /// The answer with an error.
     pub(crate) fn error(&self, error: &RpcError) -> Option<Body> {
         let id = &self.running.as_ref()?.id;
-        write::error(self.core.encoder(), Some(id), error, self.core.extra()).ok()
+        write::error(self.core.encoder(), Some(id), error, self.core.answer_extra()).ok()
     }
 
     /// The answer behind items, each of which `next` gives.

@@ -4,6 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, MutexGuard};
 use std::task::Waker;
+use std::time::Instant;
 
 use super::core::{Core, Output};
 use super::job::{Job, Running};
@@ -22,6 +23,8 @@ pub(super) struct State {
     pub(super) is_ready: bool,
     /// Pools that ask whether it is.
     pub(super) hellos: Vec<Id>,
+    /// When the other end was told last how much memory this process has.
+    pub(super) memory_told: Option<Instant>,
     /// Somebody writes, and will look whether there is more.
     pub(super) is_writing: bool,
     pub(super) writer: Option<Waker>,
@@ -61,6 +64,7 @@ impl State {
             phase: Phase::Open,
             is_ready: false,
             hellos: Vec::new(),
+            memory_told: None,
             is_writing: false,
             writer: None,
             freed: None,

@@ -110,14 +110,23 @@ async fn lead(
     ::tokio::select! {
         Ok(why) = kill.wait_for(Option::is_some) => return why.clone().unwrap_or_default(),
         _ = phase.wait_for(|phase| *phase >= Phase::Ending) => {}
+        () = worker.retires.notified() => {}
     }
     let _ = running.peer.notify("$/crossfork/bye", &());
-    // One that does not know this ends when the channel does.
+    // One that does not know this ends when the channel does, and has to answer before.
+    if !running.core.is_peer_ours() {
+        shared.until(|_| (worker.busy() == 0).then_some(())).await;
+    }
     if !running.core.is_peer_ours() {
         let _ = timeout(shared.builder.grace, channel.disconnect()).await;
     }
-    let _ = timeout(shared.builder.grace, phase.wait_for(|phase| *phase == Phase::Destroyed)).await;
-    "did not end in time".to_owned()
+    // It may take as long as it likes for what it has begun.
+    loop {
+        let _ = timeout(shared.builder.grace, phase.wait_for(|phase| *phase == Phase::Destroyed)).await;
+        if shared.phase() == Phase::Destroyed || worker.core.unanswered() == 0 {
+            return "did not end in time".to_owned();
+        }
+    }
 }
 
 /// Waits for the process, and sees to it that it ends. Tells how it did.

@@ -247,6 +247,21 @@ impl Pool {
         }
     }
 
+    /// Replaces all workers by new ones, one after the other, such as for a new version of the program. No
+    /// call fails for it: those that a worker has begun are waited for, and the others go to other workers.
+    ///
+    /// # Errors
+    /// [`PoolError::Start`] if none starts any more, [`PoolError::Closed`] if the pool ends before.
+    ///
+    /// # Cancel safety
+    /// If the future is dropped, the worker that is being replaced still is; the others stay.
+    pub async fn reload(&self) -> Result<(), PoolError> {
+        for worker in self.shared().workers() {
+            self.shared().replace(&worker).await?;
+        }
+        Ok(())
+    }
+
     /// What the pool is doing.
     pub fn stats(&self) -> Stats {
         let shared = self.shared();

@@ -45,6 +45,8 @@ struct State {
     /// Why no worker starts.
     failure: Option<String>,
     restarts: u64,
+    /// How many workers were ready.
+    joined: u64,
 }
 
 /// A worker that is ready.
@@ -53,6 +55,8 @@ pub(super) struct Worker {
     pub(super) concurrency: usize,
     /// Calls that are about to be handed to it.
     reserved: AtomicUsize,
+    /// It is to end in order, for another is to take its place.
+    pub(super) retires: Notify,
     /// It is to be killed, for this reason.
     pub(super) kill: watch::Sender<Option<String>>,
     /// How it ended, once it has.
@@ -62,7 +66,8 @@ pub(super) struct Worker {
 impl Worker {
     pub(super) fn new(core: Arc<Core>, concurrency: usize) -> Arc<Self> {
         let (kill, death) = (watch::Sender::default(), watch::Sender::default());
-        Arc::new(Worker { core, concurrency, reserved: AtomicUsize::new(0), kill, death })
+        let retires = Notify::new();
+        Arc::new(Worker { core, concurrency, reserved: AtomicUsize::new(0), retires, kill, death })
     }
 
     /// How many calls it has, the cancelled ones that it has not answered too.
@@ -204,6 +209,7 @@ impl Shared {
     pub(super) fn joined(self: &Arc<Self>, worker: &Arc<Worker>) {
         let mut state = self.lock();
         state.failure = None;
+        state.joined += 1;
         state.workers.push(worker.clone());
         drop(state);
         // Each answer makes room.
@@ -211,15 +217,39 @@ impl Shared {
         self.dispatch();
     }
 
-    /// A worker has said that it begins nothing any more: it gets no calls, and has to end in time.
-    pub(super) fn leaves(&self, worker: &Arc<Worker>) {
+    /// Gives a worker no more calls. False if it got none before.
+    fn withdraw(&self, worker: &Arc<Worker>) -> bool {
         let mut state = self.lock();
         let before = state.workers.len();
         state.workers.retain(|other| !Arc::ptr_eq(other, worker));
-        if state.workers.len() == before {
+        state.workers.len() < before
+    }
+
+    /// Has a worker end in order, and waits until there is another in its place.
+    pub(super) async fn replace(&self, worker: &Arc<Worker>) -> Result<(), PoolError> {
+        if !self.withdraw(worker) {
+            // It ends already.
+            return Ok(());
+        }
+        let joined = self.lock().joined;
+        worker.retires.notify_one();
+        let another = |shared: &Self| {
+            if let Some(reason) = shared.failure() {
+                return Some(Err(PoolError::Start { reason }));
+            }
+            if shared.phase() >= Phase::Ending {
+                return Some(Err(PoolError::Closed));
+            }
+            (shared.lock().joined > joined).then_some(Ok(()))
+        };
+        self.until(another).await
+    }
+
+    /// A worker has said that it begins nothing any more: it gets no calls, and has to end in time.
+    pub(super) fn leaves(&self, worker: &Arc<Worker>) {
+        if !self.withdraw(worker) {
             return;
         }
-        drop(state);
         let (worker, grace) = (worker.clone(), self.builder.grace);
         Handle::current().spawn(async move {
             // It may take as long as it likes for what it has begun.

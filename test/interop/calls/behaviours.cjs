@@ -144,7 +144,7 @@ const behaviours = {
     );
     assert.deepStrictEqual([arrays, messages], [0, 500]);
     const first = await client.request('closure', [0], { crossfork: { bundles: 1 } });
-    assert.strictEqual(first.crossfork, undefined, 'only the first answers announce');
+    assert.strictEqual(first.crossfork?.bundles, undefined, 'only the first answers announce');
     const bundle = Array.from({ length: 500 }, (_, i) => ({
       jsonrpc: '2.0',
       id: `b${i}`,
@@ -158,6 +158,13 @@ const behaviours = {
 
   async 'the first answer says that this end reads bundles'(client) {
     assert.deepStrictEqual((await client.request('nothing')).crossfork, { bundles: 1 });
+    assert.strictEqual((await client.request('nothing')).crossfork, undefined);
+  },
+
+  async 'a pool of ours is told how much memory the worker has, once in a while'(client) {
+    const ours = { crossfork: { bundles: 1 } };
+    const { rss } = (await client.request('nothing', undefined, ours)).crossfork;
+    assert.ok(rss === undefined || (Number.isInteger(rss) && rss > 100_000), `${rss}`);
     assert.strictEqual((await client.request('nothing')).crossfork, undefined);
   },
 

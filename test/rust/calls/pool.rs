@@ -276,6 +276,35 @@ async fn closing_waits_for_the_calls_that_were_taken_and_destroying_does_not() {
 }
 
 #[tokio::test]
+async fn reloading_replaces_all_workers_and_fails_no_call() {
+    within(async {
+        let pool = pool(2).concurrency(n(2)).start().unwrap();
+        pool.ready().await.unwrap();
+        let pids = async || {
+            let mut pids = HashSet::new();
+            while pids.len() < 2 {
+                let both = tokio::join!(pool.call::<u32>("pid", &()), pool.call::<u32>("pid", &()));
+                pids.extend([both.0.unwrap(), both.1.unwrap()]);
+            }
+            pids
+        };
+        let before = pids().await;
+        let calls: Vec<_> = (0..200_u64)
+            .map(|i| {
+                let pool = pool.clone();
+                tokio::spawn(async move { pool.call::<u64>("rest", &(i % 5)).await })
+            })
+            .collect();
+        pool.reload().await.unwrap();
+        for (i, call) in calls.into_iter().enumerate() {
+            assert_eq!(call.await.unwrap().unwrap(), i as u64 % 5);
+        }
+        assert!(pids().await.is_disjoint(&before));
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_stream_comes_item_by_item_and_leaving_it_cancels() {
     within(async {
         let pool = pool(1).concurrency(n(1)).start().unwrap();
