@@ -1,6 +1,7 @@
 //! [`Service`]: a program whose functions its parent calls, on threads.
 
 use std::fmt;
+use std::future::poll_fn;
 use std::num::NonZero;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -206,6 +207,7 @@ impl Running<'_> {
     /// Takes what comes, until nothing comes any more.
     fn receive(&self) -> Result<(), Error> {
         let result = loop {
+            wait(poll_fn(|cx| self.core.poll_reading(cx)));
             match self.channel.recv() {
                 Ok(Some(message)) => {
                     if let Some(message) = self.core.receive(message)

@@ -7,10 +7,18 @@ use std::collections::VecDeque;
 /// Notifications are handled one after the other, and what came behind one does not begin before it has
 /// ended. So many calls run beside each other.
 pub(crate) struct Schedule<T> {
-    waiting: VecDeque<(Turn, T)>,
+    waiting: VecDeque<Waiting<T>>,
+    /// What those who wait keep of the messages that they came in.
+    bytes: usize,
     most: usize,
     running: usize,
     is_held: bool,
+}
+
+struct Waiting<T> {
+    turn: Turn,
+    bytes: usize,
+    what: T,
 }
 
 /// How something is carried out.
@@ -24,11 +32,13 @@ pub(crate) enum Turn {
 
 impl<T> Schedule<T> {
     pub(crate) fn new(most: usize) -> Self {
-        Schedule { waiting: VecDeque::new(), most, running: 0, is_held: false }
+        Schedule { waiting: VecDeque::new(), bytes: 0, most, running: 0, is_held: false }
     }
 
-    pub(crate) fn add(&mut self, turn: Turn, what: T) {
-        self.waiting.push_back((turn, what));
+    /// Adds something that keeps so many bytes.
+    pub(crate) fn add(&mut self, turn: Turn, bytes: usize, what: T) {
+        self.bytes += bytes;
+        self.waiting.push_back(Waiting { turn, bytes, what });
     }
 
     /// Takes what may begin now. Each that was taken is to [end](Self::ended).
@@ -36,7 +46,8 @@ impl<T> Schedule<T> {
         if !self.may_take() {
             return None;
         }
-        let (turn, what) = self.waiting.pop_front()?;
+        let Waiting { turn, bytes, what } = self.waiting.pop_front()?;
+        self.bytes -= bytes;
         self.running += 1;
         self.is_held = turn == Turn::Alone;
         Some((turn, what))
@@ -57,15 +68,20 @@ impl<T> Schedule<T> {
         self.waiting.len()
     }
 
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     pub(crate) fn is_idle(&self) -> bool {
         self.waiting.is_empty() && self.running == 0
     }
 
     /// Takes all that has not begun and is wanted.
     pub(crate) fn remove(&mut self, is_wanted: impl Fn(&T) -> bool) -> Vec<T> {
-        let (gone, left) = self.waiting.drain(..).partition(|(_, what)| is_wanted(what));
+        let (gone, left): (VecDeque<_>, _) =
+            self.waiting.drain(..).partition(|waiting| is_wanted(&waiting.what));
         self.waiting = left;
-        let gone: VecDeque<(Turn, T)> = gone;
-        gone.into_iter().map(|(_, what)| what).collect()
+        self.bytes -= gone.iter().map(|waiting| waiting.bytes).sum::<usize>();
+        gone.into_iter().map(|waiting| waiting.what).collect()
     }
 }

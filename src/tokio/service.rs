@@ -256,6 +256,7 @@ impl Running {
     /// Takes what comes, until nothing comes any more.
     pub(super) async fn receive(self: &Arc<Self>, channel: &Channel) -> Result<(), Error> {
         let result = loop {
+            poll_fn(|cx| self.core.poll_reading(cx)).await;
             match channel.recv().await {
                 Ok(Some(message)) => {
                     if let Some(message) = self.core.receive(message)

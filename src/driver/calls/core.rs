@@ -255,6 +255,16 @@ impl Core {
         Poll::Pending
     }
 
+    /// Waits until something is to be read: not before less waits to begin.
+    pub(crate) fn poll_reading(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut state = self.lock();
+        if !state.reads_nothing() {
+            return Poll::Ready(());
+        }
+        state.reader = Some(cx.waker().clone());
+        Poll::Pending
+    }
+
     pub(super) fn queue_item(&self, id: &Id, body: Body) {
         let mut visit = self.visit();
         if visit.running.contains_key(id) {

@@ -15,9 +15,6 @@ use crate::handle::ReceivedHandle;
 use crate::message::Message;
 use crate::message::body::Body;
 
-/// How many calls and notifications may wait to begin.
-const MOST_WAITING: usize = 1 << 16;
-
 impl Core {
     /// Takes a message; gives it back if it is the user's.
     pub(crate) fn receive(&self, mut message: Message) -> Option<Message> {
@@ -26,19 +23,19 @@ impl Core {
             return Some(message);
         }
         let now = Instant::now();
+        // What each keeps of the message.
+        let bytes = message.payload().as_bytes().len() / came.len().max(1);
         let mut handle = message.take_handle();
         // Those that are not handed on are dropped behind the lock, which a handle visits when it is closed.
         let mut visit = self.visit();
         for incoming in came {
             match visit.calls.handle(incoming) {
-                Event::Call(request) => self.begin(&mut visit, request, handle.take(), now),
+                Event::Call(request) => self.begin(&mut visit, request, handle.take(), bytes, now),
                 Event::Notify(Notification { method, .. }) if method == "$/crossfork/bye" => {
                     self.stop_in(&mut visit);
                 }
-                Event::Notify(call)
-                    if visit.phase == Phase::Open && visit.schedule.waiting() < MOST_WAITING =>
-                {
-                    visit.schedule.add(Turn::Alone, Job::notification(call, handle.take()));
+                Event::Notify(call) if visit.phase == Phase::Open && !visit.is_flooded() => {
+                    visit.schedule.add(Turn::Alone, bytes, Job::notification(call, handle.take()));
                 }
                 Event::Notify(_) | Event::Dropped => {}
                 Event::Answered { id, outcome, was_cancelled } => {
@@ -63,7 +60,14 @@ impl Core {
         None
     }
 
-    fn begin(&self, visit: &mut State, request: Request, handle: Option<ReceivedHandle>, now: Instant) {
+    fn begin(
+        &self,
+        visit: &mut State,
+        request: Request,
+        handle: Option<ReceivedHandle>,
+        bytes: usize,
+        now: Instant,
+    ) {
         let id = &request.id;
         if request.call.method == "$/crossfork/hello" && self.greeting.is_some() {
             visit.hellos.push(request.id);
@@ -72,14 +76,14 @@ impl Core {
         if visit.phase != Phase::Open {
             return self.answer_error(visit, id, &RpcError::not_begun("this process ends"));
         }
-        if visit.schedule.waiting() >= MOST_WAITING {
+        if visit.is_full() {
             let why = RpcError::not_begun("too many calls wait to begin");
             return self.answer_error(visit, id, &why);
         }
         let deadline = request.deadline.and_then(|ms| now.checked_add(Duration::from_millis(ms)));
         let running = Arc::new(Running::new(request.id.clone(), request.stream.is_some(), deadline));
         visit.running.insert(request.id.clone(), running.clone());
-        visit.schedule.add(Turn::Beside, Job::call(running, request, handle));
+        visit.schedule.add(Turn::Beside, bytes, Job::call(running, request, handle));
     }
 
     /// The set-up is over.

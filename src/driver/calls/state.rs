@@ -13,6 +13,10 @@ use crate::calls::schedule::Schedule;
 use crate::calls::{CallError, Id};
 use crate::message::part::Part;
 
+/// How many calls and notifications may wait to begin, and how many bytes they may keep.
+const MOST_WAITING: usize = 1 << 16;
+const MOST_WAITING_BYTES: usize = 64 << 20;
+
 pub(super) struct State {
     pub(super) calls: Calls,
     pub(super) pending: HashMap<u64, Pending>,
@@ -33,6 +37,8 @@ pub(super) struct State {
     /// Who waits for less to be queued, or for all to have ended.
     pub(super) room: Vec<Waker>,
     pub(super) idle: Vec<Waker>,
+    /// Who reads, and waits for less to wait.
+    pub(super) reader: Option<Waker>,
     /// Woken when the lock is given back.
     pub(super) woken: Vec<Waker>,
 }
@@ -70,6 +76,7 @@ impl State {
             freed: None,
             room: Vec::new(),
             idle: Vec::new(),
+            reader: None,
             woken: Vec::new(),
         }
     }
@@ -89,6 +96,26 @@ impl State {
             return Some(Ok(()));
         }
         self.is_finished().then_some(Err(Some(Output::Finished)))
+    }
+
+    /// So much waits to begin that calls are refused.
+    pub(super) fn is_full(&self) -> bool {
+        self.holds_more_than(1)
+    }
+
+    /// So much waits to begin that even notifications are dropped. It comes to that only with a peer that
+    /// goes on to send while handlers wait for its answers.
+    pub(super) fn is_flooded(&self) -> bool {
+        self.holds_more_than(4)
+    }
+
+    fn holds_more_than(&self, times: usize) -> bool {
+        self.schedule.waiting() >= times * MOST_WAITING || self.schedule.bytes() >= times * MOST_WAITING_BYTES
+    }
+
+    /// Nothing is to be read: enough waits to begin, and none of our calls waits for its answer.
+    pub(super) fn reads_nothing(&self) -> bool {
+        self.phase != Phase::Over && self.is_ready && self.is_full() && self.pending.is_empty()
     }
 
     pub(super) fn is_finished(&self) -> bool {
@@ -147,6 +174,9 @@ impl Drop for Visit<'_> {
         }
         if is_over {
             woken.append(&mut state.room);
+        }
+        if !state.reads_nothing() {
+            woken.extend(state.reader.take());
         }
         if state.schedule.is_idle() {
             woken.append(&mut state.idle);

@@ -184,6 +184,18 @@ const behaviours = {
     );
   },
 
+  async 'of 200,000 notifications at once none is lost, and the worker does not read them all at once'(client) {
+    for (let i = 0; i < 200; i++) {
+      const bundle = Array.from({ length: 1000 }, (_, j) => ({
+        jsonrpc: '2.0',
+        method: 'tick',
+        params: [i * 1000 + j],
+      }));
+      client.child.send(bundle);
+    }
+    assert.strictEqual(await client.call('ticks'), 200_000);
+  },
+
   async 'an iterator is an array to those who ask for no stream'(client) {
     assert.deepStrictEqual(await client.call('count', [5]), [0, 1, 2, 3, 4]);
     await assert.rejects(client.call('countBadly', [3]), { code: -32000, message: 'the end' });

@@ -4,6 +4,7 @@ use std::error::Error;
 use std::io;
 use std::pin::Pin;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -130,6 +131,17 @@ async fn greet((): (), cx: &Context) -> Result<bool, io::Error> {
     Ok(true)
 }
 
+static TICKS: AtomicU32 = AtomicU32::new(0);
+
+async fn tick(n: u32, _: &Context) -> Result<(), RpcError> {
+    let in_order = TICKS.compare_exchange(n, n + 1, Ordering::Relaxed, Ordering::Relaxed);
+    in_order.map(drop).map_err(|found| RpcError::new(1, format!("{found}")))
+}
+
+async fn ticks((): (), _: &Context) -> Result<u32, RpcError> {
+    Ok(TICKS.load(Ordering::Relaxed))
+}
+
 static NOTES: Mutex<Vec<u32>> = Mutex::new(Vec::new());
 
 async fn note(n: u32, _: Context) -> Result<(), RpcError> {
@@ -164,6 +176,8 @@ pub fn service() -> Service {
         .method("collect", collect)
         .method("deadline", deadline)
         .method("greet", greet)
+        .method("tick", tick)
+        .method("ticks", ticks)
         .method("note", note)
         .method("notes", notes)
         .method("closure", async |n: u32, _: Context| Ok::<_, RpcError>(n + 1))

@@ -5,6 +5,7 @@ mod tasks;
 use std::io;
 use std::process::ExitCode;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread::sleep;
 use std::time::Duration;
 
@@ -114,6 +115,17 @@ fn greet((): (), cx: &Context) -> Result<bool, io::Error> {
     Ok(true)
 }
 
+static TICKS: AtomicU32 = AtomicU32::new(0);
+
+fn tick(n: u32, _: &Context) -> Result<(), RpcError> {
+    let in_order = TICKS.compare_exchange(n, n + 1, Ordering::Relaxed, Ordering::Relaxed);
+    in_order.map(drop).map_err(|found| RpcError::new(1, format!("{found}")))
+}
+
+fn ticks((): (), _: &Context) -> Result<u32, RpcError> {
+    Ok(TICKS.load(Ordering::Relaxed))
+}
+
 static NOTES: Mutex<Vec<u32>> = Mutex::new(Vec::new());
 
 fn note(n: u32, _: &Context) -> Result<(), RpcError> {
@@ -162,6 +174,8 @@ fn service() -> Service {
         .method("collect", collect)
         .method("deadline", deadline)
         .method("greet", greet)
+        .method("tick", tick)
+        .method("ticks", ticks)
         .method("note", note)
         .method("notes", notes)
         .method("closure", |n: u32, _: &Context| Ok::<_, RpcError>(n + 1))
