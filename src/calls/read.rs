@@ -97,9 +97,9 @@ pub fn read(payload: &Payload, mut found: impl FnMut(Incoming)) -> bool {
                 let incoming = (is_first || is_bundle).then(|| member(&element)).flatten();
                 is_bundle |= is_first && incoming.is_some();
                 is_first = false;
-                if is_bundle {
-                    // What is no call inside of a bundle is dropped, and counted.
-                    found(incoming.unwrap_or(Incoming::Invalid { is_request: false }));
+                // What is no call inside of a bundle is dropped.
+                if is_bundle && let Some(incoming) = incoming {
+                    found(incoming);
                 }
             });
             return looked.is_ok() && is_bundle;

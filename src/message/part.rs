@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use bytes::Bytes;
-use serde::de::{Deserialize, DeserializeOwned, Deserializer, MapAccess, Visitor};
+use serde::de::{Deserialize, DeserializeOwned, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::Payload;
@@ -117,15 +117,17 @@ impl Part {
         value
     }
 
-    /// Tells each element of an array, once all of it was looked through.
+    /// Tells each element of an array, or the first million, once all of it was looked through.
     pub(crate) fn elements(&self, mut found: impl FnMut(Part)) -> Result<()> {
         match &self.0 {
             Place::Json(text) => {
-                let elements: Vec<&RawValue> = serde_json::from_slice(text)?;
+                let mut deserializer = serde_json::Deserializer::from_slice(text);
+                let elements = (&mut deserializer).deserialize_seq(Elements)?;
+                deserializer.end()?;
                 elements.into_iter().for_each(|raw| found(Part(Place::Json(cut(text, raw)))));
             }
             Place::Advanced(record, at) => {
-                let places = record.elements(*at)?;
+                let places = record.elements(*at, MOST_ELEMENTS)?;
                 places.into_iter().for_each(|at| found(Part(Place::Advanced(record.clone(), at))));
             }
         }
@@ -182,6 +184,32 @@ impl fmt::Debug for Part {
                 Err(e) => write!(f, "({e})"),
             },
         }
+    }
+}
+
+/// Places of elements take more memory than elements do.
+const MOST_ELEMENTS: usize = 1 << 20;
+
+/// Finds the elements of a JSON array.
+struct Elements;
+
+impl<'de> Visitor<'de> for Elements {
+    type Value = Vec<&'de RawValue>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an array")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> std::result::Result<Self::Value, A::Error> {
+        let mut elements = Vec::new();
+        while elements.len() < MOST_ELEMENTS {
+            match seq.next_element()? {
+                Some(element) => elements.push(element),
+                None => return Ok(elements),
+            }
+        }
+        while seq.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(elements)
     }
 }
 

@@ -94,3 +94,14 @@ fn cancels_and_answers_of_every_wrong_shape_are_dropped() {
         }
     }
 }
+
+/// What is kept of such a message is not many times the message.
+#[test]
+fn a_bundle_of_a_million_things_that_are_no_calls_is_one_call() {
+    for serialization in BOTH {
+        let mut things = vec![serde_json::json!({ "jsonrpc": "2.0", "id": 1, "method": "a" })];
+        things.resize(1_000_000, serde_json::json!(1));
+        let (is_call, events) = came_on(serialization, &serde_json::json!(things));
+        assert!(is_call && matches!(events[..], [Event::Call(_)]), "{}", events.len());
+    }
+}

@@ -58,16 +58,16 @@ impl Record {
         Ok(true)
     }
 
-    /// The places of the elements that are there, if the value here is an array. V8 writes one as sparse
+    /// The places of the first `most` elements that are there, if the value here is an array. V8 writes one as sparse
     /// that has become so inside, although it has all its elements.
-    pub(crate) fn elements(&self, at: usize) -> Result<Vec<usize>> {
+    pub(crate) fn elements(&self, at: usize, most: usize) -> Result<Vec<usize>> {
         let mut reader = self.reader(at)?;
         let mut places = Vec::new();
         match reader.tag()? {
             tag::DENSE_ARRAY => {
                 let length = walk::dense_length(&mut reader)?;
                 places.reserve(length.min(256));
-                for _ in 0..length {
+                for _ in 0..length.min(most) {
                     if !reader.eat(tag::HOLE)? {
                         places.push(reader.at());
                         walk::skip(&mut reader)?;
@@ -76,7 +76,7 @@ impl Record {
             }
             tag::SPARSE_ARRAY => {
                 reader.varint()?;
-                while !reader.eat(tag::SPARSE_ARRAY_END)? {
+                while places.len() < most && !reader.eat(tag::SPARSE_ARRAY_END)? {
                     let key = walk::key(&mut reader)?;
                     if let Key::Index(_) = key {
                         places.push(reader.at());
