@@ -46,7 +46,7 @@ suite.test('if a new worker cannot start, the old ones stay', DEADLINE, async (t
   await load.served(10);
   variables.write('MODE=fails');
   run.kill('SIGHUP');
-  await run.said(/^\[crossfork\] RELOAD FAILED: it has ended before it was up: the new worker 0 \(pid \d+\)\./);
+  await run.said(/^\[crossfork\] RELOAD FAILED: the new worker 0 \(pid \d+\) exited before it was up\./);
   await load.served(100);
   variables.write('B=2');
   run.kill('SIGHUP');
@@ -67,7 +67,7 @@ suite.test(
     const old = (await run.workers()).map(String);
     variables.write('MODE=silent');
     run.kill('SIGHUP');
-    await run.said(/^\[crossfork\] RELOAD FAILED: it does not listen: the new worker 0 \(pid \d+\)\./);
+    await run.said(/^\[crossfork\] RELOAD FAILED: the new worker 0 \(pid \d+\) does not listen\./);
     await run.said(/^\[crossfork\] worker 0 \(pid \d+\) has ended: SIGKILL$/);
     const pids = new Set();
     for (let i = 0; i < 10; i++) pids.add((await get(port)).body);
@@ -83,8 +83,8 @@ suite.test('if a new worker listens and then crashes, the old ones stay', DEADLI
   const old = await run.workers();
   variables.write('MODE=crashes');
   run.kill('SIGHUP');
-  await run.said(/^\[crossfork\] worker 0 \(pid \d+\) is on trial for 1s$/);
-  await run.said(/^\[crossfork\] RELOAD FAILED: it has ended too soon after it was up: the new worker 0 \(pid \d+\)\./);
+  await run.said(/^\[crossfork\] worker 0 \(pid \d+\) is up: watching it for 1s before an old worker goes$/);
+  await run.said(/^\[crossfork\] RELOAD FAILED: the new worker 0 \(pid \d+\) exited too soon after it was up\./);
   const pids = new Set();
   for (let i = 0; i < 10; i++) pids.add(Number((await get(port)).body));
   assert.deepStrictEqual([...pids].sort(), old.sort());

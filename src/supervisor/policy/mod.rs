@@ -177,10 +177,10 @@ impl Policy {
             return self.finish(exit_code::NOT_STARTED);
         }
         if self.newcomer(slot).is_some_and(|newcomer| matches!(newcomer, Newcomer::Forking)) {
-            self.reload_failed(slot, "it could not be started", now);
+            self.reload_failed(slot, "could not be started", now);
         } else if matches!(self.slots[slot].state, State::Forking) {
             self.slots[slot].state = State::Closed;
-            self.start_failed(slot, "it could not be started", now);
+            self.start_failed(slot, "could not be started", now);
         }
         self.finish_if_all_have_ended();
     }
@@ -310,7 +310,7 @@ impl Policy {
                 } else if was_up {
                     self.replace(slot, worker, now);
                 } else {
-                    self.start_failed(slot, "it has ended before it was up", now);
+                    self.start_failed(slot, "exited before it was up", now);
                 }
             }
             Some(Place::Newcomer(slot)) => {
@@ -321,8 +321,8 @@ impl Policy {
                     self.keep_until_it_ends(*worker, slot, now);
                 }
                 let why = match newcomer {
-                    Newcomer::OnTrial { .. } => "it has ended too soon after it was up",
-                    Newcomer::Forking | Newcomer::Starting(_) => "it has ended before it was up",
+                    Newcomer::OnTrial { .. } => "exited too soon after it was up",
+                    Newcomer::Forking | Newcomer::Starting(_) => "exited before it was up",
                 };
                 self.reload_failed(slot, why, now);
             }

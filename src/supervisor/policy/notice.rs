@@ -118,8 +118,10 @@ impl fmt::Display for Notice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Notice::Up(worker, true) => write!(f, "{worker} listens"),
-            Notice::Up(worker, false) => write!(f, "{worker} is up, and does not listen"),
-            Notice::OnTrial(worker, time) => write!(f, "{worker} is on trial for {time:?}"),
+            Notice::Up(worker, false) => write!(f, "{worker} is up, but does not listen"),
+            Notice::OnTrial(worker, time) => {
+                write!(f, "{worker} is up: watching it for {time:?} before an old worker goes")
+            }
             Notice::NotUp(worker, time) => write!(f, "{worker} has not come up in {time:?}, and is killed"),
             Notice::Leaving(worker) => write!(f, "{worker} leaves, and is replaced"),
             Notice::Ended(worker, how) => write!(f, "{worker} has ended: {how}"),
@@ -140,10 +142,13 @@ impl fmt::Display for Notice {
             Notice::Reloading => f.write_str("reloading"),
             Notice::Reloaded => f.write_str("reloaded"),
             Notice::ReloadFailed { worker: Some(worker), why, .. } => {
-                write!(f, "RELOAD FAILED: {why}: the new {worker}. The workers that serve go on.")
+                write!(f, "RELOAD FAILED: the new {worker} {why}. Running workers are not affected.")
             }
             Notice::ReloadFailed { slot, worker: None, why } => {
-                write!(f, "RELOAD FAILED: {why}: the new worker for instance {slot}. Those that serve go on.")
+                write!(
+                    f,
+                    "RELOAD FAILED: the new worker for instance {slot} {why}. Running workers are not affected."
+                )
             }
             Notice::Stopping { signal } => write!(f, "{signal}: stopping"),
         }

@@ -217,7 +217,7 @@ impl Policy {
                         self.newcomer_is_up(slot, now);
                     } else if is_late {
                         self.kill(worker, slot);
-                        self.reload_failed(slot, "it does not listen", now);
+                        self.reload_failed(slot, "does not listen", now);
                     }
                 }
                 (New::InPlace(None), State::Starting(worker))
@@ -226,7 +226,7 @@ impl Policy {
                     self.up(slot, now);
                 }
                 // It stays, for there is no other.
-                _ if is_late => self.reload_failed(slot, "it does not listen", now),
+                _ if is_late => self.reload_failed(slot, "does not listen", now),
                 _ => {}
             }
         }

@@ -53,7 +53,7 @@ impl Policy {
             return;
         }
         if self.is_reloaded_in_place(slot) {
-            self.reload_failed(slot, "it has ended too soon after it was up", now);
+            self.reload_failed(slot, "exited too soon after it was up", now);
             if !matches!(self.slots[slot].state, State::Closed) {
                 return;
             }

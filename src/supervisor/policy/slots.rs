@@ -82,7 +82,7 @@ impl Policy {
         self.kill(worker, slot);
         match self.newcomer_moves_in(slot) {
             true => self.keep_serving(now),
-            false => self.start_failed(slot, "it does not listen", now),
+            false => self.start_failed(slot, "does not listen", now),
         }
     }
 
