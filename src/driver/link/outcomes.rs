@@ -12,7 +12,6 @@ use crate::driver::holders::Share;
 use crate::error::{Error, SendError};
 use crate::handle::{Handle, Unsent};
 use crate::proto::{LossReason, Outcome, Question, Ticket};
-use crate::trace;
 use crate::wire::control::SocketKey;
 
 #[derive(Default)]
@@ -82,11 +81,7 @@ impl Link {
                     LossReason::Disconnected => self.core.closed().into(),
                     LossReason::System { errno } => io::Error::from_raw_os_error(errno).into(),
                 };
-                let unsent = unsent(error, fd);
-                if let Some(handle) = &unsent.handle {
-                    trace::refused(handle.default_type().as_str(), &unsent.error);
-                }
-                Err(unsent)
+                Err(unsent(error, fd))
             }
         })
     }
