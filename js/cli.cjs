@@ -11,6 +11,16 @@ const SIGNALS = ['SIGHUP', 'SIGINT', 'SIGTERM', 'SIGUSR2'];
 const child = spawn(pathOrExit(), process.argv.slice(2), { stdio: 'inherit' });
 // The terminal sends Ctrl-C to the child too, but a signal that is sent only to this process must be forwarded.
 for (const signal of SIGNALS) process.on(signal, () => child.kill(signal));
+// npm and npx run this in a shell. SIGTERM to them ends the shell, and would leave the command running without them.
+if (process.env.npm_lifecycle_event !== undefined) {
+  const shell = process.ppid;
+  const watch = setInterval(() => {
+    if (process.ppid === shell) return;
+    clearInterval(watch);
+    child.kill('SIGTERM');
+  }, 100);
+  watch.unref();
+}
 child.on('error', (error) => {
   console.error(error.message);
   process.exitCode = 1;

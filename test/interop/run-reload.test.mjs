@@ -126,7 +126,7 @@ suite.register();
 
 describe('reloads', { concurrency: 2, skip: withoutNode }, () => {
   test('a program that does not listen can be reloaded', DEADLINE, async (t) => {
-    const run = supervise(t, someNode, { env: { MODE: 'silent' }, args: ['--listen-timeout', '1'] });
+    const run = supervise(t, someNode, { env: { MODE: 'silent' } });
     const old = await run.workers();
     run.kill('SIGHUP');
     await run.said(/^\[crossfork\] reloaded$/);

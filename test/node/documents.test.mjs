@@ -58,11 +58,15 @@ test('documents: every Rust program is a compiled file or a documentation test',
   }
 });
 
+/** The programs of the folder of examples. */
+const examples = execFileSync('git', ['ls-files', 'examples'], { cwd: ROOT, encoding: 'utf8' })
+  .split('\n')
+  .filter((file) => /\.(rs|c?js)$/.test(file) && existsSync(join(ROOT, file)));
+
 test('documents: every example has a line in examples/README.md', () => {
   const listed = read('examples/README.md');
-  const files = execFileSync('git', ['ls-files', 'examples'], { cwd: ROOT, encoding: 'utf8' }).trim().split('\n');
   const helpers = /README|rust\.cjs|node\/|run\/|render_pool\/(pool|worker)|demo\/(front|screen|worker)/;
-  for (const file of files.filter((file) => !helpers.test(file))) {
+  for (const file of examples.filter((file) => !helpers.test(file))) {
     const name = basename(file).replace(/\.\w+$/, '');
     assert.ok(
       listed.includes(file) || listed.includes(relative('examples', file)) || listed.includes(` ${name}`),
@@ -72,8 +76,7 @@ test('documents: every example has a line in examples/README.md', () => {
 });
 
 test('documents: no example is longer than a page', () => {
-  const files = execFileSync('git', ['ls-files', 'examples'], { cwd: ROOT, encoding: 'utf8' }).trim().split('\n');
-  for (const file of files.filter((file) => existsSync(join(ROOT, file)))) {
+  for (const file of examples) {
     const lines = read(file).split('\n').length;
     assert.ok(lines <= 120, `${file} has ${lines} lines`);
   }

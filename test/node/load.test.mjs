@@ -1,5 +1,6 @@
 import assert from 'node:assert';
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
@@ -220,6 +221,39 @@ test('npx crossfork: runs the command, with its streams and its exit code', () =
   const wrong = run('no-such-subcommand');
   assert.strictEqual(wrong.status, 2);
   assert.match(wrong.stderr, /no-such-subcommand/);
+});
+
+test('npx crossfork: stops the command when npm has ended the shell that runs it', { timeout: 120_000 }, async (t) => {
+  const cli = require.resolve('../../js/cli.cjs');
+  const server = join(folder, 'until-npm-ends.cjs');
+  writeFileSync(server, "require('node:http').createServer().listen(0, '127.0.0.1');");
+  const script = `${JSON.stringify(process.execPath)} ${JSON.stringify(cli)} run -i 1 ${JSON.stringify(server)}; true`;
+  const env = { ...process.env, npm_lifecycle_event: 'npx' };
+  const shell = spawn('sh', ['-c', script], { env, stdio: ['ignore', 'ignore', 'pipe'], detached: true });
+  t.after(() => {
+    try {
+      process.kill(-shell.pid, 'SIGKILL');
+    } catch {
+      // All have ended, as they should.
+    }
+  });
+  let output = '';
+  let look;
+  shell.stderr.setEncoding('utf8').on('data', (text) => {
+    output += text;
+    look?.();
+  });
+  const said = (text) =>
+    new Promise((resolve) => {
+      look = () => output.includes(text) && resolve();
+      look();
+    });
+  await said('listens');
+  shell.kill('SIGTERM');
+  await said('SIGTERM: stopping');
+  // Closed when all that had it have ended.
+  await once(shell.stderr, 'close');
+  assert.match(output, /exit code 0/);
 });
 
 for (const runtime of runtimes.filter(({ kind }) => kind === 'bun')) {

@@ -16,11 +16,16 @@ module.exports = (context, { max = 30, cells = true } = {}) => {
   return cells ? { [Syntax.Paragraph]: check, [Syntax.TableCell]: check } : { [Syntax.Paragraph]: check };
 };
 
-/** Code counts as one word, and so does the text of a link as it is read. */
+/**
+ * The words of the longest sentence in it: the splitter takes the end of "instance 0. While" for a decimal point. Code counts
+ * as one word, and so does the text of a link as it is read.
+ */
 function wordsOf(markdown) {
   const text = markdown
     .replace(/<!--[\s\S]*?-->|<[^>]*>/g, ' ')
-    .replace(/`[^`]*`/g, 'code')
+    .replace(/`[^`]*`/g, 'Code')
     .replace(/\]\([^)]*\)/g, ' ');
-  return text.split(/\s+/).filter((word) => /[\p{L}\p{N}]/u.test(word)).length;
+  const sentences = text.split(/(?<=[.!?])\s+(?=\p{Lu})/u);
+  const words = (sentence) => sentence.split(/\s+/).filter((word) => /[\p{L}\p{N}]/u.test(word)).length;
+  return Math.max(...sentences.map(words));
 }
