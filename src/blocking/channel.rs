@@ -27,7 +27,7 @@ impl Channel {
     /// [`SendError::TimedOut`](crate::SendError::TimedOut) if nothing came; otherwise as
     /// [`recv`](Self::recv).
     pub fn recv_timeout(&self, timeout: Duration) -> Result<Option<Message>, Error> {
-        self.0.call_within(Some(timeout), op::recv(|| self.socket_owner()))
+        op::traced(self.0.call_within(Some(timeout), op::recv(|| self.socket_owner())))
     }
 
     /// How long a send, a flush or a disconnect may wait: for ever if `None`, which is the

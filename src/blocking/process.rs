@@ -70,8 +70,10 @@ impl Running {
             State::Running(child) => child.try_wait()?,
         };
         if let Some(status) = status {
-            trace::exited(self.id, status);
             *state = State::Exited(status);
+            // A subscriber is the code of others, and may use the process.
+            drop(state);
+            trace::exited(self.id, status);
         }
         Ok(status)
     }

@@ -164,10 +164,10 @@ impl Shared {
             if left == Some(Duration::ZERO) && has_waited {
                 return Err(visit);
             }
-            has_waited = true;
             if visit.link.write_fed() {
                 continue;
             }
+            has_waited = true;
             visit = self.wait_once(visit, op.topic(), left, watched);
         }
     }
@@ -199,6 +199,8 @@ impl Shared {
         let mut flags = PollFlags::empty();
         flags.set(PollFlags::POLLIN, visit.link.wants_input());
         flags.set(PollFlags::POLLOUT, visit.link.needs_room());
+        // The kernel tells of a hang-up whatever is asked. Once it is known we would never sleep.
+        let has_hung_up = flags.is_empty() && visit.link.is_broken();
         visit.polling = Some(flags);
         visit.has_unpolled = false;
         let watched = visit.watched.clone();
@@ -209,7 +211,9 @@ impl Shared {
         }
 
         let readable = |fd| PollFd::new(fd, PollFlags::POLLIN);
-        let mut own = [PollFd::new(self.socket.as_fd(), flags), readable(self.wakeup.as_fd())];
+        let wakeup = self.wakeup.as_fd();
+        let socket = if has_hung_up { wakeup } else { self.socket.as_fd() };
+        let mut own = [PollFd::new(socket, flags), readable(wakeup)];
         let mut all: Vec<_>;
         let fds = if watched.is_empty() {
             &mut own[..]

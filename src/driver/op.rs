@@ -14,6 +14,7 @@ use crate::handle::{Outgoing, SocketOwner, Unsent};
 use crate::message::Message;
 use crate::proto::cluster::worker::{Answer, ServerId};
 use crate::proto::{Question, Ticket};
+use crate::trace;
 use crate::wire::control::SocketKey;
 
 /// How often a peer that writes without pause is read from before somebody else's turn comes.
@@ -258,6 +259,16 @@ pub(crate) fn recv(
     owner: impl Fn() -> Weak<dyn SocketOwner>,
 ) -> impl Bounded<Output = Result<Option<Message>, Error>> {
     look(Topic::Message, move |link: &mut Link| link.next(&owner))
+}
+
+/// Tells `tracing` of what was skipped. To be called when the link's lock is free: a subscriber is the code of
+/// others, and may use the channel.
+pub(crate) fn traced<T>(received: Result<T, Error>) -> Result<T, Error> {
+    received.inspect_err(|error| {
+        if error.is_protocol() {
+            trace::skipped(error);
+        }
+    })
 }
 
 /// All that was accepted is written.

@@ -6,7 +6,6 @@ use std::os::fd::AsFd;
 use super::Handle;
 use crate::error::{Error, SendError};
 use crate::sys::probe::{self, Kind};
-use crate::trace;
 use crate::wire::control::{DgramType, HandleType, SocketKey};
 
 /// A handle and how it is to be sent.
@@ -58,6 +57,11 @@ impl Outgoing {
         self
     }
 
+    /// What it is to become at the peer, as Node names it.
+    pub(crate) fn type_name(&self) -> &'static str {
+        self.wire_type.as_str()
+    }
+
     pub(crate) fn unsent(self, error: Error) -> Unsent {
         Unsent { error, handle: self.handle.ok() }
     }
@@ -76,7 +80,6 @@ impl Outgoing {
             None
         };
         if let Some(error) = error {
-            trace::refused(wire_type.as_str(), &error);
             return Err(Unsent { error: error.into(), handle: Some(handle) });
         }
         // A blocking listener makes an older Node hang in accept (HND-23).

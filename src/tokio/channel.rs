@@ -39,7 +39,13 @@ impl Channel {
 
     /// Waits for something that the primary has to deal with, and takes all there is.
     pub(super) async fn link_events(&self) -> Vec<primary::LinkEvent> {
-        self.0.call(op::link_events(|| self.socket_owner())).await
+        let events = self.0.call(op::link_events(|| self.socket_owner())).await;
+        for event in &events {
+            if let primary::LinkEvent::Invalid(error) = event {
+                trace::skipped(error);
+            }
+        }
+        events
     }
 
     /// Reads nothing from the worker from now on, or reads again.

@@ -58,7 +58,7 @@ struct State {
 impl Running {
     async fn wait(&self) -> io::Result<ExitStatus> {
         let _turn = self.turn.lock().await;
-        poll_fn(|cx| {
+        let (id, status) = poll_fn(|cx| {
             let mut state = self.lock();
             state.waits = Some(cx.waker().clone());
             let id = state.child.id();
@@ -67,9 +67,10 @@ impl Running {
             if ended.is_ready() {
                 state.waits = None;
             }
-            ended.map_ok(|status| report(id, status))
+            ended.map_ok(|status| (id, status))
         })
-        .await
+        .await?;
+        Ok(report(id, status))
     }
 
     async fn wait_timeout(&self, timeout: Duration) -> io::Result<Option<ExitStatus>> {
@@ -82,11 +83,11 @@ impl Running {
     fn try_wait(&self) -> io::Result<Option<ExitStatus>> {
         let mut state = self.lock();
         let id = state.child.id();
-        let status = state.child.try_wait()?.map(|status| report(id, status));
+        let status = state.child.try_wait()?;
         let waits = status.and_then(|_| state.waits.take());
         drop(state);
         waits.into_iter().for_each(Waker::wake);
-        Ok(status)
+        Ok(status.map(|status| report(id, status)))
     }
 
     /// Does something with its number, which is nobody else's meanwhile. False if it was reaped.
@@ -101,7 +102,8 @@ impl Running {
     }
 }
 
-/// Reports the end of a process, which has its id until it was waited for.
+/// Reports the end of a process, which has its id until it was waited for. To be called when the lock is free:
+/// a subscriber is the code of others, and may use the process.
 fn report(id: Option<u32>, status: ExitStatus) -> ExitStatus {
     if let Some(id) = id {
         trace::exited(id, status);

@@ -427,3 +427,11 @@ async fn a_dropped_next_loses_no_event() {
     assert_eq!(names, ["Setup", "Fork", "Disconnect", "Exit"]);
     gone(&worker).await;
 }
+
+/// Its tasks would panic one day, with nobody who sees it.
+#[test]
+fn a_primary_in_a_runtime_without_timers_panics_at_once() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().unwrap();
+    let started = std::panic::catch_unwind(|| runtime.block_on(async { script("exit 0").start() }));
+    assert!(started.is_err());
+}

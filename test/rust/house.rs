@@ -16,7 +16,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("message", &["wire", "handle", "error"]),
     ("proto", &["wire", "message::Payload", "error", "limits"]),
     ("calls", &["message", "wire", "error", "limits"]),
-    ("handle", &["wire::control", "sys", "error", "trace"]),
+    ("handle", &["wire::control", "sys", "error"]),
     ("env", &["wire", "sys", "error"]),
     ("process", &["env", "sys", "error", "limits", "wire"]),
     (

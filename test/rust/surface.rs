@@ -6,6 +6,9 @@ mod addresses;
 mod builders;
 #[path = "surface/compiler.rs"]
 mod compiler;
+#[allow(dead_code, reason = "not all of it")]
+#[path = "support/deadline.rs"]
+mod deadline;
 #[cfg(feature = "tracing")]
 #[path = "surface/events.rs"]
 mod events;

@@ -22,6 +22,7 @@ macro_rules! channel_face {
         use crate::limits::Limits;
         use crate::message::{Message, Payload};
         use crate::proto::Question;
+        use crate::trace;
         use crate::wire::Serialization;
         use crate::wire::control::SocketKey;
         use crate::wire::v8;
@@ -124,7 +125,7 @@ macro_rules! channel_face {
             /// No message is lost if the future is dropped: the next call gives it.
             )?
             pub $($async)? fn recv(&self) -> Result<Option<Message>, Error> {
-                self.0.call(op::recv(|| self.socket_owner())) $(.$await)?
+                op::traced(self.0.call(op::recv(|| self.socket_owner())) $(.$await)?)
             }
 
             /// Sends any value that serde can write in the channel's serialization.
@@ -154,7 +155,8 @@ macro_rules! channel_face {
             /// [`SendError::WouldBlock`](crate::SendError::WouldBlock) if no message has come; otherwise
             /// as [`recv`](Self::recv).
             pub fn try_recv(&self) -> Result<Option<Message>, Error> {
-                op::try_now(self.0.visit().link(), op::recv(|| self.socket_owner()))
+                let received = op::try_now(self.0.visit().link(), op::recv(|| self.socket_owner()));
+                op::traced(received)
             }
 
             /// Sends a value if the kernel takes it now, and never waits. It is not sent while others wait

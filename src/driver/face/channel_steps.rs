@@ -44,6 +44,18 @@ macro_rules! channel_steps {
                 outgoing: Outgoing,
                 share: Option<Share>,
             ) -> Result<(), Unsent> {
+                let wire_type = outgoing.type_name();
+                let sent = self.send_frame_untraced(frame, outgoing, share) $(.$await)?;
+                // The lock is free: a subscriber is the code of others, and may use the channel.
+                sent.inspect_err(|unsent| trace::refused(wire_type, &unsent.error))
+            }
+
+            $($async)? fn send_frame_untraced(
+                &self,
+                frame: Result<Vec<u8>, Error>,
+                outgoing: Outgoing,
+                share: Option<Share>,
+            ) -> Result<(), Unsent> {
                 let frame = match frame {
                     Ok(frame) => frame,
                     Err(error) => return Err(outgoing.unsent(error)),

@@ -19,6 +19,11 @@ impl Link {
         self.core.is_closed()
     }
 
+    /// Whether the peer reads no more.
+    pub(crate) fn is_broken(&self) -> bool {
+        self.core.is_broken()
+    }
+
     /// Whether everything is written and acknowledged, and we only wait for the peer to close its end.
     pub(crate) fn is_half_closed(&self) -> bool {
         self.core.is_half_closed()

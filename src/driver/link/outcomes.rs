@@ -12,7 +12,6 @@ use crate::driver::holders::Share;
 use crate::error::{Error, SendError};
 use crate::handle::{Handle, Unsent};
 use crate::proto::{LossReason, Outcome, Question, Ticket};
-use crate::trace;
 use crate::wire::control::SocketKey;
 
 #[derive(Default)]
@@ -82,11 +81,7 @@ impl Link {
                     LossReason::Disconnected => self.core.closed().into(),
                     LossReason::System { errno } => io::Error::from_raw_os_error(errno).into(),
                 };
-                let unsent = unsent(error, fd);
-                if let Some(handle) = &unsent.handle {
-                    trace::refused(handle.default_type().as_str(), &unsent.error);
-                }
-                Err(unsent)
+                Err(unsent(error, fd))
             }
         })
     }
@@ -98,7 +93,7 @@ impl Link {
             Some(Outcome::Lost { fd, .. }) => fd,
             Some(_) => return None,
             None => {
-                let taken_back = self.core.withdraw(ticket)?;
+                let taken_back = self.withdraw_unwritten(ticket)?;
                 self.outcomes.shares.remove(&ticket);
                 taken_back?
             }
@@ -108,7 +103,14 @@ impl Link {
 
     /// Takes a message without a handle back, if it has not begun to be written. False if it has.
     pub(in crate::driver) fn take_back(&mut self, ticket: Ticket) -> bool {
-        self.core.withdraw(ticket).is_some()
+        self.withdraw_unwritten(ticket).is_some()
+    }
+
+    fn withdraw_unwritten(&mut self, ticket: Ticket) -> Option<Option<OwnedFd>> {
+        let taken_back = self.core.withdraw(ticket)?;
+        // It may be the last that a disconnect has waited for.
+        self.finish();
+        Some(taken_back)
     }
 
     /// Asks the peer about sockets that it was sent.

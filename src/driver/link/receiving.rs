@@ -11,7 +11,6 @@ use crate::message::Message;
 use crate::message::Payload;
 use crate::proto::{Attached, Event};
 use crate::sys::probe::{self, Kind};
-use crate::trace;
 use crate::wire;
 use crate::wire::control::{HandleType, SocketKey};
 
@@ -52,10 +51,7 @@ impl Link {
             }
             // A worker has no descriptor that a primary would want: it is closed.
             Some(Event::Cluster { payload, .. }) => return Some(Incoming::Cluster(payload)),
-            Some(Event::Invalid(error)) => {
-                trace::skipped(&error);
-                Err(error.into())
-            }
+            Some(Event::Invalid(error)) => Err(error.into()),
             Some(Event::Disconnected { .. }) => self.over(),
             None => {
                 self.leave_if_done();
@@ -97,9 +93,7 @@ impl Link {
             }
             let found = kind.as_str();
             let message = wire::quote(self.encoder.serialization(), payload.into_bytes());
-            let error = ProtocolError::InvalidHandle { wire_type, found, message };
-            trace::skipped(&error);
-            return Err(error.into());
+            return Err(ProtocolError::InvalidHandle { wire_type, found, message }.into());
         };
         self.bound_sockets |= known == HandleType::NetBoundSocket;
         Ok(Some(Message::new(payload, Some(ReceivedHandle::new(handle, known, hold)))))

@@ -245,3 +245,27 @@ fn trying_to_receive_takes_what_is_there() {
     drop(peer);
     assert!(try_now(&mut link, recv(no_owner)).unwrap().is_none());
 }
+
+/// There is no room left, and this is all that waits for some.
+#[test]
+fn what_is_taken_back_last_does_not_hold_up_the_end() {
+    for is_handle in [false, true] {
+        let (mut link, mut peer) = connect();
+        while try_send(&mut link, b"1\n".to_vec()).is_ok() {}
+        if is_handle {
+            let mut last = handle(&mut link);
+            let mut end = Disconnect::submit(&mut link).unwrap();
+            assert!(end.poll(&mut link).is_none() && !link.is_half_closed());
+            last.withdraw(&mut link);
+        } else {
+            let mut last = Send::submit(&mut link, b"2\n".to_vec()).unwrap();
+            let mut end = Disconnect::submit(&mut link).unwrap();
+            assert!(end.poll(&mut link).is_none() && !link.is_half_closed());
+            last.withdraw(&mut link);
+        }
+        assert!(link.is_half_closed(), "the peer is told");
+        let mut rest = Vec::new();
+        peer.read_to_end(&mut rest).unwrap();
+        assert!(rest.ends_with(b"1\n"));
+    }
+}

@@ -49,7 +49,7 @@ impl Stream for Messages {
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let Messages { channel, waiting } = self.get_mut();
         let mut next = op::recv(|| channel.socket_owner());
-        waiting.poll(&channel.0, &mut next, cx).map(Result::transpose)
+        waiting.poll(&channel.0, &mut next, cx).map(|received| op::traced(received).transpose())
     }
 }
 

@@ -291,6 +291,21 @@ fn a_dropped_disconnect_can_be_waited_for_again() {
 }
 
 #[test]
+fn a_dropped_send_does_not_hold_up_the_end() {
+    run("a_dropped_send_does_not_hold_up_the_end", |channel, mut peer| async move {
+        while channel.try_send(&1).is_ok() {}
+        let mut sending = Box::pin(channel.send("no room, and all that waits for some"));
+        assert!(once(sending.as_mut()).await.is_none());
+        let mut ending = pin!(channel.disconnect());
+        assert!(once(ending.as_mut()).await.is_none());
+        drop(sending);
+        let peer = thread::spawn(move || assert!(peer.rest().iter().all(|line| line == "1")));
+        ending.await.unwrap();
+        peer.join().unwrap();
+    });
+}
+
+#[test]
 fn a_dropped_disconnect_can_be_forced() {
     run("a_dropped_disconnect_can_be_forced", |channel, mut peer| async move {
         assert!(once(channel.send(&large())).await.is_none());

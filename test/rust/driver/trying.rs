@@ -2,8 +2,9 @@
 
 use std::os::fd::AsFd;
 use std::thread;
+use std::time::Duration;
 
-use crossfork::{Error, SendError};
+use crossfork::{Error, SendError, blocking};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use serde_json::json;
 
@@ -88,6 +89,16 @@ fn try_recv_lets_fed_messages_out<D: Driver>() {
     channel.feed(&json!(1)).unwrap();
     assert!(would_block(channel.try_recv()));
     assert_eq!(peer.line(), "1");
+}
+
+#[test]
+fn a_timeout_of_nothing_takes_what_is_there_also_after_a_feed() {
+    let (channel, peer) = connect::<blocking::Channel>();
+    let look = || channel.recv_timeout(Duration::ZERO);
+    assert!(matches!(look(), Err(Error::Send(SendError::TimedOut))));
+    peer.write("1\n");
+    channel.feed(&json!(2)).unwrap();
+    assert_eq!(look().unwrap().unwrap().decode::<u8>().unwrap(), 1);
 }
 
 fn the_descriptor_can_be_read_when_a_message_has_come<D: Driver>() {

@@ -142,6 +142,48 @@ fn threads_that_wait_for_an_acknowledgement_are_woken_once_each() {
     });
 }
 
+/// A peer is gone, and as much as the limits allow waits to be received. Its socket says that it has hung up
+/// whenever it is asked.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_thread_that_waits_behind_unread_messages_of_a_peer_that_is_gone_sleeps() {
+    use std::sync::mpsc;
+    use std::time::Duration;
+
+    in_time("a_thread_that_waits_behind_unread_messages_of_a_peer_that_is_gone_sleeps", || {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        let limits = Limits::new().max_waiting_messages(1);
+        let channel = blocking::Channel::from_socket(ours, limits).unwrap();
+        let (tell, told) = mpsc::channel();
+        let sender = thread::spawn({
+            let channel = channel.clone();
+            move || {
+                tell.send(nix::unistd::gettid()).unwrap();
+                channel.send_handle(&1, watched().0)
+            }
+        });
+        let processor_time = {
+            let file = format!("/proc/self/task/{}/schedstat", told.recv().unwrap());
+            move || std::fs::read_to_string(&file).unwrap().split(' ').next().unwrap().to_owned()
+        };
+        let mut peer = Peer::new(theirs);
+        drop(peer.line_with_fd());
+        peer.write("1\n2\n");
+        drop(peer);
+        eventually("the thread has seen that the peer is gone", || !channel.is_connected());
+        eventually("it takes no processor time", || {
+            let before = processor_time();
+            thread::sleep(Duration::from_millis(500));
+            processor_time() == before
+        });
+        for n in 1..=2 {
+            assert_eq!(channel.recv().unwrap().unwrap().decode::<u8>().unwrap(), n);
+        }
+        assert!(channel.recv().unwrap().is_none());
+        assert!(sender.join().unwrap().is_err());
+    });
+}
+
 /// A task's turn has so many steps (tokio's budget), and some more for what is counted otherwise.
 const TURN: usize = 130;
 

@@ -5,13 +5,16 @@ use std::fmt::{Debug, Write};
 use std::fs::File;
 use std::io::Write as _;
 use std::os::unix::net::UnixStream;
-use std::sync::Once;
+use std::sync::{Arc, Once};
+use std::time::Duration;
 
 use crossfork::tokio::cluster::{Event, Primary};
 use crossfork::{HandleType, Limits, Outgoing, Signal, blocking, tokio as tasks};
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Metadata, Subscriber};
+
+use crate::deadline::in_time;
 
 #[test]
 fn a_process_is_reported_when_it_was_started_and_once_when_it_was_waited_for() {
@@ -69,6 +72,69 @@ fn what_is_refused_or_skipped_is_reported_with_the_reason() {
     );
 }
 
+/// One that sends a program's log to its parent does.
+#[test]
+fn a_subscriber_may_use_the_channel_that_it_is_told_about() {
+    in_time("a_subscriber_may_use_the_channel_that_it_is_told_about", || {
+        let (ours, mut peer) = UnixStream::pair().unwrap();
+        let channel = blocking::Channel::from_socket(ours, Limits::default()).unwrap();
+        peer.write_all(b"?\n?\n?\n").unwrap();
+        let used = channel.clone();
+        Log::then(move || _ = used.queued_bytes());
+        channel.recv().unwrap_err();
+        channel.try_recv().unwrap_err();
+        channel.recv_timeout(Duration::from_secs(60)).unwrap_err();
+        let (socket, _) = UnixStream::pair().unwrap();
+        channel.send_handle(&1, Outgoing::from(socket).wire_type(HandleType::DgramSocket)).unwrap_err();
+        drop(peer);
+        let (socket, _) = UnixStream::pair().unwrap();
+        channel.send_handle(&1, socket).unwrap_err();
+    });
+}
+
+#[test]
+fn a_subscriber_may_use_the_channel_of_tokio_that_it_is_told_about() {
+    in_time("a_subscriber_may_use_the_channel_of_tokio_that_it_is_told_about", || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let (ours, mut peer) = UnixStream::pair().unwrap();
+            let channel = tasks::Channel::from_socket(ours, Limits::default()).unwrap();
+            peer.write_all(b"?\n?\n").unwrap();
+            let used = channel.clone();
+            Log::then(move || _ = used.queued_bytes());
+            channel.recv().await.unwrap_err();
+            channel.try_recv().unwrap_err();
+            let (socket, _) = UnixStream::pair().unwrap();
+            let handle = Outgoing::from(socket).wire_type(HandleType::DgramSocket);
+            channel.send_handle(&1, handle).await.unwrap_err();
+        });
+    });
+}
+
+#[test]
+fn a_subscriber_may_use_the_process_that_it_is_told_about() {
+    in_time("a_subscriber_may_use_the_process_that_it_is_told_about", || {
+        let process = Arc::new(blocking::Command::new("true").spawn().unwrap());
+        let used = process.clone();
+        Log::then(move || drop(used.try_wait()));
+        process.wait().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            for is_tried in [false, true] {
+                let process = Arc::new(tasks::Command::new("true").spawn().unwrap());
+                let used = process.clone();
+                Log::then(move || drop(used.try_wait()));
+                if is_tried {
+                    while process.try_wait().unwrap().is_none() {
+                        tokio::task::yield_now().await;
+                    }
+                }
+                process.wait().await.unwrap();
+            }
+        });
+    });
+}
+
 #[test]
 fn the_life_of_a_worker_is_reported() {
     let ((), lines) = Log::of(|| {
@@ -93,7 +159,11 @@ fn the_life_of_a_worker_is_reported() {
     assert_eq!(lines, expected);
 }
 
-thread_local!(static LINES: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) });
+thread_local! {
+    static LINES: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
+    /// What is done with each event besides.
+    static THEN: RefCell<Box<dyn Fn()>> = RefCell::new(Box::new(|| {}));
+}
 
 /// Each event as a line, for the thread in which it happened. There is one subscriber for the process: one
 /// for each thread can miss events while another thread's begins.
@@ -106,6 +176,11 @@ impl Log {
         START.call_once(|| tracing::subscriber::set_global_default(Log).unwrap());
         let value = action();
         (value, Log::take())
+    }
+
+    /// From now on this is done too with each event of this thread.
+    fn then(action: impl Fn() + 'static) {
+        Log::of(|| THEN.set(Box::new(action)));
     }
 
     fn take() -> Vec<String> {
@@ -131,6 +206,7 @@ impl Subscriber for Log {
         let (level, target) = (event.metadata().level(), event.metadata().target());
         let line = format!("{level} {target} {}{}", fields.message, fields.others);
         LINES.with_borrow_mut(|lines| lines.push(line));
+        THEN.with_borrow(|then| then());
     }
 }
 

@@ -59,6 +59,8 @@ impl Cluster {
             last: 0,
         };
         let runtime = Handle::current();
+        // Panics here if there are no timers, and not in a task, whose worker nobody would tend then.
+        drop(tokio::time::sleep(Duration::ZERO));
         Arc::new_cyclic(|me| Cluster {
             events: Events::new(),
             settings: Mutex::new(Arc::new(settings)),

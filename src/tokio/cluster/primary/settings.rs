@@ -212,7 +212,8 @@ impl Settings {
     /// Makes the primary, without workers.
     ///
     /// # Panics
-    /// If called outside of a tokio runtime.
+    /// If called outside of a tokio runtime, or in one without timers. It needs I/O too, without which
+    /// [`fork`](Primary::fork) panics.
     #[track_caller]
     pub fn start(self) -> Primary {
         Primary::new(self)
