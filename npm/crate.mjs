@@ -45,6 +45,7 @@ export async function tryCrate(crate, folder) {
   cargo('run', '--example', 'primary', '--', '--once');
   const workers = [
     'sum',
+    'requests',
     'echo_worker',
     'http_worker',
     'cluster_threads',
