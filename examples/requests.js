@@ -1,4 +1,4 @@
-// Several requests in flight: `node examples/requests.js`. The worker is examples/requests.rs.
+// Several requests in flight, each with a promise of its answer. The worker: requests.rs
 const { fork } = require('crossfork');
 const { once } = require('node:events');
 const { rust } = require('./rust.cjs');
@@ -26,7 +26,7 @@ function start() {
     return new Promise((resolve, reject) => {
       const id = ++lastId;
       waiting.set(id, { resolve, reject });
-      worker.send({ id, below }, (error) => error && settle(id, error)); // with a callback, send never throws
+      worker.send({ id, below }, (error) => error && settle(id, error)); // such as that the channel is closed
     });
   }
   return { worker, request };
