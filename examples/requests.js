@@ -1,3 +1,5 @@
+'use strict';
+
 // Several requests in flight, each with a promise of its answer. The worker: requests.rs
 const { fork } = require('crossfork');
 const { once } = require('node:events');

@@ -6,5 +6,5 @@ const { build } = require('../js/build.cjs');
 
 exports.rust = (example) => {
   const { CROSSFORK_EXAMPLES: built } = process.env;
-  return built ? join(built, example) : build({ example, features: ['axum'] });
+  return built ? join(built, example) : build({ example, features: ['axum', 'calls'] });
 };

@@ -5,6 +5,7 @@ const { FdSocket } = require('./fd-socket.cjs');
 
 module.exports = {
   ...require('./adopt.cjs'),
+  ...require('./calls/index.cjs'),
   ...require('./binary.cjs'),
   ...require('./cluster-fork.cjs'),
   ...require('./describe.cjs'),

@@ -550,3 +550,390 @@ export function createFdServer(
   listener?: (socket: FdSocket) => void,
 ): FdServer;
 export function createFdServer(path: string, listener: (socket: FdSocket) => void): FdServer;
+
+// Calls
+
+/** What comes from the other side: it is whatever it is, and a type argument says more. */
+// biome-ignore lint/suspicious/noExplicitAny: as with JSON.parse, nobody could use an unknown value without saying its type
+export type Untyped = any;
+
+/** How long and how a call is waited for. */
+export interface CallOptions {
+  /** Rejects the caller with `ERR_CALL_ABORTED`, and tells the handler. */
+  signal?: AbortSignal;
+  /** Milliseconds from now, the time in the queue included. Then `ERR_CALL_TIMEOUT`; the handler is told. None by default. */
+  timeout?: number;
+  /** Called with what the handler reports. Of reports that come faster than they are read the latest is left. */
+  onProgress?: (value: Untyped) => void;
+  /** A socket or server that goes with the call. What a handler does not take is closed. */
+  handle?: SendHandle;
+  /** The result is `{ result, handle }`, with the handle that came with it. Otherwise such a handle is closed. */
+  takesHandle?: boolean;
+  /** A W3C trace context, which the handler finds as `cx.traceparent`. */
+  traceparent?: string;
+}
+
+/** What `process.send` can send. */
+export type SendHandle = import('node:child_process').SendHandle;
+
+/** Calls a method with one value, or with a list of arguments. */
+export interface CallFunction<Options> {
+  <Result = Untyped>(method: string, params?: unknown, options?: Options): Promise<Result>;
+  args<Result = Untyped>(method: string, args: readonly unknown[], options?: Options): Promise<Result>;
+}
+
+/** Calls a method whose result is a stream. Leaving the loop cancels the call. */
+export interface StreamFunction<Options> {
+  <Item = Untyped>(method: string, params?: unknown, options?: Options): AsyncIterableIterator<Item>;
+  args<Item = Untyped>(method: string, args: readonly unknown[], options?: Options): AsyncIterableIterator<Item>;
+}
+
+/** Tells something, and expects no answer. What is told is handled in order. */
+export interface NotifyFunction<Options> {
+  (method: string, params?: unknown, options?: Options): void;
+  args(method: string, args: readonly unknown[], options?: Options): void;
+}
+
+/** The methods of `Api`, as they are called from the other side. */
+export type Methods<Api, Options = CallOptions> = {
+  [Name in keyof Api]: Api[Name] extends (...args: infer Args) => infer Result
+    ? (
+        params?: Args extends [infer First, ...unknown[]] ? First : undefined,
+        options?: Options,
+      ) => Promise<Answer<Result>>
+    : Methods<Api[Name], Options>;
+};
+
+/** What a caller gets for a handler's result: a promise's value, and all items of a generator. */
+export type Answer<Result> =
+  Result extends AsyncIterable<infer Item> ? Item[] : Result extends Generator<infer Item> ? Item[] : Awaited<Result>;
+
+/** What a handler knows of the call that it answers. It is the last argument of each handler. */
+export interface CallContext {
+  readonly method: string;
+  /** Aborted when the caller cancels, and when the channel closes. */
+  readonly signal: AbortSignal;
+  readonly isCancelled: boolean;
+  /** When the caller no longer waits, as `Date.now()` counts. */
+  readonly deadline: number | undefined;
+  readonly traceparent: string | undefined;
+  /** The handle that came with the call. Who reads this owns it; otherwise it is closed when the handler ends. */
+  readonly handle: Untyped;
+  /** The other side, whose methods can be called. */
+  readonly peer: Peer;
+  /** Reports progress to the caller. */
+  progress(value: unknown): void;
+  /** A result that brings a handle: `return cx.withHandle(result, socket)`. */
+  withHandle(result: unknown, handle: SendHandle): unknown;
+}
+
+/**
+ * Handlers by name: functions, async functions and generators. Objects inside give their methods longer names: `users.get`.
+ * A handler gets the value that it is called with, or each of the arguments, and then the context.
+ */
+export type Handlers = object;
+
+export interface AnswerOptions {
+  /** How many calls run at a time; others wait. Without a limit by default, and a pool gives a worker one at a time. */
+  concurrency?: number;
+  /** Calls and notifications run one after another, in the order of their arrival. */
+  ordered?: boolean;
+  /** Errors travel with their stacks and causes: true by default. */
+  stacks?: boolean;
+  /** How many items a stream may have for a caller that wants them all at once: 65536 by default. */
+  maxCollected?: number;
+}
+
+export interface ServeOptions extends AnswerOptions {
+  /** Runs before the first call. If it fails, all calls fail with its error. */
+  setUp?: () => unknown;
+  /** Runs after the last call, when the pool closes or the channel has closed. */
+  tearDown?: () => unknown;
+}
+
+export interface ConnectOptions extends AnswerOptions {
+  /** What the other side may call. */
+  methods?: Handlers;
+}
+
+export interface PeerEvents {
+  /** A message that is no call. A handle that nobody listens for is closed. */
+  message: [message: Untyped, handle: Untyped];
+  /** The channel is gone, and all that had no answer is rejected. */
+  close: [end: { exitCode: number | null; signal: NodeJS.Signals | null }];
+}
+
+/** The other end of a channel: whatever speaks JSON-RPC 2.0 in its messages. */
+export class Peer extends EventEmitter implements Disposable {
+  private constructor();
+  readonly call: CallFunction<CallOptions>;
+  readonly stream: StreamFunction<CallOptions>;
+  readonly notify: NotifyFunction<{ handle?: SendHandle }>;
+  readonly connected: boolean;
+  /** How many of our calls have no answer yet. */
+  readonly inFlight: number;
+  /** The other side's methods as an object, nested as they are. */
+  methods<Api = Untyped>(): Methods<Api>;
+  /**
+   * Waits until the other side's set-up is done, and says what it offers. It must answer at all: what does not speak
+   * JSON-RPC never does, so give a `timeout`.
+   */
+  ready(options?: CallOptions): Promise<{ concurrency: number; methods?: string[] }>;
+  /** Closes the channel. What has no answer is rejected. */
+  close(): void;
+  on<Name extends keyof PeerEvents>(event: Name, listener: (...args: PeerEvents[Name]) => void): this;
+  once<Name extends keyof PeerEvents>(event: Name, listener: (...args: PeerEvents[Name]) => void): this;
+  off<Name extends keyof PeerEvents>(event: Name, listener: (...args: PeerEvents[Name]) => void): this;
+  [Symbol.dispose](): void;
+}
+
+/**
+ * Answers the calls of the process that has forked this one. Call it once, in a worker.
+ *
+ * @param methods what the parent can call
+ * @param options how calls are run
+ * @returns the parent, whose methods can be called too
+ * @throws `ERR_CALL_NO_CHANNEL` if nobody has forked this process; `ERR_INVALID_STATE` if its calls are answered already
+ * @example
+ * crossfork.serve({ add: ({ a, b }: { a: number; b: number }) => a + b }, { concurrency: 4 });
+ */
+export function serve(methods: Handlers, options?: ServeOptions): Peer;
+
+/**
+ * Makes calls over the channel of a process that was forked by `child_process.fork`, by `fork` or by a cluster, or over
+ * this process's own.
+ *
+ * @param target the process
+ * @param options what it may call here
+ * @returns the other end
+ * @throws `ERR_INVALID_STATE` the second time for the same process
+ * @example
+ * const peer = crossfork.connectCalls(crossfork.fork('./worker'));
+ * const sum = await peer.call<number>('add', { a: 1, b: 2 }, { timeout: 1000 });
+ */
+export function connectCalls(target: ChildProcess | Worker | NodeJS.Process, options?: ConnectOptions): Peer;
+
+export interface PoolCallOptions extends CallOptions {
+  /** Calls with the same key go to the same worker, and wait for it. It moves only to the worker that replaces its own. */
+  key?: string | number;
+  /** Calls with a higher one go first. 0 by default. */
+  priority?: number;
+  /** The call may be run so many times again, if its worker dies under it. 0 by default. */
+  retries?: number;
+}
+
+export interface PoolOptions extends Omit<AnswerOptions, 'concurrency'> {
+  /** How many workers: as many as there are processors by default. */
+  size?: number;
+  /** At least so many, and at most so many: a pool grows with what waits, and shrinks when it is idle. */
+  min?: number;
+  max?: number;
+  /** How long a worker beyond `min` may have nothing to do, in milliseconds: 10,000 by default. */
+  idleTimeout?: number;
+  /** Starts nothing before the first call. */
+  lazy?: boolean;
+  /** How many calls a worker has at a time: what it says itself by default, which in `serve` is one. */
+  concurrency?: number;
+  /** How many calls may wait; more are rejected with `ERR_QUEUE_FULL`. Without a limit by default. */
+  maxQueue?: number;
+  /** The `timeout` of calls that say none. */
+  timeout?: number;
+  /** A worker that does not end a cancelled call in so many milliseconds is killed and replaced: 5000 by default. */
+  grace?: number;
+  /** How long a worker may take to be ready: 30,000 by default. */
+  startTimeout?: number;
+  /** How long a worker may take to end, before it is killed: 5000 by default. */
+  closeTimeout?: number;
+  /** Workers are replaced after so many calls, somewhat earlier, so that not all are at once. */
+  maxCalls?: number;
+  /** Workers are replaced after so many milliseconds, somewhat earlier. */
+  maxAge?: number;
+  /** Workers with more resident memory are replaced: in bytes, or up to 1 as a part of the machine's. */
+  maxMemory?: number;
+  /** Priority of the workers' processes, from -20 to 19. */
+  nice?: number;
+  /** Prepares each worker, before it gets its first call. */
+  setUp?: (worker: PoolWorker) => unknown;
+  /** What the workers may call. */
+  methods?: Handlers;
+  /** What the file is: told by its name and its first bytes, unless it is said. */
+  exec?: 'script' | 'program';
+  /** Arguments for the workers. */
+  args?: readonly string[];
+  /** What `child_process.fork` takes. `serialization` is `'advanced'` by default, and in Bun and Deno `'json'`. */
+  fork?: Omit<ForkOptions, 'signal' | 'timeout' | 'detached'>;
+}
+
+/** One worker of a pool. Each has CROSSFORK_WORKER_ID in its environment: its place, from 1 on. */
+export interface PoolWorker {
+  readonly id: number;
+  readonly pid: number;
+  readonly process: ChildProcess;
+  readonly peer: Peer;
+  readonly state: 'starting' | 'ready' | 'retiring' | 'ending' | 'ended';
+  /** How many calls it has. */
+  readonly running: number;
+}
+
+export interface Times {
+  count: number;
+  min: number;
+  mean: number;
+  p50: number;
+  p90: number;
+  p99: number;
+  max: number;
+}
+
+export interface PoolStats {
+  waiting: number;
+  running: number;
+  /** Workers that have ended although nobody asked them to. */
+  restarts: number;
+  /** What has become of all calls that have ended. */
+  completed: number;
+  failed: number;
+  timedOut: number;
+  aborted: number;
+  lost: number;
+  refused: number;
+  /** The part of the time in which workers had something to do, from 0 to 1. */
+  utilization: number;
+  /** How long calls waited in the pool and ran at a worker, in milliseconds; percentiles are an eighth too large at most. */
+  waitTime: Times;
+  runTime: Times;
+  workers: {
+    id: number;
+    pid: number;
+    state: PoolWorker['state'];
+    running: number;
+    concurrency: number;
+    completed: number;
+    utilization: number;
+    /** As it has said last. */
+    rss: number | undefined;
+    age: number;
+  }[];
+}
+
+export interface PoolEvents {
+  /** A worker has sent what is no call. */
+  message: [message: Untyped, handle: Untyped, worker: PoolWorker];
+  /** Where nobody listens for 'stderr', it goes to this process's. */
+  stdout: [chunk: Buffer, worker: PoolWorker];
+  stderr: [chunk: Buffer, worker: PoolWorker];
+  /** Nothing waits any more. */
+  drain: [];
+  workerReady: [worker: PoolWorker];
+  workerExit: [worker: PoolWorker, end: { exitCode: number | null; signal: NodeJS.Signals | null }];
+  /** A worker did not start. The pool tries again, after a pause that grows. */
+  startFailed: [error: Error];
+  close: [];
+}
+
+/**
+ * Workers that are called: scripts that call `serve`, programs in Rust with a `Service`, language servers. An idle pool
+ * does not keep the process alive, and a call that has no answer yet does.
+ */
+export class Pool extends EventEmitter implements AsyncDisposable {
+  /** Starts the workers. Throws if there is no such file, or if it is not told whether it is a script or a program. */
+  constructor(file: string | URL, options?: PoolOptions);
+  readonly call: CallFunction<PoolCallOptions>;
+  readonly stream: StreamFunction<PoolCallOptions>;
+  /** Tells every worker that is ready; with a `key` the worker of that key. */
+  readonly notify: NotifyFunction<{ handle?: SendHandle; key?: string | number }>;
+  readonly workers: PoolWorker[];
+  readonly closed: boolean;
+  /** As many calls wait as run at a time, or as may wait; 'drain' will come. */
+  readonly needsDrain: boolean;
+  methods<Api = Untyped>(): Methods<Api, PoolCallOptions>;
+  /** Waits until the least number of workers is ready. Rejects with `ERR_POOL_START` if none can be started. */
+  ready(): Promise<void>;
+  /** Calls a method once for each value, and gives the results in order. Leaving the loop cancels what has no result. */
+  map<Result = Untyped>(
+    method: string,
+    values: Iterable<unknown> | AsyncIterable<unknown>,
+    options?: PoolCallOptions & { inFlight?: number },
+  ): AsyncGenerator<Result, void, void>;
+  /** Calls a method of every worker that is ready, however busy. */
+  callAll<Result = Untyped>(
+    method: string,
+    params?: unknown,
+    options?: CallOptions,
+  ): Promise<PromiseSettledResult<Result>[]>;
+  /** Rejects what waits with `ERR_CALL_ABORTED`, and leaves what runs. */
+  cancelWaiting(reason?: unknown): void;
+  /**
+   * Replaces all workers by new ones, one after the other. No call fails for it. Rejects with `ERR_POOL_START` if one does
+   * not start: then those that are left stay as they are.
+   */
+  reload(): Promise<void>;
+  /** Takes no more calls, waits for those there are, and ends the workers. Says how many had to be killed. */
+  close(): Promise<{ killed: number }>;
+  /** Rejects all calls with `ERR_POOL_CLOSED`, and kills the workers. */
+  destroy(): Promise<{ killed: number }>;
+  stats(): PoolStats;
+  /** Calls that have no answer yet keep the process alive. That is so from the beginning. */
+  ref(): this;
+  unref(): this;
+  on<Name extends keyof PoolEvents>(event: Name, listener: (...args: PoolEvents[Name]) => void): this;
+  once<Name extends keyof PoolEvents>(event: Name, listener: (...args: PoolEvents[Name]) => void): this;
+  off<Name extends keyof PoolEvents>(event: Name, listener: (...args: PoolEvents[Name]) => void): this;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+/** What every call can be rejected with. */
+export class CallError extends Error {
+  protected constructor();
+  readonly code?: string | number;
+}
+
+/**
+ * The other side has answered with an error. `name`, `message`, `code`, `cause` and `data` are the handler's; without a code
+ * of its own it is one of `ERR_CALL_UNKNOWN_METHOD`, `ERR_CALL_PARAMETERS`, `ERR_CALL_INTERNAL`, `ERR_CALL_CANCELLED`,
+ * `ERR_CALL_INVALID`, or none.
+ */
+export class RemoteError extends CallError {
+  private constructor();
+  readonly method: string;
+  /** JSON-RPC's `error.code`. */
+  readonly rpcCode: number;
+  readonly remoteStack?: string;
+  readonly data?: Untyped;
+}
+
+/** `ERR_CALL_TIMEOUT` */
+export class CallTimeoutError extends CallError {
+  private constructor();
+}
+
+/** `ERR_CALL_ABORTED`; its `cause` is the signal's reason. */
+export class CallAbortedError extends CallError {
+  private constructor();
+}
+
+/** `ERR_WORKER_DIED` */
+export class WorkerDiedError extends CallError {
+  private constructor();
+  /** The call may have begun, and so may have had an effect. Nobody can know more. */
+  readonly begun: boolean;
+  readonly exitCode: number | null;
+  readonly signal: NodeJS.Signals | null;
+  /** The last of what it wrote, where a pool reads it. */
+  readonly stderr: string;
+}
+
+/** `ERR_QUEUE_FULL` */
+export class QueueFullError extends CallError {
+  private constructor();
+}
+
+/** `ERR_POOL_CLOSED` */
+export class PoolClosedError extends CallError {
+  private constructor();
+}
+
+/** `ERR_POOL_START`; its `cause` is what the last start has failed with. */
+export class PoolStartError extends CallError {
+  private constructor();
+}

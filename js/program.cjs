@@ -128,4 +128,4 @@ function startError(code, path, why) {
   return Object.assign(error, { errno: ERRNOS[code], syscall: `fork ${path}`, path });
 }
 
-module.exports = { findProgram, problemOf };
+module.exports = { SCRIPT, findProgram, isUrl, problemOf };

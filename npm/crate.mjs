@@ -46,6 +46,8 @@ export async function tryCrate(crate, folder) {
   const workers = [
     'sum',
     'requests',
+    'primes_service',
+    'image_service',
     'echo_worker',
     'http_worker',
     'cluster_threads',

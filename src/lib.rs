@@ -157,6 +157,8 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod blocking;
+#[cfg(feature = "calls")]
+pub mod calls;
 mod driver;
 pub mod env;
 mod error;

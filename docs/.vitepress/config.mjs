@@ -44,6 +44,7 @@ export default defineConfig({
           ['Overview', 'docs/'],
           ['Call Rust from Node', 'docs/call-rust'],
           ['Call Node from Rust', 'docs/call-node'],
+          ['Calls and pools', 'docs/calls'],
           ['Sockets and servers', 'docs/sockets'],
           ['Cluster', 'docs/cluster'],
           ['crossfork run', 'docs/run'],

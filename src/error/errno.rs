@@ -12,6 +12,15 @@ pub(super) fn name(error: &io::Error) -> Option<&'static str> {
     by_number(inner.raw_os_error()?)
 }
 
+/// The name of the system's error that an error is, or that it is one of our own about.
+#[cfg(feature = "calls")]
+pub(crate) fn system_code(error: &(dyn std::error::Error + 'static)) -> Option<&'static str> {
+    match error.downcast_ref::<super::Error>() {
+        Some(error) => Some(error.code()),
+        None => name(error.downcast_ref()?),
+    }
+}
+
 macro_rules! names {
     ($($name:ident),+ $(,)?) => {
         fn by_number(number: i32) -> Option<&'static str> {

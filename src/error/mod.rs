@@ -15,6 +15,8 @@ use std::{fmt, io};
 pub use brief::Quote;
 pub(crate) use brief::brief;
 pub use env::EnvError;
+#[cfg(feature = "calls")]
+pub(crate) use errno::system_code;
 pub use format::FormatError;
 pub use parse::ParseError;
 pub use protocol::ProtocolError;
@@ -47,7 +49,6 @@ pub const MAX_DEPTH: usize = 128;
 /// }
 /// # Ok(()) }
 /// ```
-#[derive(Debug)]
 #[non_exhaustive]
 pub enum Error {
     /// The call could not be carried out as asked.
@@ -70,6 +71,9 @@ pub enum Error {
         /// Why: the address is in use, is not ours, this process has no descriptor free, ...
         reason: io::Error,
     },
+    /// What a service does before its first call has failed.
+    #[cfg(feature = "calls")]
+    SetUp(Box<dyn std::error::Error + Send + Sync>),
     /// The operating system failed.
     Io(io::Error),
 }
@@ -94,6 +98,8 @@ impl Error {
                 io::ErrorKind::InvalidInput => "EINVAL",
                 _ => "ERR_LISTEN",
             }),
+            #[cfg(feature = "calls")]
+            Error::SetUp(_) => "ERR_SET_UP",
             Error::Io(_) => "ERR_IPC_SYSTEM",
         }
     }
@@ -114,6 +120,13 @@ impl Error {
     }
 }
 
+/// The sentence and the code: Rust prints this when `main` returns an error.
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self} ({})", self.code())
+    }
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -122,6 +135,8 @@ impl fmt::Display for Error {
             Error::Env(e) => e.fmt(f),
             Error::Spawn { program, reason } => write!(f, "{program} cannot be started: {reason}"),
             Error::Listen { address, reason } => write!(f, "cannot listen on {address}: {reason}"),
+            #[cfg(feature = "calls")]
+            Error::SetUp(e) => write!(f, "the service cannot start: {e}"),
             Error::Io(e) => write!(f, "the channel failed: {e}"),
         }
     }
@@ -135,6 +150,8 @@ impl std::error::Error for Error {
             Error::Send(e) => e.source(),
             Error::Protocol(e) => e.source(),
             Error::Env(_) => None,
+            #[cfg(feature = "calls")]
+            Error::SetUp(e) => e.source(),
             Error::Spawn { reason: e, .. } | Error::Listen { reason: e, .. } | Error::Io(e) => e.source(),
         }
     }
@@ -177,6 +194,8 @@ impl From<Error> for io::Error {
             Error::Send(_) => io::ErrorKind::InvalidInput,
             Error::Protocol(_) => io::ErrorKind::InvalidData,
             Error::Env(_) => io::ErrorKind::NotFound,
+            #[cfg(feature = "calls")]
+            Error::SetUp(_) => io::ErrorKind::Other,
         };
         io::Error::new(kind, e)
     }

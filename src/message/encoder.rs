@@ -9,6 +9,8 @@ use serde::Serialize;
 
 use crate::error::{Error, SendError};
 use crate::message::Payload;
+#[cfg(feature = "calls")]
+use crate::message::body::Body;
 use crate::wire::v8::Options;
 use crate::wire::{Serialization, advanced, json};
 
@@ -51,6 +53,17 @@ impl Encoder {
         Ok(match self.serialization {
             Serialization::Json => json::encode(message)?,
             Serialization::Advanced => advanced::encode(message, &self.v8_options())?,
+        })
+    }
+
+    /// Writes a message that may be sent together with others.
+    #[cfg(feature = "calls")]
+    pub(crate) fn body<T: Serialize + ?Sized>(&self, message: &T) -> Result<Body, Error> {
+        Ok(match self.serialization {
+            Serialization::Json => Body::Json(json::unfinished(message)?),
+            Serialization::Advanced => {
+                Body::Advanced(advanced::Unfinished::new(message, &self.v8_options())?)
+            }
         })
     }
 

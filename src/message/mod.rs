@@ -1,6 +1,10 @@
 //! [`Message`]: what a user receives, a [`Payload`] and perhaps a handle. [`encoder`] makes what is sent.
 
+#[cfg(feature = "calls")]
+pub(crate) mod body;
 pub(crate) mod encoder;
+#[cfg(feature = "calls")]
+pub(crate) mod part;
 mod payload;
 
 use serde::Deserialize;

@@ -13,9 +13,13 @@ pub mod probe;
 #[cfg(feature = "tokio")]
 pub mod reactor;
 pub mod reap;
+#[cfg(feature = "calls")]
+pub mod resident;
 pub mod scm;
 pub mod server;
 pub mod spawn;
 pub mod terminal;
+#[cfg(feature = "calls")]
+pub mod terminate;
 #[cfg(target_os = "linux")]
 pub mod unix;

@@ -54,15 +54,29 @@ pub mod cluster;
 #[cfg(target_os = "linux")]
 pub mod fd;
 mod output;
+#[cfg(feature = "calls")]
+mod peer;
+#[cfg(feature = "calls")]
+pub mod pool;
 mod process;
+#[cfg(feature = "calls")]
+mod service;
 mod shared;
 mod socket_list;
 
+#[cfg(feature = "calls")]
+pub use crate::driver::calls::{ByRef, Handler, Reply};
 pub use channel::Channel;
 #[cfg(feature = "futures")]
 pub use channel::futures::{MessageSink, Messages};
 pub use child::{Child, Command, Fork, Tokio};
+#[cfg(feature = "calls")]
+pub use peer::{Peer, Stream};
+#[cfg(feature = "calls")]
+pub use pool::Pool;
 pub use process::Process;
+#[cfg(feature = "calls")]
+pub use service::{Context, Service};
 pub use socket_list::SocketList;
 
 /// Panics outside of a runtime, at the place of our caller's caller, before anything has happened.

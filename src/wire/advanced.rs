@@ -106,6 +106,60 @@ pub fn encode<T: Serialize + ?Sized>(value: &T, options: &Options) -> Result<Vec
     Ok(frame)
 }
 
+/// A frame without its length, to be sent alone or as a part of another.
+#[cfg(feature = "calls")]
+pub struct Unfinished {
+    frame: Vec<u8>,
+    /// It can become a part of another.
+    pub(crate) is_movable: bool,
+}
+
+#[cfg(feature = "calls")]
+impl Unfinished {
+    /// Writes a value.
+    pub(crate) fn new<T: Serialize + ?Sized>(value: &T, options: &Options) -> Result<Self, SendError> {
+        let mut frame = Vec::with_capacity(256);
+        frame.extend_from_slice(&[0; PREFIX]);
+        let written = v8::to_writer(&mut frame, value, options).map_err(|e| SendError::Encode(e.into()))?;
+        check_length(&frame)?;
+        Ok(Unfinished { frame, is_movable: !written.has_references })
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.frame.len()
+    }
+
+    /// The frame of this value alone.
+    pub(crate) fn alone(self) -> Vec<u8> {
+        let mut frame = self.frame;
+        finish(&mut frame);
+        frame
+    }
+
+    /// The frame of an array of such values.
+    pub(crate) fn together(parts: &[Unfinished]) -> Result<Vec<u8>, SendError> {
+        let length: usize = parts.iter().map(|part| part.len()).sum();
+        let mut frame = Vec::with_capacity(PREFIX + HEADER.len() + length + 16);
+        frame.extend_from_slice(&[0; PREFIX]);
+        frame.extend_from_slice(HEADER);
+        frame.push(tag::DENSE_ARRAY);
+        let count = u32::try_from(parts.len()).unwrap_or(u32::MAX);
+        v8::writer::varint(&mut frame, count);
+        for part in parts {
+            // Two-byte characters stay at even places (ADV-5).
+            if frame.len() % 2 == 1 {
+                frame.push(tag::PADDING);
+            }
+            frame.extend_from_slice(&part.frame[PREFIX + HEADER.len()..]);
+        }
+        frame.extend_from_slice(&[tag::DENSE_ARRAY_END, 0]);
+        v8::writer::varint(&mut frame, count);
+        check_length(&frame)?;
+        finish(&mut frame);
+        Ok(frame)
+    }
+}
+
 /// Writes a value as a frame into memory that is there. It must be empty.
 pub fn encode_to<T: Serialize + ?Sized>(
     frame: &mut Vec<u8>,

@@ -92,9 +92,33 @@ pub fn reencode(text: &[u8]) -> Result<Vec<u8>, SendError> {
     Ok(frame)
 }
 
+/// Writes a value without the end of its line, to be sent alone or as a part of an array.
+#[cfg(feature = "calls")]
+pub(crate) fn unfinished<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, SendError> {
+    let mut text = Vec::with_capacity(256);
+    serde_json::to_writer(&mut text, value).map_err(|e| SendError::Encode(e.into()))?;
+    match text.len() > MAX_SENT {
+        true => Err(SendError::TooLong { length: text.len(), limit: MAX_SENT }),
+        false => Ok(text),
+    }
+}
+
+/// The frame of an array of such texts.
+#[cfg(feature = "calls")]
+pub(crate) fn together(texts: &[Vec<u8>]) -> Result<Vec<u8>, SendError> {
+    let mut frame = Vec::with_capacity(texts.iter().map(|text| text.len() + 1).sum::<usize>() + 2);
+    for text in texts {
+        frame.push(if frame.is_empty() { b'[' } else { b',' });
+        frame.extend_from_slice(text);
+    }
+    frame.push(b']');
+    finish(&mut frame)?;
+    Ok(frame)
+}
+
 /// Ends a JSON text as a frame. A raw line end inside can only be white space between tokens, as
 /// a pretty-printed `RawValue` has it; to Node it would end the message (SER-11).
-fn finish(frame: &mut Vec<u8>) -> Result<(), SendError> {
+pub(crate) fn finish(frame: &mut Vec<u8>) -> Result<(), SendError> {
     if frame.len() > MAX_SENT {
         return Err(SendError::TooLong { length: frame.len(), limit: MAX_SENT });
     }

@@ -78,7 +78,7 @@ after(() => rmSync(project, { recursive: true }));
 for (const folder of ['node_modules/.bin', 'target/release']) mkdirSync(join(project, folder), { recursive: true });
 symlinkSync(ROOT, join(project, 'node_modules/crossfork'));
 symlinkSync(join(ROOT, 'js/cli.cjs'), join(project, 'node_modules/.bin/crossfork'));
-for (const name of ['echo_worker', 'requests', 'sum'])
+for (const name of ['echo_worker', 'primes_service', 'requests', 'sum'])
   symlinkSync(artifact(name), join(project, 'target/release', name));
 symlinkSync(artifact('cluster_threads'), join(project, 'target/release/hello'));
 symlinkSync(artifact('cluster_worker'), join(project, 'target/release/web'));

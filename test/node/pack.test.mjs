@@ -57,7 +57,9 @@ const textIn = (tarball, file) => execFileSync('tar', ['-xzOf', tarball, `packag
 test('pack: contains what is needed at run time and to build, and nothing else', () => {
   const native = files.filter((file) => file.startsWith('native/'));
   assert.deepStrictEqual(native.map((file) => basename(file)).sort(), ['NOTICES.md', 'crossfork', 'crossfork.node']);
-  const js = readdirSync(join(ROOT, 'js')).map((file) => `js/${file}`);
+  const js = readdirSync(join(ROOT, 'js'), { recursive: true })
+    .map((file) => `js/${file}`)
+    .filter((file) => statSync(join(ROOT, file)).isFile());
   for (const file of [...js, 'src/lib.rs', 'src/addon/Cargo.toml', 'build.rs', 'Cargo.toml', 'Cargo.lock']) {
     assert.ok(files.includes(file), file);
   }

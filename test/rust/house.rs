@@ -15,10 +15,14 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("wire", &["error"]),
     ("message", &["wire", "handle", "error"]),
     ("proto", &["wire", "message::Payload", "error", "limits"]),
+    ("calls", &["message", "wire", "error", "limits"]),
     ("handle", &["wire::control", "sys", "error", "trace"]),
     ("env", &["wire", "sys", "error"]),
     ("process", &["env", "sys", "error", "limits", "wire"]),
-    ("driver", &["proto", "sys", "wire", "handle", "message", "process", "env", "error", "limits", "trace"]),
+    (
+        "driver",
+        &["proto", "calls", "sys", "wire", "handle", "message", "process", "env", "error", "limits", "trace"],
+    ),
     ("blocking", FACE),
     ("tokio", FACE),
     (
@@ -39,11 +43,12 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
 ];
 
 const FACE: &[&str] = &[
-    "driver", "env", "handle", "message", "process", "proto", "wire", "error", "limits", "sys", "fd", "trace",
+    "driver", "calls", "env", "handle", "message", "process", "proto", "wire", "error", "limits", "sys",
+    "fd", "trace",
 ];
 
 /// Rooms in which nothing is waited for, read or written.
-const PURE: &[&str] = &["error", "limits", "wire", "message", "proto"];
+const PURE: &[&str] = &["error", "limits", "wire", "message", "proto", "calls"];
 
 /// What a pure room does not know. It may name the types that hold what others do.
 const IMPURE: &[&str] = &[

@@ -3,7 +3,8 @@
 macro_rules! channel_steps {
     ($($async:ident $await:ident)?) => {
         impl Channel {
-            $($async)? fn send_frame(&self, frame: Result<Vec<u8>, Error>) -> Result<(), Error> {
+            /// Sends a frame that was made before.
+            pub(super) $($async)? fn send_frame(&self, frame: Result<Vec<u8>, Error>) -> Result<(), Error> {
                 $(self.0.turn().$await;)?
                 let op = {
                     let mut visit = self.0.visit();
@@ -29,6 +30,12 @@ macro_rules! channel_steps {
                 share: Option<Share>,
             ) -> Result<(), Unsent> {
                 self.send_frame_with(self.0.encoder.frame(message), outgoing, share) $(.$await)?
+            }
+
+            /// Makes the frames of this channel.
+            #[cfg(feature = "calls")]
+            pub(super) fn encoder(&self) -> Arc<crate::message::encoder::Encoder> {
+                self.0.encoder.clone()
             }
 
             $($async)? fn send_frame_with(

@@ -2,6 +2,7 @@
 
 use std::any::TypeId;
 use std::marker::PhantomData;
+use std::sync::Arc;
 
 use serde::de::{self, Deserialize, DeserializeSeed, Deserializer, IntoDeserializer, Visitor};
 use serde::forward_to_deserialize_any;
@@ -35,10 +36,10 @@ pub(super) fn record<'de, T: Deserialize<'de>>(record: &'de [u8]) -> Result<T> {
 const MAX_HOLES: usize = 1024;
 
 /// A place in a record, from which values are read.
-pub(super) struct De<'de> {
+pub(crate) struct De<'de> {
     pub(super) reader: Reader<'de>,
     /// Made when the first reference is met.
-    survey: Option<Box<Survey>>,
+    survey: Option<Arc<Survey>>,
     /// How many bytes may still be read again.
     budget: usize,
     /// Where the objects begin that are being read again.
@@ -59,10 +60,16 @@ impl<'de> De<'de> {
         })
     }
 
+    /// Takes a survey of the record that was made before.
+    #[cfg(feature = "calls")]
+    pub(super) fn share(&mut self, survey: Option<Arc<Survey>>) {
+        self.survey = survey;
+    }
+
     fn survey(&mut self) -> Result<&Survey> {
         let survey = match self.survey.take() {
             Some(survey) => survey,
-            None => Box::new(walk::survey(self.reader.record())?),
+            None => Arc::new(walk::survey(self.reader.record())?),
         };
         Ok(self.survey.insert(survey))
     }

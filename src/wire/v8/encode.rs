@@ -53,6 +53,7 @@ impl Encoder<'_> {
         if known.open_error {
             self.writer.needs(22, "an error that is its own cause")?;
         }
+        self.writer.has_references = true;
         self.writer.tag(tag::REFERENCE);
         self.writer.varint(known.id);
         Ok(())

@@ -36,7 +36,7 @@
 mod access;
 mod bigint;
 mod convert;
-mod de;
+pub(crate) mod de;
 mod decode;
 mod encode;
 mod lossless;
@@ -44,6 +44,8 @@ mod names;
 mod numbers;
 mod options;
 mod pattern;
+#[cfg(feature = "calls")]
+pub(crate) mod place;
 mod print;
 pub(crate) mod reader;
 mod regexp;
@@ -92,11 +94,20 @@ pub(crate) fn to_writer<T: Serialize + ?Sized>(
     out: &mut Vec<u8>,
     value: &T,
     options: &Options,
-) -> Result<(), V8Error> {
+) -> Result<Written, V8Error> {
     let mut writer = Writer::new(std::mem::take(out), *options);
     let written = ser::value(&mut writer, value);
+    let has_references = writer.has_references;
     *out = writer.into_inner();
-    written
+    written.map(|()| Written { has_references })
+}
+
+/// What is known of a record that was written.
+#[derive(Clone, Copy)]
+pub(crate) struct Written {
+    /// It refers to objects by their numbers (ADV-6), and so cannot become a part of another record.
+    #[cfg_attr(not(feature = "calls"), expect(dead_code))]
+    pub(crate) has_references: bool,
 }
 
 /// Reads a record into a type of your own, which may borrow from it.

@@ -21,6 +21,8 @@ pub(crate) struct Writer {
     start: usize,
     next_id: u32,
     depth: usize,
+    /// A reference was written.
+    pub(super) has_references: bool,
     pub(super) options: Options,
 }
 
@@ -31,7 +33,7 @@ impl Writer {
     pub(crate) fn new(mut out: Vec<u8>, options: Options) -> Self {
         let start = out.len();
         out.extend_from_slice(&[tag::VERSION, tag::CURRENT as u8]);
-        Writer { out, start, next_id: 0, depth: 0, options }
+        Writer { out, start, next_id: 0, depth: 0, has_references: false, options }
     }
 
     pub(crate) fn into_inner(self) -> Vec<u8> {

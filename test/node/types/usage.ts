@@ -113,3 +113,45 @@ export async function passing(): Promise<void> {
   crossfork.connect('\0name', { type: 'dgram' }).close(() => server.close());
   void [fds, more];
 }
+
+interface Api {
+  resize(job: { width: number }, cx: crossfork.CallContext): Promise<Uint8Array>;
+  rows(query: string): AsyncGenerator<{ id: number }>;
+  users: { get(id: number): string };
+}
+
+export async function calls(child: ChildProcess, worker: Worker): Promise<void> {
+  const peer: crossfork.Peer = crossfork.connectCalls(child, { methods: { double: (n: number) => n * 2 } });
+  crossfork.connectCalls(worker).notify('changed', { path: '/' });
+  const sum = await peer.call<number>('add', { a: 1 }, { timeout: 5, signal: AbortSignal.timeout(5) });
+  is<Same<typeof sum, number>>();
+  await peer.call.args('add', [1, 2]);
+  for await (const item of peer.stream<string>('lines')) is<Same<typeof item, string>>();
+  const { concurrency } = await peer.ready({ timeout: 5 });
+  is<Same<typeof concurrency, number>>();
+  crossfork.serve(
+    { resize: async (_: object, cx: crossfork.CallContext) => cx.progress(await cx.peer.call('size')) },
+    { concurrency: 4, setUp: async () => {}, tearDown() {} },
+  );
+  await using pool = new crossfork.Pool('./images', { size: 4, maxMemory: 0.5, fork: { cwd: '/' } });
+  pool.on('workerExit', (one, { exitCode }) => console.log(one.pid, exitCode));
+  const methods = pool.methods<Api>();
+  const image: Uint8Array = await methods.resize({ width: 5 }, { key: 'a', retries: 1 });
+  const rows: { id: number }[] = await methods.rows('select');
+  const name: string = await methods.users.get(5);
+  console.log(image, rows, name, pool.stats().runTime.p99, (await pool.close()).killed);
+  try {
+    await pool.call('f', 1, { priority: 1 });
+  } catch (error) {
+    if (error instanceof crossfork.WorkerDiedError) is<Same<typeof error.begun, boolean>>();
+    if (error instanceof crossfork.RemoteError) is<Same<typeof error.rpcCode, number>>();
+  }
+  // @ts-expect-error no such option
+  new crossfork.Pool('./images', { sise: 4 });
+  // @ts-expect-error no such method
+  await methods.rotate();
+  // @ts-expect-error a width is a number
+  await methods.resize({ width: '5' });
+  // @ts-expect-error who has a pool calls it, and has no keys here
+  await peer.call('f', 1, { key: 'a' });
+}

@@ -143,3 +143,13 @@ fn life_8_a_channel_that_is_closed_says_by_whom() {
         assert_eq!(error.code(), "ERR_IPC_CHANNEL_CLOSED");
     }
 }
+
+#[test]
+fn an_error_that_main_returns_is_a_sentence_with_its_code() {
+    let error = Error::from(crossfork::EnvError::NotAChild);
+    assert_eq!(
+        format!("{error:?}"),
+        "there is no channel: this program is meant to be started by child_process.fork, or by spawn with 'ipc' in its \
+         stdio (ERR_IPC_ENVIRONMENT)"
+    );
+}

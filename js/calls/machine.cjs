@@ -1,0 +1,389 @@
+'use strict';
+
+// One end of a conversation in calls, as a machine: ids, what is in flight, what is cancelled, credit, bundles, order. It
+// knows no channel and no clock. What happens is told to a sink, and what is to be sent is taken from it.
+
+const { Incoming } = require('./incoming.cjs');
+const { Outbox } = require('./outbox.cjs');
+const { sizeOf } = require('./size.cjs');
+const wire = require('./wire.cjs');
+
+const { CODES } = wire;
+
+/** How many calls of the peer's are kept; more are answered as not begun. */
+const MOST_INCOMING = 65_536;
+
+/** Items that are ready in one turn travel in one message, up to so many bytes. */
+const MOST_BYTES_OF_ITEMS = 64 * 1024;
+
+/**
+ * Who is told what happens.
+ * @typedef {object} Sink
+ * @property {(call, result, handle) => void} answered
+ * @property {(call, error) => void} failed the `error` of the answer, which may be anything
+ * @property {(call, items: unknown[]) => void} items
+ * @property {(call, value) => void} progress
+ * @property {(incoming: Incoming) => void} request
+ * @property {(incoming: Incoming) => void} cancelled
+ * @property {(incoming: Incoming) => void} credited
+ * @property {(method: string, params, handle) => void} notification
+ * @property {(message, handle) => void} message what is no call
+ * @property {(handle) => void} unwanted a handle that nobody takes
+ */
+
+class Machine {
+  /** The peer reads bundles, and knows credit and our extra members. */
+  peerIsOurs = false;
+  /** What was dropped, for it makes no sense: answers to unknown calls, malformed messages, items nobody waits for. */
+  dropped = 0;
+  /** Resident memory, to be told with the next answer. */
+  rss = undefined;
+  /** What the peer has told last of its own. */
+  peerRss = undefined;
+  #sink;
+  #calls = new Map();
+  #incoming = new Map();
+  /** Calls by the tokens that their parameters have, for plain peers. */
+  #tokens = new Map();
+  #outbox = new Outbox();
+  #lastId = 0;
+  #isAnnounced = false;
+  #mostIncoming;
+
+  /** @param {Sink} sink */
+  constructor(sink, { mostIncoming = MOST_INCOMING } = {}) {
+    this.#sink = sink;
+    this.#mostIncoming = mostIncoming;
+  }
+
+  /** How many of our calls have no answer yet. */
+  get inFlight() {
+    return this.#calls.size;
+  }
+
+  /** Those calls. */
+  get calls() {
+    return this.#calls.values();
+  }
+
+  get hasOutput() {
+    return !this.#outbox.isEmpty;
+  }
+
+  // What we call
+
+  /**
+   * Calls a method. `call` is an object of the caller's, with `method`, `params` and, if it likes, `handle`, `credit` (it
+   * wants a stream) and `traceparent`; it gets an `id`.
+   */
+  request(call, deadline) {
+    const id = ++this.#lastId;
+    call.id = id;
+    this.#calls.set(id, call);
+    const message = { jsonrpc: '2.0', id, method: call.method };
+    if (call.params !== undefined) message.params = call.params;
+    if (call.traceparent !== undefined) message.traceparent = call.traceparent;
+    if (call.credit !== undefined || deadline !== undefined) {
+      message.crossfork = {};
+      if (call.credit !== undefined) message.crossfork.stream = call.credit;
+      if (deadline !== undefined) message.crossfork.deadline = deadline;
+    }
+    if (!this.peerIsOurs) for (const token of tokensOf(call.params)) this.#tokens.set(token, call);
+    call.entry = this.#outbox.push(message, 'request', call, call.handle);
+  }
+
+  /** Cancels. Returns true if the call was not sent yet, and never will be; otherwise its answer still comes. */
+  cancel(call) {
+    if (this.#calls.get(call.id) !== call) return false;
+    if (call.entry !== undefined) {
+      this.#outbox.withdraw(call.entry);
+      this.#forget(call);
+      return true;
+    }
+    this.#push(wire.CANCEL, { id: call.id });
+    return false;
+  }
+
+  /** Makes room for more items. */
+  credit(call, n) {
+    if (this.peerIsOurs && this.#calls.get(call.id) === call) this.#push(wire.CREDIT, { token: call.id, n });
+  }
+
+  notify(method, params, handle) {
+    this.#push(method, params, handle);
+  }
+
+  /** The conversation is over. Returns our calls that have no answer. */
+  end() {
+    const left = [...this.#calls.values()];
+    this.#calls.clear();
+    this.#tokens.clear();
+    this.#outbox.clear();
+    const abandoned = [...this.#incoming.values()];
+    this.#incoming.clear();
+    for (const incoming of abandoned) this.#cancelled(incoming);
+    return left;
+  }
+
+  // What we answer
+
+  answer(incoming, result, handle) {
+    // JSON would leave it out in silence.
+    if (typeof result === 'function' || typeof result === 'symbol') {
+      this.fail(incoming, { code: CODES.internal, message: `The result cannot be sent: it is a ${typeof result}` });
+      return;
+    }
+    this.#finish(incoming, { jsonrpc: '2.0', id: incoming.id, result: result === undefined ? null : result }, handle);
+  }
+
+  /** @param {{ code: number, message: string, data?: unknown }} error */
+  fail(incoming, error) {
+    this.#finish(incoming, { jsonrpc: '2.0', id: incoming.id, error });
+  }
+
+  /** One item of a stream, for which there must be credit. */
+  item(incoming, value) {
+    if (incoming.state === 'answered') return;
+    incoming.credit -= 1;
+    if (incoming.itemsToken !== undefined) {
+      this.#push(wire.PROGRESS, { token: incoming.itemsToken, value });
+      return;
+    }
+    const entry = incoming.itemsEntry;
+    const size = sizeOf(value);
+    if (entry !== undefined && entry.size + size <= MOST_BYTES_OF_ITEMS) {
+      entry.size += size;
+      entry.message.params.value.items.push(value);
+      return;
+    }
+    const params = { token: incoming.id, value: { items: [value] } };
+    incoming.itemsEntry = this.#push(wire.PROGRESS, params, undefined, 'items', incoming);
+    incoming.itemsEntry.size = size;
+  }
+
+  /** Progress. What was not sent yet is replaced: a slow reader gets the latest. */
+  report(incoming, progress) {
+    if (incoming.state === 'answered') return;
+    const token = this.peerIsOurs ? incoming.id : incoming.progressToken;
+    if (token === undefined) return;
+    const value = this.peerIsOurs ? { progress } : progress;
+    if (incoming.progressEntry !== undefined) {
+      incoming.progressEntry.message.params.value = value;
+      return;
+    }
+    incoming.progressEntry = this.#push(wire.PROGRESS, { token, value }, undefined, 'progress', incoming);
+  }
+
+  // What is sent
+
+  /** What is to be sent next: `{ message, handle, entries }`, or undefined. */
+  take() {
+    const entries = this.#outbox.take(this.peerIsOurs);
+    if (entries === undefined) return undefined;
+    for (const entry of entries) this.#beforeSending(entry);
+    return { message: entries.length === 1 ? entries[0].message : entries.map(({ message }) => message), entries };
+  }
+
+  /** One of what was taken cannot be sent, for its values can't be written. The others are sent one by one. */
+  unsendable({ kind, owner }, problem) {
+    if (kind === 'request') {
+      this.#forget(owner);
+      return;
+    }
+    if (kind !== 'answer' && kind !== 'items') return;
+    const error = { code: CODES.internal, message: `The result cannot be sent: ${problem.message}` };
+    if (kind === 'items') {
+      this.fail(owner, error);
+      this.#cancelled(owner);
+    } else this.#outbox.push({ jsonrpc: '2.0', id: owner.id, error }, 'other');
+  }
+
+  #beforeSending(entry) {
+    const { kind, owner, message } = entry;
+    if (kind === 'items') {
+      if (owner.itemsEntry === entry) owner.itemsEntry = undefined;
+    } else if (kind === 'progress') owner.progressEntry = undefined;
+    else if (kind === 'request' || kind === 'answer') {
+      if (kind === 'request') owner.entry = undefined;
+      if (!this.#isAnnounced) {
+        this.#isAnnounced = true;
+        message.crossfork = { ...message.crossfork, bundles: 1 };
+      }
+      if (kind === 'answer' && this.rss !== undefined && this.peerIsOurs) {
+        message.crossfork = { ...message.crossfork, rss: this.rss };
+        this.rss = undefined;
+      }
+    }
+  }
+
+  #push(method, params, handle, kind = 'other', owner = undefined) {
+    const message = params === undefined ? { jsonrpc: '2.0', method } : { jsonrpc: '2.0', method, params };
+    return this.#outbox.push(message, kind, owner, handle);
+  }
+
+  #finish(incoming, message, handle) {
+    if (incoming.state === 'answered') return;
+    incoming.state = 'answered';
+    // What has ended meanwhile is answered to nobody.
+    if (this.#incoming.get(incoming.id) !== incoming) return;
+    this.#incoming.delete(incoming.id);
+    this.#outbox.push(message, 'answer', incoming, handle);
+  }
+
+  #forget(call) {
+    this.#calls.delete(call.id);
+    call.entry = undefined;
+    if (this.#tokens.size > 0) for (const token of tokensOf(call.params)) this.#tokens.delete(token);
+  }
+
+  // What is received
+
+  /** Any message that has come, with the handle that has come with it. */
+  receive(message, handle) {
+    if (wire.isCall(message)) {
+      this.#receiveOne(message, handle);
+    } else if (wire.isBundle(message)) {
+      if (handle !== undefined) this.#sink.unwanted(handle);
+      for (const each of message) {
+        if (wire.isCall(each)) this.#receiveOne(each, undefined);
+        else this.dropped += 1;
+      }
+    } else {
+      this.#sink.message(message, handle);
+    }
+  }
+
+  #receiveOne(message, handle) {
+    const { id, method } = message;
+    if (method === undefined) this.#receiveAnswer(message, handle);
+    else if (id !== undefined) this.#receiveRequest(message, handle);
+    else if (typeof method === 'string') this.#receiveNotification(method, message.params, handle);
+    else this.#drop(handle);
+  }
+
+  #receiveAnswer(message, handle) {
+    const call = this.#calls.get(message.id);
+    // One that is not even sent can't be answered.
+    if (call === undefined || call.entry !== undefined) {
+      this.#drop(handle);
+      return;
+    }
+    const extras = wire.extrasOf(message);
+    if (extras !== undefined) this.#learn(extras);
+    this.#forget(call);
+    if (extras?.rss !== undefined) this.peerRss = wire.countOf(extras.rss, 0);
+    const { error } = message;
+    if (error === undefined || (error === null && message.result !== undefined)) {
+      this.#sink.answered(call, message.result, handle);
+    } else {
+      if (handle !== undefined) this.#sink.unwanted(handle);
+      this.#sink.failed(call, error);
+    }
+  }
+
+  #receiveRequest(message, handle) {
+    const { id, method } = message;
+    const extras = wire.extrasOf(message);
+    if (extras !== undefined) this.#learn(extras);
+    if (!wire.isId(id) || typeof method !== 'string' || this.#incoming.has(id)) {
+      const why = wire.isId(id)
+        ? typeof method === 'string'
+          ? 'A call with this id is in flight already'
+          : 'The method must be a string'
+        : 'The id must be a string or a number';
+      this.#refuse(wire.isId(id) ? id : null, CODES.invalidRequest, why, handle);
+      return;
+    }
+    if (this.#incoming.size >= this.#mostIncoming) {
+      this.#refuse(id, CODES.notBegun, `${this.#incoming.size} calls are in flight already`, handle);
+      return;
+    }
+    const incoming = new Incoming(id, method, message.params, extras);
+    if (!this.peerIsOurs) incoming.usePlainTokens();
+    if (typeof message.traceparent === 'string') incoming.traceparent = message.traceparent;
+    incoming.handle = handle;
+    this.#incoming.set(id, incoming);
+    this.#sink.request(incoming);
+  }
+
+  #receiveNotification(method, params, handle) {
+    if (method === wire.CANCEL) {
+      if (handle !== undefined) this.#sink.unwanted(handle);
+      const incoming = this.#incoming.get(params?.id);
+      if (incoming === undefined) this.dropped += 1;
+      else this.#cancelled(incoming);
+    } else if (method === wire.CREDIT) {
+      if (handle !== undefined) this.#sink.unwanted(handle);
+      this.#receiveCredit(params);
+    } else if (method === wire.PROGRESS && this.#receiveProgress(params)) {
+      if (handle !== undefined) this.#sink.unwanted(handle);
+    } else {
+      this.#sink.notification(method, params, handle);
+    }
+  }
+
+  #receiveCredit(params) {
+    const incoming = this.#incoming.get(params?.token);
+    const n = wire.countOf(params?.n, 1);
+    if (incoming?.credit === undefined || n === undefined) {
+      this.dropped += 1;
+      return;
+    }
+    incoming.credit = Math.min(incoming.credit + n, Number.MAX_SAFE_INTEGER);
+    this.#sink.credited(incoming);
+  }
+
+  /** Returns false for what a plain peer reports about something else than our calls. */
+  #receiveProgress(params) {
+    const token = params?.token;
+    const value = params?.value;
+    const plain = this.peerIsOurs ? undefined : this.#tokens.get(token);
+    if (plain !== undefined) {
+      if (token === plain.params.partialResultToken && plain.credit !== undefined) this.#sink.items(plain, [value]);
+      else this.#sink.progress(plain, value);
+      return true;
+    }
+    const call = this.#calls.get(token);
+    if (call === undefined || call.entry !== undefined || typeof value !== 'object' || value === null) {
+      if (!this.peerIsOurs) return false;
+      this.dropped += 1;
+    } else if (Array.isArray(value.items) && call.credit !== undefined) {
+      // Nobody else sends this, and one whose first answer is a stream has not had an occasion to announce itself.
+      this.peerIsOurs = true;
+      this.#sink.items(call, value.items);
+    } else if (Object.hasOwn(value, 'progress')) {
+      this.#sink.progress(call, value.progress);
+    } else {
+      this.dropped += 1;
+    }
+    return true;
+  }
+
+  #learn({ bundles }) {
+    if (wire.countOf(bundles, 1) !== undefined) this.peerIsOurs = true;
+  }
+
+  #cancelled(incoming) {
+    if (incoming.isCancelled) return;
+    incoming.isCancelled = true;
+    this.#sink.cancelled(incoming);
+  }
+
+  #refuse(id, code, message, handle) {
+    if (handle !== undefined) this.#sink.unwanted(handle);
+    this.#outbox.push({ jsonrpc: '2.0', id, error: { code, message } }, 'answer');
+  }
+
+  #drop(handle) {
+    this.dropped += 1;
+    if (handle !== undefined) this.#sink.unwanted(handle);
+  }
+}
+
+/** Where a plain peer of the Language Server Protocol is asked to send progress and partial results. */
+function tokensOf(params) {
+  if (typeof params !== 'object' || params === null) return [];
+  return [params.workDoneToken, params.partialResultToken].filter(wire.isId);
+}
+
+module.exports = { Machine };

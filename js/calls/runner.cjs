@@ -1,0 +1,262 @@
+'use strict';
+
+// Who answers calls. They begin in the order of their arrival: notifications run one after another, and a call does not
+// begin before the notifications that came before it have ended.
+
+const { coded } = require('../errors.cjs');
+const { Context, WithHandle } = require('./context.cjs');
+const { closeHandle } = require('./handles.cjs');
+const { isStream, Sending } = require('./sending.cjs');
+const { textOf, toWire } = require('./remote-error.cjs');
+const { argumentsOf, CODES, HELLO, BYE } = require('./wire.cjs');
+
+/** How many notifications may wait; more are dropped. */
+const MOST_NOTIFICATIONS = 65_536;
+
+/**
+ * @typedef {object} Settings
+ * @property {Map<string, Function>} methods
+ * @property {number} concurrency how many calls run at a time
+ * @property {boolean} ordered everything runs one after another
+ * @property {boolean} stacks errors travel with their stacks and causes
+ * @property {number} maxCollected how many items a stream may have for a caller that wants them all at once
+ */
+
+class Runner {
+  #settings;
+  #peer;
+  #connection;
+  #waiting = [];
+  #head = 0;
+  #running = new Map();
+  #notificationsWaiting = 0;
+  #isNotified = false;
+  #isPumping = false;
+  /** @type {'closed' | 'open' | 'leaving'} closed until the set-up is done */
+  #state = 'open';
+  #problem;
+  #onIdle = undefined;
+  /** The pool's own messages, for a worker that answers them. */
+  onHello = undefined;
+  onBye = undefined;
+
+  /** @param {Settings} settings */
+  constructor(settings, peer) {
+    this.#settings = settings;
+    this.#peer = peer;
+  }
+
+  /** The connection needs the runner first, and then the runner the connection. */
+  attach(connection) {
+    this.#connection = connection;
+  }
+
+  /** Nothing begins before `open`. */
+  close() {
+    this.#state = 'closed';
+  }
+
+  /** What waits begins; if there is a problem, all calls are answered with it. */
+  open(problem) {
+    if (this.#state === 'closed') this.#state = 'open';
+    this.#problem = problem;
+    this.#pump();
+  }
+
+  /** Takes no more calls. Those that have not begun are answered so, and go to another worker. */
+  async leave() {
+    this.#state = 'leaving';
+    for (const { incoming } of this.#waiting.slice(this.#head)) {
+      if (incoming !== undefined && incoming.state === 'waiting') this.#refuse(incoming);
+    }
+    this.#pump();
+    while (this.#running.size > 0 || this.#isNotified || this.#head < this.#waiting.length) {
+      await new Promise((resolve) => {
+        this.#onIdle = resolve;
+      });
+    }
+  }
+
+  // From the machine
+
+  request(incoming) {
+    const { method } = incoming;
+    if (method === HELLO && this.onHello !== undefined) {
+      incoming.state = 'running';
+      this.onHello(
+        (result) => this.#answer(incoming, result),
+        (error) => this.#fail(incoming, toWire(error, this.#settings.stacks)),
+      );
+    } else if (this.#state === 'leaving') {
+      this.#refuse(incoming);
+    } else if (!this.#settings.methods.has(method)) {
+      this.#fail(incoming, { code: CODES.unknownMethod, message: `There is no method '${method}'` });
+    } else {
+      this.#waiting.push({ incoming });
+      this.#pump();
+    }
+  }
+
+  notification(method, params, handle) {
+    if (method === BYE && this.onBye !== undefined) {
+      closeHandle(handle);
+      this.onBye();
+      return;
+    }
+    if (!this.#settings.methods.has(method) || this.#notificationsWaiting >= MOST_NOTIFICATIONS) {
+      this.#connection.machine.dropped += 1;
+      closeHandle(handle);
+      return;
+    }
+    this.#notificationsWaiting += 1;
+    this.#waiting.push({ notification: { method, params, handle, state: 'answered', isCancelled: false } });
+    this.#pump();
+  }
+
+  cancelled(incoming) {
+    if (incoming.state === 'waiting') {
+      this.#fail(incoming, { code: CODES.cancelled, message: `'${incoming.method}' was cancelled before it began` });
+      return;
+    }
+    const { context, sending } = this.#running.get(incoming) ?? {};
+    if (context !== undefined) Context.abort(context);
+    sending?.stop();
+  }
+
+  credited(incoming) {
+    this.#running.get(incoming)?.sending?.goOn();
+  }
+
+  // What runs
+
+  /** Begins what may begin. A handler that ends at once comes here again, and finds somebody at it. */
+  #pump() {
+    if (this.#isPumping) return;
+    this.#isPumping = true;
+    while (this.#head < this.#waiting.length) {
+      const { incoming, notification } = this.#waiting[this.#head];
+      if (incoming !== undefined && incoming.state !== 'waiting') {
+        this.#shift();
+        continue;
+      }
+      if (!this.#mayBegin(notification !== undefined)) break;
+      this.#shift();
+      if (notification !== undefined) this.#notify(notification);
+      else if (this.#problem !== undefined) this.#fail(incoming, toWire(this.#problem, this.#settings.stacks));
+      else this.#run(incoming);
+    }
+    this.#isPumping = false;
+    if (this.#head === this.#waiting.length) this.#onIdle?.();
+  }
+
+  #mayBegin(isNotification) {
+    if (this.#state === 'closed' || this.#isNotified) return false;
+    const { ordered, concurrency } = this.#settings;
+    if (ordered) return this.#running.size === 0;
+    return isNotification || this.#running.size < concurrency;
+  }
+
+  #shift() {
+    this.#waiting[this.#head++] = undefined;
+    if (this.#head === this.#waiting.length || this.#head === 1024) {
+      this.#waiting.splice(0, this.#head);
+      this.#head = 0;
+    }
+  }
+
+  #run(incoming) {
+    incoming.state = 'running';
+    const context = new Context(this.#peer, this.#connection, incoming);
+    this.#running.set(incoming, { context, sending: undefined });
+    try {
+      const result = this.#settings.methods.get(incoming.method)(...argumentsOf(incoming.params), context);
+      if (typeof result?.then === 'function') {
+        result.then(
+          (value) => this.#completed(incoming, context, value),
+          (error) => this.#thrown(incoming, error),
+        );
+      } else this.#completed(incoming, context, result);
+    } catch (error) {
+      this.#thrown(incoming, error);
+    }
+  }
+
+  #completed(incoming, context, result) {
+    if (isStream(result)) {
+      const sending = new Sending(incoming, result, this.#connection, this.#settings.maxCollected);
+      this.#running.set(incoming, { context, sending });
+      sending.run().then(
+        (collected) => this.#end(incoming, () => this.#answer(incoming, collected)),
+        (error) => this.#thrown(incoming, error),
+      );
+    } else if (result instanceof WithHandle) {
+      this.#end(incoming, () => this.#answer(incoming, result.result, result.handle));
+    } else {
+      this.#end(incoming, () => this.#answer(incoming, result));
+    }
+  }
+
+  #thrown(incoming, error) {
+    this.#end(incoming, () => {
+      const message = `'${incoming.method}' was cancelled: ${textOf(error?.message ?? error)}`;
+      if (incoming.isCancelled) this.#fail(incoming, { code: CODES.cancelled, message });
+      else this.#fail(incoming, toWire(error, this.#settings.stacks));
+    });
+  }
+
+  #end(incoming, answer) {
+    const { context } = this.#running.get(incoming);
+    this.#running.delete(incoming);
+    closeHandle(Context.leftHandle(context));
+    answer();
+    this.#pump();
+  }
+
+  #notify(notification) {
+    const context = new Context(this.#peer, this.#connection, notification);
+    const ended = (error) => {
+      if (error !== undefined) {
+        const text = `The notification '${notification.method}' has failed: ${textOf(error.stack ?? error)}`;
+        process.emitWarning(coded(Error, 'ERR_CALL_NOTIFICATION', text));
+      }
+      closeHandle(Context.leftHandle(context));
+    };
+    this.#notificationsWaiting -= 1;
+    try {
+      const result = this.#settings.methods.get(notification.method)(...argumentsOf(notification.params), context);
+      if (typeof result?.then !== 'function') {
+        ended();
+        return;
+      }
+      this.#isNotified = true;
+      const settled = (error) => {
+        this.#isNotified = false;
+        ended(error);
+        this.#pump();
+      };
+      result.then(
+        () => settled(),
+        (error) => settled(error ?? 'it was rejected with nothing'),
+      );
+    } catch (error) {
+      ended(error ?? 'it has thrown nothing');
+    }
+  }
+
+  #answer(incoming, result, handle) {
+    this.#connection.machine.answer(incoming, result, handle);
+    this.#connection.schedule();
+  }
+
+  #fail(incoming, error) {
+    closeHandle(incoming.state === 'waiting' ? incoming.handle : undefined);
+    this.#connection.machine.fail(incoming, error);
+    this.#connection.schedule();
+  }
+
+  #refuse(incoming) {
+    this.#fail(incoming, { code: CODES.notBegun, message: 'This worker is ending, and has not begun the call' });
+  }
+}
+
+module.exports = { Runner };

@@ -1,0 +1,78 @@
+//! What a machine of calls tells of.
+
+use super::error::RpcError;
+use super::id::Id;
+use super::read::{Notification, Request};
+use crate::message::part::Part;
+
+/// What input came to.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Event {
+    /// A call is to be carried out.
+    Call(Request),
+    /// A notification is to be handled.
+    Notify(Notification),
+    /// A call of ours has ended.
+    Answered {
+        /// Its id.
+        id: u64,
+        /// What it came to.
+        outcome: Result<Part, RpcError>,
+        /// Nobody waits for it.
+        was_cancelled: bool,
+    },
+    /// Items of the stream that a call of ours has as its result.
+    Items {
+        /// The call's id.
+        id: u64,
+        /// In their order.
+        items: Vec<Part>,
+    },
+    /// How far a call of ours is.
+    Progress {
+        /// The call's id.
+        id: u64,
+        /// What the handler reports.
+        value: Part,
+    },
+    /// A call of theirs is not wanted any more.
+    Cancelled(Id),
+    /// There is credit for the stream of a call of theirs.
+    Credit(Id),
+    /// To be answered with an error; without an id, if it had none.
+    Refused(Option<Id>, RpcError),
+    /// Nothing.
+    Dropped,
+}
+
+/// What becomes of a call that is cancelled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cancelling {
+    /// It was not sent, and will not be.
+    Withdrawn,
+    /// The other end is to be told. The id is in use until it answers.
+    Tell,
+    /// It has ended, or was cancelled before.
+    Over,
+}
+
+/// Whether an item of a stream may be sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Credit {
+    /// Yes, and it has been counted.
+    Taken,
+    /// Not before there is credit.
+    Wait,
+    /// Nobody wants it.
+    Gone,
+}
+
+/// A call of ours that the end has come for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unanswered {
+    /// Its id.
+    pub id: u64,
+    /// It was handed over, and may have been begun.
+    pub begun: bool,
+}

@@ -1,0 +1,285 @@
+//! [`Calls`]: one end of the calls on a channel, as a machine. No I/O, no clock, no encoding: what is
+//! queued was written before, and what comes out is framed behind it.
+
+use std::collections::HashMap;
+
+use super::error::RpcError;
+pub use super::event::{Cancelling, Credit, Event, Unanswered};
+use super::id::Id;
+use super::outbox::{Kind, Outbox};
+use super::read::{Incoming, Request};
+use crate::message::body::Body;
+use crate::message::part::Part;
+
+/// The calls of both ends that are in flight, and what is to be sent.
+#[derive(Default)]
+pub struct Calls {
+    ours: HashMap<u64, Ours>,
+    theirs: HashMap<Id, Theirs>,
+    outbox: Outbox,
+    /// The other end reads bundles, and knows credit.
+    is_peer_ours: bool,
+    /// A message of ours has gone, and so has said that this end reads bundles.
+    has_announced: bool,
+    has_ended: bool,
+    /// The other end has answered all that it has begun, and begins nothing more.
+    has_peer_left: bool,
+    dropped: u64,
+}
+
+struct Ours {
+    /// Nobody waits for the answer any more.
+    is_cancelled: bool,
+    /// It has left the outbox, and may be begun.
+    is_handed_over: bool,
+    /// How many items may still come.
+    room: u64,
+}
+
+struct Theirs {
+    is_cancelled: bool,
+    /// How many items of its stream may still be sent.
+    credit: u64,
+}
+
+/// Our own calls.
+impl Calls {
+    /// Queues a call. False if the end has come.
+    pub fn call(&mut self, id: u64, room: u64, body: Body) -> bool {
+        if self.has_ended {
+            return false;
+        }
+        self.ours.insert(id, Ours { is_cancelled: false, is_handed_over: false, room });
+        self.queue(Kind::Call(id), body);
+        true
+    }
+
+    /// Queues a notification.
+    pub fn notify(&mut self, body: Body) {
+        self.queue(Kind::Other, body);
+    }
+
+    /// Nobody waits for a call any more.
+    pub fn cancel(&mut self, id: u64) -> Cancelling {
+        let Some(call) = self.ours.get_mut(&id).filter(|call| !call.is_cancelled) else {
+            return Cancelling::Over;
+        };
+        if call.is_handed_over {
+            call.is_cancelled = true;
+            return Cancelling::Tell;
+        }
+        self.ours.remove(&id);
+        self.outbox.withdraw(&Kind::Call(id));
+        Cancelling::Withdrawn
+    }
+
+    /// Allows so many more items of a stream. Whether the other end is to be told.
+    pub fn grant(&mut self, id: u64, n: u64) -> bool {
+        match self.ours.get_mut(&id).filter(|call| !call.is_cancelled) {
+            Some(call) => {
+                call.room = call.room.saturating_add(n);
+                self.is_peer_ours
+            }
+            None => false,
+        }
+    }
+
+    /// How many calls of ours have no answer, the cancelled ones too.
+    #[cfg(any(feature = "tokio", test))]
+    pub fn unanswered(&self) -> usize {
+        self.ours.len()
+    }
+
+    /// Whether a call of ours has no answer.
+    #[cfg(feature = "tokio")]
+    pub fn is_unanswered(&self, id: u64) -> bool {
+        self.ours.contains_key(&id)
+    }
+}
+
+/// The other end's calls.
+impl Calls {
+    /// Queues an answer. False if there is no such call, or its answer was queued before.
+    pub fn answer(&mut self, id: &Id, body: Body) -> bool {
+        let was_open = self.theirs.remove(id).is_some();
+        if was_open {
+            self.queue(Kind::Answer, body);
+        }
+        was_open
+    }
+
+    /// Queues the answer to what was [refused](Event::Refused).
+    pub fn refuse(&mut self, body: Body) {
+        self.queue(Kind::Answer, body);
+    }
+
+    /// Asks whether an item of a stream may be sent.
+    pub fn take_credit(&mut self, id: &Id) -> Credit {
+        match self.theirs.get_mut(id) {
+            Some(Theirs { is_cancelled: false, credit }) => match credit.checked_sub(1) {
+                Some(left) => {
+                    *credit = left;
+                    Credit::Taken
+                }
+                None => Credit::Wait,
+            },
+            _ => Credit::Gone,
+        }
+    }
+
+    /// Queues how far a call is, in the place of what waits there about it.
+    pub fn progress(&mut self, id: &Id, body: Body) {
+        if self.theirs.contains_key(id) {
+            let kind = Kind::Progress(id.clone());
+            self.outbox.withdraw(&kind);
+            self.queue(kind, body);
+        }
+    }
+
+    /// How many calls of the other end have no answer.
+    pub fn open(&self) -> usize {
+        self.theirs.len()
+    }
+
+    /// Whether the other end knows what only our ends know.
+    pub fn is_peer_ours(&self) -> bool {
+        self.is_peer_ours
+    }
+}
+
+/// What comes, and what goes.
+impl Calls {
+    /// Takes note of what came.
+    pub fn handle(&mut self, incoming: Incoming) -> Event {
+        if self.has_ended {
+            return Event::Dropped;
+        }
+        match incoming {
+            Incoming::Request(request) => self.request(request),
+            Incoming::Notification(call) => Event::Notify(call),
+            Incoming::Left => {
+                self.has_peer_left = true;
+                Event::Dropped
+            }
+            Incoming::Answer { id, outcome, bundles } => self.answered(&id, outcome, bundles),
+            Incoming::Cancel(id) => match self.theirs.get_mut(&id) {
+                Some(call) if !call.is_cancelled => {
+                    call.is_cancelled = true;
+                    Event::Cancelled(id)
+                }
+                _ => self.drop_it(),
+            },
+            Incoming::Items { token, items } => self.items(&token, items),
+            Incoming::Progress { token, value } => match self.in_flight(&token) {
+                Some((id, _)) => Event::Progress { id, value },
+                None => self.drop_it(),
+            },
+            Incoming::Credit { token, n } => match self.theirs.get_mut(&token) {
+                Some(call) => {
+                    call.credit = call.credit.saturating_add(n);
+                    Event::Credit(token)
+                }
+                None => self.drop_it(),
+            },
+            Incoming::Invalid { is_request: true } => {
+                let why = "the id of a call is a string or a number, and its method a string";
+                Event::Refused(None, RpcError::new(super::code::INVALID_REQUEST, why))
+            }
+            Incoming::Invalid { is_request: false } => self.drop_it(),
+        }
+    }
+
+    fn request(&mut self, request: Request) -> Event {
+        self.is_peer_ours |= request.bundles;
+        if self.theirs.contains_key(&request.id) {
+            let why = format!("the id {} is in use by another call", request.id);
+            return Event::Refused(Some(request.id), RpcError::new(super::code::INVALID_REQUEST, why));
+        }
+        let credit = request.stream.unwrap_or(0);
+        self.theirs.insert(request.id.clone(), Theirs { is_cancelled: false, credit });
+        Event::Call(request)
+    }
+
+    fn answered(&mut self, id: &Id, outcome: Result<Part, RpcError>, bundles: bool) -> Event {
+        self.is_peer_ours |= bundles;
+        // Of a call that was not sent there is no answer.
+        let call = id.ours().filter(|id| self.ours.get(id).is_some_and(|call| call.is_handed_over));
+        match call.and_then(|id| Some((id, self.ours.remove(&id)?))) {
+            Some((id, call)) => Event::Answered { id, outcome, was_cancelled: call.is_cancelled },
+            None => self.drop_it(),
+        }
+    }
+
+    fn items(&mut self, token: &Id, items: Vec<Part>) -> Event {
+        let came = items.len() as u64;
+        match self.in_flight(token) {
+            Some((id, call)) if call.room >= came => {
+                call.room -= came;
+                Event::Items { id, items }
+            }
+            // Nobody waits, or there is no room: what was not asked for is not kept.
+            _ => self.drop_it(),
+        }
+    }
+
+    /// The call of ours with this token, if somebody waits for it.
+    fn in_flight(&mut self, token: &Id) -> Option<(u64, &mut Ours)> {
+        let id = token.ours()?;
+        let call = self.ours.get_mut(&id)?;
+        (call.is_handed_over && !call.is_cancelled).then_some((id, call))
+    }
+
+    fn drop_it(&mut self) -> Event {
+        self.dropped += 1;
+        Event::Dropped
+    }
+
+    /// How many messages meant nothing to this end.
+    #[cfg(test)]
+    pub fn dropped(&self) -> u64 {
+        self.dropped
+    }
+
+    /// Whether calls and answers still have to say that this end reads bundles.
+    pub fn must_announce(&self) -> bool {
+        !self.has_announced
+    }
+
+    /// How many bytes wait to be sent.
+    pub fn queued_bytes(&self) -> usize {
+        self.outbox.bytes()
+    }
+
+    /// Takes what is to be sent next, as one message: several only for an end that reads bundles. Empty if
+    /// there is nothing.
+    pub fn take_output(&mut self) -> Vec<Body> {
+        let Calls { outbox, ours, has_announced, .. } = self;
+        outbox.take(self.is_peer_ours, |kind| match kind {
+            Kind::Call(id) => {
+                *has_announced = true;
+                if let Some(call) = ours.get_mut(&id) {
+                    call.is_handed_over = true;
+                }
+            }
+            Kind::Answer => *has_announced = true,
+            Kind::Progress(_) | Kind::Other => {}
+        })
+    }
+
+    /// The channel is over: nothing comes or goes any more. Tells of the calls of ours that have no
+    /// answer, without the cancelled ones.
+    pub fn end(&mut self) -> Vec<Unanswered> {
+        self.has_ended = true;
+        self.outbox = Outbox::default();
+        self.theirs.clear();
+        let has_peer_left = self.has_peer_left;
+        let ours = self.ours.drain().filter(|(_, call)| !call.is_cancelled);
+        ours.map(|(id, call)| Unanswered { id, begun: call.is_handed_over && !has_peer_left }).collect()
+    }
+
+    fn queue(&mut self, kind: Kind, body: Body) {
+        if !self.has_ended {
+            self.outbox.push(kind, body);
+        }
+    }
+}

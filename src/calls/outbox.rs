@@ -1,0 +1,72 @@
+//! [`Outbox`]: what waits to be sent, and what goes together.
+
+use std::collections::VecDeque;
+
+use super::id::Id;
+use crate::message::body::Body;
+
+/// How many messages a bundle holds at most, and how long they may be together: the first of them waits
+/// for the last.
+const MOST_MESSAGES: usize = 64;
+const MOST_BYTES: usize = 64 * 1024;
+
+/// Messages that were written, in their order.
+#[derive(Default)]
+pub(super) struct Outbox {
+    waiting: VecDeque<(Kind, Body)>,
+    bytes: usize,
+}
+
+/// What a message is about.
+#[derive(PartialEq)]
+pub(super) enum Kind {
+    Call(u64),
+    Answer,
+    /// How far a call of the other end is: a later one takes its place.
+    Progress(Id),
+    Other,
+}
+
+impl Outbox {
+    pub(super) fn push(&mut self, kind: Kind, body: Body) {
+        self.bytes += body.len();
+        self.waiting.push_back((kind, body));
+    }
+
+    pub(super) fn withdraw(&mut self, kind: &Kind) {
+        if let Some(at) = self.waiting.iter().position(|(waiting, _)| waiting == kind)
+            && let Some((_, body)) = self.waiting.remove(at)
+        {
+            self.bytes -= body.len();
+        }
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Takes what goes in one message: several only in a bundle. Tells what each is about.
+    pub(super) fn take(&mut self, bundles: bool, mut gone: impl FnMut(Kind)) -> Vec<Body> {
+        let mut taken: Vec<Body> = Vec::new();
+        let mut bytes = 0;
+        while let Some((_, next)) = self.waiting.front() {
+            let is_first = taken.is_empty();
+            let fits = bundles
+                && taken.len() < MOST_MESSAGES
+                && bytes + next.len() <= MOST_BYTES
+                && next.is_movable()
+                && taken.first().is_none_or(Body::is_movable);
+            if !is_first && !fits {
+                break;
+            }
+            let Some((kind, body)) = self.waiting.pop_front() else {
+                break;
+            };
+            bytes += body.len();
+            gone(kind);
+            taken.push(body);
+        }
+        self.bytes -= bytes;
+        taken
+    }
+}

@@ -1,0 +1,87 @@
+//! [`Schedule`]: which of the things that came may begin.
+
+use std::collections::VecDeque;
+
+/// What waits to be carried out, in the order in which it came.
+///
+/// Notifications are handled one after the other, and what came behind one does not begin before it has
+/// ended. So many calls run beside each other.
+pub(crate) struct Schedule<T> {
+    waiting: VecDeque<Waiting<T>>,
+    /// What those who wait keep of the messages that they came in.
+    bytes: usize,
+    most: usize,
+    running: usize,
+    is_held: bool,
+}
+
+struct Waiting<T> {
+    turn: Turn,
+    bytes: usize,
+    what: T,
+}
+
+/// How something is carried out.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Turn {
+    /// Beside others.
+    Beside,
+    /// What comes behind it waits for its end.
+    Alone,
+}
+
+impl<T> Schedule<T> {
+    pub(crate) fn new(most: usize) -> Self {
+        Schedule { waiting: VecDeque::new(), bytes: 0, most, running: 0, is_held: false }
+    }
+
+    /// Adds something that keeps so many bytes.
+    pub(crate) fn add(&mut self, turn: Turn, bytes: usize, what: T) {
+        self.bytes += bytes;
+        self.waiting.push_back(Waiting { turn, bytes, what });
+    }
+
+    /// Takes what may begin now. Each that was taken is to [end](Self::ended).
+    pub(crate) fn take(&mut self) -> Option<(Turn, T)> {
+        if !self.may_take() {
+            return None;
+        }
+        let Waiting { turn, bytes, what } = self.waiting.pop_front()?;
+        self.bytes -= bytes;
+        self.running += 1;
+        self.is_held = turn == Turn::Alone;
+        Some((turn, what))
+    }
+
+    pub(crate) fn may_take(&self) -> bool {
+        !self.waiting.is_empty() && !self.is_held && self.running < self.most
+    }
+
+    pub(crate) fn ended(&mut self, turn: Turn) {
+        self.running -= 1;
+        if turn == Turn::Alone {
+            self.is_held = false;
+        }
+    }
+
+    pub(crate) fn waiting(&self) -> usize {
+        self.waiting.len()
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    pub(crate) fn is_idle(&self) -> bool {
+        self.waiting.is_empty() && self.running == 0
+    }
+
+    /// Takes all that has not begun and is wanted.
+    pub(crate) fn remove(&mut self, is_wanted: impl Fn(&T) -> bool) -> Vec<T> {
+        let (gone, left): (VecDeque<_>, _) =
+            self.waiting.drain(..).partition(|waiting| is_wanted(&waiting.what));
+        self.waiting = left;
+        self.bytes -= gone.iter().map(|waiting| waiting.bytes).sum::<usize>();
+        gone.into_iter().map(|waiting| waiting.what).collect()
+    }
+}

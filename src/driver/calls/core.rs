@@ -1,0 +1,285 @@
+//! [`Core`]: the machine, and what waits for it.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+
+use super::job::Job;
+use super::state::{Phase, State, Visit};
+use crate::calls::schedule::Turn;
+use crate::calls::write::{self, Extra};
+use crate::calls::{CallError, Id};
+use crate::error::Error;
+use crate::message::body::Body;
+use crate::message::encoder::Encoder;
+use crate::sys::resident::resident;
+
+/// How many bytes of answers and calls may wait to be written before handlers wait too.
+const MOST_QUEUED: usize = 16 << 20;
+
+/// How often a pool is told how much memory this process has, at most.
+const MEMORY_TOLD: Duration = Duration::from_secs(1);
+
+pub(crate) struct Core {
+    pub(super) encoder: Arc<Encoder>,
+    last_id: AtomicU64,
+    pub(super) greeting: Option<Greeting>,
+    state: Mutex<State>,
+    /// Threads that wait for something to do.
+    pub(super) jobs: Condvar,
+    /// The thread that waits for something to write.
+    pub(super) output: Condvar,
+}
+
+pub(crate) struct Settings {
+    /// How many calls run beside each other.
+    pub(crate) concurrency: usize,
+    /// What a pool is told; `None` if this end carries out no calls.
+    pub(crate) greeting: Option<Greeting>,
+}
+
+/// What a worker tells its pool when it is ready.
+#[derive(Clone, Serialize)]
+pub(crate) struct Greeting {
+    pub(crate) concurrency: usize,
+    pub(crate) methods: Vec<String>,
+}
+
+/// What the writer is to do.
+pub(crate) enum Output {
+    Frame(Vec<u8>),
+    /// All that was to be said before the end has been said.
+    Finished,
+}
+
+impl Core {
+    pub(crate) fn new(encoder: Arc<Encoder>, settings: Settings) -> Arc<Self> {
+        Arc::new(Core {
+            encoder,
+            last_id: AtomicU64::new(0),
+            greeting: settings.greeting,
+            state: Mutex::new(State::new(settings.concurrency)),
+            jobs: Condvar::new(),
+            output: Condvar::new(),
+        })
+    }
+
+    pub(crate) fn encoder(&self) -> &Encoder {
+        &self.encoder
+    }
+
+    /// Visits the state. At the end of the visit those are woken whose time has come.
+    pub(super) fn visit(&self) -> Visit<'_> {
+        Visit { core: self, state: Some(self.lock()) }
+    }
+
+    /// No code of our users runs under the lock, so that nobody leaves the state half changed.
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What calls have to say besides.
+    pub(super) fn extra(&self) -> Extra {
+        Extra::announcing(self.lock().calls.must_announce())
+    }
+
+    /// What answers have to say besides: to a pool of ours, how much memory this process has.
+    pub(super) fn answer_extra(&self) -> Extra {
+        let mut state = self.lock();
+        let extra = Extra::announcing(state.calls.must_announce());
+        if !state.calls.is_peer_ours() || state.memory_told.is_some_and(|told| told.elapsed() < MEMORY_TOLD) {
+            return extra;
+        }
+        state.memory_told = Some(Instant::now());
+        drop(state);
+        Extra { rss: resident(), ..extra }
+    }
+
+    pub(super) fn next_id(&self) -> u64 {
+        self.last_id.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    pub(crate) fn is_peer_ours(&self) -> bool {
+        self.lock().calls.is_peer_ours()
+    }
+
+    /// How many calls of ours have no answer, the cancelled ones too.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn unanswered(&self) -> usize {
+        self.lock().calls.unanswered()
+    }
+
+    /// Whether a call of ours has no answer.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn is_unanswered(&self, id: u64) -> bool {
+        self.lock().calls.is_unanswered(id)
+    }
+
+    /// Who is woken whenever one call of ours less is in flight.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn wake_when_freed(&self, waker: Waker) {
+        self.lock().freed = Some(waker);
+    }
+
+    /// Queues a notification.
+    pub(crate) fn notify<P: Serialize + ?Sized>(&self, method: &str, params: &P) -> Result<(), CallError> {
+        let body = write::notification(&self.encoder, method, params).map_err(CallError::Send)?;
+        let mut visit = self.visit();
+        if visit.phase == Phase::Over {
+            return Err(CallError::Disconnected { begun: false });
+        }
+        visit.calls.notify(body);
+        Ok(())
+    }
+}
+
+/// What is carried out.
+impl Core {
+    /// Takes something that may begin.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn take_job(&self) -> Option<(Turn, Job)> {
+        let mut visit = self.visit();
+        if visit.is_ready { visit.schedule.take() } else { None }
+    }
+
+    /// Waits for something to do. `None`: there will be nothing any more.
+    pub(crate) fn wait_for_job(&self) -> Option<(Turn, Job)> {
+        let mut state = self.lock();
+        loop {
+            if let Some(job) = state.schedule.take() {
+                drop(Visit { core: self, state: Some(state) });
+                return Some(job);
+            }
+            if state.phase == Phase::Over {
+                return None;
+            }
+            state = self.jobs.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// Something that was begun has ended, with this answer. True: the caller is to write it, for nobody
+    /// else does and nothing else is to be done.
+    pub(crate) fn ended(&self, turn: Turn, answer: Option<(&Id, Body)>, may_write: bool) -> bool {
+        let mut visit = self.visit();
+        visit.schedule.ended(turn);
+        if let Some((id, body)) = answer {
+            visit.running.remove(id);
+            visit.calls.answer(id, body);
+        }
+        let writes =
+            may_write && visit.schedule.is_idle() && !visit.is_writing && visit.calls.queued_bytes() > 0;
+        visit.is_writing |= writes;
+        writes
+    }
+}
+
+/// What is written.
+impl Core {
+    /// The next frame, for who has taken it on to write. `None`: there is nothing more, and nobody writes.
+    pub(crate) fn next_frame(&self) -> Option<Vec<u8>> {
+        let mut visit = self.visit();
+        let bodies = visit.calls.take_output();
+        if bodies.is_empty() {
+            visit.is_writing = false;
+            return None;
+        }
+        if visit.calls.queued_bytes() < MOST_QUEUED {
+            let State { room, woken, .. } = &mut **visit.state.as_mut().expect("a visit that is not over");
+            woken.append(room);
+        }
+        drop(visit);
+        // What a frame can fail with was found when its bodies were written.
+        Body::frame(bodies).ok().or_else(|| self.next_frame())
+    }
+
+    /// Waits for something to write. `None`: the channel is over.
+    pub(crate) fn wait_for_output(&self) -> Option<Output> {
+        let mut state = self.lock();
+        loop {
+            match state.output() {
+                Some(Ok(())) => {
+                    drop(state);
+                    match self.next_frame() {
+                        Some(frame) => return Some(Output::Frame(frame)),
+                        None => state = self.lock(),
+                    }
+                }
+                Some(Err(finished)) => return finished,
+                None => state = self.output.wait(state).unwrap_or_else(PoisonError::into_inner),
+            }
+        }
+    }
+
+    /// [`wait_for_output`](Self::wait_for_output) for a task.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn poll_output(&self, cx: &mut Context<'_>) -> Poll<Option<Output>> {
+        loop {
+            let mut state = self.lock();
+            match state.output() {
+                Some(Ok(())) => {
+                    drop(state);
+                    if let Some(frame) = self.next_frame() {
+                        return Poll::Ready(Some(Output::Frame(frame)));
+                    }
+                }
+                Some(Err(finished)) => return Poll::Ready(finished),
+                None => {
+                    state.writer = Some(cx.waker().clone());
+                    return Poll::Pending;
+                }
+            }
+        }
+    }
+
+    /// Waits until there is room for more to be written, or nothing is written any more.
+    pub(crate) fn poll_room(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut state = self.lock();
+        if state.calls.queued_bytes() < MOST_QUEUED || state.phase == Phase::Over {
+            return Poll::Ready(());
+        }
+        state.room.push(cx.waker().clone());
+        Poll::Pending
+    }
+
+    /// Waits until nothing is carried out.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn poll_idle(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut state = self.lock();
+        if state.schedule.is_idle() {
+            return Poll::Ready(());
+        }
+        state.idle.push(cx.waker().clone());
+        Poll::Pending
+    }
+
+    /// Waits until something is to be read: not before less waits to begin.
+    pub(crate) fn poll_reading(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut state = self.lock();
+        if !state.reads_nothing() {
+            return Poll::Ready(());
+        }
+        state.reader = Some(cx.waker().clone());
+        Poll::Pending
+    }
+
+    pub(super) fn queue_item(&self, id: &Id, body: Body) {
+        let mut visit = self.visit();
+        if visit.running.contains_key(id) {
+            visit.calls.notify(body);
+        }
+    }
+
+    pub(super) fn progress(&self, id: &Id, body: Body) {
+        self.visit().calls.progress(id, body);
+    }
+
+    /// Writes something that is about a call of ours.
+    pub(super) fn queue_about(&self, visit: &mut State, body: Result<Body, Error>) {
+        if let Ok(body) = body {
+            visit.calls.notify(body);
+        }
+    }
+}

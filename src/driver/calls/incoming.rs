@@ -1,0 +1,177 @@
+//! What comes: calls begin, or wait, and who waits for an answer is told.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::core::Core;
+use super::job::{Job, Running};
+use super::state::{Phase, State};
+use crate::calls::machine::Event;
+use crate::calls::read::{self, Notification, Request};
+use crate::calls::schedule::Turn;
+use crate::calls::write::{self, Extra};
+use crate::calls::{CallError, Id, RpcError};
+use crate::handle::ReceivedHandle;
+use crate::message::Message;
+use crate::message::body::Body;
+
+impl Core {
+    /// Takes a message; gives it back if it is the user's.
+    pub(crate) fn receive(&self, mut message: Message) -> Option<Message> {
+        let mut came = Vec::new();
+        if !read::read(message.payload(), |incoming| came.push(incoming)) {
+            return Some(message);
+        }
+        let now = Instant::now();
+        // What each keeps of the message.
+        let bytes = message.payload().as_bytes().len() / came.len().max(1);
+        let mut handle = message.take_handle();
+        // Those that are not handed on are dropped behind the lock, which a handle visits when it is closed.
+        let mut visit = self.visit();
+        for incoming in came {
+            match visit.calls.handle(incoming) {
+                Event::Call(request) => self.begin(&mut visit, request, handle.take(), bytes, now),
+                Event::Notify(Notification { method, .. }) if method == "$/crossfork/bye" => {
+                    self.stop_in(&mut visit);
+                }
+                Event::Notify(call) if visit.phase == Phase::Open && !visit.is_flooded() => {
+                    visit.schedule.add(Turn::Alone, bytes, Job::notification(call, handle.take()));
+                }
+                Event::Notify(_) | Event::Dropped => {}
+                Event::Answered { id, outcome, was_cancelled } => {
+                    if !was_cancelled {
+                        visit.settle(id, outcome.map_err(CallError::Rpc));
+                    }
+                    visit.freed();
+                }
+                Event::Items { id, items } => visit.tell(id, |pending| pending.items.extend(items)),
+                Event::Progress { id, value } => visit.tell(id, |pending| pending.progress = Some(value)),
+                Event::Cancelled(id) => self.cancelled(&mut visit, &id),
+                Event::Credit(id) => {
+                    if let Some(running) = visit.running.get(&id).cloned() {
+                        visit.woken.extend(running.changed());
+                    }
+                }
+                Event::Refused(id, error) => self.refuse(&mut visit, id.as_ref(), &error),
+            }
+        }
+        drop(visit);
+        drop(handle);
+        None
+    }
+
+    fn begin(
+        &self,
+        visit: &mut State,
+        request: Request,
+        handle: Option<ReceivedHandle>,
+        bytes: usize,
+        now: Instant,
+    ) {
+        let id = &request.id;
+        if request.call.method == "$/crossfork/hello" && self.greeting.is_some() {
+            visit.hellos.push(request.id);
+            return self.greet(visit);
+        }
+        if visit.phase != Phase::Open {
+            return self.answer_error(visit, id, &RpcError::not_begun("this process ends"));
+        }
+        if visit.is_full() {
+            let why = RpcError::not_begun("too many calls wait to begin");
+            return self.answer_error(visit, id, &why);
+        }
+        let deadline = request.deadline.and_then(|ms| now.checked_add(Duration::from_millis(ms)));
+        let running = Arc::new(Running::new(request.id.clone(), request.stream.is_some(), deadline));
+        visit.running.insert(request.id.clone(), running.clone());
+        visit.schedule.add(Turn::Beside, bytes, Job::call(running, request, handle));
+    }
+
+    /// The set-up is over.
+    pub(crate) fn ready(&self) {
+        let mut visit = self.visit();
+        visit.is_ready = true;
+        self.greet(&mut visit);
+    }
+
+    /// Answers the pools that have asked, if it is time.
+    fn greet(&self, visit: &mut State) {
+        if !visit.is_ready {
+            return;
+        }
+        for id in std::mem::take(&mut visit.hellos) {
+            let extra = Extra::announcing(visit.calls.must_announce());
+            if let Ok(body) = write::result(&self.encoder, &id, &self.greeting, extra) {
+                visit.calls.answer(&id, body);
+            }
+        }
+    }
+
+    fn cancelled(&self, visit: &mut State, id: &Id) {
+        let is_it = |job: &Job| job.running.as_ref().is_some_and(|running| running.id == *id);
+        if !visit.schedule.remove(is_it).is_empty() {
+            visit.running.remove(id);
+            self.answer_error(visit, id, &RpcError::cancelled());
+        } else if let Some(running) = visit.running.get(id).cloned() {
+            visit.woken.extend(running.cancel());
+        }
+    }
+
+    fn answer_error(&self, visit: &mut State, id: &Id, error: &RpcError) {
+        let extra = Extra::announcing(visit.calls.must_announce());
+        if let Ok(body) = write::error(&self.encoder, Some(id), error, extra) {
+            visit.calls.answer(id, body);
+        }
+    }
+
+    fn refuse(&self, visit: &mut State, id: Option<&Id>, error: &RpcError) {
+        let extra = Extra::announcing(visit.calls.must_announce());
+        if let Ok(body) = write::error(&self.encoder, id, error, extra) {
+            visit.calls.refuse(body);
+        }
+    }
+
+    /// The last frame to an end that understands it: all that was begun has been answered.
+    pub(crate) fn farewell(&self) -> Option<Vec<u8>> {
+        let is_understood = self.is_peer_ours();
+        let body = is_understood.then(|| write::left(&self.encoder).ok()).flatten()?;
+        Body::frame(vec![body]).ok()
+    }
+
+    /// Begins no call any more. Those that wait are answered that they were not begun.
+    pub(crate) fn stop(&self) {
+        self.stop_in(&mut self.visit());
+    }
+
+    fn stop_in(&self, visit: &mut State) {
+        if visit.phase != Phase::Open {
+            return;
+        }
+        visit.phase = Phase::Stopping;
+        for job in visit.schedule.remove(|job| job.running.is_some()) {
+            if let Some(running) = job.running {
+                visit.running.remove(&running.id);
+                self.answer_error(visit, &running.id, &RpcError::not_begun("this process ends"));
+            }
+        }
+    }
+
+    /// The channel is over: who waits for an answer is told, and handlers are.
+    pub(crate) fn end(&self) {
+        let mut visit = self.visit();
+        visit.phase = Phase::Over;
+        for unanswered in visit.calls.end() {
+            visit.settle(unanswered.id, Err(CallError::Disconnected { begun: unanswered.begun }));
+        }
+        // Dropped behind the lock.
+        let gone = visit.schedule.remove(|_| true);
+        let running = std::mem::take(&mut visit.running);
+        let freed = visit.freed.take();
+        visit.woken.extend(freed);
+        visit.woken.extend(running.values().flat_map(|running| running.cancel()).collect::<Vec<_>>());
+        drop(visit);
+        drop(gone);
+        // Whatever waits for something to do has nothing to wait for.
+        self.jobs.notify_all();
+        self.output.notify_all();
+    }
+}

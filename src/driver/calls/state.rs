@@ -1,0 +1,194 @@
+//! [`State`]: what a core has under its lock, and [`Visit`], who is woken for what has changed.
+
+use std::collections::{HashMap, VecDeque};
+use std::ops::{Deref, DerefMut};
+use std::sync::{Arc, MutexGuard};
+use std::task::Waker;
+use std::time::Instant;
+
+use super::core::{Core, Output};
+use super::job::{Job, Running};
+use crate::calls::machine::Calls;
+use crate::calls::schedule::Schedule;
+use crate::calls::{CallError, Id};
+use crate::message::part::Part;
+
+/// How many calls and notifications may wait to begin, and how many bytes they may keep.
+const MOST_WAITING: usize = 1 << 16;
+const MOST_WAITING_BYTES: usize = 64 << 20;
+
+pub(super) struct State {
+    pub(super) calls: Calls,
+    pub(super) pending: HashMap<u64, Pending>,
+    pub(super) running: HashMap<Id, Arc<Running>>,
+    pub(super) schedule: Schedule<Job>,
+    pub(super) phase: Phase,
+    /// The set-up is over.
+    pub(super) is_ready: bool,
+    /// Pools that ask whether it is.
+    pub(super) hellos: Vec<Id>,
+    /// When the other end was told last how much memory this process has.
+    pub(super) memory_told: Option<Instant>,
+    /// Somebody writes, and will look whether there is more.
+    pub(super) is_writing: bool,
+    pub(super) writer: Option<Waker>,
+    /// Who hands calls to the other end, a few at a time.
+    pub(super) freed: Option<Waker>,
+    /// Who waits for less to be queued, or for all to have ended.
+    pub(super) room: Vec<Waker>,
+    pub(super) idle: Vec<Waker>,
+    /// Who reads, and waits for less to wait.
+    pub(super) reader: Option<Waker>,
+    /// Woken when the lock is given back.
+    pub(super) woken: Vec<Waker>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Phase {
+    Open,
+    /// No call is begun any more; those that have begun end.
+    Stopping,
+    Over,
+}
+
+/// A call of ours, as its caller sees it.
+#[derive(Default)]
+pub(super) struct Pending {
+    pub(super) outcome: Option<Result<Part, CallError>>,
+    pub(super) items: VecDeque<Part>,
+    pub(super) progress: Option<Part>,
+    pub(super) waker: Option<Waker>,
+}
+
+impl State {
+    pub(super) fn new(concurrency: usize) -> Self {
+        State {
+            calls: Calls::default(),
+            pending: HashMap::new(),
+            running: HashMap::new(),
+            schedule: Schedule::new(concurrency),
+            phase: Phase::Open,
+            is_ready: false,
+            hellos: Vec::new(),
+            memory_told: None,
+            is_writing: false,
+            writer: None,
+            freed: None,
+            room: Vec::new(),
+            idle: Vec::new(),
+            reader: None,
+            woken: Vec::new(),
+        }
+    }
+}
+
+impl State {
+    /// Takes on writing, if there is something to write; or tells of the end.
+    pub(super) fn output(&mut self) -> Option<Result<(), Option<Output>>> {
+        if self.phase == Phase::Over {
+            return Some(Err(None));
+        }
+        if self.is_writing {
+            return None;
+        }
+        if self.calls.queued_bytes() > 0 {
+            self.is_writing = true;
+            return Some(Ok(()));
+        }
+        self.is_finished().then_some(Err(Some(Output::Finished)))
+    }
+
+    /// So much waits to begin that calls are refused.
+    pub(super) fn is_full(&self) -> bool {
+        self.holds_more_than(1)
+    }
+
+    /// So much waits to begin that even notifications are dropped. It comes to that only with a peer that
+    /// goes on to send while handlers wait for its answers.
+    pub(super) fn is_flooded(&self) -> bool {
+        self.holds_more_than(4)
+    }
+
+    fn holds_more_than(&self, times: usize) -> bool {
+        self.schedule.waiting() >= times * MOST_WAITING || self.schedule.bytes() >= times * MOST_WAITING_BYTES
+    }
+
+    /// Nothing is to be read: enough waits to begin, and none of our calls waits for its answer.
+    pub(super) fn reads_nothing(&self) -> bool {
+        self.phase != Phase::Over && self.is_ready && self.is_full() && self.pending.is_empty()
+    }
+
+    pub(super) fn is_finished(&self) -> bool {
+        self.phase == Phase::Stopping && self.schedule.is_idle() && self.calls.open() == 0
+    }
+
+    pub(super) fn settle(&mut self, id: u64, outcome: Result<Part, CallError>) {
+        self.tell(id, |pending| pending.outcome = Some(outcome));
+    }
+
+    /// One call of ours less is in flight.
+    pub(super) fn freed(&mut self) {
+        if let Some(freed) = &self.freed {
+            self.woken.push(freed.clone());
+        }
+    }
+
+    pub(super) fn tell(&mut self, id: u64, tell: impl FnOnce(&mut Pending)) {
+        if let Some(pending) = self.pending.get_mut(&id) {
+            tell(pending);
+            self.woken.extend(pending.waker.take());
+        }
+    }
+}
+
+/// A visit to a core.
+pub(super) struct Visit<'a> {
+    pub(super) core: &'a Core,
+    /// There until the end.
+    pub(super) state: Option<MutexGuard<'a, State>>,
+}
+
+impl Deref for Visit<'_> {
+    type Target = State;
+    fn deref(&self) -> &State {
+        self.state.as_ref().expect("a visit that is not over")
+    }
+}
+
+impl DerefMut for Visit<'_> {
+    fn deref_mut(&mut self) -> &mut State {
+        self.state.as_mut().expect("a visit that is not over")
+    }
+}
+
+impl Drop for Visit<'_> {
+    fn drop(&mut self) {
+        let Some(mut state) = self.state.take() else {
+            return;
+        };
+        let mut woken = std::mem::take(&mut state.woken);
+        let is_over = state.phase == Phase::Over;
+        let has_output = !state.is_writing && (state.calls.queued_bytes() > 0 || state.is_finished());
+        if has_output || is_over {
+            woken.extend(state.writer.take());
+        }
+        if is_over {
+            woken.append(&mut state.room);
+        }
+        if !state.reads_nothing() {
+            woken.extend(state.reader.take());
+        }
+        if state.schedule.is_idle() {
+            woken.append(&mut state.idle);
+        }
+        let has_job = state.schedule.may_take();
+        drop(state);
+        if has_output {
+            self.core.output.notify_one();
+        }
+        if has_job {
+            self.core.jobs.notify_one();
+        }
+        woken.into_iter().for_each(Waker::wake);
+    }
+}

@@ -1,0 +1,359 @@
+//! [`Service`]: a program whose functions its parent calls, in tasks.
+
+use std::fmt;
+use std::future::{Future, poll_fn};
+use std::num::NonZero;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use ::tokio::runtime::Builder;
+use ::tokio::signal::unix::{SignalKind, signal};
+
+use super::channel::Channel;
+use super::peer::Peer;
+use crate::calls::RpcError;
+use crate::calls::schedule::Turn;
+use crate::driver::calls::{
+    self, Core, Greeting, Handler, Handlers, Job, Outcome, Output, Settings, catch, caught,
+};
+use crate::error::Error;
+use crate::limits::Limits;
+use crate::message::Message;
+
+/// What a handler knows of its call besides the parameters, and the way to the other end.
+pub type Context = calls::Context<Peer>;
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+type Boxed<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+type OnMessage = Box<dyn Fn(Message, &Peer) + Send + Sync>;
+type OnStart = Box<dyn FnOnce(Peer) -> Boxed<Result<(), BoxError>> + Send>;
+type OnEnd = Box<dyn FnOnce() -> Boxed<()> + Send>;
+
+/// How many calls are carried out at once, unless said.
+const CONCURRENCY: usize = 64;
+
+/// A program whose functions its parent calls: a worker of a pool, a language server, or any child of
+/// `fork`. Its handlers run in tasks.
+///
+/// ```no_run
+/// use crossfork::tokio::{Context, Service};
+/// use std::{io, time::Duration};
+///
+/// async fn later(text: String, _: Context) -> io::Result<String> {
+///     tokio::time::sleep(Duration::from_secs(1)).await;
+///     Ok(text)
+/// }
+///
+/// fn main() -> Result<(), crossfork::Error> {
+///     Service::new().method("later", later).run()
+/// }
+/// ```
+///
+/// A handler is an asynchronous function that takes the context by value or by reference, or a
+/// synchronous one that does not take long. It may return a stream or an iterator, whose items the caller
+/// gets one by one. When its call is cancelled, its future is dropped. If it panics, its caller gets an
+/// error with what it said and where, and the service goes on.
+///
+/// Notifications are handled one after the other, in their order, by the handler of that name. A call does
+/// not begin before the notifications that came before it have ended.
+#[derive(Default)]
+pub struct Service {
+    handlers: Handlers<Peer>,
+    concurrency: Option<NonZero<usize>>,
+    is_ordered: bool,
+    ends_on_panic: bool,
+    on_message: Option<OnMessage>,
+    on_start: Mutex<Option<OnStart>>,
+    on_end: Mutex<Option<OnEnd>>,
+}
+
+impl Service {
+    /// A service without methods.
+    pub fn new() -> Self {
+        Service::default()
+    }
+
+    /// Adds a method, which calls and notifications of this name are handed to: a function that takes the
+    /// parameters and `Context` or `&Context`, and returns a `Result`. See [`Handler`] and
+    /// [`Reply`](super::Reply).
+    pub fn method<M>(mut self, name: impl Into<String>, handler: impl Handler<Peer, M>) -> Self {
+        self.handlers.insert(name.into(), handler.prepare());
+        self
+    }
+
+    /// How many calls are carried out at once: 64, unless said. The others wait, and a pool hands this
+    /// service no more.
+    pub fn concurrency(self, calls: NonZero<usize>) -> Self {
+        Service { concurrency: Some(calls), ..self }
+    }
+
+    /// Carries out everything one after the other, in the order in which it comes, as a language server
+    /// has to.
+    pub fn ordered(self) -> Self {
+        Service { is_ordered: true, ..self }
+    }
+
+    /// Ends when a handler has panicked, as if asked to by SIGTERM: for handlers that share what a panic may
+    /// leave half changed. A pool then starts another.
+    pub fn end_on_panic(self) -> Self {
+        Service { ends_on_panic: true, ..self }
+    }
+
+    /// What is done with messages that are no calls. Without it they are dropped.
+    pub fn on_message(self, handler: impl Fn(Message, &Peer) + Send + Sync + 'static) -> Self {
+        Service { on_message: Some(Box::new(handler)), ..self }
+    }
+
+    /// What is done before the first call is carried out, such as loading a model: a pool waits for it.
+    pub fn set_up<E: Into<BoxError>, F: Future<Output = Result<(), E>> + Send + 'static>(
+        self,
+        start: impl FnOnce(Peer) -> F + Send + 'static,
+    ) -> Self {
+        let start: OnStart = Box::new(|peer| {
+            let started = start(peer);
+            Box::pin(async { started.await.map_err(Into::into) })
+        });
+        Service { on_start: Mutex::new(Some(start)), ..self }
+    }
+
+    /// What is done when the last call has ended.
+    pub fn tear_down<F: Future<Output = ()> + Send + 'static>(
+        self,
+        end: impl FnOnce() -> F + Send + 'static,
+    ) -> Self {
+        let end: OnEnd = Box::new(|| Box::pin(end()));
+        Service { on_end: Mutex::new(Some(end)), ..self }
+    }
+
+    /// How many calls are carried out at once.
+    pub(super) fn most(&self) -> usize {
+        if self.is_ordered { 1 } else { self.concurrency.map_or(CONCURRENCY, NonZero::get) }
+    }
+
+    /// Carries out calls until the parent has disconnected, in a runtime of its own with one thread. For a
+    /// runtime with several, see [`serve`](Self::serve).
+    ///
+    /// # Errors
+    /// As [`serve`](Self::serve); or the runtime cannot be made.
+    ///
+    /// # Panics
+    /// Inside of a runtime.
+    pub fn run(self) -> Result<(), Error> {
+        let (socket, serialization) = crate::env::take_channel()?;
+        let runtime = Builder::new_current_thread().enable_all().build()?;
+        runtime.block_on(async {
+            let channel = Channel::from_socket_with(socket, serialization, Limits::default())?;
+            self.run_with(&channel, terminated()?).await
+        })
+    }
+
+    /// Carries out calls until the parent has disconnected.
+    ///
+    /// SIGTERM is a request to end: calls that have begun are carried out, and the others are answered that
+    /// they were not begun, so that a pool makes them elsewhere.
+    ///
+    /// # Errors
+    /// [`EnvError`](crate::EnvError) if this process was not started with a channel; what the set-up
+    /// failed with; or the channel failed.
+    ///
+    /// # Panics
+    /// Outside of a runtime.
+    ///
+    /// # Cancel safety
+    /// As [`run_on`](Self::run_on); the channel is closed then.
+    pub async fn serve(self) -> Result<(), Error> {
+        let channel = Channel::from_env()?;
+        self.run_with(&channel, terminated()?).await
+    }
+
+    /// [`serve`](Self::serve) over a channel that is at hand. Nobody else may receive from it.
+    ///
+    /// # Errors
+    /// What the set-up failed with; or the channel failed.
+    ///
+    /// # Cancel safety
+    /// If the future is dropped, all calls are cancelled, and none is answered any more.
+    pub async fn run_on(self, channel: &Channel) -> Result<(), Error> {
+        self.run_with(channel, std::future::pending()).await
+    }
+
+    async fn run_with(self, channel: &Channel, asked: impl Future<Output = ()>) -> Result<(), Error> {
+        let concurrency = self.most();
+        let methods = self.handlers.keys().cloned().collect();
+        let greeting = Some(Greeting { concurrency, methods });
+        let core = Core::new(channel.encoder(), Settings { concurrency, greeting });
+        let peer = Peer::new(core.clone());
+        let running = Arc::new(Running { service: Arc::new(self), core, peer });
+        let _end = EndOnDrop(running.core.clone());
+        // The set-up may call the parent, whose answers are received meanwhile.
+        let run = async {
+            ::tokio::join!(running.start(channel), running.receive(channel), running.write(channel))
+        };
+        let stop = async {
+            asked.await;
+            running.core.stop();
+            std::future::pending().await
+        };
+        let (started, received, ()) = ::tokio::select! {
+            results = run => results,
+            never = stop => never,
+        };
+        poll_fn(|cx| running.core.poll_idle(cx)).await;
+        running.tear_down().await;
+        started.and(received)
+    }
+}
+
+impl fmt::Debug for Service {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut methods: Vec<_> = self.handlers.keys().collect();
+        methods.sort();
+        f.debug_struct("tokio::Service").field("methods", &methods).finish_non_exhaustive()
+    }
+}
+
+/// Cancels what runs when nobody waits for the service any more.
+struct EndOnDrop(Arc<Core>);
+
+impl Drop for EndOnDrop {
+    fn drop(&mut self) {
+        self.0.end();
+    }
+}
+
+/// A service that runs. For a pool, what its workers can call.
+pub(super) struct Running {
+    pub(super) service: Arc<Service>,
+    pub(super) core: Arc<Core>,
+    pub(super) peer: Peer,
+}
+
+impl Running {
+    async fn start(self: &Arc<Self>, channel: &Channel) -> Result<(), Error> {
+        let started = match take(&self.service.on_start) {
+            Some(start) => start(self.peer.clone()).await,
+            None => Ok(()),
+        };
+        match started {
+            Ok(()) => {
+                self.core.ready();
+                self.dispatch();
+            }
+            Err(_) => {
+                self.core.end();
+                channel.close();
+            }
+        }
+        started.map_err(Error::SetUp)
+    }
+
+    async fn tear_down(&self) {
+        if let Some(end) = take(&self.service.on_end) {
+            end().await;
+        }
+    }
+
+    /// Takes what comes, until nothing comes any more.
+    pub(super) async fn receive(self: &Arc<Self>, channel: &Channel) -> Result<(), Error> {
+        let result = loop {
+            poll_fn(|cx| self.core.poll_reading(cx)).await;
+            match channel.recv().await {
+                Ok(Some(message)) => {
+                    if let Some(message) = self.core.receive(message)
+                        && let Some(on_message) = &self.service.on_message
+                    {
+                        // It says so on standard error.
+                        let _ = catch(|| on_message(message, &self.peer));
+                    }
+                    self.dispatch();
+                }
+                Ok(None) => break Ok(()),
+                // About one message.
+                Err(Error::Protocol(_)) => {}
+                Err(error) => break Err(error),
+            }
+        };
+        self.core.end();
+        result
+    }
+
+    /// Begins what may begin.
+    fn dispatch(self: &Arc<Self>) {
+        while let Some((turn, job)) = self.core.take_job() {
+            ::tokio::spawn(self.clone().carry_out(turn, job));
+        }
+    }
+
+    async fn carry_out(self: Arc<Self>, turn: Turn, job: Job) {
+        let call = job.running.clone();
+        let method = self.service.handlers.get(&job.method);
+        let unknown = method.is_none().then(|| RpcError::unknown(&job.method));
+        let context = Context::new(self.core.clone(), job, self.peer.clone());
+        let to = context.replying();
+        // All of it, for a handler that is dropped may panic too.
+        let answer = caught(async {
+            let (Some(method), None) = (method, unknown.as_ref()) else {
+                return unknown.map_or(Ok(None), Err);
+            };
+            match (method.call(context), &call) {
+                (Outcome::Done(answer), _) => Ok(answer),
+                (Outcome::Later(later), None) => Ok(later.await),
+                (Outcome::Later(later), Some(call)) => ::tokio::select! {
+                    biased;
+                    answer = later => Ok(answer),
+                    () = call.cancelled() => Err(RpcError::cancelled()),
+                },
+            }
+        });
+        let answer = answer.await.unwrap_or_else(|panic| {
+            if self.service.ends_on_panic {
+                self.core.stop();
+            }
+            Err(panic)
+        });
+        let answer = answer.unwrap_or_else(|error| to.error(&error));
+        let answer = call.as_ref().zip(answer).map(|(call, body)| (&call.id, body));
+        self.core.ended(turn, answer, false);
+        self.dispatch();
+    }
+
+    /// Writes what comes, until all was said. The end of the channel is seen where it is received from.
+    pub(super) async fn write(&self, channel: &Channel) {
+        while let Some(output) = poll_fn(|cx| self.core.poll_output(cx)).await {
+            match output {
+                Output::Frame(frame) => {
+                    let mut frame = Some(frame);
+                    while let Some(next) = frame {
+                        // What cannot be sent would leave somebody waiting: it ends the channel. If the
+                        // peer has, what it has sent before is still received.
+                        if channel.send_frame(Ok(next)).await.is_err() && channel.is_connected() {
+                            channel.close();
+                        }
+                        frame = self.core.next_frame();
+                    }
+                }
+                Output::Finished => {
+                    self.tear_down().await;
+                    if let Some(farewell) = self.core.farewell() {
+                        let _ = channel.send_frame(Ok(farewell)).await;
+                    }
+                    // It may be over already.
+                    let _ = channel.disconnect().await;
+                    return;
+                }
+            }
+        }
+    }
+}
+
+/// SIGTERM, once it comes.
+fn terminated() -> Result<impl Future<Output = ()>, Error> {
+    let mut signal = signal(SignalKind::terminate())?;
+    Ok(async move {
+        signal.recv().await;
+    })
+}
+
+fn take<T>(once: &Mutex<Option<T>>) -> Option<T> {
+    once.lock().unwrap_or_else(PoisonError::into_inner).take()
+}

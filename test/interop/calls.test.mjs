@@ -1,0 +1,50 @@
+// Services and pools in Rust, and Node programs at their other end that have no library of ours: JSON-RPC by hand, and
+// vscode-jsonrpc.
+import assert from 'node:assert';
+import { execFile, spawn } from 'node:child_process';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { promisify } from 'node:util';
+import { artifact } from '../artifacts.mjs';
+import { EveryNode } from './every-node.mjs';
+import { modules } from './npm/index.mjs';
+
+const worker = artifact('calls-worker');
+const pool = artifact('calls-pool');
+const script = (name) => join(import.meta.dirname, 'calls', name);
+const run = promisify(execFile);
+
+const suite = new EveryNode();
+
+for (const driver of ['blocking', 'tokio']) {
+  for (const serialization of ['json', 'advanced']) {
+    suite.test(`a Node parent calls a service (${driver}, ${serialization})`, {}, async (t, { bin }) => {
+      const parent = spawn(bin, [script('behaviours.cjs'), worker, driver, serialization], {
+        stdio: ['ignore', 'pipe', 'inherit'],
+      });
+      const ended = new Promise((resolve) => parent.on('exit', resolve));
+      let count = 0;
+      for await (const line of createInterface({ input: parent.stdout })) {
+        const { name, detail } = JSON.parse(line);
+        count += 1;
+        await t.test(name, () => assert.strictEqual(detail, undefined, detail));
+      }
+      assert.strictEqual(await ended, 0);
+      assert.ok(count > 20);
+    });
+
+    suite.test(`vscode-jsonrpc calls a service (${driver}, ${serialization})`, {}, async (_, { bin }) => {
+      await run(bin, [script('vscode.cjs'), modules, worker, driver, serialization], { timeout: 60_000 });
+    });
+  }
+}
+
+for (const serialization of ['json', 'advanced']) {
+  for (const name of ['plain.cjs', 'vscode.cjs']) {
+    suite.test(`a pool calls workers that others wrote (${name}, ${serialization})`, {}, async (_, { bin }) => {
+      await run(pool, [bin, serialization, script(name), modules], { timeout: 60_000 });
+    });
+  }
+}
+
+suite.register();

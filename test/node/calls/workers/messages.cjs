@@ -1,0 +1,6 @@
+'use strict';
+
+const { serve } = require('../../../../js/index.cjs');
+
+const parent = serve({ echo: (value) => value });
+parent.on('message', (value) => process.send({ got: value }));

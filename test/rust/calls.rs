@@ -1,0 +1,6 @@
+//! Calls over real channels: pools of workers, which are this program itself.
+
+#[path = "calls/pool.rs"]
+mod pool;
+#[path = "calls/worker.rs"]
+mod worker;
