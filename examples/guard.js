@@ -64,7 +64,7 @@ async function request(address, i) {
   console.log(`request ${i}: ${(await response.text()).trim()}`);
 }
 
-// Each worker finishes the requests in flight, and exits.
+// Each worker finishes the HTTP requests that it serves, and exits. (An answer by message would be lost.)
 function stop() {
   stopping = true;
   server.close();

@@ -5,8 +5,10 @@ use crossfork::{Error, blocking::Channel};
 fn main() -> Result<(), Error> {
     let channel = Channel::from_env()?;
     while let Some(message) = channel.recv()? {
-        let numbers: Vec<f64> = message.decode()?;
-        channel.send(&numbers.iter().sum::<f64>())?;
+        match message.decode::<Vec<f64>>() {
+            Ok(numbers) => channel.send(&numbers.iter().sum::<f64>())?,
+            Err(error) => channel.send(&error.to_string())?, // and goes on
+        }
     }
     Ok(()) // the parent has disconnected
 }

@@ -45,6 +45,9 @@ export async function tryCrate(crate, folder) {
   cargo('run', '--example', 'primary', '--', '--once');
   const workers = [
     'sum',
+    'requests',
+    'primes_service',
+    'image_service',
     'echo_worker',
     'http_worker',
     'cluster_threads',
