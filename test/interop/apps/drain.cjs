@@ -21,6 +21,11 @@ const requests = {
     const headers = ['Connection', 'keep-alive', 'Keep-Alive', 'timeout=60', 'Set-Cookie', 'a=1', 'Set-Cookie', 'b=2'];
     setTimeout(() => response.writeHead(200, headers).end('done'), 1500);
   },
+  '/other-user': (response) => {
+    process.setuid(65534);
+    const thread = new Worker('require("node:worker_threads").parentPort.postMessage("runs")', { eval: true });
+    thread.on('message', (text) => response.end(text)).on('error', (error) => response.end(error.message));
+  },
   '/inherited': async (response) => response.end(JSON.stringify(await inherited())),
 };
 
@@ -38,9 +43,17 @@ const handlers = {
     for (const socket of sockets.clients) socket.close(1001, 'goodbye');
     console.log('flushed');
   },
+  long: () =>
+    setTimeout(() => {
+      console.log('flushed');
+      process.exit(0);
+    }, 2500),
+  tidy: () => process.kill(process.pid, 'SIGKILL'),
 };
+// As the package signal-exit.
+if (HANDLER === 'tidy') process.__signal_exit_emitter__ = { count: 1 };
 if (HANDLER) {
-  process.on('SIGTERM', (name, number) => {
+  process.once('SIGTERM', (name, number) => {
     console.log(`told: ${name} ${number}`);
     handlers[HANDLER]();
   });
