@@ -46,8 +46,10 @@ function install({ signal, signalAfter, shutdownMessage }) {
   const IDLE = 3000;
   const HALF_CLOSED = 500;
 
-  /** Each server that has listened, with its open connections. */
+  /** Each server that listens or has connections, with its open connections. */
   const servers = new Map();
+  /** Each server that has ever listened. */
+  const tracked = new WeakSet();
   /** For each socket, how many bytes it had read when data last arrived, and when that was. */
   const lastReads = new WeakMap();
   const drain = { since: undefined, isNotified: false, hadHandler: false, quietSince: undefined, timer: undefined };
@@ -68,9 +70,13 @@ function install({ signal, signalAfter, shutdownMessage }) {
   });
 
   function track(server) {
-    if (servers.has(server)) return;
+    if (tracked.has(server)) return;
+    tracked.add(server);
     const open = { sockets: new Set(), sessions: new Set() };
     servers.set(server, open);
+    server.on('listening', () => servers.set(server, open));
+    // While draining, the program may close it once more.
+    server.on('close', () => drain.since === undefined && servers.delete(server));
     const keep = (set, each) => {
       set.add(each);
       each.once('close', () => set.delete(each));
@@ -221,7 +227,7 @@ function install({ signal, signalAfter, shutdownMessage }) {
       (writeHead) =>
         function (status, ...rest) {
           if (status !== 101 && !this.headersSent && isLastOnTrackedConnection(this)) {
-            const last = rest.length - 1;
+            const last = rest.findLastIndex((each) => each !== undefined);
             this.removeHeader('Keep-Alive');
             if (Array.isArray(rest[last])) rest[last] = listWithClose(rest[last]);
             else if (isObject(rest[last])) rest[last] = objectWithClose(rest[last]);

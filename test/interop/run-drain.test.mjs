@@ -242,6 +242,14 @@ suite.test('processes that a program starts do not load the preload', DEADLINE, 
   assert.strictEqual(await run.stop(), 0, run.text);
 });
 
+suite.test('servers that the program has closed are not kept in memory', DEADLINE, async (t, runtime) => {
+  const run = start(t, runtime, { args: ['--node-args', '--expose-gc'] });
+  const port = await run.port(1);
+  // The last one may still be referenced from somewhere.
+  assert.ok(Number((await get(port, '/closed-servers')).body) <= 1);
+  assert.strictEqual(await run.stop(), 0, run.text);
+});
+
 const isNotRoot = process.getuid() !== 0 && 'only root can become another user';
 suite.test(
   'a program that becomes another user can start threads',
