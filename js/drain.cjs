@@ -46,11 +46,13 @@ function install({ signal, signalAfter, shutdownMessage }) {
   const IDLE = 3000;
   const HALF_CLOSED = 500;
 
-  /** Each server that has listened, with its open connections. */
+  /** Each server that listens or has connections, with its open connections. */
   const servers = new Map();
+  /** Each server that has ever listened. */
+  const tracked = new WeakSet();
   /** For each socket, how many bytes it had read when data last arrived, and when that was. */
   const lastReads = new WeakMap();
-  const drain = { since: undefined, isNotified: false, quietSince: undefined, timer: undefined };
+  const drain = { since: undefined, isNotified: false, hadHandler: false, quietSince: undefined, timer: undefined };
 
   wrap(
     net.Server.prototype,
@@ -68,9 +70,13 @@ function install({ signal, signalAfter, shutdownMessage }) {
   });
 
   function track(server) {
-    if (servers.has(server)) return;
+    if (tracked.has(server)) return;
+    tracked.add(server);
     const open = { sockets: new Set(), sessions: new Set() };
     servers.set(server, open);
+    server.on('listening', () => servers.set(server, open));
+    // While draining, the program may close it once more.
+    server.on('close', () => drain.since === undefined && servers.delete(server));
     const keep = (set, each) => {
       set.add(each);
       each.once('close', () => set.delete(each));
@@ -113,20 +119,29 @@ function install({ signal, signalAfter, shutdownMessage }) {
       const open = closeIdleConnections();
       if (!drain.isNotified && (open.ending === 0 || performance.now() - drain.since >= signalAfter)) notify();
       if (!drain.isNotified) return;
-      if (!hasHandler()) endIfQuiet(open);
+      if (!drain.hadHandler) endIfQuiet(open);
       else if (open.ending === 0) clearInterval(drain.timer);
     });
   }
 
   function hasHandler() {
-    return process.listenerCount(signal) > 0 || shutdownMessage;
+    return isHandled() || shutdownMessage;
+  }
+
+  /** The listeners of the package signal-exit, which many others use, only tidy up before the process ends. */
+  function isHandled() {
+    const emitters = [process.__signal_exit_emitter__, globalThis[Symbol.for('signal-exit emitter')]];
+    const tidying = emitters.reduce((sum, emitter) => sum + (emitter?.count ?? 0), 0);
+    return process.listenerCount(signal) > tidying;
   }
 
   /** Calls the program's handlers. A real signal could come too late for a process that is about to exit. */
   function notify() {
     drain.isNotified = true;
+    // A handler that was added with `once` is gone afterwards, but may still be at work.
+    drain.hadHandler = hasHandler();
     if (shutdownMessage) process.emit('message', 'shutdown', undefined);
-    if (process.listenerCount(signal) > 0) process.emit(signal, signal, constants.signals[signal]);
+    if (isHandled()) process.emit(signal, signal, constants.signals[signal]);
   }
 
   /** Ends a program without a handler that something other than a connection keeps alive, such as a timer. */
@@ -211,8 +226,8 @@ function install({ signal, signalAfter, shutdownMessage }) {
       'writeHead',
       (writeHead) =>
         function (status, ...rest) {
-          if (status !== 101 && !this.headersSent && servers.has(this.socket?.server)) {
-            const last = rest.length - 1;
+          if (status !== 101 && !this.headersSent && isLastOnTrackedConnection(this)) {
+            const last = rest.findLastIndex((each) => each !== undefined);
             this.removeHeader('Keep-Alive');
             if (Array.isArray(rest[last])) rest[last] = listWithClose(rest[last]);
             else if (isObject(rest[last])) rest[last] = objectWithClose(rest[last]);
@@ -221,6 +236,13 @@ function install({ signal, signalAfter, shutdownMessage }) {
           return Reflect.apply(writeHead, this, [status, ...rest]);
         },
     );
+  }
+
+  /** An answer with `Connection: close` is the connection's last, so requests pipelined behind it would get none. */
+  function isLastOnTrackedConnection({ req, socket }) {
+    const { server, parser } = socket ?? req?.socket ?? {};
+    // A client that always has a request waiting cannot go on for ever.
+    return servers.has(server) && (drain.isNotified || !parser?.incoming || parser.incoming === req);
   }
 
   /** Sends GOAWAY with the ID of the last stream. A GOAWAY notice before that one makes streams hang. */

@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 use super::deployment::Deployment;
 use super::log::{Log, Origin, Stream};
 use super::policy::{Action, Ended, Notice, Policy, Settings, Time, exit_code};
-use super::preload::Preload;
+use super::preload::{KEEP_INTERVAL, Preload};
 use super::program::Program;
 use super::repeats::{Repeats, Verdict};
 use super::signals::{Signals, Told};
@@ -115,6 +115,7 @@ impl Guard {
     }
 
     pub(super) async fn run(mut self) -> Result<u8, Error> {
+        let mut keep = tokio::time::interval(KEEP_INTERVAL);
         loop {
             while let Some(action) = self.policy.poll_action() {
                 match action {
@@ -130,8 +131,17 @@ impl Guard {
                 event = self.primary.next() => self.handle(event),
                 told = self.signals.next() => self.obey(told),
                 Some(_) = self.output.join_next() => {}
+                _ = keep.tick() => self.keep_preload(),
                 () = tokio::time::sleep(tick) => self.policy.tick(self.now()),
             }
+        }
+    }
+
+    fn keep_preload(&self) {
+        if let Some(Err(e)) = self.preload.as_ref().map(Preload::keep) {
+            self.log.say(&format!(
+                "cannot keep the file that drains workers ({e}): they may be unable to start threads"
+            ));
         }
     }
 

@@ -1,10 +1,10 @@
 //! The file that a Node worker loads before the program, and that drains it: `js/drain.cjs`.
 
 use std::ffi::{OsStr, OsString};
-use std::fs::{self, DirBuilder};
-use std::os::unix::fs::DirBuilderExt;
+use std::fs::{self, DirBuilder, File, Permissions};
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use std::{env, io, process};
 
 use super::Options;
@@ -16,7 +16,11 @@ const TEXT: &str = include_str!("../../js/drain.cjs");
 /// Tells it what was chosen: it takes the variable out of the environment.
 const SETTINGS: &str = "CROSSFORK_DRAIN";
 
-/// The file, in a folder that is ours alone, and removed with it.
+/// How often [`Preload::keep`] is to be called: much more often than systems remove temporary files.
+pub(super) const KEEP_INTERVAL: Duration = Duration::from_secs(60 * 60);
+
+/// The file, in a folder in which only we can write, and removed with it. Everybody can read it: each thread of
+/// a worker loads it again, also when the program has become another user.
 pub(super) struct Preload {
     folder: PathBuf,
     settings: String,
@@ -37,7 +41,7 @@ impl Preload {
             "signalAfter": u64::try_from(signal_after).unwrap_or(u64::MAX),
             "shutdownMessage": options.shutdown_message,
         });
-        let preload = Preload { folder: private_folder()?, settings: settings.to_string() };
+        let preload = Preload { folder: new_folder()?, settings: settings.to_string() };
         preload.write()?;
         Ok(Some(preload))
     }
@@ -59,20 +63,35 @@ impl Preload {
         args
     }
 
-    /// The variable for a worker that is started now. The file is written again if it was removed, as
-    /// systems do with temporary files that are old.
+    /// The variable for a worker that is started now.
     pub(super) fn variable(&self) -> io::Result<(OsString, OsString)> {
-        if !self.path().exists() {
-            if !self.folder.exists() {
-                create_private(&self.folder)?;
-            }
-            self.write()?;
-        }
+        self.restore()?;
         Ok((SETTINGS.into(), self.settings.clone().into()))
     }
 
+    /// Makes the file look new, because systems remove temporary files that are old. Without it a worker could
+    /// start no thread.
+    pub(super) fn keep(&self) -> io::Result<()> {
+        self.restore()?;
+        File::options().write(true).open(self.path())?.set_modified(SystemTime::now())
+    }
+
+    /// Writes it again if it was removed.
+    fn restore(&self) -> io::Result<()> {
+        if self.path().exists() {
+            return Ok(());
+        }
+        if !self.folder.exists() {
+            create_folder(&self.folder)?;
+        }
+        self.write()
+    }
+
     fn write(&self) -> io::Result<()> {
-        fs::write(self.path(), TEXT)
+        fs::write(self.path(), TEXT)?;
+        // Whatever the umask is.
+        fs::set_permissions(self.path(), Permissions::from_mode(0o644))?;
+        fs::set_permissions(&self.folder, Permissions::from_mode(0o755))
     }
 }
 
@@ -92,7 +111,7 @@ fn is_node(options: &Options, program: &Program) -> bool {
 }
 
 /// Where nobody else can put a file. Its real path, by which Node knows the file.
-fn private_folder() -> io::Result<PathBuf> {
+fn new_folder() -> io::Result<PathBuf> {
     // A container may have no other place to write.
     let places = [env::temp_dir(), "/dev/shm".into()];
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -100,7 +119,7 @@ fn private_folder() -> io::Result<PathBuf> {
     let mut failure = io::Error::from(io::ErrorKind::NotFound);
     for place in places {
         let folder = place.join(&name);
-        match create_private(&folder) {
+        match create_folder(&folder) {
             Ok(()) => return folder.canonicalize(),
             Err(e) => failure = e,
         }
@@ -109,6 +128,24 @@ fn private_folder() -> io::Result<PathBuf> {
 }
 
 /// Fails if it is there already, as it is if somebody else has made it.
-fn create_private(folder: &Path) -> io::Result<()> {
+fn create_folder(folder: &Path) -> io::Result<()> {
     DirBuilder::new().mode(0o700).create(folder)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_old_file_becomes_new_and_a_removed_one_comes_back() {
+        let preload = Preload { folder: new_folder().unwrap(), settings: String::new() };
+        preload.write().unwrap();
+        let file = File::options().write(true).open(preload.path()).unwrap();
+        file.set_modified(UNIX_EPOCH).unwrap();
+        preload.keep().unwrap();
+        assert!(fs::metadata(preload.path()).unwrap().modified().unwrap() > UNIX_EPOCH);
+        fs::remove_dir_all(&preload.folder).unwrap();
+        preload.keep().unwrap();
+        assert_eq!(fs::read_to_string(preload.path()).unwrap(), TEXT);
+    }
 }

@@ -113,6 +113,38 @@ suite.test(
   },
 );
 
+suite.test('a handler added with once has as long as it needs', DEADLINE, async (t, runtime) => {
+  const run = start(t, runtime, { env: { HANDLER: 'long' }, args: ['--signal-after', '1'] });
+  await run.port(1);
+  assert.strictEqual(await run.stop(), 0);
+  await run.said(/flushed$/);
+  await run.said(/has ended: exit code 0$/);
+});
+
+suite.test('a listener of signal-exit alone is no handler', DEADLINE, async (t, runtime) => {
+  const run = start(t, runtime, { env: { HANDLER: 'tidy' }, args: ['--signal-after', '1'] });
+  const port = await run.port(1);
+  const asked = get(port, '/slow');
+  await arrived(port);
+  run.kill('SIGTERM');
+  assert.strictEqual((await asked).body, 'done');
+  assert.strictEqual(await run.end(), 0, run.text);
+  assert.doesNotMatch(run.text, /told:/);
+});
+
+suite.test('pipelined requests that have arrived are all answered', DEADLINE, async (t, runtime) => {
+  const run = start(t, runtime);
+  const port = await run.port(1);
+  const client = net.connect(port, '127.0.0.1').setEncoding('utf8');
+  client.write('GET /slow HTTP/1.1\r\nHost: a\r\n\r\n'.repeat(3));
+  await arrived(port);
+  run.kill('SIGTERM');
+  const answers = (await client.toArray()).join('');
+  const connections = [...answers.matchAll(/^Connection: (.*)\r$/gm)].map(([, value]) => value);
+  assert.deepStrictEqual(connections, ['keep-alive', 'keep-alive', 'close']);
+  assert.strictEqual(await run.end(), 0, run.text);
+});
+
 suite.test('a handler that closes the server again gets no error', DEADLINE, async (t, runtime) => {
   const run = start(t, runtime, { env: { HANDLER: 'close' } });
   await run.port(1);
@@ -209,6 +241,26 @@ suite.test('processes that a program starts do not load the preload', DEADLINE, 
   assert.deepStrictEqual([own, child, thread, forked], [[[], false], false, [[], false], []]);
   assert.strictEqual(await run.stop(), 0, run.text);
 });
+
+suite.test('servers that the program has closed are not kept in memory', DEADLINE, async (t, runtime) => {
+  const run = start(t, runtime, { args: ['--node-args', '--expose-gc'] });
+  const port = await run.port(1);
+  // The last one may still be referenced from somewhere.
+  assert.ok(Number((await get(port, '/closed-servers')).body) <= 1);
+  assert.strictEqual(await run.stop(), 0, run.text);
+});
+
+const isNotRoot = process.getuid() !== 0 && 'only root can become another user';
+suite.test(
+  'a program that becomes another user can start threads',
+  { ...DEADLINE, skip: () => isNotRoot },
+  async (t, runtime) => {
+    const run = start(t, runtime);
+    const port = await run.port(1);
+    assert.strictEqual((await get(port, '/other-user')).body, 'runs');
+    assert.strictEqual(await run.stop(), 0, run.text);
+  },
+);
 
 suite.register();
 

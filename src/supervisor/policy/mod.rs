@@ -39,6 +39,7 @@ pub use action::{Action, Settings, exit_code};
 pub use leaving::{LAST_WARNING, RETIREMENT};
 pub use notice::{Ended, Notice, Subject};
 pub use restarts::{DARK_PAUSE, FIRST_PAUSE, LONGEST_PAUSE, MANY_RESTARTS, SPACING};
+pub use slots::MOST_PATIENCE;
 
 /// A point in time: how long after some moment that is the same for all calls.
 pub type Time = Duration;

@@ -4,6 +4,9 @@ use super::notice::{Notice, Subject};
 use super::reload::Reload;
 use super::{Policy, SETTLE, Time};
 
+/// How many times [`Settings::listen_timeout`](super::Settings::listen_timeout) a start may take.
+pub const MOST_PATIENCE: u32 = 10;
+
 #[derive(Clone, Debug)]
 pub(super) struct Slot {
     pub(super) state: State,
@@ -67,10 +70,11 @@ impl Policy {
     }
 
     /// When this worker of this slot must be up. A program that has never listened may take its time. Each
-    /// failure gives the next start more, for one that is slow today would else never come up.
+    /// failure gives the next start more, for one that is slow today would else never come up, but no more than
+    /// [`MOST_PATIENCE`] times as much: after a night of failures one that hangs must be seen.
     pub(super) fn boot_deadline(&self, slot: usize, worker: &Worker) -> Option<Time> {
         let Slot { has_listened, failures, .. } = self.slots[slot];
-        let time = self.settings.listen_timeout.saturating_mul(failures.saturating_add(1));
+        let time = self.settings.listen_timeout.saturating_mul(failures.saturating_add(1).min(MOST_PATIENCE));
         (has_listened || self.settings.wait_ready).then(|| worker.started.saturating_add(time))
     }
 

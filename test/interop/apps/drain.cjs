@@ -1,8 +1,10 @@
 // A server with connections of every kind. HANDLER says what it does when it is told to end; OWN opens a second
 // server that the cluster does not know.
 const { fork, spawnSync } = require('node:child_process');
+const { once } = require('node:events');
 const http = require('node:http');
 const http2 = require('node:http2');
+const { setImmediate } = require('node:timers/promises');
 const { Worker } = require('node:worker_threads');
 const { WebSocketServer } = require('ws');
 
@@ -21,6 +23,12 @@ const requests = {
     const headers = ['Connection', 'keep-alive', 'Keep-Alive', 'timeout=60', 'Set-Cookie', 'a=1', 'Set-Cookie', 'b=2'];
     setTimeout(() => response.writeHead(200, headers).end('done'), 1500);
   },
+  '/other-user': (response) => {
+    process.setuid(65534);
+    const thread = new Worker('require("node:worker_threads").parentPort.postMessage("runs")', { eval: true });
+    thread.on('message', (text) => response.end(text)).on('error', (error) => response.end(error.message));
+  },
+  '/closed-servers': async (response) => response.end(`${await keptAfterClose()}`),
   '/inherited': async (response) => response.end(JSON.stringify(await inherited())),
 };
 
@@ -38,9 +46,17 @@ const handlers = {
     for (const socket of sockets.clients) socket.close(1001, 'goodbye');
     console.log('flushed');
   },
+  long: () =>
+    setTimeout(() => {
+      console.log('flushed');
+      process.exit(0);
+    }, 2500),
+  tidy: () => process.kill(process.pid, 'SIGKILL'),
 };
+// As the package signal-exit.
+if (HANDLER === 'tidy') process.__signal_exit_emitter__ = { count: 1 };
 if (HANDLER) {
-  process.on('SIGTERM', (name, number) => {
+  process.once('SIGTERM', (name, number) => {
     console.log(`told: ${name} ${number}`);
     handlers[HANDLER]();
   });
@@ -52,6 +68,21 @@ if (OWN) {
   own.listen({ port: 0, host: '127.0.0.1', [OWN]: true }, () => console.log(`own ${own.address().port}`));
 }
 server.listen(0, '127.0.0.1', () => console.log(`port ${server.address().port}`));
+
+/** Opens and closes servers, and returns how many of them are still in memory. Needs `--expose-gc`. */
+async function keptAfterClose() {
+  const closed = [];
+  for (let i = 0; i < 10; i++) {
+    const other = http.createServer().listen(0, '127.0.0.1');
+    await once(other, 'listening');
+    other.close();
+    await once(other, 'close');
+    closed.push(new WeakRef(other));
+  }
+  await setImmediate();
+  globalThis.gc();
+  return closed.filter((each) => each.deref()).length;
+}
 
 /** What a process, a fork and a thread of ours see of what was loaded before the program. */
 async function inherited() {

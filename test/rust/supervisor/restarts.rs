@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use crossfork::Signal;
 use crossfork::supervisor::policy::{
-    DARK_PAUSE, Ended, FIRST_PAUSE, LAST_WARNING, LONGEST_PAUSE, MANY_RESTARTS, Notice, SETTLE, SPACING,
-    Settings, Subject, exit_code,
+    DARK_PAUSE, Ended, FIRST_PAUSE, LAST_WARNING, LONGEST_PAUSE, MANY_RESTARTS, MOST_PATIENCE, Notice,
+    SETTLE, SPACING, Settings, Subject, exit_code,
 };
 
 use crate::world::{KILL_TIMEOUT, LISTEN_TIMEOUT, World, settings};
@@ -417,6 +417,19 @@ fn a_replacement_that_hangs_is_killed_and_each_next_has_more_time() {
         }
     }
     assert!(world.workers[&2].stays());
+}
+
+#[test]
+fn after_many_failures_one_that_hangs_is_still_killed_in_bounded_time() {
+    let mut world = World::serving(1);
+    for id in 1..=100 {
+        world.exits(id);
+        while world.newest() == id {
+            assert!(world.tick());
+        }
+    }
+    world.wait(LISTEN_TIMEOUT * MOST_PATIENCE);
+    assert!(!world.workers.contains_key(&101) || !world.workers[&101].stays());
 }
 
 #[test]
