@@ -97,17 +97,13 @@ pub fn scenarios<D: Driver>() -> Vec<Scenario<D>> {
             assert_eq!(peers::read_to(&mut output, "\n"), "50 messages, 5000000 characters\n");
             child.exits_with(0);
         }),
-        scenario(
-            scripts,
-            "LIFE-5: a handle in flight when we disconnect is acknowledged",
-            |t: &Scope<D>| {
-                let (child, mut output) = with_output(t, "parting.cjs");
-                assert_eq!(peers::read_to(&mut output, "\n"), "sent\n");
-                child.disconnect().expect("the end");
-                assert_eq!(peers::read_to(&mut output, "\n"), "disconnected\n");
-                child.exits_with(0);
-            },
-        ),
+        scenario(scripts, "LIFE-5: a handle in flight when we disconnect is acknowledged", |t: &Scope<D>| {
+            let (child, mut output) = with_output(t, "parting.cjs");
+            assert_eq!(peers::read_to(&mut output, "\n"), "sent\n");
+            child.disconnect().expect("the end");
+            assert_eq!(peers::read_to(&mut output, "\n"), "disconnected\n");
+            child.exits_with(0);
+        }),
         scenario(
             all,
             "LIFE-8: after the end, sending is an error, but disconnecting again is not",
