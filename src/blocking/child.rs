@@ -2,7 +2,7 @@
 
 use std::marker::PhantomData;
 
-/// Marks a builder as one for threads.
+/// Marks a builder for threads.
 #[derive(Clone, Copy, Debug)]
 pub struct Blocking(PhantomData<()>);
 

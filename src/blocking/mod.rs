@@ -1,5 +1,5 @@
 //! The channel, processes and clusters for threads. Calls wait in `poll(2)`, and no thread or runtime is
-//! started. [`crate::tokio`](crate#features) has the same for tasks.
+//! started. [`crate::tokio`](crate#features) offers the same for tasks.
 //!
 //! A channel is cheap to clone, and any number of threads may send while others receive:
 //!
@@ -41,5 +41,5 @@ pub use process::Process;
 pub use service::{Context, Service};
 pub use socket_list::SocketList;
 
-/// Threads need nothing to be there.
+/// Threads need no runtime.
 fn require_driver() {}

@@ -10,7 +10,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 crate::driver::face::output_face! { Blocking threads #[doc = ""] }
 
-/// Reads both streams until the process has ended, or may go on no longer.
+/// Reads both streams to their end and then waits for the process, unless a limit is exceeded first.
 fn run(
     process: &Process,
     stdout: &mut Stream<impl Read + AsFd>,
@@ -22,7 +22,7 @@ fn run(
     if stopped != Stopped::AtEnd {
         return Ok((stopped, None));
     }
-    // Not before the end of both, for it may still be writing.
+    // Wait only after both streams have ended, because until then the process may still be writing.
     let Some(left) = left(deadline) else {
         return Ok((stopped, Some(process.wait()?)));
     };
@@ -33,7 +33,7 @@ fn run(
 }
 
 impl<R: Read + AsFd> Stream<R> {
-    /// Reads once what is there; false if that was over the limit.
+    /// Reads the available bytes once. False if this exceeded the limit.
     fn read(&mut self, max: usize) -> io::Result<bool> {
         let Some(pipe) = &mut self.pipe else {
             return Ok(true);

@@ -29,7 +29,7 @@ impl Process {
     }
 }
 
-/// The process, and its end.
+/// The process and its exit status.
 #[derive(Debug)]
 struct Running {
     id: u32,
@@ -38,7 +38,7 @@ struct Running {
 
 #[derive(Debug)]
 enum State {
-    /// As far as we know; it may have ended, and waits to be reaped.
+    /// Not known to have exited. It may have exited and not be reaped yet.
     Running(StdChild),
     Exited(ExitStatus),
 }
@@ -46,11 +46,11 @@ enum State {
 impl Running {
     fn wait(&self) -> io::Result<ExitStatus> {
         loop {
-            // First, for once it is reaped its number may be another's.
+            // Check this first: once the process is reaped, another process may get its number.
             if let Some(status) = self.try_wait()? {
                 return Ok(status);
             }
-            // Not under the lock, so that others can signal it.
+            // Wait without the lock, so that other threads can send signals.
             spawn::wait_exit(self.id, None)?;
         }
     }
@@ -78,9 +78,9 @@ impl Running {
         Ok(status)
     }
 
-    /// Does something with its number, which is nobody else's meanwhile. False if it was reaped.
+    /// Runs `act` while the process's number cannot go to another process. False if it was reaped.
     fn unless_reaped(&self, act: impl FnOnce() -> io::Result<bool>) -> io::Result<bool> {
-        // Whoever reaps it does so under the lock.
+        // The process is only reaped under the lock.
         match *self.lock() {
             State::Running(_) => act(),
             State::Exited(_) => Ok(false),

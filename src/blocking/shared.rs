@@ -1,10 +1,10 @@
 //! How threads wait for a channel.
 //!
-//! Every waiting call does the same: it looks whether its operation is ready, does what I/O can be
-//! done, and else waits. One thread at a time waits in `poll`, for all, and wakes those whose message,
-//! acknowledgement or room has come; one of the others takes its place when it leaves. Listeners that
-//! threads accept from are waited for in the same `poll`. So a sender makes progress when nobody
-//! receives, and receives what comes meanwhile.
+//! All waiting calls work alike: a call checks whether its operation is ready, does the I/O that is possible,
+//! and otherwise waits. One thread at a time waits in `poll`, on behalf of all, and wakes the calls whose
+//! message, acknowledgement or room has come. When it leaves, another waiting thread takes its place. The
+//! same `poll` covers the listeners that threads accept from. So a sender makes progress when no thread
+//! receives, and it also reads what arrives in the meantime.
 
 use std::io;
 use std::ops::{Deref, DerefMut};
@@ -28,24 +28,24 @@ use crate::wire::Serialization;
 pub(super) struct Shared {
     pub(super) encoder: Arc<Encoder>,
     state: Mutex<State>,
-    /// The link's, to wait on.
+    /// The link's socket, for `poll`.
     socket: Arc<UnixStream>,
-    /// Calls the thread back that waits in `poll`.
+    /// Wakes the thread that waits in `poll`.
     wakeup: Arc<PollWaker>,
 }
 
-/// A descriptor that is open for as long as it is waited for.
+/// A descriptor that stays open while threads wait for it.
 pub(super) type Watched = Arc<dyn AsFd + Send + Sync>;
 
 pub(super) struct State {
     link: Link,
     /// What the thread in `poll` waits for, if there is one.
     polling: Option<PollFlags>,
-    /// A thread was woken to take the place in `poll`, and has not come yet.
+    /// A thread was woken to take over `poll`, and has not started yet.
     is_called: bool,
     /// Other descriptors that threads wait to read from.
     watched: Vec<(WaiterId, Watched)>,
-    /// Some of them came after the thread in `poll` had begun to wait.
+    /// Some of them were added after the thread in `poll` began to wait.
     has_unpolled: bool,
     send_timeout: Option<Duration>,
 }
@@ -77,7 +77,7 @@ impl Shared {
         &self.socket
     }
 
-    /// Visits the link. At the end of the visit those are woken whose time has come.
+    /// Visits the link. At the end of the visit, the calls that became ready are woken.
     pub(super) fn visit(&self) -> Visit<'_> {
         Visit { shared: self, state: Some(self.lock()) }
     }
@@ -87,9 +87,9 @@ impl Shared {
         look(&self.lock().link)
     }
 
-    /// Accepts a frame to be written with others, and says how many bytes wait.
+    /// Queues a frame to be written with others, and returns how many bytes are queued.
     pub(super) fn feed(&self, frame: &mut Vec<u8>) -> Result<usize, Error> {
-        // Nobody waits for this, and there is nothing to be done yet.
+        // No call waits for this, and there is no I/O to do yet.
         self.lock().link.feed(frame)
     }
 
@@ -102,7 +102,7 @@ impl Shared {
         self.call_watching(None, op)
     }
 
-    /// Waits for an operation that may also be ready when this descriptor can be read.
+    /// Waits for an operation that may also become ready when this descriptor is readable.
     pub(super) fn call_watching<O: Operation>(&self, watched: Option<Watched>, mut op: O) -> O::Output {
         loop {
             if let Ok(output) = self.wait(&mut op, None, watched.as_ref()) {
@@ -111,13 +111,13 @@ impl Shared {
         }
     }
 
-    /// Waits for an operation, for no longer than the time that was set for sending.
+    /// Waits for an operation, up to the send timeout.
     pub(super) fn call_bounded<O: Bounded>(&self, op: O) -> O::Output {
         let timeout = self.lock().send_timeout;
         self.call_within(timeout, op)
     }
 
-    /// Waits for an operation, for so long at the most.
+    /// Waits for an operation, up to a timeout.
     pub(super) fn call_within<O: Bounded>(&self, timeout: Option<Duration>, mut op: O) -> O::Output {
         match self.wait(&mut op, timeout, None) {
             Ok(output) => output,
@@ -125,12 +125,12 @@ impl Shared {
         }
     }
 
-    /// An operation that is to be waited for.
+    /// An operation that has begun, to be waited for later.
     pub(super) fn begun<O: Bounded>(&self, op: O) -> Call<'_, O> {
         Call { shared: self, op }
     }
 
-    /// Waits until the operation is ready. The visit is the one in which the time was over.
+    /// Waits until the operation is ready. On a timeout, the error is the visit in which it expired.
     fn wait<O: Operation>(
         &self,
         op: &mut O,
@@ -150,7 +150,7 @@ impl Shared {
                     visit.link.read();
                     continue;
                 }
-                // A peer that writes without pause holds up neither the deadline nor other threads.
+                // A peer that writes without pause delays neither the deadline nor other threads.
                 reads = 0;
                 if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
                     return Err(visit);
@@ -160,7 +160,7 @@ impl Shared {
                 continue;
             }
             let left = deadline.map(|d| d.saturating_duration_since(Instant::now()));
-            // A timeout of nothing looks once.
+            // A timeout of zero checks once.
             if left == Some(Duration::ZERO) && has_waited {
                 return Err(visit);
             }
@@ -172,7 +172,7 @@ impl Shared {
         }
     }
 
-    /// Waits until something has happened that the topic may have come with.
+    /// Waits until something has happened that may make the topic ready.
     fn wait_once(
         &self,
         mut visit: Visit<'_>,
@@ -194,7 +194,7 @@ impl Shared {
         visit
     }
 
-    /// Waits in `poll` for everybody.
+    /// Waits in `poll` on behalf of all threads.
     fn poll(&self, mut visit: Visit<'_>, timeout: Option<Duration>) -> Visit<'_> {
         let mut flags = PollFlags::empty();
         flags.set(PollFlags::POLLIN, visit.link.wants_input());
@@ -205,7 +205,7 @@ impl Shared {
         visit.has_unpolled = false;
         let watched = visit.watched.clone();
         match visit.link.waiters.is_one() {
-            // This thread, which has just looked.
+            // This thread has just checked its own operation.
             true => visit.leave_unnoticed(),
             false => drop(visit),
         }
@@ -245,7 +245,7 @@ impl Shared {
             if flags.contains(PollFlags::POLLIN) {
                 visit.link.readable();
             } else {
-                // As much as the limits allow is waiting to be received; the end comes after it.
+                // The receive queue is full. The end of the channel comes after it.
                 visit.link.broken();
             }
         }
@@ -264,8 +264,7 @@ impl Shared {
         visit
     }
 
-    /// A panic elsewhere cannot leave the state half changed: no code of our users runs under
-    /// the lock.
+    /// A panic elsewhere cannot leave the state half changed: no user code runs under the lock.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -286,14 +285,14 @@ impl State {
     }
 
     fn leave(&mut self, place: WaiterId) {
-        // The waker is ours.
+        // The waker is this thread's own.
         drop(self.link.waiters.leave(place));
         self.watched.retain(|(other, _)| *other != place);
     }
 
-    /// Whether the thread in `poll` has to come back, for there is something else to wait for now:
-    /// output, input that there was no room for, another descriptor, or no output any more, for it
-    /// was written or is lost.
+    /// Whether the thread in `poll` has to return, because it must wait for something else now: output, input
+    /// for which there was no room before, another descriptor, or no output any more because it was written
+    /// or lost.
     fn needs_other_poll(&self) -> bool {
         self.polling.is_some_and(|flags| {
             self.has_unpolled
@@ -306,12 +305,12 @@ impl State {
 /// A visit to a link.
 pub(super) struct Visit<'a> {
     shared: &'a Shared,
-    /// There until the end.
+    /// `Some` until the end of the visit.
     state: Option<MutexGuard<'a, State>>,
 }
 
 impl Visit<'_> {
-    /// Ends it without waking anybody, where nobody can wait for what was done.
+    /// Ends the visit without waking any thread. Only where no thread can wait for what was done.
     fn leave_unnoticed(mut self) {
         self.state = None;
     }
@@ -352,14 +351,14 @@ impl Drop for Visit<'_> {
     }
 }
 
-/// An operation that is to be waited for.
+/// An operation that has begun, to be waited for later.
 pub(super) struct Call<'a, O> {
     shared: &'a Shared,
     op: O,
 }
 
 impl<O: Bounded> Call<'_, O> {
-    /// Waits for it, for no longer than the time that was set for sending.
+    /// Waits for it, up to the send timeout.
     pub(super) fn wait(self) -> O::Output {
         self.shared.call_bounded(self.op)
     }
@@ -368,7 +367,7 @@ impl<O: Bounded> Call<'_, O> {
 fn poll_timeout(timeout: Option<Duration>) -> PollTimeout {
     match timeout {
         None => PollTimeout::NONE,
-        // Rounded up, so that a wait never ends early and turns over.
+        // Rounded up, so that a wait never ends too early and spins.
         Some(t) => PollTimeout::try_from(t + Duration::from_micros(999)).unwrap_or(PollTimeout::MAX),
     }
 }

@@ -1,4 +1,4 @@
-//! Two ways to wake a thread: one that waits in `poll`, and one that waits for nothing else.
+//! Two ways to wake a thread: one for a thread in `poll`, and one for a thread that only sleeps.
 
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
@@ -9,7 +9,7 @@ use std::task::Wake;
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
-/// A socket pair whose one end is in the set of descriptors of a thread in `poll`: a byte wakes it.
+/// A socket pair. One end is in the descriptor set of a thread in `poll`, and a byte wakes that thread.
 pub(super) struct PollWaker {
     polled: UnixStream,
     written: UnixStream,
@@ -25,17 +25,17 @@ impl PollWaker {
 
     /// Wakes the thread.
     pub(super) fn wake_poll(&self) {
-        // Full means that the thread is being woken already.
+        // If the socket is full, the thread is already being woken.
         let _ = (&self.written).write(&[1]);
     }
 
-    /// Removes the bytes that have woken the thread.
+    /// Removes the bytes that woke the thread.
     pub(super) fn drain(&self) {
         let _ = (&self.polled).read(&mut [0; 64]);
     }
 }
 
-/// The end that is polled.
+/// The end for `poll`.
 impl AsFd for PollWaker {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.polled.as_fd()
@@ -48,22 +48,22 @@ impl Wake for PollWaker {
     }
 }
 
-/// A thread that sleeps until it is woken.
+/// Lets a thread sleep until it is woken.
 pub(super) struct Sleeper {
     thread: Thread,
     is_woken: AtomicBool,
 }
 
 impl Sleeper {
-    /// This thread.
+    /// For the current thread.
     pub(super) fn new() -> Self {
         Sleeper { thread: thread::current(), is_woken: AtomicBool::new(false) }
     }
 
-    /// Sleeps, for so long at the most.
+    /// Sleeps, up to a timeout.
     pub(super) fn sleep(&self, timeout: Option<Duration>) {
         let deadline = timeout.and_then(|t| Instant::now().checked_add(t));
-        // Others may unpark this thread too, for their own reasons.
+        // Other code may unpark this thread too, for its own reasons.
         while !self.is_woken.load(Ordering::Acquire) {
             match deadline.map(|deadline| deadline.saturating_duration_since(Instant::now())) {
                 None => thread::park(),

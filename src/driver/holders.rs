@@ -1,32 +1,32 @@
-//! Who was sent sockets of a list: what is common to both drivers' `SocketList`.
+//! The holders of a list's sockets: shared by the `SocketList` of both drivers.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-/// The holders of a list, each by a reference `C` that does not keep its channel open.
+/// The holders of a list. `C` is a reference that does not keep the holder's channel open.
 #[derive(Debug)]
 pub(crate) struct Holders<C>(Mutex<Vec<Holder<C>>>);
 
 #[derive(Debug)]
 struct Holder<C> {
     channel: C,
-    /// Of each socket that is being sent there is a [`Share`].
+    /// Each socket in flight has a [`Share`].
     sent: Arc<Sent>,
 }
 
 #[derive(Debug, Default)]
 struct Sent {
-    /// One has arrived.
+    /// At least one socket has arrived.
     has_arrived: AtomicBool,
 }
 
-/// A socket of a list on its way to a holder. It lives as long as the peer may have it and nobody
-/// knows: dropped, it was not sent after all.
+/// A socket of a list on its way to a holder. It is kept while it is unknown whether the peer has the socket.
+/// Dropping it means that the socket was not sent.
 #[derive(Debug)]
 pub(crate) struct Share(Arc<Sent>);
 
 impl Share {
-    /// The peer has it.
+    /// Records that the peer has the socket.
     pub(crate) fn arrived(self) {
         self.0.has_arrived.store(true, Ordering::Relaxed);
     }
@@ -43,8 +43,8 @@ impl<C: Reference> Holders<C> {
         Holders(Mutex::new(Vec::new()))
     }
 
-    /// One is being sent. To be called before, for the peer may have it even if its
-    /// acknowledgement comes too late for us.
+    /// Records that a socket is being sent. Call it before sending, because the peer may have the socket even
+    /// if its acknowledgement comes too late for us.
     pub(crate) fn enter(&self, channel: C) -> Share {
         let mut holders = self.lock();
         holders.retain(|holder| holder.channel.is_connected() && holder.is_one());
@@ -57,8 +57,8 @@ impl<C: Reference> Holders<C> {
         Share(sent)
     }
 
-    /// All that have one, or may have. Who never got any must not be asked: a Node process would
-    /// not answer.
+    /// All channels that have a socket, or may have one. Ask only these: a Node process without a socket of
+    /// the list does not answer.
     pub(crate) fn all(&self) -> Vec<C> {
         self.lock().iter().filter(|holder| holder.is_one()).map(|holder| holder.channel.clone()).collect()
     }
@@ -69,7 +69,7 @@ impl<C: Reference> Holders<C> {
 }
 
 impl<C> Holder<C> {
-    /// Whether the peer has a socket, or one is on its way.
+    /// Whether the peer has a socket, or one is in flight to it.
     fn is_one(&self) -> bool {
         Arc::strong_count(&self.sent) > 1 || self.sent.has_arrived.load(Ordering::Relaxed)
     }

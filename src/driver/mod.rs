@@ -1,5 +1,6 @@
-//! What both ways of waiting share. [`link`] joins a machine and its socket; [`op`] has each call as a
-//! value; [`listen`] is what a worker of a cluster listens on; [`face`] is what users see. `blocking` and `tokio` add how to wait.
+//! What both drivers share. [`link`] joins a machine and its socket; [`op`] represents each call as a value;
+//! [`listen`] is what a worker of a cluster listens on; [`face`] is the public API. `blocking` and `tokio`
+//! add how to wait.
 
 #[cfg(feature = "calls")]
 pub(crate) mod calls;

@@ -1,6 +1,6 @@
-//! Operations: each call on a channel, a worker or a listener is one value. How it is submitted,
-//! what it waits for, when it is ready, and how it is taken back when nobody waits for it any more:
-//! all of that is here, once, as steps that never wait. A driver adds how to wait.
+//! Operations: each call on a channel, a worker or a listener is one value. An operation says how it is
+//! submitted, what it waits for, when it is ready, and how it is withdrawn. It never waits itself: a driver
+//! adds the waiting.
 
 use std::os::fd::OwnedFd;
 use std::sync::Weak;
@@ -17,26 +17,26 @@ use crate::proto::{Question, Ticket};
 use crate::trace;
 use crate::wire::control::SocketKey;
 
-/// How often a peer that writes without pause is read from before somebody else's turn comes.
+/// How many reads a peer that writes without pause gets before other work has its turn.
 pub(crate) const MOST_READS: usize = 16;
 
 /// A call that may have to wait.
 pub(crate) trait Operation {
     type Output;
 
-    /// What it waits for. It is looked at again when that may have come.
+    /// What the operation waits for. The driver polls it again when this may have happened.
     fn topic(&self) -> Topic;
 
-    /// Its result, once there is one. It is not asked again then.
+    /// The result, once it is ready. The operation is not polled again after that.
     fn poll(&mut self, link: &mut Link) -> Option<Self::Output>;
 
-    /// Nobody waits for it any more.
+    /// Withdraws the operation, because its caller no longer waits.
     fn withdraw(&mut self, _link: &mut Link) {}
 }
 
-/// A call that threads wait for no longer than a time that was set.
+/// A call for which threads can set a timeout.
 pub(crate) trait Bounded: Operation {
-    /// It is withdrawn, for its time is over. Its result.
+    /// Withdraws the operation because its timeout has expired, and returns its result.
     fn time_out(self, link: &mut Link) -> Self::Output;
 }
 
@@ -44,7 +44,7 @@ fn timed_out<T>() -> Result<T, Error> {
     Err(SendError::TimedOut.into())
 }
 
-/// A message that is to be written.
+/// A message to be written.
 pub(crate) struct Send(Ticket);
 
 impl Send {
@@ -66,7 +66,7 @@ impl Operation for Send {
         link.sent(self.0)
     }
 
-    /// It is taken back, unless it has begun to be written.
+    /// Takes the message back, unless writing has begun.
     fn withdraw(&mut self, link: &mut Link) {
         link.withdraw(self.0);
     }
@@ -79,7 +79,7 @@ impl Bounded for Send {
     }
 }
 
-/// Sends a message now, or not at all. What has begun to be written is sent whole, by later calls.
+/// Sends a message now, or not at all. If the kernel takes a part of it, later calls write the rest.
 pub(crate) fn try_send(link: &mut Link, frame: Vec<u8>) -> Result<(), Error> {
     let mut op = Send::submit(link, frame)?;
     op.poll(link).unwrap_or_else(|| match link.take_back(op.0) {
@@ -88,11 +88,11 @@ pub(crate) fn try_send(link: &mut Link, frame: Vec<u8>) -> Result<(), Error> {
     })
 }
 
-/// A handle that is to be acknowledged.
+/// A handle that the peer is to acknowledge.
 pub(crate) struct SendHandle(Ticket);
 
 impl SendHandle {
-    /// With the share that it is of a list, if it is of one.
+    /// `share` is set if the handle belongs to a list.
     pub(crate) fn submit(
         link: &mut Link,
         frame: Vec<u8>,
@@ -116,7 +116,7 @@ impl Operation for SendHandle {
         link.handle_sent(self.0)
     }
 
-    /// It is taken back, and closed, unless it has begun to be written.
+    /// Takes the handle back and closes it, unless writing has begun.
     fn withdraw(&mut self, link: &mut Link) {
         link.withdraw(self.0);
     }
@@ -129,7 +129,7 @@ impl Bounded for SendHandle {
     }
 }
 
-/// A question about sockets that the peer was sent.
+/// A question to the peer about sockets that it received.
 pub(crate) struct Ask(Ticket);
 
 impl Ask {
@@ -151,7 +151,7 @@ impl Operation for Ask {
         link.open_at_peer(self.0).map(Ok)
     }
 
-    /// The question stays asked, for its answer will come.
+    /// The question is not withdrawn, because the peer will answer it.
     fn withdraw(&mut self, link: &mut Link) {
         link.forget(self.0);
     }
@@ -164,7 +164,7 @@ impl Bounded for Ask {
     }
 }
 
-/// The end of the channel, once all that was accepted is written.
+/// The end of the channel, after everything that was accepted is written.
 pub(crate) struct Disconnect(());
 
 impl Disconnect {
@@ -188,8 +188,8 @@ impl Operation for Disconnect {
 }
 
 impl Bounded for Disconnect {
-    /// The channel is closed. It is no error if all was written, though the peer may not have heard of
-    /// the end.
+    /// Closes the channel. If everything was written, this is not an error, even if the peer may not have
+    /// seen the end yet.
     fn time_out(self, link: &mut Link) -> Self::Output {
         let was_written = link.is_half_closed() || link.is_closed();
         link.close();
@@ -197,7 +197,7 @@ impl Bounded for Disconnect {
     }
 }
 
-/// The end of a worker's channel. While somebody waits for it, nobody receives what is left.
+/// The end of a worker's channel. While a caller waits for it, queued messages do not keep the channel open.
 #[derive(Default)]
 pub(crate) struct Closed {
     is_awaited: bool,
@@ -225,13 +225,13 @@ impl Operation for Closed {
     }
 }
 
-/// What is looked at, and begins and leaves nothing.
+/// An operation that only inspects the link. It has nothing to withdraw.
 pub(crate) struct Look<F> {
     topic: Topic,
     look: F,
 }
 
-/// Waits until `look` gives something, which may be when the topic has come.
+/// Waits until `look` returns a value. It is called again whenever the topic may have happened.
 pub(crate) fn look<T, F: FnMut(&mut Link) -> Option<T>>(topic: Topic, look: F) -> Look<F> {
     Look { topic, look }
 }
@@ -271,7 +271,7 @@ pub(crate) fn traced<T>(received: Result<T, Error>) -> Result<T, Error> {
     })
 }
 
-/// All that was accepted is written.
+/// Everything that was accepted is written.
 pub(crate) fn flush() -> impl Bounded<Output = Result<(), Error>> {
     look(Topic::Flushed, |link: &mut Link| {
         link.write();
@@ -279,8 +279,8 @@ pub(crate) fn flush() -> impl Bounded<Output = Result<(), Error>> {
     })
 }
 
-/// What an operation gives now, after the I/O that can be done without waiting. A peer that writes without
-/// pause does not hold us.
+/// Polls an operation once, after the I/O that can be done without waiting. A peer that writes without pause
+/// does not delay this.
 pub(crate) fn try_now<T>(
     link: &mut Link,
     mut op: impl Operation<Output = Result<T, Error>>,
@@ -298,11 +298,11 @@ pub(crate) fn try_now<T>(
     op.poll(link).unwrap_or_else(|| Err(SendError::WouldBlock.into()))
 }
 
-/// How many events of a worker's link are dealt with before others get their turn.
+/// How many events of a worker's link are handled before other work has its turn.
 #[cfg(feature = "tokio")]
 const MOST_EVENTS: usize = 64;
 
-/// What a primary has to deal with: all there is, up to [`MOST_EVENTS`].
+/// The pending events for a primary, up to [`MOST_EVENTS`].
 #[cfg(feature = "tokio")]
 pub(crate) fn link_events(
     owner: impl Fn() -> Weak<dyn SocketOwner>,
@@ -319,7 +319,7 @@ pub(crate) fn link_events(
     })
 }
 
-/// What became of a query. `None`: the channel is over.
+/// The answer to a query. `None`: the channel is over.
 pub(crate) fn answer(server: ServerId) -> impl Operation<Output = Option<Answer<OwnedFd>>> {
     look(Topic::Server(server), move |link: &mut Link| link.answer(server))
 }
@@ -329,8 +329,8 @@ pub(crate) fn connection(server: ServerId) -> impl Operation<Output = Option<Own
     look(Topic::Server(server), move |link: &mut Link| link.next_connection(server))
 }
 
-/// Room for one more connection from a shared socket, which counts as open then. False: no more
-/// are to be accepted.
+/// Room for one more connection from a shared socket. The connection counts as open from now on. False: the
+/// server accepts no more.
 pub(crate) fn room(server: ServerId) -> impl Operation<Output = bool> {
     look(Topic::Server(server), move |link: &mut Link| link.make_room(server))
 }
@@ -341,7 +341,7 @@ pub(crate) fn over(server: ServerId) -> impl Operation<Output = ()> {
     look(Topic::ServerClosed(server), move |link: &mut Link| link.is_over(server).then_some(()))
 }
 
-/// What another socket gives, until the end of the server that it is of. `None`: it has ended.
+/// What `take` gets from another socket, until the server that owns it ends. `None`: the server has ended.
 pub(crate) fn until_over<T>(
     server: ServerId,
     mut take: impl FnMut() -> Option<T>,
@@ -352,12 +352,12 @@ pub(crate) fn until_over<T>(
     })
 }
 
-/// A worker is to stop.
+/// The worker is to stop.
 pub(crate) fn stopping() -> impl Operation<Output = ()> {
     look(Topic::Stopping, |link: &mut Link| link.is_stopping().then_some(()))
 }
 
-/// The primary knows that a worker stops.
+/// The primary knows that the worker is stopping.
 pub(crate) fn exit_acknowledged() -> impl Operation<Output = Result<(), Error>> {
     look(Topic::ExitAcknowledged, |link: &mut Link| link.exit_acknowledged())
 }

@@ -7,22 +7,22 @@ use std::os::fd::{AsFd, BorrowedFd};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
-/// A duplicate of a descriptor whose writes block even if the open file is non-blocking. All processes that
-/// share the open file share that flag, and any of them may change it.
+/// Writes to a duplicate of a descriptor, and blocks even if the open file is non-blocking. All processes
+/// that share the open file share that flag, and any of them may change it.
 #[derive(Debug)]
-pub struct Patient(File);
+pub struct BlockingWriter(File);
 
-impl Patient {
+impl BlockingWriter {
     /// Duplicates the descriptor.
     ///
     /// # Errors
-    /// Fails if it is not open, or if this process cannot have more descriptors.
+    /// Fails if the descriptor is not open, or if this process cannot open more descriptors.
     pub fn new(fd: BorrowedFd<'_>) -> io::Result<Self> {
-        Ok(Patient(fd.try_clone_to_owned()?.into()))
+        Ok(BlockingWriter(fd.try_clone_to_owned()?.into()))
     }
 }
 
-impl Write for Patient {
+impl Write for BlockingWriter {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         loop {
             match self.0.write(bytes) {
@@ -46,7 +46,7 @@ pub fn are_same(a: BorrowedFd<'_>, b: BorrowedFd<'_>) -> bool {
 fn wait_writable(fd: BorrowedFd<'_>) -> io::Result<()> {
     let mut fds = [PollFd::new(fd, PollFlags::POLLOUT)];
     match poll(&mut fds, PollTimeout::NONE) {
-        // Also returned if the reader is gone; then the next write fails.
+        // Also returned if the reader is gone. The next write then fails.
         Ok(_) | Err(Errno::EINTR) => Ok(()),
         Err(e) => Err(e.into()),
     }

@@ -23,21 +23,21 @@ crate::driver::face::channel_face! {
 crate::driver::face::channel_reference_face! {}
 
 impl Channel {
-    /// Ends the channel, and waits for that for so long at the most. It is over then.
+    /// Ends the channel and waits for that, up to a timeout. Afterwards the channel is over in any case.
     pub(super) async fn end_within(&self, timeout: Duration) {
         let _ = tokio::time::timeout(timeout, self.disconnect()).await;
         self.close();
     }
 }
 
-/// For a primary, whose channels to its workers these are.
+/// For a primary and its channels to its workers.
 impl Channel {
-    /// From now on this is a primary's channel to a worker of its cluster.
+    /// Makes this a primary's channel to a worker of its cluster.
     pub(super) fn join_as_primary(&self) {
         self.0.visit().link().join_as_primary();
     }
 
-    /// Waits for something that the primary has to deal with, and takes all there is.
+    /// Waits for events that the primary has to handle, and takes all of them.
     pub(super) async fn link_events(&self) -> Vec<primary::LinkEvent> {
         let events = self.0.call(op::link_events(|| self.socket_owner())).await;
         for event in &events {
@@ -48,7 +48,7 @@ impl Channel {
         events
     }
 
-    /// Reads nothing from the worker from now on, or reads again.
+    /// Stops reading from the worker, or resumes.
     pub(super) fn pause_reading(&self, pause: impl FnOnce() -> bool) {
         self.0.visit().link().pause_reading(pause());
     }

@@ -1,6 +1,6 @@
 //! [`Child`]: a process and the channel to it, for tasks.
 
-/// Marks a builder as one for tasks.
+/// Marks a builder for tasks.
 #[derive(Clone, Copy, Debug)]
 pub struct Tokio(());
 

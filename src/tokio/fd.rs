@@ -1,4 +1,4 @@
-//! [`crossfork::fd`](crate::fd) for tasks: the same calls, which wait in tokio's reactor.
+//! [`crossfork::fd`](crate::fd) for tasks: the same calls, waiting in tokio's reactor.
 //!
 //! ```
 //! use std::fs::File;
@@ -20,18 +20,18 @@
 //! # Ok(()) }
 //! ```
 //!
-//! A [`Socket`] lends its descriptor ([`AsFd`]), so what needs no waiting is called as for any other:
-//! [`fd::describe`], [`fd::peer_credentials`],
-//! [`fd::shutdown_write`], and the `try_` calls.
+//! A [`Socket`] lends its descriptor ([`AsFd`]), so calls that do not wait work as for any other socket:
+//! [`fd::describe`], [`fd::peer_credentials`], [`fd::shutdown_write`], and the `try_` calls.
 //!
 //! # Cancel safety
 //!
-//! Every call here is cancel safe: as long as its future has not returned, nothing has been sent, received or
-//! accepted. Dropped, for example by `select!` or a timeout, it loses nothing.
+//! Every call here is cancel safe: until its future has completed, nothing was sent, received or accepted.
+//! Dropping the future, for example in `select!` or on a timeout, loses nothing.
 //!
 //! # Panics
 //!
-//! A socket is made within a runtime whose I/O is enabled; elsewhere that panics, as for tokio's own sockets.
+//! A socket must be created inside a runtime whose I/O is enabled. Otherwise this panics, as with tokio's own
+//! sockets.
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
@@ -43,25 +43,25 @@ use tokio::io::unix::AsyncFd;
 use crate::fd::{self, Received, SocketType, nonblocking};
 use crate::sys::reactor;
 
-/// A socket that tasks can wait for: a connection, a server, or one for datagrams.
+/// A socket that tasks can wait for: a connection, a server, or a datagram socket.
 ///
-/// Any number of tasks may use it at once through `&Socket`. Dropped, it is closed.
+/// Any number of tasks may use it concurrently through `&Socket`. Dropping it closes it.
 #[derive(Debug)]
 pub struct Socket(AsyncFd<OwnedFd>);
 
 impl Socket {
-    /// Takes over a socket that was made or received otherwise, and makes it non-blocking: also for all
-    /// others who share it, such as the process that has sent it.
+    /// Takes over an existing socket and makes it non-blocking. This also affects all other holders of the
+    /// socket, such as the process that sent it.
     ///
     /// # Errors
-    /// `EPERM` for what cannot be waited for, such as a file.
+    /// `EPERM` for a descriptor that cannot be waited for, such as a file.
     pub fn new(socket: impl Into<OwnedFd>) -> io::Result<Self> {
         let socket = socket.into();
         fd::set_nonblocking(&socket, true)?;
         Socket::registered(socket)
     }
 
-    /// The descriptor, which stays non-blocking: see [`fd::set_nonblocking`].
+    /// Returns the descriptor. It stays non-blocking: see [`fd::set_nonblocking`].
     pub fn into_inner(self) -> OwnedFd {
         self.0.into_inner()
     }
@@ -71,7 +71,7 @@ impl Socket {
     }
 }
 
-/// Makes two sockets that are connected with each other.
+/// Creates two connected sockets.
 ///
 /// # Errors
 /// Those of socketpair(2).
@@ -80,8 +80,7 @@ pub fn pair(kind: SocketType) -> io::Result<(Socket, Socket)> {
     Ok((Socket::registered(a)?, Socket::registered(b)?))
 }
 
-/// Makes a socket at a path, and lets it listen if its type has connections. As
-/// [`fd::bind`], which says more.
+/// Creates a socket at a path, and makes it listen if its type has connections. See [`fd::bind`] for details.
 ///
 /// # Errors
 /// Those of [`fd::bind`].
@@ -89,19 +88,19 @@ pub fn bind(path: impl AsRef<[u8]>, kind: SocketType, backlog: i32) -> io::Resul
     Socket::registered(nonblocking::bind(path, kind, backlog)?)
 }
 
-/// Connects with a server. As long as too many connections wait for it, this tries again after a short
-/// time, for which the runtime's timers must be enabled.
+/// Connects to a server. While the server's backlog is full, this tries again after a short time, which needs
+/// the runtime's timers.
 ///
 /// # Errors
 /// Those of [`fd::connect`].
 ///
 /// # Cancel safety
-/// Cancel safe. No connection is left behind.
+/// Cancel safe. Dropping the future leaves no connection behind.
 pub async fn connect(path: impl AsRef<[u8]>, kind: SocketType) -> io::Result<Socket> {
     let mut pause = FIRST_PAUSE;
     loop {
         match nonblocking::connect(&path, kind) {
-            // The kernel tells nobody when there is room.
+            // The kernel does not report when the backlog has room.
             Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
                 tokio::time::sleep(pause).await;
                 pause = LONGEST_PAUSE.min(pause * 2);
@@ -120,31 +119,31 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(100);
 /// Those of accept(2).
 ///
 /// # Cancel safety
-/// Cancel safe. A connection that was not returned is the next call's.
+/// Cancel safe. The next call returns a connection that was accepted but not returned.
 pub async fn accept(server: &Socket) -> io::Result<Socket> {
     Socket::registered(server.0.async_io(Interest::READABLE, |server| nonblocking::accept(server)).await?)
 }
 
-/// Sends once, as soon as there is room. The descriptors stay the caller's. Returns how many bytes were
-/// sent, which on a stream may be fewer; the descriptors went with the first.
+/// Sends once, as soon as there is room. The caller keeps the descriptors. Returns the number of bytes sent,
+/// which can be fewer on a stream; the descriptors were sent with the first byte.
 ///
 /// # Errors
-/// Those of [`fd::send`], but for `WouldBlock`.
+/// Those of [`fd::send`], except `WouldBlock`.
 ///
 /// # Cancel safety
-/// Cancel safe. If it has not returned, nothing was sent.
+/// Cancel safe. If the future is dropped, nothing was sent.
 pub async fn send(socket: &Socket, bytes: &[u8], fds: &[BorrowedFd<'_>]) -> io::Result<usize> {
     socket.0.async_io(Interest::WRITABLE, |socket| fd::send_once(socket.as_fd(), bytes, fds, false)).await
 }
 
-/// Waits for a packet, or for some bytes of a stream. The caller owns what is received; descriptors beyond
+/// Waits for a packet, or for some bytes of a stream. The caller owns the received descriptors; those beyond
 /// `max_fds` are closed.
 ///
 /// # Errors
-/// Those of [`fd::recv`], but for `WouldBlock`.
+/// Those of [`fd::recv`], except `WouldBlock`.
 ///
 /// # Cancel safety
-/// Cancel safe. What was not returned is the next call's.
+/// Cancel safe. The next call returns data that this call did not.
 pub async fn recv(socket: &Socket, buffer: &mut [u8], max_fds: usize) -> io::Result<Received> {
     socket
         .0

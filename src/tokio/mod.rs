@@ -1,6 +1,6 @@
 //! The channel, processes and clusters for tasks (feature `tokio`). Calls wait in tokio's reactor, and no
 //! task is started. The names and the behaviour are those of [`blocking`](crate::blocking). Every call can be
-//! cancelled by dropping its future, and says what happens to it then.
+//! cancelled by dropping its future. Its documentation says what happens then.
 //!
 //! ```no_run
 //! use crossfork::{Error, tokio::Channel};
@@ -16,13 +16,13 @@
 //! }
 //! ```
 //!
-//! All of it wants a runtime with I/O enabled, and what has a time limit wants its timers too.
+//! Everything here needs a runtime with I/O enabled. Calls with a timeout also need its timers.
 //!
 //! # This module and the crate `tokio`
 //!
-//! The two have one name. `crossfork::tokio` is always this module and `::tokio` always the crate, and a plain
-//! `tokio` is the crate, unless a glob imports this module beside it. The compiler then takes `tokio` for
-//! ambiguous, or finds no `spawn` and no `main` in it:
+//! Both have the same name. `crossfork::tokio` is always this module, and `::tokio` is always the crate. A
+//! plain `tokio` is the crate, unless a glob import also brings in this module. Then the compiler reports
+//! that `tokio` is ambiguous, or finds no `spawn` and no `main` in it:
 //!
 //! ```compile_fail,E0659
 //! use crossfork::*; // imports crossfork::tokio too
@@ -33,7 +33,7 @@
 //! }
 //! ```
 //!
-//! Import by name instead, as above. Where the glob has to stay, say which one is meant:
+//! Import by name instead, as above. If you need the glob import, say which one is meant:
 //!
 //! ```
 //! use crossfork::*;
@@ -79,7 +79,7 @@ pub use process::Process;
 pub use service::{Context, Service};
 pub use socket_list::SocketList;
 
-/// Panics outside of a runtime, at the place of our caller's caller, before anything has happened.
+/// Panics outside a runtime before anything has happened, and reports the location of our caller's caller.
 #[track_caller]
 fn require_driver() {
     let _ = ::tokio::runtime::Handle::current();

@@ -7,7 +7,7 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 
 crate::driver::face::output_face! { Tokio tasks #[doc = ""] async await }
 
-/// Reads both streams until the process has ended, or may go on no longer.
+/// Reads both streams to their end and then waits for the process, unless a limit is exceeded first.
 async fn run(
     process: &Process,
     stdout: &mut Stream<impl AsyncRead + Unpin>,
@@ -17,7 +17,7 @@ async fn run(
     let to_the_end = async {
         let max = limit.max_buffer;
         match tokio::try_join!(stdout.read_all(max), stderr.read_all(max)) {
-            // Not before the end of both, for it may still be writing.
+            // Wait only after both streams have ended, because until then the process may still be writing.
             Ok(_) => Ok((Stopped::AtEnd, Some(process.wait().await?))),
             Err(Ended::Over(stream)) => Ok((Stopped::Over(stream), None)),
             Err(Ended::Failed(e)) => Err(e),

@@ -16,7 +16,7 @@ crate::driver::face::process_face! { tasks #[doc = ""] async await }
 impl Process {
     #[track_caller]
     pub(super) fn start(mut prepared: Prepared) -> Result<Self, Error> {
-        // tokio finds out when the process is there.
+        // tokio reports a missing runtime only after it has started the process.
         super::require_driver();
         let command = std::mem::replace(&mut prepared.command, std::process::Command::new(""));
         let mut command = tokio::process::Command::from(command);
@@ -39,11 +39,11 @@ impl Process {
     }
 }
 
-/// The process, and its end.
+/// The process and its exit status.
 #[derive(Debug)]
 struct Running {
-    /// One task at a time waits in the reactor, which remembers one only; the next takes its place when
-    /// it leaves.
+    /// One task at a time waits in the reactor, which remembers only one waker. When that task leaves, the
+    /// next takes its place.
     turn: tokio::sync::Mutex<()>,
     state: Mutex<State>,
 }
@@ -51,7 +51,7 @@ struct Running {
 #[derive(Debug)]
 struct State {
     child: TokioChild,
-    /// The task whose turn it is. The reactor forgets it when another call reaps the process.
+    /// The task that waits now. The reactor forgets it when another call reaps the process.
     waits: Option<Waker>,
 }
 
@@ -62,7 +62,7 @@ impl Running {
             let mut state = self.lock();
             state.waits = Some(cx.waker().clone());
             let id = state.child.id();
-            // Begun anew each time, so that the lock is not kept.
+            // The wait is started again on each poll, so that the lock is not held in between.
             let ended = pin!(state.child.wait()).poll(cx);
             if ended.is_ready() {
                 state.waits = None;
@@ -90,9 +90,9 @@ impl Running {
         Ok(status.map(|status| report(id, status)))
     }
 
-    /// Does something with its number, which is nobody else's meanwhile. False if it was reaped.
+    /// Runs `act` while the process's number cannot go to another process. False if it was reaped.
     fn unless_reaped(&self, act: impl FnOnce() -> io::Result<bool>) -> io::Result<bool> {
-        // Whoever reaps it does so under the lock.
+        // The process is only reaped under the lock.
         let state = self.lock();
         if state.child.id().is_some() { act() } else { Ok(false) }
     }
@@ -102,8 +102,8 @@ impl Running {
     }
 }
 
-/// Reports the end of a process, which has its id until it was waited for. To be called when the lock is free:
-/// a subscriber is the code of others, and may use the process.
+/// Traces the exit of a process. `id` is `Some` until the process was waited for. Call it when the lock is free: a
+/// subscriber may use the process.
 fn report(id: Option<u32>, status: ExitStatus) -> ExitStatus {
     if let Some(id) = id {
         trace::exited(id, status);

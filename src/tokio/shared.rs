@@ -1,11 +1,11 @@
 //! How tasks wait for a channel.
 //!
-//! A [`Call`] is an operation that is waited for: dropped, it is withdrawn. The reactor calls
-//! nobody's task. It calls [`Reactor`], which does the I/O at once, and that wakes those whose
-//! message, acknowledgement or room has come. So no task does the work of others, and one that is
-//! busy with something else keeps nobody waiting.
+//! A [`Call`] is an operation that a task waits for. Dropping it withdraws the operation. The reactor does
+//! not wake a waiting task directly. It wakes [`Reactor`], which does the I/O immediately and then wakes the
+//! tasks whose message, acknowledgement or room has come. So no task does the work of others, and a task that
+//! is busy delays no other.
 //!
-//! Reading goes on as long as somebody waits who has not been woken.
+//! Reading continues while any waiting call has not been woken.
 
 use std::future::{Future, poll_fn};
 use std::io;
@@ -31,10 +31,10 @@ use crate::wire::Serialization;
 pub(super) struct Shared {
     pub(super) encoder: Arc<Encoder>,
     state: Mutex<State>,
-    /// The link's socket, for news that it can be read.
+    /// The link's socket, registered for readability.
     readable: Registered,
-    /// A second descriptor of the socket, for news that it can be written, since the reactor knows
-    /// each only once. Made at the start, for later there may be none free.
+    /// A duplicate of the socket, to register for writability, because the reactor accepts each descriptor
+    /// only once. It is made at the start, because later there may be no free descriptor.
     second: Arc<UnixStream>,
     runtime: Handle,
     waker: Waker,
@@ -42,12 +42,12 @@ pub(super) struct Shared {
 
 struct State {
     link: Link,
-    /// The reactor will call when the socket can be read.
+    /// The reactor will wake us when the socket is readable.
     awaits_input: bool,
-    /// There while a write has to wait: at other times every read of the peer would wake us for
+    /// Registered only while a write has to wait. At other times each read by the peer would wake us for
     /// nothing.
     writable: Option<Registered>,
-    /// The reactor will call when it can be written.
+    /// The reactor will wake us when the socket is writable.
     awaits_room: bool,
 }
 
@@ -79,8 +79,8 @@ impl Shared {
         self.readable.get_ref()
     }
 
-    /// Visits the link. What there is to read or to write is done at the end of the visit, and who
-    /// waited for it is woken.
+    /// Visits the link. At the end of the visit, the pending I/O is done, and the calls that became ready are
+    /// woken.
     pub(super) fn visit(&self) -> Visit<'_> {
         Visit { shared: self, state: Some(self.lock()), is_driven: false, is_noticed: true }
     }
@@ -90,17 +90,17 @@ impl Shared {
         Call { shared: self, op, waiting: Waiting::default(), is_done: false }
     }
 
-    /// Waits for an operation, as [`call`](Self::call) does: the time is bounded by whoever awaits it.
+    /// Waits for an operation, as [`call`](Self::call) does. The caller sets any timeout.
     pub(super) fn call_bounded<O: Bounded>(&self, op: O) -> Call<'_, O> {
         self.call(op)
     }
 
-    /// An operation that is to be waited for.
+    /// An operation that has begun, to be waited for later.
     pub(super) fn begun<O: Bounded>(&self, op: O) -> Call<'_, O> {
         self.call(op)
     }
 
-    /// Waits for the task's turn, if it has done much without waiting.
+    /// Yields if the task has used up its cooperative budget.
     pub(super) async fn turn(&self) {
         poll_fn(|cx| self.poll_turn(cx)).await.made_progress();
     }
@@ -108,15 +108,15 @@ impl Shared {
     pub(super) fn poll_turn(&self, cx: &mut Context<'_>) -> Poll<RestoreOnPending> {
         let turn = poll_proceed(cx);
         if turn.is_pending() {
-            // Others run now, for nobody knows how long.
+            // Other tasks run now, for an unknown time.
             self.visit().link().write_fed();
         }
         turn
     }
 
-    /// Accepts a frame to be written with others, and says how many bytes wait.
+    /// Queues a frame to be written with others, and returns how many bytes are queued.
     pub(super) fn feed(&self, frame: &mut Vec<u8>) -> Result<usize, Error> {
-        // Nobody waits for this, and there is nothing to be done yet.
+        // No call waits for this, and there is no I/O to do yet.
         self.lock().link.feed(frame)
     }
 
@@ -125,13 +125,12 @@ impl Shared {
         look(&self.lock().link)
     }
 
-    /// A panic elsewhere cannot leave the state half changed: no code of our users runs under
-    /// the lock.
+    /// A panic elsewhere cannot leave the state half changed: no user code runs under the lock.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Does what I/O somebody waits for, until the reactor is to call.
+    /// Does the I/O that calls wait for, until the reactor has to wake us.
     fn drive(&self, state: &mut State) {
         for _ in 0..MOST_READS {
             self.drive_output(state);
@@ -146,7 +145,7 @@ impl Shared {
                 // The runtime is shutting down.
                 Poll::Ready(Err(e)) => state.link.fail(e),
                 Poll::Ready(Ok(mut can_read)) => {
-                    // The reactor tells of news alone: it is asked again when there is no more.
+                    // The reactor reports changes only. It is asked again when there is nothing more to read.
                     if state.link.read() == Step::Blocked || state.link.is_drained() {
                         can_read.clear_ready();
                     }
@@ -154,8 +153,8 @@ impl Shared {
             }
             state.link.notice();
         }
-        // The peer writes without pause. They go on, each in its turn; and if nobody waits for the end
-        // of the channel any more, a task of our own does.
+        // The peer writes without pause. The waiting tasks go on, each in its turn. If none is left and only
+        // the end of the channel is outstanding, a task of our own goes on.
         if state.link.waiters.is_empty() {
             let waker = self.waker.clone();
             self.runtime.spawn(async { waker.wake() });
@@ -191,14 +190,14 @@ impl Shared {
     }
 
     fn register_second(&self) -> io::Result<Registered> {
-        // We may be called outside of the runtime, when a connection is dropped.
+        // This may run outside the runtime, when a connection is dropped.
         let _inside = self.runtime.enter();
         reactor::register(self.second.clone(), Interest::WRITABLE)
     }
 
-    /// Asks the reactor whether a socket is ready; if not, it will call. The budget of the task that
-    /// happens to be here is not touched: this is not its doing, and without a budget tokio would
-    /// call our waker at once.
+    /// Asks the reactor whether a socket is ready. If it is not, the reactor will wake us. This does not use
+    /// the budget of the current task, which did not ask for it. Besides, without budget tokio would call our
+    /// waker immediately.
     fn ask<'a>(
         &self,
         registered: &'a Registered,
@@ -215,11 +214,12 @@ impl Shared {
 /// A visit to a link.
 pub(super) struct Visit<'a> {
     shared: &'a Shared,
-    /// There until the end.
+    /// `Some` until the end of the visit.
     state: Option<MutexGuard<'a, State>>,
-    /// Nothing has been done since the I/O was.
+    /// The I/O is up to date: nothing was done since.
     is_driven: bool,
-    /// Nothing has been done since those were woken whose time had come, at the end of a visit at the latest.
+    /// The ready calls have been woken: nothing was done since. This happens at the end of a visit at the
+    /// latest.
     is_noticed: bool,
 }
 
@@ -259,7 +259,7 @@ impl Drop for Visit<'_> {
     }
 }
 
-/// What the reactor calls. It does not keep the channel open.
+/// The waker that the reactor calls. It does not keep the channel open.
 struct Reactor(Weak<Shared>);
 
 impl Wake for Reactor {
@@ -267,7 +267,7 @@ impl Wake for Reactor {
         if let Some(shared) = self.0.upgrade() {
             let mut visit = shared.visit();
             if let Some(state) = &mut visit.state {
-                // It may have been about either. To ask again costs nothing.
+                // It may concern either direction. Asking again costs nothing.
                 state.awaits_input = false;
                 state.awaits_room = false;
             }
@@ -275,12 +275,12 @@ impl Wake for Reactor {
     }
 }
 
-/// A place among those that wait, kept from one poll to the next.
+/// A place among the waiting calls, kept between polls.
 #[derive(Default)]
 pub(super) struct Waiting(Option<WaiterId>);
 
 impl Waiting {
-    /// Looks whether the operation is ready; if not, the task is woken when it may be.
+    /// Checks whether the operation is ready. If not, the task is woken when it may be.
     pub(super) fn poll<O: Operation>(
         &mut self,
         shared: &Shared,
@@ -291,7 +291,7 @@ impl Waiting {
         // Dropped after the visit.
         let mut left = [None, None];
         let mut visit = shared.visit();
-        // The second time for what was there to be read.
+        // The second time for input that was available.
         for left in &mut left {
             let link = visit.link();
             *left = self.0.take().map(|place| link.waiters.leave(place));
@@ -302,7 +302,7 @@ impl Waiting {
             let has_written = link.write_fed();
             let entered = link.waiters.enter(op.topic(), cx.waker().clone());
             self.0 = Some(entered);
-            // Who waits alone has just looked.
+            // A call that waits alone has just checked its operation.
             visit.is_noticed = !has_written && link.waiters.is_one();
             visit.drive();
             if visit.is_waiting(entered) {
@@ -312,7 +312,7 @@ impl Waiting {
         Poll::Pending
     }
 
-    /// Waits no more: the operation is withdrawn.
+    /// Stops waiting and withdraws the operation.
     pub(super) fn leave(&mut self, shared: &Shared, op: &mut impl Operation) {
         // Dropped after the visit.
         let left;
@@ -321,13 +321,13 @@ impl Waiting {
         op.withdraw(link);
         left = self.0.take().map(|place| link.waiters.leave(place));
         if left.as_ref().is_some_and(|left| left.was_woken) {
-            // It was woken for something that is the next one's now.
+            // It was woken for an event that the next waiting call takes now.
             link.waiters.wake_one(op.topic());
         }
     }
 }
 
-/// An operation that is waited for. Dropped, it is withdrawn.
+/// An operation that a task waits for. Dropping it withdraws the operation.
 pub(super) struct Call<'a, O: Operation> {
     shared: &'a Shared,
     op: O,
@@ -335,7 +335,7 @@ pub(super) struct Call<'a, O: Operation> {
     is_done: bool,
 }
 
-// Nothing in it is pinned.
+// No field is pinned.
 impl<O: Operation> Unpin for Call<'_, O> {}
 
 impl<O: Operation> Future for Call<'_, O> {
@@ -358,7 +358,7 @@ impl<O: Operation> Drop for Call<'_, O> {
 }
 
 impl<O: Bounded> Call<'_, O> {
-    /// Itself, to be awaited.
+    /// Returns itself, to be awaited.
     pub(super) fn wait(self) -> Self {
         self
     }

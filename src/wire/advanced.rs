@@ -1,4 +1,4 @@
-//! The `advanced` mode: a length, and a value as V8 writes it (ADV-1).
+//! The `advanced` mode: each frame is a length and a value in V8's format (ADV-1).
 
 use bytes::{Buf, Bytes, BytesMut};
 use serde::Serialize;
@@ -7,17 +7,17 @@ use super::frame::Frame;
 use super::v8::{self, Options, tag};
 use crate::error::{SendError, V8Error};
 
-/// How many bytes a frame's length takes: it is big-endian and does not count itself.
+/// The size of a frame's length prefix in bytes. The length is big-endian and does not count itself.
 pub const PREFIX: usize = 4;
 
-/// The longest message that is sent, in bytes without the length. Node 18 and 20 read the length as a
-/// signed number (ADV-3), and a handle's message needs room for its envelope.
+/// The largest message that is sent, in bytes without the length prefix. Node 18 and 20 read the length as a
+/// signed number (ADV-3), and the message of a handle needs room for its envelope.
 pub const MAX_SENT: usize = (1 << 31) - (1 << 17);
 
-/// Nothing at all is what Node calls `undefined`, and reads as that.
+/// Node's `undefined`. An empty record reads as this value.
 pub(crate) const UNDEFINED: &[u8] = &[0xFF, 0x0F, b'_'];
 
-/// Cuts a buffer into frames.
+/// Splits a buffer into frames.
 #[derive(Debug, Default)]
 pub struct Splitter {
     state: State,
@@ -25,19 +25,19 @@ pub struct Splitter {
 
 #[derive(Debug, Default)]
 enum State {
-    /// Nothing has come: it may still be Bun's.
+    /// No bytes have arrived yet, so the peer may be Bun.
     #[default]
     Start,
     Frames,
-    /// So much of a frame that was too long is still to be thrown away.
+    /// This many bytes of an oversized frame are still to be discarded.
     Skipping(usize),
-    /// It is Bun's.
+    /// The stream is in Bun's format.
     Foreign,
 }
 
 impl Splitter {
-    /// The next frame in `buffer`, if one is there. What it no longer needs leaves the buffer, and
-    /// nothing is set aside for what has only been announced.
+    /// The next complete frame in `buffer`, if there is one. Consumed bytes are removed from the buffer. A
+    /// length that the peer announces reserves no memory.
     pub fn next_frame(&mut self, buffer: &mut BytesMut, max_message: usize) -> Option<Frame> {
         match &mut self.state {
             State::Frames => {}
@@ -65,7 +65,7 @@ impl Splitter {
         }
         let length = u32::from_be_bytes(*buffer.first_chunk::<PREFIX>()?) as usize;
         let come = buffer.len() - PREFIX;
-        // As for a line: when more than the limit is there, its beginning is known.
+        // The same rule as for a line: once more than the limit has arrived, its beginning is known.
         if length > max_message && come > max_message {
             buffer.advance(PREFIX);
             let start = buffer.split_to(come.min(length)).freeze();
@@ -80,9 +80,9 @@ impl Splitter {
     }
 }
 
-/// Whether a stream that begins like this is Bun's: a type from 1 to 5 and a little-endian length.
-/// A frame of Node's that begins with such a byte is over 16 MiB, and its fifth is FF. `None` until
-/// that can be told.
+/// Whether a stream with this beginning is in Bun's format: a type from 1 to 5 and a little-endian length. A
+/// frame of Node's that begins with such a byte is over 16 MiB, and its fifth byte is FF. `None` while this
+/// cannot be decided.
 fn is_buns(start: &[u8]) -> Option<bool> {
     match start.first()? {
         1..=5 => start.get(PREFIX).map(|fifth| *fifth != 0xFF),
@@ -90,8 +90,8 @@ fn is_buns(start: &[u8]) -> Option<bool> {
     }
 }
 
-/// Whether the record can be a value at all, told by its beginning: the header of a version that
-/// is known, and something behind it.
+/// Checks from its beginning whether the record can be a value: it needs the header of a known version and at
+/// least one byte after it.
 pub fn may_be_value(record: &[u8]) -> Result<(), V8Error> {
     match record {
         [0xFF, 15, _, ..] => Ok(()),
@@ -99,7 +99,7 @@ pub fn may_be_value(record: &[u8]) -> Result<(), V8Error> {
     }
 }
 
-/// Writes a value as a frame: its length and its record.
+/// Encodes a value as a frame: its length and its record.
 pub fn encode<T: Serialize + ?Sized>(value: &T, options: &Options) -> Result<Vec<u8>, SendError> {
     let mut frame = Vec::with_capacity(128);
     encode_to(&mut frame, value, options)?;
@@ -160,13 +160,13 @@ impl Unfinished {
     }
 }
 
-/// Writes a value as a frame into memory that is there. It must be empty.
+/// Encodes a value as a frame into an existing buffer, which must be empty.
 pub fn encode_to<T: Serialize + ?Sized>(
     frame: &mut Vec<u8>,
     value: &T,
     options: &Options,
 ) -> Result<(), SendError> {
-    // V8 aligns what it writes by the place in the frame, its length included (ADV-5).
+    // V8 aligns by the position in the frame, which includes the length (ADV-5).
     frame.extend_from_slice(&[0; PREFIX]);
     v8::to_writer(frame, value, options).map_err(|e| SendError::Encode(e.into()))?;
     check_length(frame)?;
@@ -174,13 +174,13 @@ pub fn encode_to<T: Serialize + ?Sized>(
     Ok(())
 }
 
-/// Makes a frame of a record for the peer that wrote it, after making sure that it is whole.
+/// Makes a frame of a record for the peer that wrote it, after checking that the record is complete.
 pub fn frame_of(record: &[u8]) -> Result<Vec<u8>, SendError> {
     v8::check(record).map_err(|e| SendError::Encode(e.into()))?;
     around(record)
 }
 
-/// Makes a frame of a record that came from elsewhere, in a form that the peer can read.
+/// Makes a frame of a record from another channel, in a form that the peer can read.
 pub fn reencode(record: &Bytes, options: &Options) -> Result<Vec<u8>, SendError> {
     let value = v8::Value::decode_bytes(record).map_err(|e| SendError::Encode(e.into()))?;
     encode(&value, options)
@@ -195,24 +195,24 @@ fn around(record: &[u8]) -> Result<Vec<u8>, SendError> {
     Ok(frame)
 }
 
-/// Every frame of ours takes a multiple of so many bytes.
+/// The size of each frame that we send is a multiple of this number of bytes.
 const ALIGNED: usize = 4;
 
-/// The header of every record that V8 and we write. A peer may have written it longer.
+/// The header of each record that V8 and this crate write. Another peer may write a longer one.
 const HEADER: &[u8] = &[0xFF, 0x0F];
 
-/// Fills in the length of a frame that has room for it at its beginning, and pads the record.
+/// Fills in the length of a frame that has space for it at its beginning, and pads the record.
 ///
-/// A Node 18 never recovers if a read of its ends inside of a length (ADV-3). Its reads end
-/// where the bytes that are there end, or after 64 KiB. Both are multiples of four bytes if every
-/// frame is one, and then no read ever ends inside of the four bytes of a length. The padding is in
-/// front of a tag, where V8 itself puts some (ADV-5).
+/// Node 18 never recovers if one of its reads ends inside a length (ADV-3). A read ends where the available
+/// bytes end, or after 64 KiB. If the size of each frame is a multiple of four bytes, both positions are
+/// multiples of four, and no read ends inside the four bytes of a length. The padding goes in front of a tag,
+/// where V8 itself writes padding (ADV-5).
 pub(crate) fn finish(frame: &mut Vec<u8>) {
     let end = frame.len();
     let padding = end.next_multiple_of(ALIGNED) - end;
     if padding > 0 && frame[PREFIX..].starts_with(HEADER) {
         let at = last_tag(frame).unwrap_or(PREFIX + HEADER.len());
-        // Twice the memory for three bytes would cost more than to move all of it.
+        // Growing to twice the capacity for three bytes would cost more than moving all of them.
         frame.reserve_exact(padding);
         frame.resize(end + padding, 0);
         frame.copy_within(at..end, at + padding);
@@ -222,8 +222,8 @@ pub(crate) fn finish(frame: &mut Vec<u8>) {
     frame[..PREFIX].copy_from_slice(&length.to_be_bytes());
 }
 
-/// The tag with which the value ends, if it is one that does: what follows it is short. Behind it
-/// there are one count, or two, in bytes of which all but the last have their highest bit set.
+/// The position of the tag that closes the value, if the value has one near its end. One or two counts follow
+/// it. All bytes of a count but the last have their highest bit set.
 fn last_tag(frame: &[u8]) -> Option<usize> {
     let counts = match *frame.get(PREFIX + HEADER.len()..)? {
         [tag::OBJECT | tag::MAP | tag::SET, ..] => 1,
@@ -242,7 +242,7 @@ fn check_length(frame: &[u8]) -> Result<(), SendError> {
     prefix(frame.len() - PREFIX).map(drop)
 }
 
-/// The length that a frame begins with.
+/// The length prefix for a frame.
 pub fn prefix(length: usize) -> Result<[u8; PREFIX], SendError> {
     match u32::try_from(length) {
         Ok(announced) if length <= MAX_SENT => Ok(announced.to_be_bytes()),

@@ -1,4 +1,4 @@
-//! A stream's bytes to frames, by the channel's serialization.
+//! Splits a stream of bytes into frames, in the channel's serialization.
 
 use bytes::{Bytes, BytesMut};
 
@@ -8,27 +8,27 @@ use crate::error::ProtocolError;
 /// A frame taken from the buffer.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Frame {
-    /// What it holds: a JSON text without its line end, or a V8 record without its length.
+    /// The content: a JSON text without its line end, or a V8 record without its length.
     Whole(Bytes),
-    /// The beginning of a frame over the limit; the rest is skipped, up to [`Frame::Skipped`].
+    /// The beginning of a frame over the limit. The rest is discarded, up to [`Frame::Skipped`].
     TooLong(Bytes),
-    /// The end of a frame that was too long.
+    /// The end of a frame that was over the limit.
     Skipped,
-    /// The stream is in Bun's own format, of which nothing can be read. The last frame.
+    /// The stream is in Bun's own format, which this crate cannot read. No frame follows.
     Foreign,
 }
 
-/// Cuts a buffer into frames. Every byte is looked at once, however the reads fall.
+/// Splits a buffer into frames. Each byte is examined once, wherever the reads end.
 #[derive(Debug)]
 pub enum Splitter {
-    /// Into lines.
+    /// At line ends.
     Json(json::Splitter),
-    /// By the length that each frame begins with.
+    /// By the length prefix of each frame.
     Advanced(advanced::Splitter),
 }
 
 impl Splitter {
-    /// One for the beginning of a stream.
+    /// A splitter at the beginning of a stream.
     pub fn new(serialization: Serialization) -> Self {
         match serialization {
             Serialization::Json => Splitter::Json(json::Splitter::default()),
@@ -36,7 +36,7 @@ impl Splitter {
         }
     }
 
-    /// The next frame in `buffer`, if one is there. What it no longer needs leaves the buffer.
+    /// The next complete frame in `buffer`, if there is one. Consumed bytes are removed from the buffer.
     pub fn next_frame(&mut self, buffer: &mut BytesMut, max_message: usize) -> Option<Frame> {
         match self {
             Splitter::Json(splitter) => splitter.next_frame(buffer, max_message),
@@ -45,8 +45,8 @@ impl Splitter {
     }
 }
 
-/// Refuses what cannot be a message, told by its beginning alone: a message is not decoded until
-/// somebody asks.
+/// Rejects a frame whose beginning shows that it is not a message. A message is decoded only when the user
+/// asks for its value.
 pub fn check(serialization: Serialization, frame: &Bytes) -> Result<(), ProtocolError> {
     match serialization {
         Serialization::Json if json::may_be_json(frame) => Ok(()),
@@ -56,7 +56,7 @@ pub fn check(serialization: Serialization, frame: &Bytes) -> Result<(), Protocol
     }
 }
 
-/// What a whole frame holds, without its framing.
+/// The content of a complete frame, without its framing.
 pub fn content(serialization: Serialization, frame: &[u8]) -> &[u8] {
     match serialization {
         Serialization::Json => frame.strip_suffix(b"\n").unwrap_or(frame),

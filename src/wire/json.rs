@@ -1,4 +1,4 @@
-//! The `json` mode: one JSON text a line (SER-1).
+//! The `json` mode: one JSON text per line (SER-1).
 
 use bytes::{Buf, Bytes, BytesMut};
 use serde::{Deserialize, Serialize, de::IgnoredAny};
@@ -6,21 +6,21 @@ use serde::{Deserialize, Serialize, de::IgnoredAny};
 use super::frame::Frame;
 use crate::error::SendError;
 
-/// The longest message that is sent, in bytes: what Node's longest string holds, less one of its
-/// read buffers. A longer line ends the Node process that reads it.
+/// The largest message that is sent, in bytes: the length of Node's longest string, minus the size of one of
+/// its read buffers. A longer line ends the Node process that reads it.
 pub const MAX_SENT: usize = (1 << 29) - (1 << 17);
 
-/// Cuts a buffer into lines. Every byte is looked at once, however the reads fall.
+/// Splits a buffer into lines. Each byte is examined once, wherever the reads end.
 #[derive(Debug, Default)]
 pub struct Splitter {
-    /// Bytes at the front of the buffer that are known to hold no line end.
+    /// Bytes at the front of the buffer that are known to contain no line end.
     scanned: usize,
-    /// The rest of a line that was too long is being thrown away.
+    /// The rest of an oversized line is being discarded.
     skipping: bool,
 }
 
 impl Splitter {
-    /// The next line in `buffer`, if one is there. What it no longer needs leaves the buffer.
+    /// The next complete line in `buffer`, if there is one. Consumed bytes are removed from the buffer.
     pub fn next_frame(&mut self, buffer: &mut BytesMut, max_message: usize) -> Option<Frame> {
         if self.skipping {
             return self.skip(buffer);
@@ -59,28 +59,28 @@ impl Splitter {
     }
 }
 
-/// Whether the line can be JSON at all, told by its first byte: an empty line and Node's
-/// `undefined` (SER-4) cannot.
+/// Checks from its first byte whether the line can be JSON. An empty line and Node's `undefined` (SER-4)
+/// cannot.
 pub fn may_be_json(line: &[u8]) -> bool {
     let first = line.iter().find(|b| !b.is_ascii_whitespace());
     matches!(first, Some(b'{' | b'[' | b'"' | b'-' | b'0'..=b'9' | b't' | b'f' | b'n'))
 }
 
-/// Writes a value as a frame: its JSON text and the line end.
+/// Encodes a value as a frame: its JSON text and the line end.
 pub fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, SendError> {
     let mut frame = Vec::with_capacity(128);
     encode_to(&mut frame, value)?;
     Ok(frame)
 }
 
-/// Writes a value as a frame into memory that is there. It must be empty.
+/// Encodes a value as a frame into an existing buffer, which must be empty.
 pub fn encode_to<T: Serialize + ?Sized>(frame: &mut Vec<u8>, value: &T) -> Result<(), SendError> {
     serde_json::to_writer(&mut *frame, value).map_err(|e| SendError::Encode(e.into()))?;
     finish(frame)
 }
 
-/// Makes a frame of a text that came from elsewhere, after making sure that it is one JSON value.
-/// Invalid UTF-8 becomes U+FFFD, as in Node (SER-6).
+/// Makes a frame of a text from another channel, after checking that it is one JSON value. Invalid UTF-8
+/// becomes U+FFFD, as in Node (SER-6).
 pub fn reencode(text: &[u8]) -> Result<Vec<u8>, SendError> {
     let frame = match std::str::from_utf8(text) {
         Ok(text) => text.to_owned(),
@@ -116,8 +116,8 @@ pub(crate) fn together(texts: &[Vec<u8>]) -> Result<Vec<u8>, SendError> {
     Ok(frame)
 }
 
-/// Ends a JSON text as a frame. A raw line end inside can only be white space between tokens, as
-/// a pretty-printed `RawValue` has it; to Node it would end the message (SER-11).
+/// Ends a JSON text as a frame. A raw line end inside it can only be white space between tokens, for example
+/// in a pretty-printed `RawValue`. Node would end the message there (SER-11).
 pub(crate) fn finish(frame: &mut Vec<u8>) -> Result<(), SendError> {
     if frame.len() > MAX_SENT {
         return Err(SendError::TooLong { length: frame.len(), limit: MAX_SENT });
@@ -131,7 +131,7 @@ pub(crate) fn finish(frame: &mut Vec<u8>) -> Result<(), SendError> {
     Ok(())
 }
 
-/// Reads a value. Nothing at all is what Node calls `undefined`, and reads as `null`.
+/// Decodes a value. An empty text is Node's `undefined` and reads as `null`.
 pub fn decode<'a, T: Deserialize<'a>>(text: &'a [u8]) -> serde_json::Result<T> {
     serde_json::from_slice(if text.is_empty() { b"null" } else { text })
 }

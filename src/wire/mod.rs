@@ -13,20 +13,21 @@ use bytes::Bytes;
 
 use crate::error::{ParseError, Quote};
 
-/// How messages are written on a channel, announced in `NODE_CHANNEL_SERIALIZATION_MODE` ([CH-2](crate::protocol#CH-2)).
+/// How messages are encoded on a channel, announced in `NODE_CHANNEL_SERIALIZATION_MODE`
+/// ([CH-2](crate::protocol#CH-2)).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum Serialization {
-    /// One JSON text a line: the default of `child_process.fork`.
+    /// One JSON text per line: the default of `child_process.fork`.
     #[default]
     Json,
-    /// Values as V8 writes them, which JSON has no words for: `Map`, `Set`, `BigInt`, `Date`,
+    /// V8's serialization format, which also holds what JSON cannot: `Map`, `Set`, `BigInt`, `Date`,
     /// `Buffer`, typed arrays, circular structures. Node's `{ serialization: 'advanced' }`.
     Advanced,
 }
 
 impl Serialization {
-    /// The name that Node uses in its options and in the environment.
+    /// The name in Node's options and in the environment.
     pub fn as_str(self) -> &'static str {
         match self {
             Serialization::Json => "json",
@@ -34,7 +35,7 @@ impl Serialization {
         }
     }
 
-    /// The mode of this name, if it is one that this crate speaks.
+    /// The mode with this name, if this crate supports it.
     pub fn from_name(name: &str) -> Option<Self> {
         match name {
             "json" => Some(Serialization::Json),
@@ -44,8 +45,8 @@ impl Serialization {
     }
 }
 
-/// What a peer has sent in this serialization, for an error that is about it. A record of V8's is
-/// shown as its value, unless that takes long to read.
+/// Quotes a message of the peer in an error. A V8 record is shown as its value, unless decoding it would take
+/// long.
 pub(crate) fn quote(serialization: Serialization, message: Bytes) -> Quote {
     const READ: usize = 16 * 1024;
     let is_record = serialization == Serialization::Advanced && message.len() <= READ;
@@ -53,10 +54,10 @@ pub(crate) fn quote(serialization: Serialization, message: Bytes) -> Quote {
     Quote::new(message, value.as_ref().map(|value| value as &dyn fmt::Display))
 }
 
-/// Reads a name of Node's: `"json"`, `"advanced"`.
+/// Parses Node's name of a mode: `"json"`, `"advanced"`.
 ///
 /// # Errors
-/// [`ParseError`] if this crate does not speak it.
+/// [`ParseError`] if this crate does not support the mode.
 impl FromStr for Serialization {
     type Err = ParseError;
 

@@ -57,7 +57,7 @@ async fn gone(worker: &ForkedWorker) {
 }
 
 #[tokio::test]
-async fn clu_22_a_program_that_is_no_worker_is_started_and_ends() {
+async fn clu_22_a_program_that_is_not_a_worker_starts_and_exits() {
     let primary = Primary::program("/bin/sh").args(["-c", "exit 7"]).start();
     let worker = primary.fork().expect("is started");
     assert_eq!(until_exit(&primary).await, ["Setup", "Fork", "Disconnect", "Exit"]);
@@ -66,7 +66,7 @@ async fn clu_22_a_program_that_is_no_worker_is_started_and_ends() {
 }
 
 #[tokio::test]
-async fn clu_22_code_and_signal_are_told_apart() {
+async fn clu_22_exit_code_and_signal_are_distinguished() {
     let primary = script("kill -KILL $$").start();
     primary.fork().expect("is started");
     loop {
@@ -78,7 +78,7 @@ async fn clu_22_code_and_signal_are_told_apart() {
 }
 
 #[tokio::test]
-async fn clu_22_no_code_is_made_up_for_a_worker_that_somebody_else_has_waited_for() {
+async fn clu_22_a_worker_reaped_by_other_code_has_no_invented_exit_code() {
     let primary = script("read line <&3; exit 7").start();
     let worker = primary.fork().expect("is started");
     worker.send("go on").await.expect("is sent");
@@ -105,7 +105,7 @@ async fn clu_4_a_worker_that_cannot_be_started_is_an_error_and_no_event() {
 }
 
 #[tokio::test]
-async fn workers_are_what_was_set_up_last() {
+async fn workers_use_the_latest_settings() {
     let primary = script("exit 1").start();
     for code in [1, 2] {
         primary.set_up(script(&format!("exit {code}")));
@@ -121,7 +121,7 @@ async fn workers_are_what_was_set_up_last() {
 
 /// Silently ignored, they would have somebody wonder.
 #[tokio::test]
-async fn what_is_for_a_module_is_an_error_for_a_program() {
+async fn module_settings_are_an_error_for_a_program() {
     let program = || Primary::program("/bin/true");
     let cases = [
         ("exec_path", program().exec_path("/usr/bin/node")),
@@ -138,7 +138,7 @@ async fn what_is_for_a_module_is_an_error_for_a_program() {
 }
 
 #[tokio::test]
-async fn clu_4_its_streams_are_pipes_if_so_wanted_and_its_number_is_in_its_environment() {
+async fn clu_4_a_silent_worker_has_pipes_and_its_number_in_its_environment() {
     let primary = script("echo $NODE_UNIQUE_ID $EXTRA").silent().env("EXTRA", "settings").start();
     for expected in ["1 settings\n", "2 fork\n"] {
         let own = (expected == "2 fork\n").then_some(("EXTRA", "fork"));
@@ -152,7 +152,7 @@ async fn clu_4_its_streams_are_pipes_if_so_wanted_and_its_number_is_in_its_envir
 }
 
 #[tokio::test]
-async fn clu_5_clu_8_clu_10_what_a_worker_says_becomes_events_in_order() {
+async fn clu_5_clu_8_clu_10_worker_messages_become_events_in_order() {
     let text = cluster(r#""act":"online","seq":0"#)
         + &cluster(r#""act":"listening","address":null,"port":80,"addressType":4,"seq":1"#)
         + &says(r#""a message""#)
@@ -171,7 +171,7 @@ async fn clu_5_clu_8_clu_10_what_a_worker_says_becomes_events_in_order() {
 const SAY: &str = "i=0; say() { while [ $i -lt $1 ]; do i=$((i+1)); echo $i; done >&3; }; ";
 
 #[tokio::test]
-async fn life_4_what_a_worker_said_before_its_end_is_received_however_late_it_is_taken() {
+async fn life_4_messages_sent_before_a_workers_exit_are_received_even_late() {
     // More than is read before some of it is taken; and, when that is so, more.
     let primary = script(&(SAY.to_owned() + "say 300; read line <&3; say 400")).start();
     let worker = primary.fork().expect("is started");
@@ -194,7 +194,7 @@ async fn life_4_what_a_worker_said_before_its_end_is_received_however_late_it_is
 }
 
 #[tokio::test]
-async fn hnd_7_a_handle_is_acknowledged_by_a_worker_whose_messages_nobody_takes() {
+async fn hnd_7_a_handle_is_acknowledged_while_the_workers_messages_are_unread() {
     let acknowledges = "read line <&3; say 500; echo '{\"cmd\":\"NODE_HANDLE_ACK\"}' >&3; read line <&3";
     let primary = script(&(SAY.to_owned() + "say 300; " + acknowledges)).start();
     let worker = primary.fork().expect("is started");
@@ -207,7 +207,7 @@ async fn hnd_7_a_handle_is_acknowledged_by_a_worker_whose_messages_nobody_takes(
 }
 
 #[tokio::test]
-async fn clu_21_it_is_over_when_all_are_gone_that_were_asked_to_end_and_goes_on_with_a_new_one() {
+async fn clu_21_disconnect_completes_when_all_workers_have_ended_and_a_new_fork_works() {
     let primary = script("read line <&3").start();
     for _ in 0..3 {
         primary.fork().expect("is started");
@@ -256,7 +256,7 @@ const IS_SLOW: &str = r#"read reply <&3; printf '%s\n' "{\"reply\":$reply}" >&3
     done"#;
 
 #[tokio::test]
-async fn life_12_without_its_last_primary_nothing_is_left_open_and_nobody_is_killed() {
+async fn life_12_dropping_the_last_primary_closes_everything_and_kills_no_worker() {
     let (primary, worker, port) = serving(server()).await;
     TcpStream::connect(("127.0.0.1", port)).expect("it listens");
     let second = primary.clone();
@@ -273,7 +273,7 @@ async fn life_12_without_its_last_primary_nothing_is_left_open_and_nobody_is_kil
 }
 
 #[tokio::test]
-async fn clu_16_a_server_ends_with_the_last_worker_and_its_clients_are_not_left_hanging() {
+async fn clu_16_a_server_ends_with_its_last_worker_and_closes_waiting_clients() {
     let (primary, worker, port) = serving(server()).await;
     let client = TcpStream::connect(("127.0.0.1", port)).expect("it listens");
     assert!(worker.kill(Signal::KILL).expect("a signal"));
@@ -290,7 +290,7 @@ async fn clu_16_a_server_ends_with_the_last_worker_and_its_clients_are_not_left_
 
 /// However long between them, for it depends on that whether anybody watches when they come.
 #[tokio::test]
-async fn clu_16_no_connection_is_forgotten_that_comes_while_all_workers_are_busy() {
+async fn clu_16_connections_that_arrive_while_all_workers_are_busy_are_served() {
     let (_primary, _worker, port) = serving(script(&(cluster(QUERY) + IS_SLOW))).await;
     let mut clients = Vec::new();
     for millis in (0..40).map(|i| i % 13) {
@@ -305,7 +305,7 @@ async fn clu_16_no_connection_is_forgotten_that_comes_while_all_workers_are_busy
 
 #[tokio::test]
 #[cfg(target_os = "linux")]
-async fn clu_16_connections_do_not_wait_in_the_kernel_for_workers_that_do_not_answer() {
+async fn clu_16_connections_are_accepted_even_if_no_worker_answers() {
     let (_primary, _worker, port) = serving(server()).await;
     let mut clients = Vec::new();
     for _ in 0..30 {
@@ -332,7 +332,7 @@ fn in_the_kernel(port: u16) -> u32 {
 }
 
 #[tokio::test]
-async fn life_9_a_worker_whose_messages_nobody_takes_is_not_read_and_its_end_is_still_noticed() {
+async fn life_9_a_worker_with_unread_messages_gets_backpressure_and_its_exit_is_seen() {
     // More than what is kept of it and both sockets' buffers together.
     let endless = "while printf '%065536d\\n' 0 >&3; do :; done";
     let primary = script(endless).start();
@@ -347,7 +347,7 @@ async fn life_9_a_worker_whose_messages_nobody_takes_is_not_read_and_its_end_is_
 }
 
 #[tokio::test]
-async fn hnd_9_clu_13_a_connection_that_a_worker_could_not_take_is_offered_anew_and_not_sent_again() {
+async fn hnd_9_clu_13_a_connection_refused_by_a_worker_is_offered_again_instead_of_resent() {
     // What our worker says when it has no descriptor free: it would answer each transmission.
     let refuses = r#"read reply <&3; printf '%s\n' "{\"reply\":$reply}" >&3
         read first <&3; number=${first##*\"seq\":}
@@ -366,7 +366,7 @@ async fn hnd_9_clu_13_a_connection_that_a_worker_could_not_take_is_offered_anew_
 }
 
 #[tokio::test]
-async fn clu_4_workers_run_as_the_user_and_group_asked_for() {
+async fn clu_4_workers_can_run_as_another_user_and_group() {
     const NOBODY: u32 = 65534;
     let text = cluster(r#""act":"online","seq":0"#) + "echo $(id -u) $(id -g) $(id -G)";
     let primary = script(&text).silent().uid(NOBODY).gid(NOBODY).start();
@@ -389,14 +389,14 @@ async fn clu_4_workers_run_as_the_user_and_group_asked_for() {
 }
 
 #[tokio::test]
-async fn clu_4_workers_can_have_a_process_group_of_their_own_each() {
+async fn clu_4_each_worker_can_have_its_own_process_group() {
     let primary = script("cat <&3 >/dev/null").own_process_group().start();
     let pid = Pid::from_raw(primary.fork().expect("is started").pid() as i32);
     assert_eq!((getpgid(Some(pid)), getsid(Some(pid))), (Ok(pid), getsid(None)));
 }
 
 #[tokio::test]
-async fn clu_4_detached_workers_have_a_session_of_their_own_and_end_with_their_channel_as_others_do() {
+async fn clu_4_detached_workers_have_their_own_session_and_end_with_their_channel() {
     for is_detached in [false, true] {
         let settings = script("cat <&3 >/dev/null");
         let primary = if is_detached { settings.detached() } else { settings }.start();

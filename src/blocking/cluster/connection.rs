@@ -8,7 +8,7 @@ use crate::driver::listen::Socket;
 
 crate::driver::face::connection_face! { threads #[doc = ""] }
 
-/// The primary closes its copy: the flag is ours to clear (HND-16).
+/// The primary closes its copy, so this worker may clear the flag (HND-16).
 fn register_tcp(stream: TcpStream) -> io::Result<TcpStream> {
     stream.set_nonblocking(false)?;
     Ok(stream)
@@ -30,7 +30,7 @@ impl Stream {
             };
             return match accepted {
                 Err(e) if e.kind() == io::ErrorKind::WouldBlock => None,
-                // Gone before it could be accepted.
+                // The client disconnected before the accept.
                 Err(e) if e.kind() == io::ErrorKind::ConnectionAborted => continue,
                 accepted => Some(accepted),
             };

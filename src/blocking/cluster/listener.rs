@@ -9,7 +9,7 @@ fn register(socket: listen::Socket) -> io::Result<Socket> {
     Ok(socket)
 }
 
-/// Waits for a connection on the socket, or for the end of the server: `None`.
+/// Waits for a connection on the socket. `None` when the server ends.
 fn accept_until_over(server: &Server, socket: &Arc<Socket>) -> Option<io::Result<Stream>> {
     let accepted = op::until_over(server.id, || Stream::accept(socket));
     server.channel.call_watching(socket.clone(), accepted)

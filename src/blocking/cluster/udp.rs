@@ -31,7 +31,7 @@ fn receive_until_over(
 fn send(socket: &Socket, bytes: &[u8], to: SocketAddr) -> io::Result<usize> {
     loop {
         match socket.send_to(bytes, to) {
-            // The flag is the primary's and the other workers' too (HND-16).
+            // The primary and the other workers share the flag, so it must stay set (HND-16).
             Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
                 let mut fds = [PollFd::new(socket.as_fd(), PollFlags::POLLOUT)];
                 match poll(&mut fds, PollTimeout::NONE) {

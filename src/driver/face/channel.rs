@@ -29,33 +29,33 @@ macro_rules! channel_face {
 
         /// One end of a channel to a Node process.
         ///
-        /// It is cheap to clone, and any number of callers may send while others receive. The last clone
-        /// closes it. Sends return when the kernel has the message, as Node's callbacks do.
+        /// It is cheap to clone, and any number of callers may send while others receive. Dropping the last
+        /// clone closes the channel. A send returns when the kernel has accepted the message, as Node's
+        /// callbacks do.
         $(#[$tasks]
-        /// Every call may be cancelled by dropping its future, and says what becomes of it then. Calls
-        /// take part in tokio's cooperative scheduling: a task that always finds something to receive, or
-        /// room to send, lets others run from time to time.
+        /// Every call may be cancelled by dropping its future. Its documentation says what happens then.
+        /// Calls take part in tokio's cooperative scheduling: a task that always finds something to receive,
+        /// or room to send, lets others run from time to time.
         )?
         ///
         $(#[$example])*
         #[derive(Clone)]
         pub struct Channel(Arc<Shared>);
 
-        /// Opening.
+        /// Opening a channel.
         impl Channel {
-            /// Opens the channel that this process was started with. To be called once, early in `main`:
-            /// the variables that tell of the channel then leave the environment.
+            /// Opens the channel that the parent gave to this process. Call it once, early in `main`: it
+            /// removes the channel's variables from the environment.
             $(#[$threads]
-            /// Call it while there is no other thread. See [`env`](crate::env) for what it means if there
-            /// is one.
+            /// Call it before the program starts other threads. [`env`](crate::env) explains the consequences
+            /// otherwise.
             )?
             $(#[$tasks]
-            /// Call it inside of a runtime with I/O enabled. A program that starts Node programs by other
-            /// means than this crate takes the channel before it builds the runtime: see
-            /// [`env`](crate::env).
+            /// Call it inside a runtime with I/O enabled. A program that starts Node programs by other means
+            /// than this crate must take the channel before it builds the runtime: see [`env`](crate::env).
             )?
             ///
-            /// If the channel is at standard input, output or error, that descriptor becomes `/dev/null`.
+            /// If the channel uses standard input, output or error, that descriptor becomes `/dev/null`.
             ///
             /// # Errors
             /// [`EnvError`](crate::EnvError) if this process was not started with a channel.
@@ -83,10 +83,10 @@ macro_rules! channel_face {
                 Self::from_socket_with(socket, serialization, limits)
             }
 
-            /// Speaks the protocol over a Unix stream socket that is at hand, in JSON.
+            /// Opens a channel over an existing Unix stream socket, in JSON.
             ///
             /// # Errors
-            /// [`Error::Io`] if this process has no descriptors free.
+            /// [`Error::Io`] if this process cannot open another descriptor.
             $(#[$tasks]
             /// # Panics
             /// Outside of a runtime, and in one without I/O.
@@ -96,7 +96,7 @@ macro_rules! channel_face {
                 Self::from_socket_with(socket, Serialization::Json, limits)
             }
 
-            /// [`from_socket`](Self::from_socket) in either serialization, which the peer must share.
+            /// [`from_socket`](Self::from_socket) with a choice of serialization. The peer must use the same.
             ///
             /// # Errors
             /// As [`from_socket`](Self::from_socket).
@@ -116,13 +116,13 @@ macro_rules! channel_face {
 
         /// Receiving and sending.
         impl Channel {
-            /// Waits for the next message; `None` when the peer has disconnected, or we have.
+            /// Waits for the next message. `None` means that the peer, or this side, has disconnected.
             ///
             /// # Errors
-            /// [`Error::Protocol`] is about one message, and the next call gives the next one.
+            /// [`Error::Protocol`] concerns one message only. The next call returns the next message.
             $(#[$tasks]
             /// # Cancel safety
-            /// No message is lost if the future is dropped: the next call gives it.
+            /// Dropping the future loses no message: the next call returns it.
             )?
             pub $($async)? fn recv(&self) -> Result<Option<Message>, Error> {
                 op::traced(self.0.call(op::recv(|| self.socket_owner())) $(.$await)?)
@@ -134,45 +134,45 @@ macro_rules! channel_face {
             /// [`Error::Send`]: the value cannot be sent, or the channel is closed.
             $(#[$threads]
             /// [`SendError::TimedOut`](crate::SendError::TimedOut) if the time set by
-            /// [`set_send_timeout`](Self::set_send_timeout) went by.
+            /// [`set_send_timeout`](Self::set_send_timeout) has passed.
             )?
             $(#[$tasks]
             /// # Cancel safety
-            /// If the future is dropped, the message is sent whole if its first byte was written, and
+            /// If the future is dropped, the message is sent completely if its first byte was written, and
             /// otherwise not at all.
             )?
             pub $($async)? fn send<T: Serialize + ?Sized>(&self, message: &T) -> Result<(), Error> {
                 self.send_frame(self.0.encoder.frame(message)) $(.$await)?
             }
 
-            /// Takes the next message if one has come, and never waits. `None` when the peer has
-            /// disconnected, or we have.
+            /// Takes the next message if one has arrived. Never waits. `None` means that the peer, or this
+            /// side, has disconnected.
             ///
-            /// For a loop of your own that waits for many things: wait until the channel's descriptor
-            /// ([`AsFd`]) can be read, and call this until it would have to wait.
+            /// Use it in an event loop of your own: wait until the channel's descriptor ([`AsFd`]) is
+            /// readable, and call this until it returns `WouldBlock`.
             ///
             /// # Errors
-            /// [`SendError::WouldBlock`](crate::SendError::WouldBlock) if no message has come; otherwise
+            /// [`SendError::WouldBlock`](crate::SendError::WouldBlock) if no message has arrived; otherwise
             /// as [`recv`](Self::recv).
             pub fn try_recv(&self) -> Result<Option<Message>, Error> {
                 let received = op::try_now(self.0.visit().link(), op::recv(|| self.socket_owner()));
                 op::traced(received)
             }
 
-            /// Sends a value if the kernel takes it now, and never waits. It is not sent while others wait
-            /// to be written, or a handle to be acknowledged: the value is yours, to be sent later or not.
-            /// Of a message that the kernel takes in part, later calls write the rest, as with
+            /// Sends a value if the kernel accepts it now. Never waits. The value is not sent while other
+            /// messages wait to be written, or while a handle waits for its acknowledgement; you can send it
+            /// later. If the kernel accepts only a part of the message, later calls write the rest, as with
             /// [`feed`](Self::feed).
             ///
             /// # Errors
-            /// [`SendError::WouldBlock`](crate::SendError::WouldBlock) if it was not sent, for it would
-            /// have to wait; otherwise as [`send`](Self::send).
+            /// [`SendError::WouldBlock`](crate::SendError::WouldBlock) if the value was not sent because it
+            /// would have to wait; otherwise as [`send`](Self::send).
             pub fn try_send<T: Serialize + ?Sized>(&self, message: &T) -> Result<(), Error> {
                 let frame = self.0.encoder.frame(message)?;
                 op::try_send(self.0.visit().link(), frame)
             }
 
-            /// Sends a received message on, or back, as it came.
+            /// Forwards a received message, or sends it back, without decoding it.
             ///
             /// # Errors
             /// As [`send`](Self::send); and if it came in another serialization than this channel's.
@@ -184,16 +184,17 @@ macro_rules! channel_face {
                 self.send_frame(self.0.encoder.forward(payload)) $(.$await)?
             }
 
-            /// Accepts a message without waiting for the kernel to take it, so that many small ones go
-            /// out together: call [`flush`](Self::flush) after the last. When more than 64 KiB wait with
-            /// it, this waits until all are written.
+            /// Queues a message without waiting for the kernel to accept it, so that many small messages are
+            /// written together. Call [`flush`](Self::flush) after the last one. When more than 64 KiB are
+            /// queued, this waits until all of them are written.
             ///
             /// # Errors
             /// As [`send`](Self::send).
             $(#[$tasks]
             /// # Cancel safety
-            /// A message that was accepted is sent, even if the future is dropped while it waits for the
-            /// others to be written. Only a task that has used up its turn waits before that.
+            /// A message that was queued is sent, even if the future is dropped while it waits for the queue
+            /// to be written. Before that, the future waits only if the task has used up its cooperative
+            /// budget.
             )?
             pub $($async)? fn feed<T: Serialize + ?Sized>(&self, message: &T) -> Result<(), Error> {
                 $(self.0.turn().$await;)?
@@ -201,7 +202,8 @@ macro_rules! channel_face {
                 self.accept(queued) $(.$await)?
             }
 
-            /// [`feed`](Self::feed) for a received message: accepts it to be sent on, or back, as it came.
+            /// [`feed`](Self::feed) for a received message: queues it unchanged, to forward it or send it
+            /// back.
             ///
             /// # Errors
             /// As [`send_payload`](Self::send_payload).
@@ -215,30 +217,30 @@ macro_rules! channel_face {
                 self.accept(queued) $(.$await)?
             }
 
-            /// Waits until the kernel has everything that was accepted.
+            /// Waits until the kernel has accepted everything that was queued.
             ///
             /// # Errors
             /// As [`send`](Self::send).
             $(#[$tasks]
             /// # Cancel safety
-            /// Nothing is lost if the future is dropped: what was accepted is still written, at the latest
-            /// by the next call that waits.
+            /// Dropping the future loses nothing: queued messages are still written, at the latest by the
+            /// next call that waits.
             )?
             pub $($async)? fn flush(&self) -> Result<(), Error> {
                 self.0.call_bounded(op::flush()) $(.$await)?
             }
 
-            /// Sends a message with a handle, and returns when the peer has acknowledged it. Our copy is
-            /// closed then; [`Outgoing::keep_open`] keeps one. Messages sent meanwhile wait, and so does
-            /// all sending if the peer never acknowledges ([HND-8](crate::protocol#HND-8)): set a timeout
-            /// where that can happen.
+            /// Sends a message with a handle, and returns when the peer has acknowledged it. Then our copy of
+            /// the handle is closed, unless [`Outgoing::keep_open`] was used. Messages sent in the meantime
+            /// wait. If the peer never acknowledges, all sending waits ([HND-8](crate::protocol#HND-8)): set
+            /// a timeout where that can happen.
             ///
             /// # Errors
-            /// [`Unsent`] holds the error, as for [`send`](Self::send), and the handle.
+            /// [`Unsent`] contains the error, as for [`send`](Self::send), and the handle.
             $(#[$tasks]
             /// # Cancel safety
-            /// If the future is dropped, the handle is closed: at once, and nothing is sent, if the
-            /// message has not begun to be written; otherwise when the peer has replied.
+            /// If the future is dropped before writing has begun, the handle is closed at once and nothing is
+            /// sent. Otherwise it is closed when the peer has replied.
             )?
             pub $($async)? fn send_handle<T: Serialize + ?Sized>(
                 &self,
@@ -248,8 +250,8 @@ macro_rules! channel_face {
                 self.send_share(message, handle.into(), None) $(.$await)?
             }
 
-            /// [`send_handle`](Self::send_handle) for a received message: sends it on, or back, as it
-            /// came, with a handle.
+            /// [`send_handle`](Self::send_handle) for a received message: forwards it, or sends it back,
+            /// without decoding it, together with a handle.
             ///
             /// # Errors
             /// As [`send_handle`](Self::send_handle) and [`send_payload`](Self::send_payload).
@@ -267,42 +269,42 @@ macro_rules! channel_face {
             }
         }
 
-        /// Ending.
+        /// Ending a channel.
         impl Channel {
-            /// Ends the channel. What was accepted is written first, and a handle under way is
-            /// acknowledged (Node drops what the kernel has not taken:
-            /// [LIFE-3](crate::protocol#LIFE-3)). Nothing is received any more. Then this waits until the
-            /// peer has seen the end, for half a second at most, or for five if it is about to say how
-            /// many sockets it has open.
+            /// Ends the channel. First it writes what was queued and waits for the acknowledgement of a
+            /// handle in flight. (Node drops what the kernel has not accepted:
+            /// [LIFE-3](crate::protocol#LIFE-3).) No more messages are received. Then it waits until the peer
+            /// has seen the end: for up to half a second, or up to five seconds if the peer is about to
+            /// report how many sockets it has open.
             ///
-            /// A peer that does not read makes this wait: set a timeout where that can happen. Any number
-            /// of calls may wait for the end, and a later call waits for what an earlier one has begun.
+            /// If the peer does not read, this call waits: set a timeout where that can happen. Any number of
+            /// calls may wait for the end, and a later call waits for the end that an earlier one has begun.
             $(#[$tasks]
-            /// A timeout leaves the channel waiting for its peer: [`close`](Self::close) it then.
+            /// After a timeout the channel still waits for its peer: call [`close`](Self::close).
             )?
             ///
-            /// If the peer leaves meanwhile, what it has not read is lost, and that is no error here: call
-            /// [`flush`](Self::flush) before to know.
+            /// If the peer exits in the meantime, unread messages are lost, and this call reports no error.
+            /// To detect that, call [`flush`](Self::flush) first.
             ///
             /// # Errors
-            /// [`SendError::Disconnected`](crate::SendError::Disconnected) if the peer has ended the
-            /// channel before us.
+            /// [`SendError::Disconnected`](crate::SendError::Disconnected) if the peer ended the channel
+            /// first.
             $(#[$threads]
-            /// [`SendError::TimedOut`](crate::SendError::TimedOut) if the peer did not read in time: the
-            /// channel is closed all the same.
+            /// [`SendError::TimedOut`](crate::SendError::TimedOut) if the peer did not read in time. The
+            /// channel is closed nevertheless.
             )?
             $(#[$tasks]
             /// # Cancel safety
-            /// The channel goes on to end if the future is dropped: nothing can be sent any more. To wait
-            /// for it, call this again.
+            /// If the future is dropped, the channel still ends, and nothing more can be sent. To wait for
+            /// the end, call this again.
             )?
             pub $($async)? fn disconnect(&self) -> Result<(), Error> {
                 let op = op::Disconnect::submit(self.0.visit().link())?;
                 self.0.call_bounded(op) $(.$await)?
             }
 
-            /// Ends the channel at once. What was accepted and is not written is lost, and calls that wait
-            /// return. Nothing happens if the channel is over.
+            /// Closes the channel immediately. Messages that are queued but not written are lost, and waiting
+            /// calls return. Does nothing if the channel is already over.
             pub fn close(&self) {
                 self.0.visit().link().close();
             }
@@ -310,23 +312,24 @@ macro_rules! channel_face {
 
         /// Settings and state.
         impl Channel {
-            /// Allows `net.BoundSocket` handles to be sent, which end a Node process older than 26. A
-            /// peer that has sent one is known to have them.
+            /// Allows sending `net.BoundSocket` handles. They crash Node before version 26. A peer that has
+            /// sent one is known to support them.
             pub fn allow_bound_sockets(&self) {
                 self.0.visit().link().allow_bound_sockets();
             }
 
-            /// What the peer can read in the advanced mode. By default, only what every Node can is sent.
+            /// Sets what the peer can read in the advanced mode. The default sends only what every Node
+            /// version can read.
             pub fn set_v8_options(&self, options: v8::Options) {
                 self.0.encoder.set_v8_options(options);
             }
 
-            /// How messages are written.
+            /// The channel's serialization.
             pub fn serialization(&self) -> Serialization {
                 self.0.encoder.serialization()
             }
 
-            /// Bytes that were accepted and that the kernel has not taken.
+            /// The number of bytes that are queued and not yet accepted by the kernel.
             pub fn queued_bytes(&self) -> usize {
                 self.0.look(Link::queued_bytes)
             }
@@ -339,11 +342,11 @@ macro_rules! channel_face {
 
         crate::driver::face::channel_steps! { $($async $await)? }
 
-        /// The channel's socket, for loops of one's own: wait until it can be read, and call
-        /// [`try_recv`](Channel::try_recv). Messages that were received before do not show there: call until
-        /// it would have to wait, and only then wait for the socket. Wait with `poll`, or level-triggered.
-        /// Never read from it, write to it or shut it down: the channel would lose what it is in the middle
-        /// of.
+        /// The channel's socket, for event loops of your own: wait until it is readable, and call
+        /// [`try_recv`](Channel::try_recv). Messages that are already buffered do not make the socket
+        /// readable, so call `try_recv` until it returns `WouldBlock` before you wait again. Wait with
+        /// `poll`, or level-triggered. Never read from the socket, write to it or shut it down: that would
+        /// corrupt the channel.
         impl AsFd for Channel {
             fn as_fd(&self) -> BorrowedFd<'_> {
                 self.0.socket().as_fd()

@@ -1,4 +1,4 @@
-//! What refers to a channel and does not keep it open: sockets that came from it, and lists.
+//! References that do not keep a channel open: for sockets that came from it, and for socket lists.
 
 macro_rules! channel_reference_face {
     () => {
@@ -18,7 +18,7 @@ macro_rules! channel_reference_face {
             }
         }
 
-        /// A channel that is not kept open by it.
+        /// A reference to a channel that does not keep it open.
         #[derive(Clone, Debug)]
         pub(super) struct WeakChannel(Weak<Shared>);
 

@@ -1,4 +1,4 @@
-//! What the calls of a `Channel` are made of.
+//! Internal steps of the calls of a `Channel`.
 
 macro_rules! channel_steps {
     ($($async:ident $await:ident)?) => {
@@ -9,7 +9,7 @@ macro_rules! channel_steps {
                 let op = {
                     let mut visit = self.0.visit();
                     let mut op = op::Send::submit(visit.link(), frame?)?;
-                    // Most are written at once.
+                    // Most messages are written immediately.
                     if let Some(sent) = op.poll(visit.link()) {
                         return sent;
                     }
@@ -22,7 +22,7 @@ macro_rules! channel_steps {
                 if queued? < HIGH_WATER { Ok(()) } else { self.flush() $(.$await)? }
             }
 
-            /// [`send_handle`](Self::send_handle) with the share that it is of a list.
+            /// [`send_handle`](Self::send_handle) for a socket of a list, with its share.
             pub(super) $($async)? fn send_share<T: Serialize + ?Sized>(
                 &self,
                 message: &T,
@@ -64,7 +64,7 @@ macro_rules! channel_steps {
                 self.0.call_bounded(op) $(.$await)?
             }
 
-            /// Asks the peer about sockets that it was sent, now; the answer is to be waited for.
+            /// Sends the peer a question about its sockets. The returned call waits for the answer.
             pub(super) fn ask(
                 &self,
                 key: &SocketKey,
@@ -78,7 +78,7 @@ macro_rules! channel_steps {
                 self.0.call(op) $(.$await)?
             }
 
-            /// Does something that others may wait for.
+            /// Acts on the link and wakes the calls that were waiting for this.
             pub(super) fn with_link<T>(&self, action: impl FnOnce(&mut Link) -> T) -> T {
                 action(self.0.visit().link())
             }

@@ -19,19 +19,19 @@ macro_rules! child_face {
         /// See [`crossfork::process::Command`](process::Command).
         pub type Command = process::Command<$driver>;
 
-        /// A process that speaks the channel, and the channel.
+        /// A process and the channel to it.
         #[derive(Debug)]
         #[non_exhaustive]
         pub struct Child {
             /// The process.
             pub process: Process,
-            /// The channel. Its end and the end of the process are two events: take what comes from
-            /// [`recv`](Channel::recv) until `None`, and then wait for the process.
+            /// The channel. The end of the channel and the end of the process are two events: call
+            /// [`recv`](Channel::recv) until it returns `None`, and then wait for the process.
             pub channel: Channel,
         }
 
         impl process::Fork<$driver> {
-            /// Starts it.
+            /// Starts the process.
             ///
             /// # Errors
             /// [`Error::Spawn`], which names the program.
@@ -46,7 +46,7 @@ macro_rules! child_face {
         }
 
         impl process::Command<$driver> {
-            /// Starts it without a channel.
+            /// Starts the process without a channel.
             ///
             /// # Errors
             /// [`Error::Spawn`], which names the program.
@@ -59,7 +59,8 @@ macro_rules! child_face {
                 Process::start(self.prepare(None)?)
             }
 
-            /// Starts it with a channel at this number: Node's `spawn` with `'ipc'` in its `stdio`.
+            /// Starts the process with a channel at this descriptor number: Node's `spawn` with `'ipc'` in
+            /// its `stdio`.
             ///
             /// # Errors
             /// [`Error::Spawn`], which names the program.
@@ -75,7 +76,7 @@ macro_rules! child_face {
 
         impl Child {
             $(#[$tasks]
-            /// Outside of a runtime it panics, at the place of our caller's caller.
+            /// Panics outside a runtime, and reports the location of our caller's caller.
             #[track_caller]
             )?
             fn start(mut prepared: Prepared) -> Result<Self, Error> {
@@ -89,20 +90,20 @@ macro_rules! child_face {
                 Ok(Child { process: Process::start(prepared)?, channel })
             }
 
-            /// Ends the child, with growing insistence, and says how it ended: it disconnects, sends a
-            /// signal, and at last SIGKILL. A child that leads a
-            /// [process group](Command::own_process_group) is signalled with all of the group.
+            /// Stops the child in steps and returns its exit status: it disconnects, then sends a signal, and
+            /// finally SIGKILL. If the child leads a [process group](Command::own_process_group), the whole
+            /// group gets the signals.
             ///
-            /// Several callers may stop it. Each goes through all of the steps with its own times, until
-            /// the child has ended.
+            /// Several callers may stop the child. Each performs all of the steps with its own timeouts,
+            /// until the child has exited.
             ///
             /// # Errors
-            /// If it cannot be signalled, because it runs as another user now.
+            /// If the child cannot be signalled, because it now runs as another user.
             $(#[$tasks]
             /// # Cancel safety
-            /// If the future is dropped, the child is as far as the escalation had come. Called again,
-            /// `stop` begins with the first step: what was accepted is still written, and each step is
-            /// waited for anew.
+            /// If the future is dropped, the steps taken so far remain in effect. A new call of `stop` begins
+            /// with the first step: queued messages are still written, and each step waits its full time
+            /// again.
             )?
             pub $($async)? fn stop(&self, escalation: Escalation) -> Result<ExitStatus, Error> {
                 let Escalation { disconnect, signal, after_signal } = escalation;

@@ -1,4 +1,4 @@
-//! `Connection`: one client. Reading and writing are the driver's own.
+//! `Connection`: one client. Each driver adds its own reading and writing.
 
 macro_rules! connection_face {
     (
@@ -13,15 +13,15 @@ macro_rules! connection_face {
 
         /// A connection that this worker serves, over TCP or a Unix socket.
         $(#[$threads]
-        /// Calls on it wait.
+        /// Reading and writing block.
         )?
         ///
-        /// It counts as open until it is dropped: for the limit of connections, and for a worker that
-        /// stops, whose channel is closed with its last connection. Options of its socket are set through
-        /// its descriptor ([`AsFd`]).
+        /// It counts as open until it is dropped. Open connections count for the connection limit, and a
+        /// stopping worker closes its channel when its last connection closes. Set socket options through its
+        /// descriptor ([`AsFd`]).
         #[derive(Debug)]
         pub struct Connection {
-            // In this order: a connection is closed before it counts as closed.
+            // Field order matters: the connection is closed before it stops counting as open.
             stream: Stream,
             hold: ConnectionHold,
         }
@@ -37,7 +37,7 @@ macro_rules! connection_face {
                 Connection { stream, hold }
             }
 
-            /// The client's address over TCP.
+            /// The client's address (TCP only).
             pub fn peer_addr(&self) -> Option<SocketAddr> {
                 match &self.stream {
                     Stream::Tcp(stream) => stream.peer_addr().ok(),
@@ -45,7 +45,7 @@ macro_rules! connection_face {
                 }
             }
 
-            /// Our address over TCP.
+            /// Our address (TCP only).
             pub fn local_addr(&self) -> Option<SocketAddr> {
                 match &self.stream {
                     Stream::Tcp(stream) => stream.local_addr().ok(),
@@ -53,10 +53,10 @@ macro_rules! connection_face {
                 }
             }
 
-            /// The TCP connection by itself. It does not count as open any more.
+            /// Converts this into the TCP connection. It then no longer counts as open.
             ///
             /// # Errors
-            /// The connection, if it is over a Unix socket.
+            /// The connection itself, if it uses a Unix socket.
             pub fn into_tcp(self) -> Result<TcpStream, Self> {
                 match self.stream {
                     Stream::Tcp(stream) => Ok(stream),
@@ -64,10 +64,10 @@ macro_rules! connection_face {
                 }
             }
 
-            /// The connection over a Unix socket by itself. It does not count as open any more.
+            /// Converts this into the Unix socket connection. It then no longer counts as open.
             ///
             /// # Errors
-            /// The connection, if it is over TCP.
+            /// The connection itself, if it uses TCP.
             pub fn into_unix(self) -> Result<UnixStream, Self> {
                 match self.stream {
                     Stream::Unix(stream) => Ok(stream),
@@ -86,7 +86,7 @@ macro_rules! connection_face {
         }
 
         impl Stream {
-            /// From the primary, which was asked for a connection and for nothing else.
+            /// From a descriptor of the primary's, which is a connection because we asked for one.
             pub(super) fn from_fd(fd: OwnedFd) -> io::Result<Self> {
                 Ok(match Connected::from(fd) {
                     Connected::Tcp(stream) => Stream::Tcp(register_tcp(stream)?),

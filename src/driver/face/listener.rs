@@ -1,10 +1,10 @@
-//! `Listener`: connections, wherever they come from.
+//! `Listener`: accepts connections, from the primary or from a shared socket.
 
 macro_rules! listener_face {
     (
         $(threads #[$threads:meta])?
         $(tasks #[$tasks:meta] $async:ident $await:ident)?
-        // Fields of one driver alone, and what they begin as.
+        // Fields that only one driver has, and their initial values.
         $(with { $($field:tt)* } { $($beginning:tt)* })?
     ) => {
         use std::fmt;
@@ -20,8 +20,8 @@ macro_rules! listener_face {
         use crate::error::Error;
         use crate::wire::v8::Value;
 
-        /// A server that this worker shares with the others of its cluster. Dropped, it is closed, and
-        /// the connections with it that nobody has taken.
+        /// A server that this worker shares with the other workers of its cluster. Dropping it closes it,
+        /// together with connections that were not accepted yet.
         pub struct Listener {
             pub(super) server: Server,
             source: Source,
@@ -35,8 +35,8 @@ macro_rules! listener_face {
         /// Where connections come from.
         enum Source {
             Primary,
-            /// A shared socket, until nobody accepts from it any more: what is open takes clients in, even
-            /// if they wait in vain.
+            /// A shared socket. It is closed when no caller accepts from it any more, because an open socket
+            /// would let clients connect and wait in vain.
             Socket(Mutex<Option<Arc<Socket>>>),
         }
 
@@ -63,15 +63,15 @@ macro_rules! listener_face {
                 })
             }
 
-            /// Waits for the next connection. `None` when no more will come: the worker is to stop, the
+            /// Waits for the next connection. `None` means that no more will come: the worker is to stop, the
             /// listener was closed, or the primary is gone. Any number of callers may accept.
             ///
             /// # Errors
-            /// [`Error::Listen`], where workers accept from a shared socket and this process has no
-            /// descriptor free, for one. The next call may succeed.
+            /// [`Error::Listen`], for example if workers accept from a shared socket and this process cannot
+            /// open another descriptor. The next call may succeed.
             $(#[$tasks]
             /// # Cancel safety
-            /// No connection is lost if the future is dropped: the next call gives it.
+            /// Dropping the future loses no connection: the next call returns it.
             )?
             pub $($async)? fn accept(&self) -> Result<Option<Connection>, Error> {
                 let Server { channel, id } = &self.server;
@@ -117,28 +117,28 @@ macro_rules! listener_face {
                 Error::Listen { address: self.address.clone(), reason }
             }
 
-            /// Where it listens over TCP. A primary that is not Node's may not say.
+            /// The TCP address it listens on. `None` also if a primary other than Node's does not report it.
             pub fn local_addr(&self) -> Option<SocketAddr> {
                 self.local_addr
             }
 
-            /// The path of a Unix socket.
+            /// The path of the Unix socket.
             pub fn path(&self) -> Option<&Path> {
                 self.path.as_deref()
             }
 
-            /// What the servers of all workers share: that of the worker that was first.
+            /// The data that the servers of all workers share: that of the first worker.
             pub fn data(&self) -> Option<&Value> {
                 self.data.as_ref()
             }
 
-            /// How many connections may be open before more are refused, and go to other workers. There is
-            /// no limit by default.
+            /// Sets how many connections may be open. Further connections are refused and go to other
+            /// workers. There is no limit by default.
             pub fn set_max_connections(&self, max: Option<usize>) {
                 self.server.work(|worker, id| worker.set_max_connections(id, max));
             }
 
-            /// Takes no more connections. Those that were handed over before can still be accepted.
+            /// Stops taking connections. Connections that were handed over before can still be accepted.
             pub fn close(&self) {
                 if let Source::Socket(socket) = &self.source {
                     *lock(socket) = None;

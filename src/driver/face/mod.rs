@@ -1,15 +1,15 @@
-//! The faces: what users of either driver see, with its documentation, once. Each file has a macro
-//! that makes the face of one type, which `blocking` and `tokio` call, so that both have the same names,
-//! the same signatures and the same text.
+//! The faces: the public API of both drivers, with its documentation, written once. Each file has a macro
+//! that makes the face of one type. `blocking` and `tokio` call it, so that both have the same names, the
+//! same signatures and the same text.
 //!
-//! A face reads as the code that it makes. What only one driver has is marked:
+//! A face reads like the code that it generates. Parts for one driver only are marked:
 //!
 //! - `$($async)?` and `$(.$await)?`: tasks await where threads wait in the call;
 //! - `$(#[$tasks] ...)?`: documentation and attributes for tasks alone, such as `# Cancel safety`;
 //!   `$(#[$threads] ...)?` is the same for threads.
 //!
-//! What the drivers do differently is a function of the same name in each, which the face calls. Names
-//! without a path, such as `Channel`, are those of the module that calls the macro.
+//! Where the drivers differ, the face calls a function that each driver defines under the same name. Names
+//! without a path, such as `Channel`, refer to the module that calls the macro.
 
 mod channel;
 mod channel_reference;

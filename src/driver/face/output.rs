@@ -13,30 +13,31 @@ macro_rules! output_face {
         use crate::process::{Command, ExecError, OutputLimit, Stopped, conclude};
 
         impl Command<$driver> {
-            /// Runs it to its end, and gives what it wrote. Standard input is empty, unless it was set; our
-            /// ends of other pipes that were asked for are closed.
+            /// Runs the program to its end and returns its output. Standard input is empty unless it was set.
+            /// Our ends of other requested pipes are closed.
             ///
-            /// Its end is that of the process and of both streams, which programs that it started may keep
-            /// open. When the time is over, or it has written too much, it is sent the
-            /// [kill signal](Command::kill_signal) and nothing is read any more. The whole of its
-            /// [process group](Command::own_process_group) gets the signal, if it has one of its own. Then
-            /// this waits for the end of the process alone, which one that ignores the signal decides by
-            /// itself. One that had to be killed is an error, however it took that (in Node, one that then
-            /// ends with code 0 is a success).
+            /// The run ends when the process has exited and both streams are closed. Programs that it started
+            /// may keep the streams open. On a timeout, or if it writes too much, it gets the [kill
+            /// signal](Command::kill_signal), and nothing more is read. If it leads a [process
+            /// group](Command::own_process_group), the whole group gets the signal. Then this call waits
+            /// until the process itself has exited; a process that ignores the signal can delay that. A
+            /// program that was killed always counts as an error. (In Node, it counts as a success if it then
+            /// exits with code 0.)
             ///
             /// # Errors
-            /// [`ExecError`] tells which limit it broke or how it ended, with what it had written.
+            /// [`ExecError`] says which limit was exceeded or how the program ended, and contains its output
+            /// so far.
             $(#[$tasks]
             /// # Cancel safety
-            /// If the future is dropped, what the program has written is lost. It runs on, with nobody who
-            /// reads what it writes, unless it is to be killed when it is dropped (`kill_on_drop`).
+            /// If the future is dropped, the output so far is lost. The program runs on without a reader of
+            /// its output, unless `kill_on_drop` is set.
             )?
             pub $($async)? fn output(self) -> Result<Output, ExecError> {
                 let limit = self.limit;
                 let prepared = self.piped().prepare(None)?;
                 let kill_signal = prepared.spec.kill_signal;
                 let mut process = Process::start(prepared)?;
-                // Nobody can use our ends: a program that reads there finds the end.
+                // Our ends are unused: a program that reads from one sees the end of the stream.
                 process.stdin = None;
                 process.pipes.clear();
                 let mut stdout = Stream::new("stdout", process.stdout.take());
@@ -46,8 +47,8 @@ macro_rules! output_face {
                 let status = match status {
                     Some(status) => status,
                     None => {
-                        // Nobody reads any more. One that ignores the signal and goes on writing would
-                        // wait for ever, and so would we.
+                        // The pipes are no longer read. A program that ignores the signal and goes on writing
+                        // would block forever, and so would we.
                         (stdout.pipe, stderr.pipe) = (None, None);
                         process.end(kill_signal)?;
                         process.wait() $(.$await)??
@@ -58,7 +59,7 @@ macro_rules! output_face {
             }
         }
 
-        /// What is read of one stream.
+        /// The data read from one stream.
         struct Stream<R> {
             name: &'static str,
             pipe: Option<R>,

@@ -21,19 +21,19 @@ macro_rules! process_face {
         use crate::process::{Group, Signal};
         use crate::sys::spawn;
 
-        /// A process that was started. Anybody may signal it while others wait for it.
+        /// A running or exited child process. It can be signalled while other callers wait for it.
         ///
-        /// Dropped while it runs, it goes on running, unless `kill_on_drop` was asked for; in either case
-        /// it does not remain as a zombie.
+        /// If it is dropped while the process runs, the process goes on running, unless `kill_on_drop` is
+        /// set. In both cases no zombie remains.
         #[derive(Debug)]
         pub struct Process {
-            /// What it reads from, if that was to be a pipe.
+            /// The process's standard input, if it is a pipe.
             pub stdin: Option<ChildStdin>,
-            /// What it writes to, if that was to be a pipe.
+            /// The process's standard output, if it is a pipe.
             pub stdout: Option<ChildStdout>,
-            /// What it writes errors to, if that was to be a pipe.
+            /// The process's standard error, if it is a pipe.
             pub stderr: Option<ChildStderr>,
-            /// Our ends of the other descriptors that were to be pipes, by number.
+            /// Our ends of the other pipes, by descriptor number.
             pub pipes: Vec<(RawFd, UnixStream)>,
             id: u32,
             running: Running,
@@ -44,18 +44,18 @@ macro_rules! process_face {
         }
 
         impl Process {
-            /// Its process id.
+            /// The process id.
             pub fn id(&self) -> u32 {
                 self.id
             }
 
-            /// A descriptor that can be read when the process has ended (a pidfd), for loops of your own that
-            /// wait for many things: wait for it, and then call [`try_wait`](Self::try_wait). It is opened
-            /// at the first call, and closed with the `Process`. Linux 5.3 or later.
+            /// A descriptor that becomes readable when the process has exited (a pidfd). Use it in an event
+            /// loop of your own: wait for it, and then call [`try_wait`](Self::try_wait). It is opened by the
+            /// first call, and closed with the `Process`. Linux 5.3 or later.
             ///
             /// # Errors
-            /// If the process was waited for before the first call; and if this process has no descriptor
-            /// free.
+            /// If the process was waited for before the first call, or if this process cannot open another
+            /// descriptor.
             #[cfg(target_os = "linux")]
             pub fn pidfd(&self) -> io::Result<BorrowedFd<'_>> {
                 if let Some(pidfd) = self.pidfd.get() {
@@ -72,10 +72,10 @@ macro_rules! process_face {
                 }
             }
 
-            /// Sends it a signal, and nobody else; false if it has ended, when nothing is sent.
+            /// Sends a signal to this process only. Returns false, and sends nothing, if it has exited.
             ///
             /// # Errors
-            /// If it runs as another user now.
+            /// If the process now runs as another user.
             pub fn kill(&self, signal: Signal) -> io::Result<bool> {
                 if self.try_wait()?.is_some() {
                     return Ok(false);
@@ -86,20 +86,21 @@ macro_rules! process_face {
                 })
             }
 
-            /// Sends a signal to its process group: to it, and to what it has started. For a process that
-            /// leads a group, because it was started with `own_process_group` or `detached`.
+            /// Sends a signal to the process group: to the process and to the processes that it started. Only
+            /// for a process that leads a group, because it was started with `own_process_group` or
+            /// `detached`.
             ///
-            /// The others are reached also when the process itself has ended, but not once it was waited
-            /// for, for the number of the group may be another's then: false is the answer, and nothing is
-            /// sent.
+            /// The rest of the group gets the signal even if the process itself has exited. Once the process
+            /// was waited for, the group's number may belong to others: then this returns false and sends
+            /// nothing.
             ///
             /// # Errors
-            /// If the process leads no group, or all in the group run as another user now.
+            /// If the process does not lead a group, or if the whole group now runs as another user.
             pub fn kill_group(&self, signal: Signal) -> io::Result<bool> {
                 self.running.unless_reaped(|| self.group.kill(self.id, signal))
             }
 
-            /// Ends it because we have to, and with it its group, if it leads one.
+            /// Kills the process, and its group if it leads one.
             pub(super) fn end(&self, signal: Signal) -> io::Result<bool> {
                 match self.group {
                     Group::Ours => self.kill(signal),
@@ -107,19 +108,19 @@ macro_rules! process_face {
                 }
             }
 
-            /// Waits until it has ended.
+            /// Waits until the process has exited.
             ///
             /// # Errors
-            /// If something else in this process has waited for it.
+            /// If other code in this program has already waited for it.
             $(#[$tasks]
             /// # Cancel safety
-            /// Nothing is lost if the future is dropped: the next call waits on, and gives the status.
+            /// Dropping the future loses nothing: the next call goes on waiting, and returns the status.
             )?
             pub $($async)? fn wait(&self) -> io::Result<ExitStatus> {
                 self.running.wait() $(.$await)?
             }
 
-            /// Waits until it has ended, for so long at the most.
+            /// Waits until the process has exited, up to a timeout.
             ///
             /// # Errors
             /// As [`wait`](Self::wait).
@@ -131,7 +132,7 @@ macro_rules! process_face {
                 self.running.wait_timeout(timeout) $(.$await)?
             }
 
-            /// How it ended, if it has.
+            /// The exit status, if the process has exited.
             ///
             /// # Errors
             /// As [`wait`](Self::wait).

@@ -1,4 +1,4 @@
-//! `SocketList`: connections of ours that other processes hold.
+//! `SocketList`: our connections that other processes hold.
 
 macro_rules! socket_list_face {
     (
@@ -18,12 +18,14 @@ macro_rules! socket_list_face {
         use crate::proto::Question;
         use crate::wire::control::ListKey;
 
-        /// The connections of one server that were handed to children: how many are open there, and when
-        /// the last one is closed. What Node's `server.getConnections()` and `server.close()` ask.
+        /// The connections of one server that were handed to children. It tells how many are open there, and
+        /// when the last one is closed. It corresponds to Node's `server.getConnections()` and
+        /// `server.close()`.
         ///
-        /// A clone is the same list. A child that is gone holds none. A list whose connections are all
-        /// closed, as [`closed`](Self::closed) tells, costs a Node child nothing once its last clone is
-        /// dropped; a child warns of a leak when it has connections of more than ten others.
+        /// A clone refers to the same list. A child that has exited has no open connections. If
+        /// [`closed`](Self::closed) has reported that all connections are closed, dropping the last clone
+        /// leaves nothing behind in a Node child. A child warns of a leak when it has connections of more
+        /// than ten lists.
         ///
         $(#[$example])*
         #[derive(Clone, Debug)]
@@ -33,19 +35,19 @@ macro_rules! socket_list_face {
         }
 
         impl SocketList {
-            /// A list with nothing in it.
+            /// Creates an empty list.
             pub fn new() -> Self {
                 SocketList { key: Arc::new(ListKey::new()), holders: Arc::new(Holders::new()) }
             }
 
-            /// Sends a connection that is counted from then on.
+            /// Sends a connection and counts it from then on.
             ///
             /// # Errors
             /// As [`Channel::send_handle`].
             $(#[$tasks]
             /// # Cancel safety
-            /// As [`Channel::send_handle`]. A connection that was taken back is not counted, and one that
-            /// had begun to be sent is, unless the child turns out not to have it.
+            /// As [`Channel::send_handle`]. A connection that was taken back is not counted. A connection
+            /// whose sending had begun is counted, unless the child did not receive it.
             )?
             pub $($async)? fn send<T: Serialize + ?Sized>(
                 &self,
@@ -58,26 +60,25 @@ macro_rules! socket_list_face {
                 channel.send_share(message, connection, Some(share)) $(.$await)?
             }
 
-            /// How many are open in all children.
+            /// The number of connections that are open in all children.
             ///
             /// # Errors
-            /// None of a child's: one that is gone holds none.
+            /// A child that has exited causes no error: it has no open connections.
             $(#[$threads]
-            /// [`Error::Send`] if a child does not answer in the time set by its channel's
+            /// [`Error::Send`] if a child does not answer within the time set by its channel's
             /// [`set_send_timeout`](Channel::set_send_timeout).
             )?
             $(#[$tasks]
-            /// A child that does not answer keeps this waiting.
+            /// If a child does not answer, this waits.
             ///
             /// # Cancel safety
-            /// Nothing changes if the future is dropped. Answers that come after that are not taken for
-            /// those to other calls.
+            /// Dropping the future changes nothing. Late answers are not mistaken for answers to other calls.
             )?
             pub $($async)? fn connections(&self) -> Result<usize, Error> {
                 self.ask(Question::Count) $(.$await)?
             }
 
-            /// Waits until none is open in any child.
+            /// Waits until no child has an open connection.
             ///
             /// # Errors
             /// As [`connections`](Self::connections).
@@ -95,11 +96,11 @@ macro_rules! socket_list_face {
             $($async)? fn ask(&self, question: Question) -> Result<usize, Error> {
                 let holders: Vec<Channel> =
                     self.holders.all().iter().filter_map(WeakChannel::upgrade).collect();
-                // All are asked before the first answer is waited for.
+                // All children are asked before the first answer is awaited.
                 let asked: Vec<_> =
                     holders.iter().filter_map(|c| c.ask(self.key.key(), question).ok()).collect();
                 let mut open = Ok(0);
-                // Each is waited for, also after one that did not answer.
+                // All answers are awaited, even after a child that did not answer.
                 for answer in asked {
                     let answer = answer.wait() $(.$await)?;
                     open = open.and_then(|open| answer.map(|more| open + more));

@@ -1,4 +1,4 @@
-//! `UdpSocket`: datagrams, whichever worker gets them.
+//! `UdpSocket`: a UDP socket shared by workers.
 
 macro_rules! udp_face {
     (
@@ -12,8 +12,8 @@ macro_rules! udp_face {
         use super::worker::Server;
         use crate::driver::op;
 
-        /// A UDP socket that this worker shares with the others of its cluster: each datagram comes to one
-        /// of them. Dropped, it is closed.
+        /// A UDP socket that this worker shares with the other workers of its cluster. Each datagram goes to
+        /// one of them. Dropping it closes it.
         pub struct UdpSocket {
             pub(super) server: Server,
             socket: Socket,
@@ -24,19 +24,20 @@ macro_rules! udp_face {
                 Ok(UdpSocket { server, socket: register(socket)? })
             }
 
-            /// Waits for the next datagram; `None` when the worker is to stop, or the socket was closed.
+            /// Waits for the next datagram. `None` means that the worker is to stop, or that the socket was
+            /// closed.
             ///
             /// # Errors
             /// As for any socket.
             $(#[$tasks]
             /// # Cancel safety
-            /// No datagram is lost if the future is dropped: the next call gives it.
+            /// Dropping the future loses no datagram: the next call returns it.
             )?
             pub $($async)? fn recv_from(&self, buffer: &mut [u8]) -> io::Result<Option<(usize, SocketAddr)>> {
                 receive_until_over(&self.server, &self.socket, buffer) $(.$await)?
             }
 
-            /// Sends a datagram, and waits while there is no room for it.
+            /// Sends a datagram. Waits while the send buffer is full.
             ///
             /// # Errors
             /// As for any socket.
@@ -48,7 +49,7 @@ macro_rules! udp_face {
                 send(&self.socket, bytes, to) $(.$await)?
             }
 
-            /// Where it is bound.
+            /// The local address.
             ///
             /// # Errors
             /// As for any socket.
@@ -61,7 +62,7 @@ macro_rules! udp_face {
                 &self.socket
             }
 
-            /// Receives no more.
+            /// Stops receiving.
             pub fn close(&self) {
                 self.server.work(|worker, id| worker.close(id));
             }

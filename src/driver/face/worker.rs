@@ -24,32 +24,32 @@ macro_rules! worker_face {
         use crate::proto::cluster::worker::{Answer, ServerId};
         use crate::wire::Serialization;
 
-        /// This process as a worker of a cluster, whose primary may be Node's.
+        /// This process as a worker of a cluster. The primary may be Node's or a Rust program.
         ///
-        /// It listens through the primary, which shares each address among its workers. Whether the
-        /// primary accepts and hands out the connections, or the workers accept from a shared socket,
-        /// makes no difference here.
+        /// It listens through the primary, which shares each address among its workers. It works the same
+        /// whether the primary accepts connections and hands them out, or the workers accept from a shared
+        /// socket.
         ///
-        /// Somebody has to wait in a call at all times, for that is where the primary is heard:
+        /// At least one call must be waiting at all times, because waiting calls read the primary's messages:
         /// [`Listener::accept`], [`recv`](Self::recv), [`stopping`](Self::stopping) and so on.
         ///
-        /// When the primary wants the worker to stop, [`Listener::accept`] gives `None`. The channel is
-        /// closed when the last [`Connection`](super::Connection) is, and there is nothing left to
-        /// receive. The calls that tell of the end, and the drop of the last handle, wait until the
-        /// primary has seen it, for half a second at most: otherwise a busy one would see `'exit'` before
-        /// `'disconnect'` ([CLU-22](crate::protocol#CLU-22)).
+        /// When the primary asks the worker to stop, [`Listener::accept`] returns `None`. The channel closes
+        /// when the last [`Connection`](super::Connection) is closed and all messages are received. The calls
+        /// that report the end, and the drop of the last handle, wait until the primary has seen the end, for
+        /// up to half a second. Otherwise a busy primary would see `'exit'` before `'disconnect'`
+        /// ([CLU-22](crate::protocol#CLU-22)).
         $(#[$tasks]
-        /// A drop holds the thread that it is on, with all tasks that run there: where others go on, wait for
-        /// [`closed`](Self::closed) before.
+        /// A drop blocks its thread, and all tasks on it. If other tasks are to go on running, wait for
+        /// [`closed`](Self::closed) first.
         )?
         ///
-        /// A worker that loses its primary without having been told to stop exits at once, with the status 0,
-        /// as Node's do ([CLU-19](crate::protocol#CLU-19)): see
+        /// A worker that loses its primary without being told to stop exits immediately with status 0, as
+        /// Node's workers do ([CLU-19](crate::protocol#CLU-19)): see
         /// [`set_exit_on_orphaned`](Self::set_exit_on_orphaned).
         ///
-        /// Messages that are not the cluster's wait for [`recv`](Self::recv). In a worker that never
-        /// called it, they are dropped when they reach the [`Limits`]; in one that did and does no more,
-        /// they then hold up the cluster.
+        /// The program's own messages are queued for [`recv`](Self::recv). If the worker has never called it,
+        /// messages beyond the [`Limits`] are dropped. If it has called it and stops doing so, a full queue
+        /// blocks the cluster's messages too.
         ///
         $(#[$example])*
         #[derive(Clone)]
@@ -59,12 +59,12 @@ macro_rules! worker_face {
         }
 
         impl Worker {
-            /// Joins the cluster that this process was started for. To be called once, early in `main`, as
-            /// [`Channel::from_env`] is: the variables that tell of the cluster then leave the environment.
+            /// Joins the cluster that this process was started for. Call it once, early in `main`, as
+            /// [`Channel::from_env`]: it removes the cluster's variables from the environment.
             ///
             /// # Errors
-            /// [`EnvError::NotAWorker`](crate::EnvError::NotAWorker) if there is no `NODE_UNIQUE_ID`; a
-            /// channel that there is can then still be opened by [`Channel::from_env`]. Otherwise as that.
+            /// [`EnvError::NotAWorker`](crate::EnvError::NotAWorker) if `NODE_UNIQUE_ID` is not set. If there
+            /// is a channel, [`Channel::from_env`] can still open it. Otherwise as [`Channel::from_env`].
             $(#[$tasks]
             /// # Panics
             /// Outside of a runtime, and in one without I/O.
@@ -89,7 +89,7 @@ macro_rules! worker_face {
                 Self::from_socket(socket, id, serialization, limits)
             }
 
-            /// Joins over a Unix stream socket that is at hand.
+            /// Joins a cluster over an existing Unix stream socket.
             ///
             /// # Errors
             /// As [`Channel::from_socket`].
@@ -109,24 +109,24 @@ macro_rules! worker_face {
                 Ok(Worker { channel, id })
             }
 
-            /// The worker's number, which no other worker of the primary has.
+            /// The worker's number, unique within its primary.
             pub fn id(&self) -> u32 {
                 self.id
             }
 
-            /// The channel to the primary. To end it, use the worker.
+            /// The channel to the primary. To end it, use the worker's own methods.
             pub fn channel(&self) -> &Channel {
                 &self.channel
             }
 
-            /// The next message of the primary's program: see [`Channel::recv`].
+            /// Receives the next message from the primary's program: see [`Channel::recv`].
             ///
             /// # Errors
             /// As [`Channel::recv`].
             $(#[$tasks]
             /// # Cancel safety
-            /// As [`Channel::recv`]. Even a call that was dropped makes this a worker that receives, whose
-            /// messages wait for the next call.
+            /// As [`Channel::recv`]. Even a call whose future was dropped counts as a call of `recv`: from
+            /// then on messages wait for the next call.
             )?
             pub $($async)? fn recv(&self) -> Result<Option<Message>, Error> {
                 self.channel.recv() $(.$await)?
@@ -167,8 +167,8 @@ macro_rules! worker_face {
             /// [`SendError::Stopping`](crate::SendError::Stopping) if the worker is to stop.
             $(#[$tasks]
             /// # Cancel safety
-            /// If the future is dropped, the worker does not listen: a server that the primary grants after
-            /// that is closed. The same address can be asked for again.
+            /// If the future is dropped, the worker does not listen. If the primary grants the server later,
+            /// it is closed. You can listen on the same address again.
             )?
             pub $($async)? fn listen(&self, address: impl Into<ListenAddress>) -> Result<Listener, Error> {
                 self.listen_with(address, ListenOptions::default()) $(.$await)?
@@ -204,7 +204,7 @@ macro_rules! worker_face {
                 Ok(listener)
             }
 
-            /// Binds a UDP socket through the primary, which all workers share.
+            /// Binds a UDP socket through the primary. All workers share it.
             ///
             /// # Errors
             /// As [`listen`](Self::listen).
@@ -248,8 +248,8 @@ macro_rules! worker_face {
                 (server, answer)
             }
 
-            /// Whether the worker is to stop: the primary has asked it to, or it wants to itself, or the
-            /// channel is over.
+            /// Whether the worker is to stop: the primary has asked for it, the worker itself has decided to,
+            /// or the channel is over.
             pub fn is_stopping(&self) -> bool {
                 self.channel.with_link(|link| link.is_stopping())
             }
@@ -257,53 +257,52 @@ macro_rules! worker_face {
             /// Waits until the worker is to stop.
             $(#[$tasks]
             /// # Cancel safety
-            /// Nothing changes if the future is dropped.
+            /// Dropping the future changes nothing.
             )?
             pub $($async)? fn stopping(&self) {
                 self.channel.call(op::stopping()) $(.$await)?
             }
 
-            /// Whether the worker ends because it was asked to, or wanted to: Node's
+            /// Whether the worker ends because it was asked to, or because it decided to: Node's
             /// `exitedAfterDisconnect`.
             pub fn exited_after_disconnect(&self) -> bool {
                 self.channel.with_link(|link| link.worker().is_stopping())
             }
 
-            /// Stops because the worker wants to, and returns when the primary knows of it. All listeners
-            /// close, so that [`Listener::accept`] gives `None` when it has given what was accepted before.
-            /// A primary may replace the worker from now on. The channel is closed when the last
-            /// connection is: [`closed`](Self::closed).
+            /// Stops the worker by its own decision, and returns when the primary knows. All listeners close:
+            /// [`Listener::accept`] first returns the connections that were already handed over, and then
+            /// `None`. From now on a primary may replace the worker. The channel closes with the last
+            /// connection: see [`closed`](Self::closed).
             ///
             /// # Errors
-            /// [`SendError::Closed`](crate::SendError::Closed) if the channel is over before the primary
-            /// knows.
+            /// [`SendError::Closed`](crate::SendError::Closed) if the channel ended before the primary knew.
             $(#[$tasks]
             /// # Cancel safety
-            /// The worker stops even if the future is dropped after it was first polled. To wait until the
-            /// primary knows, call this again.
+            /// The worker stops even if the future is dropped after its first poll. To wait until the primary
+            /// knows, call this again.
             )?
             pub $($async)? fn disconnect(&self) -> Result<(), Error> {
                 self.channel.with_link(|link| link.work(|worker| worker.disconnect()));
                 self.channel.call(op::exit_acknowledged()) $(.$await)?
             }
 
-            /// Waits until the channel is over: the worker has stopped and its last connection is closed,
-            /// or the primary is gone. Messages that have not been received by then are dropped; where they
-            /// matter, wait for [`recv`](Self::recv) to give `None` instead.
+            /// Waits until the channel is over: the worker has stopped and its last connection is closed, or
+            /// the primary is gone. Messages that have not been received by then are dropped. If you need
+            /// them, call [`recv`](Self::recv) until it returns `None` instead.
             $(#[$tasks]
             /// # Cancel safety
-            /// Nothing changes if the future is dropped: from then on the channel stays open again until all
-            /// messages are received.
+            /// Dropping the future restores the default: the channel stays open until all messages are
+            /// received.
             )?
             pub $($async)? fn closed(&self) {
                 self.channel.call(op::Closed::default()) $(.$await)?
             }
 
-            /// Ends this process, with the status 0, as soon as the primary knows that it is meant.
+            /// Exits this process with status 0, as soon as the primary knows that the exit is intended.
             $(#[$tasks]
             /// # Cancel safety
-            /// If the future is dropped after it was first polled, this process goes on: the primary has been
-            /// told, and the channel ends when it knows. To end the process, call this again.
+            /// If the future is dropped after its first poll, this process goes on. The primary has been
+            /// told, and the channel ends when it knows. To exit, call this again.
             )?
             pub $($async)? fn kill(&self) -> ! {
                 self.channel.with_link(|link| link.work(|worker| worker.kill()));
@@ -311,8 +310,8 @@ macro_rules! worker_face {
                 std::process::exit(0)
             }
 
-            /// Whether this process exits at once, with the status 0, when it loses its primary without
-            /// having been told to stop. It does unless told otherwise.
+            /// Sets whether this process exits immediately, with status 0, when it loses its primary without
+            /// being told to stop. It does by default.
             pub fn set_exit_on_orphaned(&self, exits: bool) {
                 self.channel.with_link(|link| link.set_exits_as_orphan(exits));
             }
@@ -324,7 +323,7 @@ macro_rules! worker_face {
             }
         }
 
-        /// A server, closed when it is dropped.
+        /// A server. Dropping it closes it.
         pub(super) struct Server {
             pub(super) channel: Channel,
             pub(super) id: ServerId,

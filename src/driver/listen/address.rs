@@ -32,11 +32,11 @@ pub struct ListenAddress(Given);
 #[derive(Clone, Debug)]
 enum Given {
     Place(Place),
-    /// It says what is wrong with it when it is used.
+    /// An invalid address. The error is reported when it is used.
     Text(String),
 }
 
-/// An address that makes sense.
+/// A valid address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Place {
     /// Every interface.
@@ -47,7 +47,7 @@ pub(crate) enum Place {
     Fd(i32),
 }
 
-/// A name to be looked up.
+/// A name to look up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Host {
     pub(crate) name: String,
@@ -55,17 +55,18 @@ pub(crate) struct Host {
 }
 
 impl ListenAddress {
-    /// A Unix socket. A relative path is made absolute here, as Node's workers do ([CLU-15](crate::protocol#CLU-15)).
+    /// A Unix socket. A relative path is made absolute here, as Node's workers do
+    /// ([CLU-15](crate::protocol#CLU-15)).
     pub fn path(path: impl AsRef<Path>) -> Self {
         ListenAddress(Given::Place(Place::Path(path.as_ref().to_owned())))
     }
 
-    /// A socket that is open in the primary, at this number there.
+    /// A socket that is open in the primary, by its descriptor number there.
     pub fn fd(number: i32) -> Self {
         ListenAddress(Given::Place(Place::Fd(number)))
     }
 
-    /// Whether it makes sense, as far as can be told before it is used. For tests.
+    /// Checks the address as far as is possible before it is used. For tests.
     ///
     /// # Errors
     /// As [`listen`](crate::blocking::cluster::Worker::listen).
@@ -81,14 +82,14 @@ impl ListenAddress {
         };
         let place = place.and_then(|place| match place {
             Place::Path(path) if path.as_os_str().is_empty() => Err("the path is empty"),
-            // A query is JSON, which has no other text.
+            // A query is JSON, which can only hold UTF-8.
             Place::Path(path) if path.to_str().is_none() => Err("the path is not UTF-8"),
             Place::Path(path) => match std::path::absolute(path) {
                 Ok(path) => Ok(Place::Path(resolved(&path))),
-                Err(_) => Err("there is no current directory"),
+                Err(_) => Err("cannot determine the current directory"),
             },
             Place::Fd(number) if number < 0 => Err("the descriptor's number is negative"),
-            Place::Host(host) if !is_host(&host.name) => Err("this is not the name of a host"),
+            Place::Host(host) if !is_host(&host.name) => Err("not a valid host name"),
             place => Ok(place),
         });
         place.map_err(|reason| self.error(io::Error::new(io::ErrorKind::InvalidInput, reason)))
@@ -98,7 +99,7 @@ impl ListenAddress {
         Error::Listen { address: self.describe(), reason }
     }
 
-    /// For people: a number by itself could be anything.
+    /// The address for people to read. A number alone would be ambiguous.
     pub(crate) fn describe(&self) -> String {
         match &self.0 {
             Given::Place(Place::Port(port)) => format!("port {port}"),
@@ -110,19 +111,20 @@ impl ListenAddress {
 }
 
 impl Place {
-    /// Where to bind a UDP socket, but for a host's name.
+    /// The address for a UDP socket, unless it is a host's name.
     pub(crate) fn for_udp(&self) -> io::Result<SocketAddr> {
         match self {
             Place::Port(port) => Ok((Ipv4Addr::UNSPECIFIED, *port).into()),
             Place::Ip(address) => Ok(*address),
-            Place::Host(_) | Place::Path(_) | Place::Fd(_) => {
-                Err(io::Error::new(io::ErrorKind::InvalidInput, "UDP is bound to a port"))
-            }
+            Place::Host(_) | Place::Path(_) | Place::Fd(_) => Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "a UDP socket needs a port, or an address with a port",
+            )),
         }
     }
 }
 
-/// Without `..`, as Node resolves it: workers whose paths read the same share a server.
+/// Resolves `..` as Node does, so that workers with the same path share a server.
 fn resolved(path: &Path) -> PathBuf {
     let mut resolved = PathBuf::new();
     for part in path.components() {
@@ -134,8 +136,8 @@ fn resolved(path: &Path) -> PathBuf {
     resolved
 }
 
-/// What a text should be, where it is not.
-const NO_ADDRESS: &str = "it is no port, no address with a port, no unix:PATH and no fd:NUMBER";
+/// The expected form of an address.
+const NO_ADDRESS: &str = "expected a port, an address with a port, unix:PATH or fd:NUMBER";
 
 fn parse(text: &str) -> Option<Place> {
     if let Some(path) = text.strip_prefix("unix:") {
@@ -200,12 +202,12 @@ impl From<(String, u16)> for ListenAddress {
     }
 }
 
-/// Reads a port (`8000`), an address with a port (`127.0.0.1:8000`, `[::1]:8000`), a host's name with a
-/// port (`localhost:8000`), a path (`unix:/tmp/app.sock`), or a descriptor of the primary's (`fd:3`).
+/// Parses a port (`8000`), an address with a port (`127.0.0.1:8000`, `[::1]:8000`), a host's name with a port
+/// (`localhost:8000`), a path (`unix:/tmp/app.sock`), or a descriptor of the primary's (`fd:3`).
 ///
 /// # Errors
-/// [`ParseError`] for any other text. [`ListenAddress::from`] takes the same texts, and leaves this to
-/// the call that listens.
+/// [`ParseError`] for any other text. [`ListenAddress::from`] takes the same texts, but reports this error
+/// only in the call that listens.
 impl FromStr for ListenAddress {
     type Err = ParseError;
 
@@ -218,14 +220,14 @@ impl FromStr for ListenAddress {
     }
 }
 
-/// Checked when it is used.
+/// The text is checked when it is used.
 impl From<&str> for ListenAddress {
     fn from(text: &str) -> Self {
         ListenAddress(Given::Text(text.to_owned()))
     }
 }
 
-/// Checked when it is used.
+/// The text is checked when it is used.
 impl From<String> for ListenAddress {
     fn from(text: String) -> Self {
         ListenAddress(Given::Text(text))

@@ -5,15 +5,15 @@ use std::sync::Arc;
 
 use crate::proto::cluster::worker::ServerId;
 
-/// Counts a connection as open for as long as it is kept. It keeps the channel too: a worker that
-/// was asked to stop ends its channel with its last connection (CLU-18).
+/// Counts a connection as open while this value exists. It also keeps the channel open: a worker that was
+/// asked to stop ends its channel with its last connection (CLU-18).
 pub(crate) struct ConnectionHold {
     server: ServerId,
     owner: Arc<dyn ConnectionOwner>,
 }
 
 impl ConnectionHold {
-    /// For a connection that the machine counts already.
+    /// For a connection that the machine already counts.
     pub(crate) fn new(server: ServerId, owner: Arc<dyn ConnectionOwner>) -> Self {
         ConnectionHold { server, owner }
     }
@@ -31,7 +31,7 @@ impl fmt::Debug for ConnectionHold {
     }
 }
 
-/// A driver, as a [`ConnectionHold`] knows it.
+/// The driver, as seen by a [`ConnectionHold`].
 pub(crate) trait ConnectionOwner: Send + Sync {
     fn connection_closed(&self, server: ServerId);
 }

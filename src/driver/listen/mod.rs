@@ -1,5 +1,5 @@
-//! What a worker of a cluster listens on: the address and the options, the query that is made of
-//! them, and the socket that the answer brings. What is common to both drivers.
+//! What a worker of a cluster listens on: the address and the options, the query made of them, and the socket
+//! in the answer. Both drivers share this.
 
 mod address;
 mod hold;

@@ -1,4 +1,4 @@
-//! How to listen, and the query that says so to the primary (CLU-6).
+//! How to listen, and the query that asks the primary for it (CLU-6).
 
 use std::net::SocketAddr;
 
@@ -20,22 +20,23 @@ const REUSE_ADDRESS: u32 = 4;
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct ListenOptions {
-    /// For an IPv6 address: IPv4 clients are not served. Without an address, a Node before 22
-    /// listens as if it were not set under round robin.
+    /// For an IPv6 address: does not accept IPv4 clients. Without an address, Node before version 22 ignores
+    /// this option under round robin.
     pub ipv6_only: bool,
-    /// How many connections may wait in the kernel; 511 by default. The primary's socket has that
-    /// of the worker that came first.
+    /// How many connections may wait in the kernel; 511 by default. The primary's socket uses the value of
+    /// the first worker.
     pub backlog: Option<u32>,
-    /// Anything that the servers of all workers are to share, such as the keys of TLS tickets. Of
-    /// several, that of the first worker is everybody's: `Listener::data`.
-    /// A Rust primary keeps 1 MiB of it for all servers together, and refuses more with `ENOBUFS`.
+    /// Any value for the servers of all workers to share, such as TLS ticket keys. If several workers set it,
+    /// all get the value of the first one: `Listener::data`. A Rust primary stores up to 1 MiB for all
+    /// servers together, and refuses more with `ENOBUFS`.
     pub data: Option<Value>,
-    /// Listens by itself, without the primary: no other worker shares the socket. A path is left
-    /// behind, as by `std`'s `UnixListener`; those of a primary are removed by it.
+    /// Listens without the primary: no other worker shares the socket. The path of a Unix socket is not
+    /// removed when it closes, as with `std`'s `UnixListener`; a primary removes the paths of its own
+    /// sockets.
     pub exclusive: bool,
-    /// Everybody may read from the socket at this path.
+    /// All users may read from the socket at this path.
     pub readable_all: bool,
-    /// Everybody may write to the socket at this path, which is to say connect.
+    /// All users may write to the socket at this path, which means connect to it.
     pub writable_all: bool,
 }
 
@@ -49,7 +50,7 @@ pub struct ListenOptions {
 pub struct BindOptions {
     /// For an IPv6 address: no datagrams over IPv4.
     pub ipv6_only: bool,
-    /// The address may be in use.
+    /// Allows an address that is already in use.
     pub reuse_addr: bool,
 }
 
@@ -89,7 +90,7 @@ impl ListenOptions {
         ListenOptions { writable_all, ..self }
     }
 
-    /// What to ask the primary. A host's name has been looked up before.
+    /// The query for the primary. A host's name must be looked up first.
     pub(crate) fn query(&self, place: &Place) -> Query {
         let mut query = match place {
             Place::Port(port) => Query { port: Some(*port), ..Query::new(AddressType::Tcp4) },

@@ -1,4 +1,4 @@
-//! What an answer brings: nothing to accept from, or a socket that is made to listen.
+//! What the primary's answer gives: no socket to accept from, or a socket to listen on.
 
 use std::fs;
 use std::io;
@@ -18,24 +18,24 @@ use crate::sys::probe::{self, Kind};
 use crate::sys::server::{self, Bind};
 use crate::wire::v8::Value;
 
-/// The backlog that Node uses.
+/// Node's default backlog.
 const BACKLOG: u32 = 511;
 
-/// A socket that listens.
+/// A listening socket.
 #[derive(Debug)]
 pub(crate) enum Socket {
     Tcp(TcpListener),
     Unix(UnixListener),
 }
 
-/// A connection that the primary has handed over.
+/// A connection from the primary.
 pub(crate) enum Connected {
     Tcp(TcpStream),
     Unix(UnixStream),
 }
 
 impl From<OwnedFd> for Connected {
-    /// Of one that is neither, the first call tells.
+    /// If it is neither, the first call on it fails.
     fn from(fd: OwnedFd) -> Self {
         match probe::probe(fd.as_fd()) {
             Ok(Kind::UnixStream) => Connected::Unix(fd.into()),
@@ -44,10 +44,10 @@ impl From<OwnedFd> for Connected {
     }
 }
 
-/// A server that was granted.
+/// A server that the primary granted.
 #[derive(Debug)]
 pub(crate) struct Granted {
-    /// Where to accept connections from; without, they come from the primary.
+    /// The socket to accept connections from. `None`: the primary hands over connections.
     pub(crate) socket: Option<Socket>,
     pub(crate) local_addr: Option<SocketAddr>,
     pub(crate) path: Option<PathBuf>,
@@ -55,13 +55,13 @@ pub(crate) struct Granted {
 }
 
 impl Granted {
-    /// The port to tell the primary (CLU-8).
+    /// The port to report to the primary (CLU-8).
     pub(crate) fn port(&self) -> Option<u16> {
         self.local_addr.map(|address| address.port())
     }
 }
 
-/// Makes a server of the primary's answer; `None` if the channel ended before it came.
+/// Makes a server from the primary's answer; `None` means that the channel ended before the answer came.
 pub(crate) fn granted(
     answer: Option<Answer<OwnedFd>>,
     address: &ListenAddress,
@@ -84,7 +84,7 @@ pub(crate) fn granted(
     }
 }
 
-/// Makes a UDP socket of the primary's answer.
+/// Makes a UDP socket from the primary's answer.
 pub(crate) fn granted_udp(
     answer: Option<Answer<OwnedFd>>,
     address: &ListenAddress,
@@ -118,8 +118,8 @@ fn checked(answer: Option<Answer<OwnedFd>>, address: &ListenAddress) -> Result<C
     }
 }
 
-/// A socket may come that is bound elsewhere, or not at all: how a Node primary says that the
-/// address is in use (CLU-12). Listening on it would choose any port.
+/// The socket may be bound to another address, or unbound: this is how a Node primary reports that the
+/// address is in use (CLU-12). Listening on such a socket would choose a random port.
 fn listening(fd: OwnedFd, place: &Place, options: &ListenOptions) -> io::Result<Socket> {
     let kind = probe::probe(fd.as_fd())?;
     let socket = match kind {
@@ -151,7 +151,7 @@ fn listening(fd: OwnedFd, place: &Place, options: &ListenOptions) -> io::Result<
     Ok(socket)
 }
 
-/// A socket of the worker's own.
+/// Opens a socket of the worker's own.
 pub(crate) fn exclusive(
     place: &Place,
     address: &ListenAddress,
@@ -168,7 +168,7 @@ pub(crate) fn exclusive(
                 open_to_all(path, options)?;
                 Socket::Unix(listener)
             }
-            // Looked up before; and a number means another descriptor here.
+            // Names were looked up before. A descriptor number would mean another descriptor in this process.
             Place::Host(_) | Place::Fd(_) => return Err(not_that_kind()),
         })
     };
@@ -185,7 +185,7 @@ pub(crate) fn exclusive(
     Ok(Granted { local_addr: socket.local_addr(), socket: Some(socket), path, data: options.data.clone() })
 }
 
-/// Every interface, over IPv6 too where there is IPv6.
+/// All interfaces, with IPv6 where the system supports it.
 fn everywhere(port: u16, how: Bind) -> io::Result<OwnedFd> {
     match server::tcp((Ipv6Addr::UNSPECIFIED, port).into(), how) {
         Err(e)
@@ -219,7 +219,7 @@ fn check_port(wanted: u16, local: SocketAddr) -> io::Result<()> {
     if local.port() == 0 || wanted != 0 && wanted != local.port() { Err(in_use()) } else { Ok(()) }
 }
 
-/// What Node's `readableAll` and `writableAll` do.
+/// Does what Node's `readableAll` and `writableAll` do.
 fn open_to_all(path: &Path, options: &ListenOptions) -> io::Result<()> {
     let mut mode = 0;
     if options.readable_all {

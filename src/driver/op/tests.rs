@@ -1,4 +1,4 @@
-//! Operations without threads or tasks: one link, whose peer is a socket, and wakers that count.
+//! Operations without threads or tasks: one link, a socket as its peer, and wakers that count their calls.
 
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
@@ -44,14 +44,14 @@ fn connect() -> (Link, UnixStream) {
     (Link::new(ours.into(), Serialization::Json, Limits::default()), theirs)
 }
 
-/// The operation waits, and the count is how often it was woken.
+/// Enters the operation as a waiter. The count says how often it was woken.
 fn enter(link: &mut Link, op: &mut impl Operation) -> (WaiterId, Arc<Count>) {
-    assert!(op.poll(link).is_none(), "it is ready already");
+    assert!(op.poll(link).is_none(), "the operation must wait");
     let count = Arc::<Count>::default();
     (link.waiters.enter(op.topic(), count.clone().into()), count)
 }
 
-/// Reads what is there, and wakes whose time has come.
+/// Reads the available bytes and wakes the waiters that they concern.
 fn read(link: &mut Link) {
     link.readable();
     while link.read() == Step::Progress {}
@@ -81,14 +81,14 @@ fn drain(peer: &mut UnixStream) {
 }
 
 #[test]
-fn a_message_that_the_kernel_takes_is_sent_at_once() {
+fn a_message_that_the_kernel_accepts_is_sent_at_once() {
     let (mut link, _peer) = connect();
     let mut sent = Send::submit(&mut link, b"1\n".to_vec()).unwrap();
     assert!(matches!(sent.poll(&mut link), Some(Ok(()))));
 }
 
 #[test]
-fn a_message_is_ready_when_it_is_written_and_the_next_one_is_not() {
+fn each_message_is_ready_when_it_is_written() {
     let (mut link, mut peer) = connect();
     let (mut first, mut second) = (large(&mut link), large(&mut link));
     let (_, first_woken) = enter(&mut link, &mut first);
@@ -107,7 +107,7 @@ fn a_message_is_ready_when_it_is_written_and_the_next_one_is_not() {
 }
 
 #[test]
-fn a_withdrawn_message_that_has_not_begun_is_not_written() {
+fn a_message_withdrawn_before_writing_is_not_sent() {
     let (mut link, _peer) = connect();
     let _begun = large(&mut link);
     let before = link.queued_bytes();
@@ -117,7 +117,7 @@ fn a_withdrawn_message_that_has_not_begun_is_not_written() {
 }
 
 #[test]
-fn each_acknowledgement_wakes_the_handle_that_it_is_for() {
+fn an_acknowledgement_wakes_only_its_handle() {
     let (mut link, mut peer) = connect();
     let mut handles: Vec<_> = (0..100).map(|_| handle(&mut link)).collect();
     let woken: Vec<_> = handles.iter_mut().map(|handle| enter(&mut link, handle).1).collect();
@@ -131,19 +131,19 @@ fn each_acknowledgement_wakes_the_handle_that_it_is_for() {
 }
 
 #[test]
-fn a_handle_whose_time_is_over_comes_back_unless_it_has_begun() {
+fn a_handle_comes_back_on_timeout_unless_writing_has_begun() {
     let (mut link, mut peer) = connect();
     let (begun, held) = (handle(&mut link), handle(&mut link));
     assert!(held.time_out(&mut link).unwrap_err().handle.is_some());
     assert!(begun.time_out(&mut link).unwrap_err().handle.is_none());
-    // Its reply is still expected.
+    // The reply to it is still expected.
     peer.write_all(ACK).unwrap();
     read(&mut link);
-    assert!(recv(no_owner).poll(&mut link).is_none(), "it is no mistake of the peer's");
+    assert!(recv(no_owner).poll(&mut link).is_none(), "the reply is not a protocol error");
 }
 
 #[test]
-fn a_message_wakes_the_receiver_that_has_waited_longest() {
+fn a_message_wakes_the_receiver_that_waited_longest() {
     let (mut link, mut peer) = connect();
     let (mut first, mut second) = (recv(no_owner), recv(no_owner));
     let (_, first_woken) = enter(&mut link, &mut first);
@@ -153,14 +153,14 @@ fn a_message_wakes_the_receiver_that_has_waited_longest() {
     assert_eq!((first_woken.get(), second_woken.get()), (1, 0));
     assert!(matches!(first.poll(&mut link), Some(Ok(Some(_)))));
     notice(&mut link);
-    assert!(link.waiters.is_waiting(place), "there is nothing for it");
+    assert!(link.waiters.is_waiting(place), "no message for this waiter");
     peer.write_all(b"2\n3\n").unwrap();
     read(&mut link);
     assert_eq!(second_woken.get(), 1);
 }
 
 #[test]
-fn the_end_wakes_everybody() {
+fn the_end_wakes_all_waiters() {
     let (mut link, peer) = connect();
     let mut handle = handle(&mut link);
     let mut received = recv(no_owner);
@@ -174,14 +174,14 @@ fn the_end_wakes_everybody() {
 }
 
 #[test]
-fn everybody_who_disconnects_waits_for_the_same_end() {
+fn concurrent_disconnects_wait_for_the_same_end() {
     let (mut link, mut peer) = connect();
     let _in_flight = handle(&mut link);
     let mut ends = [(); 2].map(|()| Disconnect::submit(&mut link).unwrap());
     let woken: Vec<_> = ends.iter_mut().map(|end| enter(&mut link, end).1).collect();
     peer.write_all(ACK).unwrap();
     read(&mut link);
-    assert!(woken.iter().all(|count| count.get() == 0), "the peer has not seen the end");
+    assert!(woken.iter().all(|count| count.get() == 0), "the peer has not seen the end yet");
     drop(peer);
     read(&mut link);
     assert!(woken.iter().all(|count| count.get() == 1));
@@ -190,10 +190,10 @@ fn everybody_who_disconnects_waits_for_the_same_end() {
 }
 
 #[test]
-fn what_was_fed_is_flushed_by_who_asks() {
+fn fed_messages_are_written_by_a_flush() {
     let (mut link, mut peer) = connect();
     link.feed(&mut b"1\n".to_vec()).unwrap();
-    assert!(!link.needs_room(), "nobody has asked for it");
+    assert!(!link.needs_room(), "no flush was requested");
     assert!(matches!(flush().poll(&mut link), Some(Ok(()))));
     let mut bytes = [0; 2];
     peer.read_exact(&mut bytes).unwrap();
@@ -201,7 +201,7 @@ fn what_was_fed_is_flushed_by_who_asks() {
 }
 
 #[test]
-fn a_call_that_left_is_not_woken() {
+fn a_withdrawn_call_is_not_woken() {
     let (mut link, mut peer) = connect();
     let mut received = recv(no_owner);
     let (place, woken) = enter(&mut link, &mut received);
@@ -209,14 +209,14 @@ fn a_call_that_left_is_not_woken() {
     link.readable();
     link.read();
     link.notice();
-    // After it was chosen, and before it is called.
+    // Selected to be woken, but not called yet.
     assert!(link.waiters.leave(place).was_woken);
     link.waiters.woken().call();
     assert_eq!(woken.get(), 0);
 }
 
 #[test]
-fn a_message_that_is_only_tried_is_sent_now_or_taken_back() {
+fn try_send_sends_now_or_returns_would_block() {
     let (mut link, mut peer) = connect();
     try_send(&mut link, b"1\n".to_vec()).unwrap();
     let _begun = large(&mut link);
@@ -229,7 +229,7 @@ fn a_message_that_is_only_tried_is_sent_now_or_taken_back() {
         link.write();
     }
     drain(&mut peer);
-    // One that begins is sent, though the kernel has not all of it.
+    // Once writing has begun it is sent, even if the kernel took only a part of it.
     let mut frame = vec![b'3'; 1 << 20];
     frame.push(b'\n');
     try_send(&mut link, frame).unwrap();
@@ -237,7 +237,7 @@ fn a_message_that_is_only_tried_is_sent_now_or_taken_back() {
 }
 
 #[test]
-fn trying_to_receive_takes_what_is_there() {
+fn try_recv_takes_available_messages() {
     let (mut link, mut peer) = connect();
     assert!(matches!(try_now(&mut link, recv(no_owner)), Err(Error::Send(SendError::WouldBlock))));
     peer.write_all(b"1\n").unwrap();

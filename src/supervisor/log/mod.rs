@@ -19,7 +19,7 @@ pub use sink::{CAPACITY, PATIENCE, RETRY, Sink, Source, Trouble, WeakSink};
 use tail::Tail;
 pub use time::utc;
 
-use crate::sys::output::{Patient, are_same};
+use crate::sys::output::{BlockingWriter, are_same};
 
 const STDOUT: &str = "standard output";
 const STDERR: &str = "standard error";
@@ -62,11 +62,11 @@ impl Log {
     pub fn new(settings: Settings) -> io::Result<Self> {
         let style = settings.style;
         let (ours, errors) = (io::stdout(), io::stderr());
-        let stdout = Sink::new(Patient::new(ours.as_fd())?, style.lost())?;
+        let stdout = Sink::new(BlockingWriter::new(ours.as_fd())?, style.lost())?;
         let is_one = are_same(ours.as_fd(), errors.as_fd());
         let stderr = match is_one {
             true => stdout.clone(),
-            false => Sink::new(Patient::new(errors.as_fd())?, style.lost())?,
+            false => Sink::new(BlockingWriter::new(errors.as_fd())?, style.lost())?,
         };
         if !is_one {
             for (sink, name, other) in [(&stdout, STDOUT, &stderr), (&stderr, STDERR, &stdout)] {

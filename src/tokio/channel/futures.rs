@@ -1,4 +1,4 @@
-//! A channel as the crate `futures` has it: [`Messages`] is a `Stream`, and [`MessageSink`] a `Sink`.
+//! The traits of the crate `futures`: [`Messages`] is a `Stream`, and [`MessageSink`] a `Sink`.
 
 use std::fmt;
 use std::pin::Pin;
@@ -16,19 +16,19 @@ use crate::message::Message;
 use crate::tokio::shared::Waiting;
 
 impl Channel {
-    /// The messages of the channel as a stream, until its end. It is one more receiver: each message goes
-    /// to one of them.
+    /// The messages of the channel as a stream, until the channel ends. The stream is one more receiver: each
+    /// message goes to one of them.
     ///
-    /// Dropped, it loses no message. It keeps the channel open.
+    /// Dropping the stream loses no message. The stream keeps the channel open.
     pub fn messages(&self) -> Messages {
         Messages { channel: self.clone(), waiting: Waiting::default() }
     }
 
-    /// The channel as a sink for any values that serde can write. They are fed
-    /// ([`feed`](Channel::feed)): flush after the last. When more than 64 KiB wait, the sink is not ready
-    /// until all are written.
+    /// The channel as a sink for any values that serde can write. They are queued ([`feed`](Channel::feed)):
+    /// flush after the last one. When more than 64 KiB are queued, the sink is not ready until all of them
+    /// are written.
     ///
-    /// To close it is to flush it. The channel stays open, for others may use it:
+    /// Closing the sink only flushes it. The channel stays open, because others may use it:
     /// [`disconnect`](Channel::disconnect) ends it.
     pub fn sink(&self) -> MessageSink {
         MessageSink { channel: self.clone(), waiting: Waiting::default() }
@@ -37,7 +37,7 @@ impl Channel {
 
 /// The messages of a channel: see [`Channel::messages`].
 ///
-/// After an [`Error::Protocol`], which is about one message, the next ones follow.
+/// An [`Error::Protocol`] concerns one message only. The stream goes on with the next message.
 pub struct Messages {
     channel: Channel,
     waiting: Waiting,

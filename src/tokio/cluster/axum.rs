@@ -1,4 +1,4 @@
-//! The listener as axum takes it (feature `axum`).
+//! Lets axum serve from a listener (feature `axum`).
 
 use std::fmt;
 use std::future::{Future, pending};
@@ -18,13 +18,13 @@ use tokio::time::{sleep, timeout};
 
 use super::{Connection, Listener};
 
-/// How long to wait when a connection cannot be accepted, because no descriptor is free for one.
+/// How long to wait when a connection cannot be accepted, because no descriptor is free.
 const EXHAUSTED: Duration = Duration::from_millis(50);
 
-/// How long the connections that were accepted last may take to bring their first bytes.
+/// How long to wait for the first bytes of the connections that were accepted last.
 const FIRST_BYTES: Duration = Duration::from_millis(500);
 
-/// The address of a client that `axum::serve` serves through a [`Listener`], for handlers to extract as
+/// The address of a client that `axum::serve` serves through a [`Listener`]. Handlers extract it as
 /// `ConnectInfo<PeerAddr>`.
 ///
 /// ```no_run
@@ -47,7 +47,8 @@ const FIRST_BYTES: Duration = Duration::from_millis(500);
 pub struct PeerAddr(Option<SocketAddr>);
 
 impl PeerAddr {
-    /// The address; `None` over a Unix socket, where clients have none, and for a client that is gone.
+    /// The address. `None` over a Unix socket, whose clients have no address, and for a client that has
+    /// disconnected.
     pub fn socket_addr(&self) -> Option<SocketAddr> {
         self.0
     }
@@ -69,9 +70,9 @@ impl Connected<IncomingStream<'_, Listener>> for PeerAddr {
 }
 
 /// When no more connections will come, [`accept`](Listener::accept) never returns, as axum expects: serve
-/// with a graceful shutdown at [`ended`](Self::ended). If a connection cannot be accepted, because this
-/// process has no descriptor free for example, `accept` tries again after 50 ms. The runtime needs its timers
-/// for that.
+/// with a graceful shutdown at [`ended`](Self::ended). If a connection cannot be accepted, for example
+/// because this process has no free descriptor, `accept` tries again after 50 ms. This needs the runtime's
+/// timers.
 impl ::axum::serve::Listener for Listener {
     type Io = Served;
     type Addr = PeerAddr;
@@ -102,26 +103,26 @@ impl ::axum::serve::Listener for Listener {
 
 impl Listener {
     /// Waits until `axum::serve` has accepted the last connection: the worker is to stop, the listener was
-    /// closed, or the primary is gone. This is what `with_graceful_shutdown` wants. To shut down when
-    /// [`Worker::stopping`](super::Worker::stopping) says so would lose connections that the primary has
-    /// handed over before.
+    /// closed, or the primary is gone. Pass this to `with_graceful_shutdown`. A shutdown at
+    /// [`Worker::stopping`](super::Worker::stopping) would lose connections that the primary has already
+    /// handed over.
     ///
-    /// At a shutdown hyper closes each connection that has not brought a request yet. So this also waits
-    /// until all connections have brought their first bytes, for half a second at most.
+    /// During a graceful shutdown, hyper closes each connection that has not sent a request yet. So this also
+    /// waits until all connections have sent their first bytes, for up to half a second.
     pub fn ended(&self) -> impl Future<Output = ()> + Send + use<> {
         let mut is_over = self.ended.is_over.subscribe();
         async move {
-            // An error is a listener that was dropped.
+            // An error means that the listener was dropped.
             let _ = is_over.wait_for(|is_over| *is_over).await;
         }
     }
 }
 
-/// What [`Listener::ended`] waits for.
+/// The state that [`Listener::ended`] waits for.
 #[derive(Default)]
 pub(super) struct Ended {
     is_over: watch::Sender<bool>,
-    /// How many connections have brought nothing yet.
+    /// The number of connections that have sent nothing yet.
     unread: Arc<watch::Sender<usize>>,
 }
 
@@ -129,7 +130,7 @@ pub(super) struct Ended {
 #[derive(Debug)]
 pub struct Served {
     connection: Connection,
-    /// Until its first bytes are read.
+    /// `Some` until its first bytes are read.
     unread: Option<Unread>,
 }
 

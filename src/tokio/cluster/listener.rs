@@ -19,7 +19,7 @@ enum Socket {
     Unix(UnixListener),
 }
 
-/// Tasks accept from the socket in the reactor.
+/// Tasks wait for connections in the reactor.
 fn register(socket: listen::Socket) -> io::Result<Socket> {
     Ok(match socket {
         listen::Socket::Tcp(listener) => Socket::Tcp(TcpListener::from_std(listener)?),
@@ -27,7 +27,7 @@ fn register(socket: listen::Socket) -> io::Result<Socket> {
     })
 }
 
-/// Waits for a connection on the socket, or for the end of the server: `None`.
+/// Waits for a connection on the socket. `None` when the server ends.
 async fn accept_until_over(server: &Server, socket: &Socket) -> Option<io::Result<Stream>> {
     select! {
         biased;
@@ -37,7 +37,7 @@ async fn accept_until_over(server: &Server, socket: &Socket) -> Option<io::Resul
 }
 
 impl Socket {
-    /// One that is gone before it could be accepted is passed over.
+    /// Skips connections that were closed before they could be accepted.
     async fn accept(&self) -> io::Result<Stream> {
         loop {
             let accepted = match self {

@@ -1,6 +1,6 @@
-//! Node's `cluster` for tasks, from both sides: [`Primary`] forks workers that are Node programs,
-//! unmodified, or anything else that speaks the channel; [`Worker`] is this process as the worker of
-//! a primary, Node's or ours.
+//! Node's `cluster` for tasks, from both sides: [`Primary`] forks workers, which are unmodified Node programs
+//! or other programs that speak the protocol; [`Worker`] is this process as the worker of a primary, Node's
+//! or ours.
 
 #[cfg(feature = "axum")]
 mod axum;

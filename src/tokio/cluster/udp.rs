@@ -11,7 +11,7 @@ fn register(socket: std::net::UdpSocket) -> io::Result<Socket> {
     Socket::from_std(socket)
 }
 
-/// Waits for a datagram, or for the end of the server: `None`.
+/// Waits for a datagram. `None` when the server ends.
 async fn receive_until_over(
     server: &Server,
     socket: &Socket,

@@ -24,7 +24,7 @@ crate::driver::face::worker_face! {
     tasks #[doc = ""] async await
 }
 
-/// The first address of the name, as Node takes it.
+/// The first address of the name, as in Node.
 async fn look_up(host: &Host) -> io::Result<SocketAddr> {
     let mut found = tokio::net::lookup_host((host.name.as_str(), host.port)).await?;
     found.next().ok_or_else(|| io::ErrorKind::NotFound.into())

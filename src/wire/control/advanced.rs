@@ -1,4 +1,4 @@
-//! Node's own messages in the `advanced` mode: the same as in the other, in other letters (ADV-10).
+//! Node's internal messages in the `advanced` mode: the same messages as in `json`, encoded by V8 (ADV-10).
 
 use std::ops::Range;
 
@@ -12,16 +12,16 @@ use crate::wire::v8::walk::{self, Key};
 use crate::wire::v8::writer::{Writer, varint};
 use crate::wire::v8::{Options, tag};
 
-/// The reply that takes a handle over (HND-6).
+/// The reply that accepts a handle (HND-6).
 pub const HANDLE_ACK: &[u8] = b"\0\0\0\x1c\xff\x0f\0o\"\x03cmd\"\x0fNODE_HANDLE_ACK{\x01";
-/// The reply that there was no descriptor (HND-6).
+/// The reply that says that there was no descriptor (HND-6).
 pub const HANDLE_NACK: &[u8] = b"\0\0\0\x1c\xff\x0fo\"\x03cmd\"\x10NODE_HANDLE_NACK{\x01";
 
-/// A longer record is gone through property by property: large ones are mostly bytes, which are
-/// passed over faster than they are searched.
+/// Longer records are walked property by property. Large records are mostly bytes, and skipping these is
+/// faster than searching them.
 const SEARCHED: usize = 256 * 1024;
 
-/// Whether the record could be one of Node's own: never wrong when it says no.
+/// Whether the record could be an internal message. `false` is always right.
 pub fn may_be_internal(record: &[u8]) -> bool {
     let Ok(mut reader) = Reader::new(record) else {
         return false;
@@ -33,7 +33,7 @@ pub fn may_be_internal(record: &[u8]) -> bool {
             || memchr::memmem::find(record, utf16).is_some())
 }
 
-/// Reads one of Node's own messages; `None` for an ordinary one, and for what is no record.
+/// Parses an internal message; `None` for an ordinary message, and for bytes that are not a record.
 pub fn parse(record: &Bytes) -> Option<Control> {
     if !may_be_internal(record) {
         return None;
@@ -44,8 +44,8 @@ pub fn parse(record: &Bytes) -> Option<Control> {
         return Some(outer.command(&cmd));
     }
     let message = outer.message(record);
-    // A retransmission by Node wraps the message once more, under the type net.Native (HND-9);
-    // deeper than that nobody wraps.
+    // When Node retransmits a handle, it wraps the message a second time, with the type net.Native (HND-9).
+    // No peer wraps a message more often.
     let inner = Envelope::read(&message).filter(|inner| inner.cmd().as_deref() == Some("NODE_HANDLE"));
     Some(Control::Handle(match inner {
         Some(inner) => inner.handle(inner.message(&message)),
@@ -53,15 +53,15 @@ pub fn parse(record: &Bytes) -> Option<Control> {
     }))
 }
 
-/// Whether an unfinished record, of which this is the beginning, is a `NODE_HANDLE`.
+/// Whether the unfinished record with this beginning is a `NODE_HANDLE`.
 pub fn begins_handle(start: &[u8]) -> bool {
     let mut envelope = Envelope::default();
-    // An error is expected, for the record ends too early: what was read until then counts.
+    // The record is incomplete, so an error is expected. The fields that were read before it count.
     let _ = envelope.fill(start);
     envelope.cmd().as_deref() == Some("NODE_HANDLE")
 }
 
-/// The `cmd` of a message that Node would take for one of its own (INT-1).
+/// The `cmd` of a message that Node would treat as an internal message (INT-1).
 pub fn reserved_cmd(record: &[u8]) -> Option<String> {
     if !may_be_internal(record) {
         return None;
@@ -69,7 +69,7 @@ pub fn reserved_cmd(record: &[u8]) -> Option<String> {
     Envelope::read(record)?.cmd().map(|cmd| cut(&cmd))
 }
 
-/// Writes the frame of a handle message around a user's record.
+/// Encodes the frame of a handle message around a user's record.
 pub fn encode_handle(
     wire_type: HandleType,
     record: &[u8],
@@ -82,7 +82,7 @@ pub fn encode_handle(
     });
     encode("NODE_HANDLE", record.len(), |frame| {
         frame.text("type", wire_type.as_str());
-        // Node's `undefined` is left out.
+        // Node's `undefined` is omitted.
         if !record.is_empty() {
             frame.record("msg", record);
         }
@@ -95,7 +95,7 @@ pub fn encode_handle(
     })
 }
 
-/// Writes the frame of a message about sockets (SOCK-3, SOCK-4).
+/// Encodes the frame of a message about sockets (SOCK-3, SOCK-4).
 pub fn encode_socket(cmd: &str, key: &SocketKey, count: Option<usize>) -> Vec<u8> {
     encode(cmd, 0, |frame| {
         frame.key(key);
@@ -105,7 +105,7 @@ pub fn encode_socket(cmd: &str, key: &SocketKey, count: Option<usize>) -> Vec<u8
     })
 }
 
-/// A frame being written: an object, property by property.
+/// A frame under construction: an object, property by property.
 struct Frame {
     writer: Writer,
     properties: u32,
@@ -128,7 +128,7 @@ fn encode(cmd: &str, room: usize, fill: impl FnOnce(&mut Frame)) -> Vec<u8> {
 impl Frame {
     fn name(&mut self, name: &str) {
         self.properties += 1;
-        // It is refused when it is too long, which these are not.
+        // Only a name that is too long is refused; these are short.
         let _ = self.writer.str(name);
     }
 
@@ -139,7 +139,7 @@ impl Frame {
 
     fn key(&mut self, key: &SocketKey) {
         self.name("key");
-        // Nor is this, which is ours or came in a message.
+        // The key is ours or came in a message, so it is not too long either.
         let _ = self.writer.js(key.name());
     }
 
@@ -148,7 +148,8 @@ impl Frame {
         self.writer.number(count as f64);
     }
 
-    /// The value of a record, in which objects count from 1 now: this one is 0 (ADV-6).
+    /// Embeds the value of a record. Its objects count from 1 now, because the outer object is number 0
+    /// (ADV-6).
     fn record(&mut self, name: &str, record: &[u8]) {
         self.name(name);
         let value = value_of(record);
@@ -163,18 +164,18 @@ impl Frame {
     }
 }
 
-/// Where the value of a record is.
+/// The range of the value in a record.
 fn value_of(record: &[u8]) -> Range<usize> {
     Reader::new(record).map_or(0, |reader| reader.at())..record.len()
 }
 
-/// What has properties: also an array in this mode, and a native object (ADV-6, ADV-9). To Node
-/// their `cmd` is as good as any.
+/// A value that has properties. In this mode it can also be an array or a native object (ADV-6, ADV-9), and
+/// Node accepts a `cmd` in these too.
 struct Container {
-    /// How many elements come before the properties.
+    /// The number of elements before the properties.
     elements: usize,
     end: u8,
-    /// What follows the number of properties, if something does.
+    /// What follows the number of properties, if anything does.
     length: Option<usize>,
 }
 
@@ -197,7 +198,7 @@ impl Container {
         }))
     }
 
-    /// An ordinary array ends with saying that it has no properties, which nothing else can end with.
+    /// An ordinary array ends with a property count of zero. No other value ends with these bytes.
     fn has_properties(&self, record: &[u8]) -> bool {
         if self.end != tag::DENSE_ARRAY_END {
             return true;
@@ -208,12 +209,12 @@ impl Container {
     }
 }
 
-/// The fields of Node's own messages. The last of several counts, as in JavaScript.
+/// The fields of Node's internal messages. If a field is repeated, the last one counts, as in JavaScript.
 #[derive(Default)]
 struct Envelope<'a> {
     cmd: Option<Text<'a>>,
     wire_type: Option<Text<'a>>,
-    /// Where it is.
+    /// Its position.
     msg: Option<Range<usize>>,
     key: Option<Text<'a>>,
     count: Option<f64>,
@@ -265,7 +266,7 @@ impl<'a> Envelope<'a> {
         reader.end()
     }
 
-    /// The command, if this is one of Node's own messages.
+    /// The command, if this is an internal message.
     fn cmd(&self) -> Option<String> {
         let cmd = self.cmd.filter(|cmd| cmd.starts_with("NODE_") && !cmd.is("NODE_"))?;
         Some(cmd.to_js().to_string_lossy().into_owned())
@@ -289,8 +290,8 @@ impl<'a> Envelope<'a> {
         }
     }
 
-    /// The user's message as a record of its own, in which objects count from 0. Nothing if there
-    /// was none, or `undefined`.
+    /// The user's message as a record of its own, in which objects count from 0. Empty if there was no
+    /// message, or if it was `undefined`.
     fn message(&self, record: &[u8]) -> Bytes {
         let Some(place) = self.msg.clone().filter(|place| record[place.clone()] != [tag::UNDEFINED]) else {
             return Bytes::new();

@@ -1,4 +1,4 @@
-//! Node's own messages as JSON.
+//! Node's internal messages in the `json` mode.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -10,13 +10,13 @@ use serde_json::value::RawValue;
 use super::{Addressee, Control, DgramType, HandleFrame, HandleType, SocketKey, cut};
 use crate::wire::v8::JsString;
 
-/// The reply that takes a handle over (HND-6).
+/// The reply that accepts a handle (HND-6).
 pub const HANDLE_ACK: &[u8] = b"{\"cmd\":\"NODE_HANDLE_ACK\"}\n";
-/// The reply that there was no descriptor (HND-6).
+/// The reply that says that there was no descriptor (HND-6).
 pub const HANDLE_NACK: &[u8] = b"{\"cmd\":\"NODE_HANDLE_NACK\"}\n";
 
-/// Whether the line could be one of Node's own: told without parsing, and never wrong when it
-/// says no. `NODE_` may be hidden in escapes, which `JSON.stringify` does not write.
+/// Whether the line could be an internal message, without parsing it. `false` is always right. `NODE_` may be
+/// written with escapes, although `JSON.stringify` does not do so.
 pub fn may_be_internal(line: &[u8]) -> bool {
     line.iter().find(|b| !b.is_ascii_whitespace()) == Some(&b'{')
         && memchr::memchr2_iter(b'_', b'\\', line).any(|at| match line[at] {
@@ -25,9 +25,9 @@ pub fn may_be_internal(line: &[u8]) -> bool {
         })
 }
 
-/// Reads one of Node's own messages; `None` for an ordinary one, and for what is not JSON.
+/// Parses an internal message; `None` for an ordinary message, and for a line that is not JSON.
 pub fn parse(line: &Bytes) -> Option<Control> {
-    // The most frequent by far, for one comes for each handle, and always written like this.
+    // The most frequent message, because each handle has one. It is always written like this.
     if line[..] == HANDLE_ACK[..HANDLE_ACK.len() - 1] {
         return Some(Control::HandleAck);
     }
@@ -40,8 +40,8 @@ pub fn parse(line: &Bytes) -> Option<Control> {
     if cmd != "NODE_HANDLE" {
         return Some(outer.command(&cmd));
     }
-    // A retransmission by Node wraps the message once more, under the type net.Native (HND-9);
-    // deeper than that nobody wraps.
+    // When Node retransmits a handle, it wraps the message a second time, with the type net.Native (HND-9).
+    // No peer wraps a message more often.
     let inner = outer.msg.and_then(|msg| Envelope::read(msg.get().as_bytes()));
     Some(Control::Handle(match inner {
         Some(inner) if inner.cmd().as_deref() == Some("NODE_HANDLE") => inner.handle(&line),
@@ -49,16 +49,15 @@ pub fn parse(line: &Bytes) -> Option<Control> {
     }))
 }
 
-/// Whether an unfinished line, of which this is the beginning, is a `NODE_HANDLE`. Node writes
-/// `cmd` first.
+/// Whether the unfinished line with this beginning is a `NODE_HANDLE`. Node writes `cmd` first.
 pub fn begins_handle(start: &[u8]) -> bool {
     let mut envelope = Envelope::default();
-    // An error is expected, for the text ends too early: what was read until then counts.
+    // The text is incomplete, so an error is expected. The fields that were read before it count.
     let _ = serde_json::Deserializer::from_slice(start).deserialize_map(Fields(&mut envelope));
     envelope.cmd().as_deref() == Some("NODE_HANDLE")
 }
 
-/// The `cmd` of a message that Node would take for one of its own (INT-1).
+/// The `cmd` of a message that Node would treat as an internal message (INT-1).
 pub fn reserved_cmd(line: &[u8]) -> Option<String> {
     if !may_be_internal(line) {
         return None;
@@ -66,7 +65,7 @@ pub fn reserved_cmd(line: &[u8]) -> Option<String> {
     Envelope::read(line)?.cmd().map(|cmd| cut(&cmd))
 }
 
-/// Writes the frame of a handle message around the text of a user's message.
+/// Encodes the frame of a handle message around the text of a user's message.
 pub fn encode_handle(
     wire_type: HandleType,
     message: &[u8],
@@ -77,7 +76,7 @@ pub fn encode_handle(
     frame.extend_from_slice(b"{\"cmd\":\"NODE_HANDLE\",\"type\":\"");
     frame.extend_from_slice(wire_type.as_str().as_bytes());
     frame.push(b'"');
-    // Node's `undefined` is left out.
+    // Node's `undefined` is omitted.
     if !message.is_empty() {
         frame.extend_from_slice(b",\"msg\":");
         frame.extend_from_slice(message);
@@ -95,7 +94,7 @@ pub fn encode_handle(
     frame
 }
 
-/// Writes the frame of a message about the sockets of a list (SOCK-3, SOCK-4).
+/// Encodes the frame of a message about the sockets of a list (SOCK-3, SOCK-4).
 pub fn encode_socket(cmd: &str, key: &SocketKey, count: Option<usize>) -> Vec<u8> {
     let mut frame = format!("{{\"cmd\":\"{cmd}\",\"key\":\"").into_bytes();
     write_name(&mut frame, key);
@@ -107,7 +106,7 @@ pub fn encode_socket(cmd: &str, key: &SocketKey, count: Option<usize>) -> Vec<u8
     frame
 }
 
-/// The inside of a JSON string as Node writes it, lone surrogates as escapes (SER-3).
+/// The content of a JSON string as Node writes it, with lone surrogates as escapes (SER-3).
 fn write_name(frame: &mut Vec<u8>, key: &SocketKey) {
     for unit in char::decode_utf16(key.name().encode_utf16()) {
         match unit {
@@ -119,7 +118,8 @@ fn write_name(frame: &mut Vec<u8>, key: &SocketKey) {
     }
 }
 
-/// Node reads invalid UTF-8 as U+FFFD (SER-6), and a handle must be answered whatever its message.
+/// Node reads invalid UTF-8 as U+FFFD (SER-6). A handle must be answered even if its message is invalid
+/// UTF-8.
 fn lossy(line: &Bytes) -> Bytes {
     match std::str::from_utf8(line) {
         Ok(_) => line.clone(),
@@ -127,7 +127,8 @@ fn lossy(line: &Bytes) -> Bytes {
     }
 }
 
-/// The fields of Node's own messages, unparsed. The last of several counts, as in JavaScript.
+/// The fields of Node's internal messages, unparsed. If a field is repeated, the last one counts, as in
+/// JavaScript.
 #[derive(Default)]
 struct Envelope<'a> {
     cmd: Option<&'a RawValue>,
@@ -146,7 +147,7 @@ impl<'a> Envelope<'a> {
         Some(envelope)
     }
 
-    /// The command, if this is one of Node's own messages.
+    /// The command, if this is an internal message.
     fn cmd(&self) -> Option<Cow<'a, str>> {
         let cmd = string(self.cmd?)?;
         (cmd.len() > "NODE_".len() && cmd.starts_with("NODE_")).then_some(cmd)
@@ -191,8 +192,7 @@ impl<'a> Envelope<'a> {
     }
 }
 
-/// A JSON string, of which lone surrogates are no part of any name that we know, and must not hide
-/// one.
+/// A JSON string. Lone surrogates occur in no name that we know. They must not hide such a name either.
 fn string(raw: &RawValue) -> Option<Cow<'_, str>> {
     Some(match unescape(raw)? {
         Cow::Borrowed(text) => String::from_utf8_lossy(text),
@@ -200,8 +200,8 @@ fn string(raw: &RawValue) -> Option<Cow<'_, str>> {
     })
 }
 
-/// What is between the quotes of a JSON string: UTF-8, with each lone surrogate in the three bytes
-/// that it would have if it were a character.
+/// The content of a JSON string, in UTF-8. A lone surrogate is written as the three bytes that it would have
+/// as a character.
 fn unescape(raw: &RawValue) -> Option<Cow<'_, [u8]>> {
     struct Text;
     impl<'de> Visitor<'de> for Text {
@@ -222,7 +222,7 @@ fn unescape(raw: &RawValue) -> Option<Cow<'_, [u8]>> {
     serde_json::Deserializer::from_str(raw.get()).deserialize_bytes(Text).ok()
 }
 
-/// Such a text as UTF-16.
+/// Converts such a text to UTF-16.
 fn utf16(mut text: &[u8]) -> Vec<u16> {
     let mut units = Vec::with_capacity(text.len());
     loop {
@@ -231,7 +231,7 @@ fn utf16(mut text: &[u8]) -> Vec<u16> {
             Err(e) => std::str::from_utf8(&text[..e.valid_up_to()]).unwrap_or_default(),
         };
         units.extend(valid.encode_utf16());
-        // Whatever else there is, is a surrogate: ED, and twice six bits.
+        // All that remains are surrogates: ED, and two times six bits.
         let [_, high, low, rest @ ..] = &text[valid.len()..] else {
             return units;
         };
@@ -273,7 +273,7 @@ enum Field {
     Other,
 }
 
-/// Reads a field's name as bytes, because a lone surrogate in some other name is no error here.
+/// Reads a field's name as bytes, because a lone surrogate in another name is not an error here.
 struct Name;
 
 impl<'de> serde::de::DeserializeSeed<'de> for Name {

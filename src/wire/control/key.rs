@@ -1,4 +1,4 @@
-//! The keys of socket lists (SOCK-1), the peers' and ours.
+//! The keys of socket lists (SOCK-1), ours and those of peers.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -6,45 +6,43 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::wire::v8::JsString;
 
-/// The name that the owner of a server gave it (SOCK-1). Opaque, and independent of how it was
-/// written: one list may span channels of both serializations.
+/// The name that the owner of a server gave to a socket list (SOCK-1). It is opaque, and independent of the
+/// serialization: one list may span channels of both modes.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct SocketKey(Arc<JsString>);
 
 impl SocketKey {
-    /// The longest name, in bytes of UTF-16. Node's are an address and a port, or the path of a
-    /// Unix socket. A key is kept as long as its sockets are open, and repeated in each answer.
+    /// The longest name, in bytes of UTF-16. Node's names are an address and a port, or the path of a Unix
+    /// socket. A key is kept as long as its sockets are open, and each answer repeats it.
     pub const MAX_LENGTH: usize = 2048;
 
-    /// The key of this name. Node counts a socket only under one that JavaScript calls true. One
-    /// that is longer than [`MAX_LENGTH`](Self::MAX_LENGTH) is no key.
+    /// The key with this name. Node counts a socket only if its key is truthy in JavaScript. A name longer
+    /// than [`MAX_LENGTH`](Self::MAX_LENGTH) is rejected.
     pub fn new(name: JsString) -> Option<SocketKey> {
         let units = name.encode_utf16().take(Self::MAX_LENGTH / 2 + 1).count();
         (1..=Self::MAX_LENGTH / 2).contains(&units).then(|| SocketKey(Arc::new(name)))
     }
 
-    /// The string that it is.
+    /// Its name.
     pub fn name(&self) -> &JsString {
         &self.0
     }
 }
 
-/// The key of a list of ours, unlike those of all others that there are. The peer gives it back as
-/// it is.
+/// The key of one of our lists, different from all other keys in use. The peer returns it unchanged.
 ///
-/// A Node process never stops listening for questions about a key that it has seen, and warns of a leak
-/// when these are more than ten. So a list whose sockets are all closed leaves its key to
-/// the next.
+/// A Node process never removes its listener for a key that it has seen, and warns of a leak when there are
+/// more than ten. So a list whose sockets are all closed leaves its key to the next list.
 #[derive(Debug)]
 pub(crate) struct ListKey {
     key: SocketKey,
     number: u64,
-    /// How many sockets were sent under it, and how many of these are known to be closed.
+    /// The number of sockets that were sent under this key, and how many of them are known to be closed.
     sent: AtomicU64,
     closed: AtomicU64,
 }
 
-/// Numbers that were used, and may be again.
+/// Numbers that are free for reuse.
 static FREE: Mutex<BTreeSet<u64>> = Mutex::new(BTreeSet::new());
 
 impl ListKey {
@@ -56,7 +54,7 @@ impl ListKey {
         ListKey { key: SocketKey(Arc::new(name)), number, sent: AtomicU64::new(0), closed: AtomicU64::new(0) }
     }
 
-    /// The key, to ask with.
+    /// The key, for questions to the peer.
     pub(crate) fn key(&self) -> &SocketKey {
         &self.key
     }
@@ -67,12 +65,12 @@ impl ListKey {
         self.key.clone()
     }
 
-    /// How many were sent under it: to be remembered before it is asked whether all are closed.
+    /// The number of sockets that were sent under this key. Read it before asking whether all are closed.
     pub(crate) fn sent(&self) -> u64 {
         self.sent.load(Ordering::Relaxed)
     }
 
-    /// So many, of those that were sent first, are closed.
+    /// Records that the first `sent` of them are closed.
     pub(crate) fn closed(&self, sent: u64) {
         self.closed.fetch_max(sent, Ordering::Relaxed);
     }

@@ -1,4 +1,4 @@
-//! Node's own messages: which they are (INT-1), what they say, and how they are written.
+//! Node's internal messages: which messages are internal (INT-1), what they mean, and how they are encoded.
 
 pub mod advanced;
 pub mod json;
@@ -14,8 +14,7 @@ use super::frame::content;
 pub(crate) use key::ListKey;
 pub use key::SocketKey;
 
-/// What a handle is to become at the receiver: the `type` of a `NODE_HANDLE`
-/// ([HND-1](crate::protocol#HND-1)).
+/// What a handle becomes at the receiver: the `type` of a `NODE_HANDLE` ([HND-1](crate::protocol#HND-1)).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum HandleType {
@@ -29,12 +28,12 @@ pub enum HandleType {
     DgramSocket,
     /// `dgram.Native`: a UDP socket, which JavaScript sees as a raw handle.
     DgramNative,
-    /// `net.BoundSocket`: a TCP socket that is bound and does not listen. Node 26 and later.
+    /// `net.BoundSocket`: a TCP socket that is bound but does not listen. Node 26 and later.
     NetBoundSocket,
 }
 
 impl HandleType {
-    /// The name on the wire, such as `net.Socket`.
+    /// The wire name, such as `net.Socket`.
     pub fn as_str(self) -> &'static str {
         match self {
             HandleType::NetSocket => "net.Socket",
@@ -46,7 +45,7 @@ impl HandleType {
         }
     }
 
-    /// The type of this name on the wire, if there is one.
+    /// The type with this wire name, if there is one.
     pub fn from_name(name: &str) -> Option<Self> {
         [
             HandleType::NetSocket,
@@ -67,7 +66,7 @@ impl fmt::Display for HandleType {
     }
 }
 
-/// Which family a `dgram.Socket` is of: mandatory for Node, and checked by nobody else (HND-1).
+/// The address family of a `dgram.Socket`. Node requires it; other runtimes do not check it (HND-1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DgramType {
     /// IPv4.
@@ -76,56 +75,56 @@ pub enum DgramType {
     Udp6,
 }
 
-/// One of Node's own messages, as it concerns a channel.
+/// An internal message of Node's, as far as a channel needs it.
 #[derive(Debug)]
 pub enum Control {
-    /// A message with a descriptor. Double-wrapped ones are unwrapped already (HND-10).
+    /// A message with a descriptor. Double wrapping is already removed (HND-10).
     Handle(HandleFrame),
-    /// Our handle was taken.
+    /// The peer accepted our handle.
     HandleAck,
-    /// Our handle came without a descriptor.
+    /// Our handle arrived without a descriptor.
     HandleNack,
-    /// How many sockets of this key are open? (SOCK-3)
+    /// Asks how many sockets of this key are open (SOCK-3).
     SocketGetCount(SocketKey),
-    /// Tell when the last socket of this key is closed. (SOCK-4)
+    /// Asks for a notice when the last socket of this key is closed (SOCK-4).
     SocketNotifyClose(SocketKey),
-    /// The answer to our question how many are open.
+    /// The answer to our question how many sockets are open.
     SocketCount(SocketKey, usize),
-    /// The answer to our request to be told when none is open.
+    /// The answer to our request for a notice when all sockets are closed.
     SocketAllClosed(SocketKey),
-    /// A message between a cluster's primary and a worker of its (CLU-1).
+    /// A message between a cluster's primary and one of its workers (CLU-1).
     Cluster,
-    /// Anything else that begins with `NODE_`: swallowed.
+    /// Any other command that begins with `NODE_`. It is discarded.
     Other,
 }
 
-/// What a `NODE_HANDLE` says.
+/// The content of a `NODE_HANDLE`.
 #[derive(Debug)]
 pub struct HandleFrame {
-    /// The wire type as it was written, cut if it is longer than any; empty if there was none.
+    /// The wire type as received, truncated if it is longer than all known types; empty if missing.
     pub wire_type: String,
-    /// The user's message; empty if there was none (Node's `undefined`).
+    /// The user's message; empty if missing (Node's `undefined`).
     pub message: Bytes,
-    /// The list that the socket is counted in.
+    /// The list that counts the socket.
     pub key: Option<SocketKey>,
-    /// Who the message is for (HND-1).
+    /// The addressee of the message (HND-1).
     pub addressee: Addressee,
 }
 
-/// A wire type or a command as it is kept: no more than tells that it is unknown.
+/// Truncates a wire type or command to what is needed to see that it is unknown.
 fn cut(name: &str) -> String {
     const KEPT: usize = 64;
     name.chars().take(KEPT).collect()
 }
 
-/// Who a message is for that came with a descriptor.
+/// The addressee of a message that came with a descriptor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Addressee {
     /// The user.
     User,
-    /// The other side's part of a cluster (CLU-3).
+    /// The cluster module of the other side (CLU-3).
     Cluster,
-    /// Machinery of Node's that we do not know.
+    /// A part of Node that this crate does not know.
     Nobody,
 }
 
@@ -139,8 +138,8 @@ impl Addressee {
     }
 }
 
-/// Reads one of Node's own messages out of what a frame holds; `None` for an ordinary one, and for
-/// what is no message.
+/// Parses an internal message from the content of a frame; `None` for an ordinary message, and for bytes that
+/// are not a message.
 pub fn parse(serialization: Serialization, content: &Bytes) -> Option<Control> {
     match serialization {
         Serialization::Json => json::parse(content),
@@ -148,8 +147,7 @@ pub fn parse(serialization: Serialization, content: &Bytes) -> Option<Control> {
     }
 }
 
-/// Whether an unfinished frame, which holds this at its beginning, is a `NODE_HANDLE`. Node writes
-/// `cmd` first.
+/// Whether the unfinished frame with this beginning is a `NODE_HANDLE`. Node writes `cmd` first.
 pub fn begins_handle(serialization: Serialization, start: &[u8]) -> bool {
     match serialization {
         Serialization::Json => json::begins_handle(start),
@@ -157,7 +155,7 @@ pub fn begins_handle(serialization: Serialization, start: &[u8]) -> bool {
     }
 }
 
-/// The `cmd` of a message that Node would take for one of its own (INT-1), out of its frame.
+/// The `cmd` of a message that Node would treat as an internal message (INT-1), read from its frame.
 pub fn reserved_cmd(serialization: Serialization, frame: &[u8]) -> Option<String> {
     let message = content(serialization, frame);
     match serialization {
@@ -166,7 +164,7 @@ pub fn reserved_cmd(serialization: Serialization, frame: &[u8]) -> Option<String
     }
 }
 
-/// The frame of the reply that takes a handle over (HND-6).
+/// The frame of the reply that accepts a handle (HND-6).
 pub fn handle_ack(serialization: Serialization) -> &'static [u8] {
     match serialization {
         Serialization::Json => json::HANDLE_ACK,
@@ -174,7 +172,7 @@ pub fn handle_ack(serialization: Serialization) -> &'static [u8] {
     }
 }
 
-/// The frame of the reply that there was no descriptor (HND-6).
+/// The frame of the reply that says that there was no descriptor (HND-6).
 pub fn handle_nack(serialization: Serialization) -> &'static [u8] {
     match serialization {
         Serialization::Json => json::HANDLE_NACK,
@@ -182,7 +180,7 @@ pub fn handle_nack(serialization: Serialization) -> &'static [u8] {
     }
 }
 
-/// Writes the frame of a handle message around the frame of a user's message.
+/// Encodes the frame of a handle message around the frame of a user's message.
 pub fn encode_handle(
     serialization: Serialization,
     wire_type: HandleType,
@@ -197,22 +195,22 @@ pub fn encode_handle(
     }
 }
 
-/// The question that [`Control::SocketGetCount`] is.
+/// Encodes the question [`Control::SocketGetCount`].
 pub fn encode_get_count(serialization: Serialization, key: &SocketKey) -> Vec<u8> {
     encode_socket(serialization, "NODE_SOCKET_GET_COUNT", key, None)
 }
 
-/// The answer to [`Control::SocketGetCount`].
+/// Encodes the answer to [`Control::SocketGetCount`].
 pub fn encode_socket_count(serialization: Serialization, key: &SocketKey, count: usize) -> Vec<u8> {
     encode_socket(serialization, "NODE_SOCKET_COUNT", key, Some(count))
 }
 
-/// The request that [`Control::SocketNotifyClose`] is.
+/// Encodes the request [`Control::SocketNotifyClose`].
 pub fn encode_notify_close(serialization: Serialization, key: &SocketKey) -> Vec<u8> {
     encode_socket(serialization, "NODE_SOCKET_NOTIFY_CLOSE", key, None)
 }
 
-/// The answer to [`Control::SocketNotifyClose`].
+/// Encodes the answer to [`Control::SocketNotifyClose`].
 pub fn encode_all_closed(serialization: Serialization, key: &SocketKey) -> Vec<u8> {
     encode_socket(serialization, "NODE_SOCKET_ALL_CLOSED", key, None)
 }

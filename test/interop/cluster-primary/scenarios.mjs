@@ -56,7 +56,7 @@ async function freePort() {
 }
 
 export const events = {
-  async 'CLU-22: events come in the order of Node, with its arguments'(_, { start }) {
+  async "CLU-22: events have the order and the arguments of Node's"(_, { start }) {
     const primary = start();
     const worker = await primary.fork();
     const { address } = await ok(worker.does('listen', listen(LOCAL)));
@@ -68,7 +68,7 @@ export const events = {
     assert.deepStrictEqual(names, ['setup', 'fork', 'online', 'listening', 'disconnect', 'exit']);
   },
 
-  async 'CLU-4: a worker finds its number and what it was forked with, and nothing of the channel'(_, { start }) {
+  async "CLU-4: a worker sees its number and its settings, but not the channel's variables"(_, { start }) {
     const primary = start({ args: ['one', 'two'], execArgv: ['--no-warnings'], cwd: '/', env: { EXTRA: 'no' } });
     await primary.fork();
     const second = await primary.fork({ EXTRA: 'yes' });
@@ -93,7 +93,7 @@ export const events = {
     assert.deepStrictEqual((await primary.does('look')).workers, workers);
   },
 
-  async 'SER-2: messages of every size come back as they went'(_, { start }) {
+  async 'SER-2: messages of every size come back unchanged'(_, { start }) {
     const primary = start();
     const worker = await primary.fork();
     for (const value of [null, 0, 'ü\u{1F600}', { a: [1, { b: null }] }, 'x'.repeat(300_000)]) {
@@ -101,7 +101,7 @@ export const events = {
     }
   },
 
-  async 'HND-1 HND-7: handles go both ways beside the cluster'(t, { start }) {
+  async 'HND-1 HND-7: handles can be sent both ways on a cluster channel'(t, { start }) {
     const server = net.createServer().listen(0, '127.0.0.1');
     await once(server, 'listening');
     t.after(() => server.close());
@@ -131,7 +131,7 @@ export const events = {
 };
 
 export const connections = {
-  async 'CLU-13 CLU-16: requests go round among the workers'(_, { start, balance }) {
+  async 'CLU-13 CLU-16: requests are distributed round robin'(_, { start, balance }) {
     const primary = start();
     const { workers, port } = await serving(primary, 3);
     const pids = [];
@@ -142,14 +142,14 @@ export const connections = {
     if (balance === 'rr') assert.deepStrictEqual([...new Set(pids)].sort(), known.sort());
   },
 
-  async 'CLU-13: a hundred at once are answered'(_, { start }) {
+  async 'CLU-13: a hundred concurrent requests are answered'(_, { start }) {
     const primary = start();
     const { port } = await serving(primary, 2);
     const pids = await Promise.all(Array.from({ length: 100 }, () => request(port)));
     assert.ok(pids.every((pid) => pid > 0));
   },
 
-  async 'CLU-13: slow ones do not keep others waiting'(_, { start }) {
+  async 'CLU-13: slow requests do not delay others'(_, { start }) {
     const primary = start();
     const { workers, port } = await serving(primary, 1);
     const slow = [1, 2, 3, 4, 5].map(() => request(port, '/slow'));
@@ -162,7 +162,7 @@ export const connections = {
     assert.strictEqual((await Promise.all(slow)).length, 5);
   },
 
-  async 'CLU-13: what a worker at its limit refuses is served by another'(t, { start, balance }) {
+  async 'CLU-13: a connection refused by a worker at its limit is served by another'(t, { start, balance }) {
     if (balance !== 'rr') return t.skip('the kernel decides');
     const primary = start();
     const workers = await primary.forkSome(2);
@@ -179,7 +179,7 @@ export const connections = {
     assert.deepStrictEqual([served(workers[0]), served(workers[1])], [1, 7]);
   },
 
-  async 'CLU-16: when all are at their limits a connection waits until one is free'(t, { start, balance }) {
+  async 'CLU-16: when all workers are at their limits a connection waits until one is free'(t, { start, balance }) {
     if (balance !== 'rr') return t.skip('the kernel decides');
     const primary = start();
     const { port } = await serving(primary, 2, { kind: 'net', maxConnections: 1 });
@@ -193,7 +193,7 @@ export const connections = {
     second.socket.destroy();
   },
 
-  async 'CLU-16: a connection that was offered to a worker that dies is served by another'(t, { start, balance }) {
+  async 'CLU-16: a connection offered to a worker that exits is served by another'(t, { start, balance }) {
     if (balance !== 'rr') return t.skip('the workers accept by themselves');
     const primary = start();
     const { workers, port } = await serving(primary, 2);
@@ -206,7 +206,7 @@ export const connections = {
     assert.deepStrictEqual(await Promise.all(asked), [other.pid, other.pid]);
   },
 
-  async 'CLU-16: a worker that exits in its handler of a connection leaves no client hanging'(_, { start }) {
+  async 'CLU-16: a worker that exits in its connection handler leaves no client hanging'(_, { start }) {
     const primary = start();
     const workers = await primary.forkSome(2);
     const { address } = await ok(workers[0].does('listen', { ...listen(LOCAL), kind: 'deadly' }));
@@ -216,7 +216,7 @@ export const connections = {
     assert.strictEqual(code, 3);
   },
 
-  async 'CLU-16: kept servers let clients wait while no worker is there'(t, { start, balance }) {
+  async 'CLU-16: kept servers let clients wait while there is no worker'(t, { start, balance }) {
     if (balance !== 'rr') return t.skip('the workers accept by themselves');
     const primary = start({ keepServers: true });
     const { workers, port } = await serving(primary, 1);
@@ -260,7 +260,7 @@ export const addresses = {
     assert.deepStrictEqual(heard, { address: null, port: address.port, addressType: 4, fd: null });
   },
 
-  async 'CLU-4: NODE_CLUSTER_SCHED_POLICY decides, where the settings do not'(_, { start }) {
+  async 'CLU-4: NODE_CLUSTER_SCHED_POLICY applies unless the settings override it'(_, { start }) {
     for (const [policy, expected] of [
       ['none', true],
       ['rr', false],
@@ -273,7 +273,7 @@ export const addresses = {
     }
   },
 
-  async 'CLU-6: IPv6, alone if so wanted'(_, { start }) {
+  async 'CLU-6: IPv6, optionally without IPv4'(_, { start }) {
     const primary = start();
     const worker = await primary.fork();
     const both = await ok(worker.does('listen', listen({ port: 0, host: '::' })));
@@ -286,7 +286,7 @@ export const addresses = {
     assert.strictEqual(await request({ host: '::1', port: local.address.port }), worker.pid);
   },
 
-  async 'CLU-6: several servers on port 0 have ports of their own, the same for every worker'(_, { start }) {
+  async 'CLU-6: each server on port 0 has its own port, the same for every worker'(_, { start }) {
     const primary = start();
     const workers = await primary.forkSome(2);
     const ports = [];
@@ -303,7 +303,7 @@ export const addresses = {
     for (const port of ports[0]) await request(port);
   },
 
-  async 'CLU-12 CLU-15: an address that is in use is reported to all, and can be had when it is free'(t, { start }) {
+  async 'CLU-12 CLU-15: an address in use is reported to all, and can be bound when it is free'(t, { start }) {
     const occupant = net.createServer().listen(0, '127.0.0.1');
     await once(occupant, 'listening');
     t.after(() => occupant.close());
@@ -320,7 +320,7 @@ export const addresses = {
     assert.deepStrictEqual(await workers[0].does('listen', { name: 'b', ...listen(where) }), { failed: 'EADDRINUSE' });
   },
 
-  async 'CLU-11: what cannot be had is reported as what it is'(t, { start }) {
+  async 'CLU-11: an address that cannot be bound is reported with its error'(t, { start }) {
     const primary = start();
     const worker = await primary.fork();
     const elsewhere = await worker.does('listen', listen({ port: 0, host: '192.0.2.1' }));
@@ -329,7 +329,7 @@ export const addresses = {
     assert.deepStrictEqual(nowhere, { failed: 'EACCES' });
   },
 
-  async 'CLU-9: a server that was closed can be opened again at once'(_, { start }) {
+  async 'CLU-9: a closed server can be reopened at once'(_, { start }) {
     const primary = start();
     const { workers, port } = await serving(primary, 1);
     for (let i = 0; i < 3; i++) {
@@ -340,7 +340,7 @@ export const addresses = {
     }
   },
 
-  async 'CLU-15 CLU-16: a path is served, and goes away with its last server'(t, { start }) {
+  async 'CLU-15 CLU-16: a Unix path is served, and removed with its last server'(t, { start }) {
     const path = join(folder(t), 's');
     const primary = start();
     const workers = await primary.forkSome(2);
@@ -355,7 +355,7 @@ export const addresses = {
     assert.ok(!existsSync(path));
   },
 
-  async 'CLU-15: a path that is too long is found from where the primary is'(t, { start }) {
+  async "CLU-15: a long path is bound relative to the primary's directory"(t, { start }) {
     const here = folder(t);
     const primary = start({}, { cwd: here });
     const worker = await primary.fork();
@@ -369,7 +369,7 @@ export const addresses = {
     await until(() => !existsSync(path), 'it is removed');
   },
 
-  async 'CLU-11: datagrams come to a socket that all share'(_, { start }) {
+  async 'CLU-11: datagrams arrive at a socket that all workers share'(_, { start }) {
     const primary = start();
     const workers = await primary.forkSome(2);
     for (const [type, address] of [
@@ -392,7 +392,7 @@ export const addresses = {
     assert.deepStrictEqual([...new Set(types)], ['udp4', 'udp6']);
   },
 
-  async 'CLU-6: addresses for datagrams can be shared if so wanted, and else not'(_, { start }) {
+  async 'CLU-6: a UDP address can be reused only with reuseAddr'(_, { start }) {
     const primary = start();
     const worker = await primary.fork();
     const port = await freePort();
@@ -403,7 +403,7 @@ export const addresses = {
     assert.deepStrictEqual(third, { failed: 'EADDRINUSE' });
   },
 
-  async 'CLU-6: a descriptor of the primary is served, if it is meant for others'(_, { start }) {
+  async 'CLU-6: a descriptor of the primary is served if it is inheritable'(_, { start }) {
     const primary = start();
     const worker = await primary.fork();
     const { fd, port } = await primary.does('open', { inheritable: true });
@@ -422,7 +422,7 @@ export const addresses = {
     }
   },
 
-  async 'CLU-6: an exclusive server is none of the primary'(_, { start }) {
+  async 'CLU-6: an exclusive server does not involve the primary'(_, { start }) {
     const primary = start();
     const workers = await primary.forkSome(2);
     const ports = new Set();
@@ -436,7 +436,7 @@ export const addresses = {
 };
 
 export const endings = {
-  async 'CLU-18: a worker that is asked to end finishes what it is doing'(_, { start }) {
+  async 'CLU-18: a worker asked to end finishes its requests in flight'(_, { start }) {
     const primary = start();
     const { workers, port } = await serving(primary, 1);
     const slow = request(port, '/slow');
@@ -461,7 +461,7 @@ export const endings = {
     );
   },
 
-  async 'CLU-18: the others go on serving'(_, { start }) {
+  async 'CLU-18: the other workers keep serving'(_, { start }) {
     const primary = start();
     const { workers, port } = await serving(primary, 2);
     await primary.does('disconnectWorker', { worker: workers[0].id });
@@ -470,7 +470,7 @@ export const endings = {
     assert.strictEqual(await request(port), workers[1].pid);
   },
 
-  async 'CLU-10 CLU-19: a worker that disconnects by itself says so first'(_, { start }) {
+  async 'CLU-10 CLU-19: a worker that disconnects by itself notifies the primary first'(_, { start }) {
     const primary = start();
     const { workers } = await serving(primary, 1);
     await workers[0].does('disconnect');
@@ -479,7 +479,7 @@ export const endings = {
     assert.deepStrictEqual(names, ['fork', 'online', 'listening', 'leaving', 'disconnect', 'exit']);
   },
 
-  async 'CLU-19: a worker that kills itself says so too'(_, { start }) {
+  async 'CLU-19: a worker that kills itself notifies the primary'(_, { start }) {
     const primary = start();
     const { workers } = await serving(primary, 1);
     await primary.does('send', { worker: 1, message: { id: 0, do: 'kill' } });
@@ -487,7 +487,7 @@ export const endings = {
     assert.ok(of(primary.events, 1).some(({ event }) => event === 'leaving'));
   },
 
-  async 'CLU-20: a signal is a signal'(_, { start }) {
+  async 'CLU-20: kill() with a signal is reported as that signal'(_, { start }) {
     const primary = start();
     const { workers } = await serving(primary, 1);
     assert.strictEqual(await primary.does('kill', { worker: workers[0].id, signal: 'SIGTERM' }), true);
@@ -495,14 +495,14 @@ export const endings = {
     assert.strictEqual(await primary.does('kill', { worker: workers[0].id, signal: 'SIGTERM' }), false);
   },
 
-  async 'CLU-21: an exit code is reported, and is not voluntary'(_, { start }) {
+  async 'CLU-21: an exit code is reported, and the exit is not voluntary'(_, { start }) {
     const primary = start();
     await primary.fork();
     await primary.does('send', { worker: 1, message: { id: 0, do: 'exit', code: 7 } });
     await primary.event({ event: 'exit', worker: 1, code: 7, signal: null, flag: false });
   },
 
-  async 'CLU-18 CLU-21: all are asked to end, and then it is over'(_, { start }) {
+  async 'CLU-18 CLU-21: disconnect() ends all workers and then completes'(_, { start }) {
     const primary = start();
     const { workers, port } = await serving(primary, 3);
     await primary.does('disconnect');
@@ -515,7 +515,7 @@ export const endings = {
     assert.ok(workers.every(({ pid }) => !isAlive(pid)));
   },
 
-  async 'CLU-19: workers exit when their primary is gone, however it went'(_, { start }) {
+  async 'CLU-19: workers exit when their primary is gone, for any reason'(_, { start }) {
     for (const end of [(primary) => primary.kill('SIGKILL'), (primary) => primary.leave()]) {
       const primary = start();
       const { workers } = await serving(primary, 2);

@@ -25,7 +25,9 @@ async function serving(t, count = 1) {
 const refused = (where) =>
   until(async () => (await get(where).catch(({ code }) => code)) === 'ECONNREFUSED', 'connections are refused');
 
-scenarios['CLU-18: a worker that the primary disconnects finishes what it serves, and exits with 0'] = async (t) => {
+scenarios['CLU-18: a worker disconnected by the primary finishes its requests in flight and exits with 0'] = async (
+  t,
+) => {
   const { worker, workers, where } = await serving(t);
   const one = await begin(t, where, workers);
   const two = await begin(t, where, workers);
@@ -45,7 +47,7 @@ scenarios['CLU-18: an idle worker ends at once when the primary disconnects it']
   await worker.ends({ exitedAfterDisconnect: true });
 };
 
-scenarios['CLU-22: a primary that is busy sees the disconnect before the exit'] = async (t) => {
+scenarios['CLU-22: a busy primary sees the disconnect before the exit'] = async (t) => {
   let busy = true;
   const spin = () => {
     const end = Date.now() + 10;
@@ -65,7 +67,7 @@ scenarios['CLU-22: a primary that is busy sees the disconnect before the exit'] 
   for (const { events } of workers) assert.deepStrictEqual(events.slice(-2), ['disconnect', 'exit']);
 };
 
-scenarios['CLU-18: the others serve on'] = async (t) => {
+scenarios['CLU-18: the other workers keep serving'] = async (t) => {
   const { workers, where } = await serving(t, 2);
   workers[0].worker.disconnect();
   await workers[0].ends({ exitedAfterDisconnect: true });
@@ -101,26 +103,27 @@ scenarios['CLU-18: no request fails while workers come and go'] = async (t) => {
   await Promise.all([changes, clients]);
 };
 
-scenarios['CLU-19: a worker that disconnects tells the primary, finishes what it serves, and exits with 0'] = {
-  kinds: ASKED,
-  run: async (t) => {
-    const { worker, workers, where } = await serving(t);
-    const begun = await begin(t, where, workers);
-    worker.send({ op: 'disconnect' });
-    // It is known at once, so that another can take its place meanwhile.
-    await until(() => worker.worker.exitedAfterDisconnect === true, 'the primary knows that it is meant');
-    assert.deepStrictEqual(
-      worker.said.slice(-2).map(({ act }) => act),
-      ['close', 'exitedAfterDisconnect'],
-    );
-    assert.ok(worker.worker.isConnected());
-    await worker.echo();
-    assert.strictEqual(await begun.finish(), worker.pid);
-    await worker.ends({ exitedAfterDisconnect: true });
-  },
-};
+scenarios['CLU-19: a worker that disconnects notifies the primary, finishes its requests in flight and exits with 0'] =
+  {
+    kinds: ASKED,
+    run: async (t) => {
+      const { worker, workers, where } = await serving(t);
+      const begun = await begin(t, where, workers);
+      worker.send({ op: 'disconnect' });
+      // It is known at once, so that another can take its place meanwhile.
+      await until(() => worker.worker.exitedAfterDisconnect === true, 'the primary knows that it is meant');
+      assert.deepStrictEqual(
+        worker.said.slice(-2).map(({ act }) => act),
+        ['close', 'exitedAfterDisconnect'],
+      );
+      assert.ok(worker.worker.isConnected());
+      await worker.echo();
+      assert.strictEqual(await begun.finish(), worker.pid);
+      await worker.ends({ exitedAfterDisconnect: true });
+    },
+  };
 
-scenarios['CLU-19: after its disconnect a worker listens no more'] = {
+scenarios['CLU-19: a worker cannot listen after its disconnect'] = {
   kinds: ASKED,
   run: async (t) => {
     const { worker, workers, where } = await serving(t);
@@ -134,7 +137,7 @@ scenarios['CLU-19: after its disconnect a worker listens no more'] = {
   },
 };
 
-scenarios['CLU-19: a worker that kills itself tells the primary, and exits with 0 at once'] = {
+scenarios['CLU-19: a worker that kills itself notifies the primary and exits with 0 at once'] = {
   kinds: ASKED,
   run: async (t) => {
     const { worker, workers, where } = await serving(t);
@@ -148,7 +151,7 @@ scenarios['CLU-19: a worker that kills itself tells the primary, and exits with 
   },
 };
 
-scenarios['CLU-9: a server that closes leaves the worker as it is'] = {
+scenarios['CLU-9: closing a server does not affect the rest of the worker'] = {
   kinds: ASKED,
   run: async (t) => {
     const { worker, workers, where } = await serving(t);
@@ -164,13 +167,13 @@ scenarios['CLU-9: a server that closes leaves the worker as it is'] = {
   },
 };
 
-scenarios['CLU-19: a worker whose channel is closed without a word exits with 0'] = async (t) => {
+scenarios['CLU-19: a worker whose channel closes without a message exits with 0'] = async (t) => {
   const { worker } = await serving(t);
   worker.process.disconnect();
   await worker.ends({ exitedAfterDisconnect: false });
 };
 
-scenarios['CLU-20: a worker that the primary kills is ended by the signal'] = async (t) => {
+scenarios['CLU-20: a worker killed by the primary ends with the signal'] = async (t) => {
   const { worker } = await serving(t);
   worker.worker.kill();
   // The command takes SIGTERM for a request to finish.
@@ -178,7 +181,7 @@ scenarios['CLU-20: a worker that the primary kills is ended by the signal'] = as
   await worker.ends({ ...end, exitedAfterDisconnect: false });
 };
 
-scenarios['CLU-20: the command lets requests in flight finish after SIGTERM, and others go elsewhere'] = {
+scenarios['CLU-20: after SIGTERM the command finishes requests in flight, and new ones go to other workers'] = {
   kinds: ['worker'],
   run: async (t) => {
     const { worker, workers, where } = await serving(t, 2);
@@ -191,7 +194,7 @@ scenarios['CLU-20: the command lets requests in flight finish after SIGTERM, and
   },
 };
 
-scenarios['CLU-21: cluster.disconnect() ends them all'] = async (t) => {
+scenarios['CLU-21: cluster.disconnect() ends all workers'] = async (t) => {
   // Of a cluster of its own: this one has the workers of other scenarios.
   const program = `
     const cluster = require('node:cluster');

@@ -66,7 +66,7 @@ scenarios["CLU-8: 'listening' tells where, as it was asked for, with the actual 
   );
 };
 
-scenarios['CLU-7: no query has null for its descriptor or port'] = asked(async (t) => {
+scenarios['CLU-7: no query has a null descriptor or port'] = asked(async (t) => {
   const worker = new Worker(t);
   const host = freshHost();
   await worker.listen({ name: 'a', address: `${host}:0` });
@@ -90,7 +90,7 @@ scenarios['CLU-11, CLU-13: two workers answer a hundred requests'] = async (t) =
   if (policy === 'rr') assert.ok(Math.min(first, second) >= 1, `${first} and ${second}`);
 };
 
-scenarios['CLU-13: a worker has many connections at a time'] = async (t) => {
+scenarios['CLU-13: a worker can have many connections'] = async (t) => {
   const { workers, where } = await serving(t, 1);
   const begun = [];
   for (let i = 0; i < 10; i++) begun.push(await begin(t, where, workers));
@@ -98,7 +98,7 @@ scenarios['CLU-13: a worker has many connections at a time'] = async (t) => {
   for (const { finish } of begun.reverse()) assert.strictEqual(await finish(), workers[0].pid);
 };
 
-scenarios['CLU-13: a worker with as many connections as it may have leaves the next to another'] = asked(async (t) => {
+scenarios['CLU-13: a worker at its connection limit leaves the next connection to another'] = asked(async (t) => {
   const host = freshHost();
   const workers = [new Worker(t), new Worker(t)];
   const [{ port }] = await Promise.all(workers.map((worker) => worker.listen({ address: `${host}:0`, max: 1 })));
@@ -110,7 +110,7 @@ scenarios['CLU-13: a worker with as many connections as it may have leaves the n
   assert.ok(pids.includes(await get(where)));
 });
 
-scenarios['CLU-6: a port on every interface is reached over IPv4 and IPv6'] = async (t) => {
+scenarios['CLU-6: a port on every interface is reachable over IPv4 and IPv6'] = async (t) => {
   const port = await freePort();
   const worker = new Worker(t, ['--listen', `${port}`]);
   await worker.listening();
@@ -188,7 +188,7 @@ scenarios['CLU-6: a descriptor of the primary is served'] = asked(async (t) => {
   assert.strictEqual(code, 0);
 });
 
-scenarios['CLU-6: servers at port 0 are told apart by their index, and shared by it'] = asked(async (t) => {
+scenarios['CLU-6: servers on port 0 are distinguished and shared by their index'] = asked(async (t) => {
   const host = freshHost();
   const workers = [new Worker(t), new Worker(t)];
   const ports = [];
@@ -206,7 +206,7 @@ scenarios['CLU-6: servers at port 0 are told apart by their index, and shared by
   assert.strictEqual((await workers[0].listen({ address: `${host}:0` })).port, ports[0]);
 });
 
-scenarios['CLU-6: the data of the worker that is first is that of all'] = asked(async (t) => {
+scenarios['CLU-6: all workers get the data of the first worker'] = asked(async (t) => {
   const host = freshHost();
   const workers = [new Worker(t), new Worker(t)];
   const first = await workers[0].listen({ address: `${host}:0`, data: 'from the first' });
@@ -214,7 +214,7 @@ scenarios['CLU-6: the data of the worker that is first is that of all'] = asked(
   assert.deepStrictEqual([first.data, second.data], ['from the first', 'from the first']);
 });
 
-scenarios['CLU-12: an address in use is an error, and can be listened on when it is free'] = asked(async (t) => {
+scenarios['CLU-12: an address in use is an error, and can be bound when it is free'] = asked(async (t) => {
   const host = freshHost();
   const blocker = net.createServer().listen(0, host);
   await event(blocker, 'listening');
@@ -259,7 +259,7 @@ scenarios['CLU-11: a Unix path that cannot be bound is an error'] = asked(async 
   assert.strictEqual((await worker.ask({ op: 'listen', address: 'nonsense' })).code, 'EINVAL');
 });
 
-scenarios['CLU-15: a worker that listens at the same port twice is told that it is in use'] = asked(async (t) => {
+scenarios['CLU-15: listening on the same port twice is an error: address in use'] = asked(async (t) => {
   const host = freshHost();
   const worker = new Worker(t);
   const { port } = await worker.listen({ address: `${host}:${await freePort()}` });
@@ -300,7 +300,7 @@ scenarios['CLU-11: a UDP address in use is an error'] = asked(async (t) => {
   assert.strictEqual(answer.code, 'EADDRINUSE');
 });
 
-scenarios['CLU-6: an exclusive server is the worker’s own'] = asked(async (t) => {
+scenarios['CLU-6: an exclusive server is not shared'] = asked(async (t) => {
   const host = freshHost();
   const worker = new Worker(t);
   const { port } = await worker.listen({ address: `${host}:0`, exclusive: true });
@@ -334,7 +334,7 @@ scenarios['CLU-15: a Node worker and ours share a server, and a UDP socket'] = a
   for (let i = 0; i < 10; i++) assert.ok(pids.includes(await get({ host, port: tcp.port })));
 };
 
-scenarios['CLU-4: neither the worker’s number nor its channel is in its environment any more'] = asked(async (t) => {
+scenarios['CLU-4: the worker’s number and its channel are removed from its environment'] = asked(async (t) => {
   const worker = new Worker(t, [], { env: { NODE_ENV: 'test' } });
   assert.deepStrictEqual(await worker.ask({ op: 'id' }), { op: 'id', id: worker.id });
   const { names } = await worker.ask({ op: 'env' });
@@ -344,7 +344,7 @@ scenarios['CLU-4: neither the worker’s number nor its channel is in its enviro
   );
 });
 
-scenarios['LIFE-9: messages and handles go beside the connections'] = async (t) => {
+scenarios['LIFE-9: messages and handles work alongside connections'] = async (t) => {
   const { workers, where } = await serving(t, 1);
   const [worker] = workers;
   const requests = Array.from({ length: 30 }, () => get(where));
@@ -360,16 +360,18 @@ scenarios['LIFE-9: messages and handles go beside the connections'] = async (t) 
   for (const pid of await Promise.all(requests)) assert.strictEqual(pid, worker.pid);
 };
 
-scenarios['HND-6 CLU-13: what a worker without free descriptors cannot take goes to another'] = asked(async (t) => {
-  const { workers, where } = await serving(t, 2);
-  const [starved, other] = workers;
-  await starved.ask({ op: 'starve' });
-  const pids = await Promise.all(Array.from({ length: 20 }, () => get(where)));
-  assert.deepStrictEqual([...new Set(pids)], [other.pid]);
-  await starved.ask({ op: 'feed' });
-  // Of those who accept from one socket, some are asleep.
-  const some = () => Promise.all(Array.from({ length: 10 }, () => get(where)));
-  await until(async () => (await some()).includes(starved.pid), 'it serves again');
-});
+scenarios['HND-6 CLU-13: a connection that a worker without free descriptors cannot take goes to another'] = asked(
+  async (t) => {
+    const { workers, where } = await serving(t, 2);
+    const [starved, other] = workers;
+    await starved.ask({ op: 'starve' });
+    const pids = await Promise.all(Array.from({ length: 20 }, () => get(where)));
+    assert.deepStrictEqual([...new Set(pids)], [other.pid]);
+    await starved.ask({ op: 'feed' });
+    // Of those who accept from one socket, some are asleep.
+    const some = () => Promise.all(Array.from({ length: 10 }, () => get(where)));
+    await until(async () => (await some()).includes(starved.pid), 'it serves again');
+  },
+);
 
 run(scenarios);

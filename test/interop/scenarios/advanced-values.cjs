@@ -60,7 +60,7 @@ for (const [comesBack, { kinds, take }] of Object.entries(ROUTES)) {
     }
   });
 
-  scenario('ADV-6: what is shared', async (take, child) => {
+  scenario('ADV-6: shared references', async (take, child) => {
     const shared = { name: 'shared' };
     const pair = await take(child, [shared, shared]);
     assert.deepStrictEqual(pair, [shared, shared]);

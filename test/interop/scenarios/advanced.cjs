@@ -31,7 +31,7 @@ scenarios['ADV-2/3: frames that arrive byte by byte are whole'] = {
   },
 };
 
-scenarios['ADV-2: frames that are none are reported, and the channel goes on'] = async (t) => {
+scenarios['ADV-2: invalid frames are reported, and the channel continues'] = async (t) => {
   const child = t.child();
   await child.echo();
   for (const frame of ['00000000', '00000001ff', '00000002ff0f', '0000000568656c6c6f', '00000003ff1030']) {
@@ -68,7 +68,7 @@ scenarios['ADV-3: a flood of messages of many sizes, with handles among them, le
   },
 };
 
-scenarios['NEVER-2: a damaged value does not come back, and the channel goes on'] = {
+scenarios['NEVER-2: a damaged value is not sent back, and the channel continues'] = {
   kinds: ['worker'],
   run: async (t) => {
     const child = t.child();
@@ -91,7 +91,7 @@ function writeRaw(child, bytes) {
   assert.strictEqual(writeSync(child.process[handle].fd, data), data.length);
 }
 
-scenarios['INT-1: what has a command of Node is swallowed, whatever it is'] = async (t) => {
+scenarios["INT-1: any value with a command of Node's is discarded"] = async (t) => {
   const child = t.child();
   class Command {
     cmd = 'NODE_FOO';
@@ -119,7 +119,7 @@ scenarios['INT-1: what has a command of Node is swallowed, whatever it is'] = as
   await child.echo('the next one');
 };
 
-scenarios['INT-1: what has a command of Node only by the look of it is an ordinary message'] = async (t) => {
+scenarios["INT-1: a message that only resembles a command of Node's is an ordinary message"] = async (t) => {
   const child = t.child();
   const ordinary = [
     new Map([['cmd', 'NODE_FOO']]),
@@ -141,7 +141,7 @@ scenarios['INT-1: what has a command of Node only by the look of it is an ordina
   }
 };
 
-scenarios['HND-1: the message of a handle may have what JSON has not'] = {
+scenarios['HND-1: the message of a handle may contain values that JSON lacks'] = {
   kinds: TEST_CHILDREN,
   run: async (t) => {
     const child = t.child();
@@ -153,7 +153,7 @@ scenarios['HND-1: the message of a handle may have what JSON has not'] = {
   },
 };
 
-scenarios['SOCK-2/3: a server whose path is not Latin has its connections counted'] = async (t) => {
+scenarios['SOCK-2/3: the connections of a server with a non-Latin path are counted'] = async (t) => {
   const child = t.child();
   const server = net.createServer({ pauseOnConnect: true }).listen(`${peers.freshPath(t)}€`);
   await event(server, 'listening');
@@ -166,7 +166,7 @@ scenarios['SOCK-2/3: a server whose path is not Latin has its connections counte
   assert.strictEqual(count, 1);
 };
 
-scenarios['NEVER-2: what this Node writes and could not read is not sent back'] = {
+scenarios['NEVER-2: a record that this Node writes but cannot read is not sent back'] = {
   kinds: ['worker'],
   run: async (t) => {
     const child = t.child();
@@ -177,7 +177,7 @@ scenarios['NEVER-2: what this Node writes and could not read is not sent back'] 
   },
 };
 
-scenarios['CH-2/10: the environment tells the mode'] = async (t) => {
+scenarios['CH-2/10: the environment announces the serialization'] = async (t) => {
   const child = t.child({
     stdio: ['ignore', 'pipe', 'pipe', 'ignore', 'ipc'],
     wrapper: ['sh', '-c', 'exec "$0" "$@"'],
@@ -189,7 +189,7 @@ scenarios['CH-2/10: the environment tells the mode'] = async (t) => {
   assert.deepStrictEqual(variables, ['NODE_CHANNEL_FD=4', 'NODE_CHANNEL_SERIALIZATION_MODE=advanced']);
 };
 
-scenarios['CH-11: cluster.fork() may choose the mode'] = {
+scenarios['CH-11: cluster.fork() can choose the serialization'] = {
   kinds: TEST_CHILDREN,
   run: async (t) => {
     const { execPath } = process;

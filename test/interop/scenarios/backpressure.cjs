@@ -12,7 +12,7 @@ const { event, until } = require('../kit/wait.cjs');
 const MEGABYTE = 1 << 20;
 const scenarios = {};
 
-scenarios['LIFE-9: a child that sends to a stopped parent waits'] = {
+scenarios['LIFE-9: a child waits when it sends to a stopped parent'] = {
   heavy: true,
   kinds: ['blocking', 'tokio'],
   deadline: 150_000,
@@ -41,7 +41,7 @@ scenarios['LIFE-9: a child that sends to a stopped parent waits'] = {
   },
 };
 
-scenarios['LIFE-9: a child that echoes to a parent which only writes waits'] = {
+scenarios['LIFE-9: a child waits when it echoes to a parent that does not read'] = {
   heavy: true,
   deadline: 150_000,
   unless: () => !isNode && 'only Node lets a test stop its reading',

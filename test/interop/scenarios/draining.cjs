@@ -29,7 +29,7 @@ for (const [how, stop] of [
     assert.strictEqual(child.stderr, '');
   });
 
-  scenarios[`LIFE-1: ${how} lets a request in flight finish`] = worker(async (t) => {
+  scenarios[`LIFE-1: ${how} finishes a request in flight`] = worker(async (t) => {
     const { child, client } = await halfARequest(t);
     stop(child);
     // The answer is on its way when the rest of the request is.
@@ -49,7 +49,7 @@ for (const [how, stop] of [
     assert.strictEqual(child.process.exitCode, null, 'the request in flight keeps it');
   });
 
-  scenarios[`LIFE-1: after ${how} a request that never ends is given up`] = worker(async (t) => {
+  scenarios[`LIFE-1: after ${how} a request that never ends is abandoned`] = worker(async (t) => {
     const patient = await halfARequest(t, ['--drain-timeout', '1000']);
     const hasty = await halfARequest(t, ['--drain-timeout', '0.2']);
     stop(patient.child);
@@ -59,14 +59,14 @@ for (const [how, stop] of [
   });
 }
 
-scenarios['LIFE-1: UDP sockets do not hold the end up'] = worker(async (t) => {
+scenarios['LIFE-1: UDP sockets do not delay the end'] = worker(async (t) => {
   const child = t.child();
   await child.give(await peers.bound(t, 'udp4'), 'dgram.Socket', 'udp');
   child.process.disconnect();
   await child.endsCleanly();
 });
 
-scenarios['LIFE-1: the path of a server that it has made goes with it'] = worker(async (t) => {
+scenarios['LIFE-1: the child removes the path of its server'] = worker(async (t) => {
   const child = t.child();
   const paths = () => readdirSync(tmpdir()).filter((name) => name.includes(`-${child.pid}-`));
   child.request('net.Server', 1, 'unix');

@@ -55,7 +55,7 @@ for (const index of [3, 5]) {
 
 const numbers = (list) => list.map(Number).sort((a, b) => a - b);
 
-scenarios['CH-7: a wrapper may stand between parent and child'] = async (t) => {
+scenarios['CH-7: a wrapper script may start the child'] = async (t) => {
   const child = t.child({ wrapper: ['sh', '-c', 'exec "$0" "$@"'] });
   await child.echo();
 };
@@ -102,7 +102,7 @@ async function failsInOneLine(child) {
   return end;
 }
 
-scenarios['CH-9: fork() passes execArgv, the module and the arguments on as they are'] = {
+scenarios['CH-9: fork() passes execArgv, the module and the arguments unchanged'] = {
   kinds: TEST_CHILDREN,
   run: async (t) => {
     const args = ['a', 'b c', '', '--flag', 'ü'];
@@ -117,7 +117,7 @@ scenarios['CH-9: fork() passes execArgv, the module and the arguments on as they
   },
 };
 
-scenarios['CH-11: cluster.fork() starts it where process.execPath says so'] = {
+scenarios['CH-11: cluster.fork() starts the child if process.execPath names it'] = {
   kinds: TEST_CHILDREN,
   run: async (t) => {
     const { execPath } = process;

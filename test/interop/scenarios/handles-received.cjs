@@ -87,7 +87,7 @@ for (const [type, make] of [
   };
 }
 
-scenarios['HND-1/6: net.Native (FIFO) does the command no harm'] = {
+scenarios['HND-1/6: net.Native (FIFO) does not disturb the command'] = {
   kinds: ['worker'],
   run: async (t) => {
     const child = t.child();
@@ -136,7 +136,7 @@ scenarios['HND-1/6: net.BoundSocket'] = {
   },
 };
 
-scenarios['HND-1: several servers are served at once'] = async (t) => {
+scenarios['HND-1: several servers are served concurrently'] = async (t) => {
   const child = t.child();
   const addresses = [];
   for (const family of ['tcp', 'unix', 'tcp']) {
@@ -175,7 +175,7 @@ scenarios['HND-4: received descriptors are close-on-exec'] = async (t) => {
   );
 };
 
-scenarios['HND-7: 50 sockets between plain messages keep their places'] = async (t) => {
+scenarios['HND-7: 50 sockets and plain messages between them arrive in order'] = async (t) => {
   const child = t.child();
   const server = await peers.listen(t);
   const pairs = [];
@@ -203,7 +203,7 @@ scenarios['HND-1: the message of a handle may be any JSON value'] = {
   },
 };
 
-scenarios['INT-1: an internal message that comes with a handle is swallowed, the handle closed'] = async (t) => {
+scenarios['INT-1: an internal message with a handle is discarded and the handle closed'] = async (t) => {
   const child = t.child();
   await child.echo();
   const before = await child.descriptors();
@@ -212,7 +212,7 @@ scenarios['INT-1: an internal message that comes with a handle is swallowed, the
   assert.strictEqual(await child.descriptors(), before);
 };
 
-scenarios['HND-14: a socket that is already gone leaves its message'] = async (t) => {
+scenarios['HND-14: a socket that is already closed leaves its message'] = async (t) => {
   const child = t.child();
   const { client, accepted } = await peers.connection(t, await peers.listen(t));
   await child.give(accepted, 'net.Socket', 'tcp');

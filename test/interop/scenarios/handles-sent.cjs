@@ -124,7 +124,7 @@ scenarios['HND-7: 50 sockets arrive in order'] = async (t) => {
   }
 };
 
-scenarios['HND-7: what is sent behind handles arrives behind them'] = {
+scenarios['HND-7: messages sent after handles arrive after them'] = {
   kinds: ['blocking', 'tokio'], // the command sends handles on the side
   run: async (t) => {
     const child = t.child();
@@ -149,7 +149,7 @@ for (const type of ['net.Server', 'dgram.Socket', 'dgram.Native']) {
   };
 }
 
-scenarios['HND-13: when the parent closes a net.Socket, the child holds nothing of it'] = async (t) => {
+scenarios['HND-13: when the parent closes a net.Socket, the child keeps no descriptor of it'] = async (t) => {
   const child = t.child();
   const before = await child.descriptors();
   child.request('net.Socket', 10);

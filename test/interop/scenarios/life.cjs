@@ -65,7 +65,7 @@ scenarios['LIFE-2/8: a parent that disconnects while the child sends is a clean 
   },
 };
 
-scenarios['LIFE-2/8: a parent that disconnects with echoes on their way is a clean end'] = {
+scenarios['LIFE-2/8: a parent that disconnects with echoes in flight is a clean end'] = {
   kinds: ['worker'],
   run: async (t) => {
     const child = t.child();
@@ -83,7 +83,7 @@ function disconnectUnread(child) {
   child.process.disconnect();
 }
 
-scenarios['LIFE-3: what the child sent before it disconnects arrives: 5 MB'] = {
+scenarios['LIFE-3: messages sent before the child disconnects arrive: 5 MB'] = {
   kinds: TEST_CHILDREN,
   run: async (t) => {
     const child = t.child();
@@ -109,7 +109,7 @@ scenarios['LIFE-4: a request on a socket that was sent just before the disconnec
   },
 };
 
-scenarios['LIFE-5: a child that disconnects while a handle is on its way acknowledges it first'] = {
+scenarios['LIFE-5: a child that disconnects acknowledges a handle in flight first'] = {
   kinds: TEST_CHILDREN,
   run: async (t) => {
     for (let i = 0; i < 20; i++) {

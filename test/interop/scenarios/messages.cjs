@@ -22,7 +22,7 @@ const NUMBERS = {
   'numbers that JSON does not have': [Number.NaN, Number.POSITIVE_INFINITY],
 };
 for (const [what, values] of Object.entries(NUMBERS)) {
-  scenarios[`SER-3: ${what} come back as they were sent`] = async (t) => {
+  scenarios[`SER-3: ${what} come back unchanged`] = async (t) => {
     const child = t.child();
     for (const value of values) {
       await child.echo(value);
@@ -45,12 +45,12 @@ for (const [what, values] of Object.entries(STRINGS)) {
   };
 }
 
-scenarios['SER-3: the order and the names of keys stay'] = async (t) => {
+scenarios['SER-3: the order and the names of keys are preserved'] = async (t) => {
   const child = t.child();
   await child.echo(JSON.parse('{"z":1,"a":2,"":3,"__proto__":4,"constructor":5,"toJSON":6,"10":7}'));
 };
 
-scenarios['SER-2: a message of 3 MB comes back whole'] = {
+scenarios['SER-2: a message of 3 MB comes back complete'] = {
   heavy: true,
   run: async (t) => {
     const child = t.child();
@@ -83,7 +83,7 @@ scenarios['SER-2: messages of every size around the buffer sizes come back'] = {
   },
 };
 
-scenarios['SER-6: a value that is nested deep comes back'] = async (t) => {
+scenarios['SER-6: a deeply nested value comes back'] = async (t) => {
   const child = t.child();
   const levels = t.serialization === 'json' ? 1000 : 100; // the child takes 128 in the advanced mode
   let value = 0;
@@ -101,7 +101,7 @@ scenarios['SER-4: the line "undefined" neither comes back nor ends the channel']
   },
 };
 
-scenarios['SER-9: a message over the limit is reported, and the channel goes on'] = {
+scenarios['SER-9: a message over the limit is reported, and the channel continues'] = {
   kinds: ['worker'],
   run: async (t) => {
     const child = t.child({ args: ['--max-message', '1000'] });
@@ -116,7 +116,7 @@ scenarios['INT-1: cmd:"NODE_" is an ordinary message'] = async (t) => {
   await t.child().echo({ cmd: 'NODE_' });
 };
 
-scenarios['INT-1: what looks like a command only from afar is an ordinary message'] = async (t) => {
+scenarios['INT-1: a message that only resembles a command is an ordinary message'] = async (t) => {
   const child = t.child();
   const ordinary = [{ cmd: 'node_foo' }, { cmd: 5 }, { cmd: null }, { cmd: ['NODE_FOO'] }, { CMD: 'NODE_FOO' }];
   for (const value of [...ordinary, { a: { cmd: 'NODE_FOO' } }, [{ cmd: 'NODE_FOO' }], 'NODE_FOO']) {
@@ -124,7 +124,7 @@ scenarios['INT-1: what looks like a command only from afar is an ordinary messag
   }
 };
 
-scenarios['INT-1: unknown NODE_ commands are swallowed'] = async (t) => {
+scenarios['INT-1: unknown NODE_ commands are discarded'] = async (t) => {
   const child = t.child();
   child.send({ cmd: 'NODE_FOO' });
   child.send({ first: 1, cmd: 'NODE_BAR', last: [] });
@@ -133,7 +133,7 @@ scenarios['INT-1: unknown NODE_ commands are swallowed'] = async (t) => {
   await child.echo('the next one');
 };
 
-scenarios['INT-2: acknowledgements that nobody waits for do no harm'] = async (t) => {
+scenarios['INT-2: unexpected acknowledgements are harmless'] = async (t) => {
   const child = t.child();
   for (const cmd of ['NODE_HANDLE_ACK', 'NODE_HANDLE_NACK']) {
     child.send({ cmd });
@@ -144,14 +144,14 @@ scenarios['INT-2: acknowledgements that nobody waits for do no harm'] = async (t
   await child.echo('the next one');
 };
 
-scenarios['INT-2: answers that nobody waits for are swallowed'] = async (t) => {
+scenarios['INT-2: unexpected answers are discarded'] = async (t) => {
   const child = t.child();
   child.send({ cmd: 'NODE_SOCKET_COUNT', key: 'nobody', count: 1 });
   child.send({ cmd: 'NODE_SOCKET_ALL_CLOSED', key: 'nobody' });
   await child.echo('the next one');
 };
 
-scenarios['LIFE-11: what a child sends before the parent listens is kept'] = {
+scenarios['LIFE-11: messages sent before the parent listens are kept'] = {
   kinds: ['blocking', 'tokio'],
   unless: () => !isNode && 'only Node shows when a message has arrived that nobody listens for',
   run: async (t) => {

@@ -84,7 +84,7 @@ scenarios['SOCK-3: connections of several children add up'] = async (t) => {
   assert.strictEqual(await connections(server), 1);
 };
 
-scenarios['SOCK-4: server.close() completes at once when the child holds no connection any more'] = async (t) => {
+scenarios['SOCK-4: server.close() completes at once when the child holds no connection'] = async (t) => {
   const { server, clients } = await holding(t, 2);
   for (const client of clients) await hangUp(client);
   await within(closing(server).completion, 'server.close()');
@@ -139,7 +139,7 @@ scenarios['SOCK-5: a socket sent with keepOpen counts on both sides'] = async (t
   assert.strictEqual(await connections(server), 2);
 };
 
-scenarios['SOCK-6: a question behind a handle is answered after it'] = async (t) => {
+scenarios['SOCK-6: a question sent after a handle is answered after it'] = async (t) => {
   const { child, server } = await holding(t, 1);
   const { accepted } = await peers.connection(t, server);
   child.send({ late: true }, accepted);

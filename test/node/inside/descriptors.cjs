@@ -20,7 +20,7 @@ async function listening(t, options) {
 }
 
 run({
-  'fdOf: a number is itself, if it is open': () => {
+  'fdOf: an open descriptor number is returned unchanged': () => {
     assert.strictEqual(fdOf(1), 1);
     const error = thrown(() => fdOf(999_999));
     assert.deepStrictEqual([error.code, error.errno, error.syscall], ['EBADF', -9, 'fcntl']);
@@ -96,7 +96,7 @@ run({
     }
   },
 
-  'dup: another number for the same thing, close-on-exec': (t) => {
+  'dup: another number for the same open file, close-on-exec': (t) => {
     const [a, b] = t.pair('seqpacket');
     const copy = t.owns(dup(a));
     assert.notStrictEqual(copy, a);
@@ -125,7 +125,7 @@ run({
     assert.deepStrictEqual([error.code, error.syscall], ['EBADF', 'close']);
   },
 
-  'adopt: a TCP server that goes on listening': {
+  'adopt: a TCP server that keeps listening': {
     ...denoHides,
     run: async (t) => {
       const server = net.createServer().listen(0, '127.0.0.1');
@@ -179,7 +179,7 @@ run({
     assert.strictEqual(String(data), 'through the pipe');
   },
 
-  'adopt: a connection that was reset is still a connection, and tells': {
+  'adopt: a reset connection is still a connection, and reports the reset': {
     ...denoHides,
     run: async (t) => {
       const server = await listening(t, { port: 0, host: '127.0.0.1' });
@@ -219,7 +219,7 @@ run({
     },
   },
 
-  'adopt: anything else stays a number, and the caller has it': (t) => {
+  'adopt: any other descriptor stays a number that the caller owns': (t) => {
     const directory = t.opens('/', 'r');
     assert.strictEqual(adopt(directory), directory);
     const [packets] = t.pair('seqpacket');

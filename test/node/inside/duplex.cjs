@@ -15,7 +15,7 @@ const upper = (objectMode) =>
   new Transform({ objectMode, transform: (chunk, _, done) => done(null, Buffer.from(String(chunk).toUpperCase())) });
 
 run({
-  'toDuplex: pipeline, there and back, and all is closed': async (t) => {
+  'toDuplex: pipeline in both directions, and everything is closed': async (t) => {
     for (const type of ['stream', 'seqpacket']) {
       const [a, b] = t.sockets(type);
       const closed = Promise.all([event(a, 'close'), event(b, 'close')]);
@@ -37,7 +37,7 @@ run({
     }
   },
 
-  'toDuplex: more than all buffers hold, to a reader that is slow to begin': async (t) => {
+  'toDuplex: more than all buffers hold, to a slow reader': async (t) => {
     const [a, b] = t.sockets('stream');
     const size = 8 * 1024 * 1024;
     let sent = 0;
@@ -57,7 +57,7 @@ run({
     });
   },
 
-  'toDuplex: what came before the end is read, though the socket has closed': async (t) => {
+  'toDuplex: data before the end is read although the socket has closed': async (t) => {
     const [a, b] = t.sockets('stream');
     const duplex = b.toDuplex();
     duplex.end();
@@ -73,7 +73,7 @@ run({
     assert.ok(b.destroyed);
   },
 
-  'toDuplex: allowHalfOpen is as with the socket': async (t) => {
+  'toDuplex: allowHalfOpen works as with the socket': async (t) => {
     for (const allowHalfOpen of [false, true]) {
       const [a, b] = t.sockets('stream', { allowHalfOpen });
       const duplex = b.toDuplex();
@@ -87,7 +87,7 @@ run({
     }
   },
 
-  'toDuplex: errors, and a socket that is destroyed': async (t) => {
+  'toDuplex: errors, and a destroyed socket': async (t) => {
     const [a, b] = t.sockets('stream');
     const failed = once(a.toDuplex(), 'close').catch((error) => error);
     b.destroy();
@@ -109,7 +109,7 @@ run({
     assert.strictEqual((await refused).code, 'ERR_INVALID_ARG_VALUE');
   },
 
-  'toDuplex: descriptors are for who listens to the socket': async (t) => {
+  'toDuplex: descriptors go to listeners of the socket': async (t) => {
     const [a, b] = t.sockets('seqpacket');
     const kinds = [];
     b.on('message', (_, fds) => kinds.push(describeFd(t.owns(fds.take())).kind));
@@ -119,7 +119,7 @@ run({
     assert.deepStrictEqual(kinds, ['directory']);
   },
 
-  'using: at once, and with await when all is sent': {
+  'using: closes at once, and await using after everything is sent': {
     unless: () => !Symbol.asyncDispose && 'this runtime has no Symbol.asyncDispose',
     run: async (t) => {
       const [a, b] = t.sockets('stream');
@@ -147,7 +147,7 @@ run({
     },
   },
 
-  'using: descriptors that were not taken': {
+  'using: untaken descriptors': {
     unless: () => !Symbol.dispose && 'this runtime has no Symbol.dispose',
     run: async (t) => {
       const [a, b] = t.sockets('seqpacket');

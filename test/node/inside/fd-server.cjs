@@ -14,7 +14,7 @@ function serve(t, path, options, listener) {
 }
 
 run({
-  'connections, by path and by abstract name, as streams and as packets': async (t) => {
+  'connections by path and by abstract name, with stream and packet sockets': async (t) => {
     for (const type of ['stream', 'seqpacket']) {
       for (const path of [`${t.folder()}/socket`, abstractName()]) {
         const server = serve(t, path, { type });
@@ -45,7 +45,7 @@ run({
     assert.strictEqual(thrown(() => connect(path)).code, 'ENOENT');
   },
 
-  "a path that is another's by then stays": (t) => {
+  'the path is kept if another server has taken it': (t) => {
     const path = `${t.folder()}/socket`;
     const first = serve(t, path);
     rmSync(path);
@@ -59,7 +59,7 @@ run({
     assert.strictEqual(readFileSync(path, 'utf8'), 'a file');
   },
 
-  'what fails is thrown, with the path': (t) => {
+  'an error is thrown and contains the path': (t) => {
     const path = `${t.folder()}/socket`;
     serve(t, path);
     const taken = thrown(() => createFdServer(path));
@@ -71,7 +71,7 @@ run({
     assert.strictEqual(thrown(() => createFdServer(path, { type: 'dgram' })).code, 'ERR_INVALID_ARG_VALUE');
   },
 
-  'options of connections are those of the server': async (t) => {
+  'connections inherit the options of the server': async (t) => {
     const path = abstractName();
     const server = serve(t, path, { highWaterMark: 5 });
     assert.strictEqual(thrown(() => createFdServer(`${path}-2`, { highWaterMark: -5 })).code, 'ERR_OUT_OF_RANGE');
@@ -100,7 +100,7 @@ run({
     for (const client of clients) client.destroy();
   },
 
-  'no descriptor is free: connections wait until one is': {
+  'without a free descriptor, connections wait until there is one': {
     unless: () => !hasPrlimit() && 'there is no prlimit here',
     run: async (t) => {
       const path = abstractName();
@@ -124,14 +124,14 @@ run({
     },
   },
 
-  'close: the callback is called, also when all is over': async (t) => {
+  'close: the callback is called even after the close': async (t) => {
     const server = serve(t, abstractName());
     const close = () => new Promise((resolve) => server.close(resolve));
     await within(Promise.all([close(), close()]), 'both callbacks');
     await within(close(), 'one more');
   },
 
-  'the path is removed where it was made, wherever this process has gone': (t) => {
+  'the path is removed even if the working directory has changed': (t) => {
     const folder = t.folder();
     const here = process.cwd();
     t.after(() => process.chdir(here));
@@ -143,7 +143,7 @@ run({
     assert.deepStrictEqual(readdirSync(folder), []);
   },
 
-  'a backlog that is longer than the system has is as long as it has': (t) => {
+  'a backlog above the system limit is reduced to the limit': (t) => {
     for (const backlog of [0, 1, 5000, 2 ** 31 - 1]) {
       const path = `${t.folder()}/socket`;
       const server = serve(t, path, { backlog });
@@ -152,7 +152,7 @@ run({
     }
   },
 
-  'a server that is closed in its own listener': async (t) => {
+  'a server closed in its own listener': async (t) => {
     const path = abstractName();
     const server = serve(t, path);
     const clients = [connect(path), connect(path)];

@@ -42,7 +42,7 @@ run({
     }
   },
 
-  "a stream's descriptors come with the bytes that they rode on": async (t) => {
+  "a stream's descriptors arrive with the bytes that they were sent with": async (t) => {
     const [a, b] = t.sockets('stream');
     const got = [];
     b.on('data', (data, fds) => got.push([String(data), fds.length]));
@@ -57,7 +57,7 @@ run({
     assert.deepStrictEqual(got, [['three', 0]]);
   },
 
-  'partial writes: all bytes arrive, the descriptors once': async (t) => {
+  'partial writes: all bytes arrive, and the descriptors once': async (t) => {
     const [a, b] = t.sockets('stream');
     const size = 5 * 1024 * 1024 + 7;
     const content = Buffer.alloc(size, 'some text, ');
@@ -79,7 +79,7 @@ run({
     assert.strictEqual(fdCount, 2);
   },
 
-  'back-pressure: send tells when to wait, and drain when to go on': async (t) => {
+  'backpressure: send returns false when to wait, and drain says when to continue': async (t) => {
     const [a, b] = t.sockets('seqpacket', { highWaterMark: 10_000 });
     let sent = 0;
     while (a.send(Buffer.alloc(1000))) sent++;
@@ -95,7 +95,7 @@ run({
     );
   },
 
-  'descriptors that wait count too, and may be closed by the sender': async (t) => {
+  'queued descriptors count too, and the sender may close its own': async (t) => {
     const [a, b] = t.sockets('seqpacket');
     const file = t.owns(dup(0));
     let sent = 1;
@@ -113,7 +113,7 @@ run({
     );
   },
 
-  'callbacks come in the order of their messages': async (t) => {
+  'callbacks are called in the order of their messages': async (t) => {
     const [a, b] = t.sockets('seqpacket');
     b.resume();
     const order = [];
@@ -129,7 +129,7 @@ run({
     assert.deepStrictEqual(order, [...order.keys()]);
   },
 
-  'nobody listens: nothing is read, and what came is closed with the socket': async (t) => {
+  'without a listener nothing is read, and pending descriptors are closed with the socket': async (t) => {
     const [end, watched] = socketpair();
     const [a, b] = t.sockets('seqpacket');
     a.send('x', end);
@@ -140,7 +140,7 @@ run({
     closeFd(watched);
   },
 
-  'end: all that was sent arrives before it': async (t) => {
+  'end: everything sent arrives before it': async (t) => {
     for (const type of ['stream', 'seqpacket']) {
       const [a, b] = t.sockets(type);
       let bytes = 0;
@@ -156,7 +156,7 @@ run({
     }
   },
 
-  'end: what is given is sent first': async (t) => {
+  'end: its data is sent first': async (t) => {
     const [a, b] = t.sockets('seqpacket');
     const got = [];
     b.on('message', (data, fds) => got.push(String(data), fds.length));
@@ -181,7 +181,7 @@ run({
     await closed;
   },
 
-  'close: what was sent is sent, nothing more is received, and then it is closed': async (t) => {
+  'close: flushes queued messages, receives nothing more, then closes': async (t) => {
     const [a, b] = t.sockets('seqpacket');
     let received = 0;
     b.on('message', () => received++);
@@ -192,13 +192,13 @@ run({
     assert.strictEqual(received, 2000);
   },
 
-  'close: the callback is called, also when all is over': async (t) => {
+  'close: the callback is called even after the close': async (t) => {
     const [a] = t.sockets();
     await within(Promise.all([1, 2].map(() => new Promise((resolve) => a.close(resolve)))), 'both callbacks');
     assert.deepStrictEqual(await within(new Promise((resolve) => a.close((...args) => resolve(args))), 'one more'), []);
   },
 
-  'destroy: at once, with its error, and the callbacks hear of it': async (t) => {
+  'destroy: closes at once with its error, and callbacks get it': async (t) => {
     const [a] = t.sockets('seqpacket');
     const outcomes = [];
     while (a.send(Buffer.alloc(5000), (error) => outcomes.push(error)));
@@ -213,7 +213,7 @@ run({
     assert.strictEqual(outcomes[0], null);
   },
 
-  'after the end nothing can be sent': async (t) => {
+  'sending after the end is an error': async (t) => {
     const [a] = t.sockets('seqpacket');
     a.end();
     const error = await new Promise((resolve) => a.send('x', resolve));
@@ -224,7 +224,7 @@ run({
     assert.strictEqual(a.send('x'), false);
   },
 
-  'a peer that is gone': async (t) => {
+  'a peer that has closed': async (t) => {
     for (const type of ['stream', 'seqpacket', 'dgram']) {
       const [a, b] = t.sockets(type);
       b.destroy();
@@ -236,7 +236,7 @@ run({
     }
   },
 
-  "a message that the kernel refuses is its callback's business": async (t) => {
+  'a message refused by the kernel fails only its callback': async (t) => {
     const [a, b] = t.sockets('seqpacket');
     const error = await new Promise((resolve) => a.send(Buffer.alloc(64 * 1024 * 1024), resolve));
     assert.deepStrictEqual([error.code, error.syscall], ['EMSGSIZE', 'sendmsg']);
@@ -245,7 +245,7 @@ run({
     assert.strictEqual(String(data), 'the next one');
   },
 
-  'a message that is longer than allowed ends the receiver, and its descriptors are closed': async (t) => {
+  'a message over the limit ends the receiver, and its descriptors are closed': async (t) => {
     const [a, b] = t.sockets('seqpacket', { maxMessageBytes: 100 });
     b.on('message', () => assert.fail('it was delivered'));
     a.send(Buffer.alloc(101), [0]);
@@ -253,7 +253,7 @@ run({
     assert.strictEqual(error.code, 'EMSGSIZE');
   },
 
-  'an empty packet of another program is a message, and not the end': async (t) => {
+  'an empty packet of another program is a message, not the end': async (t) => {
     const [a, b] = t.sockets('dgram');
     const empty = event(b, 'message');
     a.send('');
@@ -279,7 +279,7 @@ run({
     assert.deepStrictEqual(got, ['one', 'two', 'three']);
   },
 
-  'peerCredentials: who is at the other end': (t) => {
+  'peerCredentials: the credentials of the peer': (t) => {
     const [a] = t.sockets('stream');
     const { pid, uid, gid } = a.peerCredentials;
     assert.deepStrictEqual([pid, uid, gid], [process.pid, process.getuid(), process.getgid()]);
@@ -287,7 +287,7 @@ run({
     assert.strictEqual(a.peerCredentials, undefined);
   },
 
-  'send: 254 descriptors are too many, and nothing is sent': async (t) => {
+  'send: 254 descriptors are refused, and nothing is sent': async (t) => {
     const [a, b] = t.sockets('seqpacket');
     const error = thrown(() => a.send('x', new Array(254).fill(0)));
     assert.deepStrictEqual([error.name, error.code], ['RangeError', 'ERR_OUT_OF_RANGE']);
@@ -297,7 +297,7 @@ run({
     assert.deepStrictEqual([String(data), fds], ['the next one', 253]);
   },
 
-  'a peer that goes without reading all: what it sent comes first, and then the error': async (t) => {
+  'a peer that closes without reading everything: its messages arrive first, then the error': async (t) => {
     for (const type of ['stream', 'seqpacket']) {
       const [fd, other] = socketpair({ type });
       const a = new FdSocket(fd);
@@ -314,7 +314,7 @@ run({
     }
   },
 
-  'many sockets at once: each keeps its order': async (t) => {
+  'many sockets: each keeps its order': async (t) => {
     const pairs = Array.from({ length: 40 }, () => t.sockets('seqpacket'));
     await Promise.all(
       pairs.map(async ([a, b]) => {
@@ -331,7 +331,7 @@ run({
     );
   },
 
-  'a busy socket does not keep others waiting': async (t) => {
+  'a busy socket does not delay others': async (t) => {
     const [a, b] = t.sockets('stream');
     const [c, d] = t.sockets('stream');
     let bytes = 0;
@@ -356,7 +356,7 @@ run({
     assert.ok(answers[4] > answers[0], 'the busy one was busy');
   },
 
-  'an idle socket costs nothing': async (t) => {
+  'an idle socket uses no processor time': async (t) => {
     t.sockets('stream');
     const [, b] = t.sockets('stream');
     b.on('data', () => {});
@@ -379,7 +379,7 @@ run({
     await until(async () => (await wakes()) <= 3, 'it is at rest');
   },
 
-  'a socket that was closed is heard of no more, though a duplicate lives': async (t) => {
+  'a closed socket causes no events even if a duplicate is open': async (t) => {
     const [a, b] = t.sockets('seqpacket');
     b.on('message', () => assert.fail('it was delivered'));
     await new Promise((resolve) => setTimeout(resolve, 20));

@@ -52,7 +52,7 @@ function assertError(act, name) {
 }
 
 run({
-  'nothing that is not an open descriptor is taken for one': (t) => {
+  'only open descriptors are accepted as descriptors': (t) => {
     const [a, b] = t.pair('seqpacket');
     const [socket] = t.sockets();
     for (const value of NOT_FDS) {
@@ -72,7 +72,7 @@ run({
     assert.strictEqual(recvFds(b), null, 'nothing was sent');
   },
 
-  'nothing that is not bytes is taken for bytes': (t) => {
+  'only byte arrays are accepted as bytes': (t) => {
     const [a, b] = t.pair('seqpacket');
     const [socket] = t.sockets();
     for (const value of [undefined, null, 5, {}, [], [1, 2], { length: 5 }, new ArrayBuffer(5), Symbol('x'), liar]) {
@@ -83,7 +83,7 @@ run({
     assert.strictEqual(recvFds(b), null, 'nothing was sent');
   },
 
-  'memory that is detached has no bytes': (t) => {
+  'detached memory has no bytes': (t) => {
     const [a] = t.pair('seqpacket');
     for (const make of [(b) => new Uint8Array(b), (b) => new Float64Array(b), (b) => Buffer.from(b)]) {
       const bytes = make(new ArrayBuffer(64));
@@ -95,7 +95,7 @@ run({
     assertError(() => sendFds(a, view), 'sendFds');
   },
 
-  'memory that is detached by what is sent with it has no bytes': (t) => {
+  'memory detached by another argument of the same call has no bytes': (t) => {
     const [a, b] = t.pair('dgram');
     const bytes = new Uint8Array(64);
     const mean = {
@@ -110,7 +110,7 @@ run({
     assert.strictEqual(data.length, 0);
   },
 
-  'memory that is detached while it waits to be sent': async (t) => {
+  'memory detached while it waits to be sent': async (t) => {
     for (const type of ['stream', 'seqpacket', 'dgram']) {
       const [a, b] = t.sockets(type);
       let received = 0;
@@ -145,7 +145,7 @@ run({
     }
   },
 
-  'a view that lies while it waits to be sent': async (t) => {
+  'a view whose length changes while it waits to be sent': async (t) => {
     const [a, b] = t.sockets('stream');
     const got = [];
     b.on('data', (data) => got.push(data));
@@ -163,7 +163,7 @@ run({
     assert.strictEqual(String(Buffer.concat(got).subarray(first.length)), 'onetwothree');
   },
 
-  'a DataView that lies about its memory': (t) => {
+  'a DataView that misreports its memory': (t) => {
     const [a, b] = t.pair('seqpacket');
     const view = new DataView(Uint8Array.of(1, 2, 3).buffer);
     for (const name of ['byteLength', 'byteOffset', 'buffer']) Object.defineProperty(view, name, { value: liar });
@@ -171,7 +171,7 @@ run({
     assert.deepStrictEqual([...recvFds(b).data], [1, 2, 3]);
   },
 
-  'a mapping that is given away, or taken apart': () => {
+  'a mapping that is transferred or detached': () => {
     for (let i = 0; i < 20; i++) {
       const fd = crossfork.memfd('crossfork-test', Buffer.alloc(65536, 7));
       const map = crossfork.mapFd(fd);
@@ -198,7 +198,7 @@ run({
     }
   },
 
-  'a view that lies about its length': (t) => {
+  'a view that misreports its length': (t) => {
     const [a, b] = t.pair('seqpacket');
     const bytes = new Uint8Array([1, 2, 3]);
     for (const name of ['length', 'byteLength', 'byteOffset', 'buffer']) {
@@ -224,7 +224,7 @@ run({
     recvFds(b).fds.forEach(closeFd);
   },
 
-  'memory that is shared, and other views': (t) => {
+  'shared memory and other views': (t) => {
     const [a, b] = t.pair('seqpacket');
     const shared = new Uint8Array(new SharedArrayBuffer(3)).fill(7);
     const views = [shared, new Uint16Array([257, 257]), new DataView(Uint8Array.of(9, 8, 7, 6).buffer, 1, 2)];
@@ -239,7 +239,7 @@ run({
     ]);
   },
 
-  'a list that changes while it is read': (t) => {
+  'a list that is modified while it is read': (t) => {
     const [a, b] = t.pair('seqpacket');
     const list = [0, 0];
     Object.defineProperty(list, 0, {
@@ -252,7 +252,7 @@ run({
     assert.strictEqual(recvFds(b), null);
   },
 
-  'options that make no sense': (t) => {
+  'invalid options': (t) => {
     const [a] = t.pair();
     for (const options of [
       null,
@@ -281,14 +281,14 @@ run({
     }
   },
 
-  'paths that make no sense': () => {
+  'invalid paths': () => {
     for (const path of ['', 5, null, undefined, {}, 'a\0b', '\0a\0b', 'x'.repeat(200), `\0${'x'.repeat(200)}`]) {
       assertError(() => crossfork.connect(path), `connect ${path}`);
       assertError(() => crossfork.createFdServer(path), `createFdServer ${path}`);
     }
   },
 
-  'an FdSocket of what is not a Unix connection': (t) => {
+  'an FdSocket of a descriptor that is not a Unix connection': (t) => {
     const server = crossfork.createFdServer(abstractName());
     t.after(() => server.close());
     for (const fd of [t.opens('/'), server.fd]) {
@@ -310,7 +310,7 @@ run({
     assert.strictEqual(String((await event(socket, 'data'))[0]), 'it is still whose it was');
   },
 
-  'a number that is another descriptor by now is not closed with the socket': (t) => {
+  'a reused descriptor number is not closed with the socket': (t) => {
     for (const close of [(socket) => socket.destroy(), (socket) => socket.close()]) {
       const [socket] = t.sockets();
       const number = socket.fd;
@@ -323,7 +323,7 @@ run({
     }
   },
 
-  'a number that is another socket by now can have an owner, and the first has lost it': async (t) => {
+  'a reused descriptor number can get a new owner, and the first one has lost it': async (t) => {
     const [first] = t.sockets();
     const number = first.fd;
     const failed = new Promise((resolve) => first.on('error', resolve));
@@ -347,7 +347,7 @@ run({
     second.destroy();
   },
 
-  'a descriptor that is closed behind the back of its FdSocket': async (t) => {
+  'a descriptor that other code closes while an FdSocket owns it': async (t) => {
     const [fd, other] = socketpair();
     const socket = new FdSocket(fd);
     t.owns(other);
@@ -358,7 +358,7 @@ run({
     assert.strictEqual(error.code, 'EBADF');
   },
 
-  'methods on something else': () => {
+  'methods called on other objects': () => {
     for (const name of ['send', 'end', 'close', 'destroy', 'pause', 'resume', 'ref', 'unref']) {
       for (const self of [{}, null, FdSocket.prototype]) {
         assert.ok(thrown(() => FdSocket.prototype[name].call(self, 'x')) instanceof TypeError, name);

@@ -7,7 +7,7 @@ const { crossfork, openFds, run } = require('./kit.cjs');
 const number = (i) => Buffer.from(Uint32Array.of(i).buffer);
 
 run({
-  'for await: messages one after the other, and their descriptors': async (t) => {
+  'for await: messages one by one, with their descriptors': async (t) => {
     const [a, b] = t.sockets('seqpacket');
     for (let i = 0; i < 50; i++) a.send(number(i), [0]);
     a.end();
@@ -43,7 +43,7 @@ run({
     }, /enough/);
   },
 
-  'for await: what is sent in the loop is sent before it ends, though the peer reads late': async (t) => {
+  'for await: messages sent in the loop are sent before it ends, even if the peer reads late': async (t) => {
     for (const type of ['stream', 'seqpacket']) {
       const [a, b] = t.sockets(type, { allowHalfOpen: true });
       const [c, d] = [a, new crossfork.FdSocket(crossfork.dup(b))];
@@ -63,7 +63,7 @@ run({
     }
   },
 
-  'for await: with allowHalfOpen the other direction stays open after it': async (t) => {
+  'for await: with allowHalfOpen the other direction stays open after the loop': async (t) => {
     const [a, b] = t.sockets('stream', { allowHalfOpen: true });
     a.end('question');
     const texts = [];
@@ -73,7 +73,7 @@ run({
     assert.strictEqual(String(data), 'answer to question');
   },
 
-  'for await: a loop that is left as its socket fails': async (t) => {
+  'for await: leaving the loop while its socket fails': async (t) => {
     const [a, b] = t.sockets('stream');
     b.send('x');
     const closed = new Promise((resolve) => a.on('close', resolve));
@@ -87,7 +87,7 @@ run({
     assert.strictEqual(await closed, true);
   },
 
-  'for await: a socket that is destroyed already': async (t) => {
+  'for await: a socket that is already destroyed': async (t) => {
     const [a] = t.sockets('stream');
     a.destroy();
     for await (const message of a) assert.fail(message);

@@ -42,12 +42,12 @@ const endsWell = (name, stdout, program) => async (t) => {
 const workersEndWell = (name, stdout) => endsWell(name, stdout, 'workers.cjs');
 
 run({
-  'a process lives as long as a socket waits': endsWell('waiting', 'later\n'),
-  'a process does not live for a socket that nobody reads': endsWell('unread', 'done\n'),
-  'a process does not live for a socket that is unreferenced': endsWell('unref', 'done\n'),
+  'a waiting socket keeps the process alive': endsWell('waiting', 'later\n'),
+  'a socket without a listener does not keep the process alive': endsWell('unread', 'done\n'),
+  'an unreferenced socket does not keep the process alive': endsWell('unref', 'done\n'),
   'ref after unref': endsWell('ref', 'later\n'),
-  'a process lives as long as a server listens, unless that is unreferenced': endsWell('server', 'closed\n'),
-  'what was sent is sent before the process ends': endsWell('flush', 'all\n'),
+  'a listening server keeps the process alive unless it is unreferenced': endsWell('server', 'closed\n'),
+  'queued messages are sent before the process ends': endsWell('flush', 'all\n'),
 
   'process.exit in a listener': async (t) => {
     const { how, stdout, stderr } = await part(t, 'exit');
@@ -60,42 +60,39 @@ run({
     assert.match(stderr, /thrown in a listener/);
   },
 
-  'an exception that is caught after all: nothing is lost, and order is kept': endsWell(
+  'a caught exception loses nothing and keeps the order': endsWell(
     'caught',
     'caught 1, 3, 5, 7, 9; seen 0, 1, 2, 3, 4, 5, 6, 7, 8, 9\n',
   ),
 
-  'the first socket, when no descriptor is free: an error, and it can be tried again': {
+  'the first socket without a free descriptor: an error, and a retry works': {
     unless: () => !hasPrlimit() && 'there is no prlimit here',
     run: endsWell('full', 'EMFILE, ok\n'),
   },
-  'the first server, when only its own descriptor is free: an error, and neither path nor descriptor is left': {
+  'the first server with only one free descriptor: an error, and neither path nor descriptor is left': {
     unless: () => (process.versions.bun || !hasPrlimit()) && 'there is no way to have so few descriptors here',
     run: endsWell('full-server', 'EMFILE, ok\n'),
   },
-  'more descriptors on their way than the user may have: they wait, and all arrive': {
+  'more descriptors in flight than the user may have: they wait, and all arrive': {
     unless: () => (isDeno || !hasPrlimit()) && 'there is no way to be another user here',
     run: endsWell('many-on-their-way', 'ETOOMANYREFS, all 3000 arrived in order\n'),
   },
-  'worker threads have sockets of their own': workersEndWell('workers', 'echoed 4\n'),
-  'a worker that is terminated leaves nothing open': workersEndWell('terminate', 'nothing is left\n'),
-  "a worker that is terminated leaves no server's path": workersEndWell('terminate-server', 'ENOENT\n'),
-  'a worker that ends by itself leaves nothing open': workersEndWell('end-worker', 'nothing is left\n'),
-  'workers that come and go, while the main thread goes on': workersEndWell('churn', 'all 300 arrived\n'),
-  "where the loop is not libuv's a thread waits, and ends with the last context that had a socket": workersEndWell(
+  'worker threads have their own sockets': workersEndWell('workers', 'echoed 4\n'),
+  'a terminated worker leaves nothing open': workersEndWell('terminate', 'nothing is left\n'),
+  "a terminated worker removes its server's path": workersEndWell('terminate-server', 'ENOENT\n'),
+  'a worker that exits leaves nothing open': workersEndWell('end-worker', 'nothing is left\n'),
+  'workers start and end while the main thread continues': workersEndWell('churn', 'all 300 arrived\n'),
+  "without libuv's loop a thread waits, and ends with the last context that had a socket": workersEndWell(
     'thread',
     `before 0, during ${hasLibuv ? 0 : 1}, after 0\n`,
   ),
-  'a worker that is terminated while it is told of something leaves nothing that waits': workersEndWell(
-    'terminate-often',
-    'nothing is left\n',
-  ),
+  'a worker terminated during an event leaves no waiter behind': workersEndWell('terminate-often', 'nothing is left\n'),
   'two threads cannot own one descriptor': workersEndWell('same-number', 'EEXIST\n'),
-  'more mappings than the kernel has: an error, well before it ends the process': endsWell(
+  'more mappings than the kernel allows: an error before the process crashes': endsWell(
     'many-mappings',
     'ERR_CROSSFORK_TOO_MANY_MAPPINGS early\n',
   ),
-  'mappings that are unmapped at once, as many as one likes': endsWell('unmapped', '70000\n'),
+  'any number of mappings that are unmapped at once': endsWell('unmapped', '70000\n'),
   '100,000 descriptors, none left open': endsWell('hundred-thousand', 'none left\n'),
   '10,000 sockets opened and closed, memory flat': endsWell('ten-thousand', 'flat\n'),
 });

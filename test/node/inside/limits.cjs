@@ -23,7 +23,7 @@ async function withFree(t, count, act) {
 }
 
 run({
-  'received at the descriptor limit: the message says that some are lost': {
+  'receiving at the descriptor limit: the message says that descriptors were lost': {
     ...limited,
     run: async (t) => {
       const [a, b] = t.sockets('seqpacket');
@@ -40,7 +40,7 @@ run({
     },
   },
 
-  'recvFds at the descriptor limit: what fits, and that some are lost': {
+  'recvFds at the descriptor limit: returns what fits and reports lost descriptors': {
     ...limited,
     run: async (t) => {
       const [a, b] = t.pair('seqpacket');
@@ -56,7 +56,7 @@ run({
     },
   },
 
-  "a descriptor that must wait and cannot be kept is its callback's business": {
+  'a descriptor that must be queued and cannot be duplicated fails only its callback': {
     unless: () => limited.unless() || (process.versions.bun && 'Bun frees descriptors of its own meanwhile'),
     run: async (t) => {
       const [a, b] = t.sockets('seqpacket');
@@ -73,7 +73,7 @@ run({
     },
   },
 
-  'what cannot be made where no descriptor is free is an error': {
+  'creating a descriptor at the descriptor limit is an error': {
     unless: () => limited.unless() || (process.versions.bun && 'Bun frees descriptors of its own meanwhile'),
     run: (t) =>
       withFree(t, 0, () => {

@@ -16,7 +16,7 @@ run({
     assert.strictEqual(String(fs.readFileSync(`/proc/self/fd/${fd}`)), 'contents');
   },
 
-  'memfd: a name that cannot be': () => {
+  'memfd: an invalid name': () => {
     closeFd(memfd('x'.repeat(249)));
     for (const name of ['x'.repeat(250), 'ä'.repeat(125)]) {
       const { code, message } = thrown(() => memfd(name));
@@ -25,7 +25,7 @@ run({
     assert.strictEqual(thrown(() => memfd('a\0b')).code, 'ERR_INVALID_ARG_VALUE');
   },
 
-  'memfd: seals keep it as it is': (t) => {
+  'memfd: seals prevent changes': (t) => {
     const fd = t.owns(memfd('crossfork-test', 'contents', { seals: ['shrink', 'grow', 'write', 'seal'] }));
     const path = `/proc/self/fd/${fd}`;
     for (const change of [
@@ -38,7 +38,7 @@ run({
     assert.strictEqual(thrown(() => memfd('x', '', { seals: ['shrunk'] })).code, 'ERR_INVALID_ARG_VALUE');
   },
 
-  'mapFd: all who map it share it, also when the descriptor is closed': () => {
+  'mapFd: mappings of one file share memory, even after the descriptor is closed': () => {
     const fd = memfd('crossfork-test', Buffer.alloc(4096));
     const [one, two] = [mapFd(fd), mapFd(fd)];
     closeFd(fd);
@@ -47,14 +47,14 @@ run({
     assert.strictEqual(two.toString('utf8', 0, 14), 'written to one');
   },
 
-  'mapFd: nobody can take away what is mapped': (t) => {
+  'mapFd: a mapped file cannot shrink': (t) => {
     const fd = t.owns(memfd('crossfork-test', 'contents'));
     const map = mapFd(fd);
     assert.match(thrown(() => fs.truncateSync(`/proc/self/fd/${fd}`, 1)).message, /EPERM|not permitted/);
     assert.strictEqual(String(map), 'contents');
   },
 
-  'mapFd: what is sealed against writing can be written to, and stays as it is': (t) => {
+  'mapFd: writes to a write-sealed file stay private': (t) => {
     const fd = t.owns(memfd('crossfork-test', 'contents', { seals: ['write'] }));
     const map = mapFd(fd);
     map.write('CONT');
@@ -62,11 +62,11 @@ run({
     assert.strictEqual(String(mapFd(fd)), 'contents');
   },
 
-  'mapFd: an empty one is an empty Buffer': (t) => {
+  'mapFd: an empty file gives an empty Buffer': (t) => {
     assert.strictEqual(mapFd(t.owns(memfd('crossfork-test'))).length, 0);
   },
 
-  'mapFd: other things cannot be mapped, and the error says what it is and why': (t) => {
+  'mapFd: other descriptors cannot be mapped, and the error says what they are and why': (t) => {
     for (const [path, kind] of [
       [__filename, 'file'],
       ['/dev/shm', 'directory'],
@@ -83,7 +83,7 @@ run({
     assert.match(sealed.message, /can shrink.*"shrink"$/);
   },
 
-  'unmap: at once, and what showed the memory is empty': () => {
+  'unmap: unmaps at once, and views of the memory become empty': () => {
     const fd = memfd('crossfork-unmapped', 'contents');
     const map = mapFd(fd);
     const other = mapFd(fd);
@@ -99,7 +99,7 @@ run({
     unmap(other);
   },
 
-  'unmap: what comes later at the same place stays mapped, also when the first is collected': async (t) => {
+  'unmap: a later mapping at the same address stays mapped when the first is collected': async (t) => {
     const fd = t.owns(memfd('crossfork-test', 'contents'));
     (() => unmap(mapFd(fd)))();
     const later = mapFd(fd);
@@ -111,7 +111,7 @@ run({
     unmap(later);
   },
 
-  'unmap: any view of the memory will do, and nothing else': (t) => {
+  'unmap: accepts any view of the memory and nothing else': (t) => {
     const fd = t.owns(memfd('crossfork-test', 'contents'));
     const map = mapFd(fd);
     unmap(map.subarray(3));
@@ -121,7 +121,7 @@ run({
     }
   },
 
-  'unmap: memory that was transferred is left to its new owner': {
+  'unmap: transferred memory is left to its new owner': {
     unless: () => !ArrayBuffer.prototype.transfer && 'memory cannot be transferred here',
     run: (t) => {
       const map = mapFd(t.owns(memfd('crossfork-test', 'contents')));
@@ -131,7 +131,7 @@ run({
     },
   },
 
-  'unmap: memory that is in use is an error, and can be unmapped later': {
+  'unmap: memory in use is an error, and can be unmapped later': {
     unless: () => !process.versions.bun && 'memory that is in use is not known here',
     run: async (t) => {
       const map = mapFd(t.owns(memfd('crossfork-test', Buffer.alloc(1 << 20))));
@@ -145,7 +145,7 @@ run({
     },
   },
 
-  'mapFd: more than a Buffer can have is an error': (t) => {
+  'mapFd: more than the maximum Buffer size is an error': (t) => {
     const fd = t.owns(memfd('crossfork-test', 'x'));
     fs.truncateSync(`/proc/self/fd/${fd}`, 2 ** 50);
     assert.ok(['EFBIG', 'ENOMEM'].includes(thrown(() => mapFd(fd)).code));

@@ -47,7 +47,7 @@ const copy = loadCopy();
 for (const { FdSocket, socketpair } of [...others, copy]) for (const fd of socketpair()) new FdSocket(fd).destroy();
 
 run({
-  'messages, the end and the close come in this order, whatever listeners do': async (t) => {
+  'messages, end and close arrive in this order, whatever listeners do': async (t) => {
     for (const type of ['stream', 'seqpacket']) {
       const [a, b] = t.sockets(type);
       const seen = [];
@@ -84,7 +84,7 @@ run({
     assert.deepStrictEqual(seen, [...new Array(sent + 1).fill('callback'), 'close']);
   },
 
-  'after destroy there is nothing but the close': async (t) => {
+  'after destroy there is only the close event': async (t) => {
     for (const type of ['stream', 'seqpacket', 'dgram']) {
       const [a, b] = t.sockets(type);
       const seen = [];
@@ -97,7 +97,7 @@ run({
     }
   },
 
-  'events happen where the socket was made, for AsyncLocalStorage': async (t) => {
+  'events run in the AsyncLocalStorage context in which the socket was created': async (t) => {
     const storage = new AsyncLocalStorage();
     const seen = [];
     const make = (name) =>
@@ -116,7 +116,7 @@ run({
     assert.deepStrictEqual(new Set(seen), new Set(['one in one', 'two in two', 'three in three']));
   },
 
-  'two copies of the package cannot own one descriptor, and each can own what the other has closed': (t) => {
+  'two copies of the package cannot own one descriptor, but each can own a number that the other has closed': (t) => {
     const [socket] = t.sockets();
     const { fd } = socket;
     const error = thrown(() => new copy.FdSocket(fd));
@@ -131,7 +131,7 @@ run({
     }
   },
 
-  'loaded twice in one thread: each has its own sockets, and they speak with each other': async (t) => {
+  'loaded twice in one thread: each copy has its own sockets, and they can communicate': async (t) => {
     for (const again of others) {
       assert.notStrictEqual(again.FdSocket, crossfork.FdSocket);
       const [one, two] = crossfork.socketpair({ type: 'seqpacket' });

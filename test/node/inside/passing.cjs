@@ -24,7 +24,7 @@ async function connection(t) {
 }
 
 run({
-  'sendFds, recvFds: bytes and descriptors, over all types of sockets': (t) => {
+  'sendFds, recvFds: bytes and descriptors over all socket types': (t) => {
     for (const type of TYPES) {
       const [a, b] = t.pair(type);
       const directory = t.opens('/');
@@ -41,11 +41,11 @@ run({
     }
   },
 
-  'recvFds: null when nothing is there': (t) => {
+  'recvFds: null when nothing has arrived': (t) => {
     for (const type of TYPES) assert.strictEqual(recvFds(t.pair(type)[1]), null);
   },
 
-  'recvFds: the end, once all is read': (t) => {
+  'recvFds: the end after everything is read': (t) => {
     for (const type of ['stream', 'seqpacket']) {
       const [a, b] = t.pair(type);
       sendFds(a, 'last');
@@ -81,7 +81,7 @@ run({
     }
   },
 
-  'sendFds: a stream may take a part': (t) => {
+  'sendFds: a stream may accept a part': (t) => {
     const [a, b] = t.pair('stream');
     const all = Buffer.alloc(16 * 1024 * 1024, 'x');
     const sent = sendFds(a, all, [t.opens('/')]);
@@ -96,7 +96,7 @@ run({
     assert.deepStrictEqual([received, fds.length], [sent, 1]);
   },
 
-  'sendFds: 253 in one message, and no more': (t) => {
+  'sendFds: at most 253 descriptors per message': (t) => {
     const [a, b] = t.pair('seqpacket');
     const file = t.opens('/');
     sendFds(a, 'x', new Array(253).fill(file));
@@ -109,7 +109,7 @@ run({
     assert.strictEqual(recvFds(b), null);
   },
 
-  'sendFds: an error number of the kernel is an error as Node has them': (t) => {
+  "sendFds: a kernel error becomes an error like Node's": (t) => {
     const [a, b] = t.pair('stream');
     closeFd(b);
     const error = thrown(() => sendFds(a, 'x'));
@@ -119,7 +119,7 @@ run({
     assert.strictEqual(thrown(() => sendFds(t.opens('/'), 'x')).code, 'ENOTSOCK');
   },
 
-  'recvFds: what is beyond maxFds is closed, and said to be lost': (t) => {
+  'recvFds: descriptors beyond maxFds are closed and reported as lost': (t) => {
     for (const maxFds of [0, 1, 2]) {
       const [a, b] = t.pair('seqpacket');
       sendFds(a, 'x', new Array(3).fill(t.opens('/')));
@@ -131,7 +131,7 @@ run({
     }
   },
 
-  'recvFds: a message that is cut says so': (t) => {
+  'recvFds: reports a truncated message': (t) => {
     const [a, b] = t.pair('seqpacket');
     sendFds(a, 'a long message');
     const { data, cut } = recvFds(b, { maxBytes: 6 });
@@ -139,7 +139,7 @@ run({
     assert.strictEqual(recvFds(b), null);
   },
 
-  'recvFds: a read of a stream does not go past a write that carried descriptors': (t) => {
+  'recvFds: a stream read stops at a write that carried descriptors': (t) => {
     const [a, b] = t.pair('stream');
     sendFds(a, 'one', [t.opens('/')]);
     sendFds(a, 'two');
@@ -155,7 +155,7 @@ run({
     );
   },
 
-  'a message with descriptors that nobody receives is closed with its socket': (t) => {
+  'descriptors of an unreceived message are closed with its socket': (t) => {
     const [end, watched] = socketpair();
     const [a, b] = socketpair({ type: 'seqpacket' });
     sendFds(a, 'x', [end]);
@@ -166,7 +166,7 @@ run({
     assert.strictEqual(recvFds(watched).end, true);
   },
 
-  'sendFds: what was sent can be closed at once': (t) => {
+  'sendFds: sent descriptors can be closed at once': (t) => {
     const [a, b] = t.pair('seqpacket');
     const file = fs.openSync(__filename, 'r');
     sendFds(a, 'x', [file]);
@@ -176,7 +176,7 @@ run({
     assert.match(fs.readFileSync(`/proc/self/fd/${received}`, 'utf8'), /^'use strict'/);
   },
 
-  'a TLSSocket is not sent as its bare connection, unless one insists': {
+  'a TLSSocket is not sent as its plain connection unless forced': {
     unless: () => runtimeHides,
     run: async (t) => {
       const [a, b] = t.pair('seqpacket');
@@ -201,7 +201,7 @@ run({
     },
   },
 
-  'a socket that Node has read bytes from is not sent without them, unless one insists': {
+  'a socket with bytes read by Node is not sent without them unless forced': {
     unless: () => runtimeHides,
     run: async (t) => {
       const [a, b] = t.pair('seqpacket');
@@ -221,7 +221,7 @@ run({
     },
   },
 
-  'dup: of a number that is not open': () => {
+  'dup: a number that is not open': () => {
     assert.strictEqual(thrown(() => dup(888_888)).code, 'EBADF');
   },
 });

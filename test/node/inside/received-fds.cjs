@@ -10,7 +10,7 @@ const { crossfork, openFds, run } = require('./kit.cjs');
 const { describeFd } = crossfork;
 
 run({
-  'descriptors that are not taken are closed at the end of the turn': async (t) => {
+  'untaken descriptors are closed at the end of the turn': async (t) => {
     const [a, b] = t.sockets('seqpacket');
     const before = openFds();
     const seen = [];
@@ -21,7 +21,7 @@ run({
     assert.deepStrictEqual([seen[0].length, seen[0].take(), seen[0].takeAll()], [0, undefined, []]);
   },
 
-  'descriptors can be taken behind an await of once': async (t) => {
+  'descriptors can be taken after an await of once': async (t) => {
     for (const type of ['stream', 'seqpacket', 'dgram']) {
       const [a, b] = t.sockets(type);
       // As long as it listens all the time, it is read on in the same turn.
@@ -39,7 +39,7 @@ run({
     }
   },
 
-  'descriptors that nobody takes are never many at a time': async (t) => {
+  'the number of open untaken descriptors is bounded': async (t) => {
     const [a, b] = t.sockets('seqpacket');
     const before = openFds();
     let most = 0;
@@ -54,7 +54,7 @@ run({
     assert.ok(most < 200, `${most} are open`);
   },
 
-  'a socket whose descriptors nobody takes does not keep others waiting': async (t) => {
+  'a socket with untaken descriptors does not delay other sockets': async (t) => {
     const pairs = [1, 2, 3].map(() => t.sockets('seqpacket'));
     const [c, d] = t.sockets('seqpacket');
     const twenty = new Array(20).fill(0);
@@ -80,7 +80,7 @@ run({
     stop = true;
   },
 
-  'an exception in a listener: those that wait for descriptors to be closed are read all the same': async (t) => {
+  'an exception in a listener: sockets that wait for descriptors to be closed are still read': async (t) => {
     const pairs = [1, 2, 3].map(() => t.sockets('seqpacket'));
     const received = [0, 0, 0];
     const caught = [];
@@ -101,7 +101,7 @@ run({
     assert.deepStrictEqual(caught, new Array(12).fill('thrown in a listener'));
   },
 
-  'descriptors that are taken stay open; the others of the message do not': async (t) => {
+  'taken descriptors stay open; the others of the message are closed': async (t) => {
     const [a, b] = t.sockets('seqpacket');
     a.send('x', [0, 0, 0, 0]);
     const [first, second] = await new Promise((resolve) => {

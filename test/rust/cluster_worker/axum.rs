@@ -53,8 +53,8 @@ fn answer(mut client: impl Read) -> String {
 }
 
 #[test]
-fn a_handler_knows_the_client() {
-    in_time("a_handler_knows_the_client", || {
+fn a_handler_can_extract_the_clients_address() {
+    in_time("a_handler_can_extract_the_clients_address", || {
         let (_worker, mut primary) = serving();
         let (theirs, client): (TcpStream, TcpStream) = tcp_pair();
         theirs.set_nonblocking(true).unwrap();
@@ -72,8 +72,8 @@ fn a_handler_knows_the_client() {
 }
 
 #[test]
-fn connections_that_were_handed_over_before_the_stop_are_served_and_then_the_server_ends() {
-    in_time("connections_that_were_handed_over_before_the_stop_are_served_and_then_the_server_ends", || {
+fn connections_handed_over_before_the_stop_are_served_before_the_server_ends() {
+    in_time("connections_handed_over_before_the_stop_are_served_before_the_server_ends", || {
         let (worker, mut primary) = serving();
         let clients: Vec<_> = (0..20)
             .map(|_| {
@@ -95,8 +95,8 @@ fn connections_that_were_handed_over_before_the_stop_are_served_and_then_the_ser
 }
 
 #[test]
-fn a_client_that_says_nothing_does_not_keep_a_server() {
-    in_time("a_client_that_says_nothing_does_not_keep_a_server", || {
+fn a_silent_client_does_not_keep_the_server_running() {
+    in_time("a_silent_client_does_not_keep_the_server_running", || {
         let (worker, mut primary) = serving();
         let (theirs, client) = tcp_pair();
         theirs.set_nonblocking(true).unwrap();
@@ -108,8 +108,8 @@ fn a_client_that_says_nothing_does_not_keep_a_server() {
 }
 
 #[test]
-fn a_server_whose_primary_is_gone_ends() {
-    in_time("a_server_whose_primary_is_gone_ends", || {
+fn a_server_ends_when_its_primary_is_gone() {
+    in_time("a_server_ends_when_its_primary_is_gone", || {
         let (worker, primary) = serving();
         drop(primary);
         worker.join().unwrap();

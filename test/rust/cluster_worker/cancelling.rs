@@ -49,7 +49,7 @@ async fn word(worker: &Worker, primary: &Primary) {
 }
 
 #[test]
-fn closed_as_the_losing_branch_of_a_select_drops_no_messages_later() {
+fn a_dropped_closed_in_a_select_loses_no_later_messages() {
     run("closed_as_the_losing_branch_of_a_select", |worker, mut primary| async move {
         word(&worker, &primary).await;
         assert!(once(worker.closed()).await.is_none());
@@ -64,7 +64,7 @@ fn closed_as_the_losing_branch_of_a_select_drops_no_messages_later() {
 }
 
 #[test]
-fn closed_does_not_wait_for_messages_to_be_received_as_long_as_somebody_waits_in_it() {
+fn a_waiting_closed_does_not_wait_for_queued_messages() {
     run("closed_does_not_wait_for_messages_to_be_received", |worker, mut primary| async move {
         word(&worker, &primary).await;
         let (stop, _) = primary.text(json!({ "act": "disconnect" }));
@@ -76,8 +76,8 @@ fn closed_does_not_wait_for_messages_to_be_received_as_long_as_somebody_waits_in
 }
 
 #[test]
-fn a_dropped_listen_closes_the_server_that_it_is_granted() {
-    run("a_dropped_listen_closes_the_server_that_it_is_granted", |worker, mut primary| async move {
+fn a_dropped_listen_closes_a_server_granted_later() {
+    run("a_dropped_listen_closes_a_server_granted_later", |worker, mut primary| async move {
         assert!(once(worker.listen(8000)).await.is_none());
         primary.grant();
         word(&worker, &primary).await;
@@ -92,8 +92,8 @@ fn a_dropped_listen_closes_the_server_that_it_is_granted() {
 }
 
 #[test]
-fn a_dropped_bind_closes_the_socket_that_it_is_granted() {
-    run("a_dropped_bind_closes_the_socket_that_it_is_granted", |worker, mut primary| async move {
+fn a_dropped_bind_closes_a_socket_granted_later() {
+    run("a_dropped_bind_closes_a_socket_granted_later", |worker, mut primary| async move {
         assert!(once(worker.bind_udp(8000)).await.is_none());
         let query = primary.expect_act("queryServer");
         let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
@@ -106,8 +106,8 @@ fn a_dropped_bind_closes_the_socket_that_it_is_granted() {
 }
 
 #[test]
-fn a_dropped_accept_leaves_the_connection_to_the_next() {
-    run("a_dropped_accept_leaves_the_connection_to_the_next", |worker, mut primary| async move {
+fn a_dropped_accept_leaves_the_connection_to_the_next_accept() {
+    run("a_dropped_accept_leaves_the_connection_to_the_next_accept", |worker, mut primary| async move {
         let mut listening = pin!(worker.listen(8000));
         assert!(once(listening.as_mut()).await.is_none());
         primary.grant();
@@ -127,7 +127,7 @@ fn a_dropped_accept_leaves_the_connection_to_the_next() {
 }
 
 #[test]
-fn a_dropped_accept_from_a_shared_socket_leaves_its_room_to_the_next() {
+fn a_dropped_accept_from_a_shared_socket_leaves_its_slot_to_the_next_accept() {
     run("a_dropped_accept_from_a_shared_socket", |worker, mut primary| async move {
         let socket = tcp_bound();
         let mut listening = pin!(worker.listen("127.0.0.1:0"));
@@ -157,8 +157,8 @@ fn a_dropped_accept_from_a_shared_socket_leaves_its_room_to_the_next() {
 }
 
 #[test]
-fn a_dropped_disconnect_of_a_worker_has_told_the_primary() {
-    run("a_dropped_disconnect_of_a_worker_has_told_the_primary", |worker, mut primary| async move {
+fn a_dropped_disconnect_of_a_worker_has_notified_the_primary() {
+    run("a_dropped_disconnect_of_a_worker_has_notified_the_primary", |worker, mut primary| async move {
         assert!(once(worker.disconnect()).await.is_none());
         let told = primary.expect_act("exitedAfterDisconnect");
         assert!(worker.is_stopping());
@@ -170,7 +170,7 @@ fn a_dropped_disconnect_of_a_worker_has_told_the_primary() {
 }
 
 #[test]
-fn a_dropped_kill_has_told_the_primary_and_ends_no_process() {
+fn a_dropped_kill_has_notified_the_primary_and_does_not_exit() {
     run("a_dropped_kill_has_told_the_primary", |worker, mut primary| async move {
         assert!(once(worker.kill()).await.is_none());
         let told = primary.expect_act("exitedAfterDisconnect");

@@ -21,13 +21,13 @@ use crate::support::workers::{Listen, Work};
 for_both_workers!(in_time:
     clu_13_a_connection_is_acknowledged_then_accepted_and_served,
     clu_13_a_connection_over_a_unix_socket_is_served,
-    a_connection_has_a_descriptor_for_the_options_of_its_socket,
-    clu_13_what_is_no_connection_is_refused,
+    a_connections_descriptor_gives_access_to_socket_options,
+    clu_13_a_descriptor_that_is_not_a_connection_is_refused,
     clu_13_a_connection_without_a_descriptor_is_refused,
-    clu_13_the_limit_counts_connections_until_they_are_closed,
-    a_shared_socket_is_accepted_from_as_far_as_the_limit_allows,
-    many_accept_from_a_shared_socket_while_others_talk,
-    connections_come_while_others_only_send_or_receive,
+    clu_13_the_connection_limit_counts_connections_until_they_close,
+    accepts_from_a_shared_socket_respect_the_connection_limit,
+    many_threads_accept_from_a_shared_socket_while_others_send_and_receive,
+    connections_arrive_while_other_threads_only_send_or_receive,
 );
 
 fn clu_13_a_connection_is_acknowledged_then_accepted_and_served<W: Work>() {
@@ -67,7 +67,7 @@ fn clu_13_a_connection_over_a_unix_socket_is_served<W: Work>() {
     assert_eq!(answer, "hello");
 }
 
-fn a_connection_has_a_descriptor_for_the_options_of_its_socket<W: Work>() {
+fn a_connections_descriptor_gives_access_to_socket_options<W: Work>() {
     let (worker, mut primary) = connect::<W>();
     let listener = granted(&worker, &mut primary);
     let (connection, [theirs, _client]) = accepted(&listener, &mut primary);
@@ -76,7 +76,7 @@ fn a_connection_has_a_descriptor_for_the_options_of_its_socket<W: Work>() {
     assert!(theirs.nodelay().unwrap());
 }
 
-fn clu_13_what_is_no_connection_is_refused<W: Work>() {
+fn clu_13_a_descriptor_that_is_not_a_connection_is_refused<W: Work>() {
     let (worker, mut primary) = connect::<W>();
     let listener = granted(&worker, &mut primary);
     let waiting = thread::spawn(move || listener.accept().unwrap().is_some());
@@ -118,7 +118,7 @@ fn clu_13_a_connection_without_a_descriptor_is_refused<W: Work>() {
     receiver.join().unwrap();
 }
 
-fn clu_13_the_limit_counts_connections_until_they_are_closed<W: Work>() {
+fn clu_13_the_connection_limit_counts_connections_until_they_close<W: Work>() {
     let (worker, mut primary) = connect::<W>();
     let listener = granted(&worker, &mut primary);
     listener.set_max_connections(Some(1));
@@ -143,7 +143,7 @@ fn clu_13_the_limit_counts_connections_until_they_are_closed<W: Work>() {
     receiver.join().unwrap();
 }
 
-fn a_shared_socket_is_accepted_from_as_far_as_the_limit_allows<W: Work>() {
+fn accepts_from_a_shared_socket_respect_the_connection_limit<W: Work>() {
     let (worker, mut primary) = connect::<W>();
     let listener = shared(&worker, &mut primary);
     listener.set_max_connections(Some(1));
@@ -162,7 +162,7 @@ fn a_shared_socket_is_accepted_from_as_far_as_the_limit_allows<W: Work>() {
     second.join().unwrap();
 }
 
-fn many_accept_from_a_shared_socket_while_others_talk<W: Work>() {
+fn many_threads_accept_from_a_shared_socket_while_others_send_and_receive<W: Work>() {
     const CLIENTS: usize = 40;
     let (worker, mut primary) = connect::<W>();
     let listener = shared(&worker, &mut primary);
@@ -201,7 +201,7 @@ fn many_accept_from_a_shared_socket_while_others_talk<W: Work>() {
     echo.join().unwrap();
 }
 
-fn connections_come_while_others_only_send_or_receive<W: Work>() {
+fn connections_arrive_while_other_threads_only_send_or_receive<W: Work>() {
     let (worker, mut primary) = connect::<W>();
     let listener = granted(&worker, &mut primary);
     let (given, witness) = watched();

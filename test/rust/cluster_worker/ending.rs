@@ -15,21 +15,21 @@ use crate::support::signals;
 use crate::support::workers::{Listen, Work};
 
 for_both_workers!(in_time:
-    clu_18_asked_to_stop_it_gives_what_was_accepted_and_ends_with_its_last_connection,
-    clu_18_every_waiting_call_is_told_of_the_end,
-    clu_18_what_was_said_before_is_received_and_can_be_answered,
-    clu_9_a_listener_that_another_thread_closes_gives_none_to_who_waits,
-    clu_19_by_its_own_will_it_returns_when_the_primary_knows,
-    clu_19_its_disconnect_fails_if_the_primary_is_gone_first,
-    clu_19_without_its_primary_a_worker_that_may_not_exit_goes_on,
-    a_worker_that_is_dropped_serves_its_connections_to_the_end,
+    clu_18_a_stopping_worker_serves_accepted_connections_and_ends_with_the_last,
+    clu_18_a_stop_ends_every_waiting_call,
+    clu_18_messages_sent_before_the_stop_are_received_and_can_be_answered,
+    clu_9_closing_a_listener_in_another_thread_ends_a_waiting_accept,
+    clu_19_a_workers_own_disconnect_returns_when_the_primary_knows,
+    clu_19_a_workers_own_disconnect_fails_if_the_primary_is_gone,
+    clu_19_a_worker_without_exit_on_orphaned_survives_its_primary,
+    a_dropped_worker_serves_its_connections_to_the_end,
     clu_22_a_worker_waits_until_its_primary_has_seen_the_end,
-    clu_22_a_worker_that_is_dropped_waits_until_its_primary_has_seen_the_end,
+    clu_22_a_dropped_worker_waits_until_its_primary_has_seen_the_end,
     clu_22_a_signal_does_not_end_the_wait_for_the_primary,
-    clu_22_a_primary_that_never_sees_the_end_does_not_hold_a_worker,
+    clu_22_a_worker_waits_only_briefly_for_a_primary_that_never_sees_the_end,
 );
 
-fn clu_18_asked_to_stop_it_gives_what_was_accepted_and_ends_with_its_last_connection<W: Work>() {
+fn clu_18_a_stopping_worker_serves_accepted_connections_and_ends_with_the_last<W: Work>() {
     let (worker, mut primary) = connect::<W>();
     let listener = granted(&worker, &mut primary);
     let (theirs, _client) = tcp_pair();
@@ -52,7 +52,7 @@ fn clu_18_asked_to_stop_it_gives_what_was_accepted_and_ends_with_its_last_connec
     assert!(matches!(worker.send(&1), Err(Error::Send(SendError::ClosedByUs))));
 }
 
-fn clu_18_what_was_said_before_is_received_and_can_be_answered<W: Work>() {
+fn clu_18_messages_sent_before_the_stop_are_received_and_can_be_answered<W: Work>() {
     let (worker, mut primary) = connect::<W>();
     primary.peer.write("1\n");
     worker.recv().unwrap().expect("a message");
@@ -68,7 +68,7 @@ fn clu_18_what_was_said_before_is_received_and_can_be_answered<W: Work>() {
     assert_eq!(primary.peer.rest(), ["2", "3"]);
 }
 
-fn clu_9_a_listener_that_another_thread_closes_gives_none_to_who_waits<W: Work>() {
+fn clu_9_closing_a_listener_in_another_thread_ends_a_waiting_accept<W: Work>() {
     for is_shared in [false, true] {
         let (worker, mut primary) = connect::<W>();
         let listener = match is_shared {
@@ -87,7 +87,7 @@ fn clu_9_a_listener_that_another_thread_closes_gives_none_to_who_waits<W: Work>(
     }
 }
 
-fn clu_18_every_waiting_call_is_told_of_the_end<W: Work>() {
+fn clu_18_a_stop_ends_every_waiting_call<W: Work>() {
     let (worker, mut primary) = connect::<W>();
     let listener = granted(&worker, &mut primary);
     let threads = [
@@ -114,7 +114,7 @@ fn clu_18_every_waiting_call_is_told_of_the_end<W: Work>() {
     threads.into_iter().for_each(|thread| thread.join().unwrap());
 }
 
-fn clu_19_by_its_own_will_it_returns_when_the_primary_knows<W: Work>() {
+fn clu_19_a_workers_own_disconnect_returns_when_the_primary_knows<W: Work>() {
     let (worker, mut primary) = connect::<W>();
     let listener = granted(&worker, &mut primary);
     let (connection, [theirs, _client]) = accepted(&listener, &mut primary);
@@ -137,7 +137,7 @@ fn clu_19_by_its_own_will_it_returns_when_the_primary_knows<W: Work>() {
     primary.peer.assert_end();
 }
 
-fn clu_19_its_disconnect_fails_if_the_primary_is_gone_first<W: Work>() {
+fn clu_19_a_workers_own_disconnect_fails_if_the_primary_is_gone<W: Work>() {
     let (worker, mut primary) = connect::<W>();
     let leaving = thread::spawn({
         let worker = worker.clone();
@@ -148,7 +148,7 @@ fn clu_19_its_disconnect_fails_if_the_primary_is_gone_first<W: Work>() {
     assert!(matches!(leaving.join().unwrap(), Err(Error::Send(SendError::Closed))));
 }
 
-fn clu_19_without_its_primary_a_worker_that_may_not_exit_goes_on<W: Work>() {
+fn clu_19_a_worker_without_exit_on_orphaned_survives_its_primary<W: Work>() {
     let (worker, mut primary) = connect::<W>();
     let listener = granted(&worker, &mut primary);
     let (connection, _peers) = accepted(&listener, &mut primary);
@@ -160,7 +160,7 @@ fn clu_19_without_its_primary_a_worker_that_may_not_exit_goes_on<W: Work>() {
     drop(connection);
 }
 
-fn a_worker_that_is_dropped_serves_its_connections_to_the_end<W: Work>() {
+fn a_dropped_worker_serves_its_connections_to_the_end<W: Work>() {
     let (worker, mut primary) = connect::<W>();
     let listener = granted(&worker, &mut primary);
     let (connection, _peers) = accepted(&listener, &mut primary);
@@ -190,7 +190,7 @@ fn clu_22_a_worker_waits_until_its_primary_has_seen_the_end<W: Work>() {
     }
 }
 
-fn clu_22_a_worker_that_is_dropped_waits_until_its_primary_has_seen_the_end<W: Work>() {
+fn clu_22_a_dropped_worker_waits_until_its_primary_has_seen_the_end<W: Work>() {
     let (worker, mut primary) = connect::<W>();
     primary.say(json!({ "act": "disconnect" }));
     worker.stopping();
@@ -213,7 +213,7 @@ fn clu_22_a_signal_does_not_end_the_wait_for_the_primary<W: Work>() {
     ending.join().unwrap();
 }
 
-fn clu_22_a_primary_that_never_sees_the_end_does_not_hold_a_worker<W: Work>() {
+fn clu_22_a_worker_waits_only_briefly_for_a_primary_that_never_sees_the_end<W: Work>() {
     let (worker, mut primary) = connect::<W>();
     primary.say(json!({ "act": "disconnect" }));
     worker.closed();

@@ -13,10 +13,10 @@ use crate::support::process::{as_child, assert_success, is_inside, with_name};
 use crate::support::workers::{Listen, Work};
 
 for_both_workers!(with_name:
-    clu_4_it_joins_the_cluster_of_its_environment_once,
-    clu_4_without_a_number_it_is_no_worker_and_its_channel_is_left_alone,
-    clu_19_it_exits_with_0_at_once_when_its_primary_is_gone,
-    clu_19_it_kills_itself_when_the_primary_knows,
+    clu_4_a_worker_joins_the_cluster_of_its_environment_once,
+    clu_4_without_a_number_the_process_is_not_a_worker_and_keeps_its_channel,
+    clu_19_a_worker_exits_with_0_when_its_primary_is_gone,
+    clu_19_kill_exits_once_the_primary_knows,
 );
 
 /// Starts the worker, and its primary.
@@ -28,7 +28,7 @@ fn start(test: &str, variables: &[(&str, &str)]) -> (Child, Primary) {
 
 const WORKER: &[(&str, &str)] = &[("NODE_UNIQUE_ID", "12")];
 
-fn clu_4_it_joins_the_cluster_of_its_environment_once<W: Work>(test: &'static str) {
+fn clu_4_a_worker_joins_the_cluster_of_its_environment_once<W: Work>(test: &'static str) {
     if is_inside(test) {
         let worker = W::from_env().unwrap();
         assert_eq!(worker.id(), 12);
@@ -47,7 +47,7 @@ fn clu_4_it_joins_the_cluster_of_its_environment_once<W: Work>(test: &'static st
     assert_success(child);
 }
 
-fn clu_4_without_a_number_it_is_no_worker_and_its_channel_is_left_alone<W: Work>(test: &'static str) {
+fn clu_4_without_a_number_the_process_is_not_a_worker_and_keeps_its_channel<W: Work>(test: &'static str) {
     if is_inside(test) {
         let error = W::from_env().err();
         if std::env::var("EXPECTED").unwrap() == "invalid" {
@@ -63,7 +63,7 @@ fn clu_4_without_a_number_it_is_no_worker_and_its_channel_is_left_alone<W: Work>
     assert_success(child);
 }
 
-fn clu_19_it_exits_with_0_at_once_when_its_primary_is_gone<W: Work>(test: &'static str) {
+fn clu_19_a_worker_exits_with_0_when_its_primary_is_gone<W: Work>(test: &'static str) {
     if is_inside(test) {
         let worker = W::from_env().unwrap();
         let listener = worker.listen("8000".into(), Default::default()).unwrap();
@@ -78,7 +78,7 @@ fn clu_19_it_exits_with_0_at_once_when_its_primary_is_gone<W: Work>(test: &'stat
     assert_eq!(child.wait_with_output().unwrap().status.code(), Some(0));
 }
 
-fn clu_19_it_kills_itself_when_the_primary_knows<W: Work>(test: &'static str) {
+fn clu_19_kill_exits_once_the_primary_knows<W: Work>(test: &'static str) {
     if is_inside(test) {
         let worker = W::from_env().unwrap();
         let _listener = worker.listen("8000".into(), Default::default()).unwrap();

@@ -12,13 +12,13 @@ use crate::support::descriptors::tcp_pair;
 use crate::support::workers::{Listen, Work};
 
 for_both_workers!(in_time:
-    a_message_of_the_cluster_that_is_none_is_reported_and_the_next_one_heard,
-    messages_that_nobody_receives_do_not_hold_up_the_cluster,
-    a_primary_that_does_not_read_is_not_read_from_for_ever,
-    replies_that_nobody_waits_for_are_ignored,
+    an_invalid_cluster_message_is_reported_and_the_next_one_handled,
+    unreceived_messages_do_not_block_the_cluster,
+    a_primary_that_does_not_read_gets_backpressure,
+    unexpected_replies_are_ignored,
 );
 
-fn a_message_of_the_cluster_that_is_none_is_reported_and_the_next_one_heard<W: Work>() {
+fn an_invalid_cluster_message_is_reported_and_the_next_one_handled<W: Work>() {
     let (worker, mut primary) = connect::<W>();
     primary.say(json!({ "act": "newconn", "key": 5 }));
     let error = worker.recv().expect_err("no message");
@@ -28,7 +28,7 @@ fn a_message_of_the_cluster_that_is_none_is_reported_and_the_next_one_heard<W: W
     assert_eq!(worker.recv().unwrap().unwrap().decode::<String>().unwrap(), "a word");
 }
 
-fn messages_that_nobody_receives_do_not_hold_up_the_cluster<W: Work>() {
+fn unreceived_messages_do_not_block_the_cluster<W: Work>() {
     let limits = Limits::new().max_waiting_messages(10);
     let (worker, mut primary) = connect_with::<W>(limits);
     let listener = granted(&worker, &mut primary);
@@ -49,7 +49,7 @@ fn messages_that_nobody_receives_do_not_hold_up_the_cluster<W: Work>() {
     }
 }
 
-fn a_primary_that_does_not_read_is_not_read_from_for_ever<W: Work>() {
+fn a_primary_that_does_not_read_gets_backpressure<W: Work>() {
     let (worker, mut primary) = connect::<W>();
     let receiver = thread::spawn({
         let worker = worker.clone();
@@ -72,7 +72,7 @@ fn a_primary_that_does_not_read_is_not_read_from_for_ever<W: Work>() {
     receiver.join().unwrap();
 }
 
-fn replies_that_nobody_waits_for_are_ignored<W: Work>() {
+fn unexpected_replies_are_ignored<W: Work>() {
     let (worker, mut primary) = connect::<W>();
     for ack in 0..5 {
         primary.say(json!({ "errno": 0, "key": KEY, "ack": ack }));

@@ -15,19 +15,19 @@ use crate::support::descriptors::{tcp_bound, tcp_unbound};
 use crate::support::workers::{Datagrams, Listen, Work};
 
 for_both_workers!(in_time:
-    clu_5_clu_6_clu_8_it_asks_and_tells_where_it_listens,
-    clu_6_each_kind_of_address_is_asked_for_as_node_does,
-    clu_11_an_error_of_the_primary_is_that_of_listen,
-    clu_11_a_reply_that_cannot_be_used_is_the_peers_fault,
-    clu_12_a_socket_that_is_bound_elsewhere_or_not_at_all_is_an_address_in_use,
-    clu_12_a_shared_socket_is_made_to_listen,
+    clu_5_clu_6_clu_8_a_worker_queries_the_primary_and_reports_its_address,
+    clu_6_each_kind_of_address_is_queried_as_node_does,
+    clu_11_listen_returns_the_primarys_error,
+    clu_11_an_unusable_reply_is_a_protocol_error,
+    clu_12_an_unbound_or_wrongly_bound_socket_means_address_in_use,
+    clu_12_the_worker_listens_on_a_shared_socket,
     clu_11_a_udp_socket_is_shared,
-    clu_16_listening_ends_when_the_worker_is_asked_to_stop,
-    listening_ends_with_the_channel,
-    an_address_that_makes_no_sense_is_not_asked_for,
+    clu_16_a_waiting_listen_fails_when_the_worker_is_asked_to_stop,
+    a_waiting_listen_fails_when_the_channel_ends,
+    an_invalid_address_is_not_sent_to_the_primary,
 );
 
-fn clu_5_clu_6_clu_8_it_asks_and_tells_where_it_listens<W: Work>() {
+fn clu_5_clu_6_clu_8_a_worker_queries_the_primary_and_reports_its_address<W: Work>() {
     let (worker, mut primary) = connect::<W>();
     assert_eq!(worker.id(), 7);
     let options = ListenOptions::new().backlog(9).data(v8::Value::from("mine"));
@@ -54,7 +54,7 @@ fn clu_5_clu_6_clu_8_it_asks_and_tells_where_it_listens<W: Work>() {
     primary.peer.assert_quiet();
 }
 
-fn clu_6_each_kind_of_address_is_asked_for_as_node_does<W: Work>() {
+fn clu_6_each_kind_of_address_is_queried_as_node_does<W: Work>() {
     let (worker, mut primary) = connect::<W>();
     let options = ListenOptions::new().ipv6_only(true).readable_all(true).writable_all(true);
     let here = std::env::current_dir().unwrap();
@@ -77,7 +77,7 @@ fn clu_6_each_kind_of_address_is_asked_for_as_node_does<W: Work>() {
     }
 }
 
-fn clu_11_an_error_of_the_primary_is_that_of_listen<W: Work>() {
+fn clu_11_listen_returns_the_primarys_error<W: Work>() {
     let (worker, mut primary) = connect::<W>();
     for (errno, code) in [(98, "EADDRINUSE"), (13, "EACCES"), (99, "EADDRNOTAVAIL"), (4095, "ERR_LISTEN")] {
         let refused = listen(&worker, "127.0.0.1:80", ListenOptions::default(), || {
@@ -93,7 +93,7 @@ fn clu_11_an_error_of_the_primary_is_that_of_listen<W: Work>() {
     granted(&worker, &mut primary);
 }
 
-fn clu_11_a_reply_that_cannot_be_used_is_the_peers_fault<W: Work>() {
+fn clu_11_an_unusable_reply_is_a_protocol_error<W: Work>() {
     let (worker, mut primary) = connect::<W>();
     let refused = listen(&worker, "8000", ListenOptions::default(), || {
         let query = primary.expect_act("queryServer");
@@ -115,7 +115,7 @@ fn clu_11_a_reply_that_cannot_be_used_is_the_peers_fault<W: Work>() {
     }
 }
 
-fn clu_12_a_socket_that_is_bound_elsewhere_or_not_at_all_is_an_address_in_use<W: Work>() {
+fn clu_12_an_unbound_or_wrongly_bound_socket_means_address_in_use<W: Work>() {
     let (worker, mut primary) = connect::<W>();
     let elsewhere = tcp_bound();
     let unbound = tcp_unbound();
@@ -134,7 +134,7 @@ fn clu_12_a_socket_that_is_bound_elsewhere_or_not_at_all_is_an_address_in_use<W:
     assert!(TcpListener::from(elsewhere).accept().is_err(), "it does not listen");
 }
 
-fn clu_12_a_shared_socket_is_made_to_listen<W: Work>() {
+fn clu_12_the_worker_listens_on_a_shared_socket<W: Work>() {
     let (worker, mut primary) = connect::<W>();
     let socket = tcp_bound();
     let listener =
@@ -183,7 +183,7 @@ fn clu_11_a_udp_socket_is_shared<W: Work>() {
     });
 }
 
-fn clu_16_listening_ends_when_the_worker_is_asked_to_stop<W: Work>() {
+fn clu_16_a_waiting_listen_fails_when_the_worker_is_asked_to_stop<W: Work>() {
     let (worker, mut primary) = connect::<W>();
     let stopped = listen(&worker, "8000", ListenOptions::default(), || {
         primary.expect_act("queryServer");
@@ -194,7 +194,7 @@ fn clu_16_listening_ends_when_the_worker_is_asked_to_stop<W: Work>() {
     primary.peer.assert_end();
 }
 
-fn listening_ends_with_the_channel<W: Work>() {
+fn a_waiting_listen_fails_when_the_channel_ends<W: Work>() {
     let (worker, mut primary) = connect::<W>();
     let closed = listen(&worker, "8000", ListenOptions::default(), move || {
         primary.expect_act("queryServer");
@@ -203,7 +203,7 @@ fn listening_ends_with_the_channel<W: Work>() {
     assert!(matches!(closed.err().expect("closed"), Error::Send(SendError::Closed)));
 }
 
-fn an_address_that_makes_no_sense_is_not_asked_for<W: Work>() {
+fn an_invalid_address_is_not_sent_to_the_primary<W: Work>() {
     let (worker, mut primary) = connect::<W>();
     for address in ["", "x", "65536", "127.0.0.1", "unix:", "a:b:1", ":80"] {
         let Err(error) = worker.listen(address.into(), ListenOptions::default()) else {

@@ -19,20 +19,20 @@ use crate::support::for_both_drivers;
 use crate::support::peer::{ACK, Peer, connect, connect_two, connect_with};
 
 for_both_drivers!(in_time:
-    adv_4_values_that_json_has_not_arrive_as_they_were,
-    adv_9_bytes_are_a_buffer_and_are_borrowed_from_the_message,
-    adv_3_a_frame_may_come_byte_by_byte,
-    adv_2_what_is_no_value_is_an_error_and_the_next_message_arrives,
+    adv_4_values_that_json_lacks_arrive_unchanged,
+    adv_9_bytes_become_a_buffer_and_are_borrowed_from_the_message,
+    adv_3_a_frame_may_arrive_byte_by_byte,
+    adv_2_an_invalid_value_is_an_error_and_the_next_message_arrives,
     adv_2_a_frame_over_the_limit_is_reported_and_the_next_message_arrives,
-    adv_2_what_breaks_off_is_an_error_when_it_is_decoded,
+    adv_2_a_truncated_value_is_an_error_when_it_is_decoded,
     adv_1_buns_own_format_is_reported_once_and_ends_the_channel,
-    adv_8_a_value_that_cannot_travel_is_the_callers_error,
-    adv_11_what_an_older_node_cannot_read_is_sent_where_that_is_allowed,
-    adv_11_what_the_peer_has_written_itself_goes_back_to_it,
-    a_message_of_the_other_serialization_is_not_sent_on,
-    hnd_1_a_handle_without_a_message_comes_with_undefined,
+    adv_8_an_unsendable_value_is_an_error_for_the_caller,
+    adv_11_values_for_newer_nodes_are_sent_only_if_allowed,
+    adv_11_a_peers_own_record_can_be_sent_back_to_it,
+    a_message_of_the_other_serialization_is_not_forwarded,
+    hnd_1_a_handle_without_a_message_carries_undefined,
     hnd_1_the_message_of_a_handle_may_be_any_value,
-    the_serialization_is_told,
+    the_channel_reports_its_serialization,
 );
 
 /// A record whose length is put before it.
@@ -47,7 +47,7 @@ fn passed_on<D: Driver>(value: &Value) -> Value {
     there.recv().unwrap().unwrap().value().unwrap()
 }
 
-fn adv_4_values_that_json_has_not_arrive_as_they_were<D: Driver>() {
+fn adv_4_values_that_json_lacks_arrive_unchanged<D: Driver>() {
     let ring = Value::object([("itself", Value::Reference(1))]).with_label(1);
     let twice = Value::Array(vec![Value::object([("a", Value::Null)]).with_label(1), Value::Reference(1)]);
     let map = Value::Map(vec![(Value::from(f64::NAN), Value::Set(vec![Value::Undefined, (-0.0).into()]))]);
@@ -56,7 +56,7 @@ fn adv_4_values_that_json_has_not_arrive_as_they_were<D: Driver>() {
     }
 }
 
-fn adv_9_bytes_are_a_buffer_and_are_borrowed_from_the_message<D: Driver>() {
+fn adv_9_bytes_become_a_buffer_and_are_borrowed_from_the_message<D: Driver>() {
     #[derive(Serialize, Deserialize)]
     struct Page<'a> {
         number: u32,
@@ -90,7 +90,7 @@ fn adv_9_bytes_are_a_buffer_and_are_borrowed_from_the_message<D: Driver>() {
     sender.join().unwrap();
 }
 
-fn adv_3_a_frame_may_come_byte_by_byte<D: Driver>() {
+fn adv_3_a_frame_may_arrive_byte_by_byte<D: Driver>() {
     let (channel, peer) = connect::<Advanced<D>>();
     // { a: 'é' }
     let frame = framed(b"\xff\x0fo\"\x01a\"\x01\xe9{\x01");
@@ -105,7 +105,7 @@ fn adv_3_a_frame_may_come_byte_by_byte<D: Driver>() {
     assert_eq!(receive(&channel), json!({ "a": "é" }));
 }
 
-fn adv_2_what_is_no_value_is_an_error_and_the_next_message_arrives<D: Driver>() {
+fn adv_2_an_invalid_value_is_an_error_and_the_next_message_arrives<D: Driver>() {
     let (channel, peer) = connect::<Advanced<D>>();
     let deno = b"\xff\x10\"\x02hi";
     let records: [&[u8]; 5] = [b"", b"\xff\x0f", b"{\"json\":1}\n", b"\x0fT", deno];
@@ -140,7 +140,7 @@ fn adv_2_a_frame_over_the_limit_is_reported_and_the_next_message_arrives<D: Driv
     assert!(channel.recv().unwrap().is_none());
 }
 
-fn adv_2_what_breaks_off_is_an_error_when_it_is_decoded<D: Driver>() {
+fn adv_2_a_truncated_value_is_an_error_when_it_is_decoded<D: Driver>() {
     let (channel, peer) = connect::<Advanced<D>>();
     let record = b"\xff\x0fo\"\x01a\"\x40";
     peer.write_raw(&framed(record));
@@ -172,7 +172,7 @@ fn adv_1_buns_own_format_is_reported_once_and_ends_the_channel<D: Driver>() {
     peer.assert_end();
 }
 
-fn adv_8_a_value_that_cannot_travel_is_the_callers_error<D: Driver>() {
+fn adv_8_an_unsendable_value_is_an_error_for_the_caller<D: Driver>() {
     let (channel, mut peer) = connect::<Advanced<D>>();
     let nothing_to_refer_to = Value::Reference(7);
     let error = channel.send(&nothing_to_refer_to).unwrap_err();
@@ -182,7 +182,7 @@ fn adv_8_a_value_that_cannot_travel_is_the_callers_error<D: Driver>() {
     assert_eq!(peer.line(), "\"next\"");
 }
 
-fn adv_11_what_an_older_node_cannot_read_is_sent_where_that_is_allowed<D: Driver>() {
+fn adv_11_values_for_newer_nodes_are_sent_only_if_allowed<D: Driver>() {
     let (here, there) = connect_two::<Advanced<D>>();
     let value = Value::ResizableArrayBuffer(vec![1, 2].into(), 16);
     here.send(&value).unwrap();
@@ -192,7 +192,7 @@ fn adv_11_what_an_older_node_cannot_read_is_sent_where_that_is_allowed<D: Driver
     assert_eq!(there.recv().unwrap().unwrap().value().unwrap(), value);
 }
 
-fn adv_11_what_the_peer_has_written_itself_goes_back_to_it<D: Driver>() {
+fn adv_11_a_peers_own_record_can_be_sent_back_to_it<D: Driver>() {
     let (channel, mut peer) = connect::<Advanced<D>>();
     let (other, mut other_peer) = connect::<Advanced<D>>();
     // Padded to multiples of four bytes, as we write them.
@@ -217,7 +217,7 @@ fn adv_11_what_the_peer_has_written_itself_goes_back_to_it<D: Driver>() {
     assert_eq!(other_peer.rest_as_bytes(), [plain, resizable, half].concat());
 }
 
-fn a_message_of_the_other_serialization_is_not_sent_on<D: Driver>() {
+fn a_message_of_the_other_serialization_is_not_forwarded<D: Driver>() {
     let (json, mut json_peer) = connect::<D>();
     let (advanced, mut advanced_peer) = connect::<Advanced<D>>();
     json_peer.write("{\"a\":1}\n");
@@ -236,7 +236,7 @@ fn a_message_of_the_other_serialization_is_not_sent_on<D: Driver>() {
     assert_eq!(json_peer.line(), "{\"a\":1}");
 }
 
-fn hnd_1_a_handle_without_a_message_comes_with_undefined<D: Driver>() {
+fn hnd_1_a_handle_without_a_message_carries_undefined<D: Driver>() {
     let (channel, mut peer) = connect::<Advanced<D>>();
     let (socket, _witness) = watched();
     peer.write_with("{\"cmd\":\"NODE_HANDLE\",\"type\":\"net.Socket\"}\n", &[socket.as_fd()]);
@@ -266,7 +266,7 @@ fn hnd_1_the_message_of_a_handle_may_be_any_value<D: Driver>() {
     assert_eq!(here.recv().unwrap().unwrap().value().unwrap(), ring);
 }
 
-fn the_serialization_is_told<D: Driver>() {
+fn the_channel_reports_its_serialization<D: Driver>() {
     let (ours, theirs) = UnixStream::pair().unwrap();
     let channel = D::from_socket_with(ours.into(), Serialization::Advanced, Limits::default()).unwrap();
     assert_eq!(channel.serialization(), Serialization::Advanced);

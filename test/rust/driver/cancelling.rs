@@ -74,8 +74,8 @@ fn a_dropped_recv_loses_no_message() {
 }
 
 #[test]
-fn a_dropped_send_that_has_begun_is_sent_whole() {
-    run("a_dropped_send_that_has_begun_is_sent_whole", |channel, peer| async move {
+fn a_dropped_send_whose_writing_has_begun_is_sent_completely() {
+    run("a_dropped_send_whose_writing_has_begun_is_sent_completely", |channel, peer| async move {
         assert!(once(channel.send(&large())).await.is_none());
         assert!(channel.queued_bytes() > 0);
         let reader = read_lines(peer, 2);
@@ -87,8 +87,8 @@ fn a_dropped_send_that_has_begun_is_sent_whole() {
 }
 
 #[test]
-fn a_dropped_send_that_has_not_begun_is_not_sent() {
-    run("a_dropped_send_that_has_not_begun_is_not_sent", |channel, peer| async move {
+fn a_dropped_send_whose_writing_has_not_begun_is_not_sent() {
+    run("a_dropped_send_whose_writing_has_not_begun_is_not_sent", |channel, peer| async move {
         assert!(once(channel.send(&large())).await.is_none());
         let queued = channel.queued_bytes();
         assert!(once(channel.send("not begun")).await.is_none());
@@ -106,7 +106,7 @@ fn a_dropped_send_that_has_not_begun_is_not_sent() {
 }
 
 #[test]
-fn hnd_7_a_dropped_send_behind_a_handle_is_not_sent_and_the_others_keep_their_order() {
+fn hnd_7_a_dropped_send_behind_a_handle_is_not_sent_and_the_rest_stay_in_order() {
     run("hnd_7_a_dropped_send_behind_a_handle", |channel, mut peer| async move {
         let (first, _first_witness) = watched();
         let (second, second_witness) = watched();
@@ -148,8 +148,8 @@ fn hnd_12_the_reply_to_a_dropped_send_handle_is_still_expected() {
 }
 
 #[test]
-fn a_dropped_recv_leaves_a_handle_to_the_next() {
-    run("a_dropped_recv_leaves_a_handle_to_the_next", |channel, mut peer| async move {
+fn a_dropped_recv_leaves_the_handle_to_the_next_recv() {
+    run("a_dropped_recv_leaves_the_handle_to_the_next_recv", |channel, mut peer| async move {
         assert!(once(channel.recv()).await.is_none());
         let (socket, witness) = watched();
         peer.write_with(handle_line("net.Socket", "1"), &[socket.as_fd()]);
@@ -168,8 +168,8 @@ fn a_dropped_recv_leaves_a_handle_to_the_next() {
 }
 
 #[test]
-fn many_tasks_of_one_thread_send_while_one_receives() {
-    run("many_tasks_of_one_thread_send_while_one_receives", |channel, peer| async move {
+fn many_tasks_on_one_thread_send_while_one_receives() {
+    run("many_tasks_on_one_thread_send_while_one_receives", |channel, peer| async move {
         let reader = read_lines(peer, 30 * 20);
         let receiver = tokio::spawn({
             let channel = channel.clone();
@@ -201,8 +201,8 @@ fn many_tasks_of_one_thread_send_while_one_receives() {
 }
 
 #[test]
-fn a_feed_that_is_dropped_while_it_waits_is_sent() {
-    run("a_feed_that_is_dropped_while_it_waits_is_sent", |channel, peer| async move {
+fn a_feed_dropped_while_it_waits_is_still_sent() {
+    run("a_feed_dropped_while_it_waits_is_still_sent", |channel, peer| async move {
         assert!(once(channel.feed(&large())).await.is_none());
         assert!(once(channel.feed("small")).await.is_none());
         assert!(once(channel.flush()).await.is_none());
@@ -215,8 +215,8 @@ fn a_feed_that_is_dropped_while_it_waits_is_sent() {
 }
 
 #[test]
-fn what_was_fed_goes_out_when_a_call_waits() {
-    run("what_was_fed_goes_out_when_a_call_waits", |channel, mut peer| async move {
+fn fed_messages_are_written_when_a_call_waits() {
+    run("fed_messages_are_written_when_a_call_waits", |channel, mut peer| async move {
         for i in 0..3 {
             channel.feed(&i).await.unwrap();
         }
@@ -227,8 +227,8 @@ fn what_was_fed_goes_out_when_a_call_waits() {
 }
 
 #[test]
-fn a_received_message_is_fed_as_it_came() {
-    run("a_received_message_is_fed_as_it_came", |channel, mut peer| async move {
+fn a_received_message_is_fed_unchanged() {
+    run("a_received_message_is_fed_unchanged", |channel, mut peer| async move {
         peer.write("{\"a\": 1.0}\n");
         let message = channel.recv().await.unwrap().unwrap();
         channel.feed_payload(message.payload()).await.unwrap();
@@ -239,8 +239,8 @@ fn a_received_message_is_fed_as_it_came() {
 }
 
 #[test]
-fn a_dropped_disconnect_goes_on_by_itself() {
-    run("a_dropped_disconnect_goes_on_by_itself", |channel, mut peer| async move {
+fn a_dropped_disconnect_completes_by_itself() {
+    run("a_dropped_disconnect_completes_by_itself", |channel, mut peer| async move {
         assert!(once(channel.send_handle("a handle", watched().0)).await.is_none());
         drop(peer.line_with_fd());
         assert!(once(channel.disconnect()).await.is_none());
@@ -255,7 +255,7 @@ fn a_dropped_disconnect_goes_on_by_itself() {
 }
 
 #[test]
-fn a_dropped_disconnect_goes_on_however_much_its_peer_has_written() {
+fn a_dropped_disconnect_completes_after_many_unread_messages() {
     const HANDLES: usize = 100;
     run("a_dropped_disconnect_goes_on_however_much", |channel, mut peer| async move {
         assert!(once(channel.send_handle("a handle", watched().0)).await.is_none());
@@ -306,8 +306,8 @@ fn a_dropped_send_does_not_hold_up_the_end() {
 }
 
 #[test]
-fn a_dropped_disconnect_can_be_forced() {
-    run("a_dropped_disconnect_can_be_forced", |channel, mut peer| async move {
+fn a_dropped_disconnect_can_be_completed_by_close() {
+    run("a_dropped_disconnect_can_be_completed_by_close", |channel, mut peer| async move {
         assert!(once(channel.send(&large())).await.is_none());
         assert!(once(channel.disconnect()).await.is_none());
         channel.close();
@@ -318,7 +318,7 @@ fn a_dropped_disconnect_can_be_forced() {
 }
 
 #[test]
-fn sock_5_a_dropped_send_of_a_list_that_has_not_begun_leaves_no_holder() {
+fn sock_5_a_dropped_list_send_that_has_not_begun_is_not_counted() {
     run("sock_5_a_dropped_send_of_a_list_that_has_not_begun", |channel, mut peer| async move {
         assert!(once(channel.send_handle("in front", watched().0)).await.is_none());
         let list = SocketList::new();
@@ -333,7 +333,7 @@ fn sock_5_a_dropped_send_of_a_list_that_has_not_begun_leaves_no_holder() {
 }
 
 #[test]
-fn sock_5_a_dropped_send_of_a_list_counts_as_soon_as_it_has_arrived() {
+fn sock_5_a_dropped_list_send_is_counted_once_it_has_arrived() {
     run("sock_5_a_dropped_send_of_a_list_counts", |channel, mut peer| async move {
         let list = SocketList::new();
         assert!(once(list.send(&channel, "begun", watched().0)).await.is_none());
@@ -352,7 +352,7 @@ fn sock_5_a_dropped_send_of_a_list_counts_as_soon_as_it_has_arrived() {
 }
 
 #[test]
-fn hnd_9_a_dropped_send_of_a_list_that_the_peer_refuses_leaves_no_holder() {
+fn hnd_9_a_dropped_list_send_that_the_peer_refuses_is_not_counted() {
     run("hnd_9_a_dropped_send_of_a_list_that_the_peer_refuses", |channel, mut peer| async move {
         let list = SocketList::new();
         let (socket, witness) = watched();
@@ -369,8 +369,8 @@ fn hnd_9_a_dropped_send_of_a_list_that_the_peer_refuses_leaves_no_holder() {
 }
 
 #[test]
-fn sock_5_dropped_questions_take_no_answers_from_others() {
-    run("sock_5_dropped_questions_take_no_answers_from_others", |channel, mut peer| async move {
+fn sock_5_a_dropped_question_does_not_take_the_answer_of_another() {
+    run("sock_5_a_dropped_question_does_not_take_the_answer_of_another", |channel, mut peer| async move {
         let list = SocketList::new();
         let mut sending = pin!(list.send(&channel, "a connection", watched().0));
         assert!(once(sending.as_mut()).await.is_none());

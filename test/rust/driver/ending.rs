@@ -19,36 +19,36 @@ use crate::support::peer::{ACK, connect, connect_two, handle_line};
 
 in_both_modes!(in_time:
     life_1_the_end_of_the_stream_ends_both_directions,
-    life_1_a_peer_that_only_stops_writing_is_gone,
+    life_1_a_peer_that_shuts_down_writing_has_disconnected,
     life_1_two_channels_see_each_other_disconnect,
-    life_2_a_reset_is_an_end_and_comes_after_what_was_sent,
-    life_2_what_is_left_unread_is_no_reset_for_the_peer,
-    life_4_a_failed_write_does_not_lose_what_was_received,
-    life_3_disconnect_writes_what_was_accepted_to_a_slow_reader,
-    life_3_dropping_the_last_clone_closes_and_writes_what_it_can,
+    life_2_a_reset_is_an_end_after_the_sent_messages,
+    life_2_unread_input_does_not_reset_the_peer,
+    life_4_a_failed_write_does_not_lose_received_messages,
+    life_3_disconnect_flushes_to_a_slow_reader,
+    life_3_dropping_the_last_clone_writes_what_the_kernel_takes_and_closes,
     life_4_nothing_is_received_after_a_disconnect,
-    life_5_a_handle_that_waits_at_a_disconnect_is_acknowledged_and_closed,
-    life_5_a_disconnect_waits_for_the_acknowledgement_of_a_handle,
+    life_5_a_handle_unread_at_disconnect_is_acknowledged_and_closed,
+    life_5_a_disconnect_waits_for_the_acknowledgement_of_a_handle_in_flight,
     life_8_sending_after_the_end_is_an_error,
-    life_8_what_is_sent_after_our_own_end_fails_and_names_us,
-    life_8_a_flush_tells_that_something_was_lost,
-    life_9_a_disconnect_from_a_peer_that_never_reads_can_be_given_up,
-    a_disconnect_ends_a_recv_that_waits,
-    every_disconnect_waits_for_the_end,
-    a_disconnect_after_the_peer_has_left_is_an_error,
-    a_close_ends_every_call_that_waits,
-    a_close_ends_a_disconnect_that_waits,
-    a_peer_that_leaves_ends_every_call_that_waits,
-    a_peer_that_stops_reading_ends_every_send_that_waits,
-    life_1_a_peer_that_stops_reading_is_told_the_end,
-    life_4_a_reply_counts_when_the_peer_reads_no_more,
-    a_handle_whose_message_was_cut_off_is_closed,
+    life_8_an_error_after_our_own_disconnect_names_this_side,
+    life_8_a_flush_reports_lost_messages,
+    life_9_a_disconnect_from_a_peer_that_never_reads_can_time_out,
+    a_disconnect_ends_a_waiting_recv,
+    concurrent_disconnects_all_wait_for_the_end,
+    a_disconnect_after_the_peers_disconnect_is_an_error,
+    a_close_ends_every_waiting_call,
+    a_close_ends_a_waiting_disconnect,
+    a_peer_that_closes_ends_every_waiting_call,
+    a_peer_that_stops_reading_ends_every_waiting_send,
+    life_1_a_peer_that_stops_reading_sees_our_end,
+    life_4_a_reply_counts_after_the_peer_stopped_reading,
+    the_handle_of_a_truncated_message_is_closed,
 );
 
 mod alone {
-    use super::life_2_writing_to_a_peer_that_is_gone_raises_no_sigpipe;
+    use super::life_2_writing_to_a_closed_peer_does_not_raise_sigpipe;
     use crate::support::{for_both_drivers, process::alone};
-    for_both_drivers!(alone: life_2_writing_to_a_peer_that_is_gone_raises_no_sigpipe);
+    for_both_drivers!(alone: life_2_writing_to_a_closed_peer_does_not_raise_sigpipe);
 }
 
 fn is_closed(result: Result<(), Error>) -> bool {
@@ -65,7 +65,7 @@ fn life_1_the_end_of_the_stream_ends_both_directions<D: Driver>() {
     assert!(is_closed(channel.send(&json!(1))));
 }
 
-fn life_1_a_peer_that_only_stops_writing_is_gone<D: Driver>() {
+fn life_1_a_peer_that_shuts_down_writing_has_disconnected<D: Driver>() {
     let (channel, mut peer) = connect::<D>();
     peer.write("\"last\"\n");
     peer.socket.shutdown(Shutdown::Write).unwrap();
@@ -84,7 +84,7 @@ fn life_1_two_channels_see_each_other_disconnect<D: Driver>() {
     assert!(a.recv().unwrap().is_none());
 }
 
-fn life_2_a_reset_is_an_end_and_comes_after_what_was_sent<D: Driver>() {
+fn life_2_a_reset_is_an_end_after_the_sent_messages<D: Driver>() {
     let (channel, peer) = connect::<D>();
     channel.send(&json!("the peer never reads this, which makes its close a reset")).unwrap();
     peer.write("\"last\"\n");
@@ -93,7 +93,7 @@ fn life_2_a_reset_is_an_end_and_comes_after_what_was_sent<D: Driver>() {
     assert!(channel.recv().unwrap().is_none());
 }
 
-fn life_2_what_is_left_unread_is_no_reset_for_the_peer<D: Driver>() {
+fn life_2_unread_input_does_not_reset_the_peer<D: Driver>() {
     let (channel, peer) = connect::<D>();
     peer.write("\"nobody reads this\"\n");
     let (socket, witness) = watched();
@@ -104,7 +104,7 @@ fn life_2_what_is_left_unread_is_no_reset_for_the_peer<D: Driver>() {
     witness.assert_closed();
 }
 
-fn life_2_writing_to_a_peer_that_is_gone_raises_no_sigpipe<D: Driver>() {
+fn life_2_writing_to_a_closed_peer_does_not_raise_sigpipe<D: Driver>() {
     restore_sigpipe();
     let (channel, peer) = connect::<D>();
     drop(peer);
@@ -116,7 +116,7 @@ fn life_2_writing_to_a_peer_that_is_gone_raises_no_sigpipe<D: Driver>() {
     assert!(is_closed(channel.send_handle(&json!(1), socket).map_err(Error::from)));
 }
 
-fn life_4_a_failed_write_does_not_lose_what_was_received<D: Driver>() {
+fn life_4_a_failed_write_does_not_lose_received_messages<D: Driver>() {
     let (channel, peer) = connect::<D>();
     let many = 1000;
     peer.write((0..many).map(|i| format!("{i}\n")).collect::<String>());
@@ -130,7 +130,7 @@ fn life_4_a_failed_write_does_not_lose_what_was_received<D: Driver>() {
     assert!(channel.recv().unwrap().is_none());
 }
 
-fn life_3_disconnect_writes_what_was_accepted_to_a_slow_reader<D: Driver>() {
+fn life_3_disconnect_flushes_to_a_slow_reader<D: Driver>() {
     let (channel, mut peer) = connect::<D>();
     let large = "x".repeat(5 << 20);
     let sender = thread::spawn({
@@ -152,7 +152,7 @@ fn life_3_disconnect_writes_what_was_accepted_to_a_slow_reader<D: Driver>() {
     leaver.join().unwrap();
 }
 
-fn life_3_dropping_the_last_clone_closes_and_writes_what_it_can<D: Driver>() {
+fn life_3_dropping_the_last_clone_writes_what_the_kernel_takes_and_closes<D: Driver>() {
     let (channel, mut peer) = connect::<D>();
     channel.feed(&json!("fed")).unwrap();
     let clone = channel.clone();
@@ -173,7 +173,7 @@ fn life_4_nothing_is_received_after_a_disconnect<D: Driver>() {
     peer.assert_end();
 }
 
-fn life_5_a_handle_that_waits_at_a_disconnect_is_acknowledged_and_closed<D: Driver>() {
+fn life_5_a_handle_unread_at_disconnect_is_acknowledged_and_closed<D: Driver>() {
     let (channel, mut peer) = connect::<D>();
     let (socket, witness) = watched();
     peer.write("\"before\"\n");
@@ -185,7 +185,7 @@ fn life_5_a_handle_that_waits_at_a_disconnect_is_acknowledged_and_closed<D: Driv
     witness.assert_closed();
 }
 
-fn life_5_a_disconnect_waits_for_the_acknowledgement_of_a_handle<D: Driver>() {
+fn life_5_a_disconnect_waits_for_the_acknowledgement_of_a_handle_in_flight<D: Driver>() {
     let (channel, mut peer) = connect::<D>();
     let (socket, witness) = watched();
     let sender = thread::spawn({
@@ -232,7 +232,7 @@ fn life_8_sending_after_the_end_is_an_error<D: Driver>() {
     drop(peer);
 }
 
-fn life_8_what_is_sent_after_our_own_end_fails_and_names_us<D: Driver>() {
+fn life_8_an_error_after_our_own_disconnect_names_this_side<D: Driver>() {
     let (channel, _peer) = connect::<D>();
     channel.close();
     let sent = channel.send(&json!(1));
@@ -246,7 +246,7 @@ fn life_8_what_is_sent_after_our_own_end_fails_and_names_us<D: Driver>() {
     assert!(matches!(sent, Err(Error::Send(SendError::Closed))), "{sent:?}");
 }
 
-fn life_8_a_flush_tells_that_something_was_lost<D: Driver>() {
+fn life_8_a_flush_reports_lost_messages<D: Driver>() {
     let (channel, peer) = connect::<D>();
     channel.feed(&json!("never written")).unwrap();
     peer.leave();
@@ -254,7 +254,7 @@ fn life_8_a_flush_tells_that_something_was_lost<D: Driver>() {
     assert!(is_closed(channel.flush()), "and does not forget it");
 }
 
-fn life_9_a_disconnect_from_a_peer_that_never_reads_can_be_given_up<D: Driver>() {
+fn life_9_a_disconnect_from_a_peer_that_never_reads_can_time_out<D: Driver>() {
     let (channel, mut peer) = connect::<D>();
     let sender = thread::spawn({
         let channel = channel.clone();
@@ -278,7 +278,7 @@ fn life_9_a_disconnect_from_a_peer_that_never_reads_can_be_given_up<D: Driver>()
     peer.assert_end();
 }
 
-fn a_disconnect_ends_a_recv_that_waits<D: Driver>() {
+fn a_disconnect_ends_a_waiting_recv<D: Driver>() {
     let (channel, mut peer) = connect::<D>();
     let receivers: Vec<_> = (0..3)
         .map(|_| {
@@ -296,7 +296,7 @@ fn a_disconnect_ends_a_recv_that_waits<D: Driver>() {
     peer.assert_end();
 }
 
-fn every_disconnect_waits_for_the_end<D: Driver>() {
+fn concurrent_disconnects_all_wait_for_the_end<D: Driver>() {
     let (channel, mut peer) = connect::<D>();
     let (socket, _witness) = watched();
     let sender = thread::spawn({
@@ -321,7 +321,7 @@ fn every_disconnect_waits_for_the_end<D: Driver>() {
     channel.disconnect().unwrap();
 }
 
-fn a_disconnect_after_the_peer_has_left_is_an_error<D: Driver>() {
+fn a_disconnect_after_the_peers_disconnect_is_an_error<D: Driver>() {
     let (channel, peer) = connect::<D>();
     peer.leave();
     assert!(channel.recv().unwrap().is_none());
@@ -331,7 +331,7 @@ fn a_disconnect_after_the_peer_has_left_is_an_error<D: Driver>() {
     }
 }
 
-fn a_close_ends_every_call_that_waits<D: Driver>() {
+fn a_close_ends_every_waiting_call<D: Driver>() {
     let (channel, mut peer) = connect::<D>();
     let (socket, witness) = watched();
     let handle = thread::spawn({
@@ -359,7 +359,7 @@ fn a_close_ends_every_call_that_waits<D: Driver>() {
     channel.disconnect().expect("it is over, by our own will");
 }
 
-fn a_close_ends_a_disconnect_that_waits<D: Driver>() {
+fn a_close_ends_a_waiting_disconnect<D: Driver>() {
     let (channel, mut peer) = connect::<D>();
     let (socket, _witness) = watched();
     let sender = thread::spawn({
@@ -378,7 +378,7 @@ fn a_close_ends_a_disconnect_that_waits<D: Driver>() {
     peer.assert_end();
 }
 
-fn a_peer_that_leaves_ends_every_call_that_waits<D: Driver>() {
+fn a_peer_that_closes_ends_every_waiting_call<D: Driver>() {
     let (channel, mut peer) = connect::<D>();
     let (socket, witness) = watched();
     let handle = thread::spawn({
@@ -411,7 +411,7 @@ fn a_peer_that_leaves_ends_every_call_that_waits<D: Driver>() {
     witness.assert_closed();
 }
 
-fn a_peer_that_stops_reading_ends_every_send_that_waits<D: Driver>() {
+fn a_peer_that_stops_reading_ends_every_waiting_send<D: Driver>() {
     let (channel, peer) = connect::<D>();
     let waiting = thread::spawn({
         let channel = channel.clone();
@@ -428,7 +428,7 @@ fn a_peer_that_stops_reading_ends_every_send_that_waits<D: Driver>() {
     assert_eq!(receive(&channel), json!("last"));
 }
 
-fn life_1_a_peer_that_stops_reading_is_told_the_end<D: Driver>() {
+fn life_1_a_peer_that_stops_reading_sees_our_end<D: Driver>() {
     let (channel, peer) = connect::<D>();
     peer.socket.shutdown(Shutdown::Read).unwrap();
     assert!(is_closed(channel.send(&json!(1))));
@@ -437,7 +437,7 @@ fn life_1_a_peer_that_stops_reading_is_told_the_end<D: Driver>() {
     drop(channel);
 }
 
-fn life_4_a_reply_counts_when_the_peer_reads_no_more<D: Driver>() {
+fn life_4_a_reply_counts_after_the_peer_stopped_reading<D: Driver>() {
     let (channel, mut peer) = connect::<D>();
     let (socket, witness) = watched();
     let handle = thread::spawn({
@@ -452,7 +452,7 @@ fn life_4_a_reply_counts_when_the_peer_reads_no_more<D: Driver>() {
     assert!(is_closed(channel.send(&json!(2))));
 }
 
-fn a_handle_whose_message_was_cut_off_is_closed<D: Driver>() {
+fn the_handle_of_a_truncated_message_is_closed<D: Driver>() {
     let (channel, peer) = connect::<D>();
     let (socket, witness) = watched();
     // As when the peer is killed while it writes.

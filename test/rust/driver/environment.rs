@@ -21,21 +21,21 @@ use crate::support::peer::Peer;
 use crate::support::process::{as_child, assert_success, is_inside, with_name};
 
 for_both_drivers!(with_name:
-    ch_2_messages_are_written_as_is_announced,
-    ch_3_the_channel_is_at_the_number_that_is_announced,
-    ch_3_a_channel_at_standard_input_is_taken_from_there,
-    ch_3_a_channel_at_standard_output_gets_nothing_that_is_printed,
-    ch_3_a_channel_at_standard_error_gets_nothing_that_is_printed,
-    ch_4_ch_7_what_we_start_sees_neither_the_channel_nor_the_variables,
-    ch_7_a_program_that_was_started_with_a_worker_s_number_does_not_pass_it_on,
-    ch_6_without_a_number_this_is_no_child,
-    ch_6_an_empty_number_is_no_channel,
-    ch_6_a_number_that_is_none_is_an_error,
-    ch_6_a_number_that_is_not_open_is_an_error,
-    ch_6_a_number_that_is_no_channel_is_an_error_and_left_alone,
+    ch_2_messages_use_the_announced_serialization,
+    ch_3_the_channel_is_found_at_the_announced_descriptor,
+    ch_3_a_channel_at_standard_input_is_replaced_by_dev_null,
+    ch_3_printing_does_not_reach_a_channel_at_standard_output,
+    ch_3_printing_does_not_reach_a_channel_at_standard_error,
+    ch_4_ch_7_child_processes_inherit_neither_the_channel_nor_its_variables,
+    ch_7_the_worker_number_is_not_inherited_by_child_processes,
+    ch_6_without_the_variable_there_is_no_channel,
+    ch_6_an_empty_variable_means_no_channel,
+    ch_6_a_variable_that_is_not_a_number_is_an_error,
+    ch_6_a_closed_descriptor_is_an_error,
+    ch_6_a_descriptor_that_is_not_a_channel_is_an_error_and_stays_open,
     ch_7_an_absent_or_empty_mode_is_json,
     ch_7_an_unknown_mode_is_an_error,
-    ch_7_the_channel_is_taken_once,
+    ch_7_the_channel_can_be_taken_only_once,
     ch_7_another_channel_can_be_announced_later,
 );
 
@@ -95,7 +95,7 @@ fn assert_echo(peer: &mut Peer) {
     assert_eq!(peer.line(), "\"echo\"");
 }
 
-fn ch_2_messages_are_written_as_is_announced<D: Driver>(test: &str) {
+fn ch_2_messages_use_the_announced_serialization<D: Driver>(test: &str) {
     if is_inside(test) {
         let mode = env::var(MODE).unwrap();
         assert_eq!(echo::<D>().serialization().as_str(), mode);
@@ -112,7 +112,7 @@ fn ch_2_messages_are_written_as_is_announced<D: Driver>(test: &str) {
     }
 }
 
-fn ch_3_the_channel_is_at_the_number_that_is_announced<D: Driver>(test: &str) {
+fn ch_3_the_channel_is_found_at_the_announced_descriptor<D: Driver>(test: &str) {
     if is_inside(test) {
         drop(echo::<D>());
         return;
@@ -125,7 +125,7 @@ fn ch_3_the_channel_is_at_the_number_that_is_announced<D: Driver>(test: &str) {
     }
 }
 
-fn ch_3_a_channel_at_standard_input_is_taken_from_there<D: Driver>(test: &str) {
+fn ch_3_a_channel_at_standard_input_is_replaced_by_dev_null<D: Driver>(test: &str) {
     if is_inside(test) {
         let channel = echo::<D>();
         assert_eq!(identity(io::stdin()), identity(File::open("/dev/null").unwrap()));
@@ -140,7 +140,7 @@ fn ch_3_a_channel_at_standard_input_is_taken_from_there<D: Driver>(test: &str) {
     assert_success(child);
 }
 
-fn ch_3_a_channel_at_standard_output_gets_nothing_that_is_printed<D: Driver>(test: &str) {
+fn ch_3_printing_does_not_reach_a_channel_at_standard_output<D: Driver>(test: &str) {
     if is_inside(test) {
         let channel = echo::<D>();
         println!("printed");
@@ -158,7 +158,7 @@ fn ch_3_a_channel_at_standard_output_gets_nothing_that_is_printed<D: Driver>(tes
     assert_success(child);
 }
 
-fn ch_3_a_channel_at_standard_error_gets_nothing_that_is_printed<D: Driver>(test: &str) {
+fn ch_3_printing_does_not_reach_a_channel_at_standard_error<D: Driver>(test: &str) {
     if is_inside(test) {
         let channel = echo::<D>();
         eprintln!("printed");
@@ -171,7 +171,7 @@ fn ch_3_a_channel_at_standard_error_gets_nothing_that_is_printed<D: Driver>(test
     assert_success(child);
 }
 
-fn ch_4_ch_7_what_we_start_sees_neither_the_channel_nor_the_variables<D: Parent>(test: &str) {
+fn ch_4_ch_7_child_processes_inherit_neither_the_channel_nor_its_variables<D: Parent>(test: &str) {
     if is_inside(test) {
         let channel = D::from_env().unwrap();
         let look = "env; ls -l /proc/self/fd /dev/fd/";
@@ -212,7 +212,7 @@ fn ch_4_ch_7_what_we_start_sees_neither_the_channel_nor_the_variables<D: Parent>
 }
 
 /// One that takes its channel alone. A Node program that found the number would take itself for a worker.
-fn ch_7_a_program_that_was_started_with_a_worker_s_number_does_not_pass_it_on<D: Driver>(test: &str) {
+fn ch_7_the_worker_number_is_not_inherited_by_child_processes<D: Driver>(test: &str) {
     if is_inside(test) {
         let channel = echo::<D>();
         let worker = crossfork::blocking::cluster::Worker::from_env();
@@ -225,7 +225,7 @@ fn ch_7_a_program_that_was_started_with_a_worker_s_number_does_not_pass_it_on<D:
     assert_success(child);
 }
 
-fn ch_6_without_a_number_this_is_no_child<D: Driver>(test: &str) {
+fn ch_6_without_the_variable_there_is_no_channel<D: Driver>(test: &str) {
     if is_inside(test) {
         assert!(matches!(no_channel::<D>(), EnvError::NotAChild));
         return;
@@ -233,7 +233,7 @@ fn ch_6_without_a_number_this_is_no_child<D: Driver>(test: &str) {
     run(test, a_channel(), &[(MODE, "json")]);
 }
 
-fn ch_6_an_empty_number_is_no_channel<D: Driver>(test: &str) {
+fn ch_6_an_empty_variable_means_no_channel<D: Driver>(test: &str) {
     if is_inside(test) {
         assert!(matches!(no_channel::<D>(), EnvError::NotAChild));
         return;
@@ -241,7 +241,7 @@ fn ch_6_an_empty_number_is_no_channel<D: Driver>(test: &str) {
     run(test, a_channel(), &[(FD, ""), (MODE, "json")]);
 }
 
-fn ch_6_a_number_that_is_none_is_an_error<D: Driver>(test: &str) {
+fn ch_6_a_variable_that_is_not_a_number_is_an_error<D: Driver>(test: &str) {
     if is_inside(test) {
         let given = env::var(FD).unwrap();
         match no_channel::<D>() {
@@ -255,7 +255,7 @@ fn ch_6_a_number_that_is_none_is_an_error<D: Driver>(test: &str) {
     }
 }
 
-fn ch_6_a_number_that_is_not_open_is_an_error<D: Driver>(test: &str) {
+fn ch_6_a_closed_descriptor_is_an_error<D: Driver>(test: &str) {
     if is_inside(test) {
         let given: i32 = env::var(FD).unwrap().parse().unwrap();
         match no_channel::<D>() {
@@ -272,7 +272,7 @@ fn ch_6_a_number_that_is_not_open_is_an_error<D: Driver>(test: &str) {
     }
 }
 
-fn ch_6_a_number_that_is_no_channel_is_an_error_and_left_alone<D: Driver>(test: &str) {
+fn ch_6_a_descriptor_that_is_not_a_channel_is_an_error_and_stays_open<D: Driver>(test: &str) {
     if is_inside(test) {
         let expected = env::var("EXPECTED").unwrap();
         let before = inherited_at_7();
@@ -325,7 +325,7 @@ fn ch_7_an_unknown_mode_is_an_error<D: Driver>(test: &str) {
     }
 }
 
-fn ch_7_the_channel_is_taken_once<D: Driver>(test: &str) {
+fn ch_7_the_channel_can_be_taken_only_once<D: Driver>(test: &str) {
     if is_inside(test) {
         let channel = echo::<D>();
         assert!(matches!(no_channel::<D>(), EnvError::NotAChild));

@@ -14,9 +14,9 @@ use crate::support::peer::{Peer, connect};
 in_both_modes!(in_time:
     ser_2_large_and_many_messages_arrive_in_order,
     ser_5_any_json_value_may_be_a_message,
-    int_1_unknown_internal_messages_are_swallowed,
+    int_1_unknown_internal_messages_are_discarded,
     int_1_never_12_internal_messages_cannot_be_sent,
-    life_11_messages_that_come_early_wait,
+    life_11_early_messages_are_queued,
 );
 
 /// Lines: for frames with a length, see `advanced`.
@@ -24,13 +24,13 @@ mod lines {
     use super::*;
     use crate::support::for_both_drivers;
     for_both_drivers!(in_time:
-        ser_2_a_message_may_come_byte_by_byte,
-        ser_4_ser_6_what_is_not_json_is_an_error_and_the_next_message_arrives,
+        ser_2_a_message_may_arrive_byte_by_byte,
+        ser_4_ser_6_invalid_json_is_an_error_and_the_next_message_arrives,
         ser_6_white_space_around_a_message_is_accepted,
         ser_6_invalid_utf_8_is_read_as_node_reads_it,
-        ser_8_half_a_line_before_the_end_is_dropped,
-        ser_11_line_ends_never_get_into_a_message,
-        a_payload_is_sent_back_as_it_came,
+        ser_8_an_incomplete_last_line_is_dropped,
+        ser_11_a_message_never_contains_a_raw_line_end,
+        a_payload_is_sent_back_unchanged,
     );
 }
 
@@ -40,7 +40,7 @@ pub fn receive<D: Driver>(channel: &D) -> Value {
     message.decode().unwrap()
 }
 
-fn ser_2_a_message_may_come_byte_by_byte<D: Driver>() {
+fn ser_2_a_message_may_arrive_byte_by_byte<D: Driver>() {
     let (channel, peer) = connect::<D>();
     let line = "{\"text\":\"é ≠ 😀\"}\n";
     let (last, bytes) = line.as_bytes().split_last().unwrap();
@@ -70,7 +70,7 @@ fn ser_2_large_and_many_messages_arrive_in_order<D: Driver>() {
     let _peer: Peer = writer.join().unwrap();
 }
 
-fn ser_4_ser_6_what_is_not_json_is_an_error_and_the_next_message_arrives<D: Driver>() {
+fn ser_4_ser_6_invalid_json_is_an_error_and_the_next_message_arrives<D: Driver>() {
     let (channel, peer) = connect::<D>();
     peer.write("undefined\n\n\u{feff}{}\n\"next\"\n");
     for garbage in ["undefined", "", "\u{feff}{}"] {
@@ -115,7 +115,7 @@ fn ser_6_invalid_utf_8_is_read_as_node_reads_it<D: Driver>() {
     assert_eq!(receive(&channel), json!("next"));
 }
 
-fn ser_8_half_a_line_before_the_end_is_dropped<D: Driver>() {
+fn ser_8_an_incomplete_last_line_is_dropped<D: Driver>() {
     let (channel, peer) = connect::<D>();
     peer.write("\"whole\"\n\"half");
     drop(peer);
@@ -124,13 +124,13 @@ fn ser_8_half_a_line_before_the_end_is_dropped<D: Driver>() {
     assert!(channel.recv().unwrap().is_none());
 }
 
-fn ser_11_line_ends_never_get_into_a_message<D: Driver>() {
+fn ser_11_a_message_never_contains_a_raw_line_end<D: Driver>() {
     let (channel, mut peer) = connect::<D>();
     channel.send(&json!({ "text": "one\ntwo\r\n" })).unwrap();
     assert_eq!(peer.line(), r#"{"text":"one\ntwo\r\n"}"#);
 }
 
-fn int_1_unknown_internal_messages_are_swallowed<D: Driver>() {
+fn int_1_unknown_internal_messages_are_discarded<D: Driver>() {
     let (channel, mut peer) = connect::<D>();
     peer.write("{\"cmd\":\"NODE_FOO\"}\n{\"cmd\":\"NODE_\"}\n{\"cmd\":\"node_foo\"}\n");
     assert_eq!(receive(&channel), json!({ "cmd": "NODE_" }));
@@ -153,7 +153,7 @@ fn int_1_never_12_internal_messages_cannot_be_sent<D: Driver>() {
     assert_eq!(peer.line(), r#"{"cmd":"NODE_"}"#);
 }
 
-fn life_11_messages_that_come_early_wait<D: Driver>() {
+fn life_11_early_messages_are_queued<D: Driver>() {
     let (ours, theirs) = std::os::unix::net::UnixStream::pair().unwrap();
     let peer = Peer::of::<D>(theirs);
     peer.write("\"before\"\n");
@@ -166,7 +166,7 @@ fn life_11_messages_that_come_early_wait<D: Driver>() {
     assert_eq!(receive(&channel), json!("while"));
 }
 
-fn a_payload_is_sent_back_as_it_came<D: Driver>() {
+fn a_payload_is_sent_back_unchanged<D: Driver>() {
     let (channel, mut peer) = connect::<D>();
     for line in [r#"{"a":1.0,"a":123456789012345678901234567890}"#, r#""\ud800""#, r#"{ "b" : [ ] }"#] {
         peer.write(format!("{line}\n"));

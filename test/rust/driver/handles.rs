@@ -24,15 +24,15 @@ use crate::support::in_both_modes;
 use crate::support::peer::{ACK, connect, connect_two};
 
 in_both_modes!(in_time:
-    hnd_1_hnd_20_every_kind_of_handle_arrives_as_it_was_sent,
-    hnd_1_a_handle_message_is_written_as_node_writes_it,
-    hnd_17_a_server_that_is_bound_listens_when_it_arrives,
-    hnd_13_a_moved_handle_is_closed_when_it_is_acknowledged_and_not_before,
-    hnd_13_a_handle_that_is_kept_open_is_never_closed,
-    hnd_16_hnd_23_a_handle_is_non_blocking_before_it_leaves,
+    hnd_1_hnd_20_every_kind_of_handle_arrives_unchanged,
+    hnd_1_a_handle_message_has_the_same_bytes_as_nodes,
+    hnd_17_a_bound_server_listens_when_it_arrives,
+    hnd_13_a_moved_handle_is_closed_on_its_acknowledgement,
+    hnd_13_keep_open_keeps_our_copy_of_the_handle,
+    hnd_16_hnd_23_a_handle_is_made_non_blocking_before_it_is_sent,
     hnd_1_a_received_connection_works,
-    sent_handles_keep_their_places_among_messages,
-    hnd_1_a_received_message_is_sent_on_with_its_handle_as_it_came,
+    handles_and_messages_arrive_in_the_order_of_the_calls,
+    hnd_1_a_received_message_is_forwarded_unchanged_with_its_handle,
 );
 
 /// One more handle of each kind, with the types that it may travel as; the first is its own.
@@ -67,7 +67,7 @@ fn pass<D: Driver>(from: &D, to: &D, message: &Value, outgoing: Outgoing) -> Mes
     received
 }
 
-fn hnd_1_hnd_20_every_kind_of_handle_arrives_as_it_was_sent<D: Driver>() {
+fn hnd_1_hnd_20_every_kind_of_handle_arrives_unchanged<D: Driver>() {
     let (a, b) = connect_two::<D>();
     a.allow_bound_sockets();
     b.allow_bound_sockets();
@@ -97,7 +97,7 @@ fn hnd_1_hnd_20_every_kind_of_handle_arrives_as_it_was_sent<D: Driver>() {
     }
 }
 
-fn hnd_1_a_handle_message_is_written_as_node_writes_it<D: Driver>() {
+fn hnd_1_a_handle_message_has_the_same_bytes_as_nodes<D: Driver>() {
     let (channel, peer) = connect::<D>();
     let lines = [
         (Handle::from(tcp_pair().0), r#"{"cmd":"NODE_HANDLE","type":"net.Socket","msg":{"n":[1,"é"]}}"#),
@@ -130,7 +130,7 @@ fn hnd_1_a_handle_message_is_written_as_node_writes_it<D: Driver>() {
     peer.join().unwrap();
 }
 
-fn hnd_17_a_server_that_is_bound_listens_when_it_arrives<D: Driver>() {
+fn hnd_17_a_bound_server_listens_when_it_arrives<D: Driver>() {
     let (a, b) = connect_two::<D>();
     let bound = Outgoing::from(Handle::TcpBound(tcp_bound())).wire_type(NetServer);
     let arrived = pass(&a, &b, &json!(1), bound).take_handle().unwrap();
@@ -140,7 +140,7 @@ fn hnd_17_a_server_that_is_bound_listens_when_it_arrives<D: Driver>() {
     let _client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
 }
 
-fn hnd_13_a_moved_handle_is_closed_when_it_is_acknowledged_and_not_before<D: Driver>() {
+fn hnd_13_a_moved_handle_is_closed_on_its_acknowledgement<D: Driver>() {
     let (channel, mut peer) = connect::<D>();
     let (socket, witness) = watched();
     let sender = thread::spawn(move || channel.send_handle(&json!(1), socket));
@@ -152,7 +152,7 @@ fn hnd_13_a_moved_handle_is_closed_when_it_is_acknowledged_and_not_before<D: Dri
     witness.assert_closed();
 }
 
-fn hnd_13_a_handle_that_is_kept_open_is_never_closed<D: Driver>() {
+fn hnd_13_keep_open_keeps_our_copy_of_the_handle<D: Driver>() {
     let (channel, mut peer) = connect::<D>();
     let (mut socket, mut witness) = watched();
     let outgoing = Outgoing::keep_open(&socket).unwrap();
@@ -171,7 +171,7 @@ fn hnd_13_a_handle_that_is_kept_open_is_never_closed<D: Driver>() {
     witness.assert_closed();
 }
 
-fn hnd_16_hnd_23_a_handle_is_non_blocking_before_it_leaves<D: Driver>() {
+fn hnd_16_hnd_23_a_handle_is_made_non_blocking_before_it_is_sent<D: Driver>() {
     let (channel, mut peer) = connect::<D>();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     assert!(!is_nonblocking(&listener));
@@ -222,7 +222,7 @@ fn hnd_1_a_received_connection_works<D: Driver>() {
     assert_eq!(text, "through");
 }
 
-fn sent_handles_keep_their_places_among_messages<D: Driver>() {
+fn handles_and_messages_arrive_in_the_order_of_the_calls<D: Driver>() {
     const MANY: u64 = 200;
     let (a, b) = connect_two::<D>();
     let sender = thread::spawn(move || {
@@ -253,7 +253,7 @@ fn sent_handles_keep_their_places_among_messages<D: Driver>() {
     assert_eq!(arrived, sender.join().unwrap());
 }
 
-fn hnd_1_a_received_message_is_sent_on_with_its_handle_as_it_came<D: Driver>() {
+fn hnd_1_a_received_message_is_forwarded_unchanged_with_its_handle<D: Driver>() {
     let (channel, mut origin) = connect::<D>();
     let (there, mut target) = connect::<D>();
     // Without a message, as Node sends a handle with `undefined`.

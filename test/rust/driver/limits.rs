@@ -17,23 +17,23 @@ use crate::support::peer::{ACK, Peer, connect_with, handle_line};
 
 in_both_modes!(in_time:
     a_message_over_the_limit_is_an_error_and_the_next_one_arrives,
-    a_message_over_the_limit_is_not_kept_while_it_comes,
+    a_message_over_the_limit_is_not_buffered,
     a_handle_with_a_message_over_the_limit_is_acknowledged_once_and_closed,
-    a_peer_that_writes_too_many_messages_has_to_wait,
-    a_peer_that_writes_too_many_bytes_has_to_wait,
-    a_peer_that_sends_too_many_handles_has_to_wait,
-    descriptors_over_the_limit_on_half_a_message_are_closed,
-    a_peer_that_does_not_read_its_acknowledgements_has_to_wait,
-    a_peer_that_asks_and_does_not_read_the_answers_is_not_answered_for_ever,
+    too_many_messages_apply_backpressure,
+    too_many_bytes_apply_backpressure,
+    too_many_handles_apply_backpressure,
+    descriptors_over_the_limit_on_an_incomplete_message_are_closed,
+    unread_acknowledgements_apply_backpressure,
+    answers_that_the_peer_does_not_read_are_bounded,
 );
 
 #[cfg(target_os = "linux")]
 mod alone {
-    use super::{a_flood_of_descriptors_leaves_none_open, a_worker_that_takes_handles_keeps_none_open};
+    use super::{a_flood_of_descriptors_leaves_none_open, a_worker_that_receives_handles_leaves_none_open};
     use crate::support::{for_both_drivers, process::alone};
     for_both_drivers!(alone:
         a_flood_of_descriptors_leaves_none_open,
-        a_worker_that_takes_handles_keeps_none_open,
+        a_worker_that_receives_handles_leaves_none_open,
     );
 }
 
@@ -71,7 +71,7 @@ fn around(peer: &Peer, length: usize) -> usize {
     peer.content(&format!("\"{}\"", "x".repeat(length))).len() - length
 }
 
-fn a_message_over_the_limit_is_not_kept_while_it_comes<D: Driver>() {
+fn a_message_over_the_limit_is_not_buffered<D: Driver>() {
     let (channel, peer) = connect_with::<D>(SMALL);
     let line = format!("\"{}\"\n", "x".repeat(5_000_000));
     let line = peer.encode(line.as_bytes());
@@ -148,17 +148,17 @@ fn floods_and_drains<D: Driver>(limits: Limits, line: impl Fn(usize) -> String, 
     assert!(channel.recv().unwrap().is_none());
 }
 
-fn a_peer_that_writes_too_many_messages_has_to_wait<D: Driver>() {
+fn too_many_messages_apply_backpressure<D: Driver>() {
     let limits = Limits::new().max_waiting_messages(10);
     floods_and_drains::<D>(limits, |i| format!("[{i},\"{}\"]\n", "x".repeat(i % 500)), 0);
 }
 
-fn a_peer_that_writes_too_many_bytes_has_to_wait<D: Driver>() {
+fn too_many_bytes_apply_backpressure<D: Driver>() {
     let limits = Limits::new().max_waiting_bytes(1 << 20);
     floods_and_drains::<D>(limits, |i| format!("[{i},\"{}\"]\n", "x".repeat(i % 50_000)), 1 << 20);
 }
 
-fn a_peer_that_sends_too_many_handles_has_to_wait<D: Driver>() {
+fn too_many_handles_apply_backpressure<D: Driver>() {
     const SENT: usize = 100;
     const ROOM: usize = 8;
     let (channel, mut peer) = connect_with::<D>(Limits::new().max_waiting_descriptors(ROOM));
@@ -189,7 +189,7 @@ fn a_peer_that_sends_too_many_handles_has_to_wait<D: Driver>() {
     assert_eq!(peer.rest(), vec![ACK; SENT - ROOM]);
 }
 
-fn descriptors_over_the_limit_on_half_a_message_are_closed<D: Driver>() {
+fn descriptors_over_the_limit_on_an_incomplete_message_are_closed<D: Driver>() {
     let (channel, mut peer) = connect_with::<D>(Limits::new().max_waiting_descriptors(4));
     let (first, first_witness) = watched();
     let (other, other_witness) = watched();
@@ -221,7 +221,7 @@ fn descriptors_over_the_limit_on_half_a_message_are_closed<D: Driver>() {
     assert_eq!(peer.line(), ACK);
 }
 
-fn a_peer_that_does_not_read_its_acknowledgements_has_to_wait<D: Driver>() {
+fn unread_acknowledgements_apply_backpressure<D: Driver>() {
     let (channel, peer) = connect_with::<D>(Limits::default());
     // Refused, so that no descriptors are needed; each is one reply.
     let line = handle_line("net.Socket", "1");
@@ -257,7 +257,7 @@ fn flood_once(peer: &Peer, bytes: &[u8]) -> usize {
     written
 }
 
-fn a_peer_that_asks_and_does_not_read_the_answers_is_not_answered_for_ever<D: Driver>() {
+fn answers_that_the_peer_does_not_read_are_bounded<D: Driver>() {
     let (channel, mut peer) = connect_with::<D>(Limits::default());
     let question = peer.encode(b"{\"cmd\":\"NODE_SOCKET_GET_COUNT\",\"key\":\"k\"}\n").into_owned();
     let questions = question.repeat(50_000);
@@ -318,7 +318,7 @@ fn a_flood_of_descriptors_leaves_none_open<D: Driver>() {
 }
 
 #[cfg(target_os = "linux")]
-fn a_worker_that_takes_handles_keeps_none_open<D: Driver>() {
+fn a_worker_that_receives_handles_leaves_none_open<D: Driver>() {
     use crate::support::descriptors::open_descriptors;
     let (channel, mut peer) = connect_with::<D>(Limits::default());
     let mut before = 0;
@@ -347,7 +347,7 @@ fn a_worker_that_takes_handles_keeps_none_open<D: Driver>() {
 /// Each read ends with a descriptor, so that many are needed for a message that never ends.
 #[test]
 #[cfg(target_os = "linux")]
-fn a_peer_that_writes_without_pause_does_not_hold_up_a_timeout() {
+fn a_peer_that_writes_without_pause_does_not_delay_a_timeout() {
     let (channel, peer) = connect_with::<crossfork::blocking::Channel>(Limits::default());
     let (socket, _witness) = watched();
     for _ in 0..100 {

@@ -21,21 +21,21 @@ use crate::support::in_both_modes;
 use crate::support::peer::{ACK, NACK, Peer, connect, handle_line};
 
 in_both_modes!(in_time:
-    hnd_6_a_handle_is_acknowledged_once_when_it_is_read,
+    hnd_6_a_handle_is_acknowledged_once_as_soon_as_it_is_read,
     hnd_6_a_handle_without_a_descriptor_is_refused_once,
     hnd_4_each_of_many_handles_gets_its_own_descriptor,
-    hnd_4_a_handle_message_may_come_in_parts,
+    hnd_4_a_handle_message_may_arrive_in_parts,
     hnd_5_a_stray_descriptor_never_reaches_a_later_handle,
-    hnd_5_of_253_descriptors_on_one_message_all_but_one_are_closed,
-    hnd_10_a_message_that_is_wrapped_twice_is_one_message,
-    hnd_16_a_handle_that_waits_at_its_sender_does_not_wait_here,
-    hnd_18_hnd_19_a_descriptor_of_any_other_kind_is_acknowledged_and_closed,
-    hnd_22_a_handle_that_does_not_fit_its_type_is_acknowledged_and_closed,
+    hnd_5_all_but_one_of_253_descriptors_on_a_message_are_closed,
+    hnd_10_a_double_wrapped_message_is_delivered_once,
+    hnd_16_a_blocking_handle_arrives_non_blocking,
+    hnd_18_hnd_19_an_unsupported_descriptor_is_acknowledged_and_closed,
+    hnd_22_a_handle_of_the_wrong_type_is_acknowledged_and_closed,
     hnd_22_a_handle_of_an_unknown_type_is_acknowledged_and_closed,
-    hnd_1_an_internal_message_with_a_handle_is_swallowed_and_the_handle_closed,
-    hnd_1_a_handle_without_a_message_has_an_empty_one,
-    a_handle_that_is_not_taken_is_closed_with_its_message,
-    a_handle_that_nobody_receives_is_closed_with_the_channel,
+    hnd_1_an_internal_message_with_a_handle_is_discarded_and_the_handle_closed,
+    hnd_1_a_handle_without_a_message_has_an_empty_message,
+    an_untaken_handle_is_closed_when_its_message_is_dropped,
+    an_unreceived_handle_is_closed_with_the_channel,
 );
 
 /// Makes sure that the next call gives this message and no handle.
@@ -68,7 +68,7 @@ fn expect_invalid<D: Driver>(channel: &D, peer: &Peer, message: &str) -> (String
     }
 }
 
-fn hnd_6_a_handle_is_acknowledged_once_when_it_is_read<D: Driver>() {
+fn hnd_6_a_handle_is_acknowledged_once_as_soon_as_it_is_read<D: Driver>() {
     let (channel, mut peer) = connect::<D>();
     let (socket, witness) = watched();
     let sent = identity(&socket);
@@ -131,7 +131,7 @@ fn hnd_4_each_of_many_handles_gets_its_own_descriptor<D: Driver>() {
     assert_replies(channel, peer, &[ACK; 100]);
 }
 
-fn hnd_4_a_handle_message_may_come_in_parts<D: Driver>() {
+fn hnd_4_a_handle_message_may_arrive_in_parts<D: Driver>() {
     let (channel, peer) = connect::<D>();
     let line = handle_line("net.Socket", "\"split\"");
     let line = peer.encode(line.as_bytes()).into_owned();
@@ -181,7 +181,7 @@ fn hnd_5_a_stray_descriptor_never_reaches_a_later_handle<D: Driver>() {
     assert_replies(channel, peer, &[NACK, ACK]);
 }
 
-fn hnd_5_of_253_descriptors_on_one_message_all_but_one_are_closed<D: Driver>() {
+fn hnd_5_all_but_one_of_253_descriptors_on_a_message_are_closed<D: Driver>() {
     let (channel, peer) = connect::<D>();
     let (first, first_witness) = watched();
     let (other, other_witness) = watched();
@@ -201,7 +201,7 @@ fn hnd_5_of_253_descriptors_on_one_message_all_but_one_are_closed<D: Driver>() {
     assert_replies(channel, peer, &[ACK]);
 }
 
-fn hnd_10_a_message_that_is_wrapped_twice_is_one_message<D: Driver>() {
+fn hnd_10_a_double_wrapped_message_is_delivered_once<D: Driver>() {
     let (channel, peer) = connect::<D>();
     let (socket, _witness) = watched();
     let inner = handle_line("net.Socket", "\"mine\"");
@@ -214,7 +214,7 @@ fn hnd_10_a_message_that_is_wrapped_twice_is_one_message<D: Driver>() {
     assert_replies(channel, peer, &[ACK]);
 }
 
-fn hnd_16_a_handle_that_waits_at_its_sender_does_not_wait_here<D: Driver>() {
+fn hnd_16_a_blocking_handle_arrives_non_blocking<D: Driver>() {
     let (channel, peer) = connect::<D>();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     assert!(!is_nonblocking(&listener));
@@ -238,7 +238,7 @@ fn send_unfit<D: Driver>(wire_type: &str, fd: impl Into<OwnedFd>) -> (String, &'
     invalid
 }
 
-fn hnd_18_hnd_19_a_descriptor_of_any_other_kind_is_acknowledged_and_closed<D: Driver>() {
+fn hnd_18_hnd_19_an_unsupported_descriptor_is_acknowledged_and_closed<D: Driver>() {
     for (name, fd, _) in what_cannot_travel() {
         for wire_type in ["net.Socket", "net.Server", "net.Native", "dgram.Socket", "dgram.Native"] {
             let (said, found) = send_unfit::<D>(wire_type, fd.try_clone().unwrap());
@@ -257,7 +257,7 @@ fn hnd_18_hnd_19_a_descriptor_of_any_other_kind_is_acknowledged_and_closed<D: Dr
     assert_replies(channel, peer, &[ACK]);
 }
 
-fn hnd_22_a_handle_that_does_not_fit_its_type_is_acknowledged_and_closed<D: Driver>() {
+fn hnd_22_a_handle_of_the_wrong_type_is_acknowledged_and_closed<D: Driver>() {
     let listener = || TcpListener::bind("127.0.0.1:0").unwrap();
     let unix = || watched().0;
     assert_eq!(send_unfit::<D>("net.Server", udp4()), ("net.Server".into(), "a UDP socket (IPv4)"));
@@ -297,7 +297,7 @@ fn hnd_22_a_handle_of_an_unknown_type_is_acknowledged_and_closed<D: Driver>() {
     assert_replies(channel, peer, &[ACK; 4]);
 }
 
-fn hnd_1_an_internal_message_with_a_handle_is_swallowed_and_the_handle_closed<D: Driver>() {
+fn hnd_1_an_internal_message_with_a_handle_is_discarded_and_the_handle_closed<D: Driver>() {
     let (channel, peer) = connect::<D>();
     let (socket, witness) = watched();
     let cluster = handle_line("net.Native", "{\"cmd\":\"NODE_CLUSTER\",\"act\":\"newconn\"}");
@@ -308,7 +308,7 @@ fn hnd_1_an_internal_message_with_a_handle_is_swallowed_and_the_handle_closed<D:
     assert_replies(channel, peer, &[ACK]);
 }
 
-fn hnd_1_a_handle_without_a_message_has_an_empty_one<D: Driver>() {
+fn hnd_1_a_handle_without_a_message_has_an_empty_message<D: Driver>() {
     let (channel, peer) = connect::<D>();
     let (socket, _witness) = watched();
     peer.write_with("{\"cmd\":\"NODE_HANDLE\",\"type\":\"net.Socket\"}\n", &[socket.as_fd()]);
@@ -319,7 +319,7 @@ fn hnd_1_a_handle_without_a_message_has_an_empty_one<D: Driver>() {
     assert_replies(channel, peer, &[ACK]);
 }
 
-fn a_handle_that_is_not_taken_is_closed_with_its_message<D: Driver>() {
+fn an_untaken_handle_is_closed_when_its_message_is_dropped<D: Driver>() {
     let (channel, peer) = connect::<D>();
     let (socket, witness) = watched();
     peer.write_with(handle_line("net.Socket", "1"), &[socket.as_fd()]);
@@ -333,7 +333,7 @@ fn a_handle_that_is_not_taken_is_closed_with_its_message<D: Driver>() {
     assert_eq!(receive(&channel), json!(2));
 }
 
-fn a_handle_that_nobody_receives_is_closed_with_the_channel<D: Driver>() {
+fn an_unreceived_handle_is_closed_with_the_channel<D: Driver>() {
     let (channel, mut peer) = connect::<D>();
     let (socket, witness) = watched();
     peer.write("1\n");

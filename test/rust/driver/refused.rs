@@ -19,12 +19,12 @@ use crate::support::in_both_modes;
 use crate::support::peer::{ACK, Peer, connect, handle_line};
 
 in_both_modes!(in_time:
-    hnd_18_hnd_19_what_cannot_travel_is_refused_and_comes_back,
-    hnd_21_each_type_takes_only_the_descriptors_that_node_takes,
-    never_7_a_bound_socket_needs_a_peer_that_knows_it,
-    never_7_a_peer_that_has_sent_a_bound_socket_knows_it,
+    hnd_18_hnd_19_unsendable_descriptors_are_refused_and_returned,
+    hnd_21_each_type_accepts_only_the_descriptors_that_node_accepts,
+    never_7_a_bound_socket_is_sent_only_to_a_peer_that_supports_it,
+    never_7_a_peer_that_has_sent_a_bound_socket_supports_it,
     never_12_an_internal_message_cannot_carry_a_handle,
-    a_message_that_is_no_json_leaves_the_handle,
+    a_message_that_cannot_be_encoded_returns_the_handle,
 );
 
 const TYPES: [HandleType; 5] = [NetSocket, NetServer, NetNative, DgramSocket, DgramNative];
@@ -62,7 +62,7 @@ fn assert_goes_on<D: Driver>(channel: &D, peer: &mut Peer) {
     assert!(peer.fds.is_empty(), "a descriptor has left");
 }
 
-fn hnd_18_hnd_19_what_cannot_travel_is_refused_and_comes_back<D: Driver>() {
+fn hnd_18_hnd_19_unsendable_descriptors_are_refused_and_returned<D: Driver>() {
     let (channel, mut peer) = connect::<D>();
     for (name, fd, expected) in what_cannot_travel() {
         let kept = Outgoing::keep_open(&fd).unwrap_err();
@@ -98,7 +98,7 @@ fn hnd_18_hnd_19_what_cannot_travel_is_refused_and_comes_back<D: Driver>() {
     assert_goes_on(&channel, &mut peer);
 }
 
-fn hnd_21_each_type_takes_only_the_descriptors_that_node_takes<D: Driver>() {
+fn hnd_21_each_type_accepts_only_the_descriptors_that_node_accepts<D: Driver>() {
     let path = std::env::temp_dir().join(format!("crossfork-refused-{}-{}", std::process::id(), D::NAME));
     let _ = std::fs::remove_file(&path);
     let unix_listener = UnixListener::bind(&path).unwrap();
@@ -155,7 +155,7 @@ fn hnd_21_each_type_takes_only_the_descriptors_that_node_takes<D: Driver>() {
     assert_goes_on(&channel, &mut peer);
 }
 
-fn never_7_a_bound_socket_needs_a_peer_that_knows_it<D: Driver>() {
+fn never_7_a_bound_socket_is_sent_only_to_a_peer_that_supports_it<D: Driver>() {
     let (channel, mut peer) = connect::<D>();
     let bound = make::tcp_bound();
     let outgoing = || Outgoing::keep_open(&bound).unwrap().wire_type(NetBoundSocket);
@@ -180,7 +180,7 @@ fn never_7_a_bound_socket_needs_a_peer_that_knows_it<D: Driver>() {
     sender.join().unwrap().unwrap();
 }
 
-fn never_7_a_peer_that_has_sent_a_bound_socket_knows_it<D: Driver>() {
+fn never_7_a_peer_that_has_sent_a_bound_socket_supports_it<D: Driver>() {
     let (channel, mut peer) = connect::<D>();
     let bound = make::tcp_bound();
     peer.write_with(handle_line("net.BoundSocket", "1"), &[bound.as_fd()]);
@@ -213,7 +213,7 @@ fn never_12_an_internal_message_cannot_carry_a_handle<D: Driver>() {
     assert_goes_on(&channel, &mut peer);
 }
 
-fn a_message_that_is_no_json_leaves_the_handle<D: Driver>() {
+fn a_message_that_cannot_be_encoded_returns_the_handle<D: Driver>() {
     struct Unwritable;
     impl serde::Serialize for Unwritable {
         fn serialize<S: serde::Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {

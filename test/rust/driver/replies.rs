@@ -14,16 +14,16 @@ use crate::support::in_both_modes;
 use crate::support::peer::{ACK, NACK, connect, handle_line};
 
 in_both_modes!(in_time:
-    hnd_7_what_is_sent_behind_a_handle_waits_for_its_reply,
-    hnd_8_a_peer_that_never_replies_holds_everything_until_it_does,
-    hnd_8_a_disconnect_gives_up_a_handle_that_is_never_acknowledged,
-    hnd_9_a_refused_handle_is_sent_again_in_its_single_form,
-    hnd_9_a_handle_that_is_refused_four_times_comes_back,
-    hnd_12_a_reply_that_nobody_waits_for_is_an_error_and_no_more,
-    hnd_12_a_second_reply_does_not_count_for_the_next_handle,
+    hnd_7_messages_after_a_handle_wait_for_its_reply,
+    hnd_8_sending_waits_until_the_peer_replies_to_a_handle,
+    hnd_8_a_disconnect_abandons_an_unacknowledged_handle,
+    hnd_9_a_refused_handle_is_resent_without_double_wrapping,
+    hnd_9_a_handle_refused_four_times_is_returned_to_the_sender,
+    hnd_12_an_unexpected_reply_is_an_error_without_further_effect,
+    hnd_12_a_duplicate_reply_does_not_acknowledge_the_next_handle,
 );
 
-fn hnd_7_what_is_sent_behind_a_handle_waits_for_its_reply<D: Driver>() {
+fn hnd_7_messages_after_a_handle_wait_for_its_reply<D: Driver>() {
     let (channel, mut peer) = connect::<D>();
     let mut threads = Vec::new();
     let mut held = 0;
@@ -62,7 +62,7 @@ fn hnd_7_what_is_sent_behind_a_handle_waits_for_its_reply<D: Driver>() {
     assert_eq!(channel.queued_bytes(), 0);
 }
 
-fn hnd_8_a_peer_that_never_replies_holds_everything_until_it_does<D: Driver>() {
+fn hnd_8_sending_waits_until_the_peer_replies_to_a_handle<D: Driver>() {
     const SHORT: Duration = Duration::from_millis(10);
     let (channel, mut peer) = connect::<D>();
     let (socket, witness) = watched();
@@ -89,7 +89,7 @@ fn hnd_8_a_peer_that_never_replies_holds_everything_until_it_does<D: Driver>() {
     assert_eq!(peer.line(), "\"free\"");
 }
 
-fn hnd_8_a_disconnect_gives_up_a_handle_that_is_never_acknowledged<D: Driver>() {
+fn hnd_8_a_disconnect_abandons_an_unacknowledged_handle<D: Driver>() {
     let (channel, mut peer) = connect::<D>();
     let (socket, witness) = watched();
     let sender = thread::spawn({
@@ -110,7 +110,7 @@ fn hnd_8_a_disconnect_gives_up_a_handle_that_is_never_acknowledged<D: Driver>() 
     witness.assert_closed();
 }
 
-fn hnd_9_a_refused_handle_is_sent_again_in_its_single_form<D: Driver>() {
+fn hnd_9_a_refused_handle_is_resent_without_double_wrapping<D: Driver>() {
     let (channel, mut peer) = connect::<D>();
     let (socket, witness) = watched();
     let sent = identity(&socket);
@@ -129,7 +129,7 @@ fn hnd_9_a_refused_handle_is_sent_again_in_its_single_form<D: Driver>() {
     witness.assert_closed();
 }
 
-fn hnd_9_a_handle_that_is_refused_four_times_comes_back<D: Driver>() {
+fn hnd_9_a_handle_refused_four_times_is_returned_to_the_sender<D: Driver>() {
     let (channel, mut peer) = connect::<D>();
     let (socket, witness) = watched();
     let sent = identity(&socket);
@@ -163,7 +163,7 @@ fn hnd_9_a_handle_that_is_refused_four_times_comes_back<D: Driver>() {
     peer.assert_quiet();
 }
 
-fn hnd_12_a_reply_that_nobody_waits_for_is_an_error_and_no_more<D: Driver>() {
+fn hnd_12_an_unexpected_reply_is_an_error_without_further_effect<D: Driver>() {
     let (channel, mut peer) = connect::<D>();
     for (line, name) in [(ACK, "NODE_HANDLE_ACK"), (NACK, "NODE_HANDLE_NACK")] {
         peer.write(format!("{line}\n\"next\"\n"));
@@ -177,7 +177,7 @@ fn hnd_12_a_reply_that_nobody_waits_for_is_an_error_and_no_more<D: Driver>() {
     assert_eq!(peer.line(), "1");
 }
 
-fn hnd_12_a_second_reply_does_not_count_for_the_next_handle<D: Driver>() {
+fn hnd_12_a_duplicate_reply_does_not_acknowledge_the_next_handle<D: Driver>() {
     let (channel, mut peer) = connect::<D>();
     let send = |n: u8| {
         let channel = channel.clone();

@@ -16,32 +16,32 @@ use crate::support::in_both_modes;
 use crate::support::peer::{ACK, connect, connect_two, connect_with, handle_line};
 
 in_both_modes!(in_time:
-    life_9_a_send_of_small_messages_gives_up_in_time_and_tears_nothing,
-    life_9_a_send_of_large_messages_gives_up_in_time_and_tears_nothing,
-    life_9_what_was_not_begun_is_taken_back,
+    life_9_a_send_of_small_messages_times_out_without_tearing_a_message,
+    life_9_a_send_of_large_messages_times_out_without_tearing_a_message,
+    life_9_a_timed_out_send_that_was_not_begun_is_withdrawn,
     two_channels_that_send_20_mb_to_each_other_do_not_deadlock,
-    messages_of_many_threads_stay_whole_and_in_each_threads_order,
+    messages_of_many_threads_stay_whole_and_in_order_per_thread,
     each_message_goes_to_one_of_many_receivers,
-    a_sender_goes_on_when_nobody_receives,
-    fed_messages_go_out_with_the_flush_and_in_order,
+    a_sender_makes_progress_without_a_receiver,
+    fed_messages_are_written_in_order_by_a_flush,
     feeding_waits_when_too_much_is_queued,
-    a_receiver_that_waits_lets_others_send,
+    a_waiting_receiver_does_not_block_senders,
     hnd_6_a_handle_is_acknowledged_while_a_sender_waits,
-    a_receiver_that_waits_takes_the_acknowledgement_for_a_sender,
-    a_receiver_that_makes_room_lets_a_waiting_sender_go_on,
-    recv_timeout_gives_up_and_later_calls_receive,
-    recv_timeout_of_nothing_takes_what_is_there,
+    a_waiting_receiver_reads_the_acknowledgement_for_a_sender,
+    a_receiver_that_frees_the_queue_lets_a_waiting_sender_continue,
+    recv_timeout_expires_and_later_calls_receive,
+    recv_timeout_of_zero_takes_available_messages,
 );
 
 fn timed_out<T>(result: Result<T, Error>) -> bool {
     matches!(result, Err(Error::Send(SendError::TimedOut)))
 }
 
-fn life_9_a_send_of_small_messages_gives_up_in_time_and_tears_nothing<D: Driver>() {
+fn life_9_a_send_of_small_messages_times_out_without_tearing_a_message<D: Driver>() {
     sends_to_a_peer_that_does_not_read_for_long::<D>(1 << 10);
 }
 
-fn life_9_a_send_of_large_messages_gives_up_in_time_and_tears_nothing<D: Driver>() {
+fn life_9_a_send_of_large_messages_times_out_without_tearing_a_message<D: Driver>() {
     // More than the kernel takes at once.
     sends_to_a_peer_that_does_not_read_for_long::<D>(1 << 20);
 }
@@ -88,7 +88,7 @@ fn sends_to_a_peer_that_does_not_read_for_long<D: Driver>(size: usize) {
     assert_eq!(channel.queued_bytes(), 0);
 }
 
-fn life_9_what_was_not_begun_is_taken_back<D: Driver>() {
+fn life_9_a_timed_out_send_that_was_not_begun_is_withdrawn<D: Driver>() {
     let (channel, mut peer) = connect::<D>();
     let large = json!("x".repeat(1 << 20));
     let blocked = thread::spawn({
@@ -142,7 +142,7 @@ fn two_channels_that_send_20_mb_to_each_other_do_not_deadlock<D: Driver>() {
     }
 }
 
-fn messages_of_many_threads_stay_whole_and_in_each_threads_order<D: Driver>() {
+fn messages_of_many_threads_stay_whole_and_in_order_per_thread<D: Driver>() {
     const THREADS: usize = 8;
     const EACH: u64 = 300;
     let (channel, mut peer) = connect::<D>();
@@ -210,7 +210,7 @@ fn each_message_goes_to_one_of_many_receivers<D: Driver>() {
     assert!(all.into_iter().eq(0..MANY), "each once");
 }
 
-fn a_sender_goes_on_when_nobody_receives<D: Driver>() {
+fn a_sender_makes_progress_without_a_receiver<D: Driver>() {
     let (channel, mut peer) = connect::<D>();
     let sender = thread::spawn({
         let channel = channel.clone();
@@ -236,7 +236,7 @@ fn a_sender_goes_on_when_nobody_receives<D: Driver>() {
     assert!(channel.recv().unwrap().is_none());
 }
 
-fn fed_messages_go_out_with_the_flush_and_in_order<D: Driver>() {
+fn fed_messages_are_written_in_order_by_a_flush<D: Driver>() {
     let (channel, mut peer) = connect::<D>();
     for i in 0..100 {
         channel.feed(&json!(i)).unwrap();
@@ -273,7 +273,7 @@ fn feeding_waits_when_too_much_is_queued<D: Driver>() {
     feeder.join().unwrap();
 }
 
-fn a_receiver_that_waits_lets_others_send<D: Driver>() {
+fn a_waiting_receiver_does_not_block_senders<D: Driver>() {
     let (channel, mut peer) = connect::<D>();
     let receiver = thread::spawn({
         let channel = channel.clone();
@@ -314,7 +314,7 @@ fn hnd_6_a_handle_is_acknowledged_while_a_sender_waits<D: Driver>() {
     witness.assert_closed();
 }
 
-fn a_receiver_that_waits_takes_the_acknowledgement_for_a_sender<D: Driver>() {
+fn a_waiting_receiver_reads_the_acknowledgement_for_a_sender<D: Driver>() {
     let (channel, mut peer) = connect::<D>();
     let receiver = thread::spawn({
         let channel = channel.clone();
@@ -337,7 +337,7 @@ fn a_receiver_that_waits_takes_the_acknowledgement_for_a_sender<D: Driver>() {
     assert_eq!(receiver.join().unwrap(), json!("at last"));
 }
 
-fn a_receiver_that_makes_room_lets_a_waiting_sender_go_on<D: Driver>() {
+fn a_receiver_that_frees_the_queue_lets_a_waiting_sender_continue<D: Driver>() {
     let (channel, mut peer) = connect_with::<D>(Limits::new().max_waiting_messages(1));
     let (socket, _witness) = watched();
     let sender = thread::spawn({
@@ -359,7 +359,7 @@ fn a_receiver_that_makes_room_lets_a_waiting_sender_go_on<D: Driver>() {
     sender.join().unwrap().unwrap();
 }
 
-fn recv_timeout_gives_up_and_later_calls_receive<D: Driver>() {
+fn recv_timeout_expires_and_later_calls_receive<D: Driver>() {
     let (channel, peer) = connect::<D>();
     assert!(timed_out(channel.recv_timeout(Duration::from_millis(5))));
     peer.write("1\n");
@@ -370,7 +370,7 @@ fn recv_timeout_gives_up_and_later_calls_receive<D: Driver>() {
     assert!(channel.recv_timeout(Duration::MAX).unwrap().is_none());
 }
 
-fn recv_timeout_of_nothing_takes_what_is_there<D: Driver>() {
+fn recv_timeout_of_zero_takes_available_messages<D: Driver>() {
     let (channel, peer) = connect::<D>();
     for i in 0..3 {
         peer.write(format!("{i}\n"));

@@ -15,16 +15,16 @@ use crate::support::peer::{ACK, Peer, connect, handle_line, keyed_line};
 
 in_both_modes!(in_time:
     sock_2_sock_3_sockets_are_counted_while_they_are_open,
-    sock_4_the_end_of_the_last_socket_is_told_to_who_asked,
-    sock_4_with_no_socket_open_the_answer_comes_at_once,
-    sock_2_a_socket_is_closed_before_it_is_told_to_be,
-    sock_2_a_hold_counts_for_as_long_as_it_is_kept,
-    sock_2_each_key_is_counted_for_itself_and_comes_back_as_the_string_that_it_was,
-    sock_2_a_handle_that_does_not_fit_is_not_counted,
-    sock_2_a_message_that_is_dropped_counts_no_more,
-    sock_4_the_end_is_told_from_another_thread_while_one_receives,
-    sock_4_no_end_is_lost_when_many_threads_close_under_load,
-    sock_6_answers_wait_behind_a_handle,
+    sock_4_the_peer_is_notified_when_its_last_socket_closes,
+    sock_4_with_no_socket_open_the_answer_is_immediate,
+    sock_2_a_socket_is_closed_before_it_is_reported_closed,
+    sock_2_a_socket_counts_while_its_hold_exists,
+    sock_2_each_key_is_counted_separately_and_returned_unchanged,
+    sock_2_a_handle_of_the_wrong_type_is_not_counted,
+    sock_2_a_dropped_message_is_no_longer_counted,
+    sock_4_closing_in_another_thread_notifies_the_peer,
+    sock_4_no_close_notice_is_lost_under_load,
+    sock_6_answers_wait_for_a_handle_in_flight,
     a_hold_may_outlive_its_channel,
 );
 
@@ -85,7 +85,7 @@ fn sock_2_sock_3_sockets_are_counted_while_they_are_open<D: Driver>() {
     peer.assert_quiet();
 }
 
-fn sock_4_the_end_of_the_last_socket_is_told_to_who_asked<D: Driver>() {
+fn sock_4_the_peer_is_notified_when_its_last_socket_closes<D: Driver>() {
     let (channel, mut peer) = connect::<D>();
     let (first, _w1) = hand_over(&channel, &mut peer, KEY);
     let (second, _w2) = hand_over(&channel, &mut peer, KEY);
@@ -105,7 +105,7 @@ fn sock_4_the_end_of_the_last_socket_is_told_to_who_asked<D: Driver>() {
     peer.assert_quiet();
 }
 
-fn sock_4_with_no_socket_open_the_answer_comes_at_once<D: Driver>() {
+fn sock_4_with_no_socket_open_the_answer_is_immediate<D: Driver>() {
     let (channel, mut peer) = connect::<D>();
     assert_eq!(answer(&channel, &mut peer, ask("NOTIFY_CLOSE", KEY)), all_closed(KEY));
     drop(hand_over(&channel, &mut peer, KEY));
@@ -113,7 +113,7 @@ fn sock_4_with_no_socket_open_the_answer_comes_at_once<D: Driver>() {
     peer.assert_quiet();
 }
 
-fn sock_2_a_socket_is_closed_before_it_is_told_to_be<D: Driver>() {
+fn sock_2_a_socket_is_closed_before_it_is_reported_closed<D: Driver>() {
     let (channel, mut peer) = connect::<D>();
     for taken in [false, true] {
         let (mut message, witness) = hand_over(&channel, &mut peer, KEY);
@@ -133,7 +133,7 @@ fn sock_2_a_socket_is_closed_before_it_is_told_to_be<D: Driver>() {
     }
 }
 
-fn sock_2_a_hold_counts_for_as_long_as_it_is_kept<D: Driver>() {
+fn sock_2_a_socket_counts_while_its_hold_exists<D: Driver>() {
     let (channel, mut peer) = connect::<D>();
     let (mut message, witness) = hand_over(&channel, &mut peer, KEY);
     let (handle, hold) = message.take_handle().unwrap().into_parts();
@@ -147,7 +147,7 @@ fn sock_2_a_hold_counts_for_as_long_as_it_is_kept<D: Driver>() {
     assert_eq!(peer.line(), all_closed(KEY));
 }
 
-fn sock_2_each_key_is_counted_for_itself_and_comes_back_as_the_string_that_it_was<D: Driver>() {
+fn sock_2_each_key_is_counted_separately_and_returned_unchanged<D: Driver>() {
     let (channel, mut peer) = connect::<D>();
     let keys = [r#""6:::8080""#, r#""-1:/tmp/a \"b\" \u00e9:-1""#, r#""é""#];
     let held: Vec<_> = keys
@@ -166,7 +166,7 @@ fn sock_2_each_key_is_counted_for_itself_and_comes_back_as_the_string_that_it_wa
     }
 }
 
-fn sock_2_a_handle_that_does_not_fit_is_not_counted<D: Driver>() {
+fn sock_2_a_handle_of_the_wrong_type_is_not_counted<D: Driver>() {
     let (channel, mut peer) = connect::<D>();
     let udp = crate::support::descriptors::udp4();
     peer.write_with(keyed_line("1", KEY) + &ask("NOTIFY_CLOSE", KEY), &[udp.as_fd()]);
@@ -177,7 +177,7 @@ fn sock_2_a_handle_that_does_not_fit_is_not_counted<D: Driver>() {
     assert_eq!(answer(&channel, &mut peer, ask("GET_COUNT", KEY)), count(0, KEY));
 }
 
-fn sock_2_a_message_that_is_dropped_counts_no_more<D: Driver>() {
+fn sock_2_a_dropped_message_is_no_longer_counted<D: Driver>() {
     let (channel, mut peer) = connect::<D>();
     let (message, witness) = hand_over(&channel, &mut peer, KEY);
     drop(message);
@@ -185,7 +185,7 @@ fn sock_2_a_message_that_is_dropped_counts_no_more<D: Driver>() {
     assert_eq!(answer(&channel, &mut peer, ask("GET_COUNT", KEY)), count(0, KEY));
 }
 
-fn sock_4_the_end_is_told_from_another_thread_while_one_receives<D: Driver>() {
+fn sock_4_closing_in_another_thread_notifies_the_peer<D: Driver>() {
     let (channel, mut peer) = connect::<D>();
     let (message, _witness) = hand_over(&channel, &mut peer, KEY);
     let receiver = thread::spawn({
@@ -201,7 +201,7 @@ fn sock_4_the_end_is_told_from_another_thread_while_one_receives<D: Driver>() {
     assert_eq!(receiver.join().unwrap(), json!("done"));
 }
 
-fn sock_4_no_end_is_lost_when_many_threads_close_under_load<D: Driver>() {
+fn sock_4_no_close_notice_is_lost_under_load<D: Driver>() {
     const MANY: usize = 60;
     let (channel, mut peer) = connect::<D>();
     let keys: Vec<String> = (0..MANY).map(|i| format!("\"key {i}\"")).collect();
@@ -244,7 +244,7 @@ fn sock_4_no_end_is_lost_when_many_threads_close_under_load<D: Driver>() {
     receiver.join().unwrap();
 }
 
-fn sock_6_answers_wait_behind_a_handle<D: Driver>() {
+fn sock_6_answers_wait_for_a_handle_in_flight<D: Driver>() {
     let (channel, mut peer) = connect::<D>();
     let (message, _witness) = hand_over(&channel, &mut peer, KEY);
     let sender = thread::spawn({

@@ -13,8 +13,8 @@ use crate::support::for_both_drivers;
 use crate::support::process::alone;
 
 for_both_drivers!(alone:
-    ch_7_a_socket_pair_of_our_own_is_no_channel,
-    ch_7_a_descriptor_of_tokio_is_no_channel,
+    ch_7_a_socket_pair_made_by_this_process_is_not_a_channel,
+    ch_7_a_descriptor_of_tokio_is_not_a_channel,
 );
 
 /// Announces a channel that is none, to a process that has descriptors of its own.
@@ -27,7 +27,7 @@ fn announced<D: Driver>(number: i32) -> EnvError {
     no_channel::<D>()
 }
 
-fn ch_7_a_socket_pair_of_our_own_is_no_channel<D: Driver>() {
+fn ch_7_a_socket_pair_made_by_this_process_is_not_a_channel<D: Driver>() {
     let (ours, theirs) = UnixStream::pair().unwrap();
     for fd in [&ours, &theirs] {
         match announced::<D>(fd.as_raw_fd()) {
@@ -46,7 +46,7 @@ fn ch_7_a_socket_pair_of_our_own_is_no_channel<D: Driver>() {
 }
 
 /// A number that is stale may be that of anything the runtime has opened before.
-fn ch_7_a_descriptor_of_tokio_is_no_channel<D: Driver>() {
+fn ch_7_a_descriptor_of_tokio_is_not_a_channel<D: Driver>() {
     let _runtime = ::tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     let numbers: Vec<i32> = std::fs::read_dir("/proc/self/fd")
         .unwrap()

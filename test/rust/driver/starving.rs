@@ -15,9 +15,9 @@ use crate::support::peer::{ACK, NACK, connect, handle_line};
 use crate::support::process::alone;
 
 in_both_modes!(alone:
-    hnd_6_a_handle_that_the_kernel_drops_is_refused_and_can_be_sent_again,
-    hnd_6_a_dropped_descriptor_is_not_replaced_by_that_of_the_next_handle,
-    hnd_6_the_descriptors_that_fit_are_taken,
+    hnd_6_a_handle_dropped_by_the_kernel_is_refused_and_can_be_resent,
+    hnd_6_a_dropped_descriptor_is_not_replaced_by_the_next_handles_descriptor,
+    hnd_6_descriptors_within_the_process_limit_are_received,
     a_channel_without_a_free_descriptor_is_an_error,
     a_handle_that_cannot_be_duplicated_is_an_error_and_the_channel_goes_on,
 );
@@ -36,7 +36,7 @@ fn starve() -> Vec<File> {
     }
 }
 
-fn hnd_6_a_handle_that_the_kernel_drops_is_refused_and_can_be_sent_again<D: Driver>() {
+fn hnd_6_a_handle_dropped_by_the_kernel_is_refused_and_can_be_resent<D: Driver>() {
     let (channel, mut peer) = connect::<D>();
     let (first, witness) = watched();
     let (second, _second_witness) = watched();
@@ -65,7 +65,7 @@ fn hnd_6_a_handle_that_the_kernel_drops_is_refused_and_can_be_sent_again<D: Driv
     witness.assert_closed();
 }
 
-fn hnd_6_a_dropped_descriptor_is_not_replaced_by_that_of_the_next_handle<D: Driver>() {
+fn hnd_6_a_dropped_descriptor_is_not_replaced_by_the_next_handles_descriptor<D: Driver>() {
     let (channel, mut peer) = connect::<D>();
     let (first, _witness) = watched();
     let (second, _second_witness) = watched();
@@ -94,7 +94,7 @@ fn hnd_6_a_dropped_descriptor_is_not_replaced_by_that_of_the_next_handle<D: Driv
     assert_eq!(peer.line(), ACK);
 }
 
-fn hnd_6_the_descriptors_that_fit_are_taken<D: Driver>() {
+fn hnd_6_descriptors_within_the_process_limit_are_received<D: Driver>() {
     let (channel, mut peer) = connect::<D>();
     let (first, _witness) = watched();
     let (other, other_witness) = watched();

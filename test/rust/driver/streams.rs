@@ -39,8 +39,8 @@ async fn send(sink: &mut MessageSink, message: u32) -> Result<(), Error> {
 }
 
 #[test]
-fn a_stream_gives_all_messages_and_ends_with_the_channel() {
-    run("a_stream_gives_all_messages_and_ends_with_the_channel", |channel, peer| async move {
+fn a_stream_yields_all_messages_and_ends_with_the_channel() {
+    run("a_stream_yields_all_messages_and_ends_with_the_channel", |channel, peer| async move {
         let mut messages = channel.messages();
         peer.write(format!("1\n2\n{ACK}\n3\n"));
         assert_eq!(number(next(&mut messages).await), 1);
@@ -59,8 +59,8 @@ fn a_stream_gives_all_messages_and_ends_with_the_channel() {
 }
 
 #[test]
-fn a_stream_that_is_dropped_leaves_its_message_to_the_next_receiver() {
-    run("a_stream_that_is_dropped_leaves_its_message_to_the_next_receiver", |channel, peer| async move {
+fn a_dropped_stream_leaves_its_message_to_the_next_receiver() {
+    run("a_dropped_stream_leaves_its_message_to_the_next_receiver", |channel, peer| async move {
         let mut messages = channel.messages();
         let nobody = &mut Context::from_waker(Waker::noop());
         assert!(Pin::new(&mut messages).poll_next(nobody).is_pending());
@@ -103,8 +103,8 @@ fn a_sink_feeds_and_is_flushed() {
 }
 
 #[test]
-fn a_sink_is_not_ready_while_too_much_waits() {
-    run("a_sink_is_not_ready_while_too_much_waits", |channel, mut peer| async move {
+fn a_sink_is_not_ready_while_too_much_is_queued() {
+    run("a_sink_is_not_ready_while_too_much_is_queued", |channel, mut peer| async move {
         let mut sink = channel.sink();
         let large = json!("x".repeat(1 << 20));
         poll_fn(|cx| Sink::<&serde_json::Value>::poll_ready(Pin::new(&mut sink), cx)).await.unwrap();
@@ -126,8 +126,8 @@ fn a_sink_is_not_ready_while_too_much_waits() {
 }
 
 #[test]
-fn a_sink_that_is_closed_leaves_the_channel_open() {
-    run("a_sink_that_is_closed_leaves_the_channel_open", |channel, mut peer| async move {
+fn closing_a_sink_leaves_the_channel_open() {
+    run("closing_a_sink_leaves_the_channel_open", |channel, mut peer| async move {
         let mut sink = channel.sink();
         send(&mut sink, 1).await.unwrap();
         poll_fn(|cx| Sink::<u32>::poll_close(Pin::new(&mut sink), cx)).await.unwrap();

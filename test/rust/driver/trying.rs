@@ -16,16 +16,16 @@ use crate::support::in_both_modes;
 use crate::support::peer::{ACK, connect, connect_two, handle_line};
 
 in_both_modes!(in_time:
-    try_recv_takes_what_is_there_and_does_not_wait,
-    try_recv_tells_the_end,
-    try_recv_acknowledges_and_reports_as_recv_does,
-    try_recv_lets_fed_messages_out,
-    the_descriptor_can_be_read_when_a_message_has_come,
-    a_loop_over_the_descriptor_receives_everything,
-    life_9_try_send_sends_whole_messages_until_there_is_no_room,
-    hnd_7_try_send_does_not_wait_behind_a_handle,
+    try_recv_takes_available_messages_without_waiting,
+    try_recv_reports_the_end,
+    try_recv_acknowledges_handles_and_reports_errors_like_recv,
+    try_recv_writes_fed_messages,
+    the_descriptor_is_readable_when_a_message_has_arrived,
+    an_event_loop_over_the_descriptor_receives_all_messages,
+    life_9_try_send_sends_whole_messages_until_the_socket_is_full,
+    hnd_7_try_send_does_not_wait_for_a_handle_in_flight,
     try_send_after_the_end_is_an_error,
-    a_receiver_that_waits_and_one_that_tries_share_the_messages,
+    recv_and_try_recv_share_the_messages,
 );
 
 fn would_block<T>(result: Result<T, Error>) -> bool {
@@ -44,7 +44,7 @@ fn can_be_read(fd: &impl AsFd) -> bool {
     poll(&mut fds, PollTimeout::ZERO).unwrap() > 0
 }
 
-fn try_recv_takes_what_is_there_and_does_not_wait<D: Driver>() {
+fn try_recv_takes_available_messages_without_waiting<D: Driver>() {
     let (channel, peer) = connect::<D>();
     for _ in 0..2 {
         assert!(would_block(channel.try_recv()));
@@ -59,7 +59,7 @@ fn try_recv_takes_what_is_there_and_does_not_wait<D: Driver>() {
     assert!(would_block(channel.try_recv()));
 }
 
-fn try_recv_tells_the_end<D: Driver>() {
+fn try_recv_reports_the_end<D: Driver>() {
     let (channel, peer) = connect::<D>();
     peer.write("1\n");
     drop(peer);
@@ -72,7 +72,7 @@ fn try_recv_tells_the_end<D: Driver>() {
     assert!(channel.try_recv().unwrap().is_none());
 }
 
-fn try_recv_acknowledges_and_reports_as_recv_does<D: Driver>() {
+fn try_recv_acknowledges_handles_and_reports_errors_like_recv<D: Driver>() {
     let (channel, mut peer) = connect::<D>();
     let (given, _witness) = watched();
     peer.write_with(handle_line("net.Socket", "7"), &[given.as_fd()]);
@@ -84,7 +84,7 @@ fn try_recv_acknowledges_and_reports_as_recv_does<D: Driver>() {
     assert!(would_block(channel.try_recv()));
 }
 
-fn try_recv_lets_fed_messages_out<D: Driver>() {
+fn try_recv_writes_fed_messages<D: Driver>() {
     let (channel, mut peer) = connect::<D>();
     channel.feed(&json!(1)).unwrap();
     assert!(would_block(channel.try_recv()));
@@ -101,7 +101,7 @@ fn a_timeout_of_nothing_takes_what_is_there_also_after_a_feed() {
     assert_eq!(look().unwrap().unwrap().decode::<u8>().unwrap(), 1);
 }
 
-fn the_descriptor_can_be_read_when_a_message_has_come<D: Driver>() {
+fn the_descriptor_is_readable_when_a_message_has_arrived<D: Driver>() {
     let (channel, peer) = connect::<D>();
     assert!(!can_be_read(&channel));
     peer.write("1\n");
@@ -112,7 +112,7 @@ fn the_descriptor_can_be_read_when_a_message_has_come<D: Driver>() {
     assert!(can_be_read(&channel), "its end");
 }
 
-fn a_loop_over_the_descriptor_receives_everything<D: Driver>() {
+fn an_event_loop_over_the_descriptor_receives_all_messages<D: Driver>() {
     const COUNT: usize = 2000;
     let (sender, receiver) = connect_two::<D>();
     let sending = thread::spawn(move || {
@@ -144,7 +144,7 @@ fn a_loop_over_the_descriptor_receives_everything<D: Driver>() {
     }
 }
 
-fn life_9_try_send_sends_whole_messages_until_there_is_no_room<D: Driver>() {
+fn life_9_try_send_sends_whole_messages_until_the_socket_is_full<D: Driver>() {
     for size in [1, 1 << 10, 1 << 17] {
         let (channel, mut peer) = connect::<D>();
         let message = |i: usize| json!({ "i": i, "pad": "x".repeat(size) });
@@ -176,7 +176,7 @@ fn life_9_try_send_sends_whole_messages_until_there_is_no_room<D: Driver>() {
     }
 }
 
-fn hnd_7_try_send_does_not_wait_behind_a_handle<D: Driver>() {
+fn hnd_7_try_send_does_not_wait_for_a_handle_in_flight<D: Driver>() {
     let (channel, mut peer) = connect::<D>();
     let (given, _witness) = watched();
     let sending = thread::spawn({
@@ -198,7 +198,7 @@ fn try_send_after_the_end_is_an_error<D: Driver>() {
     assert!(matches!(channel.try_send(&json!(1)), Err(Error::Send(SendError::Closed))));
 }
 
-fn a_receiver_that_waits_and_one_that_tries_share_the_messages<D: Driver>() {
+fn recv_and_try_recv_share_the_messages<D: Driver>() {
     const COUNT: u32 = 500;
     let (channel, peer) = connect::<D>();
     let waiting = thread::spawn({

@@ -50,9 +50,9 @@ fn acknowledge(mut peer: Peer, count: usize) -> Peer {
 }
 
 #[test]
-fn handles_that_wait_for_their_acknowledgement_are_woken_once_each() {
+fn each_pending_handle_is_woken_once_by_its_acknowledgement() {
     const HANDLES: usize = 500;
-    run("handles_that_wait_for_their_acknowledgement_are_woken_once_each", |channel, peer| async move {
+    run("each_pending_handle_is_woken_once_by_its_acknowledgement", |channel, peer| async move {
         let polls = Rc::new(Cell::new(0));
         let socket = Rc::new(watched().0);
         let senders: Vec<_> = (0..HANDLES)
@@ -77,9 +77,9 @@ fn handles_that_wait_for_their_acknowledgement_are_woken_once_each() {
 }
 
 #[test]
-fn messages_wake_one_receiver_each() {
+fn each_message_wakes_one_receiver() {
     const RECEIVERS: usize = 300;
-    run("messages_wake_one_receiver_each", |channel, peer| async move {
+    run("each_message_wakes_one_receiver", |channel, peer| async move {
         let polls = Rc::new(Cell::new(0));
         let receivers: Vec<_> = (0..RECEIVERS)
             .map(|_| {
@@ -110,11 +110,11 @@ fn messages_wake_one_receiver_each() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn threads_that_wait_for_an_acknowledgement_are_woken_once_each() {
+fn each_thread_is_woken_once_by_its_acknowledgement() {
     use nix::sys::resource::{UsageWho, getrusage};
 
     const HANDLES: usize = 150;
-    in_time("threads_that_wait_for_an_acknowledgement_are_woken_once_each", || {
+    in_time("each_thread_is_woken_once_by_its_acknowledgement", || {
         let (ours, theirs) = UnixStream::pair().unwrap();
         let channel = blocking::Channel::from_socket(ours, Limits::default()).unwrap();
         let senders: Vec<_> = (0..HANDLES)
@@ -225,8 +225,8 @@ fn a_task_that_feeds_without_waiting_lets_others_run() {
 }
 
 #[test]
-fn a_task_that_receives_what_is_there_lets_others_run() {
-    run("a_task_that_receives_what_is_there_lets_others_run", |channel, peer| async move {
+fn a_task_that_receives_without_waiting_lets_others_run() {
+    run("a_task_that_receives_without_waiting_lets_others_run", |channel, peer| async move {
         peer.write("1\n".repeat(1000));
         channel.recv().await.unwrap().unwrap();
         let done = Rc::new(Cell::new(1));
@@ -245,8 +245,8 @@ fn a_task_that_receives_what_is_there_lets_others_run() {
 }
 
 #[test]
-fn a_call_that_was_begun_and_is_left_alone_keeps_nobody_waiting() {
-    run("a_call_that_was_begun_and_is_left_alone_keeps_nobody_waiting", |channel, peer| async move {
+fn a_polled_but_idle_call_does_not_block_others() {
+    run("a_polled_but_idle_call_does_not_block_others", |channel, peer| async move {
         // Polled last, by a task that then has something else to do.
         let other = channel.clone();
         let sender = spawn_local(async move { other.send_handle("a handle", watched().0).await });
@@ -270,8 +270,8 @@ fn a_call_that_was_begun_and_is_left_alone_keeps_nobody_waiting() {
 }
 
 #[test]
-fn a_receiver_that_is_cancelled_leaves_the_message_to_the_next() {
-    run("a_receiver_that_is_cancelled_leaves_the_message_to_the_next", |channel, peer| async move {
+fn a_cancelled_receiver_leaves_its_message_to_the_next() {
+    run("a_cancelled_receiver_leaves_its_message_to_the_next", |channel, peer| async move {
         let woken = Rc::new(Cell::new(false));
         let mut first = Box::pin(channel.recv());
         // Its waker is not the task's: being woken is no reason to be polled here.
@@ -320,8 +320,8 @@ impl Drop for Nosy {
 }
 
 #[test]
-fn wakers_are_dropped_when_the_channel_is_free() {
-    run("wakers_are_dropped_when_the_channel_is_free", |channel, peer| async move {
+fn wakers_are_dropped_outside_the_lock() {
+    run("wakers_are_dropped_outside_the_lock", |channel, peer| async move {
         let mut received = pin!(channel.recv());
         for _ in 0..3 {
             // The call has the only one.

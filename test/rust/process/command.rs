@@ -16,32 +16,32 @@ use crate::support::for_both_drivers;
 use crate::support::parents::{Parent, Started, start_with_channel};
 
 for_both_drivers!(in_time:
-    arguments_arrive_as_they_were_given,
-    a_program_is_found_on_the_path_that_it_is_given,
-    the_directory_is_the_one_asked_for,
-    a_relative_program_is_sought_in_the_directory_asked_for,
+    arguments_arrive_unchanged,
+    a_program_is_looked_up_in_its_own_path_variable,
+    the_working_directory_can_be_set,
+    a_relative_program_is_resolved_in_its_working_directory,
     variables_are_set_and_removed_in_the_order_of_the_calls,
-    the_environment_is_ours_unless_told_otherwise,
-    it_runs_as_the_user_and_group_asked_for,
-    a_detached_process_has_a_session_of_its_own,
-    a_process_can_have_a_group_of_its_own_in_our_session,
-    signals_are_as_a_new_program_expects_them,
-    ch_2_exactly_one_of_each_variable_whatever_the_caller_sets,
-    ch_2_without_a_channel_neither_variable,
-    ch_2_messages_are_written_as_was_asked_for_and_is_announced,
+    the_environment_is_inherited_by_default,
+    a_program_can_run_as_another_user_and_group,
+    a_detached_process_has_its_own_session,
+    a_process_can_have_its_own_group_in_our_session,
+    signal_dispositions_are_reset_to_their_defaults,
+    ch_2_each_variable_is_set_exactly_once_even_if_the_caller_sets_it,
+    ch_2_without_a_channel_no_variable_is_set,
+    ch_2_messages_use_the_requested_and_announced_serialization,
 );
 
 fn stdout<D: Parent>(command: Command<D::Mark>) -> String {
     String::from_utf8(D::output(command).unwrap().stdout).unwrap()
 }
 
-fn arguments_arrive_as_they_were_given<D: Parent>() {
+fn arguments_arrive_unchanged<D: Parent>() {
     let odd = OsStr::from_bytes(b"not \xff UTF-8");
     let command = Command::new("printf").arg("%s|").args(["", "a b", "$HOME", "\"'\n"]).arg(odd);
     assert_eq!(D::output(command).unwrap().stdout, b"|a b|$HOME|\"'\n|not \xff UTF-8|");
 }
 
-fn a_program_is_found_on_the_path_that_it_is_given<D: Parent>() {
+fn a_program_is_looked_up_in_its_own_path_variable<D: Parent>() {
     let directory = scratch(D::NAME, "path");
     script(&directory.join("crossfork-greeter"), "echo found");
     let command =
@@ -50,7 +50,7 @@ fn a_program_is_found_on_the_path_that_it_is_given<D: Parent>() {
     fs::remove_dir_all(directory).unwrap();
 }
 
-fn the_directory_is_the_one_asked_for<D: Parent>() {
+fn the_working_directory_can_be_set<D: Parent>() {
     let directory = scratch(D::NAME, "cwd");
     assert_eq!(stdout::<D>(Command::new("pwd").cwd(&directory)), format!("{}\n", directory.display()));
     let ours = std::env::current_dir().unwrap();
@@ -58,7 +58,7 @@ fn the_directory_is_the_one_asked_for<D: Parent>() {
     fs::remove_dir_all(directory).unwrap();
 }
 
-fn a_relative_program_is_sought_in_the_directory_asked_for<D: Parent>() {
+fn a_relative_program_is_resolved_in_its_working_directory<D: Parent>() {
     let directory = scratch(D::NAME, "relative");
     script(&directory.join("greeter"), "echo \"from $PWD\"");
     let said = stdout::<D>(Command::new("./greeter").cwd(&directory));
@@ -79,14 +79,14 @@ fn variables_are_set_and_removed_in_the_order_of_the_calls<D: Parent>() {
     assert_eq!(lines(stdout::<D>(command().env_remove("B").env("B", "again"))), ["A=3", "B=again"]);
 }
 
-fn the_environment_is_ours_unless_told_otherwise<D: Parent>() {
+fn the_environment_is_inherited_by_default<D: Parent>() {
     let path = std::env::var("PATH").unwrap();
     assert_eq!(stdout::<D>(Command::shell("echo \"$PATH\"")), format!("{path}\n"));
     let home = Command::shell("echo \"${HOME-none}\"");
     assert_eq!(stdout::<D>(home.env_remove("HOME")), "none\n");
 }
 
-fn it_runs_as_the_user_and_group_asked_for<D: Parent>() {
+fn a_program_can_run_as_another_user_and_group<D: Parent>() {
     const NOBODY: u32 = 65534;
     let as_nobody = || Command::shell("echo $(id -u) $(id -g) $(id -G)").uid(NOBODY).gid(NOBODY);
     match D::output(as_nobody()) {
@@ -112,7 +112,7 @@ fn is_root() -> bool {
     status_line(std::process::id(), "Uid").starts_with("0\t")
 }
 
-fn a_detached_process_has_a_session_of_its_own<D: Parent>() {
+fn a_detached_process_has_its_own_session<D: Parent>() {
     let session = |pid: u32| getsid(Some(Pid::from_raw(pid as i32))).unwrap();
     let mut detached = start_frozen_with_channel::<D>(frozen().detached(), 3);
     let attached = start_frozen::<D>(frozen());
@@ -122,7 +122,7 @@ fn a_detached_process_has_a_session_of_its_own<D: Parent>() {
     assert_eq!(state(detached.id()).unwrap().1, std::process::id());
 }
 
-fn a_process_can_have_a_group_of_its_own_in_our_session<D: Parent>() {
+fn a_process_can_have_its_own_group_in_our_session<D: Parent>() {
     let process = start_frozen::<D>(frozen().own_process_group());
     let pid = Pid::from_raw(process.id() as i32);
     assert_eq!(getpgid(Some(pid)), Ok(pid));
@@ -133,7 +133,7 @@ fn a_process_can_have_a_group_of_its_own_in_our_session<D: Parent>() {
     assert_eq!((getpgid(Some(pid)), getsid(Some(pid))), (Ok(pid), Ok(pid)));
 }
 
-fn signals_are_as_a_new_program_expects_them<D: Parent>() {
+fn signal_dispositions_are_reset_to_their_defaults<D: Parent>() {
     let signals = |pid, which| u64::from_str_radix(&status_line(pid, which), 16).unwrap();
     let ignores_sigpipe = |pid| signals(pid, "SigIgn") & (1 << (libc::SIGPIPE - 1)) != 0;
     assert!(ignores_sigpipe(std::process::id()), "as Rust programs do");
@@ -142,7 +142,7 @@ fn signals_are_as_a_new_program_expects_them<D: Parent>() {
     assert_eq!(signals(process.id(), "SigBlk"), 0);
 }
 
-fn ch_2_exactly_one_of_each_variable_whatever_the_caller_sets<D: Parent>() {
+fn ch_2_each_variable_is_set_exactly_once_even_if_the_caller_sets_it<D: Parent>() {
     let stale = frozen().env("NODE_CHANNEL_FD", "9").env("NODE_CHANNEL_SERIALIZATION_MODE", "advanced");
     let mut kid = start_frozen_with_channel::<D>(stale, 5);
     let pid = kid.id();
@@ -152,7 +152,7 @@ fn ch_2_exactly_one_of_each_variable_whatever_the_caller_sets<D: Parent>() {
     assert_eq!(variable(kid.id(), "NODE_CHANNEL_FD"), ["4"]);
 }
 
-fn ch_2_without_a_channel_neither_variable<D: Parent>() {
+fn ch_2_without_a_channel_no_variable_is_set<D: Parent>() {
     let stale = frozen().env("NODE_CHANNEL_FD", "9").env("NODE_CHANNEL_SERIALIZATION_MODE", "json");
     let process = start_frozen::<D>(stale);
     let pid = process.id();
@@ -178,7 +178,7 @@ pub fn script(path: &std::path::Path, line: &str) {
     assert!(status.unwrap().success());
 }
 
-fn ch_2_messages_are_written_as_was_asked_for_and_is_announced<D: Parent>() {
+fn ch_2_messages_use_the_requested_and_announced_serialization<D: Parent>() {
     for serialization in [Serialization::Json, Serialization::Advanced] {
         let echo = "printf %s \"$NODE_CHANNEL_SERIALIZATION_MODE\" >&2; exec cat <&3 >&3";
         let command = Command::shell(echo).serialization(serialization).stdio(2, Stdio::Pipe);

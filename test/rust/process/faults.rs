@@ -16,25 +16,25 @@ use crate::support::parents::{Kid, Parent, Started, shell, start_with_channel};
 
 for_both_drivers!(in_time:
     an_echo_comes_back,
-    life_11_a_message_that_is_sent_at_once_is_read_later,
-    life_4_what_was_written_before_the_end_is_received_before_it,
-    life_2_what_was_written_is_received_though_the_child_left_ours_unread,
-    life_6_the_exit_may_come_before_the_messages_are_received,
-    life_6_the_channel_may_end_while_the_child_goes_on,
-    a_child_that_exits_at_once_is_an_end_and_a_status,
-    life_9_a_child_that_never_reads_stops_the_sender_and_not_the_parent,
-    life_9_a_child_that_floods_is_held_back,
-    ser_8_a_child_killed_in_a_message_leaves_the_messages_before_it,
-    hnd_8_a_child_killed_while_a_handle_is_written,
-    hnd_8_a_child_killed_between_handle_and_acknowledgement,
-    ser_6_a_child_that_prints_on_the_channel_is_an_error_each_time,
+    life_11_a_message_sent_before_the_child_reads_is_delivered,
+    life_4_messages_written_before_the_end_are_received_first,
+    life_2_messages_are_received_from_a_child_that_left_ours_unread,
+    life_6_the_exit_may_be_seen_before_the_messages_are_received,
+    life_6_the_channel_may_end_while_the_child_keeps_running,
+    a_child_that_exits_at_once_gives_an_end_and_a_status,
+    life_9_a_child_that_never_reads_blocks_only_the_sender,
+    life_9_a_flooding_child_gets_backpressure,
+    ser_8_messages_before_a_truncated_one_are_received_from_a_killed_child,
+    hnd_8_a_handle_is_closed_if_the_child_is_killed_while_it_is_written,
+    hnd_8_a_handle_is_returned_if_the_child_is_killed_before_acknowledging,
+    ser_6_each_line_that_a_child_prints_on_the_channel_is_an_error,
 );
 
 /// A child that another test is starting has a copy of the socket until its exec.
 mod alone {
-    use super::life_8_sending_to_a_child_that_is_gone_is_an_error;
+    use super::life_8_sending_to_an_exited_child_is_an_error;
     use crate::support::{for_both_drivers, process::alone};
-    for_both_drivers!(alone: life_8_sending_to_a_child_that_is_gone_is_an_error);
+    for_both_drivers!(alone: life_8_sending_to_an_exited_child_is_an_error);
 }
 
 const SHORT: Duration = Duration::from_millis(300);
@@ -61,7 +61,7 @@ fn an_echo_comes_back<D: Parent>() {
     assert_eq!(kid.process().wait().unwrap().code(), Some(7));
 }
 
-fn life_11_a_message_that_is_sent_at_once_is_read_later<D: Parent>() {
+fn life_11_a_message_sent_before_the_child_reads_is_delivered<D: Parent>() {
     let kid = shell::<D>("read -r first <&3; read -r second <&3; echo \"[$first,$second]\" >&3");
     kid.channel.send(&json!(1)).unwrap();
     kid.channel.send(&json!(2)).unwrap();
@@ -69,7 +69,7 @@ fn life_11_a_message_that_is_sent_at_once_is_read_later<D: Parent>() {
     assert_end(&kid);
 }
 
-fn life_4_what_was_written_before_the_end_is_received_before_it<D: Parent>() {
+fn life_4_messages_written_before_the_end_are_received_first<D: Parent>() {
     let mut kid = shell::<D>("i=0; while [ $i -lt 2000 ]; do echo $i; i=$((i+1)); done >&3; kill -9 $$");
     for i in 0..2000 {
         assert_eq!(receive(&kid), json!(i));
@@ -78,7 +78,7 @@ fn life_4_what_was_written_before_the_end_is_received_before_it<D: Parent>() {
     assert_eq!(kid.process().wait().unwrap().signal(), Some(libc::SIGKILL));
 }
 
-fn life_2_what_was_written_is_received_though_the_child_left_ours_unread<D: Parent>() {
+fn life_2_messages_are_received_from_a_child_that_left_ours_unread<D: Parent>() {
     let waits = Command::shell("read go; echo 1 >&3; echo 2 >&3; exit 4").stdio(0, Stdio::Pipe);
     let mut kid = start_with_channel::<D>(waits, 3);
     kid.channel.send(&json!("unread")).unwrap();
@@ -90,7 +90,7 @@ fn life_2_what_was_written_is_received_though_the_child_left_ours_unread<D: Pare
     assert_end(&kid);
 }
 
-fn life_6_the_exit_may_come_before_the_messages_are_received<D: Parent>() {
+fn life_6_the_exit_may_be_seen_before_the_messages_are_received<D: Parent>() {
     let mut kid = shell::<D>("echo '\"last words\"' >&3; exit 5");
     assert_eq!(kid.process().wait().unwrap().code(), Some(5));
     assert_eq!(receive(&kid), json!("last words"));
@@ -98,7 +98,7 @@ fn life_6_the_exit_may_come_before_the_messages_are_received<D: Parent>() {
     assert_eq!(kid.process().try_wait().unwrap().unwrap().code(), Some(5));
 }
 
-fn life_6_the_channel_may_end_while_the_child_goes_on<D: Parent>() {
+fn life_6_the_channel_may_end_while_the_child_keeps_running<D: Parent>() {
     let mut kid = shell::<D>("echo '\"bye\"' >&3; exec 3>&-; exec sleep 1000");
     assert_eq!(receive(&kid), json!("bye"));
     assert_end(&kid);
@@ -107,7 +107,7 @@ fn life_6_the_channel_may_end_while_the_child_goes_on<D: Parent>() {
     assert_eq!(kid.process().wait().unwrap().signal(), Some(libc::SIGTERM));
 }
 
-fn a_child_that_exits_at_once_is_an_end_and_a_status<D: Parent>() {
+fn a_child_that_exits_at_once_gives_an_end_and_a_status<D: Parent>() {
     let mut kid = start_with_channel::<D>(Command::new("false"), 3);
     assert_end(&kid);
     assert_eq!(kid.process().wait().unwrap().code(), Some(1));
@@ -115,7 +115,7 @@ fn a_child_that_exits_at_once_is_an_end_and_a_status<D: Parent>() {
     assert!(is_gone(pid));
 }
 
-fn life_8_sending_to_a_child_that_is_gone_is_an_error<D: Parent>() {
+fn life_8_sending_to_an_exited_child_is_an_error<D: Parent>() {
     let mut kid = start_with_channel::<D>(Command::new("true"), 3);
     kid.process().wait().unwrap();
     for _ in 0..3 {
@@ -128,7 +128,7 @@ fn life_8_sending_to_a_child_that_is_gone_is_an_error<D: Parent>() {
     assert_end(&kid);
 }
 
-fn life_9_a_child_that_never_reads_stops_the_sender_and_not_the_parent<D: Parent>() {
+fn life_9_a_child_that_never_reads_blocks_only_the_sender<D: Parent>() {
     let mut kid = shell::<D>("exec sleep 1000");
     let large = json!("x".repeat(4 << 20));
     let sent = kid.channel.send_timeout(&large, SHORT);
@@ -145,7 +145,7 @@ fn life_9_a_child_that_never_reads_stops_the_sender_and_not_the_parent<D: Parent
     assert_eq!(kid.process().wait().unwrap().signal(), Some(libc::SIGKILL));
 }
 
-fn life_9_a_child_that_floods_is_held_back<D: Parent>() {
+fn life_9_a_flooding_child_gets_backpressure<D: Parent>() {
     let limits = Limits::new().max_waiting_messages(10);
     let flood = Command::shell("exec yes '\"flood\"' >&3").limits(limits);
     let mut kid = start_with_channel::<D>(flood, 3);
@@ -161,14 +161,14 @@ fn life_9_a_child_that_floods_is_held_back<D: Parent>() {
     }
 }
 
-fn ser_8_a_child_killed_in_a_message_leaves_the_messages_before_it<D: Parent>() {
+fn ser_8_messages_before_a_truncated_one_are_received_from_a_killed_child<D: Parent>() {
     let mut kid = shell::<D>("echo 1 >&3; printf '{\"half\":' >&3; kill -9 $$");
     assert_eq!(receive(&kid), json!(1));
     assert_end(&kid);
     assert_eq!(kid.process().wait().unwrap().signal(), Some(libc::SIGKILL));
 }
 
-fn hnd_8_a_child_killed_while_a_handle_is_written<D: Parent>() {
+fn hnd_8_a_handle_is_closed_if_the_child_is_killed_while_it_is_written<D: Parent>() {
     let mut kid = shell::<D>("head -c 10 <&3 >/dev/null; kill -9 $$");
     let (socket, witness) = watched();
     // Too long to be in the kernel as a whole.
@@ -180,7 +180,7 @@ fn hnd_8_a_child_killed_while_a_handle_is_written<D: Parent>() {
     witness.assert_closed();
 }
 
-fn hnd_8_a_child_killed_between_handle_and_acknowledgement<D: Parent>() {
+fn hnd_8_a_handle_is_returned_if_the_child_is_killed_before_acknowledging<D: Parent>() {
     let mut kid = shell::<D>("read -r line <&3; echo '\"read\"' >&3; kill -9 $$");
     let (socket, witness) = watched();
     let unsent = kid.channel.send_handle(&json!("a socket"), socket).unwrap_err();
@@ -194,7 +194,7 @@ fn hnd_8_a_child_killed_between_handle_and_acknowledgement<D: Parent>() {
     witness.assert_closed();
 }
 
-fn ser_6_a_child_that_prints_on_the_channel_is_an_error_each_time<D: Parent>() {
+fn ser_6_each_line_that_a_child_prints_on_the_channel_is_an_error<D: Parent>() {
     let kid = shell::<D>("echo Listening on port 80 >&3; echo >&3; echo '\"ready\"' >&3");
     let line = kid.channel.recv_timeout(PATIENCE);
     assert!(matches!(line, Err(Error::Protocol(ProtocolError::NotJson { .. }))), "{line:?}");

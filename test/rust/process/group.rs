@@ -16,20 +16,20 @@ use crate::support::parents::{Parent, Started, start, start_with_channel};
 for_both_drivers!(in_time:
     a_timeout_ends_the_whole_group,
     too_much_output_ends_the_whole_group,
-    the_whole_group_of_a_program_that_has_ended_does_not_outlast_a_timeout,
+    a_timeout_ends_the_group_of_an_exited_program,
     stop_signals_the_whole_group,
     stop_kills_the_whole_group,
     kill_on_drop_signals_the_whole_group,
-    kill_signals_the_process_alone_and_kill_group_the_others_too,
+    kill_signals_only_the_process_and_kill_group_the_whole_group,
     kill_group_sends_nothing_once_the_process_was_waited_for,
-    kill_group_of_a_process_that_leads_no_group_is_an_error,
+    kill_group_of_a_process_that_does_not_lead_a_group_is_an_error,
 );
 
 /// Ignores a signal.
 mod alone {
-    use super::kill_group_sends_nothing_to_what_the_kernel_has_reaped;
+    use super::kill_group_sends_nothing_after_the_kernel_has_reaped_the_process;
     use crate::support::{for_both_drivers, process::alone};
-    for_both_drivers!(alone: kill_group_sends_nothing_to_what_the_kernel_has_reaped);
+    for_both_drivers!(alone: kill_group_sends_nothing_after_the_kernel_has_reaped_the_process);
 }
 
 /// Both ways to lead a group.
@@ -85,7 +85,7 @@ fn too_much_output_ends_the_whole_group<D: Parent>() {
     });
 }
 
-fn the_whole_group_of_a_program_that_has_ended_does_not_outlast_a_timeout<D: Parent>() {
+fn a_timeout_ends_the_group_of_an_exited_program<D: Parent>() {
     both::<D>(|leading| assert_ends(timed_out::<D>(|| leading(Command::shell("sleep 1000 & echo $!")))));
 }
 
@@ -121,7 +121,7 @@ fn kill_on_drop_signals_the_whole_group<D: Parent>() {
     });
 }
 
-fn kill_signals_the_process_alone_and_kill_group_the_others_too<D: Parent>() {
+fn kill_signals_only_the_process_and_kill_group_the_whole_group<D: Parent>() {
     both::<D>(|leading| {
         let mut process = start::<D>(leading(Command::shell(LINE)).stdio(1, Stdio::Pipe));
         let (shell, other) = (process.id(), other(&mut *process));
@@ -149,7 +149,7 @@ fn kill_group_sends_nothing_once_the_process_was_waited_for<D: Parent>() {
     });
 }
 
-fn kill_group_of_a_process_that_leads_no_group_is_an_error<D: Parent>() {
+fn kill_group_of_a_process_that_does_not_lead_a_group_is_an_error<D: Parent>() {
     let process = start::<D>(Command::new("sleep").arg("1000"));
     let refused: Error = process.kill_group(Signal::KILL).unwrap_err().into();
     assert!(refused.to_string().contains("own_process_group"), "{refused}");
@@ -157,7 +157,7 @@ fn kill_group_of_a_process_that_leads_no_group_is_an_error<D: Parent>() {
 }
 
 #[allow(unsafe_code)]
-fn kill_group_sends_nothing_to_what_the_kernel_has_reaped<D: Parent>() {
+fn kill_group_sends_nothing_after_the_kernel_has_reaped_the_process<D: Parent>() {
     both::<D>(|leading| {
         let line = "sleep 1000 & echo $!; read -r line";
         let command = leading(Command::shell(line)).stdio(0, Stdio::Pipe).stdio(1, Stdio::Pipe);

@@ -21,11 +21,11 @@ use crate::support::parents::{Kid, Parent, Started, start_with_channel};
 use crate::support::process::alone;
 
 for_both_drivers!(alone:
-    ch_8_a_child_sees_its_channel_its_stdio_and_what_was_asked_for,
-    ch_8_a_process_without_a_channel_sees_its_stdio,
-    ch_2_a_stale_channel_of_ours_is_not_seen,
-    ch_4_the_channel_arrives_blocking_and_to_be_inherited,
-    ch_8_our_end_is_close_on_exec_and_theirs_is_closed_here,
+    ch_8_a_child_inherits_only_its_channel_stdio_and_requested_descriptors,
+    ch_8_a_process_without_a_channel_inherits_only_its_stdio,
+    ch_2_a_child_does_not_inherit_our_own_untaken_channel,
+    ch_4_the_channel_arrives_blocking_and_inheritable,
+    ch_8_our_end_is_close_on_exec_and_the_childs_end_is_closed_here,
     ch_3_a_failed_start_is_reported_among_few_descriptors_and_many,
     a_failed_start_is_reported_while_other_threads_open_and_close,
     a_start_succeeds_while_other_threads_open_and_close,
@@ -52,7 +52,7 @@ fn expected(others: &[usize]) -> Vec<i32> {
     all
 }
 
-fn ch_8_a_child_sees_its_channel_its_stdio_and_what_was_asked_for<D: Parent>() {
+fn ch_8_a_child_inherits_only_its_channel_stdio_and_requested_descriptors<D: Parent>() {
     let _ours = careless();
     for number in NUMBERS {
         let mut kid = start_frozen_with_channel::<D>(frozen(), number);
@@ -65,14 +65,14 @@ fn ch_8_a_child_sees_its_channel_its_stdio_and_what_was_asked_for<D: Parent>() {
     }
 }
 
-fn ch_8_a_process_without_a_channel_sees_its_stdio<D: Parent>() {
+fn ch_8_a_process_without_a_channel_inherits_only_its_stdio<D: Parent>() {
     let _ours = careless();
     assert_eq!(numbers(start_frozen::<D>(frozen()).id()), [0, 1, 2]);
     let asked = frozen().stdio(0, Stdio::Pipe).stdio(1, Stdio::Pipe).stdio(6, Stdio::Pipe);
     assert_eq!(numbers(start_frozen::<D>(asked).id()), [0, 1, 2, 6]);
 }
 
-fn ch_2_a_stale_channel_of_ours_is_not_seen<D: Parent>() {
+fn ch_2_a_child_does_not_inherit_our_own_untaken_channel<D: Parent>() {
     // As if this process had been forked with a channel and had not taken it.
     // SAFETY: this process has no other threads that look at its environment.
     unsafe {
@@ -88,7 +88,7 @@ fn ch_2_a_stale_channel_of_ours_is_not_seen<D: Parent>() {
     assert_eq!(std::env::var("NODE_CHANNEL_FD").unwrap(), "17");
 }
 
-fn ch_4_the_channel_arrives_blocking_and_to_be_inherited<D: Parent>() {
+fn ch_4_the_channel_arrives_blocking_and_inheritable<D: Parent>() {
     for number in NUMBERS {
         let mut kid = start_frozen_with_channel::<D>(frozen(), number);
         let flags = flags(kid.id(), number as i32);
@@ -96,7 +96,7 @@ fn ch_4_the_channel_arrives_blocking_and_to_be_inherited<D: Parent>() {
     }
 }
 
-fn ch_8_our_end_is_close_on_exec_and_theirs_is_closed_here<D: Parent>() {
+fn ch_8_our_end_is_close_on_exec_and_the_childs_end_is_closed_here<D: Parent>() {
     drop(start_with_channel::<D>(Command::new("true"), 3));
     let me = std::process::id();
     let before = numbers(me);

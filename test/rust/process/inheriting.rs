@@ -15,15 +15,15 @@ use crate::support::parents::{Parent, Started, start, start_with_channel};
 use crate::support::process::{assert_success, command, is_inside, with_name};
 
 for_both_drivers!(with_name:
-    standard_streams_are_inherited_unless_told_otherwise,
+    standard_streams_are_inherited_by_default,
     standard_streams_that_are_close_on_exec_are_inherited,
-    standard_streams_that_are_not_blocking_are_blocking_in_the_child,
+    non_blocking_standard_streams_are_blocking_in_the_child,
 );
 
 mod alone {
-    use super::a_standard_stream_that_is_closed_here_is_dev_null_in_the_child;
+    use super::a_closed_standard_stream_is_dev_null_in_the_child;
     use crate::support::{for_both_drivers, process::alone};
-    for_both_drivers!(alone: a_standard_stream_that_is_closed_here_is_dev_null_in_the_child);
+    for_both_drivers!(alone: a_closed_standard_stream_is_dev_null_in_the_child);
 }
 
 /// Runs the test inside with this standard input, and gives what it wrote.
@@ -36,7 +36,7 @@ fn run(test: &str, input: &str) -> (String, String) {
     (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap())
 }
 
-fn standard_streams_are_inherited_unless_told_otherwise<D: Parent>(test: &'static str) {
+fn standard_streams_are_inherited_by_default<D: Parent>(test: &'static str) {
     if is_inside(test) {
         let cat = start::<D>(Command::shell("cat; echo to stderr >&2"));
         assert!(cat.wait().unwrap().success());
@@ -64,7 +64,7 @@ fn standard_streams_that_are_close_on_exec_are_inherited<D: Parent>(test: &'stat
     assert!(stderr.contains("without\nwith\n"), "{stderr}");
 }
 
-fn standard_streams_that_are_not_blocking_are_blocking_in_the_child<D: Parent>(test: &'static str) {
+fn non_blocking_standard_streams_are_blocking_in_the_child<D: Parent>(test: &'static str) {
     if is_inside(test) {
         let make_nonblocking = || {
             for fd in [io::stdin().as_fd(), io::stdout().as_fd(), io::stderr().as_fd()] {
@@ -87,7 +87,7 @@ fn standard_streams_that_are_not_blocking_are_blocking_in_the_child<D: Parent>(t
     assert!(run(test, "").0.contains("\n299999\n300000\n"));
 }
 
-fn a_standard_stream_that_is_closed_here_is_dev_null_in_the_child<D: Parent>() {
+fn a_closed_standard_stream_is_dev_null_in_the_child<D: Parent>() {
     // What the driver opens once and for all is open.
     assert!(start::<D>(Command::new("true")).wait().unwrap().success());
     nix::unistd::close(0).unwrap();

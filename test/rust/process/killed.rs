@@ -20,7 +20,7 @@ use crate::support::process::{INSIDE, arguments, is_inside, with_name};
 for_both_drivers!(with_name:
     a_rust_child_sends_and_receives_messages_and_handles,
     hnd_4_a_child_killed_in_the_middle_of_its_handle_leaves_nothing_open,
-    hnd_6_a_handle_of_a_child_that_is_dead_is_received,
+    hnd_6_a_handle_from_a_child_that_has_exited_is_received,
 );
 
 /// This program, for the same test.
@@ -77,7 +77,7 @@ fn hnd_4_a_child_killed_in_the_middle_of_its_handle_leaves_nothing_open<D: Paren
     witness.assert_closed();
 }
 
-fn hnd_6_a_handle_of_a_child_that_is_dead_is_received<D: Parent>(test: &'static str) {
+fn hnd_6_a_handle_from_a_child_that_has_exited_is_received<D: Parent>(test: &'static str) {
     if is_inside(test) {
         let given = inherit::adopt(5).unwrap();
         raw_channel().write_with(handle_line("net.Socket", "\"a socket\""), &[given.as_fd()]);

@@ -11,9 +11,8 @@ use crate::support::deadline::eventually;
 use crate::support::process::alone;
 
 #[test]
-fn tokio_a_dropped_child_is_reaped_by_a_runtime_that_has_nothing_to_do() {
-    const NAME: &str =
-        "process::orphans::tokio_a_dropped_child_is_reaped_by_a_runtime_that_has_nothing_to_do";
+fn tokio_a_dropped_child_is_reaped_by_an_idle_runtime() {
+    const NAME: &str = "process::orphans::tokio_a_dropped_child_is_reaped_by_an_idle_runtime";
     alone(NAME, || {
         let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let pid = dropped(&runtime);

@@ -15,29 +15,29 @@ use crate::support::for_both_drivers;
 use crate::support::parents::Parent;
 
 for_both_drivers!(in_time:
-    a_file_is_run_and_what_it_writes_is_given,
+    a_program_is_run_and_its_output_returned,
     a_shell_runs_a_line,
     standard_input_is_empty,
-    what_was_set_for_a_stream_is_used,
-    an_exit_code_is_a_failure_with_what_was_written,
-    a_failure_is_shown_in_a_few_lines_whatever_was_written,
-    a_signal_from_elsewhere_is_a_failure,
-    a_timeout_kills_and_keeps_what_was_read,
-    a_timeout_kills_with_the_signal_that_was_chosen,
+    a_stream_setting_is_respected,
+    an_exit_code_is_an_error_that_contains_the_output,
+    an_error_message_stays_short_after_much_output,
+    a_signal_from_another_process_is_an_error,
+    a_timeout_kills_the_process_and_keeps_its_output,
+    a_timeout_kills_with_the_chosen_signal,
     a_program_that_ignores_sigterm_is_killed_by_sigkill,
-    a_timeout_comes_when_the_streams_are_closed_and_the_program_goes_on,
-    a_timeout_that_does_not_come_changes_nothing,
-    a_grandchild_with_the_pipes_does_not_outlast_a_timeout,
-    a_grandchild_with_the_pipes_of_a_program_that_ended_does_not_outlast_a_timeout,
-    more_than_the_maximum_ends_it_and_keeps_exactly_the_maximum,
-    more_than_the_maximum_ends_a_program_that_ignores_the_signal_and_writes_on,
-    a_timeout_ends_a_program_that_ignores_the_signal_and_writes_on,
-    pipes_that_nobody_can_use_are_closed,
-    each_stream_has_the_maximum_for_itself,
-    exactly_the_maximum_is_not_too_much,
-    the_maximum_is_node_s_unless_told_otherwise,
-    ten_megabytes_within_the_maximum_come_whole,
-    both_streams_are_read_at_once,
+    a_timeout_ends_a_program_that_closed_its_streams,
+    a_timeout_that_does_not_expire_changes_nothing,
+    a_grandchild_that_holds_the_pipes_does_not_delay_a_timeout,
+    a_grandchild_that_holds_the_pipes_of_an_exited_program_does_not_delay_a_timeout,
+    output_over_the_limit_kills_the_program_and_keeps_the_limit,
+    output_over_the_limit_ends_a_program_that_ignores_the_signal_and_keeps_writing,
+    a_timeout_ends_a_program_that_ignores_the_signal_and_keeps_writing,
+    pipes_that_the_caller_cannot_use_are_closed,
+    the_output_limit_applies_to_each_stream,
+    output_of_exactly_the_limit_is_allowed,
+    the_default_output_limit_is_nodes,
+    ten_megabytes_within_the_limit_arrive_completely,
+    both_streams_are_read_concurrently,
     ended_programs_leave_no_zombies,
 );
 
@@ -88,7 +88,7 @@ fn over<D: Parent>(command: Command<D::Mark>) -> (&'static str, usize, Output) {
     }
 }
 
-fn a_file_is_run_and_what_it_writes_is_given<D: Parent>() {
+fn a_program_is_run_and_its_output_returned<D: Parent>() {
     // No shell sees this.
     let output = D::output(Command::new("printf").args(["%s", "$HOME; echo"])).unwrap();
     assert_is(&output, "$HOME; echo", "");
@@ -104,7 +104,7 @@ fn standard_input_is_empty<D: Parent>() {
     assert_is(&D::output(Command::shell("cat; echo end")).unwrap(), "end\n", "");
 }
 
-fn what_was_set_for_a_stream_is_used<D: Parent>() {
+fn a_stream_setting_is_respected<D: Parent>() {
     let (reader, writer) = std::io::pipe().unwrap();
     std::io::Write::write_all(&mut &writer, b"from a pipe").unwrap();
     drop(writer);
@@ -113,7 +113,7 @@ fn what_was_set_for_a_stream_is_used<D: Parent>() {
     assert_is(&D::output(Command::shell("echo unseen").stdio(1, Stdio::Null)).unwrap(), "", "");
 }
 
-fn an_exit_code_is_a_failure_with_what_was_written<D: Parent>() {
+fn an_exit_code_is_an_error_that_contains_the_output<D: Parent>() {
     let error = D::output(Command::shell("echo some; echo first >&2; echo why >&2; exit 7")).unwrap_err();
     assert_is(error.output().unwrap(), "some\n", "first\nwhy\n");
     assert_eq!(error.output().unwrap().status.code(), Some(7));
@@ -122,7 +122,7 @@ fn an_exit_code_is_a_failure_with_what_was_written<D: Parent>() {
     assert!(error.to_string().contains("7") && error.to_string().ends_with(": why"), "{error}");
 }
 
-fn a_failure_is_shown_in_a_few_lines_whatever_was_written<D: Parent>() {
+fn an_error_message_stays_short_after_much_output<D: Parent>() {
     let much = Command::shell("head -c 100000 /dev/zero | tr '\\0' x; printf 'a\\033[31mb' >&2; exit 1");
     let error = D::output(much).unwrap_err();
     assert_eq!(error.output().unwrap().stdout.len(), 100_000);
@@ -131,7 +131,7 @@ fn a_failure_is_shown_in_a_few_lines_whatever_was_written<D: Parent>() {
     }
 }
 
-fn a_signal_from_elsewhere_is_a_failure<D: Parent>() {
+fn a_signal_from_another_process_is_an_error<D: Parent>() {
     match D::output(Command::shell("echo some; kill -USR1 $$").timeout(PATIENCE)) {
         Err(ExecError::Failed(output)) => {
             assert_is(&output, "some\n", "");
@@ -142,14 +142,14 @@ fn a_signal_from_elsewhere_is_a_failure<D: Parent>() {
     }
 }
 
-fn a_timeout_kills_and_keeps_what_was_read<D: Parent>() {
+fn a_timeout_kills_the_process_and_keeps_its_output<D: Parent>() {
     let line = format!("echo err >&2; echo some; {LONG}");
     let output = timed_out_when::<D>(has_written, &line, Signal::TERM);
     assert_is(&output, "some\n", "err\n");
     assert_eq!(output.status.signal(), Some(libc::SIGTERM));
 }
 
-fn a_timeout_kills_with_the_signal_that_was_chosen<D: Parent>() {
+fn a_timeout_kills_with_the_chosen_signal<D: Parent>() {
     let command = Command::shell(LONG).timeout(SHORT).kill_signal(Signal::INT);
     assert_eq!(timed_out::<D>(command).status.signal(), Some(libc::SIGINT));
 }
@@ -161,14 +161,14 @@ fn a_program_that_ignores_sigterm_is_killed_by_sigkill<D: Parent>() {
     assert_eq!(output.status.signal(), Some(libc::SIGKILL));
 }
 
-fn a_timeout_comes_when_the_streams_are_closed_and_the_program_goes_on<D: Parent>() {
+fn a_timeout_ends_a_program_that_closed_its_streams<D: Parent>() {
     let line = format!("echo some; {LONG} >&- 2>&-");
     let output = timed_out_when::<D>(has_written, &line, Signal::TERM);
     assert_is(&output, "some\n", "");
     assert_eq!(output.status.signal(), Some(libc::SIGTERM));
 }
 
-fn a_timeout_that_does_not_come_changes_nothing<D: Parent>() {
+fn a_timeout_that_does_not_expire_changes_nothing<D: Parent>() {
     for timeout in [PATIENCE, Duration::MAX] {
         assert_is(&D::output(Command::shell("echo some").timeout(timeout)).unwrap(), "some\n", "");
         let failed = D::output(Command::shell("exit 3").timeout(timeout));
@@ -176,13 +176,13 @@ fn a_timeout_that_does_not_come_changes_nothing<D: Parent>() {
     }
 }
 
-fn a_grandchild_with_the_pipes_does_not_outlast_a_timeout<D: Parent>() {
+fn a_grandchild_that_holds_the_pipes_does_not_delay_a_timeout<D: Parent>() {
     let output = timed_out_when::<D>(has_written, "sleep 1000 & echo $!; wait", Signal::TERM);
     assert_eq!(output.status.signal(), Some(libc::SIGTERM));
     end_grandchild(&output);
 }
 
-fn a_grandchild_with_the_pipes_of_a_program_that_ended_does_not_outlast_a_timeout<D: Parent>() {
+fn a_grandchild_that_holds_the_pipes_of_an_exited_program_does_not_delay_a_timeout<D: Parent>() {
     let output = timed_out_when::<D>(|output| output.status.success(), "sleep 1000 & echo $!", Signal::TERM);
     assert!(output.status.success(), "it ended by itself: {}", output.status);
     end_grandchild(&output);
@@ -194,7 +194,7 @@ fn end_grandchild(output: &Output) {
     kill(Pid::from_raw(pid), nix::sys::signal::SIGKILL).unwrap();
 }
 
-fn more_than_the_maximum_ends_it_and_keeps_exactly_the_maximum<D: Parent>() {
+fn output_over_the_limit_kills_the_program_and_keeps_the_limit<D: Parent>() {
     for limit in [6, 1000, 100_000] {
         for (number, name) in [(1, "stdout"), (2, "stderr")] {
             // It would go on for ever.
@@ -215,7 +215,7 @@ fn more_than_the_maximum_ends_it_and_keeps_exactly_the_maximum<D: Parent>() {
     }
 }
 
-fn more_than_the_maximum_ends_a_program_that_ignores_the_signal_and_writes_on<D: Parent>() {
+fn output_over_the_limit_ends_a_program_that_ignores_the_signal_and_keeps_writing<D: Parent>() {
     // It would wait for ever for somebody to read what the pipe does not hold.
     for number in [1, 2] {
         let line = format!("trap '' TERM; head -c 1000000 /dev/zero >&{number}; echo end >&{number}");
@@ -225,26 +225,26 @@ fn more_than_the_maximum_ends_a_program_that_ignores_the_signal_and_writes_on<D:
     }
 }
 
-fn a_timeout_ends_a_program_that_ignores_the_signal_and_writes_on<D: Parent>() {
+fn a_timeout_ends_a_program_that_ignores_the_signal_and_keeps_writing<D: Parent>() {
     let line = "trap '' TERM; echo some; exec 2>/dev/null; sleep 3; while echo more; do sleep 0.1; done";
     let output = timed_out_when::<D>(has_written, line, Signal::TERM);
     assert_is(&output, "some\n", "");
 }
 
-fn pipes_that_nobody_can_use_are_closed<D: Parent>() {
+fn pipes_that_the_caller_cannot_use_are_closed<D: Parent>() {
     let reads = Command::shell("cat; cat <&5; echo end").stdio(0, Stdio::Pipe).stdio(5, Stdio::Pipe);
     assert_is(&D::output(reads).unwrap(), "end\n", "");
     let writes = Command::shell("trap '' PIPE; head -c 1000000 /dev/zero >&5 2>/dev/null; echo end");
     assert_is(&D::output(writes.stdio(5, Stdio::Pipe)).unwrap(), "end\n", "");
 }
 
-fn each_stream_has_the_maximum_for_itself<D: Parent>() {
+fn the_output_limit_applies_to_each_stream<D: Parent>() {
     let line = "head -c 1000 /dev/zero; head -c 1000 /dev/zero >&2";
     let output = D::output(Command::shell(line).max_buffer(1000)).unwrap();
     assert_eq!((output.stdout.len(), output.stderr.len()), (1000, 1000));
 }
 
-fn exactly_the_maximum_is_not_too_much<D: Parent>() {
+fn output_of_exactly_the_limit_is_allowed<D: Parent>() {
     for limit in [1, 4096, 100_000] {
         let exactly = D::output(Command::shell(format!("head -c {limit} /dev/zero")).max_buffer(limit));
         assert_eq!(exactly.unwrap().stdout.len(), limit);
@@ -255,14 +255,14 @@ fn exactly_the_maximum_is_not_too_much<D: Parent>() {
     assert_is(&D::output(Command::new("true").max_buffer(0)).unwrap(), "", "");
 }
 
-fn the_maximum_is_node_s_unless_told_otherwise<D: Parent>() {
+fn the_default_output_limit_is_nodes<D: Parent>() {
     const MAX: usize = 1024 * 1024;
     assert_eq!(D::output(Command::shell(format!("head -c {MAX} /dev/zero"))).unwrap().stdout.len(), MAX);
     let (stream, limit, output) = over::<D>(Command::shell(format!("head -c {} /dev/zero", MAX + 1)));
     assert_eq!((stream, limit, output.stdout.len()), ("stdout", MAX, MAX));
 }
 
-fn ten_megabytes_within_the_maximum_come_whole<D: Parent>() {
+fn ten_megabytes_within_the_limit_arrive_completely<D: Parent>() {
     const SIZE: usize = 10 << 20;
     let command = Command::shell(format!("yes 0123456 | head -c {SIZE}")).max_buffer(SIZE);
     let stdout = D::output(command).unwrap().stdout;
@@ -270,7 +270,7 @@ fn ten_megabytes_within_the_maximum_come_whole<D: Parent>() {
     assert!(stdout.chunks_exact(8).all(|line| line == b"0123456\n"));
 }
 
-fn both_streams_are_read_at_once<D: Parent>() {
+fn both_streams_are_read_concurrently<D: Parent>() {
     // Who reads one after the other waits here for ever.
     let line = "for i in 1 2 3 4; do head -c 300000 /dev/zero >&2; head -c 300000 /dev/zero; done";
     let output = D::output(Command::shell(line).max_buffer(2 << 20)).unwrap();

@@ -12,8 +12,8 @@ use crate::look::children;
 use crate::support::process::alone;
 
 #[test]
-fn a_panic_outside_of_a_runtime_points_at_the_caller() {
-    alone("process::outside::a_panic_outside_of_a_runtime_points_at_the_caller", || {
+fn a_panic_outside_a_runtime_reports_the_callers_location() {
+    alone("process::outside::a_panic_outside_a_runtime_reports_the_callers_location", || {
         // SAFETY: no other thread reads or writes the environment.
         #[allow(unsafe_code)]
         unsafe {

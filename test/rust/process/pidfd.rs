@@ -13,11 +13,11 @@ use crate::support::for_both_drivers;
 use crate::support::parents::{Parent, Started, start};
 
 for_both_drivers!(in_time:
-    the_pidfd_can_be_read_when_the_process_has_ended,
-    the_pidfd_of_a_process_that_was_waited_for_is_that_of_before,
+    the_pidfd_is_readable_when_the_process_has_exited,
+    the_pidfd_must_be_opened_before_the_process_is_waited_for,
 );
 
-fn the_pidfd_can_be_read_when_the_process_has_ended<D: Parent>() {
+fn the_pidfd_is_readable_when_the_process_has_exited<D: Parent>() {
     let process = start::<D>(Command::new("sleep").arg("1000"));
     let pidfd = process.pidfd().unwrap();
     let again = process.pidfd().unwrap();
@@ -30,7 +30,7 @@ fn the_pidfd_can_be_read_when_the_process_has_ended<D: Parent>() {
     assert_eq!(process.try_wait().unwrap().unwrap().signal(), Some(libc::SIGTERM));
 }
 
-fn the_pidfd_of_a_process_that_was_waited_for_is_that_of_before<D: Parent>() {
+fn the_pidfd_must_be_opened_before_the_process_is_waited_for<D: Parent>() {
     let process = start::<D>(Command::new("true"));
     process.pidfd().unwrap();
     process.wait().unwrap();

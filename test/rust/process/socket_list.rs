@@ -18,28 +18,28 @@ use crate::support::parents::{List, Parent, Started, start_with_channel};
 use crate::support::peer::{ACK, Peer, connect, connect_two};
 
 for_both_drivers!(in_time:
-    sock_5_an_empty_list_has_none_and_is_closed,
+    sock_5_an_empty_list_has_no_connections_and_is_closed,
     sock_5_connections_are_summed_over_all_children,
-    sock_5_a_connection_that_a_child_closes_is_counted_no_more,
+    sock_5_a_connection_closed_by_a_child_is_no_longer_counted,
     sock_5_closed_waits_for_the_last_connection_of_all_children,
-    sock_5_all_are_asked_before_the_first_answers,
-    sock_5_a_child_that_is_gone_holds_none,
-    sock_5_a_child_that_dies_while_it_is_asked_holds_none,
+    sock_5_all_children_are_asked_before_the_first_answer,
+    sock_5_a_disconnected_child_has_no_connections,
+    sock_5_a_child_that_exits_before_answering_has_no_connections,
     sock_5_a_child_process_that_is_killed_completes_closed,
     sock_5_a_channel_that_we_disconnect_completes_closed,
-    sock_1_each_list_has_a_key_of_its_own,
-    sock_1_lists_that_are_closed_leave_their_keys_to_others,
-    sock_1_a_clone_is_the_same_list,
+    sock_1_each_list_has_its_own_key,
+    sock_1_closed_lists_leave_their_keys_for_reuse,
+    sock_1_a_clone_refers_to_the_same_list,
     sock_1_one_list_spans_channels_of_both_serializations,
     sock_2_a_connection_without_the_list_is_not_counted,
-    sock_5_answers_that_nobody_asked_for_are_ignored,
-    sock_5_an_answer_that_comes_too_late_is_not_taken_for_the_next,
-    sock_5_many_ask_at_once_and_each_gets_its_answer,
-    sock_5_a_connection_whose_acknowledgement_came_too_late_is_counted,
-    sock_5_a_connection_that_was_not_sent_is_not_counted,
-    sock_6_a_question_waits_behind_a_handle,
-    sock_5_an_answer_that_is_on_its_way_when_we_disconnect_is_read,
-    sock_5_an_answer_that_nobody_waits_for_any_more_can_be_written,
+    sock_5_unexpected_answers_are_ignored,
+    sock_5_a_late_answer_is_not_taken_for_the_next_one,
+    sock_5_concurrent_questions_each_get_their_answer,
+    sock_5_a_connection_acknowledged_too_late_is_counted,
+    sock_5_an_unsent_connection_is_not_counted,
+    sock_6_a_question_waits_for_a_handle_in_flight,
+    sock_5_an_answer_in_flight_at_disconnect_is_read,
+    sock_5_the_peer_can_write_an_answer_after_our_question_timed_out,
 );
 
 const SHORT: Duration = Duration::from_millis(300);
@@ -115,7 +115,7 @@ impl Holder {
     }
 }
 
-fn sock_5_an_empty_list_has_none_and_is_closed<D: Parent>() {
+fn sock_5_an_empty_list_has_no_connections_and_is_closed<D: Parent>() {
     let list = D::List::new();
     assert_eq!(list.connections().unwrap(), 0);
     list.closed().unwrap();
@@ -134,7 +134,7 @@ fn sock_5_connections_are_summed_over_all_children<D: Parent>() {
     });
 }
 
-fn sock_5_a_connection_that_a_child_closes_is_counted_no_more<D: Parent>() {
+fn sock_5_a_connection_closed_by_a_child_is_no_longer_counted<D: Parent>() {
     with_holders::<D>(2, |owners, holders| {
         let list = D::List::new();
         for owner in owners {
@@ -176,7 +176,7 @@ fn sock_5_closed_waits_for_the_last_connection_of_all_children<D: Parent>() {
     });
 }
 
-fn sock_5_all_are_asked_before_the_first_answers<D: Parent>() {
+fn sock_5_all_children_are_asked_before_the_first_answer<D: Parent>() {
     let mut children: Vec<_> = (0..4).map(|_| connect::<D>()).collect();
     let list = D::List::new();
     let held: Vec<_> = children.iter_mut().map(|(channel, peer)| hand_over(&list, channel, peer)).collect();
@@ -194,7 +194,7 @@ fn sock_5_all_are_asked_before_the_first_answers<D: Parent>() {
     });
 }
 
-fn sock_5_a_child_that_is_gone_holds_none<D: Parent>() {
+fn sock_5_a_disconnected_child_has_no_connections<D: Parent>() {
     let (one, mut first) = connect::<D>();
     let (two, mut second) = connect::<D>();
     let list = D::List::new();
@@ -214,7 +214,7 @@ fn sock_5_a_child_that_is_gone_holds_none<D: Parent>() {
     list.closed().unwrap();
 }
 
-fn sock_5_a_child_that_dies_while_it_is_asked_holds_none<D: Parent>() {
+fn sock_5_a_child_that_exits_before_answering_has_no_connections<D: Parent>() {
     let (one, mut first) = connect::<D>();
     let (two, mut second) = connect::<D>();
     let list = D::List::new();
@@ -272,7 +272,7 @@ fn sock_5_a_channel_that_we_disconnect_completes_closed<D: Parent>() {
     peer.assert_end();
 }
 
-fn sock_1_each_list_has_a_key_of_its_own<D: Parent>() {
+fn sock_1_each_list_has_its_own_key<D: Parent>() {
     with_holders::<D>(1, |owners, _| {
         let lists = [D::List::new(), D::List::new()];
         lists[0].send(&owners[0], &json!(0), connection()).unwrap();
@@ -301,7 +301,7 @@ fn sock_2_a_connection_without_the_list_is_not_counted<D: Parent>() {
     });
 }
 
-fn sock_5_answers_that_nobody_asked_for_are_ignored<D: Parent>() {
+fn sock_5_unexpected_answers_are_ignored<D: Parent>() {
     let (channel, mut peer) = connect::<D>();
     let list = D::List::new();
     let (key, _fd) = hand_over(&list, &channel, &mut peer);
@@ -319,7 +319,7 @@ fn sock_5_answers_that_nobody_asked_for_are_ignored<D: Parent>() {
     peer.assert_quiet();
 }
 
-fn sock_5_an_answer_that_comes_too_late_is_not_taken_for_the_next<D: Parent>() {
+fn sock_5_a_late_answer_is_not_taken_for_the_next_one<D: Parent>() {
     let (channel, mut peer) = connect::<D>();
     let list = D::List::new();
     let (key, _fd) = hand_over(&list, &channel, &mut peer);
@@ -339,7 +339,7 @@ fn sock_5_an_answer_that_comes_too_late_is_not_taken_for_the_next<D: Parent>() {
     assert_eq!(peer.value(), json!("still here"));
 }
 
-fn sock_5_many_ask_at_once_and_each_gets_its_answer<D: Parent>() {
+fn sock_5_concurrent_questions_each_get_their_answer<D: Parent>() {
     with_holders::<D>(2, |owners, _| {
         let lists: Vec<_> = (0..4).map(|_| D::List::new()).collect();
         for (i, list) in lists.iter().enumerate() {
@@ -357,7 +357,7 @@ fn sock_5_many_ask_at_once_and_each_gets_its_answer<D: Parent>() {
     });
 }
 
-fn sock_5_a_connection_whose_acknowledgement_came_too_late_is_counted<D: Parent>() {
+fn sock_5_a_connection_acknowledged_too_late_is_counted<D: Parent>() {
     let (channel, mut peer) = connect::<D>();
     let list = D::List::new();
     let unsent = list.send_timeout(&channel, connection(), SHORT).unwrap_err();
@@ -374,7 +374,7 @@ fn sock_5_a_connection_whose_acknowledgement_came_too_late_is_counted<D: Parent>
     });
 }
 
-fn sock_5_a_connection_that_was_not_sent_is_not_counted<D: Parent>() {
+fn sock_5_an_unsent_connection_is_not_counted<D: Parent>() {
     let (channel, mut peer) = connect::<D>();
     let list = D::List::new();
     let refused = list.send(&channel, &json!({ "cmd": "NODE_MINE" }), connection()).unwrap_err();
@@ -385,7 +385,7 @@ fn sock_5_a_connection_that_was_not_sent_is_not_counted<D: Parent>() {
     peer.assert_quiet();
 }
 
-fn sock_6_a_question_waits_behind_a_handle<D: Parent>() {
+fn sock_6_a_question_waits_for_a_handle_in_flight<D: Parent>() {
     let (channel, mut peer) = connect::<D>();
     let list = D::List::new();
     let (key, _fd) = hand_over(&list, &channel, &mut peer);
@@ -403,7 +403,7 @@ fn sock_6_a_question_waits_behind_a_handle<D: Parent>() {
     });
 }
 
-fn sock_1_a_clone_is_the_same_list<D: Parent>() {
+fn sock_1_a_clone_refers_to_the_same_list<D: Parent>() {
     let (channel, mut peer) = connect::<D>();
     let list = D::List::new();
     let clone = list.clone();
@@ -447,7 +447,7 @@ fn sock_1_one_list_spans_channels_of_both_serializations<D: Parent>() {
 }
 
 /// A Node process that cannot write it fails.
-fn sock_5_an_answer_that_is_on_its_way_when_we_disconnect_is_read<D: Parent>() {
+fn sock_5_an_answer_in_flight_at_disconnect_is_read<D: Parent>() {
     let (channel, mut peer) = connect::<D>();
     let list = D::List::new();
     let (key, _copy) = hand_over(&list, &channel, &mut peer);
@@ -464,7 +464,7 @@ fn sock_5_an_answer_that_is_on_its_way_when_we_disconnect_is_read<D: Parent>() {
 }
 
 /// A Node process that cannot write it fails.
-fn sock_5_an_answer_that_nobody_waits_for_any_more_can_be_written<D: Parent>() {
+fn sock_5_the_peer_can_write_an_answer_after_our_question_timed_out<D: Parent>() {
     let endings: [fn(D); 2] = [
         |channel| drop(channel),
         |channel| {
@@ -486,7 +486,7 @@ fn sock_5_an_answer_that_nobody_waits_for_any_more_can_be_written<D: Parent>() {
 }
 
 /// A Node process warns when it has seen more than ten keys. Other tests have some of them now.
-fn sock_1_lists_that_are_closed_leave_their_keys_to_others<D: Parent>() {
+fn sock_1_closed_lists_leave_their_keys_for_reuse<D: Parent>() {
     let (channel, mut peer) = connect::<D>();
     let mut keys = BTreeSet::new();
     for _ in 0..50 {

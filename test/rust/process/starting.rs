@@ -16,24 +16,24 @@ use crate::support::names::ABSENT;
 use crate::support::parents::{Parent, Started};
 
 for_both_drivers!(in_time:
-    a_program_that_is_missing_is_named,
-    a_program_that_is_not_executable_is_named,
-    a_program_that_is_a_directory_is_named,
-    a_program_that_is_not_on_the_path_is_named,
-    a_directory_that_is_missing_is_named,
-    a_directory_that_is_none_is_named,
-    a_string_with_a_zero_byte_is_named,
-    the_code_of_a_failed_start_is_node_s,
-    ch_3_a_channel_at_a_number_that_no_descriptor_can_have_is_an_error,
+    the_error_names_a_missing_program,
+    the_error_names_a_program_that_is_not_executable,
+    the_error_names_a_program_that_is_a_directory,
+    the_error_names_a_program_that_is_not_on_the_path,
+    the_error_names_a_missing_working_directory,
+    the_error_names_a_working_directory_that_is_a_file,
+    the_error_names_a_string_with_a_zero_byte,
+    a_failed_start_has_nodes_error_code,
+    ch_3_a_channel_above_the_descriptor_limit_is_an_error,
     ch_3_a_failed_start_is_reported_wherever_the_channel_is,
-    what_was_given_to_a_process_that_does_not_start_is_closed,
-    output_tells_why_it_could_not_start,
+    descriptors_for_a_failed_start_are_closed,
+    output_reports_why_the_program_could_not_start,
 );
 
 mod alone {
-    use super::what_another_user_may_not_do_has_node_s_code;
+    use super::a_permission_error_has_nodes_error_code;
     use crate::support::{for_both_drivers, process::alone};
-    for_both_drivers!(alone: what_another_user_may_not_do_has_node_s_code);
+    for_both_drivers!(alone: a_permission_error_has_nodes_error_code);
 }
 
 /// Fails to start, with and without a channel, in the same way.
@@ -52,17 +52,17 @@ fn assert_names(error: &Error, what: impl AsRef<Path>, code: &str) {
     assert_eq!(error.code(), code, "{error}");
 }
 
-fn a_program_that_is_missing_is_named<D: Parent>() {
+fn the_error_names_a_missing_program<D: Parent>() {
     let error = refused::<D>(|| Command::new(ABSENT).arg("a"));
     assert_names(&error, format!("{ABSENT} cannot be started: No such file"), "ENOENT");
 }
 
-fn a_program_that_is_not_on_the_path_is_named<D: Parent>() {
+fn the_error_names_a_program_that_is_not_on_the_path<D: Parent>() {
     let error = refused::<D>(|| Command::new("crossfork-no-such-program"));
     assert_names(&error, "crossfork-no-such-program cannot be started: No such file", "ENOENT");
 }
 
-fn a_program_that_is_not_executable_is_named<D: Parent>() {
+fn the_error_names_a_program_that_is_not_executable<D: Parent>() {
     let directory = scratch(D::NAME, "plain");
     let file = directory.join("plain-file");
     fs::write(&file, "#!/bin/sh\n").unwrap();
@@ -70,23 +70,23 @@ fn a_program_that_is_not_executable_is_named<D: Parent>() {
     fs::remove_dir_all(directory).unwrap();
 }
 
-fn a_program_that_is_a_directory_is_named<D: Parent>() {
+fn the_error_names_a_program_that_is_a_directory<D: Parent>() {
     assert_names(&refused::<D>(|| Command::new("/usr")), "/usr", "EACCES");
 }
 
-fn a_directory_that_is_missing_is_named<D: Parent>() {
+fn the_error_names_a_missing_working_directory<D: Parent>() {
     let error = refused::<D>(|| Command::new("true").cwd(ABSENT));
     assert_names(&error, ABSENT, "ENOENT");
 }
 
-fn a_directory_that_is_none_is_named<D: Parent>() {
+fn the_error_names_a_working_directory_that_is_a_file<D: Parent>() {
     let file = std::env::current_exe().unwrap();
     let error = refused::<D>(|| Command::new("true").cwd(&file));
     assert!(matches!(error, Error::Spawn { .. }), "{error:?}");
     assert!(error.to_string().contains(file.to_str().unwrap()), "{error}");
 }
 
-fn a_string_with_a_zero_byte_is_named<D: Parent>() {
+fn the_error_names_a_string_with_a_zero_byte<D: Parent>() {
     let named = |command: fn() -> Command<D::Mark>, name: &str| {
         assert_names(&refused::<D>(command), name, "ERR_INVALID_ARG_VALUE");
     };
@@ -99,7 +99,7 @@ fn a_string_with_a_zero_byte_is_named<D: Parent>() {
 }
 
 /// As a Node process says it of the same.
-fn the_code_of_a_failed_start_is_node_s<D: Parent>() {
+fn a_failed_start_has_nodes_error_code<D: Parent>() {
     let directory = scratch(D::NAME, "codes");
     let path = |name: &str| directory.join(name);
     let write = |name: &str, mode: u32, text: &str| {
@@ -132,7 +132,7 @@ fn the_code_of_a_failed_start_is_node_s<D: Parent>() {
 }
 
 #[allow(unsafe_code)]
-fn what_another_user_may_not_do_has_node_s_code<D: Parent>() {
+fn a_permission_error_has_nodes_error_code<D: Parent>() {
     // What the driver opens once and for all is open.
     D::start(Command::new("true")).unwrap().wait().unwrap();
     // SAFETY: takes a number only. It fails if we are no superuser anyway.
@@ -144,7 +144,7 @@ fn what_another_user_may_not_do_has_node_s_code<D: Parent>() {
     assert_names(&error, "true cannot be started: Resource temporarily unavailable", "EAGAIN");
 }
 
-fn ch_3_a_channel_at_a_number_that_no_descriptor_can_have_is_an_error<D: Parent>() {
+fn ch_3_a_channel_above_the_descriptor_limit_is_an_error<D: Parent>() {
     for number in [1 << 30, i32::MAX as usize, 1 << 31, (1 << 32) + 3, usize::MAX] {
         let error = D::start_with_channel(Command::new("true"), number).map(drop).unwrap_err();
         assert!(matches!(error, Error::Spawn { .. }), "{number}: {error:?}");
@@ -159,7 +159,7 @@ fn ch_3_a_failed_start_is_reported_wherever_the_channel_is<D: Parent>() {
     }
 }
 
-fn what_was_given_to_a_process_that_does_not_start_is_closed<D: Parent>() {
+fn descriptors_for_a_failed_start_are_closed<D: Parent>() {
     for number in [0, 5] {
         let (given, witness) = watched();
         let command = Command::new(ABSENT).stdio(number, given);
@@ -168,7 +168,7 @@ fn what_was_given_to_a_process_that_does_not_start_is_closed<D: Parent>() {
     }
 }
 
-fn output_tells_why_it_could_not_start<D: Parent>() {
+fn output_reports_why_the_program_could_not_start<D: Parent>() {
     let error = D::output(Command::new(ABSENT)).unwrap_err();
     assert_eq!(error.code(), "ENOENT");
     assert!(error.output().is_none());

@@ -18,14 +18,14 @@ use crate::support::parents::{Parent, Started, start, start_with_channel};
 for_both_drivers!(in_time:
     standard_streams_can_be_pipes,
     null_is_dev_null_at_any_number,
-    a_descriptor_is_at_the_number_it_was_given_for,
-    a_descriptor_that_is_given_for_a_standard_stream_is_blocking_there,
-    a_descriptor_that_is_given_is_not_kept_by_us,
-    descriptors_may_trade_places,
-    a_pipe_above_2_goes_both_ways,
-    inherited_above_2_is_the_same_file,
-    inheriting_what_is_not_open_is_an_error,
-    where_the_channel_is_nothing_else_is,
+    a_descriptor_gets_the_requested_number,
+    a_descriptor_used_as_a_standard_stream_is_blocking,
+    a_passed_descriptor_is_closed_in_the_parent,
+    descriptors_may_swap_numbers,
+    a_pipe_above_2_is_bidirectional,
+    an_inherited_descriptor_above_2_is_the_same_file,
+    inheriting_a_closed_descriptor_is_an_error,
+    the_channel_takes_precedence_over_a_stdio_setting_at_its_number,
 );
 
 fn standard_streams_can_be_pipes<D: Parent>() {
@@ -50,7 +50,7 @@ fn null_is_dev_null_at_any_number<D: Parent>() {
     assert!(found.values().all(|path| path == "/dev/null"), "{found:?}");
 }
 
-fn a_descriptor_is_at_the_number_it_was_given_for<D: Parent>() {
+fn a_descriptor_gets_the_requested_number<D: Parent>() {
     for number in [0, 1, 2, 3, 5, 60] {
         let (given, kept) = UnixStream::pair().unwrap();
         let inode = identity(&given).1;
@@ -60,7 +60,7 @@ fn a_descriptor_is_at_the_number_it_was_given_for<D: Parent>() {
     }
 }
 
-fn a_descriptor_that_is_given_for_a_standard_stream_is_blocking_there<D: Parent>() {
+fn a_descriptor_used_as_a_standard_stream_is_blocking<D: Parent>() {
     for number in [0, 1, 2, 5] {
         let (given, _kept) = UnixStream::pair().unwrap();
         given.set_nonblocking(true).unwrap();
@@ -71,7 +71,7 @@ fn a_descriptor_that_is_given_for_a_standard_stream_is_blocking_there<D: Parent>
     }
 }
 
-fn a_descriptor_that_is_given_is_not_kept_by_us<D: Parent>() {
+fn a_passed_descriptor_is_closed_in_the_parent<D: Parent>() {
     for number in [1, 2, 3, 5] {
         let (given, mut kept) = UnixStream::pair().unwrap();
         kept.set_read_timeout(Some(PATIENCE)).unwrap();
@@ -85,7 +85,7 @@ fn a_descriptor_that_is_given_is_not_kept_by_us<D: Parent>() {
     }
 }
 
-fn descriptors_may_trade_places<D: Parent>() {
+fn descriptors_may_swap_numbers<D: Parent>() {
     // Whatever numbers they have here, for some of these the number there is another's here.
     let files: Vec<File> = (0..6).map(|_| File::open("/dev/null").unwrap()).collect();
     let pairs: Vec<_> = (0..6).map(|_| UnixStream::pair().unwrap()).collect();
@@ -103,7 +103,7 @@ fn descriptors_may_trade_places<D: Parent>() {
     drop(files);
 }
 
-fn a_pipe_above_2_goes_both_ways<D: Parent>() {
+fn a_pipe_above_2_is_bidirectional<D: Parent>() {
     let command = Command::shell("read line <&5; echo \"got $line\" >&5; echo second >&8");
     let mut process = start::<D>(command.stdio(5, Stdio::Pipe).stdio(8, Stdio::Pipe));
     let pipes = process.pipes();
@@ -119,19 +119,19 @@ fn a_pipe_above_2_goes_both_ways<D: Parent>() {
     assert!(process.wait().unwrap().success());
 }
 
-fn inherited_above_2_is_the_same_file<D: Parent>() {
+fn an_inherited_descriptor_above_2_is_the_same_file<D: Parent>() {
     let (shared, _other) = UnixStream::pair().unwrap();
     let number = shared.as_raw_fd();
     let process = start_frozen::<D>(frozen().stdio(number as usize, Stdio::Inherit));
     assert_eq!(descriptors(process.id())[&number], format!("socket:[{}]", identity(&shared).1));
 }
 
-fn inheriting_what_is_not_open_is_an_error<D: Parent>() {
+fn inheriting_a_closed_descriptor_is_an_error<D: Parent>() {
     let refused = D::start(frozen().stdio(900, Stdio::Inherit)).map(drop).unwrap_err();
     assert!(refused.to_string().starts_with("/bin/sh cannot be started: "), "{refused}");
 }
 
-fn where_the_channel_is_nothing_else_is<D: Parent>() {
+fn the_channel_takes_precedence_over_a_stdio_setting_at_its_number<D: Parent>() {
     for number in [1, 5] {
         let line = format!("echo '\"hello\"' >&{number}");
         let mut kid = start_with_channel::<D>(Command::shell(line).stdio(number, Stdio::Null), number);

@@ -16,24 +16,24 @@ use crate::support::for_both_drivers;
 use crate::support::parents::{Parent, Started, shell, start_with_channel};
 
 for_both_drivers!(in_time:
-    life_1_a_polite_child_ends_when_it_is_disconnected,
-    life_3_what_was_accepted_is_written_before_it_is_stopped,
+    life_1_a_child_that_exits_on_disconnect_gets_no_signal,
+    life_3_queued_messages_are_written_before_a_child_is_stopped,
     a_child_that_ignores_the_disconnect_gets_the_signal,
     a_child_that_ignores_the_signal_gets_sigkill,
     a_child_that_handles_the_signal_ends_with_its_own_code,
-    a_child_that_never_reads_is_stopped_all_the_same,
-    a_child_that_never_acknowledges_is_stopped_all_the_same,
-    the_disconnect_and_the_end_have_one_time_together,
-    a_child_that_has_ended_is_stopped_already,
+    a_child_that_never_reads_can_be_stopped,
+    a_child_that_never_acknowledges_can_be_stopped,
+    the_disconnect_and_the_exit_share_one_timeout,
+    stopping_an_exited_child_returns_its_status,
     a_child_that_disconnected_itself_is_stopped,
-    any_time_may_be_given,
+    any_timeout_is_accepted,
 );
 
 /// Waits for nothing for long, and for each step long enough for a shell to do what it should.
 const HASTE: Escalation =
     Escalation::new().disconnect(Duration::from_millis(500)).signal(Signal::TERM).after_signal(PATIENCE);
 
-fn life_1_a_polite_child_ends_when_it_is_disconnected<D: Parent>() {
+fn life_1_a_child_that_exits_on_disconnect_gets_no_signal<D: Parent>() {
     let mut kid = shell::<D>("while read -r line <&3; do :; done; exit 7");
     let patient = Escalation::new().disconnect(PATIENCE);
     let start = Instant::now();
@@ -44,7 +44,7 @@ fn life_1_a_polite_child_ends_when_it_is_disconnected<D: Parent>() {
     assert!(kid.channel.recv().unwrap().is_none());
 }
 
-fn life_3_what_was_accepted_is_written_before_it_is_stopped<D: Parent>() {
+fn life_3_queued_messages_are_written_before_a_child_is_stopped<D: Parent>() {
     // More than the kernel takes at once.
     let count = Command::shell("echo $(wc -c <&3)").stdio(1, Stdio::Pipe);
     let mut kid = start_with_channel::<D>(count, 3);
@@ -83,7 +83,7 @@ fn a_child_that_handles_the_signal_ends_with_its_own_code<D: Parent>() {
     assert_eq!(kid.stop(HASTE).unwrap().code(), Some(42));
 }
 
-fn a_child_that_never_reads_is_stopped_all_the_same<D: Parent>() {
+fn a_child_that_never_reads_can_be_stopped<D: Parent>() {
     let kid = shell::<D>("exec sleep 1000");
     let _ = kid.channel.send_timeout(&json!("x".repeat(4 << 20)), Duration::from_millis(100));
     assert!(kid.channel.queued_bytes() > 0);
@@ -91,7 +91,7 @@ fn a_child_that_never_reads_is_stopped_all_the_same<D: Parent>() {
     assert!(kid.channel.recv().unwrap().is_none());
 }
 
-fn a_child_that_never_acknowledges_is_stopped_all_the_same<D: Parent>() {
+fn a_child_that_never_acknowledges_can_be_stopped<D: Parent>() {
     let kid = shell::<D>("exec sleep 1000");
     let (socket, witness) = crate::support::descriptors::watched();
     let sent = kid.channel.send_handle_timeout(&json!("a socket"), socket.into(), Duration::from_millis(100));
@@ -101,7 +101,7 @@ fn a_child_that_never_acknowledges_is_stopped_all_the_same<D: Parent>() {
 }
 
 /// As [`Escalation::disconnect`] says.
-fn the_disconnect_and_the_end_have_one_time_together<D: Parent>() {
+fn the_disconnect_and_the_exit_share_one_timeout<D: Parent>() {
     let kid = shell::<D>("exec sleep 1000");
     let _ = kid.channel.send_timeout(&json!("x".repeat(4 << 20)), Duration::from_millis(100));
     let disconnect = Duration::from_secs(3);
@@ -111,7 +111,7 @@ fn the_disconnect_and_the_end_have_one_time_together<D: Parent>() {
     assert!(start.elapsed() < disconnect * 2, "{:?}, where {disconnect:?} were given", start.elapsed());
 }
 
-fn a_child_that_has_ended_is_stopped_already<D: Parent>() {
+fn stopping_an_exited_child_returns_its_status<D: Parent>() {
     let mut kid = shell::<D>("exit 3");
     kid.process().wait().unwrap();
     assert_eq!(kid.stop(Escalation::default()).unwrap().code(), Some(3));
@@ -128,7 +128,7 @@ fn a_child_that_disconnected_itself_is_stopped<D: Parent>() {
     assert_eq!(kid.stop(HASTE).unwrap().signal(), Some(libc::SIGTERM));
 }
 
-fn any_time_may_be_given<D: Parent>() {
+fn any_timeout_is_accepted<D: Parent>() {
     let forever =
         Escalation::new().disconnect(Duration::MAX).signal(Signal::TERM).after_signal(Duration::MAX);
     let kid = shell::<D>("read -r line <&3; exit 7");
@@ -154,9 +154,9 @@ impl<F: Future> NowOrNever for F {}
 
 /// What the first call has begun, the second goes on with.
 #[test]
-fn tokio_a_stop_that_was_dropped_is_begun_anew() {
+fn tokio_a_stop_after_a_dropped_stop_starts_over() {
     use ::tokio::io::{AsyncReadExt, AsyncWriteExt};
-    in_time("stopping::tokio_a_stop_that_was_dropped_is_begun_anew", || {
+    in_time("stopping::tokio_a_stop_after_a_dropped_stop_starts_over", || {
         let mut builder = ::tokio::runtime::Builder::new_current_thread();
         builder.enable_all().build().unwrap().block_on(async {
             let count = "read -r go; echo $(wc -c <&3)";

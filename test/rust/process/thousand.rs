@@ -12,7 +12,7 @@ use crate::support::process::alone;
 
 for_both_drivers!(alone:
     a_thousand_children_leave_no_descriptor_no_zombie_and_no_memory,
-    three_hundred_dropped_children_leave_nothing_either,
+    three_hundred_dropped_children_leave_nothing_behind,
 );
 
 const AT_ONCE: usize = 20;
@@ -44,7 +44,7 @@ fn a_thousand_children_leave_no_descriptor_no_zombie_and_no_memory<D: Parent>() 
     assert!(grown < 1024, "{grown} KiB more than after the first hundred");
 }
 
-fn three_hundred_dropped_children_leave_nothing_either<D: Parent>() {
+fn three_hundred_dropped_children_leave_nothing_behind<D: Parent>() {
     let drop_some = || drop(start_some::<D>().into_iter().map(Kid::unguarded).collect::<Vec<_>>());
     drop_some();
     eventually("all are gone", || children().is_empty());

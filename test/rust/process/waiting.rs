@@ -14,22 +14,22 @@ use crate::support::for_both_drivers;
 use crate::support::parents::{Parent, Started, shell, start};
 
 for_both_drivers!(in_time:
-    the_status_has_the_code,
-    the_status_has_the_signal,
-    the_status_can_be_asked_for_again,
+    the_status_contains_the_exit_code,
+    the_status_contains_the_signal,
+    the_status_can_be_read_again,
     try_wait_does_not_wait,
-    wait_timeout_gives_up_in_time_and_can_be_called_again,
-    wait_timeout_with_no_time_looks_once,
-    wait_timeout_takes_any_time,
-    a_signal_that_is_handled_is_the_child_s_affair,
-    kill_after_the_end_sends_nothing,
-    an_ended_process_that_was_waited_for_is_no_zombie,
-    many_wait_while_one_sends_a_signal,
+    wait_timeout_expires_and_can_be_called_again,
+    wait_timeout_of_zero_checks_once,
+    wait_timeout_accepts_any_duration,
+    a_handled_signal_does_not_end_the_child,
+    kill_after_the_exit_sends_nothing,
+    a_process_that_was_waited_for_is_not_a_zombie,
+    many_threads_wait_while_one_sends_a_signal,
 );
 
 const SHORT: Duration = Duration::from_millis(200);
 
-fn the_status_has_the_code<D: Parent>() {
+fn the_status_contains_the_exit_code<D: Parent>() {
     for code in [0, 1, 255] {
         let process = start::<D>(Command::shell(format!("exit {code}")));
         let status = process.wait().unwrap();
@@ -37,7 +37,7 @@ fn the_status_has_the_code<D: Parent>() {
     }
 }
 
-fn the_status_has_the_signal<D: Parent>() {
+fn the_status_contains_the_signal<D: Parent>() {
     for signal in
         [Signal::TERM, Signal::KILL, Signal::INT, Signal::HUP, Signal::QUIT, Signal::USR1, Signal::USR2]
     {
@@ -49,7 +49,7 @@ fn the_status_has_the_signal<D: Parent>() {
     }
 }
 
-fn the_status_can_be_asked_for_again<D: Parent>() {
+fn the_status_can_be_read_again<D: Parent>() {
     let process = start::<D>(Command::shell("exit 9"));
     let status = process.wait().unwrap();
     assert_eq!(process.wait().unwrap(), status);
@@ -63,7 +63,7 @@ fn try_wait_does_not_wait<D: Parent>() {
     assert!(runs(process.id()));
 }
 
-fn wait_timeout_gives_up_in_time_and_can_be_called_again<D: Parent>() {
+fn wait_timeout_expires_and_can_be_called_again<D: Parent>() {
     let process = start::<D>(Command::new("sleep").arg("1000"));
     let start = Instant::now();
     assert_eq!(process.wait_timeout(SHORT).unwrap(), None);
@@ -73,12 +73,12 @@ fn wait_timeout_gives_up_in_time_and_can_be_called_again<D: Parent>() {
     assert_eq!(status.signal(), Some(libc::SIGTERM));
 }
 
-fn wait_timeout_with_no_time_looks_once<D: Parent>() {
+fn wait_timeout_of_zero_checks_once<D: Parent>() {
     let process = start::<D>(Command::new("sleep").arg("1000"));
     assert_eq!(process.wait_timeout(Duration::ZERO).unwrap(), None);
 }
 
-fn wait_timeout_takes_any_time<D: Parent>() {
+fn wait_timeout_accepts_any_duration<D: Parent>() {
     for time in [PATIENCE, Duration::from_secs(1 << 40), Duration::MAX] {
         // Not ended yet, most likely: then there would be nothing to wait for.
         let process = start::<D>(Command::shell("sleep 0.2; exit 9"));
@@ -86,7 +86,7 @@ fn wait_timeout_takes_any_time<D: Parent>() {
     }
 }
 
-fn a_signal_that_is_handled_is_the_child_s_affair<D: Parent>() {
+fn a_handled_signal_does_not_end_the_child<D: Parent>() {
     let mut kid = shell::<D>("trap 'echo 1 >&3; exit 5' USR1; echo 0 >&3; while :; do sleep 0.05; done");
     assert_eq!(receive(&kid), 0);
     assert!(kid.process().kill(Signal::USR1).unwrap());
@@ -94,14 +94,14 @@ fn a_signal_that_is_handled_is_the_child_s_affair<D: Parent>() {
     assert_eq!(kid.process().wait().unwrap().code(), Some(5));
 }
 
-fn kill_after_the_end_sends_nothing<D: Parent>() {
+fn kill_after_the_exit_sends_nothing<D: Parent>() {
     let process = start::<D>(Command::new("true"));
     process.wait().unwrap();
     assert!(!process.kill(Signal::KILL).unwrap());
     assert!(!process.kill(Signal::TERM).unwrap());
 }
 
-fn an_ended_process_that_was_waited_for_is_no_zombie<D: Parent>() {
+fn a_process_that_was_waited_for_is_not_a_zombie<D: Parent>() {
     let waited = start::<D>(Command::new("true"));
     waited.wait().unwrap();
     assert!(is_gone(waited.id()));
@@ -111,7 +111,7 @@ fn an_ended_process_that_was_waited_for_is_no_zombie<D: Parent>() {
 }
 
 /// Anybody may wait, or send a signal, while others wait.
-fn many_wait_while_one_sends_a_signal<D: Parent>() {
+fn many_threads_wait_while_one_sends_a_signal<D: Parent>() {
     let sleep = start::<D>(Command::new("sleep").arg("1000"));
     let statuses: Vec<_> = thread::scope(|scope| {
         let waiters: Vec<_> = (0..8)
@@ -133,7 +133,7 @@ fn many_wait_while_one_sends_a_signal<D: Parent>() {
 
 /// The reactor has no time to see the end before the process is reaped.
 #[test]
-fn tokio_a_wait_ends_although_another_call_has_reaped_the_process() {
+fn tokio_a_wait_ends_when_another_call_reaps_the_process() {
     let runtime = ::tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let work = async {
         let command = crossfork::tokio::Command::shell("read line; exit 3").stdio(0, Stdio::Pipe);
@@ -156,7 +156,7 @@ fn tokio_a_wait_ends_although_another_call_has_reaped_the_process() {
 
 /// A wait may be given up and begun again, and a signal sent between.
 #[test]
-fn tokio_a_wait_that_is_cancelled_loses_nothing() {
+fn tokio_a_cancelled_wait_loses_nothing() {
     let runtime = ::tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let work = async {
         let command = crossfork::tokio::Command::shell("read line; exit 3").stdio(0, Stdio::Pipe);

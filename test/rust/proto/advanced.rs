@@ -52,7 +52,7 @@ fn hnd_4_a_handle_message_may_be_cut_anywhere() {
 }
 
 #[test]
-fn hnd_6_a_handle_message_over_the_limit_is_replied_to_at_its_end() {
+fn hnd_6_a_handle_message_over_the_limit_is_answered_at_its_end() {
     let long = handle(&format!("\"{}\"", "x".repeat(1000)));
     for size in [1, 50, 101, 105, 1000, 10_000] {
         let fds = Ledger::default();
@@ -93,7 +93,7 @@ fn adv_1_a_stream_in_buns_format_is_reported_and_ends_the_channel() {
 }
 
 #[test]
-fn life_4_a_disconnecting_core_says_nothing_of_buns_format() {
+fn life_4_a_disconnecting_channel_does_not_report_buns_format() {
     let mut core = Channel::<Token>::new(MODE, Limits::default());
     core.disconnect().expect("is open");
     read(&mut core, BUNS, []);
@@ -102,7 +102,7 @@ fn life_4_a_disconnecting_core_says_nothing_of_buns_format() {
 }
 
 #[test]
-fn adv_3_no_write_is_meant_to_end_inside_of_a_length() {
+fn adv_3_no_write_ends_inside_a_length() {
     let mut core = Channel::<Token>::new(MODE, Limits::default());
     // More than one write takes, fed and sent, with a handle among them.
     for i in 0..3000 {

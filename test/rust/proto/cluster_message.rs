@@ -45,7 +45,7 @@ fn recorded() -> Vec<(String, Value)> {
 }
 
 #[test]
-fn clu_1_whatever_five_nodes_said_is_understood_and_survives_being_written_by_us() {
+fn clu_1_recorded_messages_of_five_nodes_survive_a_round_trip() {
     let messages = recorded();
     assert!(messages.len() > 500, "{} is not all of them", messages.len());
     for (file, value) in messages {
@@ -57,7 +57,7 @@ fn clu_1_whatever_five_nodes_said_is_understood_and_survives_being_written_by_us
 }
 
 #[test]
-fn clu_6_our_queries_say_what_nodes_do() {
+fn clu_6_our_queries_have_the_fields_of_nodes() {
     for (file, value) in recorded() {
         let Body::Act(Act::QueryServer(query)) = body(value.clone()) else { continue };
         let written = serde_json::to_value(Message { seq: 1, body: Body::Act(Act::QueryServer(query)) });
@@ -85,7 +85,7 @@ fn clu_7_neither_fd_nor_port_is_ever_null() {
 }
 
 #[test]
-fn clu_11_a_reply_has_a_number_or_nothing_for_its_error() {
+fn clu_11_a_replys_error_is_a_number_or_missing() {
     let reply = |errno: Value| read(&json!({ "errno": errno, "key": "k", "ack": 1, "seq": 0 }));
     let server = |errno: Value| match reply(errno).expect("a message").body {
         Body::Reply(reply) => reply.server,
@@ -107,7 +107,7 @@ fn clu_11_a_reply_has_a_number_or_nothing_for_its_error() {
 }
 
 #[test]
-fn clu_11_ours_are_read_by_node() {
+fn clu_11_our_replies_are_readable_by_node() {
     let reply = Reply {
         ack: 7,
         server: Some(Ok(())),
@@ -127,7 +127,7 @@ fn clu_11_ours_are_read_by_node() {
 }
 
 #[test]
-fn clu_13_accepted_is_what_javascript_calls_true() {
+fn clu_13_accepted_is_any_truthy_value() {
     for (value, accepted) in
         [(json!(true), true), (json!(1), true), (json!("no"), true), (json!({}), true), (json!([]), true)]
             .into_iter()
@@ -141,7 +141,7 @@ fn clu_13_accepted_is_what_javascript_calls_true() {
 }
 
 #[test]
-fn clu_2_what_is_neither_an_act_nor_a_reply_is_ignored() {
+fn clu_2_a_message_that_is_neither_an_act_nor_a_reply_is_ignored() {
     for value in [
         json!({}),
         json!({ "act": "sing" }),
@@ -156,7 +156,7 @@ fn clu_2_what_is_neither_an_act_nor_a_reply_is_ignored() {
 }
 
 #[test]
-fn clu_6_a_query_that_makes_no_sense_is_an_error_that_says_why() {
+fn clu_6_an_invalid_query_is_an_error_that_says_why() {
     let query = |fields: Value| {
         let mut value = json!({ "act": "queryServer", "address": null, "port": 0, "addressType": 4 });
         value.as_object_mut().expect("an object").extend(fields.as_object().expect("an object").clone());
@@ -205,7 +205,7 @@ fn clu_6_the_quirks_of_backlog_and_flags() {
 }
 
 #[test]
-fn clu_6_data_is_carried_whatever_it_is() {
+fn clu_6_any_data_is_carried_unchanged() {
     let data = json!({ "ticketKeys": "ab".repeat(48), "list": [1, null, { "a": "\u{2028}" }] });
     let value = json!({
         "act": "queryServer", "index": 0, "data": data, "address": null, "port": 1, "addressType": 4, "seq": 1,
@@ -217,7 +217,7 @@ fn clu_6_data_is_carried_whatever_it_is() {
 }
 
 #[test]
-fn nothing_that_is_no_message_is_taken_for_one_or_panics() {
+fn invalid_input_is_neither_a_message_nor_a_panic() {
     for text in ["", "null", "1", "[]", "\"act\"", "{", "{\"act\":\"online\"", "{\"act\":\"\\ud800\"}"] {
         assert!(serde_json::from_str::<Message>(text).is_err(), "{text}");
     }

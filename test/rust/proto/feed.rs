@@ -9,7 +9,7 @@ fn feed(end: &mut End, message: Value) {
 }
 
 #[test]
-fn ser_10_messages_that_are_fed_and_sent_leave_in_the_order_of_the_calls() {
+fn ser_10_fed_and_sent_messages_are_written_in_the_order_of_the_calls() {
     let mut end = End::new();
     feed(&mut end, json!(1));
     feed(&mut end, json!(2));
@@ -21,7 +21,7 @@ fn ser_10_messages_that_are_fed_and_sent_leave_in_the_order_of_the_calls() {
 }
 
 #[test]
-fn ser_10_a_batch_that_has_begun_to_be_written_can_still_grow() {
+fn ser_10_a_partly_written_batch_can_still_grow() {
     let mut end = End::new();
     feed(&mut end, json!("begun"));
     end.core.transmitted(3);
@@ -31,7 +31,7 @@ fn ser_10_a_batch_that_has_begun_to_be_written_can_still_grow() {
 }
 
 #[test]
-fn ser_10_a_thousand_small_messages_leave_in_one_write_and_large_ones_are_not_gathered() {
+fn ser_10_small_messages_are_batched_into_one_write_and_large_ones_are_not() {
     let mut end = End::new();
     for n in 0..1000 {
         feed(&mut end, json!(n));
@@ -44,7 +44,7 @@ fn ser_10_a_thousand_small_messages_leave_in_one_write_and_large_ones_are_not_ga
 }
 
 #[test]
-fn hnd_7_messages_that_are_fed_wait_behind_a_handle() {
+fn hnd_7_fed_messages_wait_for_a_handle_in_flight() {
     let mut end = End::new();
     feed(&mut end, json!(1));
     end.send_handle(json!(2));
@@ -67,7 +67,7 @@ fn hnd_6_a_reply_does_not_split_a_batch() {
 }
 
 #[test]
-fn life_3_of_a_batch_that_is_cut_off_exactly_what_is_not_whole_is_lost() {
+fn life_3_incomplete_messages_of_a_truncated_batch_are_lost() {
     // "1\n" is whole after two bytes, "22\n" after five, "333\n" after nine.
     for (written, lost) in [(0, 3), (1, 3), (2, 2), (4, 2), (5, 1), (8, 1), (9, 0)] {
         let mut end = End::new();
@@ -81,7 +81,7 @@ fn life_3_of_a_batch_that_is_cut_off_exactly_what_is_not_whole_is_lost() {
 }
 
 #[test]
-fn int_1_never_12_what_is_reserved_is_not_fed() {
+fn int_1_never_12_reserved_messages_cannot_be_fed() {
     let mut end = End::new();
     assert!(end.core.feed(b"{\"cmd\":\"NODE_FOO\"}\n").is_err());
     assert!(end.writes().is_empty());

@@ -94,7 +94,7 @@ const HOSTILE: &[(&str, Says)] = &[
 ];
 
 #[test]
-fn bytes_bound_what_a_peer_that_reads_nothing_makes_us_keep() {
+fn memory_kept_for_a_peer_that_does_not_read_is_bounded() {
     for serialization in [Serialization::Json, Serialization::Advanced] {
         for role in [None, Some(ClusterRole::Primary), Some(ClusterRole::Worker)] {
             for (what, says) in HOSTILE {
@@ -109,7 +109,7 @@ fn bytes_bound_what_a_peer_that_reads_nothing_makes_us_keep() {
 
 /// What a user keeps open is the user's to bound, but each socket keeps its list's name.
 #[test]
-fn sock_2_the_name_of_a_list_is_short_and_a_socket_under_a_longer_one_is_not_counted() {
+fn sock_2_a_socket_with_an_oversized_key_is_not_counted() {
     for serialization in [Serialization::Json, Serialization::Advanced] {
         for (length, is_counted) in [(1, true), (1024, true), (1025, false), (50_000, false)] {
             let mut core = Channel::new(serialization, LIMITS);
@@ -133,7 +133,7 @@ fn sock_2_the_name_of_a_list_is_short_and_a_socket_under_a_longer_one_is_not_cou
 
 /// A message that waits would keep the large one that it was read beside.
 #[test]
-fn a_small_message_behind_a_large_one_does_not_keep_it() {
+fn a_small_message_does_not_keep_the_buffer_of_a_large_one() {
     let before = meter::now();
     let mut core = Channel::<Token>::new(Serialization::Json, Limits::default());
     let input = format!("\"{}\"\n{}", "x".repeat(4 << 20), format!("\"{}\"\n", short(1)).repeat(100));
@@ -146,7 +146,7 @@ fn a_small_message_behind_a_large_one_does_not_keep_it() {
 }
 
 #[test]
-fn hnd_9_the_frame_of_a_handle_is_kept_once_though_it_may_be_sent_again() {
+fn hnd_9_the_frame_of_a_handle_is_stored_once_for_retransmission() {
     let ledger = Ledger::default();
     let mut core = Channel::<Token>::new(Serialization::Json, Limits::default());
     let frame = node_handle(&format!("\"{}\"", "x".repeat(4 << 20))).into_bytes();

@@ -18,7 +18,7 @@ fn assert_closed(end: &mut End) {
 }
 
 #[test]
-fn life_1_the_end_comes_after_what_came_before_it_and_only_once() {
+fn life_1_the_end_comes_once_and_after_earlier_messages() {
     let mut end = End::new();
     end.line("1");
     end.core.handle_end();
@@ -30,7 +30,7 @@ fn life_1_the_end_comes_after_what_came_before_it_and_only_once() {
 }
 
 #[test]
-fn ser_8_half_a_message_and_its_descriptor_are_dropped_at_the_end() {
+fn ser_8_an_incomplete_message_and_its_descriptor_are_dropped_at_the_end() {
     let mut end = End::new();
     let fd = end.fds.open();
     end.read(&node_handle("1")[..20], [fd]);
@@ -51,7 +51,7 @@ fn life_1_nothing_comes_after_the_end() {
 }
 
 #[test]
-fn life_3_what_was_never_written_is_counted() {
+fn life_3_unwritten_messages_are_counted_as_lost() {
     let mut end = End::new();
     let tickets = [json!("whole"), json!("half"), json!("none")].map(|message| end.send(message));
     end.core.transmitted("\"whole\"\n\"ha".len());
@@ -62,7 +62,7 @@ fn life_3_what_was_never_written_is_counted() {
 }
 
 #[test]
-fn life_5_the_end_loses_the_handle_in_flight_and_all_that_waits() {
+fn life_5_the_end_loses_the_handle_in_flight_and_all_queued_messages() {
     let mut end = End::new();
     end.send_handle(json!(0));
     end.writes();
@@ -91,7 +91,7 @@ fn life_4_after_disconnect_nothing_more_is_delivered() {
 }
 
 #[test]
-fn life_3_disconnect_writes_what_was_accepted() {
+fn life_3_disconnect_writes_queued_messages() {
     let mut end = End::new();
     end.send(json!(1));
     end.send_handle(json!(2));
@@ -108,7 +108,7 @@ fn life_3_disconnect_writes_what_was_accepted() {
 }
 
 #[test]
-fn life_5_handles_that_come_while_disconnecting_are_replied_to_and_closed() {
+fn life_5_handles_received_while_disconnecting_are_answered_and_closed() {
     let mut end = End::new();
     end.send(json!(1));
     end.core.disconnect().expect("is open");
@@ -130,7 +130,7 @@ fn life_8_disconnecting_twice_is_an_error() {
 }
 
 #[test]
-fn life_2_what_the_peer_wrote_before_it_left_is_still_delivered() {
+fn life_2_messages_written_before_the_peer_closed_are_delivered() {
     let mut end = End::new();
     end.send(json!(1));
     end.core.handle_broken();
@@ -146,7 +146,7 @@ fn life_2_what_the_peer_wrote_before_it_left_is_still_delivered() {
 }
 
 #[test]
-fn life_2_a_reply_that_the_peer_wrote_before_it_left_is_no_mistake_of_its() {
+fn life_2_a_reply_written_before_the_peer_closed_is_not_a_protocol_error() {
     for (reply, outcome) in [(ACK, "1: acked #0"), (NACK, "1: lost #0, Disconnected")] {
         let mut end = End::new();
         end.send_handle(json!(0));
@@ -161,7 +161,7 @@ fn life_2_a_reply_that_the_peer_wrote_before_it_left_is_no_mistake_of_its() {
 }
 
 #[test]
-fn life_2_a_peer_that_left_before_we_finished_ends_a_disconnect() {
+fn life_2_a_peer_that_closes_early_ends_a_disconnect() {
     let mut end = End::new();
     end.send(json!(1));
     end.core.disconnect().expect("is open");
@@ -173,7 +173,7 @@ fn life_2_a_peer_that_left_before_we_finished_ends_a_disconnect() {
 }
 
 #[test]
-fn life_2_disconnecting_from_a_peer_that_left_ends_at_once() {
+fn life_2_disconnecting_from_a_closed_peer_ends_at_once() {
     let mut end = End::new();
     end.core.handle_broken();
     end.line("1");
@@ -183,7 +183,7 @@ fn life_2_disconnecting_from_a_peer_that_left_ends_at_once() {
 }
 
 #[test]
-fn life_1_a_channel_is_half_closed_when_all_is_written_and_acknowledged() {
+fn life_1_a_channel_is_half_closed_after_everything_is_written_and_acknowledged() {
     let mut end = End::new();
     end.send_handle(json!(1));
     end.core.disconnect().expect("is open");
@@ -223,7 +223,7 @@ fn life_1_a_half_closed_channel_reads_and_delivers_and_writes_nothing() {
 }
 
 #[test]
-fn life_1_what_is_reported_behind_the_end_is_no_event() {
+fn life_1_reports_after_the_end_cause_no_event() {
     let mut end = End::new();
     end.line("1");
     end.core.handle_end();

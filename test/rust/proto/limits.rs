@@ -54,7 +54,7 @@ fn waiting_handles_are_bounded_in_number() {
 
 /// What is kept is the whole line that the message was cut out of.
 #[test]
-fn a_small_message_in_a_large_line_is_counted_as_what_it_keeps() {
+fn a_small_message_in_a_large_line_counts_with_the_memory_that_it_keeps() {
     let pad = "x".repeat(1000);
     for line in [
         format!(r#"{{"cmd":"NODE_HANDLE","type":"net.Socket","msg":1,"pad":"{pad}"}}"#),
@@ -105,7 +105,7 @@ fn waiting_descriptors_are_bounded_and_none_reaches_a_wrong_message() {
 }
 
 #[test]
-fn hnd_6_a_peer_that_does_not_read_its_replies_is_not_read() {
+fn hnd_6_a_peer_that_does_not_read_its_replies_gets_backpressure() {
     let mut end = End::new();
     let handles = flood(&mut end, &node_handle("1"), 10_000);
     end.events();
@@ -115,7 +115,7 @@ fn hnd_6_a_peer_that_does_not_read_its_replies_is_not_read() {
 }
 
 #[test]
-fn sock_3_a_peer_that_asks_and_does_not_read_is_left_without_answers() {
+fn sock_3_unread_answers_are_bounded() {
     for request in ["GET_COUNT", "NOTIFY_CLOSE"] {
         let mut end = End::with(Limits::new().max_waiting_messages(10));
         let asked = flood(&mut end, &format!(r#"{{"cmd":"NODE_SOCKET_{request}","key":"a"}}"#), 10_000);
@@ -155,7 +155,7 @@ fn ser_9_a_message_over_the_limit_is_reported_and_the_next_is_delivered() {
 }
 
 #[test]
-fn hnd_6_a_handle_message_over_the_limit_is_replied_to_and_its_descriptor_closed() {
+fn hnd_6_a_handle_message_over_the_limit_is_answered_and_its_descriptor_closed() {
     let long = format!("{}\n", node_handle(&format!("\"{}\"", "x".repeat(1000))));
     for size in [1, 50, 101, 102, 1000, 10_000] {
         let mut end = End::with(Limits::new().max_message(100));
@@ -173,7 +173,7 @@ fn hnd_6_a_handle_message_over_the_limit_is_replied_to_and_its_descriptor_closed
 
 /// A sender that is still writing does not wait for a reply yet, and would miss it.
 #[test]
-fn hnd_12_a_handle_message_over_the_limit_is_not_replied_to_before_its_end() {
+fn hnd_12_a_handle_message_over_the_limit_is_not_answered_before_its_end() {
     let long = node_handle(&format!("\"{}\"", "x".repeat(1000)));
     for has_descriptor in [true, false] {
         let mut end = End::with(Limits::new().max_message(100));
@@ -199,7 +199,7 @@ fn hnd_6_a_dropped_descriptor_of_a_message_over_the_limit_is_refused() {
 }
 
 #[test]
-fn hnd_5_a_stray_on_a_message_over_the_limit_is_closed_before_its_end() {
+fn hnd_5_a_stray_descriptor_on_a_message_over_the_limit_is_closed_before_its_end() {
     let mut end = End::with(Limits::new().max_message(100));
     let fd = end.fds.open();
     end.read([b'x'; 101], [fd]);
@@ -213,7 +213,7 @@ fn hnd_5_a_stray_on_a_message_over_the_limit_is_closed_before_its_end() {
 }
 
 #[test]
-fn hnd_8_a_peer_that_never_acknowledges_stops_nothing_but_sending() {
+fn hnd_8_a_peer_that_never_acknowledges_blocks_only_sending() {
     let mut end = End::new();
     end.send_handle(json!(0));
     end.writes();

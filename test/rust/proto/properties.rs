@@ -31,7 +31,7 @@ proptest! {
     #![proptest_config(config())]
 
     #[test]
-    fn two_cores_deliver_or_lose_each_message_once_in_order_with_its_descriptor(
+    fn two_channels_deliver_or_lose_each_message_once_in_order_with_its_descriptor(
         setting: u16,
         steps in prop::collection::vec(any::<(u8, u16)>(), 0..200),
     ) {
@@ -39,21 +39,21 @@ proptest! {
     }
 
     #[test]
-    fn a_core_fed_anything_replies_to_each_handle_and_keeps_no_descriptor(
+    fn arbitrary_input_gets_one_reply_per_handle_and_leaks_no_descriptor(
         script in prop::collection::vec(instruction(), 0..60),
     ) {
         feed::run(Serialization::Json, &script.concat());
     }
 
     #[test]
-    fn a_core_in_the_advanced_mode_does_the_same(
+    fn arbitrary_advanced_input_gets_one_reply_per_handle_and_leaks_no_descriptor(
         script in prop::collection::vec(instruction(), 0..60),
     ) {
         feed::run(Serialization::Advanced, &script.concat());
     }
 
     #[test]
-    fn clu_13_clu_16_a_primary_whose_workers_say_anything_loses_no_connection(
+    fn clu_13_clu_16_a_primary_with_arbitrary_workers_loses_no_connection(
         advanced: bool,
         script in prop::collection::vec(any::<u8>(), 0..600),
     ) {
@@ -61,7 +61,7 @@ proptest! {
     }
 
     #[test]
-    fn clu_11_clu_13_a_worker_whose_primary_says_anything_answers_each_connection_once(
+    fn clu_11_clu_13_a_worker_with_an_arbitrary_primary_answers_each_connection_once(
         advanced: bool,
         script in prop::collection::vec(any::<u8>(), 0..600),
     ) {

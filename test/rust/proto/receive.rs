@@ -4,7 +4,7 @@
 use crate::kit::{ACK, End, NACK, node_handle};
 
 #[test]
-fn ser_2_messages_come_in_order_however_they_are_read() {
+fn ser_2_messages_arrive_in_order_for_any_read_size() {
     let text = "1\n{\"cmd\":\"NODE_\"}\n\n\"é\"\n";
     for size in 1..=text.len() {
         let mut end = End::new();
@@ -15,7 +15,7 @@ fn ser_2_messages_come_in_order_however_they_are_read() {
 }
 
 #[test]
-fn int_1_unknown_internal_messages_are_swallowed() {
+fn int_1_unknown_internal_messages_are_discarded() {
     let mut end = End::new();
     end.line(r#"{"cmd":"NODE_CLUSTER","act":"online"}"#);
     end.line(r#"{"cmd":"\u004eODE_WHATEVER"}"#);
@@ -33,7 +33,7 @@ fn hnd_6_a_handle_is_acknowledged_and_delivered_with_its_type() {
 }
 
 #[test]
-fn hnd_6_the_reply_is_due_before_anybody_receives() {
+fn hnd_6_the_reply_is_written_before_the_message_is_received() {
     let mut end = End::new();
     end.handle(&node_handle("1"));
     assert_eq!(end.lines(), [ACK]);
@@ -107,7 +107,7 @@ fn hnd_4_pipelined_handles_keep_their_descriptors_when_reads_straddle_them() {
 }
 
 #[test]
-fn hnd_4_two_handles_and_two_descriptors_in_one_write_are_paired_in_order() {
+fn hnd_4_two_handles_with_two_descriptors_in_one_write_are_paired_in_order() {
     let mut end = End::new();
     let fds = [end.fds.open(), end.fds.open()];
     end.read(format!("{}\n{}\n", node_handle("1"), node_handle("2")), fds);
@@ -128,7 +128,7 @@ fn hnd_5_a_stray_descriptor_is_closed_and_never_given_to_a_later_handle() {
 }
 
 #[test]
-fn hnd_5_a_stray_on_half_a_message_is_closed_with_it() {
+fn hnd_5_a_stray_descriptor_on_an_incomplete_message_is_closed_with_it() {
     let mut end = End::new();
     let stray = end.fds.open();
     end.read("\"ha", [stray]);
@@ -150,7 +150,7 @@ fn hnd_5_surplus_descriptors_of_a_handle_are_closed() {
 }
 
 #[test]
-fn hnd_5_a_descriptor_on_an_internal_message_or_on_no_message_is_a_stray() {
+fn hnd_5_a_descriptor_without_a_handle_message_is_a_stray() {
     for line in [r#"{"cmd":"NODE_SOCKET_COUNT"}"#, "", "undefined"] {
         let mut end = End::new();
         end.handle(line);
@@ -160,7 +160,7 @@ fn hnd_5_a_descriptor_on_an_internal_message_or_on_no_message_is_a_stray() {
 }
 
 #[test]
-fn hnd_5_a_descriptor_behind_its_message_is_not_its() {
+fn hnd_5_a_descriptor_after_its_message_does_not_belong_to_it() {
     let mut end = End::new();
     end.line(&node_handle("1"));
     let late = end.fds.open();
@@ -170,7 +170,7 @@ fn hnd_5_a_descriptor_behind_its_message_is_not_its() {
 }
 
 #[test]
-fn hnd_6_a_descriptor_that_the_kernel_dropped_is_refused_and_no_other_taken_instead() {
+fn hnd_6_a_handle_whose_descriptor_was_dropped_is_refused_and_gets_no_other() {
     let mut end = End::new();
     end.read_truncated(node_handle("1") + "\n", []);
     end.handle(&node_handle("2"));
@@ -179,7 +179,7 @@ fn hnd_6_a_descriptor_that_the_kernel_dropped_is_refused_and_no_other_taken_inst
 }
 
 #[test]
-fn hnd_6_a_dropped_descriptor_of_half_a_message_leaves_the_next_ones_alone() {
+fn hnd_6_a_dropped_descriptor_of_an_incomplete_message_does_not_affect_the_next() {
     let mut end = End::new();
     let (first, second) = (node_handle("1") + "\n", node_handle("2") + "\n");
     end.read_truncated(&first[..10], []);
@@ -191,7 +191,7 @@ fn hnd_6_a_dropped_descriptor_of_half_a_message_leaves_the_next_ones_alone() {
 }
 
 #[test]
-fn hnd_6_of_several_descriptors_the_first_may_be_left() {
+fn hnd_6_the_first_of_several_descriptors_may_survive() {
     let mut end = End::new();
     let fd = end.fds.open();
     end.read_truncated(node_handle("1") + "\n", [fd]);
@@ -201,7 +201,7 @@ fn hnd_6_of_several_descriptors_the_first_may_be_left() {
 }
 
 #[test]
-fn hnd_10_a_double_wrapped_handle_has_one_reply_and_is_delivered_once() {
+fn hnd_10_a_double_wrapped_handle_gets_one_reply_and_is_delivered_once() {
     let mut end = End::new();
     let inner = r#"{"cmd":"NODE_HANDLE","type":"net.Socket","msg":{"a":1},"key":"4::0"}"#;
     end.handle(&format!(r#"{{"cmd":"NODE_HANDLE","type":"net.Native","msg":{inner}}}"#));
@@ -212,7 +212,7 @@ fn hnd_10_a_double_wrapped_handle_has_one_reply_and_is_delivered_once() {
 }
 
 #[test]
-fn hnd_10_a_double_wrapped_handle_without_descriptor_has_one_reply() {
+fn hnd_10_a_double_wrapped_handle_without_descriptor_gets_one_reply() {
     let mut end = End::new();
     end.line(&format!(r#"{{"cmd":"NODE_HANDLE","type":"net.Native","msg":{}}}"#, node_handle("1")));
     assert_eq!(end.lines(), [NACK]);
@@ -220,7 +220,7 @@ fn hnd_10_a_double_wrapped_handle_without_descriptor_has_one_reply() {
 }
 
 #[test]
-fn hnd_1_a_handle_of_nodes_own_machinery_is_acknowledged_and_closed() {
+fn hnd_1_a_handle_for_nodes_internals_is_acknowledged_and_closed() {
     let mut end = End::new();
     end.handle(r#"{"cmd":"NODE_HANDLE","type":"net.Native","msg":{"cmd":"NODE_CLUSTER","act":"newconn"}}"#);
     assert_eq!(end.lines(), [ACK]);
@@ -229,7 +229,7 @@ fn hnd_1_a_handle_of_nodes_own_machinery_is_acknowledged_and_closed() {
 }
 
 #[test]
-fn hnd_22_a_type_that_nobody_knows_is_acknowledged_and_left_to_the_driver() {
+fn hnd_22_an_unknown_type_is_acknowledged_and_left_to_the_driver() {
     let mut end = End::new();
     end.handle(r#"{"cmd":"NODE_HANDLE","type":"tls.Socket","msg":1}"#);
     end.handle(r#"{"cmd":"NODE_HANDLE"}"#);

@@ -57,7 +57,7 @@ fn recordings() -> Vec<(String, Vec<Record>)> {
 }
 
 #[test]
-fn hnd_6_sock_3_sock_4_in_the_childs_place_we_write_what_node_wrote() {
+fn hnd_6_sock_3_sock_4_as_the_child_we_write_what_node_wrote() {
     let mut handles = 0;
     for (name, records) in recordings() {
         handles += Child::default().replay(&name, &records);
@@ -159,7 +159,7 @@ impl Child {
 }
 
 #[test]
-fn hnd_1_hnd_7_in_the_parents_place_we_send_what_node_sent_one_handle_at_a_time() {
+fn hnd_1_hnd_7_as_the_parent_we_send_what_node_sent_one_handle_at_a_time() {
     let mut handles = 0;
     for (name, records) in recordings() {
         let mut end = End::new();

@@ -12,7 +12,7 @@ fn sent(message: &str, file: usize) -> String {
 }
 
 #[test]
-fn ser_10_plain_messages_are_put_together_in_order() {
+fn ser_10_plain_messages_are_batched_in_order() {
     let mut end = End::new();
     for n in 0..3 {
         end.send(json!(n));
@@ -24,7 +24,7 @@ fn ser_10_plain_messages_are_put_together_in_order() {
 }
 
 #[test]
-fn ser_10_any_number_of_messages_leaves_in_some_number_of_writes() {
+fn ser_10_any_number_of_messages_is_written_completely() {
     let mut end = End::new();
     let numbers: Vec<String> = (0..1000).map(|n| end.send(json!(n)).to_string()).collect();
     assert_eq!(numbers.len(), 1000);
@@ -35,7 +35,7 @@ fn ser_10_any_number_of_messages_leaves_in_some_number_of_writes() {
 }
 
 #[test]
-fn ser_10_a_write_may_stop_anywhere_and_goes_on_there() {
+fn ser_10_a_partial_write_continues_where_it_stopped() {
     let expected = "\"first\"\n\"second\"\n\"third\"\n";
     for step in 1..expected.len() {
         let mut end = End::new();
@@ -66,7 +66,7 @@ fn hnd_2_a_handle_message_is_a_write_of_its_own() {
 }
 
 #[test]
-fn hnd_2_the_rest_of_a_handle_message_goes_without_its_descriptor_and_alone() {
+fn hnd_2_the_rest_of_a_handle_message_is_written_alone_and_without_its_descriptor() {
     let mut end = End::new();
     end.send_handle(json!(1));
     end.core.transmitted(10);
@@ -76,7 +76,7 @@ fn hnd_2_the_rest_of_a_handle_message_goes_without_its_descriptor_and_alone() {
 }
 
 #[test]
-fn hnd_7_everything_behind_a_handle_waits_for_its_reply_in_order() {
+fn hnd_7_everything_after_a_handle_waits_in_order_for_its_reply() {
     let mut end = End::new();
     end.send_handle(json!(0));
     end.send(json!(1));
@@ -113,7 +113,7 @@ fn hnd_7_held_messages_count_as_queued() {
 }
 
 #[test]
-fn hnd_7_replies_and_only_replies_overtake_what_waits() {
+fn hnd_7_only_replies_overtake_waiting_messages() {
     let mut end = End::new();
     end.send_handle(json!(0));
     end.writes();
@@ -128,7 +128,7 @@ fn hnd_7_replies_and_only_replies_overtake_what_waits() {
 }
 
 #[test]
-fn hnd_7_a_reply_waits_for_the_end_of_a_message_that_has_begun() {
+fn hnd_7_a_reply_waits_for_the_end_of_a_partly_written_message() {
     let mut end = End::new();
     end.send(json!("first"));
     end.send(json!("second"));
@@ -138,7 +138,7 @@ fn hnd_7_a_reply_waits_for_the_end_of_a_message_that_has_begun() {
 }
 
 #[test]
-fn hnd_6_a_reply_that_was_cut_goes_on_before_the_next() {
+fn hnd_6_a_partly_written_reply_continues_before_the_next() {
     let mut end = End::new();
     end.handle(&node_handle("1"));
     end.core.transmitted(5);
@@ -159,7 +159,7 @@ fn hnd_13_our_copy_is_kept_until_the_reply() {
 }
 
 #[test]
-fn hnd_9_a_refused_handle_is_sent_three_times_more_in_its_single_form_and_then_lost() {
+fn hnd_9_a_refused_handle_is_resent_three_times_unwrapped_and_then_lost() {
     let mut end = End::new();
     end.send_handle(json!(0));
     end.send(json!("next"));
@@ -174,7 +174,7 @@ fn hnd_9_a_refused_handle_is_sent_three_times_more_in_its_single_form_and_then_l
 }
 
 #[test]
-fn hnd_9_a_handle_taken_at_the_last_attempt_is_acknowledged_and_what_follows_goes_on() {
+fn hnd_9_a_handle_accepted_at_the_last_attempt_is_acknowledged_and_sending_continues() {
     let mut end = End::new();
     end.send_handle(json!(0));
     end.send_handle(json!(1));
@@ -195,7 +195,7 @@ fn hnd_9_a_handle_taken_at_the_last_attempt_is_acknowledged_and_what_follows_goe
 }
 
 #[test]
-fn hnd_12_replies_that_nobody_waits_for_are_reported_and_ignored() {
+fn hnd_12_unexpected_replies_are_reported_and_ignored() {
     let mut end = End::new();
     end.line(ACK);
     end.line(NACK);
@@ -227,7 +227,7 @@ fn hnd_12_a_reply_to_a_half_written_handle_is_unexpected() {
 }
 
 #[test]
-fn int_1_a_message_that_node_would_swallow_is_refused() {
+fn int_1_a_message_that_node_would_discard_is_refused() {
     let mut end = End::new();
     let frame = json::encode(&json!({"cmd": "NODE_X"})).expect("encodes");
     match end.core.send(frame) {

@@ -42,7 +42,7 @@ fn sock_2_sock_3_sockets_are_counted_by_key_until_they_are_closed() {
 }
 
 #[test]
-fn sock_2_what_nobody_has_received_yet_is_counted() {
+fn sock_2_unreceived_sockets_are_counted() {
     let mut end = End::new();
     end.handle(&counted_handle("1", "a"));
     end.line(ASK);
@@ -50,7 +50,7 @@ fn sock_2_what_nobody_has_received_yet_is_counted() {
 }
 
 #[test]
-fn sock_2_a_socket_that_did_not_come_is_not_counted() {
+fn sock_2_a_socket_that_did_not_arrive_is_not_counted() {
     let mut end = End::new();
     end.line(&counted_handle("1", "a"));
     end.lines();
@@ -59,7 +59,7 @@ fn sock_2_a_socket_that_did_not_come_is_not_counted() {
 }
 
 #[test]
-fn sock_2_closing_more_than_came_is_harmless() {
+fn sock_2_closing_more_sockets_than_arrived_is_harmless() {
     let mut end = holding(1);
     for _ in 0..3 {
         end.core.socket_closed(&key("a"));
@@ -70,14 +70,14 @@ fn sock_2_closing_more_than_came_is_harmless() {
 }
 
 #[test]
-fn sock_4_none_open_is_answered_at_once() {
+fn sock_4_with_no_open_socket_the_request_is_answered_at_once() {
     let mut end = holding(0);
     end.line(NOTIFY);
     assert_eq!(end.lines(), [ALL_CLOSED]);
 }
 
 #[test]
-fn sock_4_open_ones_are_waited_for_and_each_request_is_answered_once() {
+fn sock_4_each_request_is_answered_once_when_the_sockets_are_closed() {
     let mut end = holding(2);
     end.line(NOTIFY);
     end.line(NOTIFY);
@@ -92,7 +92,7 @@ fn sock_4_open_ones_are_waited_for_and_each_request_is_answered_once() {
 }
 
 #[test]
-fn sock_4_keys_are_apart() {
+fn sock_4_keys_are_independent() {
     let mut end = holding(1);
     end.handle(&counted_handle("1", "b"));
     end.line(NOTIFY);
@@ -114,7 +114,7 @@ fn sock_4_nothing_is_answered_once_disconnected() {
 }
 
 #[test]
-fn sock_6_answers_keep_their_place_behind_an_unacknowledged_handle() {
+fn sock_6_answers_wait_behind_an_unacknowledged_handle() {
     let mut end = holding(1);
     end.send_handle(json!(0));
     end.lines();
@@ -151,7 +151,7 @@ fn sock_5_questions_of_an_owner_are_answered_in_order_and_by_key() {
 }
 
 #[test]
-fn sock_5_answers_that_nobody_asked_for_are_ignored_and_the_end_answers_the_rest() {
+fn sock_5_unexpected_answers_are_ignored_and_the_end_answers_the_rest() {
     let mut end = End::new();
     end.line(&count(3));
     end.line(ALL_CLOSED);
@@ -166,7 +166,7 @@ fn sock_5_answers_that_nobody_asked_for_are_ignored_and_the_end_answers_the_rest
 }
 
 #[test]
-fn sock_6_questions_wait_behind_a_handle() {
+fn sock_6_questions_wait_for_a_handle_in_flight() {
     let mut end = End::new();
     end.send_handle(json!(1));
     end.core.ask(&key("a"), Question::Count).unwrap();

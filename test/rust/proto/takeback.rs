@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::kit::{ACK, End, NACK, node_handle};
 
 #[test]
-fn a_message_is_taken_back_until_its_first_byte_is_written() {
+fn a_message_can_be_withdrawn_until_its_first_byte_is_written() {
     let mut end = End::new();
     let tickets = [json!("first"), json!("second"), json!("third")].map(|message| end.send(message));
     end.core.transmitted(1);
@@ -19,7 +19,7 @@ fn a_message_is_taken_back_until_its_first_byte_is_written() {
 }
 
 #[test]
-fn a_handle_taken_back_comes_back_and_lets_the_held_ones_go_on() {
+fn a_withdrawn_handle_is_returned_and_releases_the_held_messages() {
     let mut end = End::new();
     let ticket = end.send_handle(json!(0));
     end.send(json!(1));
@@ -34,7 +34,7 @@ fn a_handle_taken_back_comes_back_and_lets_the_held_ones_go_on() {
 }
 
 #[test]
-fn a_held_message_and_a_held_handle_can_be_taken_back() {
+fn a_held_message_and_a_held_handle_can_be_withdrawn() {
     let mut end = End::new();
     end.send_handle(json!(0));
     end.writes();
@@ -50,7 +50,7 @@ fn a_held_message_and_a_held_handle_can_be_taken_back() {
 }
 
 #[test]
-fn hnd_13_a_handle_under_way_cannot_be_taken_back() {
+fn hnd_13_a_handle_in_flight_cannot_be_withdrawn() {
     let mut end = End::new();
     let ticket = end.send_handle(json!(0));
     end.core.transmitted(1);
@@ -63,7 +63,7 @@ fn hnd_13_a_handle_under_way_cannot_be_taken_back() {
 }
 
 #[test]
-fn hnd_9_a_refused_handle_can_be_taken_back_before_it_is_sent_again() {
+fn hnd_9_a_refused_handle_can_be_withdrawn_before_it_is_resent() {
     let mut end = End::new();
     let ticket = end.send_handle(json!(0));
     end.send(json!(1));
@@ -76,7 +76,7 @@ fn hnd_9_a_refused_handle_can_be_taken_back_before_it_is_sent_again() {
 }
 
 #[test]
-fn a_descriptor_that_the_kernel_refuses_is_lost_and_the_channel_goes_on() {
+fn a_descriptor_refused_by_the_kernel_is_lost_and_the_channel_continues() {
     let mut end = End::new();
     end.send_handle(json!(0));
     end.send(json!(1));
@@ -91,7 +91,7 @@ fn a_descriptor_that_the_kernel_refuses_is_lost_and_the_channel_goes_on() {
 }
 
 #[test]
-fn nothing_is_lost_if_no_handle_was_to_be_written() {
+fn nothing_is_lost_if_no_handle_was_being_written() {
     let mut end = End::new();
     end.core.handle_unsendable(9);
     end.send(json!(1));

@@ -19,7 +19,7 @@ pub fn scenarios<D: Driver>() -> Vec<Scenario<D>> {
                 there_and_back(&child, &value);
             }
         }),
-        scenario(all, "ADV-6: what is shared, or contains itself, comes back so", |t: &Scope<D>| {
+        scenario(all, "ADV-6: shared references, or contains itself, comes back so", |t: &Scope<D>| {
             let child = t.peer();
             let ring = || Value::object([("itself", Value::Reference(1))]).with_label(1);
             let shared = Value::Array(vec![Value::from([1]).with_label(1), Value::Reference(1)]);

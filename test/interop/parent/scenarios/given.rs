@@ -87,7 +87,7 @@ fn streams<D: Driver>(family: &'static str) -> Vec<Scenario<D>> {
         connection(HandleType::NetNative),
         scenario(
             all,
-            format!("HND-13: a {family} connection that is kept open belongs to both"),
+            format!("HND-13: a {family} connection sent with keep_open belongs to both"),
             move |t: &Scope<D>| {
                 let child = t.peer();
                 let (mut client, accepted) = Listening::new(family).connection();

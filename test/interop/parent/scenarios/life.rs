@@ -31,7 +31,7 @@ pub fn scenarios<D: Driver>() -> Vec<Scenario<D>> {
         }),
         scenario(
             told,
-            "LIFE-1/6: when the child disconnects, the channel ends, and then the process",
+            "LIFE-1/6: when the child disconnects, the channel ends before the process",
             |t: &Scope<D>| {
                 let child = t.peer();
                 child.send(&json!({ "op": "close" })).expect("a request");
@@ -66,7 +66,7 @@ pub fn scenarios<D: Driver>() -> Vec<Scenario<D>> {
         }),
         scenario(
             told,
-            "LIFE-3: what the child wrote before it disconnects is all there: 5 MB",
+            "LIFE-3: all messages written before the child disconnects arrive: 5 MB",
             |t: &Scope<D>| {
                 let child = t.peer();
                 child
@@ -78,7 +78,7 @@ pub fn scenarios<D: Driver>() -> Vec<Scenario<D>> {
         ),
         scenario(
             scripts,
-            "LIFE-3/6: what the child wrote before it exits comes before the end",
+            "LIFE-3/6: messages written before the child exits arrive before the end",
             |t: &Scope<D>| {
                 let child = t.peer();
                 let request = json!({ "op": "burst-then-exit", "count": 50, "size": 1000, "code": 3 });
@@ -97,20 +97,16 @@ pub fn scenarios<D: Driver>() -> Vec<Scenario<D>> {
             assert_eq!(peers::read_to(&mut output, "\n"), "50 messages, 5000000 characters\n");
             child.exits_with(0);
         }),
-        scenario(
-            scripts,
-            "LIFE-5: a handle that is under way when we disconnect is acknowledged",
-            |t: &Scope<D>| {
-                let (child, mut output) = with_output(t, "parting.cjs");
-                assert_eq!(peers::read_to(&mut output, "\n"), "sent\n");
-                child.disconnect().expect("the end");
-                assert_eq!(peers::read_to(&mut output, "\n"), "disconnected\n");
-                child.exits_with(0);
-            },
-        ),
+        scenario(scripts, "LIFE-5: a handle in flight when we disconnect is acknowledged", |t: &Scope<D>| {
+            let (child, mut output) = with_output(t, "parting.cjs");
+            assert_eq!(peers::read_to(&mut output, "\n"), "sent\n");
+            child.disconnect().expect("the end");
+            assert_eq!(peers::read_to(&mut output, "\n"), "disconnected\n");
+            child.exits_with(0);
+        }),
         scenario(
             all,
-            "LIFE-8: after the end, sending is an error, and disconnecting again is none",
+            "LIFE-8: after the end, sending is an error, but disconnecting again is not",
             |t: &Scope<D>| {
                 let child = t.peer();
                 child.disconnect().expect("the end");
@@ -161,7 +157,7 @@ fn exits<D: Driver>() -> Vec<Scenario<D>> {
         }),
         scenario(
             scripts,
-            "LIFE-6: an uncaught exception is exit code 1, and what was sent before arrives",
+            "LIFE-6: an uncaught exception is exit code 1, and earlier messages arrive",
             |t: &Scope<D>| {
                 let child = t.start(t.script("exits.cjs").arg("throw"));
                 child.expect(&json!("before the end"));
@@ -193,7 +189,7 @@ fn stops<D: Driver>() -> Vec<Scenario<D>> {
         }),
         scenario(
             scripts,
-            "LIFE-1: stop() ends a child that ignores the disconnect by SIGTERM",
+            "LIFE-1: stop() ends a child that ignores the disconnect with SIGTERM",
             move |t: &Scope<D>| {
                 let child = t.start(t.script("stubborn.cjs"));
                 child.expect(&json!("ready"));
@@ -204,7 +200,7 @@ fn stops<D: Driver>() -> Vec<Scenario<D>> {
         ),
         scenario(
             scripts,
-            "LIFE-1: stop() ends a child that ignores SIGTERM as well by SIGKILL",
+            "LIFE-1: stop() ends a child that also ignores SIGTERM with SIGKILL",
             move |t: &Scope<D>| {
                 let child = t.start(t.script("stubborn.cjs").arg("SIGTERM"));
                 child.expect(&json!("ready"));

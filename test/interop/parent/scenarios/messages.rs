@@ -20,7 +20,7 @@ pub fn scenarios<D: Driver>() -> Vec<Scenario<D>> {
                 child.round_trip(value);
             }
         }),
-        scenario(all, "SER-3: numbers come back as they were sent", |t: &Scope<D>| {
+        scenario(all, "SER-3: numbers come back unchanged", |t: &Scope<D>| {
             let child = t.peer();
             for number in [0.0, 1e-7, 0.1 + 0.2, 1e21, f64::MAX, f64::MIN_POSITIVE, -9007199254740991.0] {
                 child.send(&number).expect("a number");
@@ -79,12 +79,12 @@ pub fn scenarios<D: Driver>() -> Vec<Scenario<D>> {
             }
         })
         .in_json(),
-        scenario(all, "SER-3: the order and the names of keys stay", |t: &Scope<D>| {
+        scenario(all, "SER-3: the order and the names of keys are preserved", |t: &Scope<D>| {
             let child = t.peer();
             raw_round_trip(&child, r#"{"z":1,"a":2,"":3,"constructor":5,"toString":6}"#);
         })
         .in_json(),
-        scenario(all, "SER-2: a message of 3 MB comes back whole", |t: &Scope<D>| {
+        scenario(all, "SER-2: a message of 3 MB comes back complete", |t: &Scope<D>| {
             t.peer().round_trip(&json!("é€😀".repeat(350_000)));
         })
         .heavy(),
@@ -117,7 +117,7 @@ pub fn scenarios<D: Driver>() -> Vec<Scenario<D>> {
         }),
         scenario(
             all,
-            "INT-1: what looks like a command only from afar is an ordinary message",
+            "INT-1: a message that only resembles a command is an ordinary message",
             |t: &Scope<D>| {
                 let child = t.peer();
                 let values = json!([

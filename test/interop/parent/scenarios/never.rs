@@ -21,7 +21,7 @@ pub fn scenarios<D: Driver>() -> Vec<Scenario<D>> {
         scenario(all, "HND-18..21/NEVER-5/6: descriptors that cannot travel are refused here", kinds),
         scenario(
             all,
-            "HND-18..21/NEVER-5/6: a descriptor in the guise of another is refused here",
+            "HND-18..21/NEVER-5/6: a descriptor sent as the wrong type is refused here",
             in_disguise,
         ),
         scenario(all, "HND-21/NEVER-7: a type that does not fit its descriptor is refused here", misfits),
@@ -47,7 +47,7 @@ pub fn scenarios<D: Driver>() -> Vec<Scenario<D>> {
         }),
         scenario(
             all,
-            "NEVER-7: net.BoundSocket is refused until the peer is known to have it",
+            "NEVER-7: net.BoundSocket is refused until the peer is known to support it",
             |t: &Scope<D>| {
                 let child = t.peer();
                 let outgoing = Outgoing::from(peers::bound().0).wire_type(HandleType::NetBoundSocket);

@@ -13,11 +13,7 @@ pub fn scenarios<D: Driver>() -> Vec<Scenario<D>> {
     vec![
         scenario(all, "HND-7/11: 50 sockets between plain messages keep their places", interleaved),
         scenario(all, "HND-7: what other threads send meanwhile keeps its order", threads),
-        scenario(
-            node,
-            "HND-9: a handle that is refused four times comes back, and the next one arrives",
-            refused,
-        ),
+        scenario(node, "HND-9: a handle refused four times is returned, and the next one arrives", refused),
         scenario(node, "HND-9: a server that is refused comes back as well", refused_server),
     ]
 }

@@ -164,7 +164,7 @@ pub fn scenarios<D: Driver>() -> Vec<Scenario<D>> {
             closing.completes();
             assert_eq!((first.connections(), second.connections()), (0, 2));
         }),
-        scenario(all, "SOCK-6: a question behind a handle is answered after it", |t: &Scope<D>| {
+        scenario(all, "SOCK-6: a question sent after a handle is answered after it", |t: &Scope<D>| {
             let child = t.peer();
             let mut held = Held::new("tcp");
             held.give(&child);

@@ -7,7 +7,7 @@ use crate::cluster_primary::kit::{Hub, query};
 use crate::cluster_primary::rotation::offers;
 
 #[test]
-fn clu_10_a_worker_that_says_it_leaves_is_answered_each_time_and_told_of_once() {
+fn clu_10_a_leaving_worker_is_answered_each_time_and_reported_once() {
     let mut hub = Hub::serving(1);
     assert!(!hub.machine.is_leaving(1));
     hub.says(1, json!({ "act": "exitedAfterDisconnect", "seq": 5 }));
@@ -17,7 +17,7 @@ fn clu_10_a_worker_that_says_it_leaves_is_answered_each_time_and_told_of_once() 
 }
 
 #[test]
-fn clu_16_a_worker_that_is_about_to_leave_is_not_answered() {
+fn clu_16_the_queries_of_a_leaving_worker_are_not_answered() {
     let mut said_so = Hub::serving(1);
     said_so.says(1, json!({ "act": "exitedAfterDisconnect", "seq": 5 }));
     let mut was_asked = Hub::serving(1);
@@ -30,7 +30,7 @@ fn clu_16_a_worker_that_is_about_to_leave_is_not_answered() {
 }
 
 #[test]
-fn clu_18_a_worker_that_is_asked_to_end_gets_no_more_connections() {
+fn clu_18_a_worker_asked_to_end_gets_no_more_connections() {
     let mut hub = Hub::serving(2);
     hub.machine.disconnect(1);
     hub.machine.disconnect(1);
@@ -45,7 +45,7 @@ fn clu_18_a_worker_that_is_asked_to_end_gets_no_more_connections() {
 }
 
 #[test]
-fn clu_18_what_it_refuses_meanwhile_goes_to_another_worker() {
+fn clu_18_a_connection_refused_by_an_ending_worker_goes_to_another() {
     let mut hub = Hub::serving(2);
     let file = hub.connects();
     hub.actions();
@@ -56,7 +56,7 @@ fn clu_18_what_it_refuses_meanwhile_goes_to_another_worker() {
 }
 
 #[test]
-fn clu_18_what_it_had_not_accepted_when_it_died_does_too() {
+fn clu_18_a_connection_not_accepted_by_a_worker_that_exits_goes_to_another() {
     let mut hub = Hub::serving(2);
     let file = hub.connects();
     hub.actions();
@@ -68,7 +68,7 @@ fn clu_18_what_it_had_not_accepted_when_it_died_does_too() {
 }
 
 #[test]
-fn clu_18_the_last_one_closes_the_server_and_what_waits_for_it() {
+fn clu_18_the_last_worker_closes_the_server_and_its_waiting_connections() {
     let mut hub = Hub::serving(1);
     let files = [hub.connects(), hub.connects()];
     hub.actions();
@@ -82,7 +82,7 @@ fn clu_18_the_last_one_closes_the_server_and_what_waits_for_it() {
 }
 
 #[test]
-fn clu_16_a_kept_server_stays_open_without_workers_and_its_clients_wait_for_the_next() {
+fn clu_16_a_kept_server_stays_open_and_its_clients_wait_for_the_next_worker() {
     let ends: [fn(&mut Hub); 3] = [
         |hub| hub.machine.remove_worker(1),
         |hub| hub.machine.disconnect(1),
@@ -120,7 +120,7 @@ fn clu_16_only_servers_without_workers_are_unused() {
 }
 
 #[test]
-fn life_2_a_worker_that_is_gone_is_gone_for_good() {
+fn life_2_messages_of_an_exited_worker_are_ignored() {
     let mut hub = Hub::serving(1);
     hub.machine.remove_worker(1);
     hub.actions();

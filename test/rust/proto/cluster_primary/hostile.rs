@@ -22,7 +22,7 @@ fn clu_2_a_worker_cannot_reply_for_another() {
 }
 
 #[test]
-fn clu_2_a_second_reply_is_none() {
+fn clu_2_a_second_reply_is_ignored() {
     let mut hub = Hub::serving(1);
     let file = hub.connects();
     hub.actions();
@@ -37,7 +37,7 @@ fn clu_2_a_second_reply_is_none() {
 }
 
 #[test]
-fn clu_2_numbers_of_other_messages_are_no_offers() {
+fn clu_2_a_reply_to_another_message_does_not_answer_an_offer() {
     let mut hub = Hub::serving(1);
     // 0 is the reply to its query, and 1 will be the answer to this.
     hub.says(1, json!({ "act": "exitedAfterDisconnect", "seq": 9 }));
@@ -63,7 +63,7 @@ fn clu_13_a_reply_without_accepted_is_a_refusal() {
 }
 
 #[test]
-fn clu_6_a_worker_that_listens_on_ten_thousand_ports_is_stopped_and_the_others_are_not() {
+fn clu_6_the_number_of_servers_of_one_worker_is_limited() {
     let mut hub = Hub::new();
     hub.machine.add_worker(1);
     hub.machine.add_worker(2);
@@ -91,7 +91,7 @@ fn clu_6_a_worker_that_listens_on_ten_thousand_ports_is_stopped_and_the_others_a
 }
 
 #[test]
-fn clu_6_all_together_cannot_have_more_than_so_many_servers() {
+fn clu_6_the_total_number_of_servers_is_limited() {
     let mut hub = Hub::new();
     let mut made = 0;
     let mut last = Vec::new();
@@ -156,7 +156,7 @@ fn clu_15_no_two_live_servers_have_the_same_key() {
 
 /// A few bytes of a message can be a large value in memory, which is kept as long as its server.
 #[test]
-fn clu_11_what_servers_keep_for_their_workers_is_bounded_in_bytes() {
+fn clu_11_the_shared_data_of_servers_is_bounded_in_bytes() {
     let mut hub = Hub::new();
     hub.joins(1);
     let data = vec![0; 30_000];

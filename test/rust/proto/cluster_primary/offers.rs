@@ -94,7 +94,7 @@ fn fate(hub: &mut Hub, file: usize) -> Fate {
 }
 
 #[test]
-fn clu_13_clu_16_each_state_of_an_offer_and_each_input() {
+fn clu_13_clu_16_every_offer_state_with_every_input() {
     let mut cells = 0;
     for state in STATES {
         for input in INPUTS {
@@ -109,7 +109,7 @@ fn clu_13_clu_16_each_state_of_an_offer_and_each_input() {
 }
 
 #[test]
-fn clu_18_when_its_server_is_closed_what_would_go_to_another_is_closed() {
+fn clu_18_an_offer_of_a_closed_server_is_closed_instead_of_offered_again() {
     for state in STATES {
         for input in INPUTS {
             let Some(expected) = expected(state, input) else { continue };

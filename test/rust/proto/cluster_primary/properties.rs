@@ -187,7 +187,7 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn clu_13_clu_16_each_connection_is_accepted_once_whatever_workers_do(
+    fn clu_13_clu_16_each_connection_is_accepted_once_for_any_worker_behaviour(
         steps in prop::collection::vec(any::<(u8, u8)>(), 0..300),
     ) {
         let mut world = World::new();

@@ -210,7 +210,7 @@ fn answer(steps: &[Step]) -> Result<Option<SockName>, i32> {
 }
 
 #[test]
-fn clu_11_clu_13_clu_14_in_the_primarys_place_we_say_what_node_said() {
+fn clu_11_clu_13_clu_14_our_primary_sends_what_nodes_primary_sent() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("test/transcripts/cluster");
     let mut replayed = 0;
     for file in fs::read_dir(folder).expect("the folder").map(|entry| entry.expect("an entry").path()) {

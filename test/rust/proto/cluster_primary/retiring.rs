@@ -18,7 +18,7 @@ fn clu_16_a_retired_worker_gets_no_more_connections() {
 }
 
 #[test]
-fn clu_13_what_a_worker_was_offered_before_it_was_retired_is_still_its_own() {
+fn clu_13_a_retired_worker_keeps_connections_offered_before() {
     let mut hub = Hub::serving(2);
     let file = hub.connects();
     let [(1, seq, _)] = offers(&hub.actions())[..] else { panic!("an offer to the first worker") };
@@ -31,7 +31,7 @@ fn clu_13_what_a_worker_was_offered_before_it_was_retired_is_still_its_own() {
 }
 
 #[test]
-fn clu_16_the_server_of_a_retired_worker_stays_open_for_connections_that_wait() {
+fn clu_16_the_server_of_a_retired_worker_stays_open_for_waiting_connections() {
     let mut hub = Hub::serving(1);
     hub.machine.retire(1);
     hub.machine.close_unused();
@@ -44,7 +44,7 @@ fn clu_16_the_server_of_a_retired_worker_stays_open_for_connections_that_wait() 
 }
 
 #[test]
-fn clu_11_a_retired_worker_that_asks_for_a_server_is_answered_and_gets_no_connection() {
+fn clu_11_a_retired_workers_query_is_answered_but_it_gets_no_connection() {
     let mut hub = Hub::serving(1);
     hub.machine.add_worker(2);
     hub.machine.retire(2);
@@ -63,7 +63,7 @@ fn clu_11_a_retired_worker_that_asks_for_a_server_is_answered_and_gets_no_connec
 }
 
 #[test]
-fn clu_13_a_worker_that_is_resumed_gets_the_connections_that_wait() {
+fn clu_13_a_resumed_worker_gets_the_waiting_connections() {
     let mut hub = Hub::serving(1);
     hub.machine.retire(1);
     let file = hub.connects();

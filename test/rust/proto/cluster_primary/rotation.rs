@@ -20,7 +20,7 @@ pub fn offers(actions: &[String]) -> Vec<(u32, u64, usize)> {
 }
 
 #[test]
-fn clu_13_a_connection_is_offered_with_its_descriptor_and_ours_is_closed_when_it_was_accepted() {
+fn clu_13_our_copy_of_a_connection_is_closed_when_it_is_accepted() {
     let mut hub = Hub::serving(1);
     let file = hub.connects();
     assert_eq!(hub.actions(), [r##"1 <- {"act":"newconn","key":"null:8000:4:undefined","seq":1} +#0"##]);
@@ -31,7 +31,7 @@ fn clu_13_a_connection_is_offered_with_its_descriptor_and_ours_is_closed_when_it
 }
 
 #[test]
-fn clu_16_connections_go_round_strictly() {
+fn clu_16_connections_are_distributed_strictly_round_robin() {
     let mut hub = Hub::serving(3);
     for round in 0..4 {
         for worker in 1..=3 {
@@ -44,7 +44,7 @@ fn clu_16_connections_go_round_strictly() {
 }
 
 #[test]
-fn clu_13_a_worker_that_has_not_replied_gets_no_other_connection_and_they_wait_in_order() {
+fn clu_13_a_worker_gets_one_connection_at_a_time_and_the_rest_wait_in_order() {
     let mut hub = Hub::serving(2);
     let files: Vec<_> = (0..5).map(|_| hub.connects()).collect();
     let first = offers(&hub.actions());
@@ -64,7 +64,7 @@ fn clu_13_a_worker_that_has_not_replied_gets_no_other_connection_and_they_wait_i
 }
 
 #[test]
-fn clu_13_the_reply_may_come_before_the_descriptor_is_back() {
+fn clu_13_the_reply_may_arrive_before_the_descriptor_is_returned() {
     for accepted in [true, false] {
         let mut hub = Hub::serving(2);
         let file = hub.connects();
@@ -80,7 +80,7 @@ fn clu_13_the_reply_may_come_before_the_descriptor_is_back() {
 }
 
 #[test]
-fn clu_13_a_refused_connection_goes_to_another_worker_before_those_that_came_later() {
+fn clu_13_a_refused_connection_is_offered_again_before_later_ones() {
     let mut hub = Hub::serving(2);
     let files: Vec<_> = (0..3).map(|_| hub.connects()).collect();
     let first = offers(&hub.actions());
@@ -92,7 +92,7 @@ fn clu_13_a_refused_connection_goes_to_another_worker_before_those_that_came_lat
 }
 
 #[test]
-fn clu_13_refused_connections_keep_their_order_however_the_refusals_come() {
+fn clu_13_refused_connections_keep_their_order_for_any_order_of_refusals() {
     let mut hub = Hub::serving(3);
     let files: Vec<_> = (0..3).map(|_| hub.connects()).collect();
     let given = offers(&hub.actions());
@@ -106,7 +106,7 @@ fn clu_13_refused_connections_keep_their_order_however_the_refusals_come() {
 }
 
 #[test]
-fn clu_16_when_all_refuse_a_connection_waits_for_the_end_of_the_pause() {
+fn clu_16_a_connection_refused_by_all_workers_waits_for_the_end_of_the_pause() {
     let mut hub = Hub::serving(2);
     let file = hub.connects();
     for _ in 0..3 {
@@ -124,7 +124,7 @@ fn clu_16_when_all_refuse_a_connection_waits_for_the_end_of_the_pause() {
 }
 
 #[test]
-fn clu_16_however_many_refuse_only_some_are_asked_again_after_each_pause() {
+fn clu_16_after_each_pause_a_bounded_number_of_workers_is_asked_again() {
     let mut hub = Hub::serving(40);
     hub.connects();
     loop {
@@ -149,7 +149,7 @@ fn clu_16_however_many_refuse_only_some_are_asked_again_after_each_pause() {
 }
 
 #[test]
-fn clu_16_a_connection_that_a_worker_took_to_its_grave_goes_to_another_worker() {
+fn clu_16_a_connection_lost_with_a_worker_goes_to_another_worker() {
     for had_it in [true, false] {
         let mut hub = Hub::serving(2);
         let file = hub.connects();
@@ -171,7 +171,7 @@ fn clu_16_a_connection_that_a_worker_took_to_its_grave_goes_to_another_worker() 
 }
 
 #[test]
-fn clu_16_with_several_such_connections_their_order_is_kept() {
+fn clu_16_several_connections_lost_with_workers_keep_their_order() {
     let mut hub = Hub::serving(2);
     let files: Vec<_> = (0..4).map(|_| hub.connects()).collect();
     for (_, seq, _) in offers(&hub.actions()) {
@@ -203,7 +203,7 @@ fn clu_16_with_several_such_connections_their_order_is_kept() {
 }
 
 #[test]
-fn clu_16_a_connection_on_which_every_worker_dies_is_closed_in_the_end() {
+fn clu_16_a_connection_that_kills_every_worker_is_closed_eventually() {
     let mut hub = Hub::serving(1);
     let file = hub.connects();
     let mut deaths = 0;
@@ -220,7 +220,7 @@ fn clu_16_a_connection_on_which_every_worker_dies_is_closed_in_the_end() {
 }
 
 #[test]
-fn hnd_9_a_worker_without_free_descriptors_is_left_alone_for_a_while() {
+fn hnd_9_a_worker_without_free_descriptors_is_skipped_for_a_while() {
     let mut hub = Hub::serving(2);
     let file = hub.connects();
     hub.actions();
@@ -231,7 +231,7 @@ fn hnd_9_a_worker_without_free_descriptors_is_left_alone_for_a_while() {
 }
 
 #[test]
-fn clu_16_when_too_many_wait_no_more_are_wanted_until_half_are_gone() {
+fn clu_16_accepting_pauses_at_the_limit_until_half_of_the_connections_are_gone() {
     let mut hub = Hub::serving(1);
     let server = hub.servers[0];
     let mut waiting = 0_u32;
@@ -255,7 +255,7 @@ fn clu_16_when_too_many_wait_no_more_are_wanted_until_half_are_gone() {
 }
 
 #[test]
-fn clu_16_when_some_wait_it_is_told_when_none_does_any_more() {
+fn clu_16_the_driver_is_told_when_no_connection_waits_any_more() {
     let mut hub = Hub::serving(1);
     let server = hub.servers[0];
     assert_eq!(hub.machine.accept_demand(server), AcceptDemand::High);
@@ -273,7 +273,7 @@ fn clu_16_when_some_wait_it_is_told_when_none_does_any_more() {
 }
 
 #[test]
-fn clu_16_a_worker_that_listens_again_is_not_confused_with_what_it_was() {
+fn clu_16_a_late_reply_does_not_count_for_a_worker_that_listens_again() {
     let mut hub = Hub::serving(1);
     hub.connects();
     hub.actions();
@@ -293,7 +293,7 @@ fn clu_16_a_worker_that_listens_again_is_not_confused_with_what_it_was() {
 }
 
 #[test]
-fn clu_13_listening_again_and_again_without_a_reply_brings_no_more_connections() {
+fn clu_13_listening_repeatedly_without_a_reply_brings_no_more_connections() {
     let mut hub = Hub::serving(2);
     hub.connects();
     let [(1, seq, _)] = offers(&hub.actions())[..] else { panic!("for worker 1") };

@@ -8,7 +8,7 @@ use crate::cluster_primary::kit::{Hub, query};
 const EADDRINUSE: i32 = 98;
 
 #[test]
-fn clu_6_clu_11_the_first_query_makes_the_socket_and_is_answered_with_its_name() {
+fn clu_6_clu_11_the_first_query_creates_the_socket_and_returns_its_address() {
     let mut hub = Hub::new();
     hub.machine.add_worker(1);
     hub.says(1, query(0));
@@ -23,7 +23,7 @@ fn clu_6_clu_11_the_first_query_makes_the_socket_and_is_answered_with_its_name()
 }
 
 #[test]
-fn clu_16_who_asks_for_the_same_gets_the_same_socket_and_the_first_workers_data() {
+fn clu_16_equal_queries_get_the_same_socket_and_the_first_workers_data() {
     let mut hub = Hub::new();
     for id in [1, 2] {
         hub.machine.add_worker(id);
@@ -52,7 +52,7 @@ fn clu_16_who_asks_for_the_same_gets_the_same_socket_and_the_first_workers_data(
 }
 
 #[test]
-fn clu_6_several_servers_at_port_0_are_told_apart_by_their_index() {
+fn clu_6_the_index_distinguishes_servers_at_port_0() {
     let mut hub = Hub::new();
     hub.machine.add_worker(1);
     hub.machine.add_worker(2);
@@ -96,7 +96,7 @@ fn clu_15_a_worker_cannot_have_the_same_port_or_path_twice() {
 }
 
 #[test]
-fn clu_11_a_workers_second_socket_for_datagrams_at_one_address_is_for_the_kernel_to_judge() {
+fn clu_11_the_kernel_decides_on_a_second_udp_socket_at_one_address() {
     let udp = |index: u32| json!({ "act": "queryServer", "address": "0.0.0.0", "port": 53, "addressType": "udp4", "fd": -1, "flags": 4, "index": index });
     let mut hub = Hub::new();
     for id in [1, 2] {
@@ -114,7 +114,7 @@ fn clu_11_a_workers_second_socket_for_datagrams_at_one_address_is_for_the_kernel
 }
 
 #[test]
-fn clu_11_datagrams_are_shared_in_any_case_and_everything_is_if_so_wanted() {
+fn clu_11_udp_sockets_are_always_shared_and_others_on_request() {
     let udp = json!({ "act": "queryServer", "address": "::", "port": 0, "addressType": "udp6", "fd": -1, "seq": 7 });
     for (balance, asked) in [(Balance::RoundRobin, udp), (Balance::Shared, query(80))] {
         let mut hub = Hub::with(balance, false);
@@ -130,7 +130,7 @@ fn clu_11_datagrams_are_shared_in_any_case_and_everything_is_if_so_wanted() {
 }
 
 #[test]
-fn clu_12_an_address_that_cannot_be_had_is_reported_to_all_who_asked_and_tried_again_for_the_next() {
+fn clu_12_a_failed_bind_is_reported_to_all_waiting_workers_and_retried_for_the_next() {
     for balance in [Balance::RoundRobin, Balance::Shared] {
         let mut hub = Hub::with(balance, false);
         for id in [1, 2] {
@@ -154,7 +154,7 @@ fn clu_12_an_address_that_cannot_be_had_is_reported_to_all_who_asked_and_tried_a
 }
 
 #[test]
-fn clu_11_who_cannot_have_the_shared_socket_is_told_and_the_others_keep_it() {
+fn clu_11_a_worker_that_cannot_get_the_shared_socket_is_told_and_the_others_keep_it() {
     let mut hub = Hub::with(Balance::Shared, false);
     for id in [1, 2] {
         hub.machine.add_worker(id);
@@ -175,7 +175,7 @@ fn clu_11_who_cannot_have_the_shared_socket_is_told_and_the_others_keep_it() {
 }
 
 #[test]
-fn clu_9_the_last_worker_that_closes_a_server_closes_its_socket() {
+fn clu_9_a_servers_socket_closes_with_its_last_worker() {
     let mut hub = Hub::serving(2);
     let close = json!({ "act": "close", "key": "null:8000:4:undefined" });
     hub.says(1, close.clone());
@@ -192,7 +192,7 @@ fn clu_9_the_last_worker_that_closes_a_server_closes_its_socket() {
 }
 
 #[test]
-fn clu_9_closing_what_is_anothers_or_nobodys_does_nothing() {
+fn clu_9_closing_an_unknown_or_foreign_server_does_nothing() {
     let mut hub = Hub::serving(1);
     hub.machine.add_worker(2);
     for key in ["null:8000:4:undefined", "nonsense", ""] {
@@ -204,7 +204,7 @@ fn clu_9_closing_what_is_anothers_or_nobodys_does_nothing() {
 }
 
 #[test]
-fn clu_9_a_server_that_is_closed_while_its_socket_is_made_is_not_announced() {
+fn clu_9_a_server_closed_while_it_is_bound_is_not_announced() {
     let mut hub = Hub::new();
     hub.machine.add_worker(1);
     hub.says(1, query(80));
@@ -215,7 +215,7 @@ fn clu_9_a_server_that_is_closed_while_its_socket_is_made_is_not_announced() {
 }
 
 #[test]
-fn clu_5_clu_8_online_is_told_once_and_listening_each_time() {
+fn clu_5_clu_8_online_is_reported_once_and_listening_each_time() {
     let mut hub = Hub::new();
     hub.machine.add_worker(1);
     hub.says(1, json!({ "act": "online" }));
@@ -230,7 +230,7 @@ fn clu_5_clu_8_online_is_told_once_and_listening_each_time() {
 }
 
 #[test]
-fn clu_2_what_makes_no_sense_is_ignored() {
+fn clu_2_invalid_messages_are_ignored() {
     let mut hub = Hub::serving(1);
     let nonsense: [Value; 5] = [
         json!({ "act": "newconn", "key": "null:8000:4:undefined" }),

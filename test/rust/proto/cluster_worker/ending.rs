@@ -85,7 +85,7 @@ dying, told x newconn: accepted true; stopping told done
 ";
 
 #[test]
-fn clu_18_clu_19_every_state_of_its_life_with_every_input() {
+fn clu_18_clu_19_every_worker_state_with_every_input() {
     let mut cells = String::from("\n");
     for (state, reach) in STATES {
         for (input, feed) in INPUTS {
@@ -112,7 +112,7 @@ fn clu_18_clu_19_every_state_of_its_life_with_every_input() {
 }
 
 #[test]
-fn clu_18_when_the_primary_asks_each_server_closes_and_the_last_connection_ends_it() {
+fn clu_18_on_the_primarys_disconnect_servers_close_and_the_last_connection_ends_the_worker() {
     let mut desk = Desk::new();
     let servers = [desk.open("a"), desk.open("b")];
     let own = desk.worker.own_server();
@@ -141,7 +141,7 @@ fn clu_18_a_worker_without_connections_is_done_at_once() {
 }
 
 #[test]
-fn clu_18_connections_that_nobody_takes_do_not_hold_it_when_their_server_is_released() {
+fn clu_18_untaken_connections_of_a_released_server_do_not_delay_the_end() {
     let mut desk = Desk::new();
     let server = desk.open(KEY);
     desk.connection(KEY);
@@ -152,7 +152,7 @@ fn clu_18_connections_that_nobody_takes_do_not_hold_it_when_their_server_is_rele
 }
 
 #[test]
-fn clu_18_a_connection_holds_it_even_if_its_server_is_released() {
+fn clu_18_an_open_connection_of_a_released_server_delays_the_end() {
     let mut desk = Desk::new();
     let server = desk.open(KEY);
     desk.connection(KEY);
@@ -165,7 +165,7 @@ fn clu_18_a_connection_holds_it_even_if_its_server_is_released() {
 }
 
 #[test]
-fn clu_19_by_its_own_will_it_closes_then_tells_then_waits() {
+fn clu_19_a_workers_own_disconnect_closes_then_notifies_then_waits() {
     let mut desk = Desk::new();
     desk.open(KEY);
     desk.worker.disconnect();
@@ -182,7 +182,7 @@ fn clu_19_by_its_own_will_it_closes_then_tells_then_waits() {
 }
 
 #[test]
-fn clu_16_a_query_that_is_not_answered_any_more_ends_with_the_worker() {
+fn clu_16_an_unanswered_query_ends_with_the_worker() {
     let mut desk = Desk::new();
     let (before, seq) = desk.ask(tcp(0));
     desk.worker.disconnect();

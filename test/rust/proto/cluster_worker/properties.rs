@@ -161,7 +161,7 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, cases: 500, ..ProptestConfig::default() })]
 
     #[test]
-    fn each_descriptor_is_delivered_or_closed_and_each_connection_answered_once(
+    fn each_descriptor_is_delivered_or_closed_and_each_connection_is_answered_once(
         steps in prop::collection::vec(step(), 0..80),
     ) {
         let mut world = World::default();

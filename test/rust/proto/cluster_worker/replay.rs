@@ -12,7 +12,7 @@ use super::kit::plain;
 use crate::sim::token::{Ledger, Token};
 
 #[test]
-fn clu_5_to_clu_19_in_the_workers_place_we_say_what_node_said() {
+fn clu_5_to_clu_19_our_worker_sends_what_nodes_worker_sent() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("test/transcripts/cluster");
     let mut replayed = 0;
     for file in fs::read_dir(folder).expect("the folder").map(|entry| entry.expect("an entry").path()) {

@@ -9,7 +9,7 @@ use super::kit::{Desk, KEY, failed, granted, tcp};
 const EADDRINUSE: i32 = 98;
 
 #[test]
-fn clu_1_messages_are_numbered_from_0_and_replies_are_too() {
+fn clu_1_messages_and_replies_are_numbered_from_0() {
     let mut desk = Desk::new();
     let server = desk.open(KEY);
     desk.worker.listening(server, Some(4321));
@@ -20,7 +20,7 @@ fn clu_1_messages_are_numbered_from_0_and_replies_are_too() {
 }
 
 #[test]
-fn clu_6_the_index_tells_servers_at_the_same_place_apart() {
+fn clu_6_the_index_distinguishes_servers_at_the_same_address() {
     let mut desk = Desk::new();
     let other = Query { address: Some("127.0.0.1".into()), ..tcp(0) };
     let fd = |number| Query { fd: Some(number), ..Query::new(AddressType::Fd) };
@@ -32,7 +32,7 @@ fn clu_6_the_index_tells_servers_at_the_same_place_apart() {
 }
 
 #[test]
-fn clu_15_a_worker_that_listens_at_a_fixed_place_does_not_ask_for_it_again() {
+fn clu_15_a_worker_does_not_query_a_fixed_address_twice() {
     let path = Query { address: Some("/s".into()), ..Query::new(AddressType::Path) };
     let fd = Query { fd: Some(3), ..Query::new(AddressType::Fd) };
     for query in [tcp(80), path, fd] {
@@ -54,7 +54,7 @@ fn clu_15_a_worker_that_listens_at_a_fixed_place_does_not_ask_for_it_again() {
 }
 
 #[test]
-fn clu_6_when_no_server_is_left_at_a_place_the_next_is_the_first_again() {
+fn clu_6_the_index_restarts_when_no_server_is_left_at_an_address() {
     let mut desk = Desk::new();
     let index = |desk: &mut Desk| {
         let server = desk.worker.listen(tcp(0));
@@ -91,7 +91,7 @@ fn clu_8_listening_repeats_the_query_with_the_actual_port() {
 }
 
 #[test]
-fn clu_8_nothing_listens_that_was_not_granted_or_is_closed() {
+fn clu_8_only_granted_and_open_servers_report_listening() {
     let mut desk = Desk::new();
     let (asked, _) = desk.ask(tcp(0));
     desk.worker.listening(asked, Some(1));
@@ -105,7 +105,7 @@ fn clu_8_nothing_listens_that_was_not_granted_or_is_closed() {
 }
 
 #[test]
-fn clu_11_the_answer_is_that_of_the_reply_and_is_given_once() {
+fn clu_11_the_answer_of_the_reply_is_returned_once() {
     let sockname = json!({ "address": "::", "family": "IPv6", "port": 34343 });
     let mut desk = Desk::new();
     let (server, seq) = desk.ask(tcp(0));
@@ -128,7 +128,7 @@ fn clu_11_the_answer_is_that_of_the_reply_and_is_given_once() {
 }
 
 #[test]
-fn clu_11_a_failure_is_one_whatever_comes_with_it() {
+fn clu_11_a_failure_stays_a_failure_whatever_comes_with_it() {
     let mut desk = Desk::new();
     let (server, seq) = desk.ask(tcp(0));
     desk.hear_with_fd(failed(seq, EADDRINUSE));
@@ -138,7 +138,7 @@ fn clu_11_a_failure_is_one_whatever_comes_with_it() {
 }
 
 #[test]
-fn clu_11_a_grant_that_cannot_be_used_is_an_error_and_given_back() {
+fn clu_11_an_unusable_grant_is_an_error_and_is_released() {
     let udp = Query { port: Some(0), ..Query::new(AddressType::Udp4) };
     let cases: [(Query, Value, Carried<_>, &str, bool); 4] = [
         (tcp(0), json!({ "errno": 0 }), Carried::Nothing, "without saying which", false),
@@ -160,7 +160,7 @@ fn clu_11_a_grant_that_cannot_be_used_is_an_error_and_given_back() {
 }
 
 #[test]
-fn clu_11_a_key_that_is_in_use_stays_with_who_has_it() {
+fn clu_11_a_key_in_use_stays_with_its_server() {
     let mut desk = Desk::new();
     let first = desk.open(KEY);
     let (second, seq) = desk.ask(tcp(0));
@@ -174,7 +174,7 @@ fn clu_11_a_key_that_is_in_use_stays_with_who_has_it() {
 }
 
 #[test]
-fn clu_2_replies_that_nobody_waits_for_are_ignored() {
+fn clu_2_unexpected_replies_are_ignored() {
     let mut desk = Desk::new();
     let (server, seq) = desk.ask(tcp(0));
     for ack in [0, seq + 1, 99] {
@@ -189,7 +189,7 @@ fn clu_2_replies_that_nobody_waits_for_are_ignored() {
 }
 
 #[test]
-fn clu_2_what_only_workers_say_is_ignored() {
+fn clu_2_messages_that_only_workers_send_are_ignored() {
     let mut desk = Desk::new();
     let server = desk.open(KEY);
     for message in [
@@ -209,7 +209,7 @@ fn clu_2_what_only_workers_say_is_ignored() {
 }
 
 #[test]
-fn clu_13_a_connection_is_accepted_the_moment_it_comes() {
+fn clu_13_a_connection_is_accepted_as_soon_as_it_arrives() {
     let mut desk = Desk::new();
     let server = desk.open(KEY);
     let files = [desk.connection(KEY), desk.connection(KEY)];
@@ -220,7 +220,7 @@ fn clu_13_a_connection_is_accepted_the_moment_it_comes() {
 }
 
 #[test]
-fn clu_13_one_may_come_before_the_answer_is_taken() {
+fn clu_13_a_connection_may_arrive_before_the_answer_is_read() {
     let mut desk = Desk::new();
     let (server, seq) = desk.ask(tcp(0));
     desk.hear(granted(seq, KEY));
@@ -231,7 +231,7 @@ fn clu_13_one_may_come_before_the_answer_is_taken() {
 }
 
 #[test]
-fn clu_13_what_cannot_be_served_is_refused_and_closed() {
+fn clu_13_a_connection_that_cannot_be_served_is_refused_and_closed() {
     let mut desk = Desk::new();
     let server = desk.open(KEY);
     desk.connection("unknown");
@@ -248,7 +248,7 @@ fn clu_13_what_cannot_be_served_is_refused_and_closed() {
 }
 
 #[test]
-fn clu_13_as_many_are_accepted_as_the_limit_allows_waiting_ones_included() {
+fn clu_13_the_connection_limit_includes_waiting_connections() {
     let mut desk = Desk::new();
     let server = desk.open(KEY);
     let other = desk.open("other");
@@ -271,7 +271,7 @@ fn clu_13_as_many_are_accepted_as_the_limit_allows_waiting_ones_included() {
 }
 
 #[test]
-fn clu_13_no_more_connections_wait_than_a_thousand_and_some() {
+fn clu_13_the_number_of_waiting_connections_is_bounded() {
     let mut desk = Desk::new();
     let server = desk.open(KEY);
     for _ in 0..3000 {
@@ -286,7 +286,7 @@ fn clu_13_no_more_connections_wait_than_a_thousand_and_some() {
 }
 
 #[test]
-fn a_shared_socket_has_room_for_as_many_as_the_limit_allows() {
+fn a_shared_socket_respects_the_connection_limit() {
     let mut desk = Desk::new();
     let (server, seq) = desk.ask(tcp(0));
     desk.hear_with_fd(granted(seq, KEY));
@@ -299,7 +299,7 @@ fn a_shared_socket_has_room_for_as_many_as_the_limit_allows() {
 }
 
 #[test]
-fn clu_9_a_server_that_closes_says_so_once_and_gives_what_was_accepted() {
+fn clu_9_a_closing_server_reports_it_once_and_delivers_accepted_connections() {
     let mut desk = Desk::new();
     let server = desk.open(KEY);
     let file = desk.connection(KEY);
@@ -312,7 +312,7 @@ fn clu_9_a_server_that_closes_says_so_once_and_gives_what_was_accepted() {
 }
 
 #[test]
-fn clu_9_a_server_that_is_released_takes_its_connections_with_it() {
+fn clu_9_releasing_a_server_closes_its_connections() {
     let mut desk = Desk::new();
     let server = desk.open(KEY);
     desk.connection(KEY);
@@ -326,7 +326,7 @@ fn clu_9_a_server_that_is_released_takes_its_connections_with_it() {
 }
 
 #[test]
-fn clu_9_a_server_that_is_granted_when_nobody_wants_it_is_closed() {
+fn clu_9_a_server_granted_after_its_release_is_closed() {
     for is_released in [true, false] {
         let mut desk = Desk::new();
         let (server, seq) = desk.ask(tcp(0));
@@ -347,7 +347,7 @@ fn clu_9_a_server_that_is_granted_when_nobody_wants_it_is_closed() {
 }
 
 #[test]
-fn a_server_of_the_workers_own_is_none_of_the_primarys_business() {
+fn an_exclusive_server_is_not_reported_to_the_primary() {
     let mut desk = Desk::new();
     let server = desk.worker.own_server();
     assert!(desk.worker.is_open(server));
