@@ -191,18 +191,22 @@ suite.test(`cluster.js: axum in a worker sees the address of each client`, DEADL
   assert.strictEqual((await primary.end()).code, 0);
 });
 
-suite.test(`cluster.js: a request in flight survives Ctrl-C, which reaches all processes`, DEADLINE, async (t, runtime) => {
-  const primary = cluster(t, runtime);
-  const [, address, ...workers] = await primary.line(/^(http:\S+) is served by (\d+) and (\d+)/m);
-  const slow = fetch(`${address}slow`);
-  await primary.line(/a slow request has begun/);
-  for (const pid of workers) process.kill(Number(pid), 'SIGINT');
-  primary.kill('SIGINT');
-  assert.strictEqual(await (await slow).text(), 'at last\n');
-  const { code, output } = await primary.end();
-  assert.strictEqual(code, 0);
-  assert.strictEqual(numbersIn(output, /^worker (\d+): ended with exit code 0$/gm).length, 2, output);
-});
+suite.test(
+  `cluster.js: a request in flight survives Ctrl-C, which reaches all processes`,
+  DEADLINE,
+  async (t, runtime) => {
+    const primary = cluster(t, runtime);
+    const [, address, ...workers] = await primary.line(/^(http:\S+) is served by (\d+) and (\d+)/m);
+    const slow = fetch(`${address}slow`);
+    await primary.line(/a slow request has begun/);
+    for (const pid of workers) process.kill(Number(pid), 'SIGINT');
+    primary.kill('SIGINT');
+    assert.strictEqual(await (await slow).text(), 'at last\n');
+    const { code, output } = await primary.end();
+    assert.strictEqual(code, 0);
+    assert.strictEqual(numbersIn(output, /^worker (\d+): ended with exit code 0$/gm).length, 2, output);
+  },
+);
 
 suite.test(`cluster.js: Node replaces a worker that dies, and stops on SIGTERM`, DEADLINE, async (t, runtime) => {
   const primary = cluster(t, runtime);

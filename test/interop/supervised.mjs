@@ -2,8 +2,11 @@
 import assert from 'node:assert';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
 import http from 'node:http';
 import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { artifact } from '../artifacts.mjs';
 import { app } from './apps/index.mjs';
@@ -24,13 +27,19 @@ export function supervise(t, runtime, { app: name = 'plain', args = [], appArgs 
   const instances = args.includes('-i') ? [] : ['-i', '2'];
   const options = ['--node', runtime.bin, ...instances, ...args];
   const command = [...wrapper, crossfork, 'run', ...options, path, '--', ...appArgs];
+  // One that is killed leaves its temporary files.
+  const temporary = mkdtempSync(join(tmpdir(), 'crossfork-run-'));
   const child = spawn(command[0], command.slice(1), {
-    env: { ...process.env, ...what.env },
+    env: { ...process.env, TMPDIR: temporary, ...what.env },
     stdio: ['ignore', 'pipe', 'pipe'],
     detached: what.detached,
   });
   const run = new Run(child);
-  t.after(() => run.kill('SIGKILL')); // if it is still running; its workers exit with it
+  t.after(async () => {
+    run.kill('SIGKILL'); // if it is still running; its workers exit with it
+    await run.closed;
+    rmSync(temporary, { recursive: true, force: true });
+  });
   return run;
 }
 

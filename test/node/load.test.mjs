@@ -92,7 +92,7 @@ test('load: in an ES module bundle no files are loaded from the working director
 
 test('load: the error names the build command only if the sources are present', () => {
   const root = unbuilt('sources');
-  assert.match(load(root, CALLS).stdout, /\nInstall the package for this platform, .*: crossfork-linux-/);
+  assert.match(load(root, CALLS).stdout, /\nInstall the package for this platform \(.*\): crossfork-linux-/);
   cpSync(join(JS, '../src/addon'), join(root, 'src/addon'), { recursive: true });
   const { stdout } = load(root, CALLS);
   for (const line of [`  node "${join(root, 'js', 'build.cjs')}"`, 'cargo (https://rustup.rs)']) {

@@ -345,7 +345,8 @@ macro_rules! channel_face {
         /// The channel's socket, for event loops of your own: wait until it is readable, and call
         /// [`try_recv`](Channel::try_recv). Messages that are already buffered do not make the socket
         /// readable, so call `try_recv` until it returns `WouldBlock` before you wait again. Wait with
-        /// `poll`, or level-triggered. Never read from the socket, write to it or shut it down: that would
+        /// `poll`, or level-triggered. While too many of our own replies wait for a peer that does not read, the
+        /// socket stays readable and `try_recv` returns `WouldBlock`: pause before you wait again. Never read from the socket, write to it or shut it down: that would
         /// corrupt the channel.
         impl AsFd for Channel {
             fn as_fd(&self) -> BorrowedFd<'_> {

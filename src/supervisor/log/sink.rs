@@ -87,11 +87,11 @@ pub enum Source {
     Worker(u32, Stream),
 }
 
-/// What is done where there is none.
+/// What happens to a line for which there is no room.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Room {
     Wait,
-    OrLose,
+    DropIfFull,
 }
 
 impl Sink {
@@ -141,13 +141,13 @@ impl Sink {
             }
         };
         if tokio::time::timeout(PATIENCE, room).await.is_err() {
-            shared.take(text, lines, from, Room::OrLose);
+            shared.take(text, lines, from, Room::DropIfFull);
         }
     }
 
     /// As [`write`](Self::write), for ourselves, but waits for nothing.
     pub fn write_now(&self, text: &[u8], lines: usize) {
-        self.0.0.take(text, lines, Source::Ourselves, Room::OrLose);
+        self.0.0.take(text, lines, Source::Ourselves, Room::DropIfFull);
     }
 
     /// How many lines wait to be written.
@@ -174,7 +174,7 @@ impl WeakSink {
     /// As [`Sink::write_now`], if there is a sink.
     pub fn write_now(&self, text: &[u8], lines: usize) {
         if let Some(owner) = self.0.upgrade() {
-            owner.0.take(text, lines, Source::Ourselves, Room::OrLose);
+            owner.0.take(text, lines, Source::Ourselves, Room::DropIfFull);
         }
     }
 }

@@ -136,6 +136,25 @@ fn a_subscriber_may_use_the_process_that_it_is_told_about() {
 }
 
 #[test]
+fn a_subscriber_may_use_the_cluster_that_it_is_told_about() {
+    in_time("a_subscriber_may_use_the_cluster_that_it_is_told_about", || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let primary = Primary::program("/bin/true").stdio(1, File::open("/dev/null").unwrap()).start();
+            let used = primary.clone();
+            Log::then(move || used.workers().iter().for_each(|worker| drop(worker.kill(Signal::TERM))));
+            primary.fork().unwrap();
+            primary.disconnect();
+            while let Some(event) = primary.next().await {
+                if matches!(event, Event::Exit { .. }) {
+                    break;
+                }
+            }
+        });
+    });
+}
+
+#[test]
 fn the_life_of_a_worker_is_reported() {
     let ((), lines) = Log::of(|| {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();

@@ -185,7 +185,6 @@ impl Events {
     }
 
     pub(super) fn push(&self, event: Event) {
-        event.trace();
         if let Some(worker) = event.worker() {
             worker.event_queued(event.pages());
         }
@@ -227,6 +226,8 @@ impl Events {
                 queue.events.pop_front()
             };
             if let Some(event) = event {
+                // Here, where no lock is held: a subscriber may use the cluster.
+                event.trace();
                 if let Some(worker) = event.worker() {
                     worker.event_taken(event.pages());
                 }

@@ -1,9 +1,7 @@
 //! [`ForkedWorker`]: a worker as its primary sees it.
 
 use std::fmt;
-use std::future::poll_fn;
 use std::io;
-use std::pin::pin;
 use std::process::ExitStatus;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -34,7 +32,8 @@ struct Forked {
     id: WorkerId,
     pid: u32,
     channel: Channel,
-    process: Mutex<Process>,
+    process: Process,
+    streams: Mutex<Streams>,
     /// How the process has exited. The inner `None`: something else in this process has reaped it.
     ended: watch::Sender<Option<Option<ExitStatus>>>,
     /// Its exit is voluntary.
@@ -42,6 +41,13 @@ struct Forked {
     /// What its events make us keep that nobody has taken.
     unread_pages: AtomicUsize,
     cluster: Weak<dyn Commands>,
+}
+
+/// The pipes of a process that nobody has taken.
+struct Streams {
+    stdin: Option<ChildStdin>,
+    stdout: Option<ChildStdout>,
+    stderr: Option<ChildStderr>,
 }
 
 /// What a worker asks of its cluster, whose tasks it knows nothing of.
@@ -126,7 +132,7 @@ impl ForkedWorker {
     /// # Errors
     /// If the process runs as another user now.
     pub fn kill(&self, signal: Signal) -> io::Result<bool> {
-        self.process().kill(signal)
+        self.0.process.kill(signal)
     }
 
     /// Sends a signal to its process group: to it, and to what it has started. Returns false, and sends
@@ -137,7 +143,7 @@ impl ForkedWorker {
     /// # Errors
     /// If the worker leads no group, or all processes of the group run as another user now.
     pub fn kill_group(&self, signal: Signal) -> io::Result<bool> {
-        self.process().kill_group(signal)
+        self.0.process.kill_group(signal)
     }
 
     /// Whether messages can still be sent.
@@ -158,21 +164,21 @@ impl ForkedWorker {
 
     /// Takes its standard input, if that is a pipe. Once.
     pub fn take_stdin(&self) -> Option<ChildStdin> {
-        self.process().stdin.take()
+        self.streams().stdin.take()
     }
 
     /// Takes its standard output, if that is a pipe. Once.
     pub fn take_stdout(&self) -> Option<ChildStdout> {
-        self.process().stdout.take()
+        self.streams().stdout.take()
     }
 
     /// Takes its standard error, if that is a pipe. Once.
     pub fn take_stderr(&self) -> Option<ChildStderr> {
-        self.process().stderr.take()
+        self.streams().stderr.take()
     }
 
-    fn process(&self) -> MutexGuard<'_, Process> {
-        self.0.process.lock().unwrap_or_else(PoisonError::into_inner)
+    fn streams(&self) -> MutexGuard<'_, Streams> {
+        self.0.streams.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -196,13 +202,19 @@ impl fmt::Debug for ForkedWorker {
 /// For the cluster.
 impl ForkedWorker {
     pub(super) fn new(id: WorkerId, child: Child, cluster: Weak<dyn Commands>) -> Self {
-        let Child { process, channel } = child;
+        let Child { mut process, channel } = child;
+        let streams = Streams {
+            stdin: process.stdin.take(),
+            stdout: process.stdout.take(),
+            stderr: process.stderr.take(),
+        };
         channel.join_as_primary();
         ForkedWorker(Arc::new(Forked {
             id,
             pid: process.id(),
             channel,
-            process: Mutex::new(process),
+            process,
+            streams: Mutex::new(streams),
             ended: watch::Sender::new(None),
             leaving: AtomicBool::new(false),
             unread_pages: AtomicUsize::new(0),
@@ -226,12 +238,7 @@ impl ForkedWorker {
     /// Waits for the exit of its process, and for nothing else, so that it is noticed whatever the
     /// state of its channel.
     pub(super) async fn reap(self) {
-        let status = poll_fn(|cx| {
-            let process = self.process();
-            // Begun again each time, so that the lock is not kept.
-            pin!(process.wait()).poll(cx)
-        })
-        .await;
+        let status = self.0.process.wait().await;
         self.0.ended.send_replace(Some(status.ok()));
         self.0.channel.with_link(Link::on_process_exit);
     }
