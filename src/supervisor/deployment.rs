@@ -11,6 +11,9 @@ use super::colors::is_decision;
 use super::program::Program;
 use super::{Options, env_file};
 
+/// Node reads options from it, before those of the command line.
+const NODE_OPTIONS: &str = "NODE_OPTIONS";
+
 /// What was found last.
 #[derive(Clone, Debug)]
 pub struct Deployment {
@@ -74,6 +77,14 @@ impl Deployment {
     /// Whether the file says if there are to be colours.
     pub(super) fn decides_on_colors(&self) -> bool {
         self.env.iter().any(|(name, _)| is_decision(name))
+    }
+
+    /// The options for Node in the variable for them: ours, or the file's.
+    pub(super) fn node_options(&self) -> Vec<OsString> {
+        let of_file =
+            || self.env.iter().rfind(|(name, _)| name == NODE_OPTIONS).map(|(_, value)| value.into());
+        let options = std::env::var_os(NODE_OPTIONS).or_else(of_file).unwrap_or_default();
+        options.to_string_lossy().split_whitespace().map(OsString::from).collect()
     }
 
     /// The variables of the file, and where the worker is.

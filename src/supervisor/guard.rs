@@ -1,7 +1,7 @@
 //! Where the policy, the primary and the signals meet.
 
 use std::collections::{BTreeMap, HashMap};
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::mem::Discriminant;
 use std::time::{Duration, Instant};
 
@@ -237,10 +237,9 @@ impl Guard {
     }
 
     fn inspector_port(&self, slot: usize) -> Option<u16> {
-        let node_options = std::env::var_os("NODE_OPTIONS").unwrap_or_default();
-        let node_options = node_options.to_str().unwrap_or_default().split_whitespace().map(OsStr::new);
-        let args = self.options.node_args.iter().map(OsString::as_os_str);
-        let first = inspect::first_port(node_options.chain(args))?;
+        let mut args = self.deployment.node_options();
+        args.extend_from_slice(&self.options.node_args);
+        let first = inspect::first_port(args.iter().map(OsString::as_os_str))?;
         inspect::port(
             first,
             slot,

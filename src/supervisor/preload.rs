@@ -50,12 +50,12 @@ impl Preload {
         self.folder.join("drain.cjs")
     }
 
-    /// Arguments for Node.
-    pub(super) fn node_args(&self, others: &[OsString]) -> Vec<OsString> {
+    /// Arguments for Node, beside all others that it gets.
+    pub(super) fn node_args(&self, mut others: impl Iterator<Item = OsString>) -> Vec<OsString> {
         let path = self.path();
         let mut args = vec!["--require".into(), path.clone().into_os_string()];
         // With Node's permission model it could not be read.
-        if others.iter().any(|arg| arg == "--permission" || arg == "--experimental-permission") {
+        if others.any(|arg| arg == "--permission" || arg == "--experimental-permission") {
             let mut allow = OsString::from("--allow-fs-read=");
             allow.push(path);
             args.push(allow);
@@ -88,10 +88,13 @@ impl Preload {
     }
 
     fn write(&self) -> io::Result<()> {
-        fs::write(self.path(), TEXT)?;
         // Whatever the umask is.
-        fs::set_permissions(self.path(), Permissions::from_mode(0o644))?;
-        fs::set_permissions(&self.folder, Permissions::from_mode(0o755))
+        fs::set_permissions(&self.folder, Permissions::from_mode(0o755))?;
+        // Nobody loads half of it, not even if the disk is full now.
+        let part = self.folder.join("part");
+        fs::write(&part, TEXT)?;
+        fs::set_permissions(&part, Permissions::from_mode(0o644))?;
+        fs::rename(part, self.path())
     }
 }
 

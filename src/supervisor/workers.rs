@@ -31,8 +31,8 @@ impl Workers<'_> {
         let Workers { options, deployment, preload, stdin, inspect } = self;
         let settings = match deployment.program() {
             Program::Module(path) => {
-                let own_args =
-                    preload.map(|preload| preload.node_args(&options.node_args)).unwrap_or_default();
+                let others = deployment.node_options().into_iter().chain(options.node_args.iter().cloned());
+                let own_args = preload.map(|preload| preload.node_args(others)).unwrap_or_default();
                 let inspect = inspect.map(inspect::arg);
                 let module = Primary::builder(path).exec_argv(&own_args).exec_argv(&options.node_args);
                 let module = module.exec_argv(inspect);

@@ -63,11 +63,14 @@ suite.test('under the permission model the preload can be read', { ...DEADLINE, 
   const permission = runtime.major >= 24 ? '--permission' : '--experimental-permission';
   const net = runtime.major >= 25 ? '--allow-net' : '';
   const allowed = `--allow-fs-read=${folder}/ --allow-child-process --allow-worker ${net}`;
-  const args = ['--node-args', `${permission} ${allowed} --no-warnings`];
-  const run = start(t, runtime, { args, env: { HANDLER: 'goodbye' } });
-  await run.port(1);
-  assert.strictEqual(await run.stop(), 0);
-  await run.said(/flushed$/);
+  const options = `${permission} ${allowed} --no-warnings`;
+  for (const { args, NODE_OPTIONS } of [{ args: ['--node-args', options] }, { NODE_OPTIONS: options }]) {
+    const env = { HANDLER: 'goodbye', ...(NODE_OPTIONS && { NODE_OPTIONS }) };
+    const run = start(t, runtime, { args, env });
+    await run.port(1);
+    assert.strictEqual(await run.stop(), 0);
+    await run.said(/flushed$/);
+  }
 });
 
 suite.test('on a stop, requests in flight are answered with Connection: close', DEADLINE, async (t, runtime) => {
@@ -213,12 +216,22 @@ suite.test("with --shutdown-message the program gets pm2's message", DEADLINE, a
 
 suite.test('with another stop signal, the program is notified by that one', DEADLINE, async (t, runtime) => {
   const run = start(t, runtime, {
+    env: { HANDLER: 'goodbye', SIGNAL: 'SIGUSR2' },
+    args: ['--stop-signal', 'USR2'],
+  });
+  await run.port(1);
+  run.kill('SIGTERM');
+  await run.said(/told: SIGUSR2 12$/);
+  assert.strictEqual(await run.end(), 0, run.text);
+});
+
+suite.test('a handler for another signal than the stop signal is not called', DEADLINE, async (t, runtime) => {
+  const run = start(t, runtime, {
     env: { HANDLER: 'goodbye' },
     args: ['--stop-signal', 'USR2', '--kill-timeout', '2'],
   });
   await run.port(1);
   run.kill('SIGTERM');
-  // The program has no handler for it.
   await run.said(/has ended: (exit code 0|SIGUSR2)$/);
   assert.doesNotMatch(run.text, /told:/);
   assert.strictEqual(await run.end(), 0, run.text);

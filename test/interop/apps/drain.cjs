@@ -1,4 +1,4 @@
-// A server with connections of every kind. HANDLER says what it does when it is told to end; OWN opens a second
+// A server with connections of every kind. HANDLER says what it does when SIGNAL tells it to end; OWN opens a second
 // server that the cluster does not know.
 const { fork, spawnSync } = require('node:child_process');
 const { once } = require('node:events');
@@ -8,7 +8,7 @@ const { setImmediate } = require('node:timers/promises');
 const { Worker } = require('node:worker_threads');
 const { WebSocketServer } = require('ws');
 
-const { HANDLER, HTTP2, OWN } = process.env;
+const { HANDLER, HTTP2, OWN, SIGNAL = 'SIGTERM' } = process.env;
 const streams = new Set();
 
 const requests = {
@@ -56,7 +56,7 @@ const handlers = {
 // As the package signal-exit.
 if (HANDLER === 'tidy') process.__signal_exit_emitter__ = { count: 1 };
 if (HANDLER) {
-  process.once('SIGTERM', (name, number) => {
+  process.once(SIGNAL, (name, number) => {
     console.log(`told: ${name} ${number}`);
     handlers[HANDLER]();
   });
