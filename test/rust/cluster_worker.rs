@@ -1,5 +1,5 @@
-//! Workers of a cluster over either driver, each held to the same behaviour: one body a behaviour,
-//! run for both. The primary is a socket in the test's own hands.
+//! //! Workers of a cluster over both drivers, which must behave the same: each test body runs for both. The
+//! primary is a socket that the test controls.
 
 mod support;
 

@@ -1,5 +1,5 @@
-//! The drivers, each held to the same behaviour: one body a behaviour, run for both. The peer is
-//! a socket in the test's own hands, or a second channel.
+//! //! Both drivers must behave the same: each test body runs for both. The peer is a socket that the test
+//! controls, or a second channel.
 
 mod support;
 

@@ -1,5 +1,5 @@
-//! Starting and ending processes: one body a behaviour, run for both drivers. The children are
-//! shells and other small programs, or this program again.
+//! //! Starting and ending processes: each test body runs for both drivers. The children are shells and other
+//! small programs, or this program again.
 
 #[path = "process/command.rs"]
 mod command;

@@ -1,5 +1,5 @@
-//! What the test child does with handles, and the handles that it makes. Plain threads and
-//! blocking sockets, whichever driver brought them.
+//! //! How the test child uses received handles, and the handles that it sends: plain threads and blocking
+//! sockets with either driver.
 
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -80,7 +80,7 @@ fn accept_unix(listener: UnixListener) {
     });
 }
 
-/// Greets, then gives back what comes, until the end. The socket closes before the hold.
+/// /// Greets, then echoes until the end. The socket closes before the hold.
 fn converse<S>(mut reader: S, mut writer: S, hold: Option<SocketHold>)
 where
     S: Read + Write + AsFd + Send + 'static,

@@ -1,4 +1,4 @@
-//! What the primary is told to do.
+//! //! Commands for the primary.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -46,11 +46,11 @@ enum Command {
     Open {
         inheritable: bool,
     },
-    /// Takes no events any more, or does again.
+    /// /// Stops taking events, or resumes.
     Deaf {
         deaf: bool,
     },
-    /// Has as many descriptors open as it may, or lets go of them again.
+    /// /// Opens descriptors up to the limit, or closes them again.
     Starve,
     Feed,
     /// Which workers are there, and how many descriptors are open.
@@ -95,7 +95,7 @@ impl State {
         }
     }
 
-    /// Does what the line says, and answers with a line.
+    /// /// Executes the command line, and answers with a line.
     pub async fn command(&mut self, line: &str) {
         let command = serde_json::from_str(line).unwrap_or_else(|e| panic!("{line}: {e}"));
         let answer = match self.carry_out(command).await {

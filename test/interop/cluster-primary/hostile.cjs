@@ -1,6 +1,6 @@
 'use strict';
 
-// A worker that does what none should, as its message says.
+// // A hostile worker; the message says what it does.
 
 const { readSync, writeSync } = require('node:fs');
 
@@ -73,7 +73,7 @@ const deeds = {
     cluster({ act: 'queryServer', index: 0, data: null, address: '127.0.0.1', port, addressType: 4 });
     process.once('internalMessage', () => {
       process.send('done', () => {
-        // From now on nobody but us reads the channel, and nobody acknowledges.
+        // // From now on only we read the channel, and no handle is acknowledged.
         process.channel.readStop();
         const bytes = Buffer.alloc(65536);
         setInterval(() => {

@@ -1,4 +1,4 @@
-//! A primary that does as it is told: JSON commands come in, a line each, and events go out.
+//! //! A primary under remote control: JSON commands come in, one per line, and events go out.
 //!
 //!     interop-primary <settings as JSON>
 //!
@@ -90,7 +90,7 @@ async fn run(wanted: Wanted) {
             },
             line = commands.recv() => match line {
                 Some(line) => state.command(&line).await,
-                // Our own end: nothing is said to anybody.
+                // // Our own end: no message is sent.
                 None => break,
             },
         }

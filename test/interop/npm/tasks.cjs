@@ -1,6 +1,6 @@
 'use strict';
 
-// What the workers of workerpool and jest-worker are asked to do.
+// // The tasks of the workers of workerpool and jest-worker.
 
 const tasks = {
   add: (a, b) => a + b,

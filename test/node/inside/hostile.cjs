@@ -1,6 +1,6 @@
 'use strict';
 
-// Whatever JavaScript passes, it gets an error, and the process goes on.
+// // Invalid arguments from JavaScript cause an error, and the process keeps running.
 
 const assert = require('node:assert');
 const { runInNewContext } = require('node:vm');

@@ -1,6 +1,6 @@
 'use strict';
 
-// How processes and contexts live with sockets, and how they end. Each is tried in a process of its own.
+// // How sockets keep processes and contexts alive, and how these end. Each runs in its own process.
 
 const assert = require('node:assert');
 const { spawn } = require('node:child_process');

@@ -1,6 +1,6 @@
 'use strict';
 
-// What the kernel has no more of: descriptors of this process.
+// // Behaviour at this process's descriptor limit.
 
 const assert = require('node:assert');
 const { event } = require('../../interop/kit/wait.cjs');

@@ -1,6 +1,6 @@
 'use strict';
 
-// In which order things happen, and where.
+// // The order and the context of events.
 
 const assert = require('node:assert');
 const { AsyncLocalStorage } = require('node:async_hooks');

@@ -1,6 +1,6 @@
 'use strict';
 
-// Descriptors that came with a message: who has them, and how long.
+// // Descriptors of a message: who owns them, and for how long.
 
 const assert = require('node:assert');
 const { once } = require('node:events');

@@ -1,4 +1,4 @@
-//! How it ends: asked to, by its own will, and with the primary gone.
+//! //! How a worker ends: on request, by its own decision, or because the primary is gone.
 
 use std::thread;
 use std::time::Duration;
@@ -37,8 +37,8 @@ fn clu_18_a_stopping_worker_serves_accepted_connections_and_ends_with_the_last<W
     primary.say(json!({ "act": "disconnect" }));
     worker.stopping();
     assert!(worker.is_stopping() && worker.exited_after_disconnect());
-    let first = listener.accept().unwrap().expect("what was accepted");
-    let second = listener.accept().unwrap().expect("what was accepted");
+    let first = listener.accept().unwrap().expect("an accepted connection");
+    let second = listener.accept().unwrap().expect("an accepted connection");
     assert!(listener.accept().unwrap().is_none());
     seqs.into_iter().for_each(|seq| primary.expect_accepted(seq, true));
     primary.expect_act("close");
@@ -60,7 +60,7 @@ fn clu_18_messages_sent_before_the_stop_are_received_and_can_be_answered<W: Work
     primary.peer.write(format!("2\n3\n{stop}\n"));
     worker.stopping();
     for expected in [2, 3] {
-        let message = worker.recv().unwrap().expect("what was said before");
+        let message = worker.recv().unwrap().expect("the earlier message");
         assert_eq!(message.decode::<u32>().unwrap(), expected);
         worker.send(&expected).unwrap();
     }
@@ -124,14 +124,14 @@ fn clu_19_a_workers_own_disconnect_returns_when_the_primary_knows<W: Work>() {
     });
     primary.expect(json!({ "act": "close", "key": KEY, "seq": 4 }));
     primary.expect(json!({ "act": "exitedAfterDisconnect", "seq": 5 }));
-    // On its way when the primary heard of it: it goes to another worker.
+    // // It was in flight when the primary learned of the end, so it goes to another worker.
     let seq = primary.hand_over(&theirs);
     primary.expect_accepted(seq, false);
     assert!(!leaving.is_finished());
     primary.say(json!({ "ack": 5 }));
     leaving.join().unwrap().unwrap();
     assert!(listener.accept().unwrap().is_none());
-    assert!(worker.disconnect().is_ok(), "it is known");
+    assert!(worker.disconnect().is_ok(), "the primary knows");
     primary.peer.assert_quiet();
     drop(connection);
     primary.peer.assert_end();
@@ -171,7 +171,7 @@ fn a_dropped_worker_serves_its_connections_to_the_end<W: Work>() {
     primary.peer.assert_end();
 }
 
-/// As a busy primary: it has not seen the end yet, and still writes.
+/// /// Acts as a busy primary: it has not seen the end yet, and still writes.
 fn is_waited_for(mut primary: Primary, ending: thread::JoinHandle<()>) {
     primary.peer.assert_end();
     for _ in 0..100 {
@@ -208,7 +208,7 @@ fn clu_22_a_signal_does_not_end_the_wait_for_the_primary<W: Work>() {
         signals::interrupt(&ending, Signal::SIGUSR1);
         thread::sleep(Duration::from_millis(1));
     }
-    assert!(!ending.is_finished(), "the primary has not closed");
+    assert!(!ending.is_finished(), "the primary has not closed yet");
     drop(primary);
     ending.join().unwrap();
 }

@@ -1,5 +1,5 @@
-//! The process of a worker: where it finds its cluster, and how it ends. Each test starts itself
-//! once more, as the worker.
+//! //! The process of a worker: how it finds its cluster, and how it ends. Each test starts itself again as
+//! the worker.
 
 use std::os::unix::net::UnixStream;
 use std::process::Child;
@@ -68,7 +68,7 @@ fn clu_19_a_worker_exits_with_0_when_its_primary_is_gone<W: Work>(test: &'static
         let worker = W::from_env().unwrap();
         let listener = worker.listen("8000".into(), Default::default()).unwrap();
         let _ = listener.accept();
-        panic!("it should have ended");
+        panic!("the process should have exited");
     }
     let (child, mut primary) = start(test, WORKER);
     primary.expect_act("online");

@@ -1,4 +1,4 @@
-//! Servers: what is asked, and what becomes of the answer.
+//! //! Servers: the queries, and the answers to them.
 
 use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::os::fd::AsFd;
@@ -89,7 +89,7 @@ fn clu_11_listen_returns_the_primarys_error<W: Work>() {
         assert!(error.to_string().contains("127.0.0.1:80"), "{error}");
         assert_eq!(error.code(), code);
     }
-    // It goes on.
+    // // The worker still works.
     granted(&worker, &mut primary);
 }
 
@@ -101,7 +101,7 @@ fn clu_11_an_unusable_reply_is_a_protocol_error<W: Work>() {
     });
     let error = refused.err().expect("refused");
     assert!(matches!(error, Error::Protocol(ProtocolError::InvalidReply { .. })), "{error}");
-    // A socket that is none, and one that does not come.
+    // // A descriptor that is not a socket, and a missing one.
     for fds in [vec![std::io::pipe().unwrap().0], vec![]] {
         let refused = listen(&worker, "8000", ListenOptions::default(), || {
             let query = primary.expect_act("queryServer");
@@ -131,7 +131,7 @@ fn clu_12_an_unbound_or_wrongly_bound_socket_means_address_in_use<W: Work>() {
         assert_eq!(refused.err().expect("refused").code(), "EADDRINUSE", "{address}");
         primary.expect_act("close");
     }
-    assert!(TcpListener::from(elsewhere).accept().is_err(), "it does not listen");
+    assert!(TcpListener::from(elsewhere).accept().is_err(), "the socket must not listen");
 }
 
 fn clu_12_the_worker_listens_on_a_shared_socket<W: Work>() {
@@ -145,7 +145,7 @@ fn clu_12_the_worker_listens_on_a_shared_socket<W: Work>() {
     assert_eq!(listening["port"], address.port());
     let _client = TcpStream::connect(address).unwrap();
     assert!(listener.accept().unwrap().is_some());
-    // Open sockets take clients in; the primary's copy is the last.
+    // // Clients can connect while a copy is open; the primary's copy is the last.
     drop(socket);
     listener.close();
     primary.expect_act("close");
@@ -174,7 +174,7 @@ fn clu_11_a_udp_socket_is_shared<W: Work>() {
     let (length, from) = ours.recv_from(&mut buffer).unwrap().expect("a datagram");
     assert_eq!(ours.send_to(&buffer[..length], from).unwrap(), 4);
     assert_eq!(client.recv(&mut [0; 10]).unwrap(), 4);
-    // One that waits is called back.
+    // // A waiting call returns.
     thread::scope(|scope| {
         let waiting = scope.spawn(|| ours.recv_from(&mut [0; 10]).unwrap());
         primary.say(json!({ "act": "disconnect" }));

@@ -1,4 +1,4 @@
-//! How a channel ends, from either side, and what becomes of what is under way.
+//! //! How a channel ends, from either side, and what happens to messages in flight.
 
 use std::io::Read;
 use std::net::Shutdown;
@@ -60,7 +60,7 @@ fn life_1_the_end_of_the_stream_ends_both_directions<D: Driver>() {
     assert!(channel.is_connected());
     drop(peer);
     assert!(channel.recv().unwrap().is_none());
-    assert!(channel.recv().unwrap().is_none(), "it stays ended");
+    assert!(channel.recv().unwrap().is_none(), "the channel stays closed");
     assert!(!channel.is_connected());
     assert!(is_closed(channel.send(&json!(1))));
 }
@@ -100,7 +100,7 @@ fn life_2_unread_input_does_not_reset_the_peer<D: Driver>() {
     peer.write_with(handle_line("net.Socket", "\"nor this\""), &[socket.as_fd()]);
     drop((channel, socket));
     let ended = (&peer.socket).read(&mut [0]);
-    assert_eq!(ended.expect("an end, and not a reset"), 0);
+    assert_eq!(ended.expect("the end of the stream, not a reset"), 0);
     witness.assert_closed();
 }
 
@@ -109,7 +109,7 @@ fn life_2_writing_to_a_closed_peer_does_not_raise_sigpipe<D: Driver>() {
     let (channel, peer) = connect::<D>();
     drop(peer);
     assert!(is_closed(channel.send(&json!(1))));
-    // A handle is written by itself.
+    // // A handle is written separately.
     let (channel, peer) = connect::<D>();
     drop(peer);
     let (socket, _witness) = watched();
@@ -137,10 +137,10 @@ fn life_3_disconnect_flushes_to_a_slow_reader<D: Driver>() {
         let (channel, message) = (channel.clone(), json!(large));
         move || channel.send(&message)
     });
-    eventually("the message is accepted", || channel.queued_bytes() > 0);
+    eventually("the message is queued", || channel.queued_bytes() > 0);
     let leaver = thread::spawn(move || {
         channel.disconnect().unwrap();
-        // Closed by now, and not only when the last clone goes.
+        // // It is closed now, not only when the last clone is dropped.
         thread::park();
         drop(channel);
     });
@@ -165,7 +165,7 @@ fn life_3_dropping_the_last_clone_writes_what_the_kernel_takes_and_closes<D: Dri
 fn life_4_nothing_is_received_after_a_disconnect<D: Driver>() {
     let (channel, mut peer) = connect::<D>();
     peer.write("1\n2\n");
-    // The second one is in our hands by now, and not delivered.
+    // // The second message was already read, but is not delivered.
     assert_eq!(receive(&channel), json!(1));
     peer.write("3\n");
     channel.disconnect().unwrap();
@@ -194,14 +194,14 @@ fn life_5_a_disconnect_waits_for_the_acknowledgement_of_a_handle_in_flight<D: Dr
     });
     let (line, fd) = peer.line_with_fd();
     assert_eq!(line + "\n", handle_line("net.Socket", "\"mine\""));
-    // Held behind the handle, and sent all the same.
+    // // Held behind the handle, but still sent.
     let plain = thread::spawn({
         let channel = channel.clone();
         move || channel.send(&json!("behind it"))
     });
-    eventually("the message is accepted", || channel.queued_bytes() > 0);
+    eventually("the message is queued", || channel.queued_bytes() > 0);
     let leaver = thread::spawn(move || channel.disconnect());
-    // The other side's handle is acknowledged meanwhile.
+    // // In the meantime the other side's handle is acknowledged.
     let (theirs, their_witness) = watched();
     peer.write_with(handle_line("net.Socket", "\"theirs\""), &[theirs.as_fd()]);
     drop(theirs);
@@ -227,8 +227,8 @@ fn life_8_sending_after_the_end_is_an_error<D: Driver>() {
     let unsent = channel.send_handle(&json!(1), socket).unwrap_err();
     assert!(is_closed(Err(unsent.error)));
     witness.assert_open();
-    assert!(unsent.handle.is_some(), "the handle comes back");
-    channel.disconnect().expect("it has been done");
+    assert!(unsent.handle.is_some(), "the handle is returned");
+    channel.disconnect().expect("it was already disconnected");
     drop(peer);
 }
 
@@ -237,7 +237,7 @@ fn life_8_an_error_after_our_own_disconnect_names_this_side<D: Driver>() {
     channel.close();
     let sent = channel.send(&json!(1));
     assert!(matches!(sent, Err(Error::Send(SendError::ClosedByUs))), "{sent:?}");
-    // One that the peer has ended before stays ended by the peer.
+    // // If the peer disconnected first, the error keeps naming the peer.
     let (channel, peer) = connect::<D>();
     drop(peer);
     assert!(channel.recv().unwrap().is_none());
@@ -251,7 +251,7 @@ fn life_8_a_flush_reports_lost_messages<D: Driver>() {
     channel.feed(&json!("never written")).unwrap();
     peer.leave();
     assert!(is_closed(channel.flush()));
-    assert!(is_closed(channel.flush()), "and does not forget it");
+    assert!(is_closed(channel.flush()), "a second flush reports it too");
 }
 
 fn life_9_a_disconnect_from_a_peer_that_never_reads_can_time_out<D: Driver>() {
@@ -260,13 +260,13 @@ fn life_9_a_disconnect_from_a_peer_that_never_reads_can_time_out<D: Driver>() {
         let channel = channel.clone();
         move || channel.send(&json!("x".repeat(5 << 20)))
     });
-    eventually("the message is accepted", || channel.queued_bytes() > 0);
+    eventually("the message is queued", || channel.queued_bytes() > 0);
     let given_up = channel.disconnect_timeout(Duration::from_millis(20));
     assert!(matches!(given_up, Err(Error::Send(SendError::TimedOut))), "{given_up:?}");
     assert!(!channel.is_connected());
     assert!(is_closed(channel.send(&json!(1))));
     if D::NAME == "blocking" {
-        // Closed all the same: the sender knows. With futures, the drop does it.
+        // // Closed nevertheless: the sender was told. With futures, the drop closes it.
         assert!(is_closed(sender.join().unwrap()));
         assert!(!peer.rest_as_bytes().ends_with(b"\n"), "cut off");
     } else {
@@ -286,7 +286,7 @@ fn a_disconnect_ends_a_waiting_recv<D: Driver>() {
             thread::spawn(move || channel.recv().unwrap().is_none())
         })
         .collect();
-    // One of them has read this, and waits again.
+    // // One of the receivers has read this, and waits again.
     peer.write("{\"cmd\":\"NODE_SOCKET_GET_COUNT\",\"key\":\"k\"}\n");
     peer.line();
     channel.disconnect().unwrap();
@@ -310,8 +310,8 @@ fn concurrent_disconnects_all_wait_for_the_end<D: Driver>() {
             thread::spawn(move || channel.disconnect())
         })
         .collect();
-    eventually("it is being ended", || !channel.is_connected());
-    assert!(leavers.iter().all(|leaver| !leaver.is_finished()), "the peer has not acknowledged");
+    eventually("the channel is disconnecting", || !channel.is_connected());
+    assert!(leavers.iter().all(|leaver| !leaver.is_finished()), "the peer has not acknowledged yet");
     peer.write(format!("{ACK}\n"));
     peer.assert_end();
     sender.join().unwrap().unwrap();
@@ -350,13 +350,13 @@ fn a_close_ends_every_waiting_call<D: Driver>() {
     eventually("the message is held", || channel.queued_bytes() > 0);
     channel.close();
     let unsent = handle.join().unwrap().unwrap_err();
-    drop(unsent.handle.expect("the handle comes back"));
+    drop(unsent.handle.expect("the handle is returned"));
     witness.assert_closed();
     assert!(is_closed(sender.join().unwrap()));
     assert!(receiver.join().unwrap());
     peer.assert_end();
     channel.close();
-    channel.disconnect().expect("it is over, by our own will");
+    channel.disconnect().expect("this side has closed it");
 }
 
 fn a_close_ends_a_waiting_disconnect<D: Driver>() {
@@ -371,7 +371,7 @@ fn a_close_ends_a_waiting_disconnect<D: Driver>() {
         let channel = channel.clone();
         move || channel.disconnect()
     });
-    eventually("it is being ended", || !channel.is_connected());
+    eventually("the channel is disconnecting", || !channel.is_connected());
     channel.close();
     leaver.join().unwrap().unwrap();
     assert!(is_closed(sender.join().unwrap().map_err(|unsent| unsent.error)));
@@ -385,7 +385,7 @@ fn a_peer_that_closes_ends_every_waiting_call<D: Driver>() {
         let channel = channel.clone();
         move || channel.send_handle(&json!(1), socket)
     });
-    // Written, and never acknowledged.
+    // // Written, but never acknowledged.
     drop(peer.line_with_fd());
     let senders: Vec<_> = (0..3)
         .map(|i| {
@@ -401,13 +401,13 @@ fn a_peer_that_closes_ends_every_waiting_call<D: Driver>() {
     eventually("three messages are held", || channel.queued_bytes() == three);
     drop(peer);
     for sender in senders {
-        assert!(is_closed(sender.join().unwrap()), "lost, and said so");
+        assert!(is_closed(sender.join().unwrap()), "the loss is reported");
     }
     assert!(receiver.join().unwrap());
     let unsent = handle.join().unwrap().unwrap_err();
     assert!(is_closed(Err(unsent.error)));
     witness.assert_open();
-    drop(unsent.handle.expect("the handle comes back"));
+    drop(unsent.handle.expect("the handle is returned"));
     witness.assert_closed();
 }
 
@@ -417,13 +417,13 @@ fn a_peer_that_stops_reading_ends_every_waiting_send<D: Driver>() {
         let channel = channel.clone();
         move || channel.send(&json!("x".repeat(1 << 20)))
     });
-    eventually("the message is accepted", || channel.queued_bytes() > 0);
-    // The kernel tells nobody of this who waits for room; it tells who writes.
+    eventually("the message is queued", || channel.queued_bytes() > 0);
+    // // The kernel reports this only to a writer, not to a waiter for room.
     peer.socket.shutdown(Shutdown::Read).unwrap();
     assert!(is_closed(channel.send(&json!(2))));
-    eventually("the other send is told", || waiting.is_finished());
+    eventually("the other send returns", || waiting.is_finished());
     assert!(is_closed(waiting.join().unwrap()));
-    // What the peer writes is still received.
+    // // Messages from the peer are still received.
     peer.write("\"last\"\n");
     assert_eq!(receive(&channel), json!("last"));
 }
@@ -455,7 +455,7 @@ fn life_4_a_reply_counts_after_the_peer_stopped_reading<D: Driver>() {
 fn the_handle_of_a_truncated_message_is_closed<D: Driver>() {
     let (channel, peer) = connect::<D>();
     let (socket, witness) = watched();
-    // As when the peer is killed while it writes.
+    // // As if the peer were killed while it writes.
     let line = handle_line("net.Socket", "1");
     peer.write_raw_with(&peer.encode(line.as_bytes())[..32], &[socket.as_fd()]);
     drop((socket, peer));

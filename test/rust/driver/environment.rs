@@ -1,5 +1,5 @@
-//! The channel that a process finds in its environment. Each test starts itself once more, as the
-//! child, with its channel at some number.
+//! //! The channel in a process's environment. Each test starts itself again as the child, with the channel
+//! at a given descriptor number.
 
 use std::env;
 use std::fs::File;
@@ -42,13 +42,13 @@ for_both_drivers!(with_name:
 pub const FD: &str = "NODE_CHANNEL_FD";
 const MODE: &str = "NODE_CHANNEL_SERIALIZATION_MODE";
 
-/// Starts the child with its channel at this number, and gives the other end.
+/// /// Starts the child with its channel at this number, and returns the other end.
 fn start(test: &str, number: i32, variables: &[(&str, &str)]) -> (std::process::Child, Peer) {
     let (theirs, ours) = UnixStream::pair().unwrap();
     (as_child(test, theirs.into(), number, variables), Peer::new(ours))
 }
 
-/// Starts the child with something at number 7 that may be no channel, and waits for its end.
+/// /// Starts the child with a descriptor at number 7 that need not be a channel, and waits for its exit.
 fn run(test: &str, at_7: impl Into<OwnedFd>, variables: &[(&str, &str)]) {
     assert_success(as_child(test, at_7.into(), 7, variables));
 }
@@ -57,18 +57,18 @@ fn a_channel() -> UnixStream {
     UnixStream::pair().unwrap().0
 }
 
-/// What the environment gives, where it is no channel.
+/// /// The error of an environment without a usable channel.
 pub fn no_channel<D: Driver>() -> EnvError {
     let error = match D::from_env() {
         Err(Error::Env(error)) => error,
         Err(other) => panic!("{other:?}"),
-        Ok(_) => panic!("there is a channel"),
+        Ok(_) => panic!("unexpected channel"),
     };
     assert_taken();
     error
 }
 
-/// The tests' harness has threads, so that the variables stay. They are nobody's, all the same.
+/// /// The test harness has threads, so the variables stay in the environment. They no longer count.
 fn assert_taken() {
     for again in [crossfork::blocking::Channel::from_env().err(), Tasks::from_env().err()] {
         assert!(matches!(again, Some(Error::Env(EnvError::NotAChild))), "{again:?}");
@@ -78,7 +78,7 @@ fn assert_taken() {
     assert!(!VARIABLES.iter().any(|name| seen.contains(name)), "{seen}");
 }
 
-/// What a child does that has a channel: it says so, and repeats one message.
+/// /// The child's part: it says that it has a channel, and repeats one message.
 fn echo<D: Driver>() -> D {
     let channel = D::from_env().unwrap();
     assert_taken();
@@ -88,7 +88,7 @@ fn echo<D: Driver>() -> D {
     channel
 }
 
-/// What the parent does with it.
+/// /// The parent's part.
 fn assert_echo(peer: &mut Peer) {
     assert_eq!(peer.line(), "\"hello\"");
     peer.write("\"echo\"\n");
@@ -129,7 +129,7 @@ fn ch_3_a_channel_at_standard_input_is_replaced_by_dev_null<D: Driver>(test: &st
     if is_inside(test) {
         let channel = echo::<D>();
         assert_eq!(identity(io::stdin()), identity(File::open("/dev/null").unwrap()));
-        assert!(!is_cloexec(io::stdin()), "a grandchild has a standard input");
+        assert!(!is_cloexec(io::stdin()), "a grandchild must inherit a standard input");
         assert_eq!(io::read_to_string(io::stdin()).unwrap(), "");
         drop(channel);
         return;
@@ -150,8 +150,7 @@ fn ch_3_printing_does_not_reach_a_channel_at_standard_output<D: Driver>(test: &s
         return;
     }
     let (child, mut peer) = start(test, 1, &[(FD, "1"), (MODE, "json")]);
-    // The test harness has printed before there was a channel to anybody's knowledge; and it
-    // prints at the end, when there should be nothing to see of it.
+    // // The test harness printed before the channel was taken. What it prints at the end must not appear.
     while peer.line() != "\"hello\"" {}
     peer.write("\"echo\"\n");
     assert_eq!(peer.rest(), ["\"echo\"", "\"the end\""]);
@@ -176,7 +175,7 @@ fn ch_4_ch_7_child_processes_inherit_neither_the_channel_nor_its_variables<D: Pa
         let channel = D::from_env().unwrap();
         let look = "env; ls -l /proc/self/fd /dev/fd/";
         let mut seen = D::output(crossfork::process::Command::shell(look)).unwrap().stdout;
-        // And what others start, if they are told to.
+        // // Processes started by other means see nothing either, if the environment is removed.
         let mut command = Command::new("sh");
         command.args(["-c", look]);
         for name in VARIABLES {
@@ -197,7 +196,7 @@ fn ch_4_ch_7_child_processes_inherit_neither_the_channel_nor_its_variables<D: Pa
         );
         let mut peer = Peer::new(ours);
         let seen = loop {
-            // Past the harness's own lines, where the channel is its standard output.
+            // // Skip the harness's own lines, where the channel is its standard output.
             if let Ok(Value::String(seen)) = serde_json::from_str(&peer.line()) {
                 break seen;
             }
@@ -211,7 +210,7 @@ fn ch_4_ch_7_child_processes_inherit_neither_the_channel_nor_its_variables<D: Pa
     }
 }
 
-/// One that takes its channel alone. A Node program that found the number would take itself for a worker.
+/// /// The program takes only its channel. A Node program that inherited the number would act as a worker.
 fn ch_7_the_worker_number_is_not_inherited_by_child_processes<D: Driver>(test: &str) {
     if is_inside(test) {
         let channel = echo::<D>();
@@ -280,7 +279,7 @@ fn ch_6_a_descriptor_that_is_not_a_channel_is_an_error_and_stays_open<D: Driver>
             EnvError::NotAChannel { fd: 7, found } => assert_eq!(found, expected),
             other => panic!("{other:?}"),
         }
-        assert_eq!(inherited_at_7(), before, "it may be somebody else's");
+        assert_eq!(inherited_at_7(), before, "the descriptor may belong to other code");
         return;
     }
     let run = |at_7: OwnedFd, found: &str| run(test, at_7, &[(FD, "7"), (MODE, "json"), ("EXPECTED", found)]);
@@ -291,10 +290,10 @@ fn ch_6_a_descriptor_that_is_not_a_channel_is_an_error_and_stays_open<D: Driver>
     run(crate::support::descriptors::unix_pair(nix::sys::socket::SockType::Datagram), "a Unix packet socket");
 }
 
-/// What a grandchild finds at 7: that the descriptor is open still, and not close-on-exec.
+/// /// What a grandchild finds at 7: the descriptor must still be open, without close-on-exec.
 fn inherited_at_7() -> String {
     let look = Command::new("ls").args(["-l", "/proc/self/fd/7"]).output().unwrap();
-    assert!(look.status.success(), "it is closed");
+    assert!(look.status.success(), "the descriptor is closed");
     let text = String::from_utf8(look.stdout).unwrap();
     text.split("->").nth(1).expect("a link").trim().to_owned()
 }
@@ -329,7 +328,7 @@ fn ch_7_the_channel_can_be_taken_only_once<D: Driver>(test: &str) {
     if is_inside(test) {
         let channel = echo::<D>();
         assert!(matches!(no_channel::<D>(), EnvError::NotAChild));
-        // Nor by somebody who puts the number back.
+        // // Not even if the variable is set again.
         // SAFETY: no other thread reads or writes the environment.
         #[allow(unsafe_code)]
         unsafe {

@@ -1,4 +1,4 @@
-//! What a peer can make us keep is bounded, and whatever the limits cut off, the channel goes on.
+//! //! The data buffered for a peer is bounded, and the channel still works after a limit was exceeded.
 
 use std::os::fd::AsFd;
 use std::time::Duration;
@@ -66,7 +66,7 @@ fn a_message_over_the_limit_is_an_error_and_the_next_one_arrives<D: Driver>() {
     assert!(channel.recv().unwrap().is_none());
 }
 
-/// How many bytes of a string's message are not its characters.
+/// /// The size of a string's message without its characters.
 fn around(peer: &Peer, length: usize) -> usize {
     peer.content(&format!("\"{}\"", "x".repeat(length))).len() - length
 }
@@ -76,7 +76,7 @@ fn a_message_over_the_limit_is_not_buffered<D: Driver>() {
     let line = format!("\"{}\"\n", "x".repeat(5_000_000));
     let line = peer.encode(line.as_bytes());
     let (start, rest) = line.split_at(105);
-    // Reported as soon as it is known, once, however long it goes on.
+    // // Reported once and immediately, however long the message is.
     peer.write_raw(start);
     assert!(too_long(&channel));
     for part in rest.chunks(50_000) {
@@ -96,7 +96,7 @@ fn a_handle_with_a_message_over_the_limit_is_acknowledged_once_and_closed<D: Dri
     drop(socket);
     assert!(too_long(&channel));
     witness.assert_closed();
-    // Not before all of it is written.
+    // // Not before the whole message is written.
     peer.assert_quiet();
     peer.write_raw(&long[2000..]);
     peer.write("\"next\"\n");
@@ -110,9 +110,8 @@ fn let_it_read<D: Driver>(channel: &D) {
     let _ = channel.send_timeout(&json!("x".repeat(1 << 20)), Duration::from_millis(5));
 }
 
-/// Writes what the kernel takes, and lets the channel read as much as it wants, again and again;
-/// gives how much was written in all. The peer does not read, so that the channel has to wait
-/// in a call that reads.
+/// /// Repeatedly writes what the kernel takes and lets the channel read; returns the number of bytes
+/// written. The peer does not read, so the channel has to wait in a call that reads.
 fn flood<D: Driver>(channel: &D, peer: &Peer, bytes: &[u8]) -> usize {
     let mut written = 0;
     for _ in 0..30 {
@@ -122,7 +121,7 @@ fn flood<D: Driver>(channel: &D, peer: &Peer, bytes: &[u8]) -> usize {
     written
 }
 
-/// What the kernel keeps for one direction of a socket pair, and a few reads.
+/// /// The kernel's buffer for one direction of a socket pair, and a few reads.
 const SLACK: usize = 1 << 20;
 
 fn floods_and_drains<D: Driver>(limits: Limits, line: impl Fn(usize) -> String, bound: usize) {
@@ -137,7 +136,7 @@ fn floods_and_drains<D: Driver>(limits: Limits, line: impl Fn(usize) -> String, 
     let bytes = peer.encode(text.as_bytes()).into_owned();
     let written = flood(&channel, &peer, &bytes);
     assert!(written < bound + SLACK, "{written} bytes were read for a caller that receives nothing");
-    // Whatever was written arrives, in order, as soon as somebody receives; and more fits then.
+    // // Everything written arrives in order when it is received, and then there is room for more.
     let count = text.lines().count();
     let writer = std::thread::spawn(move || peer.write_raw(&bytes[written..]));
     for i in 0..count {
@@ -167,7 +166,7 @@ fn too_many_handles_apply_backpressure<D: Driver>() {
         peer.write_with(handle_line("net.Socket", &i.to_string()), &[socket.as_fd()]);
     }
     drop(socket);
-    // The channel reads in a call that waits for a reply of the peer.
+    // // The channel reads in a call that waits for the peer's reply.
     let sender = std::thread::spawn({
         let channel = channel.clone();
         move || channel.send_handle(&json!("own"), watched().0)
@@ -207,7 +206,7 @@ fn descriptors_over_the_limit_on_an_incomplete_message_are_closed<D: Driver>() {
     }
     last_witness.assert_closed();
     other_witness.assert_open();
-    // The one that counts is the first.
+    // // The first descriptor counts.
     peer.write_raw(&line[10..]);
     let message = channel.recv().unwrap().unwrap();
     first_witness.assert_open();
@@ -223,17 +222,17 @@ fn descriptors_over_the_limit_on_an_incomplete_message_are_closed<D: Driver>() {
 
 fn unread_acknowledgements_apply_backpressure<D: Driver>() {
     let (channel, peer) = connect_with::<D>(Limits::default());
-    // Refused, so that no descriptors are needed; each is one reply.
+    // // These handles have no descriptors, so each is refused with one reply.
     let line = handle_line("net.Socket", "1");
     let bytes = peer.encode(line.as_bytes()).repeat(60_000);
     let mut written = 0;
     let mut errors = 0;
     let mut idle = 0;
-    eventually("the channel reads no more", || {
+    eventually("the channel stops reading", || {
         let before = (written, errors);
         written += flood_once(&peer, &bytes[written..]);
         let_it_read(&channel);
-        // Taken, so that it is not these that fill up.
+        // // Received, so that this queue does not fill up.
         while let Err(Error::Protocol(ProtocolError::MissingDescriptor { .. })) =
             channel.recv_timeout(Duration::ZERO)
         {
@@ -242,7 +241,7 @@ fn unread_acknowledgements_apply_backpressure<D: Driver>() {
         idle = if before == (written, errors) { idle + 1 } else { 0 };
         written == bytes.len() || errors > 1024 && idle == 3
     });
-    assert!(written < bytes.len(), "the channel reads on, though its replies are not read");
+    assert!(written < bytes.len(), "the channel reads although its replies are not read");
     assert!(channel.queued_bytes() < 4 << 20, "{} bytes are queued", channel.queued_bytes());
 }
 
@@ -263,7 +262,7 @@ fn answers_that_the_peer_does_not_read_are_bounded<D: Driver>() {
     let questions = question.repeat(50_000);
     let mut written = 0;
     let mut left_out = 0;
-    eventually("an answer is left out", || {
+    eventually("an answer is omitted", || {
         written += flood_once(&peer, &questions[written..]);
         loop {
             match channel.recv_timeout(Duration::from_millis(1)) {
@@ -274,7 +273,7 @@ fn answers_that_the_peer_does_not_read_are_bounded<D: Driver>() {
         }
     });
     assert!(channel.queued_bytes() < 1 << 20, "{} bytes are queued", channel.queued_bytes());
-    // The rest of the last question that was begun, and then something else.
+    // // The rest of the unfinished question, and then another message.
     let rest = written.next_multiple_of(question.len());
     peer.write_raw(&questions[written..rest]);
     peer.write("\"next\"\n");
@@ -332,7 +331,7 @@ fn a_worker_that_receives_handles_leaves_none_open<D: Driver>() {
         let mut message = channel.recv().unwrap().unwrap();
         let (handle, _hold) = message.take_handle().unwrap().into_parts();
         assert_eq!(peer.line(), ACK);
-        // And back.
+        // // And in the other direction.
         let sender = std::thread::spawn({
             let channel = channel.clone();
             move || channel.send_handle(&json!(1), handle)
@@ -344,7 +343,7 @@ fn a_worker_that_receives_handles_leaves_none_open<D: Driver>() {
     assert_eq!(open_descriptors(), before);
 }
 
-/// Each read ends with a descriptor, so that many are needed for a message that never ends.
+/// /// Each read ends at a descriptor, so an endless message takes many reads.
 #[test]
 #[cfg(target_os = "linux")]
 fn a_peer_that_writes_without_pause_does_not_delay_a_timeout() {

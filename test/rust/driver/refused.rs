@@ -1,4 +1,5 @@
-//! What would crash or poison a Node process never leaves (HND-18 to HND-21, NEVER-4 to NEVER-7).
+//! //! Messages and handles that would crash or break a Node process are never sent (HND-18 to HND-21,
+//! NEVER-4 to NEVER-7).
 
 use std::fs::File;
 use std::io::ErrorKind;
@@ -29,8 +30,7 @@ in_both_modes!(in_time:
 
 const TYPES: [HandleType; 5] = [NetSocket, NetServer, NetNative, DgramSocket, DgramNative];
 
-/// Descriptors of every kind that must not be sent: a name, the descriptor, and how an error
-/// names what it is.
+/// /// Descriptors of every kind that must not be sent: a name, the descriptor, and the error's name for it.
 pub fn what_cannot_travel() -> Vec<(&'static str, OwnedFd, &'static str)> {
     let (master, slave) = make::pty();
     let terminal = "a terminal or other character device";
@@ -55,11 +55,11 @@ pub fn what_cannot_travel() -> Vec<(&'static str, OwnedFd, &'static str)> {
     all
 }
 
-/// Makes sure that the channel has sent nothing yet, and goes on.
+/// /// Asserts that the channel has sent nothing yet, and still works.
 fn assert_goes_on<D: Driver>(channel: &D, peer: &mut Peer) {
     channel.send(&json!("still here")).unwrap();
     assert_eq!(peer.line(), "\"still here\"");
-    assert!(peer.fds.is_empty(), "a descriptor has left");
+    assert!(peer.fds.is_empty(), "a descriptor was sent");
 }
 
 fn hnd_18_hnd_19_unsendable_descriptors_are_refused_and_returned<D: Driver>() {
@@ -70,7 +70,7 @@ fn hnd_18_hnd_19_unsendable_descriptors_are_refused_and_returned<D: Driver>() {
         assert!(kept.to_string().contains(expected), "{name}: {kept}");
         let taken = Handle::try_from(fd.try_clone().unwrap()).unwrap_err();
         assert_eq!(taken.kind(), ErrorKind::InvalidInput, "{name}: {taken}");
-        // In the disguise of something that may travel.
+        // // Declared as a type that may be sent.
         for wire_type in TYPES {
             let handle = Handle::Pipe(fd.try_clone().unwrap());
             let number = handle.as_fd().as_raw_fd();
@@ -82,16 +82,16 @@ fn hnd_18_hnd_19_unsendable_descriptors_are_refused_and_returned<D: Driver>() {
                 }
                 other => panic!("{name}: {other:?}"),
             }
-            let back = unsent.handle.expect("the handle comes back");
+            let back = unsent.handle.expect("the handle is returned");
             assert_eq!(back.as_fd().as_raw_fd(), number);
             assert_eq!(identity(&back), identity(&fd), "{name}");
-            // The flag is everybody's who shares it: a terminal is the shell's as well (HND-16).
+            // // All processes that share the file share the flag: the shell uses the terminal too (HND-16).
             assert!(!make::is_nonblocking(&back), "{name} is left as it was");
         }
     }
     #[cfg(target_os = "linux")]
     {
-        // Another kind of file in each kernel.
+        // // Its kind of file depends on the kernel.
         let refused = Handle::try_from(make::pidfd()).unwrap_err();
         assert_eq!(refused.kind(), ErrorKind::InvalidInput, "{refused}");
     }
@@ -107,7 +107,7 @@ fn hnd_21_each_type_accepts_only_the_descriptors_that_node_accepts<D: Driver>() 
     let rows: [(&str, OwnedFd, &[HandleType]); 10] = [
         ("tcp", make::tcp_pair().0.into(), &[NetSocket, NetNative]),
         ("tcp listening", TcpListener::bind("127.0.0.1:0").unwrap().into(), &[NetServer, NetNative]),
-        // What a connection looks like that its client has reset.
+        // // A connection that its client has reset looks like this.
         ("tcp bound", make::tcp_bound(), &[NetSocket, NetServer, NetNative]),
         ("tcp unbound", make::tcp_unbound(), &[NetNative]),
         ("udp4", make::udp4().into(), &[DgramSocket, DgramNative]),
@@ -167,7 +167,7 @@ fn never_7_a_bound_socket_is_sent_only_to_a_peer_that_supports_it<D: Driver>() {
     assert_eq!(identity(unsent.handle.unwrap()), identity(&bound));
     assert_goes_on(&channel, &mut peer);
     channel.allow_bound_sockets();
-    // It still has to be one.
+    // // The descriptor must still be a bound socket.
     let stream = Outgoing::from(make::tcp_pair().0).wire_type(NetBoundSocket);
     let unsent = channel.send_handle(&json!(1), stream).unwrap_err();
     assert!(matches!(unsent.error, Error::Send(SendError::InvalidHandle { .. })), "{unsent:?}");
@@ -207,7 +207,7 @@ fn never_12_an_internal_message_cannot_carry_a_handle<D: Driver>() {
         let (socket, witness) = watched();
         let unsent = channel.send_handle(&message, socket).unwrap_err();
         assert!(matches!(unsent.error, Error::Send(SendError::Reserved { .. })), "{unsent:?}");
-        drop(unsent.handle.expect("the handle comes back"));
+        drop(unsent.handle.expect("the handle is returned"));
         witness.assert_closed();
     }
     assert_goes_on(&channel, &mut peer);
@@ -225,7 +225,7 @@ fn a_message_that_cannot_be_encoded_returns_the_handle<D: Driver>() {
     let unsent = channel.send_handle(&Unwritable, socket).unwrap_err();
     assert!(matches!(unsent.error, Error::Send(SendError::Encode(_))), "{unsent:?}");
     witness.assert_open();
-    drop(unsent.handle.expect("the handle comes back"));
+    drop(unsent.handle.expect("the handle is returned"));
     witness.assert_closed();
     let unsent = channel.send(&Unwritable);
     assert!(matches!(unsent, Err(Error::Send(SendError::Encode(_)))), "{unsent:?}");

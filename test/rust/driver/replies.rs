@@ -28,7 +28,7 @@ fn hnd_7_messages_after_a_handle_wait_for_its_reply<D: Driver>() {
     let mut threads = Vec::new();
     let mut held = 0;
     for i in 0..6 {
-        // Accepted in this order, for each waits for the one before it to be accepted.
+        // // Queued in this order: each thread waits until the message before it is queued.
         let handle = i % 2 == 0;
         threads.push(thread::spawn({
             let channel = channel.clone();
@@ -42,7 +42,7 @@ fn hnd_7_messages_after_a_handle_wait_for_its_reply<D: Driver>() {
             assert_eq!(peer.line_with_fd().0 + "\n", line);
         } else {
             held += peer.length_of(&line);
-            eventually("the next is accepted", || channel.queued_bytes() == held);
+            eventually("the next message is queued", || channel.queued_bytes() == held);
         }
     }
     for i in 0..6 {
@@ -68,20 +68,20 @@ fn hnd_8_sending_waits_until_the_peer_replies_to_a_handle<D: Driver>() {
     let (socket, witness) = watched();
     let unsent = channel.send_handle_timeout(&json!("unanswered"), socket.into(), SHORT).unwrap_err();
     assert!(matches!(unsent.error, Error::Send(SendError::TimedOut)), "{unsent:?}");
-    assert!(unsent.handle.is_none(), "the peer may have it");
+    assert!(unsent.handle.is_none(), "the peer may have the handle");
     let late = channel.send_timeout(&json!("taken back"), SHORT);
     assert!(matches!(late, Err(Error::Send(SendError::TimedOut))), "{late:?}");
     let (second, second_witness) = watched();
     drop(channel.send_handle_timeout(&json!("taken back"), second.into(), SHORT).unwrap_err());
     second_witness.assert_closed();
     assert_eq!(channel.queued_bytes(), 0);
-    // Receiving goes on.
+    // // Receiving continues.
     peer.write("\"hello\"\n");
     assert_eq!(receive(&channel), json!("hello"));
     drop(peer.line_with_fd());
     witness.assert_open();
     peer.assert_quiet();
-    // And so does sending, if the reply comes at last.
+    // // Sending continues when the reply arrives.
     peer.write(format!("{ACK}\n\"hello again\"\n"));
     assert_eq!(receive(&channel), json!("hello again"));
     witness.assert_closed();
@@ -100,13 +100,13 @@ fn hnd_8_a_disconnect_abandons_an_unacknowledged_handle<D: Driver>() {
     let given_up = channel.disconnect_timeout(Duration::from_millis(20));
     assert!(matches!(given_up, Err(Error::Send(SendError::TimedOut))), "{given_up:?}");
     if D::NAME == "tokio" {
-        // A future that is dropped leaves the rest to the peer, or to the drop of the channel.
+        // // After a dropped future, the peer or the drop of the channel does the rest.
         drop(peer);
     }
     let unsent = sender.join().unwrap().unwrap_err();
     assert!(matches!(unsent.error, Error::Send(SendError::ClosedByUs)), "{unsent:?}");
     witness.assert_open();
-    drop(unsent.handle.expect("the handle comes back"));
+    drop(unsent.handle.expect("the handle is returned"));
     witness.assert_closed();
 }
 
@@ -147,17 +147,17 @@ fn hnd_9_a_handle_refused_four_times_is_returned_to_the_sender<D: Driver>() {
                 let channel = channel.clone();
                 move || channel.send(&json!("behind"))
             }));
-            eventually("a message waits behind it", || channel.queued_bytes() > 0);
+            eventually("a message waits behind the handle", || channel.queued_bytes() > 0);
         }
         peer.write(format!("{NACK}\n"));
     }
     let unsent = sender.join().unwrap().unwrap_err();
     let refused = matches!(unsent.error, Error::Send(SendError::Refused { transmissions: 4 }));
     assert!(refused, "{unsent:?}");
-    let handle = unsent.handle.expect("the handle comes back");
+    let handle = unsent.handle.expect("the handle is returned");
     assert_eq!(identity(&handle), sent);
     witness.assert_open();
-    // What waited goes on.
+    // // Waiting messages are written.
     assert_eq!(peer.line(), "\"behind\"");
     plain.remove(0).join().unwrap().unwrap();
     peer.assert_quiet();

@@ -70,7 +70,7 @@ fn a_dropped_stream_leaves_its_message_to_the_next_receiver() {
         });
         tokio::task::yield_now().await;
         peer.write("1\n");
-        // The stream has waited longest: it is woken, and never asks again.
+        // // The stream has waited longest: it is woken, but not polled again.
         while channel_is_unread(&channel) {
             tokio::task::yield_now().await;
         }
@@ -93,7 +93,7 @@ fn a_sink_feeds_and_is_flushed() {
         for i in 0..10 {
             send(&mut sink, i).await.unwrap();
         }
-        assert!(channel.queued_bytes() > 0, "they go out together");
+        assert!(channel.queued_bytes() > 0, "they are written together");
         poll_fn(|cx| Sink::<u32>::poll_flush(Pin::new(&mut sink), cx)).await.unwrap();
         assert_eq!(channel.queued_bytes(), 0);
         for i in 0..10 {

@@ -1,4 +1,4 @@
-//! Calls that never wait, and the descriptor that says when to make them.
+//! //! Calls that never wait, and the descriptor that says when to call them.
 
 use std::os::fd::AsFd;
 use std::thread;
@@ -117,7 +117,7 @@ fn an_event_loop_over_the_descriptor_receives_all_messages<D: Driver>() {
     let (sender, receiver) = connect_two::<D>();
     let sending = thread::spawn(move || {
         for i in 0..COUNT {
-            // Some are larger than what is read, or written, at once.
+            // // Some are larger than one read or write.
             let size = if i % 500 == 499 { 1 << 20 } else { i % 100 };
             sender.send(&json!({ "i": i, "pad": "x".repeat(size) })).unwrap();
         }
@@ -161,13 +161,13 @@ fn life_9_try_send_sends_whole_messages_until_the_socket_is_full<D: Driver>() {
         assert!(sent > 0);
         assert!(would_block(channel.try_send(&message(sent))));
         assert!(channel.is_connected());
-        // The rest of the last one goes out with other calls.
+        // // Other calls write the rest of the last one.
         let flushing = thread::spawn({
             let channel = channel.clone();
             move || channel.flush().unwrap()
         });
         for i in 0..sent {
-            assert_eq!(peer.value(), message(i), "whole, in order, and no other");
+            assert_eq!(peer.value(), message(i), "each message arrives complete and in order");
         }
         flushing.join().unwrap();
         assert_eq!(channel.queued_bytes(), 0);

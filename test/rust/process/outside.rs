@@ -1,4 +1,5 @@
-//! A call that needs a runtime, outside of one: the panic points at the caller, and nothing has happened.
+//! //! A call that needs a runtime, outside a runtime: the panic reports the caller's location, and nothing
+//! has happened.
 
 use std::os::unix::net::UnixStream;
 use std::panic::{Location, catch_unwind, set_hook};
@@ -41,7 +42,7 @@ fn a_panic_outside_a_runtime_reports_the_callers_location() {
             assert!(place.ends_with("test/rust/process/outside.rs"), "{name}: {place}");
         }
         assert_eq!(children(), [0; 0], "a process was started");
-        // The channel was not taken, either.
+        // // The channel was not taken either.
         assert_eq!(std::env::var("NODE_CHANNEL_FD").unwrap(), "999");
         assert!(matches!(
             crossfork::blocking::Channel::from_env(),
@@ -59,7 +60,7 @@ fn place_of_panic(call: &dyn Fn()) -> String {
     }));
     let panicked = catch_unwind(std::panic::AssertUnwindSafe(call)).is_err();
     drop(std::panic::take_hook());
-    assert!(panicked, "it needs no runtime");
+    assert!(panicked, "the call did not panic");
     let place = place.lock().unwrap();
     place.clone()
 }

@@ -21,7 +21,7 @@ fn the_pidfd_is_readable_when_the_process_has_exited<D: Parent>() {
     let process = start::<D>(Command::new("sleep").arg("1000"));
     let pidfd = process.pidfd().unwrap();
     let again = process.pidfd().unwrap();
-    assert_eq!(again.as_raw_fd(), pidfd.as_raw_fd(), "one is kept");
+    assert_eq!(again.as_raw_fd(), pidfd.as_raw_fd(), "the same descriptor is returned");
     assert!(is_cloexec(pidfd));
     let mut fds = [PollFd::new(pidfd, PollFlags::POLLIN)];
     assert_eq!(poll(&mut fds, PollTimeout::ZERO), Ok(0));
@@ -37,6 +37,6 @@ fn the_pidfd_must_be_opened_before_the_process_is_waited_for<D: Parent>() {
     wait(&process.pidfd().unwrap(), PollFlags::POLLIN, "the process has ended");
     let process = start::<D>(Command::new("true"));
     process.wait().unwrap();
-    // Its number may be another's.
+    // // Another process may have its number.
     assert_eq!(process.pidfd().unwrap_err().raw_os_error(), Some(libc::ESRCH));
 }

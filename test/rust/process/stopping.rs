@@ -1,4 +1,4 @@
-//! A child is ended with growing insistence: disconnect, a signal, SIGKILL.
+//! //! A child is stopped in steps: disconnect, a signal, SIGKILL.
 
 use std::io::Read;
 use std::os::unix::process::ExitStatusExt;
@@ -38,14 +38,14 @@ fn life_1_a_child_that_exits_on_disconnect_gets_no_signal<D: Parent>() {
     let patient = Escalation::new().disconnect(PATIENCE);
     let start = Instant::now();
     assert_eq!(kid.stop(patient).unwrap().code(), Some(7));
-    assert!(start.elapsed() < PATIENCE, "it ended, and we went on waiting");
+    assert!(start.elapsed() < PATIENCE, "the child exited, but stop() kept waiting");
     assert!(is_gone(kid.id()));
     assert!(!kid.channel.is_connected());
     assert!(kid.channel.recv().unwrap().is_none());
 }
 
 fn life_3_queued_messages_are_written_before_a_child_is_stopped<D: Parent>() {
-    // More than the kernel takes at once.
+    // // More than the kernel takes in one write.
     let count = Command::shell("echo $(wc -c <&3)").stdio(1, Stdio::Pipe);
     let mut kid = start_with_channel::<D>(count, 3);
     let message = json!("x".repeat(9_997));
@@ -116,7 +116,7 @@ fn stopping_an_exited_child_returns_its_status<D: Parent>() {
     kid.process().wait().unwrap();
     assert_eq!(kid.stop(Escalation::default()).unwrap().code(), Some(3));
     assert_eq!(kid.stop(Escalation::default()).unwrap().code(), Some(3));
-    // The end of the channel may also have been seen before.
+    // // The end of the channel may have been seen before.
     let kid = shell::<D>("exit 3");
     assert!(kid.channel.recv().unwrap().is_none());
     assert_eq!(kid.stop(Escalation::default()).unwrap().code(), Some(3));
@@ -152,7 +152,7 @@ trait NowOrNever: Future + Sized {
 
 impl<F: Future> NowOrNever for F {}
 
-/// What the first call has begun, the second goes on with.
+/// /// The second call begins with the first step again; what the first call queued is still written.
 #[test]
 fn tokio_a_stop_after_a_dropped_stop_starts_over() {
     use ::tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -169,7 +169,7 @@ fn tokio_a_stop_after_a_dropped_stop_starts_over() {
             assert!(child.channel.queued_bytes() > 0);
             child.process.stdin.take().unwrap().write_all(b"go\n").await.unwrap();
             let status = child.stop(patient).await.unwrap();
-            assert!(status.success(), "the first step was left out: {status}");
+            assert!(status.success(), "the first step was skipped: {status}");
             let mut text = String::new();
             child.process.stdout.take().unwrap().read_to_string(&mut text).await.unwrap();
             assert_eq!(text, "1000000\n");

@@ -1,4 +1,4 @@
-//! A thousand children, and nothing is left of them.
+//! //! A thousand children leave nothing behind.
 
 use crossfork::process::Command;
 
@@ -55,5 +55,5 @@ fn three_hundred_dropped_children_leave_nothing_behind<D: Parent>() {
     eventually("all are gone", || children().is_empty());
     assert_eq!(open_descriptors(), descriptors);
     let threads = || status_line(std::process::id(), "Threads").parse::<u32>().unwrap();
-    eventually("nobody waits for them any more", || threads() < 12);
+    eventually("no thread waits for them any more", || threads() < 12);
 }

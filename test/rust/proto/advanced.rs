@@ -1,4 +1,4 @@
-//! The core in the advanced mode, where that is not the same as with lines.
+//! //! The channel in the advanced mode, where it differs from the JSON mode.
 
 use crossfork::proto::{Channel, Event};
 use crossfork::wire::control;
@@ -63,7 +63,7 @@ fn hnd_6_a_handle_message_over_the_limit_is_answered_at_its_end() {
             read(&mut core, part, fd.take());
         }
         assert_eq!(fds.descriptors(), 0, "it is closed as soon as that is known");
-        assert_eq!(written(&mut core), b"", "nobody expects a reply yet");
+        assert_eq!(written(&mut core), b"", "no reply is expected yet");
         read(&mut core, &[*last], []);
         assert_eq!(written(&mut core), control::handle_ack(MODE), "in reads of {size}");
         let event = core.poll_event();
@@ -104,7 +104,7 @@ fn life_4_a_disconnecting_channel_does_not_report_buns_format() {
 #[test]
 fn adv_3_no_write_ends_inside_a_length() {
     let mut core = Channel::<Token>::new(MODE, Limits::default());
-    // More than one write takes, fed and sent, with a handle among them.
+    // // More than one write accepts, fed and sent, with a handle among them.
     for i in 0..3000 {
         let frame = crate::sim::transcode::frame(MODE, &format!("\"{}\"", "x".repeat(i % 100)));
         match i % 3 {

@@ -1,4 +1,4 @@
-//! The messages of a cluster: read as Node writes them, and written so that Node can read them.
+//! //! The messages of a cluster: parsed as Node writes them, and written so that Node can read them.
 
 use std::fs;
 use std::path::Path;
@@ -16,7 +16,7 @@ fn body(value: Value) -> Body {
     read(&value).expect("a message").body
 }
 
-/// What another side reads that is written to in either serialization.
+/// /// The message after a round trip in each serialization.
 fn again(message: &Message) -> [Message; 2] {
     let text = serde_json::to_string(message).expect("JSON");
     let record = v8::to_vec(message, &v8::Options::default()).expect("a record");
@@ -221,7 +221,7 @@ fn invalid_input_is_neither_a_message_nor_a_panic() {
     for text in ["", "null", "1", "[]", "\"act\"", "{", "{\"act\":\"online\"", "{\"act\":\"\\ud800\"}"] {
         assert!(serde_json::from_str::<Message>(text).is_err(), "{text}");
     }
-    // What nobody reads may be as deep as it likes; what is kept may not.
+    // // Ignored fields may have any depth; stored fields may not.
     let deep =
         |name: &str| format!("{{\"act\":\"online\",\"{name}\":{}{}}}", "[".repeat(500), "]".repeat(500));
     assert!(serde_json::from_str::<Message>(&deep("x")).is_ok());

@@ -1,4 +1,4 @@
-//! Messages taken back, and descriptors that the kernel will not carry.
+//! //! Withdrawn messages, and descriptors that the kernel refuses.
 
 use serde_json::json;
 
@@ -25,7 +25,7 @@ fn a_withdrawn_handle_is_returned_and_releases_the_held_messages() {
     end.send(json!(1));
     end.send_handle(json!(2));
     end.send(json!(3));
-    let fd = end.core.withdraw(ticket).flatten().expect("it has not begun");
+    let fd = end.core.withdraw(ticket).flatten().expect("writing has not begun");
     assert_eq!(fd.file(), 0);
     assert_eq!(end.writes(), ["1\n".to_owned(), format!("{}\n +#1", node_handle("2"))]);
     end.line(ACK);

@@ -1,4 +1,4 @@
-//! No test hangs: each has a deadline, and so has each wait.
+//! //! No test hangs: each test and each wait has a deadline.
 
 use std::os::fd::AsFd;
 use std::panic::resume_unwind;
@@ -15,12 +15,12 @@ pub const PATIENCE: Duration = Duration::from_secs(60);
 /// How long a test may take.
 pub const WHOLE_TEST: Duration = Duration::from_secs(180);
 
-/// Runs the body of a test, and fails if it takes too long: a hang is a failure of this test alone.
+/// /// Runs the body of a test, and fails if it takes too long. A hang fails only this test.
 pub fn in_time(test: &str, body: impl FnOnce() + Send + 'static) {
     in_so_long(test, WHOLE_TEST, body);
 }
 
-/// [`in_time`], for a time of one's own.
+/// /// [`in_time`] with a chosen deadline.
 pub fn in_so_long(test: &str, time: Duration, body: impl FnOnce() + Send + 'static) {
     let (running, done) = channel::<()>();
     let thread = thread::spawn(move || {
@@ -36,11 +36,11 @@ pub fn in_so_long(test: &str, time: Duration, body: impl FnOnce() + Send + 'stat
     }
 }
 
-/// Waits until something is so that no descriptor or channel tells of.
+/// /// Waits for a condition that no descriptor or channel signals.
 pub fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
     let start = Instant::now();
     while !is_so() {
-        assert!(start.elapsed() < PATIENCE, "after {PATIENCE:?} it is still not so that {what}");
+        assert!(start.elapsed() < PATIENCE, "timed out after {PATIENCE:?} waiting until {what}");
         thread::sleep(Duration::from_millis(1));
     }
 }
@@ -52,7 +52,7 @@ pub fn wait(fd: &impl AsFd, flags: PollFlags, what: &str) {
         let left = PATIENCE.saturating_sub(start.elapsed());
         let timeout = PollTimeout::try_from(left).unwrap();
         match poll(&mut [PollFd::new(fd.as_fd(), flags)], timeout) {
-            Ok(0) => panic!("waited {PATIENCE:?} in vain until {what}"),
+            Ok(0) => panic!("timed out after {PATIENCE:?} waiting until {what}"),
             Ok(_) => return,
             Err(Errno::EINTR) => {}
             Err(e) => panic!("poll: {e}"),

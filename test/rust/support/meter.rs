@@ -1,4 +1,4 @@
-//! How much memory a call takes at most, told by the allocator: for what must not take much.
+//! //! Measures the peak memory of a call with the allocator.
 #![allow(unsafe_code)]
 
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -31,7 +31,7 @@ pub fn most<T>(call: impl FnOnce() -> T) -> usize {
 }
 
 fn count(taken: usize, given: usize) {
-    // What another thread took may be given back here.
+    // // Memory of another thread may be freed here.
     NOW.set((NOW.get() + taken).saturating_sub(given));
     MOST.set(MOST.get().max(NOW.get()));
 }
@@ -64,7 +64,7 @@ unsafe impl GlobalAlloc for Meter {
 }
 
 #[test]
-fn the_meter_sees_what_is_taken_and_given_back() {
+fn the_meter_counts_allocations_and_frees() {
     assert_eq!(most(|| ()), 0);
     let twice = most(|| {
         drop(vec![0u8; 1000]);

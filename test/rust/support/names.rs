@@ -1,4 +1,4 @@
-//! Names that nobody else on this machine has, whatever namespaces there are.
+//! //! Names that are unique on this machine, in any namespace.
 
 /// The name of an abstract socket.
 pub fn abstract_name() -> String {
@@ -6,5 +6,5 @@ pub fn abstract_name() -> String {
     format!("\0crossfork-test-{}", unique.trim())
 }
 
-/// A path at which there is nothing: nobody else makes files in our own folder.
+/// /// An unused path, in a folder of our own.
 pub const ABSENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/test/absent");

@@ -1,5 +1,5 @@
-//! The other end of a channel, held by the test: it writes any bytes and reads what comes. In the
-//! advanced mode it writes and reads the same lines of text, and they travel as V8's values.
+//! //! The other end of a channel, controlled by the test: it writes any bytes and reads the channel's. In
+//! the advanced mode it writes and reads the same lines of text, encoded as V8 values.
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
@@ -27,9 +27,9 @@ pub struct Peer {
     pub socket: UnixStream,
     serialization: Serialization,
     buffer: BytesMut,
-    /// Bytes at the front of the buffer that hold no line end.
+    /// /// Bytes at the front of the buffer that contain no line end.
     scanned: usize,
-    /// Descriptors that came, oldest first.
+    /// /// Received descriptors, oldest first.
     pub fds: VecDeque<OwnedFd>,
 }
 
@@ -143,7 +143,7 @@ impl Peer {
         self.write_raw(&bytes[n..]);
     }
 
-    /// Writes as much as the kernel takes now, and says how much that was.
+    /// /// Writes as much as the kernel takes now, and returns how much.
     pub fn write_now(&self, bytes: &[u8]) -> usize {
         match scm::send(self.socket.as_fd(), &[IoSlice::new(bytes)], None) {
             Ok(n) => n,
@@ -188,7 +188,7 @@ impl Peer {
         (line, fd)
     }
 
-    /// Makes sure that nothing is there to be read now.
+    /// /// Asserts that nothing can be read now.
     pub fn assert_quiet(&mut self) {
         assert!(self.buffer.is_empty(), "{:?} was written", self.buffer);
         self.buffer.reserve(4096);
@@ -199,7 +199,7 @@ impl Peer {
         }
     }
 
-    /// Reads until the end, and gives the lines before it. The last is whole.
+    /// /// Reads to the end, and returns the lines. The last line is complete.
     pub fn rest(&mut self) -> Vec<String> {
         let bytes = self.rest_as_bytes();
         let (mut lines, mut rest) = (Vec::new(), bytes.as_slice());
@@ -218,13 +218,13 @@ impl Peer {
         self.buffer.split().to_vec()
     }
 
-    /// Goes at once. A process that another test is starting has a copy of the socket until its
-    /// exec, so that a mere drop may take a moment.
+    /// /// Closes the connection immediately. A process that another test is starting has a copy of the
+    /// socket until its exec, so a drop may take effect later.
     pub fn leave(self) {
         self.socket.shutdown(Shutdown::Both).unwrap();
     }
 
-    /// Makes sure that the channel ends here.
+    /// /// Asserts that the channel ends here.
     pub fn assert_end(&mut self) {
         assert_eq!(self.rest(), Vec::<String>::new());
     }

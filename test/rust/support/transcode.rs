@@ -1,5 +1,5 @@
-//! Messages as JSON texts, whatever they travel as: so one body tests both serializations. The
-//! order of keys stays.
+//! //! Messages as JSON texts in either serialization, so that one test body covers both. The order of keys
+//! is kept.
 
 use crossfork::Serialization;
 use crossfork::v8::{self, Value};
@@ -28,7 +28,7 @@ fn value(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_else(|e| panic!("{text:?} is no message: {e}"))
 }
 
-/// The message that a frame holds, without its framing. No bytes are no message.
+/// /// The message in a frame, without its framing. No bytes mean no message.
 pub fn text(serialization: Serialization, content: &[u8]) -> String {
     match serialization {
         Serialization::Json => String::from_utf8(content.to_vec()).expect("a channel writes UTF-8"),

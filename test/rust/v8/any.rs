@@ -1,4 +1,4 @@
-//! What must hold for any bytes at all, be they a record or not. The fuzzer's body too.
+//! //! Properties of any bytes, whether they are a record or not. Also the fuzzer's body.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -12,21 +12,21 @@ use crossfork::wire::control::advanced as control;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-/// Everything that reads bytes reads these.
+/// /// Runs every reader on these bytes.
 pub fn check(record: &[u8]) {
     let value = read(record);
     types(record, value.as_ref());
     envelope(record, value.as_ref());
 }
 
-/// As a [`Value`], in each way that there is.
+/// /// Reads a [`Value`] in every possible way.
 fn read(record: &[u8]) -> Option<Value> {
     let value = Value::decode(record);
     let bytes = Bytes::copy_from_slice(record);
     assert_eq!(Value::decode_bytes(&bytes), value, "sharing memory makes a difference");
-    // Of several faults another one may be found first.
+    // // If there are several faults, another one may be found first.
     assert_eq!(v8::from_slice::<Value>(record).ok(), value.clone().ok(), "serde makes a difference");
-    // A record that is whole goes back to its author as it is, also if it is too deep for us.
+    // // A complete record is returned to its author unchanged, even if it is too deep for us.
     let too_deep = matches!(&value, Err(error) if *error.kind() == Kind::TooDeep);
     let whole = frames::frame_of(record).is_ok();
     assert!(
@@ -38,7 +38,7 @@ fn read(record: &[u8]) -> Option<Value> {
     Some(value)
 }
 
-/// What was read is written, unless Node could not read it, and then read again as the same.
+/// /// A decoded value is encoded, unless Node could not read it, and decodes to the same value.
 fn steady(value: &Value) {
     for options in [Options::new(), newest()] {
         let Ok(record) = value.encode(&options) else { continue };
@@ -54,7 +54,7 @@ fn steady(value: &Value) {
     write!(printed, "{value} {value:?}").expect("can be printed");
 }
 
-/// All that any Node writes.
+/// /// Everything that any Node writes.
 pub fn newest() -> Options {
     Options::new().oldest_node(26)
 }
@@ -93,7 +93,7 @@ fn types(record: &[u8], value: Option<&Value>) {
     let ignored = v8::from_slice::<IgnoredAny>(record);
     assert!(value.is_none() || ignored.is_ok(), "what can be read can be passed over");
     let json = v8::from_slice::<serde_json::Value>(record);
-    // Without references nothing that is wrong can be passed over, except that it is too deep.
+    // // Without references, skipping misses no fault except excessive depth.
     let refers = record.contains(&b'^');
     let too_deep = || Value::decode(record).is_err_and(|error| *error.kind() == Kind::TooDeep);
     assert!(json.is_err() || value.is_some() || refers || too_deep(), "serde reads what cannot be read");
@@ -107,13 +107,13 @@ fn types(record: &[u8], value: Option<&Value>) {
     drop(v8::from_slice::<Vec<Option<Box<[u8]>>>>(record));
 }
 
-/// As one of Node's own messages (INT-1).
+/// /// Reads an internal message (INT-1).
 fn envelope(record: &[u8], value: Option<&Value>) {
     let bytes = Bytes::copy_from_slice(record);
     let parsed = control::parse(&bytes);
     let cmd = control::reserved_cmd(record);
-    assert_eq!(parsed.is_some(), cmd.is_some(), "what is received and what is refused differ");
-    assert!(parsed.is_none() || control::may_be_internal(record), "the quick look missed it");
+    assert_eq!(parsed.is_some(), cmd.is_some(), "receiving and refusing disagree");
+    assert!(parsed.is_none() || control::may_be_internal(record), "may_be_internal missed it");
     if let Some(value) = value {
         assert_eq!(cmd.is_some(), is_internal(value), "{value}");
         let is_handle = cmd.as_deref() == Some("NODE_HANDLE");

@@ -1,4 +1,4 @@
-//! Rust's values as JavaScript's, and back.
+//! //! Conversion of Rust's values to JavaScript's and back.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
@@ -11,7 +11,7 @@ use serde_json::json;
 const SAFE: u64 = (1 << 53) - 1;
 
 #[test]
-fn a_large_integer_is_a_number_as_far_as_numbers_are_exact_and_then_a_bigint() {
+fn an_integer_is_a_number_while_exact_and_a_bigint_beyond() {
     assert_eq!(Value::from(SAFE), Value::Number(SAFE as f64));
     assert_eq!(Value::from(SAFE + 1), Value::BigInt(BigInt::from(SAFE + 1)));
     assert_eq!(Value::from(u64::MAX), Value::BigInt(BigInt::from(u64::MAX)));
@@ -25,7 +25,7 @@ fn a_large_integer_is_a_number_as_far_as_numbers_are_exact_and_then_a_bigint() {
 }
 
 #[test]
-fn an_integer_is_given_back_if_it_is_whole_and_in_range() {
+fn an_integer_is_returned_if_it_is_whole_and_in_range() {
     for n in [0, 1, SAFE, u64::MAX] {
         assert_eq!(Value::from(n).as_u64(), Some(n));
     }
@@ -42,7 +42,7 @@ fn an_integer_is_given_back_if_it_is_whole_and_in_range() {
 }
 
 #[test]
-fn a_time_is_a_date_in_whole_milliseconds() {
+fn a_system_time_is_a_date_in_whole_milliseconds() {
     let date = |ms| SystemTime::UNIX_EPOCH + Duration::from_millis(ms);
     for ms in [0, 1, 1_700_000_000_123] {
         assert_eq!(Value::from(date(ms)), Value::Date(ms as f64));
@@ -58,7 +58,7 @@ fn a_time_is_a_date_in_whole_milliseconds() {
 }
 
 #[test]
-fn a_map_of_rust_is_an_object() {
+fn a_rust_map_is_an_object() {
     let tree = BTreeMap::from([("a", 1), ("b", 2)]);
     assert_eq!(Value::from(tree).to_string(), "{ a: 1, b: 2 }");
     let hash = HashMap::from([("a".to_owned(), vec![Some(true), None])]);
@@ -67,7 +67,7 @@ fn a_map_of_rust_is_an_object() {
 }
 
 #[test]
-fn a_value_of_json_keeps_every_number() {
+fn a_json_value_keeps_every_number() {
     let value = Value::from(json!({ "a": [null, true, "é", 1.5, -1, u64::MAX], "b": {} }));
     let expected = "{ a: [ null, true, 'é', 1.5, -1, 18446744073709551615n ], b: {} }";
     assert_eq!(value.to_string(), expected);
@@ -76,7 +76,7 @@ fn a_value_of_json_keeps_every_number() {
 }
 
 #[test]
-fn what_is_in_an_object_or_a_map_is_found_by_its_name() {
+fn entries_of_an_object_or_map_are_found_by_name() {
     let object = Value::object([("a", 1.into())]);
     let map = Value::Map(vec![(Value::from(1), "one".into()), (Value::from("a"), 1.into())]);
     for value in [&object, &map, &object.clone().with_label(1)] {
@@ -96,7 +96,7 @@ struct Job {
 }
 
 #[test]
-fn a_type_of_your_own_becomes_a_value_and_comes_back() {
+fn a_user_type_converts_to_a_value_and_back() {
     let job = Job { id: 1 << 60, image: vec![1, 2], due: Value::Date(1e12) };
     let value = v8::to_value(&job).unwrap();
     assert_eq!(
@@ -107,7 +107,7 @@ fn a_type_of_your_own_becomes_a_value_and_comes_back() {
 }
 
 #[test]
-fn a_value_that_is_something_else_is_an_error_that_says_so() {
+fn a_value_of_another_type_is_an_error_that_names_it() {
     let error = v8::from_value::<Job>(&Value::from(1)).unwrap_err();
     assert!(matches!(error.kind(), Kind::Custom(_)), "{error}");
     assert!(v8::from_value::<Value>(&Value::Reference(7)).is_err());

@@ -1,4 +1,4 @@
-//! What Node wrote, damaged in every way that one byte can be.
+//! //! Node's records with every possible single-byte change.
 
 use std::collections::BTreeSet;
 use std::thread;
@@ -20,9 +20,9 @@ struct Message {
     payload: Option<Value>,
 }
 
-/// Half a varint is too little, and half a record no message of Node's own.
+/// /// A truncated varint is an error, and a truncated record is not an internal message.
 #[test]
-fn adv_2_a_record_that_ends_anywhere_too_early_is_an_error_for_every_reader() {
+fn adv_2_a_truncated_record_is_an_error_for_every_reader() {
     for vector in vectors() {
         for end in 0..vector.record.len() {
             let (name, part) = (format!("{} up to {end}", vector.id), &vector.record[..end]);
@@ -41,7 +41,7 @@ fn adv_2_a_record_that_ends_anywhere_too_early_is_an_error_for_every_reader() {
 }
 
 #[test]
-fn adv_2_bytes_behind_the_value_are_an_error_for_every_reader() {
+fn adv_2_bytes_after_the_value_are_an_error_for_every_reader() {
     for vector in vectors() {
         for tail in [&[0u8][..], b"_", b"\xff", &[0; 9]] {
             let long = [&vector.record, tail].concat();
@@ -54,7 +54,7 @@ fn adv_2_bytes_behind_the_value_are_an_error_for_every_reader() {
 }
 
 #[test]
-fn adv_2_any_byte_may_be_any_other_and_what_then_can_be_read_is_steady() {
+fn adv_2_records_with_one_changed_byte_fail_or_round_trip() {
     let records: BTreeSet<Vec<u8>> = vectors().into_iter().map(|vector| vector.record).collect();
     let records: Vec<Vec<u8>> = records.into_iter().collect();
     thread::scope(|scope| {
@@ -65,14 +65,14 @@ fn adv_2_any_byte_may_be_any_other_and_what_then_can_be_read_is_steady() {
 }
 
 fn every_byte_changed(record: &[u8]) {
-    /// What means something where a value, an end, a length or a version may be.
+    /// /// Bytes with a meaning as a value, an end, a length or a version.
     const MEANINGS: &[u8] = b"\0\x01\x0f\x7f\x80\xff_0TFIUNZ\"cSoAaDyxnzsR;'B~Vr^\\{$@:,-.m";
-    // The quick tier tries a quarter, other ones at each place.
+    // // The quick tier tries a quarter of them, different ones at each place.
     let every = if std::env::var("CROSSFORK_TIER").is_ok_and(|tier| tier == "full") { 1 } else { 4 };
     let mut record = record.to_vec();
     for at in 0..record.len() {
         let right = record[at];
-        // In a long run of one byte, which only text has, three speak for all.
+        // // In a long run of one byte, which occurs only in text, three places are enough.
         if at >= 3 && record[at - 3..at] == [right; 3] {
             continue;
         }

@@ -24,18 +24,18 @@ proptest! {
         let record = value.encode(&newest()).expect("encodes");
         prop_assert_eq!(&Value::decode(&record).expect("decodes"), &value);
         any::check(&record);
-        // Also inside of a type of your own.
+        // // Also inside a user type.
         let holder = Holder { value: value.clone(), list: Vec::new() };
         let record = v8::to_vec(&holder, &newest()).expect("encodes");
         prop_assert_eq!(&v8::from_slice::<Holder>(&record).expect("reads"), &holder);
     }
 
     #[test]
-    fn never_3_any_value_is_written_for_the_oldest_node_or_refused(value in value()) {
+    fn never_3_any_value_is_encoded_for_the_oldest_node_or_refused(value in value()) {
         match value.encode(&Options::new()) {
             Ok(record) => {
                 let safe = Value::decode(&record).expect("decodes");
-                // What is written for the oldest is the same for all.
+                // // A record for the oldest Node is the same for all.
                 prop_assert_eq!(safe.encode(&newest()), Ok(record));
             }
             Err(error) => prop_assert!(matches!(error.kind(), Kind::TooNew { .. }), "{}", error),
@@ -43,19 +43,19 @@ proptest! {
     }
 
     #[test]
-    fn adv_2_any_value_that_ends_too_early_is_an_error(value in value(), cut: prop::sample::Index) {
+    fn adv_2_any_truncated_value_is_an_error(value in value(), cut: prop::sample::Index) {
         let record = value.encode(&newest()).expect("encodes");
         let part = &record[..cut.index(record.len())];
         match Value::decode(part) {
             Err(error) => prop_assert_eq!(error.kind(), &Kind::Truncated),
-            // A buffer is whole without the view on it.
+            // // A buffer is complete without the view on it.
             Ok(_) => prop_assert!(matches!(value, Value::BufferView(_)), "{}", value),
         }
         any::check(part);
     }
 
     #[test]
-    fn adv_2_any_value_may_be_damaged(
+    fn adv_2_damaged_values_cause_no_panic(
         value in value(),
         damage in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
     ) {
@@ -68,23 +68,23 @@ proptest! {
     }
 
     #[test]
-    fn adv_2_any_bytes_may_come(bytes in prop::collection::vec(any::<u8>(), 0..200), header: bool) {
+    fn adv_2_arbitrary_bytes_cause_no_panic(bytes in prop::collection::vec(any::<u8>(), 0..200), header: bool) {
         let record = if header { [b"\xff\x0f", bytes.as_slice()].concat() } else { bytes };
         takes_little(&record, any::check);
     }
 
-    /// Nothing but tags and small numbers, which come further.
+    /// /// Only tags and small numbers, which get further.
     #[test]
-    fn adv_2_any_tags_may_come(
+    fn adv_2_arbitrary_tags_cause_no_panic(
         tags in prop::collection::vec(prop::sample::select(&b"\0\x01\x02\x03_0TFIUNZ\"cSoAaDyxnzsR;'B~Vr^\\{$@:,-.mb"[..]), 0..60),
     ) {
         takes_little(&[b"\xff\x0f", tags.as_slice()].concat(), any::check);
     }
 }
 
-/// The values that the properties are about are of every kind, with references and without.
+/// /// The generated values are of every kind, with and without references.
 #[test]
-fn the_values_are_of_every_kind() {
+fn the_generated_values_cover_every_kind() {
     let mut seen = std::collections::BTreeMap::<String, usize>::new();
     let mut random = 1u32;
     for _ in 0..2000 {

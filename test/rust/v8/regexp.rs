@@ -65,7 +65,7 @@ fn never_2_ordinary_expressions_are_sent() {
 }
 
 #[test]
-fn never_2_what_means_the_same_under_every_flag_is_sent_under_every_flag() {
+fn never_2_patterns_valid_under_every_flag_are_sent_under_every_flag() {
     each_is_sent(
         "-uv",
         &[
@@ -143,7 +143,7 @@ fn never_2_what_means_the_same_under_every_flag_is_sent_under_every_flag() {
 }
 
 #[test]
-fn never_2_what_annex_b_has_is_sent_without_u_and_v_alone() {
+fn never_2_annex_b_patterns_are_sent_only_without_u_and_v() {
     each_is_sent(
         "-",
         &[
@@ -210,7 +210,7 @@ fn never_2_what_annex_b_has_is_sent_without_u_and_v_alone() {
 }
 
 #[test]
-fn never_2_classes_have_signs_of_their_own_under_v() {
+fn never_2_class_syntax_of_the_v_flag_is_checked() {
     each_is_sent(
         "-u",
         &[
@@ -244,7 +244,7 @@ fn never_2_classes_have_signs_of_their_own_under_v() {
 }
 
 #[test]
-fn never_2_what_v8_refuses_is_not_sent() {
+fn never_2_patterns_that_v8_refuses_are_not_sent() {
     each_is_sent(
         "",
         &[
@@ -315,7 +315,7 @@ fn never_2_what_v8_refuses_is_not_sent() {
 }
 
 #[test]
-fn never_2_what_came_with_a_later_node_is_sent_to_that_one() {
+fn never_2_newer_patterns_are_sent_only_to_newer_nodes() {
     for (source, flags, since) in [
         ("a", "v", 20),
         ("(?i:a)", "", 24),
@@ -334,7 +334,7 @@ fn never_2_what_came_with_a_later_node_is_sent_to_that_one() {
 }
 
 #[test]
-fn never_2_surrogates_without_their_other_half_are_sent() {
+fn never_2_lone_surrogates_are_sent() {
     let of = |units: &[u16], flags| RegExp { source: JsString::from_utf16(units), ..regexp("", flags) };
     for flags in ["", "u"] {
         assert!(of(&[0x61, 0xd800], flags).is_portable());
@@ -344,7 +344,7 @@ fn never_2_surrogates_without_their_other_half_are_sent() {
 }
 
 #[test]
-fn never_2_flags_that_not_every_node_takes_are_refused() {
+fn never_2_flags_that_some_nodes_lack_are_refused() {
     let with = |flags| RegExp { source: "a".into(), flags: RegExpFlags(flags) }.first_node().ok();
     for flags in 0..512 {
         let flags = RegExpFlags(flags);
@@ -375,9 +375,9 @@ fn never_2_expressions_that_may_be_too_large_for_v8_are_refused() {
 }
 
 proptest! {
-    /// Whatever it is, there is an answer. Sources come from peers, too.
+    /// /// Every pattern gets an answer. Patterns come from peers, too.
     #[test]
-    fn never_2_any_pattern_is_judged(
+    fn never_2_any_pattern_is_accepted_or_refused_without_panic(
         parts in vec(prop_oneof![
             select(&["(", ")", "[", "]", "{", "}", "|", "?", "*", "\\", "<", ">", "=", "!", ":", "-", "^", "&", "&&", "--"][..])
                 .prop_map(|part| part.encode_utf16().collect::<Vec<u16>>()),
@@ -395,7 +395,7 @@ proptest! {
 }
 
 #[test]
-fn adv_6_flags_have_the_letters_that_javascript_gives_them() {
+fn adv_6_flags_have_javascripts_letters() {
     for (letters, bits) in
         [("g", 1), ("i", 2), ("m", 4), ("y", 8), ("u", 16), ("s", 32), ("l", 64), ("d", 128), ("v", 256)]
     {
@@ -410,7 +410,7 @@ fn adv_6_flags_have_the_letters_that_javascript_gives_them() {
     assert_eq!(RegExpFlags::GLOBAL | RegExpFlags::STICKY, RegExpFlags(9));
 }
 
-/// What was received is kept, whether it may be sent or not.
+/// /// A received expression is kept, whether it may be sent or not.
 #[test]
 fn adv_6_any_expression_is_read() {
     let value = crate::kit::value("52 2203 285c31 40");

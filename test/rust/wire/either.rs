@@ -1,4 +1,4 @@
-//! Node's own messages in either serialization: they say the same (ADV-10).
+//! //! Node's internal messages have the same meaning in both serializations (ADV-10).
 
 use bytes::Bytes;
 use crossfork::v8::JsString;
@@ -39,7 +39,7 @@ fn keys() -> [SocketKey; 5] {
 }
 
 #[test]
-fn hnd_6_a_reply_is_told_by_its_name() {
+fn hnd_6_a_reply_is_recognized_by_its_name() {
     for serialization in BOTH {
         let ack = parse(serialization, control::handle_ack(serialization));
         assert!(matches!(ack, Some(Control::HandleAck)), "{ack:?}");
@@ -52,7 +52,7 @@ fn hnd_6_a_reply_is_told_by_its_name() {
 }
 
 #[test]
-fn never_1_a_handle_without_a_message_leaves_it_out_as_node_does() {
+fn never_1_a_handle_without_a_message_omits_the_field_as_node_does() {
     for serialization in BOTH {
         for key in [None, keys().first()] {
             let frame = control::encode_handle(serialization, HandleType::NetSocket, b"", key, None);
@@ -65,7 +65,7 @@ fn never_1_a_handle_without_a_message_leaves_it_out_as_node_does() {
 }
 
 #[test]
-fn hnd_1_a_handle_says_what_was_written() {
+fn hnd_1_a_handle_message_round_trips() {
     for serialization in BOTH {
         let user = message(serialization, &[1, 2]);
         for (wire_type, dgram_type) in [
@@ -79,7 +79,7 @@ fn hnd_1_a_handle_says_what_was_written() {
                 let read = handle(serialization, &frame);
                 assert_eq!((read.wire_type.as_str(), &read.key), (wire_type.as_str(), key));
                 assert_eq!(read.addressee, Addressee::User);
-                // The family is for Node alone.
+                // // Only Node needs the family.
                 let family = [b"udp4", b"udp6"].map(|name| memchr::memmem::find(&frame, name).is_some());
                 assert_eq!(
                     family,
@@ -91,7 +91,7 @@ fn hnd_1_a_handle_says_what_was_written() {
 }
 
 #[test]
-fn hnd_10_a_handle_that_is_wrapped_twice_is_unwrapped() {
+fn hnd_10_a_double_wrapped_handle_is_unwrapped() {
     for serialization in BOTH {
         let user = message(serialization, "inner");
         let key = &keys()[0];
@@ -132,7 +132,7 @@ fn sock_1_a_key_is_the_same_in_either_serialization() {
 }
 
 #[test]
-fn int_1_a_reserved_cmd_is_named_and_others_are_the_users() {
+fn int_1_a_reserved_cmd_is_reported_and_others_belong_to_the_user() {
     #[derive(serde::Serialize)]
     struct Message<'a> {
         first: [u8; 2],
@@ -159,7 +159,7 @@ fn int_1_a_reserved_cmd_is_named_and_others_are_the_users() {
 }
 
 #[test]
-fn hnd_6_the_beginning_of_a_handle_message_is_known_wherever_it_is_cut() {
+fn hnd_6_a_truncated_handle_message_is_recognized_at_any_cut() {
     for serialization in BOTH {
         let user = message(serialization, "x");
         let frame = control::encode_handle(serialization, HandleType::NetServer, &user, None, None);

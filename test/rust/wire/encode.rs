@@ -17,7 +17,7 @@ fn ser_1_a_frame_is_the_json_text_and_one_line_end() {
 }
 
 #[test]
-fn ser_5_any_value_stands_at_top_level() {
+fn ser_5_any_value_can_be_a_message() {
     assert_eq!(encode("text"), "\"text\"\n");
     assert_eq!(encode(&-1.5), "-1.5\n");
     assert_eq!(encode(&true), "true\n");
@@ -27,12 +27,12 @@ fn ser_5_any_value_stands_at_top_level() {
 }
 
 #[test]
-fn ser_3_numbers_that_json_has_not_are_null() {
+fn ser_3_numbers_that_json_lacks_are_null() {
     assert_eq!(encode(&[f64::NAN, f64::INFINITY, f64::NEG_INFINITY]), "[null,null,null]\n");
 }
 
 #[test]
-fn ser_3_text_beyond_ascii_is_raw_utf_8_and_without_a_mark() {
+fn ser_3_non_ascii_text_is_raw_utf_8_without_a_byte_order_mark() {
     assert_eq!(encode("é\u{2028}\u{2029}\u{1F600}"), "\"é\u{2028}\u{2029}\u{1F600}\"\n");
     // U+FEFF as a character of the user's is inside of quotes.
     assert_eq!(encode("\u{feff}"), "\"\u{feff}\"\n");
@@ -67,13 +67,13 @@ fn ser_3_a_lone_surrogate_in_a_raw_value_stays_escaped() {
 }
 
 #[test]
-fn ser_5_what_json_cannot_say_is_the_callers_error() {
+fn ser_5_a_value_that_json_cannot_express_is_an_error_for_the_caller() {
     let map = std::collections::BTreeMap::from([((1, 2), 3)]);
     assert!(matches!(json::encode(&map), Err(SendError::Encode(_))));
 }
 
 #[test]
-fn ser_9_what_no_node_could_read_is_not_made() {
+fn ser_9_a_message_that_no_node_can_read_is_refused() {
     struct Long;
     impl Serialize for Long {
         fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -88,7 +88,7 @@ fn ser_9_what_no_node_could_read_is_not_made() {
 }
 
 #[test]
-fn ser_6_a_text_from_elsewhere_is_framed_as_it_is() {
+fn ser_6_a_forwarded_text_is_framed_unchanged() {
     let reencode = |text: &[u8]| json::reencode(text).map(|f| String::from_utf8(f).expect("UTF-8")).ok();
     assert_eq!(
         reencode(br#" {"a":1.0,"a":"\ud800"} "#).as_deref(),
@@ -122,7 +122,7 @@ fn value() -> impl Strategy<Value = Value> {
 
 proptest! {
     #[test]
-    fn ser_1_ser_11_any_value_is_one_line_and_comes_back(value in value(), pretty: bool) {
+    fn ser_1_ser_11_any_value_is_one_line_and_round_trips(value in value(), pretty: bool) {
         let text = if pretty { serde_json::to_string_pretty(&value) } else { serde_json::to_string(&value) };
         let raw = RawValue::from_string(text.expect("encodes")).expect("is JSON");
         let frame = json::encode(&raw).expect("encodes");

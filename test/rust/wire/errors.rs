@@ -1,5 +1,5 @@
-//! How errors read: each thing once, no more of the peer's than tells what it was, and nothing that a
-//! terminal would obey.
+//! //! Error messages: each fact once, only a short quote of the peer's data, and no terminal control
+//! sequences.
 
 use std::io;
 
@@ -8,7 +8,7 @@ use crossfork::v8::{self, Value};
 use crossfork::wire::frame;
 use crossfork::{Error, ExecError, Limits, ProtocolError, SendError, Serialization, Unsent};
 
-/// An error and all that it was caused by, as many programs show them.
+/// /// An error with its chain of causes, as many programs show it.
 fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
@@ -26,7 +26,7 @@ fn frame_of(serialization: Serialization, value: &Value) -> Vec<u8> {
     }
 }
 
-/// What is said of this message when it is read as a number.
+/// /// The error of decoding this message as a number.
 fn not_a_number(serialization: Serialization, value: &Value) -> Error {
     match message(serialization, value) {
         Event::Message { payload, .. } => payload.decode::<u32>().expect_err("is none").into(),
@@ -45,7 +45,7 @@ fn message(serialization: Serialization, value: &Value) -> Event<()> {
 const BOTH: [Serialization; 2] = [Serialization::Json, Serialization::Advanced];
 
 #[test]
-fn a_cause_is_said_once() {
+fn an_error_chain_states_each_cause_once() {
     let system = || io::Error::from_raw_os_error(libc::ENOENT);
     let errors: Vec<Box<dyn std::error::Error>> = vec![
         Box::new(Error::from(system())),
@@ -60,12 +60,12 @@ fn a_cause_is_said_once() {
     ];
     for error in errors {
         let (text, all) = (error.to_string(), chain(&*error));
-        assert_eq!(text, all, "nothing is left to say");
+        assert_eq!(text, all, "all causes are shown");
     }
 }
 
 #[test]
-fn a_long_text_is_cut_wherever_an_error_repeats_it() {
+fn errors_truncate_long_quoted_text() {
     for serialization in BOTH {
         let error = not_a_number(serialization, &"x".repeat(100_000).as_str().into());
         for shown in [error.to_string(), format!("{error:?}"), format!("{error:#?}"), chain(&error)] {
@@ -86,7 +86,7 @@ fn a_long_text_is_cut_wherever_an_error_repeats_it() {
 }
 
 #[test]
-fn what_a_terminal_would_obey_is_escaped() {
+fn errors_escape_terminal_control_sequences() {
     for serialization in BOTH {
         let hostile = "\u{1b}[2J\u{7}\n\u{202e}\u{9b}";
         let error = not_a_number(serialization, &hostile.into());
@@ -130,7 +130,7 @@ fn adv_10_a_record_is_shown_as_its_value() {
 }
 
 #[test]
-fn life_8_a_channel_that_is_closed_says_by_whom() {
+fn life_8_the_error_of_a_closed_channel_says_which_side_closed_it() {
     for by_us in [true, false] {
         let mut core = Channel::<()>::new(Serialization::Json, Limits::default());
         match by_us {

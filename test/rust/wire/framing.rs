@@ -1,4 +1,4 @@
-//! Lines out of reads (SER-2, SER-8, SER-9).
+//! //! Splitting reads into lines (SER-2, SER-8, SER-9).
 
 use bytes::BytesMut;
 use crossfork::wire::frame::Frame;
@@ -8,8 +8,7 @@ use proptest::prelude::*;
 const TOO_LONG: &[u8] = b"(too long)";
 const SKIPPED: &[u8] = b"(skipped)";
 
-/// What comes out of these reads. The text of a line that is too long depends on the reads, and
-/// is left out.
+/// /// The lines of these reads. The text of an oversized line depends on the reads, and is left out.
 fn lines<'a>(reads: impl IntoIterator<Item = &'a [u8]>, max_message: usize) -> Vec<Vec<u8>> {
     let (mut splitter, mut buffer, mut lines) = (Splitter::default(), BytesMut::new(), Vec::new());
     for read in reads {
@@ -22,7 +21,7 @@ fn lines<'a>(reads: impl IntoIterator<Item = &'a [u8]>, max_message: usize) -> V
                     TOO_LONG.to_vec()
                 }
                 Frame::Skipped => SKIPPED.to_vec(),
-                Frame::Foreign => panic!("lines are nobody's but Node's"),
+                Frame::Foreign => panic!("lines are never in Bun's format"),
             });
         }
     }
@@ -56,7 +55,7 @@ fn ser_2_every_split_of_a_text_into_three_reads_gives_the_same_lines() {
 }
 
 #[test]
-fn ser_2_one_byte_a_read_gives_the_same_lines() {
+fn ser_2_single_byte_reads_give_the_same_lines() {
     let text = "\"é\"\n{\"cmd\":\"x\"}\n\n".as_bytes();
     assert_eq!(lines(text.chunks(1), 1000), expected(text, 1000));
 }
@@ -67,7 +66,7 @@ fn ser_8_a_line_without_its_end_is_not_a_line() {
 }
 
 #[test]
-fn ser_9_a_line_over_the_limit_is_reported_once_and_the_next_is_given_however_it_is_read() {
+fn ser_9_a_line_over_the_limit_is_reported_once_and_the_next_is_delivered_for_any_reads() {
     let text = b"12345678\n123456789\n\n1234567890123456789\nok\n";
     let whole = expected(text, 8);
     assert_eq!(whole, [b"12345678", TOO_LONG, SKIPPED, b"", TOO_LONG, SKIPPED, b"ok"]);
@@ -95,10 +94,10 @@ fn ser_9_an_endless_line_is_reported_before_it_ends_and_is_not_kept() {
     assert_eq!(splitter.next_frame(&mut buffer, 100), Some(Frame::Whole("1".into())));
 }
 
-/// If an unfinished line were scanned again with each read, a large message in small reads would
-/// cost the square of its length. Seen by planting a line end where it has looked already.
+/// /// If an unfinished line were scanned again on each read, a large message in small reads would take
+/// quadratic time. The test places a line end where the splitter has already looked.
 #[test]
-fn ser_2_what_was_scanned_is_not_scanned_again() {
+fn ser_2_no_byte_is_scanned_twice() {
     let (mut splitter, mut buffer) = (Splitter::default(), BytesMut::new());
     for _ in 0..5000 {
         buffer.extend_from_slice(b"x");
@@ -118,7 +117,7 @@ fn ser_2_what_was_scanned_is_not_scanned_again() {
 
 proptest! {
     #[test]
-    fn ser_2_ser_9_any_text_in_any_reads_gives_its_lines(
+    fn ser_2_ser_9_lines_do_not_depend_on_the_reads(
         text in prop::collection::vec(prop_oneof![3 => any::<u8>(), 1 => Just(b'\n')], 0..400),
         cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..12),
         limit in 0usize..60,

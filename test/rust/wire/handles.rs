@@ -1,4 +1,4 @@
-//! What a `NODE_HANDLE` says, and how it is written, as JSON (HND-1, HND-10, SOCK-1).
+//! //! The content and the encoding of a `NODE_HANDLE` as JSON (HND-1, HND-10, SOCK-1).
 
 use bytes::Bytes;
 use crossfork::HandleType;
@@ -28,7 +28,7 @@ fn pair(wire_type: &str, message: &str) -> (String, String) {
 }
 
 #[test]
-fn hnd_1_fields_are_read_in_any_order_and_the_message_is_cut_out_as_it_came() {
+fn hnd_1_fields_are_read_in_any_order_and_the_message_is_extracted_unchanged() {
     let node = r#"{"cmd":"NODE_HANDLE","type":"net.Socket","msg":{"a":[1.0, 2e3 ]},"key":"4::0"}"#;
     assert_eq!(read(node), pair("net.Socket", r#"{"a":[1.0, 2e3 ]}"#));
     let other = r#"{ "key" : "4::0", "msg" : "\ud800" , "x":{}, "type" : "net.Native","cmd":"NODE_HANDLE" }"#;
@@ -38,7 +38,7 @@ fn hnd_1_fields_are_read_in_any_order_and_the_message_is_cut_out_as_it_came() {
 }
 
 #[test]
-fn hnd_1_a_missing_message_is_empty_and_a_missing_type_too() {
+fn hnd_1_a_missing_message_or_type_is_empty() {
     assert_eq!(read(r#"{"cmd":"NODE_HANDLE"}"#), pair("", ""));
     assert_eq!(read(r#"{"cmd":"NODE_HANDLE","type":["net.Socket"],"msg":null}"#), pair("", "null"));
 }
@@ -51,14 +51,14 @@ fn hnd_1_a_type_may_be_escaped_or_unknown() {
 }
 
 #[test]
-fn hnd_1_of_a_field_given_twice_the_last_counts() {
+fn hnd_1_the_last_of_a_repeated_field_counts() {
     let twice = r#"{"cmd":"NODE_HANDLE","type":"a","msg":1,"key":"k","type":"b","msg":2,"key":""}"#;
     assert_eq!(read(twice), pair("b", "2"));
     assert_eq!(frame(twice).key, None);
 }
 
 #[test]
-fn hnd_1_a_message_that_is_itself_internal_is_told_apart() {
+fn hnd_1_the_addressee_of_an_internal_message_is_recognized() {
     let newconn = r#"{"cmd":"NODE_HANDLE","type":"net.Native","msg":{"cmd":"NODE_CLUSTER","act":"newconn"}}"#;
     assert_ne!(frame(newconn).addressee, Addressee::User);
     assert_eq!(
@@ -80,7 +80,7 @@ fn hnd_10_a_retransmission_by_node_is_unwrapped() {
     assert_eq!(double.message, single.message);
     assert_eq!(double.key, single.key);
     assert_eq!(double.addressee, Addressee::User);
-    // Nobody wraps more than that: what is inside now is internal, and none of the user's.
+    // // No peer wraps more often: the inner message is internal, not the user's.
     assert_ne!(
         frame(format!(r#"{{"cmd":"NODE_HANDLE","type":"net.Native","msg":{outer}}}"#)).addressee,
         Addressee::User
@@ -88,7 +88,7 @@ fn hnd_10_a_retransmission_by_node_is_unwrapped() {
 }
 
 #[test]
-fn hnd_10_only_a_message_that_is_a_handle_is_unwrapped() {
+fn hnd_10_only_a_handle_message_is_unwrapped() {
     for message in [r#"{"cmd":"NODE_"}"#, r#""NODE_HANDLE""#, r#"[{"cmd":"NODE_HANDLE"}]"#, r#"{"cmd":"x"}"#]
     {
         let line = format!(r#"{{"cmd":"NODE_HANDLE","type":"net.Native","msg":{message}}}"#);
@@ -104,7 +104,7 @@ fn ser_6_invalid_utf_8_in_a_handle_message_reads_as_node_reads_it() {
 }
 
 #[test]
-fn sock_1_a_key_is_what_javascript_calls_a_true_string() {
+fn sock_1_a_key_is_any_truthy_string() {
     let with = |key: &str| frame(format!(r#"{{"cmd":"NODE_HANDLE","msg":1,"key":{key}}}"#)).key;
     assert!(with(r#""-1:/tmp/\"odd\"\u0020path:-1""#).is_some());
     for none in [r#""""#, "null", "false", "0", "{}"] {
@@ -113,7 +113,7 @@ fn sock_1_a_key_is_what_javascript_calls_a_true_string() {
 }
 
 #[test]
-fn sock_1_a_key_is_the_same_however_it_is_written() {
+fn sock_1_equal_keys_are_equal_in_any_escaping() {
     assert_eq!(key(r#""-1:/a\u002fb:-1""#), key(r#""-1:/a/b:-1""#));
     assert_eq!(Some(key(r#""6:::8080""#)), SocketKey::new(JsString::from("6:::8080")));
     let lone = [0x61, 0xd800, 0x62, 0xdc00, 0xd83d, 0xde00, 0xdbff, 0xdbff];
@@ -125,7 +125,7 @@ fn sock_1_a_key_is_the_same_however_it_is_written() {
 }
 
 #[test]
-fn hnd_1_frames_are_written_as_node_writes_them() {
+fn hnd_1_frames_have_the_same_bytes_as_nodes() {
     let write = |t, m: &[u8], k: Option<&SocketKey>, d| {
         String::from_utf8(json::encode_handle(t, m, k, d)).expect("UTF-8")
     };
@@ -177,13 +177,13 @@ fn sock_3_sock_4_answers_carry_the_key_as_node_writes_it() {
 }
 
 #[test]
-fn hnd_6_the_replies_are_nodes() {
+fn hnd_6_the_replies_have_the_same_bytes_as_nodes() {
     assert_eq!(json::HANDLE_ACK, b"{\"cmd\":\"NODE_HANDLE_ACK\"}\n");
     assert_eq!(json::HANDLE_NACK, b"{\"cmd\":\"NODE_HANDLE_NACK\"}\n");
 }
 
 #[test]
-fn hnd_6_the_beginning_of_a_handle_message_is_known_wherever_it_is_cut() {
+fn hnd_6_a_truncated_handle_message_is_recognized_at_any_cut() {
     let line = br#"{"cmd":"NODE_HANDLE","type":"net.Socket","msg":"xxxxxxxx"}"#;
     let cmd = br#"{"cmd":"NODE_HANDLE""#.len();
     for cut in 0..=line.len() {

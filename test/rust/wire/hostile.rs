@@ -1,5 +1,5 @@
-//! Messages that Rust or JavaScript cannot hold, and lines that are none: what is decoded, what
-//! is an error, and that nothing is lost (SER-4, SER-6).
+//! //! Messages that Rust or JavaScript cannot represent, and invalid lines: what is decoded, what is an
+//! error, and that nothing is lost (SER-4, SER-6).
 
 use std::collections::HashMap;
 use std::fmt::Debug;
@@ -31,7 +31,7 @@ fn decode<T: DeserializeOwned>(line: impl AsRef<[u8]>) -> Result<T, ProtocolErro
     payload(line).decode()
 }
 
-/// The error gives the message back as it came.
+/// /// The error returns the message unchanged.
 fn assert_undecodable<T: DeserializeOwned + Debug>(line: impl AsRef<[u8]>) {
     match decode::<T>(&line) {
         Err(ProtocolError::Decode { message, .. }) => assert_eq!(message, line.as_ref()),
@@ -40,7 +40,7 @@ fn assert_undecodable<T: DeserializeOwned + Debug>(line: impl AsRef<[u8]>) {
 }
 
 #[test]
-fn ser_6_invalid_utf_8_reads_as_replacement_characters_and_the_bytes_stay() {
+fn ser_6_invalid_utf_8_reads_as_replacement_characters_and_the_payload_keeps_the_bytes() {
     let line = b"{\"a\":\"x\xff\xfey\",\"b\":\"\xed\xa0\x80\"}";
     assert_eq!(payload(line).as_bytes(), line);
     assert_eq!(decode::<Value>(line).expect("decodes")["a"], "x\u{fffd}\u{fffd}y");
@@ -54,13 +54,13 @@ fn ser_6_invalid_utf_8_reads_as_replacement_characters_and_the_bytes_stay() {
 }
 
 #[test]
-fn ser_6_invalid_utf_8_outside_of_strings_is_an_error() {
+fn ser_6_invalid_utf_8_outside_strings_is_an_error() {
     assert!(matches!(event(b"\xff\xfe"), Event::Invalid(ProtocolError::NotJson { .. })));
     assert_undecodable::<Value>(b"[1,\xff]");
 }
 
 #[test]
-fn ser_6_a_lone_surrogate_is_an_error_for_a_string_and_reachable_otherwise() {
+fn ser_6_a_lone_surrogate_is_an_error_in_a_string_but_readable_otherwise() {
     for line in [r#""\ud800""#, r#""\udc00x""#, r#""\ud800\ud800""#] {
         assert_undecodable::<String>(line);
         assert_undecodable::<Value>(line);
@@ -72,13 +72,13 @@ fn ser_6_a_lone_surrogate_is_an_error_for_a_string_and_reachable_otherwise() {
 }
 
 #[test]
-fn ser_6_a_lone_surrogate_elsewhere_does_not_matter_to_a_type_that_ignores_it() {
+fn ser_6_a_lone_surrogate_in_an_ignored_field_is_no_error() {
     #[derive(Deserialize)]
     struct Wanted {
         a: u8,
     }
     assert_eq!(decode::<Wanted>(r#"{"b":"\ud800","a":1}"#).expect("decodes").a, 1);
-    // Invalid bytes that nobody reads neither.
+    // // Invalid bytes in an ignored field are no error either.
     assert_eq!(decode::<Wanted>(b"{\"b\":\"\xff\",\"a\":1}").expect("decodes").a, 1);
 }
 
@@ -99,14 +99,14 @@ fn ser_6_ten_thousand_levels_pass_through_and_do_not_overflow_the_stack() {
 }
 
 #[test]
-fn ser_6_of_a_key_given_twice_a_map_has_the_last() {
+fn ser_6_the_last_of_a_repeated_key_counts() {
     let line = r#"{"a":1,"b":2,"a":3}"#;
     assert_eq!(decode::<Value>(line).expect("decodes"), serde_json::json!({"a": 3, "b": 2}));
     assert_eq!(decode::<HashMap<String, u8>>(line).expect("decodes")["a"], 3);
 }
 
 #[test]
-fn ser_5_numbers_that_do_not_fit_are_errors_and_reachable() {
+fn ser_5_numbers_out_of_range_are_errors_but_readable_otherwise() {
     let raw = |line: &str| payload(line).decode::<Box<RawValue>>().expect("passes").get().to_owned();
     for line in ["1e999", "-1e400", "123456789012345678901234567890", "0.1e-999", "-0"] {
         assert_eq!(raw(line), line);
@@ -122,13 +122,13 @@ fn ser_5_numbers_that_do_not_fit_are_errors_and_reachable() {
     );
     // More digits than JavaScript keeps are kept here.
     assert_eq!(decode::<u64>("9007199254740993").expect("fits"), (1 << 53) + 1);
-    // And the shortest text of each double is that double.
+    // // The shortest text of each double decodes to that double.
     assert_eq!(decode::<f64>("5e-324").expect("fits"), f64::from_bits(1));
     assert_eq!(decode::<f64>("1.7976931348623157e308").expect("fits"), f64::MAX);
 }
 
 #[test]
-fn ser_4_ser_6_what_cannot_begin_json_is_reported_as_it_came() {
+fn ser_4_ser_6_a_line_that_cannot_be_json_is_reported_unchanged() {
     for line in ["", " ", "\r", "undefined", "\u{feff}1", "NaN", "Infinity", "'a'", "+1", "#", "\0", "\u{2}1"]
     {
         match event(line) {
@@ -139,7 +139,7 @@ fn ser_4_ser_6_what_cannot_begin_json_is_reported_as_it_came() {
 }
 
 #[test]
-fn ser_6_what_begins_like_json_and_is_none_is_an_error_when_it_is_decoded() {
+fn ser_6_invalid_json_is_an_error_when_it_is_decoded() {
     for line in ["{bad", "nul", "truefalse", "1 2", "[1,]", "{\"a\"}", "-", "01", "\"a", "{}{}"] {
         assert_undecodable::<Value>(line);
     }

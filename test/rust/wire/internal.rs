@@ -1,4 +1,4 @@
-//! Which messages are Node's own, as JSON (INT-1).
+//! //! Which JSON messages are internal (INT-1).
 
 use bytes::Bytes;
 use crossfork::wire::control::{Control, json};
@@ -6,11 +6,11 @@ use crossfork::wire::control::{Control, json};
 fn is_internal(line: &[u8]) -> bool {
     let parsed = json::parse(&Bytes::copy_from_slice(line)).is_some();
     if parsed {
-        assert!(json::may_be_internal(line), "the quick look missed {}", line.escape_ascii());
+        assert!(json::may_be_internal(line), "may_be_internal missed {}", line.escape_ascii());
     }
     if let Ok(text) = std::str::from_utf8(line) {
         let reserved = json::reserved_cmd(line).is_some();
-        assert_eq!(reserved, parsed, "what is received and what is refused differ for {text}");
+        assert_eq!(reserved, parsed, "receiving and refusing disagree for {text}");
     }
     parsed
 }
@@ -21,7 +21,7 @@ const INTERNAL: &[&str] = &[
     r#"{"cmd":"NODE_ "}"#,
     r#"{"cmd":"NODE_é"}"#,
     r#"{"cmd":"NODE_HANDLEX","type":"net.Socket"}"#,
-    // Not first, and among anything.
+    // // Not first, and among other fields.
     r#"{"a":[1,{"b":"}"}],"cmd":"NODE_X","z":null}"#,
     r#"{"a":"cmd","cmd":"NODE_X"}"#,
     "\t { \"cmd\" : \"NODE_X\" } \r",
@@ -74,7 +74,7 @@ const ORDINARY: &[&str] = &[
     "{}",
 ];
 
-/// What JSON.parse throws at is no message at all, and so none of Node's own.
+/// /// Invalid JSON is not a message, and so not an internal one.
 const NOT_JSON: &[&str] = &[
     "",
     r#"{"cmd":"NODE_X""#,
@@ -94,21 +94,21 @@ const NOT_JSON: &[&str] = &[
 ];
 
 #[test]
-fn int_1_internal_is_an_object_whose_cmd_begins_with_node_and_goes_on() {
+fn int_1_an_object_is_internal_if_its_cmd_begins_with_node_and_continues() {
     for line in INTERNAL {
         assert!(is_internal(line.as_bytes()), "{line} is Node's own");
     }
 }
 
 #[test]
-fn int_1_everything_else_is_ordinary() {
+fn int_1_every_other_message_is_ordinary() {
     for line in ORDINARY.iter().chain(NOT_JSON) {
         assert!(!is_internal(line.as_bytes()), "{line} is the user's");
     }
 }
 
 #[test]
-fn int_1_invalid_utf_8_does_not_hide_what_is_internal() {
+fn int_1_internal_messages_with_invalid_utf_8_are_recognized() {
     assert!(is_internal(b"{\"a\":\"\xff\",\"cmd\":\"NODE_X\"}"));
     assert!(is_internal(b"{\"\xff\":1,\"cmd\":\"NODE_X\xed\xa0\x80\"}"));
     assert!(!is_internal(b"{\"cmd\xff\":\"NODE_X\"}"));
@@ -116,7 +116,7 @@ fn int_1_invalid_utf_8_does_not_hide_what_is_internal() {
 }
 
 #[test]
-fn int_1_depth_does_not_hide_what_is_internal() {
+fn int_1_deep_internal_messages_are_recognized() {
     let deep = format!("{}{}", "[".repeat(10_000), "]".repeat(10_000));
     assert!(is_internal(format!(r#"{{"a":{deep},"cmd":"NODE_X"}}"#).as_bytes()));
     assert!(is_internal(format!(r#"{{"cmd":"NODE_X","msg":{deep}}}"#).as_bytes()));
@@ -124,14 +124,14 @@ fn int_1_depth_does_not_hide_what_is_internal() {
 }
 
 #[test]
-fn int_1_the_refused_cmd_is_named() {
+fn int_1_the_error_names_the_refused_cmd() {
     let cmd = |line: &str| json::reserved_cmd(line.as_bytes());
     assert_eq!(cmd("{\"cmd\":\"\\u004eODE_X\"}\n").as_deref(), Some("NODE_X"));
     assert_eq!(cmd("{\"cmd\":\"NODE_\"}\n"), None);
 }
 
 #[test]
-fn int_2_every_command_is_told_by_its_name_and_unknown_ones_are_swallowed() {
+fn int_2_every_command_is_recognized_and_unknown_ones_are_discarded() {
     let parse = |line: &str| json::parse(&Bytes::copy_from_slice(line.as_bytes()));
     assert!(matches!(parse(r#"{"cmd":"NODE_HANDLE"}"#), Some(Control::Handle(_))));
     assert!(matches!(parse(r#"{"cmd":"NODE_HANDLE_ACK"}"#), Some(Control::HandleAck)));

@@ -1,4 +1,4 @@
-//! Frames with a length out of reads: the advanced mode (ADV-1 to ADV-3).
+//! //! Splitting reads into frames with a length: the advanced mode (ADV-1 to ADV-3).
 
 use bytes::BytesMut;
 use crossfork::v8::{self, JsString, Options};
@@ -12,8 +12,7 @@ const TOO_LONG: &[u8] = b"(too long)";
 const SKIPPED: &[u8] = b"(skipped)";
 const FOREIGN: &[u8] = b"(foreign)";
 
-/// What comes out of these reads. The beginning of a frame that is too long depends on the reads,
-/// and is left out.
+/// /// The frames of these reads. The beginning of an oversized frame depends on the reads, and is left out.
 fn frames<'a>(reads: impl IntoIterator<Item = &'a [u8]>, max_message: usize) -> Vec<Vec<u8>> {
     let (mut splitter, mut buffer, mut frames) = (Splitter::default(), BytesMut::new(), Vec::new());
     for read in reads {
@@ -81,7 +80,7 @@ fn adv_1_adv_3_every_split_of_a_stream_into_three_reads_gives_the_same_frames() 
 }
 
 #[test]
-fn adv_2_a_frame_over_the_limit_is_reported_once_and_the_next_is_given_however_it_is_read() {
+fn adv_2_a_frame_over_the_limit_is_reported_once_and_the_next_is_delivered_for_any_reads() {
     let stream = [framed(b"12345678"), framed(b"123456789"), framed(b""), framed(&[7; 25]), framed(b"ok")];
     let stream = stream.concat();
     assert_eq!(expected(&stream, 8), [b"12345678", TOO_LONG, SKIPPED, b"", TOO_LONG, SKIPPED, b"ok"]);
@@ -90,7 +89,7 @@ fn adv_2_a_frame_over_the_limit_is_reported_once_and_the_next_is_given_however_i
 }
 
 #[test]
-fn adv_2_a_length_of_4_gib_sets_nothing_aside() {
+fn adv_2_a_length_of_4_gib_reserves_no_memory() {
     let (mut splitter, mut buffer) = (Splitter::default(), BytesMut::with_capacity(64));
     let capacity = buffer.capacity();
     buffer.extend_from_slice(&[0xFF; 4]);
@@ -125,7 +124,7 @@ fn adv_2_a_frame_of_4_gib_is_reported_before_it_ends_and_is_not_kept() {
 }
 
 #[test]
-fn adv_3_what_a_signed_length_cannot_say_is_not_sent() {
+fn adv_3_a_frame_too_long_for_a_signed_length_is_not_sent() {
     assert_eq!(advanced::prefix(0).expect("fits"), [0; 4]);
     assert_eq!(advanced::prefix(MAX_SENT).expect("fits"), [0x7F, 0xFE, 0, 0]);
     for length in [MAX_SENT + 1, u32::MAX as usize, usize::MAX] {
@@ -140,7 +139,7 @@ fn adv_3_what_a_signed_length_cannot_say_is_not_sent() {
 /// So that no read of a Node 18, which ends after 64 KiB or at the end of a frame, ends inside of a
 /// length.
 #[test]
-fn adv_3_every_frame_of_ours_takes_a_multiple_of_four_bytes() {
+fn adv_3_the_size_of_our_frames_is_a_multiple_of_four() {
     let mut frames = vec![control::HANDLE_ACK.to_vec(), control::HANDLE_NACK.to_vec()];
     for length in 0..40 {
         for letter in ["x", "é", "\u{1F600}"] {
@@ -169,7 +168,7 @@ fn adv_3_every_frame_of_ours_takes_a_multiple_of_four_bytes() {
 const BUNS: &[u8] = b"\x01\x02\0\0\0\xff\x0f";
 
 #[test]
-fn adv_1_buns_own_format_is_known_by_its_first_five_bytes_and_nothing_follows() {
+fn adv_1_buns_format_is_recognized_by_its_first_five_bytes() {
     for first in 0..=BUNS.len() {
         let reads = [&BUNS[..first], &BUNS[first..], &framed(b"\xff\x0f_")];
         assert_eq!(frames(reads, 1000), [FOREIGN], "split at {first}");
@@ -182,19 +181,19 @@ fn adv_1_buns_own_format_is_known_by_its_first_five_bytes_and_nothing_follows() 
 }
 
 #[test]
-fn adv_1_frames_of_nodes_are_never_taken_for_buns() {
-    // Nodes begin so if they are 16 MiB and more, and no other stream begins with the third.
+fn adv_1_nodes_frames_are_never_mistaken_for_buns() {
+    // // Node's frames begin like this from 16 MiB on, and no other stream begins with the third.
     for start in [b"\x01\0\0\x10\xff\x0f", b"\x05\xff\xff\xff\xff\x0f", b"\x06\0\0\0\0\0"] {
         assert_eq!(frames([&start[..]], usize::MAX), Vec::<Vec<u8>>::new(), "{}", start.escape_ascii());
     }
-    // And only at the beginning.
+    // // Only at the beginning of the stream.
     let later = [&framed(b"\x01")[..], BUNS].concat();
     assert_eq!(frames([&later[..]], 1000), [b"\x01"]);
 }
 
 proptest! {
     #[test]
-    fn adv_1_adv_2_any_frames_in_any_reads_are_the_same_frames(
+    fn adv_1_adv_2_frames_do_not_depend_on_the_reads(
         records in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..80), 0..12),
         left_out in 0usize..40,
         cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..12),

@@ -1,6 +1,6 @@
 'use strict';
 
-// Tells, in the end, what came.
+// // Reports at the end what it received.
 
 let messages = 0;
 let characters = 0;

@@ -1,4 +1,4 @@
-//! PROTOCOL section 7: how it ends.
+//! //! PROTOCOL section 7: how a channel ends.
 
 use std::io::{Write, pipe};
 use std::os::fd::OwnedFd;
@@ -114,7 +114,7 @@ pub fn scenarios<D: Driver>() -> Vec<Scenario<D>> {
                 assert!(is_closed(child.send(&json!("too late")).unwrap_err()));
                 let unsent = child.send_handle(&json!("too late"), peers::udp("udp4").into()).unwrap_err();
                 assert!(is_closed(unsent.error) && unsent.handle.is_some());
-                child.disconnect().expect("it has been done");
+                child.disconnect().expect("it was already disconnected");
                 child.exits_with(0);
             },
         ),

@@ -41,7 +41,7 @@ pub fn scenarios<D: Driver>() -> Vec<Scenario<D>> {
             let port = socket.local_addr().unwrap().port();
             let unsent = child.send_handle(&json!({ "cmd": "NODE_CLUSTER" }), socket.into()).unwrap_err();
             assert!(matches!(unsent.error, Error::Send(SendError::Reserved { .. })), "{}", unsent.error);
-            let Some(Handle::UdpSocket(socket)) = unsent.handle else { panic!("the handle comes back") };
+            let Some(Handle::UdpSocket(socket)) = unsent.handle else { panic!("the handle is returned") };
             assert_eq!(socket.local_addr().unwrap().port(), port);
             lives(&child);
         }),

@@ -93,7 +93,7 @@ fn refused<D: Driver>(t: &Scope<D>) {
         Error::Send(SendError::Refused { transmissions }) => assert_eq!(transmissions, 4),
         other => panic!("{other}"),
     }
-    let handle = unsent.handle.expect("the handle comes back");
+    let handle = unsent.handle.expect("the handle is returned");
     assert_eq!(child.ask(json!("empty")), "empty");
     child.send_handle(&json!({ "as": "tcp" }), handle.into()).expect("it is taken now");
     child.expect_handle(&json!({ "as": "tcp" }), "net.Socket");
@@ -105,7 +105,7 @@ fn refused_server<D: Driver>(t: &Scope<D>) {
     let (listener, connect) = Listening::new("tcp").into_parts();
     assert_eq!(child.ask(json!("fill")), "full");
     let unsent = child.send_handle(&json!("refused"), listener.into()).expect_err("it is refused");
-    let handle = Outgoing::from(unsent.handle.expect("the handle comes back"));
+    let handle = Outgoing::from(unsent.handle.expect("the handle is returned"));
     assert_eq!(child.ask(json!("empty")), "empty");
     child.send_handle(&json!({ "as": "tcp-listener" }), handle).expect("it is taken now");
     child.expect_handle(&json!({ "as": "tcp-listener" }), "net.Server");

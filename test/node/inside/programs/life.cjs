@@ -1,6 +1,6 @@
 'use strict';
 
-// Parts that end in different ways: the first argument says which.
+// // Programs that end in different ways: the first argument selects one.
 
 const { existsSync } = require('node:fs');
 const { tmpdir } = require('node:os');

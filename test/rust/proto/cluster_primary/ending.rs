@@ -34,7 +34,7 @@ fn clu_18_a_worker_asked_to_end_gets_no_more_connections() {
     let mut hub = Hub::serving(2);
     hub.machine.disconnect(1);
     hub.machine.disconnect(1);
-    assert_eq!(hub.actions(), [r#"1 <- {"act":"disconnect","seq":2}"#], "and is asked once");
+    assert_eq!(hub.actions(), [r#"1 <- {"act":"disconnect","seq":2}"#], "the worker is asked only once");
     assert!(hub.machine.is_leaving(1));
     for _ in 0..3 {
         hub.connects();

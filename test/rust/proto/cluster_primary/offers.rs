@@ -1,11 +1,11 @@
-//! Every state of an offer and everything that can happen to it.
+//! //! Every state of an offer with every input.
 
 use serde_json::json;
 
 use crate::cluster_primary::kit::Hub;
 use crate::cluster_primary::rotation::offers;
 
-/// What was heard of the offer to worker 1.
+/// /// What is known about the offer to worker 1.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum State {
     Sent,
@@ -23,7 +23,7 @@ enum Input {
     Died,
 }
 
-/// What becomes of the connection.
+/// /// What happens to the connection.
 #[derive(Debug, PartialEq)]
 enum Fate {
     Kept,
@@ -45,7 +45,7 @@ const INPUTS: [Input; 7] = [
     Input::Died,
 ];
 
-/// `None`: it cannot happen, for a descriptor comes back once, and one dies once.
+/// /// `None`: impossible, because a descriptor is returned once, and a worker exits once.
 fn expected(state: State, input: Input) -> Option<Fate> {
     use Input::*;
     use State::*;

@@ -1,4 +1,4 @@
-//! Whatever workers do, no connection is lost and none is given twice.
+//! //! Whatever workers do, no connection is lost or delivered twice.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -48,12 +48,12 @@ impl World {
         self.look();
     }
 
-    /// Takes what is to be done, and checks what is offered.
+    /// /// Takes the pending actions, and checks the offers.
     fn look(&mut self) {
         for (worker, seq, file) in offers(&self.hub.actions()) {
             assert!(
                 self.alive.contains(&worker),
-                "connection {file} is offered to worker {worker}, who is gone"
+                "connection {file} is offered to worker {worker}, which has exited"
             );
             assert!(!self.accepted.contains_key(&file), "connection {file} was accepted before");
             let elsewhere = self.open.values().any(|(_, other)| *other == file);
@@ -116,7 +116,7 @@ impl World {
         self.look();
     }
 
-    /// What the channel has of it comes back before its end is known, or after.
+    /// /// The channel returns its connections before its end is known, or after.
     fn die(&mut self, worker: u32, before: bool) {
         while before && let Some(seq) = self.in_channel_to(worker) {
             self.open.remove(&seq);
@@ -150,7 +150,7 @@ impl World {
             0 => self.hub.machine.disconnect(worker),
             1 => self.hub.says(worker, json!({ "act": "close", "key": "null:8000:4:undefined" })),
             2 => self.hub.says(worker, query(8000)),
-            // About what is another's, or was never sent.
+            // // About another worker's message, or one that was never sent.
             _ => {
                 let other = self.open.iter().find(|(_, (to, _))| *to != worker).map(|(seq, _)| *seq);
                 self.hub.replies(worker, other.unwrap_or(1 << 40), which & 0x10 != 0);
@@ -158,7 +158,7 @@ impl World {
         }
     }
 
-    /// From now on all goes well: whatever is open must be accepted.
+    /// /// From now on no faults occur: every open connection must be accepted.
     fn settle(&mut self) {
         for worker in self.alive.clone() {
             self.die(worker, true);
@@ -179,7 +179,7 @@ impl World {
             let killed = self.deaths.get(&file).is_some_and(|deaths| *deaths >= 10);
             assert!(self.accepted.contains_key(&file) || killed, "connection {file} is lost");
         }
-        assert_eq!(self.hub.fds.descriptors(), 0, "descriptors that nobody closes");
+        assert_eq!(self.hub.fds.descriptors(), 0, "leaked descriptors");
     }
 }
 

@@ -1,4 +1,4 @@
-//! Recorded conversations of Node's workers, with our machine in the place of their primary.
+//! //! Recorded conversations of Node's workers, with our machine in place of their primary.
 
 use std::fs;
 use std::path::Path;
@@ -115,7 +115,7 @@ impl Replay {
         if self.said.is_empty() {
             match text["act"].as_str() {
                 Some("disconnect") => self.machine.disconnect(1),
-                // Node offers what was refused again at once, and we after a pause.
+                // // Node offers a refused connection again at once; we do so after a pause.
                 Some("newconn") if self.paused => {
                     self.paused = false;
                     self.machine.handle_pause_over(self.server.expect("a server"));

@@ -1,4 +1,4 @@
-//! Workers that get no more connections, and are not told.
+//! //! Retired workers: they get no more connections, and are not told.
 
 use serde_json::json;
 
@@ -9,7 +9,7 @@ use crate::cluster_primary::rotation::offers;
 fn clu_16_a_retired_worker_gets_no_more_connections() {
     let mut hub = Hub::serving(2);
     hub.machine.retire(1);
-    assert!(hub.actions().is_empty(), "nobody is told");
+    assert!(hub.actions().is_empty(), "no worker is told");
     for _ in 0..3 {
         hub.connects();
         let [(2, seq, _)] = offers(&hub.actions())[..] else { panic!("an offer to the other worker") };
@@ -26,7 +26,7 @@ fn clu_13_a_retired_worker_keeps_connections_offered_before() {
     hub.arrived(seq);
     assert!(hub.is_open(file));
     hub.replies(1, seq, true);
-    assert!(!hub.is_open(file), "it has it");
+    assert!(!hub.is_open(file), "the worker has it");
     assert!(hub.actions().is_empty());
 }
 
@@ -55,7 +55,7 @@ fn clu_11_a_retired_workers_query_is_answered_but_it_gets_no_connection() {
         let [(1, seq, _)] = offers(&hub.actions())[..] else { panic!("an offer to the other worker") };
         hub.takes(1, seq);
     }
-    // Nor when it is told to end, or has.
+    // // Not even when it is asked to end, or has ended.
     hub.machine.disconnect(2);
     hub.says(2, json!({ "act": "close", "key": "null:8000:4:undefined" }));
     hub.machine.remove_worker(2);
@@ -72,7 +72,7 @@ fn clu_13_a_resumed_worker_gets_the_waiting_connections() {
     let [(1, seq, to)] = offers(&hub.actions())[..] else { panic!("an offer to the worker") };
     assert_eq!(to, file);
     hub.takes(1, seq);
-    // One that is to end, or says so, gets none.
+    // // A worker that is ending gets none.
     hub.machine.disconnect(1);
     hub.machine.resume(1);
     hub.actions();

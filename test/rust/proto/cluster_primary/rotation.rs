@@ -1,4 +1,4 @@
-//! Who gets which connection.
+//! //! The distribution of connections.
 
 use crossfork::proto::cluster::primary::AcceptDemand;
 use serde_json::json;
@@ -52,7 +52,7 @@ fn clu_13_a_worker_gets_one_connection_at_a_time_and_the_rest_wait_in_order() {
         first.iter().map(|(to, _, file)| (*to, *file)).collect::<Vec<_>>(),
         [(1, files[0]), (2, files[1])]
     );
-    // The second is the first that is free again.
+    // // The second worker is the first one to be free again.
     hub.takes(2, first[1].1);
     let [(2, seq, third)] = offers(&hub.actions())[..] else { panic!("for worker 2") };
     assert_eq!(third, files[2]);
@@ -71,7 +71,7 @@ fn clu_13_the_reply_may_arrive_before_the_descriptor_is_returned() {
         hub.actions();
         hub.replies(1, 2, accepted);
         let before = hub.actions();
-        assert!(offers(&before).is_empty(), "nobody can have it yet: {before:?}");
+        assert!(offers(&before).is_empty(), "no worker can get it yet: {before:?}");
         hub.arrived(2);
         let offered = offers(&hub.actions());
         assert_eq!(hub.is_open(file), !accepted);
@@ -85,7 +85,7 @@ fn clu_13_a_refused_connection_is_offered_again_before_later_ones() {
     let files: Vec<_> = (0..3).map(|_| hub.connects()).collect();
     let first = offers(&hub.actions());
     hub.refuses(1, first[0].1);
-    assert_eq!(hub.actions(), ["pause a"], "and not to the same again at once");
+    assert_eq!(hub.actions(), ["pause a"], "not offered to the same worker again at once");
     hub.takes(2, first[1].1);
     assert_eq!(offers(&hub.actions())[0].2, files[0]);
     assert!(hub.is_open(files[2]));
@@ -115,7 +115,7 @@ fn clu_16_a_connection_refused_by_all_workers_waits_for_the_end_of_the_pause() {
             assert_eq!(offered, file);
             hub.refuses(to, seq);
         }
-        assert!(offers(&hub.actions()).is_empty(), "nobody is left to be asked");
+        assert!(offers(&hub.actions()).is_empty(), "no worker is left to be asked");
         hub.pause_is_over();
     }
     let [(to, seq, _)] = offers(&hub.actions())[..] else { panic!("one offer") };
@@ -140,7 +140,7 @@ fn clu_16_after_each_pause_a_bounded_number_of_workers_is_asked_again() {
             let actions = hub.actions();
             paused += actions.iter().filter(|line| *line == "pause a").count();
             let Some((to, seq, _)) = offers(&actions).first().copied() else { break };
-            assert_eq!(to as usize, 1 + (pause * 4 + asked) % 40, "who has rested the longest comes first");
+            assert_eq!(to as usize, 1 + (pause * 4 + asked) % 40, "the longest-resting worker comes first");
             hub.refuses(to, seq);
             asked += 1;
         }
@@ -158,7 +158,7 @@ fn clu_16_a_connection_lost_with_a_worker_goes_to_another_worker() {
             hub.arrived(2);
             hub.machine.remove_worker(1);
         } else {
-            // The channel gives it back when the worker is gone already.
+            // // The channel returns it after the worker has exited.
             hub.machine.remove_worker(1);
             assert!(offers(&hub.actions()).is_empty());
             hub.lost(2);
@@ -180,7 +180,7 @@ fn clu_16_several_connections_lost_with_workers_keep_their_order() {
     for id in [1, 2] {
         hub.machine.remove_worker(id);
     }
-    // The last one has closed it, and it is another server now.
+    // // The last worker has closed it, so it is a new server now.
     assert_eq!(hub.actions(), ["close a"]);
     assert!(files.iter().all(|file| !hub.is_open(*file)), "as in Node, they are closed with it");
 
@@ -191,7 +191,7 @@ fn clu_16_several_connections_lost_with_workers_keep_their_order() {
     for (_, seq, _) in offers(&hub.actions()) {
         hub.arrived(seq);
     }
-    // The younger of the two comes back first, and still the older is the first to be offered.
+    // // The younger connection is returned first, but the older one is offered first.
     hub.machine.remove_worker(2);
     hub.machine.remove_worker(1);
     hub.joins(3);
@@ -214,7 +214,7 @@ fn clu_16_a_connection_that_kills_every_worker_is_closed_eventually() {
         hub.arrived(seq);
         hub.machine.remove_worker(to);
         deaths += 1;
-        assert!(deaths < 20, "it kills for ever");
+        assert!(deaths < 20, "the connection kills workers forever");
     }
     assert_eq!(deaths, 10);
 }
@@ -261,7 +261,11 @@ fn clu_16_the_driver_is_told_when_no_connection_waits_any_more() {
     assert_eq!(hub.machine.accept_demand(server), AcceptDemand::High);
     hub.connects();
     let [(_, seq, _)] = offers(&hub.actions())[..] else { panic!("one offer") };
-    assert_eq!(hub.machine.accept_demand(server), AcceptDemand::High, "the worker has it, and none waits");
+    assert_eq!(
+        hub.machine.accept_demand(server),
+        AcceptDemand::High,
+        "the worker has it, and no connection waits"
+    );
     hub.connects();
     assert_eq!(hub.machine.accept_demand(server), AcceptDemand::Low);
     hub.connects();
@@ -281,7 +285,7 @@ fn clu_16_a_late_reply_does_not_count_for_a_worker_that_listens_again() {
     hub.joins(2);
     hub.says(1, json!({ "act": "close", "key": "null:8000:4:undefined" }));
     hub.joins(1);
-    // Worker 1 is new now, and its reply is about what it was.
+    // // Worker 1 listens anew, and its reply belongs to its earlier server.
     hub.takes(1, 1);
     hub.actions();
     let files = [hub.connects(), hub.connects(), hub.connects()];

@@ -1,4 +1,4 @@
-//! Who listens on what: queries and their answers.
+//! //! Queries for servers, and their answers.
 
 use crossfork::proto::cluster::primary::Balance;
 use serde_json::{Value, json};
@@ -147,7 +147,7 @@ fn clu_12_a_failed_bind_is_reported_to_all_waiting_workers_and_retried_for_the_n
             ]
         );
         hub.says(1, query(80));
-        assert_eq!(hub.actions().len(), 1, "it is tried again");
+        assert_eq!(hub.actions().len(), 1, "the bind is retried");
         hub.bound(80);
         assert!(hub.actions()[0].contains(r#""errno":0"#));
     }
@@ -181,12 +181,12 @@ fn clu_9_a_servers_socket_closes_with_its_last_worker() {
     hub.says(1, close.clone());
     assert!(hub.actions().is_empty());
     let file = hub.connects();
-    assert!(hub.actions()[0].starts_with("2 <- "), "the other one gets all");
+    assert!(hub.actions()[0].starts_with("2 <- "), "the other worker gets all connections");
     hub.takes(2, 2);
     assert!(!hub.is_open(file));
     hub.says(2, close.clone());
     assert_eq!(hub.actions(), ["close a"]);
-    // Whoever asks later gets a new one.
+    // // A later query gets a new socket.
     hub.says(2, query(8000));
     assert_eq!(hub.actions(), ["listen b at *:8000"]);
 }

@@ -1,5 +1,5 @@
-//! One core that is fed anything: text that is almost right, or not right at all, with descriptors
-//! anywhere, while its user goes on as ever.
+//! //! One channel with arbitrary input: nearly valid or invalid text, with descriptors anywhere, while its
+//! user behaves as usual.
 
 use std::ops::Range;
 
@@ -12,17 +12,17 @@ use super::lines::{framed, line, named_line};
 use super::token::{Ledger, Token};
 use super::{side, tap, transcode};
 
-/// So small that scripts of some hundred bytes reach them.
+/// /// Small enough for scripts of a few hundred bytes to reach them.
 const LIMITS: Limits = Limits::new()
     .max_message(300)
     .max_waiting_bytes(4096)
     .max_waiting_messages(64)
     .max_waiting_descriptors(8);
 
-/// The longest text that comes in one read.
+/// /// The longest text in one read.
 const LONGEST_READ: usize = 1024;
 
-/// More than the replies to handles take at which reading stops.
+/// /// More than the size of queued replies at which reading stops.
 const REPLIES: usize = 1100 * 32;
 
 struct Feed {
@@ -32,12 +32,12 @@ struct Feed {
     heard: Heard,
     /// All that was written.
     output: Vec<u8>,
-    /// So many bytes of our own were to be written.
+    /// /// The number of our own bytes to be written.
     accepted: usize,
     ended: bool,
-    /// `disconnect` was called: nothing is delivered any more.
+    /// /// `disconnect` was called: no more messages are delivered.
     leaving: bool,
-    /// A write failed: nothing is replied any more.
+    /// /// A write failed: no more replies are sent.
     broken: bool,
 }
 
@@ -68,13 +68,13 @@ impl Feed {
     fn step(&mut self, operation: u8, script: &mut impl Iterator<Item = u8>) {
         let mut next = || usize::from(script.next().unwrap_or(0));
         match operation {
-            // Text in one read, with so many descriptors; or with some that were dropped.
+            // // Text in one read, with some descriptors, or with some that were dropped.
             0..=4 => {
                 let length = next();
                 let text: Vec<u8> = script.take(length).collect();
                 self.read(&text, usize::from(operation % 4), operation == 4);
             }
-            // A whole line in one read.
+            // // A complete line in one read.
             5..=9 => {
                 let line = line(self.serialization, next(), next());
                 self.read(&line, usize::from(operation - 5) % 4, operation == 9);
@@ -115,7 +115,7 @@ impl Feed {
         self.check_kept();
     }
 
-    /// What the peer makes us keep is bounded, however much it says and however little it reads.
+    /// /// The data buffered for the peer is bounded, however much it sends and however little it reads.
     fn check_kept(&self) {
         // The next message, and the read that was to end it; answers; the names of the lists of the
         // handles that wait.
@@ -126,8 +126,8 @@ impl Feed {
         assert!(queued <= self.accepted + LIMITS.max_waiting_bytes + REPLIES, "{queued} bytes are queued");
     }
 
-    /// The same over and over, with another name each time. The user takes what comes, and nothing is
-    /// written.
+    /// /// The same message many times, with a new name each time. The user takes all messages, and nothing
+    /// is written.
     fn flood(&mut self, kind: usize, times: usize) {
         for n in 0..times {
             self.drain(usize::MAX);
@@ -145,7 +145,7 @@ impl Feed {
             self.drain(usize::MAX);
             assert!(
                 self.core.wants_input() || self.core.is_closed(),
-                "no input is wanted, and nothing waits"
+                "no input is wanted although no event waits"
             );
         }
         if text.is_empty() {
@@ -178,7 +178,7 @@ impl Feed {
         assert_eq!(sent.is_ok(), self.core.is_connected());
     }
 
-    /// Writes so many bytes at most.
+    /// /// Writes up to this number of bytes.
     fn transmit(&mut self, mut most: usize) {
         while most > 0
             && let Some(transmit) = self.core.poll_transmit()
@@ -210,7 +210,7 @@ impl Feed {
         let (text, file) = match event {
             Event::Message { payload, handle } => {
                 let file = handle.map(|Attached { fd, key, .. }| {
-                    // Those of the one list are kept open.
+                    // // Sockets of the list are kept open.
                     key.filter(|key| *key != side::key()).iter().for_each(|key| self.core.socket_closed(key));
                     fd.file()
                 });
@@ -221,11 +221,11 @@ impl Feed {
             ) => (text, None),
             Event::Invalid(ProtocolError::MissingDescriptor { message }) => (message.into_bytes(), None),
             Event::Invalid(error) => {
-                // Every error can be shown, and shows nothing that a terminal would obey.
+                // // Every error can be displayed, without terminal control sequences.
                 assert!(!error.to_string().contains(char::is_control));
                 return;
             }
-            Event::Cluster { .. } => panic!("in no cluster"),
+            Event::Cluster { .. } => panic!("unexpected cluster event"),
             Event::Disconnected { .. } => {
                 self.ended = true;
                 return;
@@ -241,7 +241,7 @@ impl Feed {
         let over = self.core.is_closed();
         self.core.handle_end();
         self.drain(usize::MAX);
-        assert!(self.ended, "the end was not told");
+        assert!(self.ended, "the end was not reported");
         assert_eq!(self.core.queued_bytes(), 0);
         assert_eq!(self.ledger.descriptors(), 0, "descriptors outlive the channel");
         if !self.leaving {

@@ -1,5 +1,4 @@
-//! What a core was fed and what it made of that, and what the lines say when each is read by
-//! itself.
+//! //! A channel's input and output, compared with the meaning of each line on its own.
 
 use std::ops::Range;
 
@@ -22,7 +21,7 @@ pub struct Heard {
     max_message: usize,
 }
 
-/// An event that is about one line.
+/// /// An event that concerns one line.
 pub struct Delivered {
     pub text: Vec<u8>,
     pub file: Option<usize>,
@@ -30,12 +29,12 @@ pub struct Delivered {
 
 /// What a line means.
 enum Meaning {
-    /// A user's message, or no message: delivered or reported as it is.
+    /// /// A user's message, or an invalid one: delivered or reported unchanged.
     Plain,
     Handle(Vec<u8>),
     /// A handle for Node itself: never delivered, but reported if it has no descriptor.
     Internal(Vec<u8>),
-    /// Another of Node's own.
+    /// /// Another internal message of Node's.
     Control,
 }
 
@@ -51,7 +50,7 @@ impl Heard {
         }
     }
 
-    /// Takes note of a read, unless it comes too late, and says where in the stream it is.
+    /// /// Records a read, unless it is too late, and returns its position in the stream.
     pub fn read(&mut self, text: &[u8], too_late: bool) -> Range<usize> {
         let start = self.stream.len();
         if !too_late {
@@ -61,8 +60,8 @@ impl Heard {
         start..start + text.len()
     }
 
-    /// Compares what came out with what the lines say, and gives the number of replies that they
-    /// ask for.
+    /// /// Compares the output with the meaning of the lines, and returns the number of replies that they
+    /// need.
     pub fn check(&self) -> usize {
         let (mut replies, mut start) = (0, 0);
         let mut delivered = self.delivered.iter().peekable();
@@ -95,29 +94,29 @@ impl Heard {
                 self.check_arrival(file, &range);
             }
         }
-        assert!(delivered.next().is_none(), "more came than was said");
+        assert!(delivered.next().is_none(), "more was delivered than was sent");
         replies
     }
 
     /// A descriptor may go only to a message that has bytes in the read that brought it (HND-3).
     fn check_arrival(&self, file: usize, message: &Range<usize>) {
-        let arrival = self.arrivals[file].clone().expect("not one of our own");
+        let arrival = self.arrivals[file].clone().expect("a received descriptor");
         let meets = arrival.start < message.end && message.start < arrival.end;
         assert!(meets, "a descriptor that came at {arrival:?} went to the message at {message:?} (HND-5)");
     }
 
-    /// As much of a message that is too long as had come when that was known.
+    /// /// The part of an oversized message that had arrived when its size was known.
     fn known_at_the_limit<'a>(&self, range: &Range<usize>, text: &'a [u8]) -> &'a [u8] {
         let start = match self.serialization {
             Serialization::Json => range.start,
             _ => range.start + advanced::PREFIX,
         };
         let over = start + self.max_message;
-        let end = *self.reads.iter().find(|end| **end > over).expect("it is over the limit");
+        let end = *self.reads.iter().find(|end| **end > over).expect("the message is over the limit");
         &text[..text.len().min(end - start)]
     }
 
-    /// Whether the stream begins as Bun's own format does, of which nothing is read.
+    /// /// Whether the stream begins in Bun's own format, which is not read.
     fn is_buns(&self) -> bool {
         self.serialization == Serialization::Advanced
             && matches!(self.stream[..], [1..=5, _, _, _, fifth, ..] if fifth != 0xFF)

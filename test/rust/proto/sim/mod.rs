@@ -1,5 +1,5 @@
-//! Cores without I/O under any script, for the property tests and the fuzz targets: two with a
-//! kernel between them ([`pair`]), and one that is fed anything ([`feed`]).
+//! //! Channels without I/O under arbitrary scripts, for the property tests and the fuzz targets: two with a
+//! kernel between them ([`pair`]), and one with arbitrary input ([`feed`]).
 
 pub mod cluster;
 pub mod feed;

@@ -1,4 +1,4 @@
-//! Two connected cores under any script of commands, reads, writes and accidents.
+//! //! Two connected channels under arbitrary scripts of commands, reads, writes and faults.
 
 use crossfork::{Limits, Serialization};
 
@@ -7,13 +7,13 @@ use super::tap::Tap;
 use super::token::Ledger;
 use super::wire::Wire;
 
-/// The limit on messages in those scripts that have one: a few numbers pad a message beyond it.
+/// /// The message limit in scripts that have one. Some paddings exceed it.
 const MAX_MESSAGE: usize = 160;
 
 struct Pair {
     serialization: Serialization,
     sides: [Side; 2],
-    /// What each side has written and the other has not read.
+    /// /// The bytes that each side has written and the other has not read.
     wires: [Wire; 2],
     written: [Tap; 2],
     read: [Tap; 2],
@@ -22,8 +22,8 @@ struct Pair {
     max_message: usize,
 }
 
-/// Runs a script: a setting, and steps of an operation and its argument each. Every script means
-/// something. Then lets both sides finish, and checks what became of every message and descriptor.
+/// /// Runs a script: a setting, and steps of an operation and its argument. Every script is valid. Then lets
+/// both sides finish, and checks what happened to every message and descriptor.
 pub fn run(setting: u16, steps: impl IntoIterator<Item = (u8, u16)>) {
     let mut pair = Pair::new(setting);
     for (operation, argument) in steps {
@@ -75,7 +75,7 @@ impl Pair {
             11 => self.ask(who, argument & 1 != 0),
             12 => side.starved = argument & 1 != 0,
             13 => self.unsendable(who),
-            // The rare ones, so that most scripts are about a channel that lives.
+            // // The rare operations, so that most scripts have an open channel.
             14 if argument.is_multiple_of(4) => {
                 side.leaving |= side.core.disconnect().is_ok();
                 self.close_if_over(who);
@@ -85,7 +85,7 @@ impl Pair {
         }
     }
 
-    /// One write, of which the kernel takes so many bytes at most.
+    /// /// One write, of which the kernel takes up to this number of bytes.
     fn transmit(&mut self, who: usize, most: usize) -> bool {
         let (side, wire) = (&mut self.sides[who], &mut self.wires[who]);
         let Some(transmit) = side.core.poll_transmit() else {
@@ -177,7 +177,7 @@ impl Pair {
     }
 
     fn die(&mut self, who: usize) {
-        // Nobody looks at what it had.
+        // // Its state is not checked.
         self.sides[who].leaving |= self.sides[who].core.disconnect().is_ok();
         self.end(who);
     }
@@ -188,10 +188,10 @@ impl Pair {
         self.wires[1 - who].break_off();
     }
 
-    /// Lets both go on until nothing moves any more.
+    /// /// Lets both sides run until nothing changes any more.
     fn settle(&mut self) {
         for round in 0.. {
-            assert!(round < 10_000, "the two never come to rest");
+            assert!(round < 10_000, "the two sides never come to rest");
             let mut progress = false;
             for who in 0..2 {
                 progress |= self.transmit(who, usize::MAX);
@@ -214,10 +214,10 @@ impl Pair {
                 assert!(peer.sent[*number].writes > 0, "{number} came from nowhere");
             }
             if side.core.is_closed() {
-                assert!(side.seen.ended, "the end was not told");
+                assert!(side.seen.ended, "the end was not reported");
                 continue;
             }
-            assert!(side.core.is_flushed(), "something waits for nothing");
+            assert!(side.core.is_flushed(), "a message waits without a reason");
             assert_eq!(side.core.queued_bytes(), 0);
             self.check_delivery(side, peer);
         }
@@ -230,11 +230,11 @@ impl Pair {
             return;
         }
         assert_eq!(seen.acks_written + seen.nacks_written, seen.handles_read, "replies to handles (HND-6)");
-        assert_eq!(seen.nacks_written, seen.truncations, "refused what had come");
+        assert_eq!(seen.nacks_written, seen.truncations, "refused a descriptor that had arrived");
         assert!(side.leaving || seen.answered == seen.asked, "{:?} of {:?}", seen.answered, seen.asked);
     }
 
-    /// What an open side has accepted and not lost by accident has arrived at an open peer.
+    /// /// Messages accepted by an open side, and not lost by a fault, have arrived at an open peer.
     fn check_delivery(&self, side: &Side, peer: &Side) {
         let mut delivered = peer.seen.delivered.iter().peekable();
         let mut too_long = 0;
@@ -249,15 +249,15 @@ impl Pair {
             };
             assert!(arrived == expected, "message {number}: {:?}, arrived: {arrived}", sent.fate);
         }
-        assert_eq!(peer.seen.too_long, too_long, "reports of messages that are too long");
+        assert_eq!(peer.seen.too_long, too_long, "reports of oversized messages");
         let nacks: usize = side.sent.iter().filter(|s| s.length <= self.max_message).map(|s| s.nacks).sum();
         assert_eq!(peer.seen.missing, nacks, "reports of missing descriptors");
     }
 
-    /// No core keeps a descriptor beyond its end, and none before it that nobody waits for.
+    /// /// No channel keeps a descriptor after its end, or an unused one before it.
     fn close(mut self) {
         let kept: usize = self.sides.iter().map(Side::sockets).sum();
-        assert_eq!(self.ledger.descriptors(), kept, "descriptors are kept for nothing");
+        assert_eq!(self.ledger.descriptors(), kept, "unused descriptors are kept");
         for who in 0..2 {
             self.end(who);
             self.drain(who, usize::MAX);

@@ -1,5 +1,5 @@
-//! One core with its user, and what the user knows: every message that it has sent, every one
-//! that it got, and what must hold between the two.
+//! //! One channel with its user, and what the user knows: every message sent, every message received, and
+//! what must hold between the two.
 
 use crossfork::proto::{Channel, Event, LossReason, Outcome, Ticket};
 use crossfork::v8::JsString;
@@ -16,25 +16,25 @@ pub struct Side {
     pub core: Channel<Token>,
     pub sent: Vec<Sent>,
     pub seen: Seen,
-    /// Descriptors that the user got and keeps; counted ones have a key.
+    /// /// Descriptors that the user received and keeps; counted ones have a key.
     sockets: Vec<(Token, Option<SocketKey>)>,
     /// The user called `disconnect`.
     pub leaving: bool,
-    /// The process has no descriptor free.
+    /// /// The process has no free descriptor.
     pub starved: bool,
     /// A write failed.
     pub broken: bool,
-    /// The number of the handle that was written and not replied to.
+    /// /// The number of the handle that was written and not answered yet.
     in_flight: Option<usize>,
 }
 
-/// A message that the core accepted.
+/// /// A message that the channel accepted.
 pub struct Sent {
     ticket: Ticket,
     file: Option<usize>,
-    /// It is this long on the wire, without its framing.
+    /// /// Its size on the wire, without its framing.
     pub length: usize,
-    /// How often it went out whole, and how often it was refused.
+    /// /// How often it was written completely, and how often it was refused.
     pub writes: usize,
     pub nacks: usize,
     pub fate: Fate,
@@ -50,7 +50,7 @@ pub enum Fate {
     Disconnected,
 }
 
-/// What this side has received and replied.
+/// /// What this side has received and answered.
 #[derive(Default)]
 pub struct Seen {
     /// Numbers of the peer's messages, as they were delivered.
@@ -111,7 +111,7 @@ impl Side {
         self.sent.push(Sent { ticket, file, length, writes: 0, nacks: 0, fate: Fate::Open });
     }
 
-    /// Takes back one of the last messages.
+    /// /// Withdraws one of the last messages.
     pub fn withdraw(&mut self, back: usize) {
         let Some(at) = self.sent.len().checked_sub(back + 1) else {
             return;
@@ -121,7 +121,7 @@ impl Side {
             return;
         };
         assert_eq!(fd.map(|fd| fd.file()), sent.file, "another's descriptor came back");
-        assert_eq!((sent.fate, sent.writes), (Fate::Open, sent.nacks), "message {at} was under way");
+        assert_eq!((sent.fate, sent.writes), (Fate::Open, sent.nacks), "message {at} was in flight");
         sent.fate = Fate::Withdrawn;
     }
 
@@ -159,14 +159,14 @@ impl Side {
                 Kind::Nack => self.seen.nacks_written += 1,
                 Kind::Count => self.seen.answered[0] += 1,
                 Kind::AllClosed => self.seen.answered[1] += 1,
-                Kind::AskCount | Kind::AskClosed => panic!("a core asked for sockets"),
+                Kind::AskCount | Kind::AskClosed => panic!("a channel asked for sockets"),
             }
         }
         let replies = self.seen.acks_written + self.seen.nacks_written;
-        assert!(replies <= self.seen.handles_read, "a reply that nobody waits for (HND-12)");
+        assert!(replies <= self.seen.handles_read, "an unexpected reply (HND-12)");
     }
 
-    /// To be called before the core gets these lines.
+    /// /// Call this before the channel gets these lines.
     pub fn reads(&mut self, lines: &[Kind]) {
         for line in lines {
             match line {
@@ -182,7 +182,7 @@ impl Side {
         }
     }
 
-    /// Takes note of what became of handles, and then of so many events.
+    /// /// Records the outcomes of handles, and then this number of events.
     pub fn drain(&mut self, peer: &[Sent], most: usize) -> bool {
         let mut progress = false;
         while let Some(outcome) = self.core.poll_outcome() {
@@ -239,7 +239,7 @@ impl Side {
             Event::Invalid(ProtocolError::TooLong { .. }) => self.seen.too_long += 1,
             Event::Invalid(ProtocolError::MissingDescriptor { .. }) => self.seen.missing += 1,
             Event::Invalid(other) => panic!("{other}"),
-            Event::Cluster { .. } => panic!("in no cluster"),
+            Event::Cluster { .. } => panic!("unexpected cluster event"),
             Event::Disconnected { lost } => {
                 self.seen.ended = true;
                 self.check_lost(lost);
@@ -247,7 +247,7 @@ impl Side {
         }
     }
 
-    /// A handle that was refused and not sent again yet may or may not count as written.
+    /// /// A refused handle that was not resent yet may or may not count as written.
     fn check_lost(&self, lost: usize) {
         let open = |sent: &&Sent| matches!(sent.fate, Fate::Open | Fate::Disconnected);
         let never = self.sent.iter().filter(open).filter(|sent| sent.writes == 0).count();

@@ -1,35 +1,34 @@
-//! One direction of a Unix stream socket, with what the kernel guarantees about descriptors and
-//! nothing more (HND-3).
+//! //! One direction of a Unix stream socket, with exactly the kernel's guarantees for descriptors (HND-3).
 
 use std::collections::VecDeque;
 
 use super::token::Token;
 
-/// Bytes on their way, at most `room` of them.
+/// /// Bytes in flight, up to `room`.
 pub struct Wire {
     segments: VecDeque<Segment>,
     room: usize,
-    /// Nobody will read any more: a write fails.
+    /// /// The reader is gone: a write fails.
     pub broken: bool,
-    /// Nobody will write any more: behind the last byte is the end.
+    /// /// The writer is gone: the end follows the last byte.
     pub ended: bool,
 }
 
-/// What one write has put there, or a part of it.
+/// /// The bytes of one write, or a part of them.
 struct Segment {
     bytes: VecDeque<u8>,
     fd: Option<Token>,
-    /// A descriptor rode on this segment, taken or not: no read goes past its end in the same
-    /// call that takes it.
+    /// /// A descriptor came with this segment, taken or not: the read that takes it stops at the segment's
+    /// end.
     fence: bool,
 }
 
-/// What one read has brought.
+/// /// The result of one read.
 #[derive(Default)]
 pub struct Read {
     pub bytes: Vec<u8>,
     pub fds: Vec<Token>,
-    /// The reader had no descriptor free.
+    /// /// The reader had no free descriptor.
     pub truncated: bool,
 }
 
@@ -42,8 +41,8 @@ impl Wire {
         self.room - self.segments.iter().map(|s| s.bytes.len()).sum::<usize>()
     }
 
-    /// One write: as much as there is room for, in segments of `segment` bytes at most. The
-    /// descriptor rides on the first. Gives the number of bytes taken; 0 is "would block".
+    /// /// One write: as much as there is room for, in segments of up to `segment` bytes. The descriptor
+    /// comes with the first. Returns the number of bytes taken; 0 is "would block".
     pub fn write(&mut self, bytes: &[u8], fd: Option<&Token>, segment: usize) -> usize {
         let taken = bytes.len().min(self.room());
         for (at, part) in bytes[..taken].chunks(segment).enumerate() {
@@ -54,9 +53,8 @@ impl Wire {
         taken
     }
 
-    /// One read of `max` bytes at most: through plain segments, into a segment with a descriptor,
-    /// and never past its end. A descriptor comes with the first byte of its segment, however
-    /// little of it is read. `starved` readers lose it.
+    /// /// One read of up to `max` bytes: through plain segments, into a segment with a descriptor, and never
+    /// past its end. A descriptor comes with the first byte of its segment. `starved` readers lose it.
     pub fn read(&mut self, max: usize, starved: bool) -> Read {
         let mut read = Read::default();
         while read.bytes.len() < max
@@ -66,7 +64,7 @@ impl Wire {
                 read.truncated = starved;
                 read.fds.extend(Some(fd).filter(|_| !starved));
             } else {
-                // Touched before: now it is as any other.
+                // // It was partly read before, so now it is like any other.
                 segment.fence = false;
             }
             let count = segment.bytes.len().min(max - read.bytes.len());
@@ -82,7 +80,7 @@ impl Wire {
         read
     }
 
-    /// The reader is gone, and all that was on its way with it.
+    /// /// The reader is gone, and the bytes in flight with it.
     pub fn break_off(&mut self) {
         self.segments.clear();
         self.broken = true;

@@ -1,4 +1,4 @@
-//! Names of properties: their order, indexes, and that none is there twice (ADV-6).
+//! //! Property names: their order, indexes, and duplicates (ADV-6).
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -62,7 +62,7 @@ fn adv_6_an_array_index_is_written_as_a_number_and_any_other_key_as_a_string() {
 }
 
 #[test]
-fn adv_6_keys_of_maps_are_what_json_has_for_them() {
+fn adv_6_map_keys_are_encoded_as_in_json() {
     serialized(&BTreeMap::from([(-1i8, 0)]), "6f 22022d31 4900 7b01");
     serialized(&BTreeMap::from([(7u64, 0)]), "6f 490e 4900 7b01");
     serialized(
@@ -116,9 +116,9 @@ fn adv_6_properties_keep_their_order() {
     serialized(&Fields { b: 1, a: 2 }, "6f 220162 4902 220161 4904 7b02");
 }
 
-/// V8 does not read an object that has a property twice, and Node ends (NEVER-2).
+/// /// V8 cannot read an object with a repeated property, and Node crashes (NEVER-2).
 #[test]
-fn never_2_a_property_that_is_there_twice_is_refused() {
+fn never_2_a_repeated_property_is_refused() {
     let twice =
         |keys: &[&str]| keys.iter().map(|key| (JsString::from(*key), Value::Null)).collect::<Vec<_>>();
     for keys in [&["a", "a"][..], &["0", "x", "0"], &["", ""], &["\u{20ac}", "\u{20ac}"]] {
@@ -127,7 +127,7 @@ fn never_2_a_property_that_is_there_twice_is_refused() {
         invalid(&sparse(5, twice(keys)), "twice");
         let map = Pairs(keys);
         assert!(matches!(v8::to_vec(&map, &newest()).expect_err("is twice").kind(), Kind::Invalid(_)));
-        // Deep inside, where it would end Node as well.
+        // // Deep inside, where it would crash Node as well.
         invalid(&Value::from(vec![Value::Object(twice(keys))]), "twice");
     }
     // Among many.
@@ -140,14 +140,14 @@ fn never_2_a_property_that_is_there_twice_is_refused() {
         invalid(&all(&names), "twice");
         assert!(v8::to_vec(&Pairs(&names), &newest()).is_err());
     }
-    // Lone surrogates that look alike in UTF-8, and an index and its text.
+    // // Lone surrogates that look the same in UTF-8, and an index and its text.
     let lone = |unit| (JsString::from_utf16(&[unit]), Value::Null);
     Value::Object(vec![lone(0xd800), lone(0xd801)]).encode(&newest()).expect("are two");
     invalid(&Value::Object(vec![lone(0xd800), lone(0xd800)]), "twice");
 }
 
 #[test]
-fn never_2_fields_that_become_one_are_refused() {
+fn never_2_fields_with_the_same_key_are_refused() {
     #[derive(Serialize)]
     struct Flat {
         a: u8,
@@ -172,9 +172,9 @@ fn never_2_fields_that_become_one_are_refused() {
     }
 }
 
-/// What V8 takes for elements, or for the length that every array has.
+/// /// Properties that V8 reads as elements, or as the array's length.
 #[test]
-fn never_2_a_property_that_an_array_has_already_is_refused() {
+fn never_2_a_property_that_repeats_an_array_element_is_refused() {
     let of = |length, keys: &[&str]| {
         sparse(length, keys.iter().map(|key| (JsString::from(*key), Value::Null)).collect())
     };
@@ -189,7 +189,7 @@ fn never_2_a_property_that_an_array_has_already_is_refused() {
 }
 
 #[test]
-fn never_2_a_record_from_elsewhere_in_which_a_property_is_twice_is_not_passed_on() {
+fn never_2_a_record_with_a_repeated_property_is_not_forwarded() {
     for text in ["6f 220161 30 220161 30 7b02", "4101 30 4900 30 240101", "4100 22066c656e677468 30 240100"] {
         frames::reencode(&record(text).into(), &Options::new()).expect_err(text);
     }

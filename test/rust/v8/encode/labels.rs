@@ -50,7 +50,7 @@ fn adv_6_each_kind_of_object_can_be_referred_to() {
 }
 
 #[test]
-fn adv_6_what_contains_itself_is_written_as_it_is() {
+fn adv_6_a_circular_value_is_encoded() {
     written(&Value::object([("self", reference(1))]).with_label(1), "6f 220473656c66 5e00 7b01");
     written(&Value::Array(vec![reference(1)]).with_label(1), "4101 5e00 240001");
     written(&Value::Set(vec![reference(1)]).with_label(1), "27 5e00 2c01");
@@ -59,9 +59,9 @@ fn adv_6_what_contains_itself_is_written_as_it_is() {
     written(&Value::SparseArray(Box::new(holes)).with_label(1), "6109 4902 5e00 400109");
 }
 
-/// Any numbers will do for labels; those of what was read count from 1 in the order of beginning.
+/// /// Labels may have any numbers. Decoded labels count from 1 in the order of beginning.
 #[test]
-fn adv_6_labels_are_names_and_say_nothing_of_order() {
+fn adv_6_labels_do_not_depend_on_order() {
     let of = |outer, first, second| {
         Value::Array(vec![
             Value::object([("a", Value::Date(1.0).with_label(second))]).with_label(first),
@@ -77,14 +77,14 @@ fn adv_6_labels_are_names_and_say_nothing_of_order() {
         assert_eq!(canonical.encode(&newest()).as_ref(), Ok(&record));
         assert_eq!(Value::decode(&record).as_ref(), Ok(&canonical));
     }
-    // One that nothing refers to leaves no trace.
+    // // A label without references leaves no trace.
     let lonely = Value::Array(vec![empty().with_label(9)]);
     let record = lonely.encode(&newest()).expect("encodes");
     assert_eq!(Value::decode(&record), Ok(Value::Array(vec![empty()])));
 }
 
 #[test]
-fn adv_6_a_reference_to_what_has_not_begun_is_refused() {
+fn adv_6_a_forward_reference_is_refused() {
     let dangling = |value: Value, label| {
         assert_eq!(
             value.encode(&newest()).expect_err("dangles").kind(),
@@ -100,7 +100,7 @@ fn adv_6_a_reference_to_what_has_not_begun_is_refused() {
 }
 
 #[test]
-fn adv_6_a_label_is_on_one_object_alone() {
+fn adv_6_a_label_used_twice_is_refused() {
     let twice = Value::Array(vec![empty().with_label(1), empty().with_label(1)]);
     invalid(&twice, "same label");
     let inside = Value::Array(vec![empty().with_label(1)]).with_label(1);
@@ -120,7 +120,7 @@ fn adv_6_a_label_is_on_one_object_alone() {
     }
 }
 
-/// Each value has labels of its own, though all are in one record.
+/// /// Each value has its own labels, although all are in one record.
 #[test]
 fn adv_6_values_in_one_message_do_not_share_labels() {
     let value = || Value::Array(vec![empty().with_label(1), reference(1)]);
@@ -128,23 +128,23 @@ fn adv_6_values_in_one_message_do_not_share_labels() {
     assert_eq!(record, crate::kit::record("4102 4102 6f7b00 5e02 240002 4102 6f7b00 5e04 240002 240002"));
     let back: (Value, Value) = v8::from_slice(&record).expect("reads");
     assert_eq!(back.0, value());
-    // The labels of what is read are those of the whole record.
+    // // Decoded labels are those of the whole record.
     let relabelled = Value::Array(vec![empty().with_label(2), reference(2)]);
     assert_eq!(back.1, relabelled);
     v8::to_vec(&(value(), reference(1)), &newest()).expect_err("is another's label");
 }
 
 #[test]
-fn adv_6_an_array_of_one_object_many_times_stays_small() {
+fn adv_6_an_array_that_repeats_one_object_stays_small() {
     let mut values = vec![Value::object([("k", "x".repeat(1000).into())]).with_label(1)];
     values.extend((0..1000).map(|_| reference(1)));
     let record = Value::Array(values).encode(&newest()).expect("encodes");
     assert!(record.len() < 4000, "{} bytes", record.len());
 }
 
-/// Node 18 and 20 know an error only when all of it is read (NEVER-3).
+/// /// Node 18 and 20 register an error only after reading all of it (NEVER-3).
 #[test]
-fn never_3_an_error_that_is_its_own_cause_is_for_node_22_and_later() {
+fn never_3_an_error_that_is_its_own_cause_needs_node_22() {
     let circular = |inner: fn(Value) -> Value| {
         let mut error = ErrorObject::default();
         error.cause = Some(inner(reference(1)));

@@ -8,7 +8,7 @@ use super::{serialized, written};
 use crate::kit::{hex, newest, record};
 
 #[test]
-fn adv_4_whole_numbers_of_32_bits_are_varints_and_all_others_are_doubles() {
+fn adv_4_32_bit_integers_are_varints_and_other_numbers_are_doubles() {
     for (n, text) in [
         (0.0, "49 00"),
         (-0.0, "4e 0000000000000080"),
@@ -58,7 +58,7 @@ fn adv_4_a_boxed_number_or_a_date_is_always_a_double() {
 }
 
 #[test]
-fn adv_4_integers_of_rust_are_numbers_up_to_2_53_and_big_integers_beyond() {
+fn adv_4_rust_integers_are_numbers_up_to_2_53_and_big_integers_beyond() {
     serialized(&u8::MAX, "49 fe03");
     serialized(&i16::MIN, "49 ffff03");
     serialized(&u32::MAX, "4e 0000e0ffffffef41");
@@ -80,7 +80,7 @@ fn adv_4_integers_of_rust_are_numbers_up_to_2_53_and_big_integers_beyond() {
 }
 
 #[test]
-fn adv_4_a_big_integer_has_whole_digits_and_zero_has_no_sign() {
+fn adv_4_a_big_integer_has_complete_digits_and_zero_has_no_sign() {
     written(&BigInt::from(0).into(), "5a 00");
     written(&BigInt::new(true, &[0, 0]).into(), "5a 00");
     written(&BigInt::new(true, &[5, 0]).into(), "5a 11 0500000000000000");
@@ -100,7 +100,7 @@ fn adv_4_floats_of_32_bits_are_the_same_numbers() {
 
 proptest! {
     #[test]
-    fn adv_4_any_number_is_written_as_v8_would_and_comes_back(bits: u64, small: i32, any: f64) {
+    fn adv_4_any_number_is_encoded_as_by_v8_and_round_trips(bits: u64, small: i32, any: f64) {
         for n in [f64::from_bits(bits), small.into(), f64::from(small) + 0.5, f64::from(small) * 4.0, any] {
             let record = Value::Number(n).encode(&newest()).expect("encodes");
 let is_int = (-2147483648.0..=2147483647.0).contains(&n) && n.fract() == 0.0 && n.to_bits() != 1 << 63;
@@ -112,7 +112,7 @@ let is_int = (-2147483648.0..=2147483647.0).contains(&n) && n.fract() == 0.0 && 
     }
 
     #[test]
-    fn adv_4_any_integer_comes_back_as_itself(n: i128, shift in 0u32..128, m: u128) {
+    fn adv_4_any_integer_round_trips(n: i128, shift in 0u32..128, m: u128) {
         let (n, m) = (n >> shift, m >> shift);
         prop_assert_eq!(v8::from_slice::<i128>(&write(&n)), Ok(n));
         prop_assert_eq!(v8::from_slice::<u128>(&write(&m)), Ok(m));
@@ -139,7 +139,7 @@ fn write<T: Serialize>(value: &T) -> Vec<u8> {
 }
 
 #[test]
-fn adv_4_a_big_integer_of_any_size_comes_back_and_prints_in_hexadecimal() {
+fn adv_4_a_big_integer_of_any_size_round_trips_and_prints_in_hexadecimal() {
     let digits: Vec<u64> = (1..=40).collect();
     let value = Value::from(BigInt::new(true, &digits));
     let record_of = value.encode(&newest()).expect("encodes");

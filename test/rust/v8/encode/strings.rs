@@ -1,4 +1,4 @@
-//! Strings in one byte or two a character, and where two-byte ones are aligned (ADV-4, ADV-5).
+//! //! Strings with one or two bytes per character, and the alignment of two-byte strings (ADV-4, ADV-5).
 
 use crossfork::v8::{self, ErrorKind, JsString, Kind, RegExp, RegExpFlags, Value};
 use crossfork::wire::advanced as frames;
@@ -9,7 +9,7 @@ use crate::kit::{js, newest};
 use crate::meter;
 
 #[test]
-fn adv_4_a_string_has_one_byte_a_character_up_to_ff_and_two_beyond() {
+fn adv_4_a_string_has_one_byte_per_character_up_to_ff_and_two_beyond() {
     for (text, bytes) in [
         ("", "22 00"),
         ("a\0\x7f", "22 03 61007f"),
@@ -30,12 +30,12 @@ fn adv_4_a_string_has_one_byte_a_character_up_to_ff_and_two_beyond() {
 }
 
 #[test]
-fn adv_4_lone_surrogates_travel_as_they_are() {
+fn adv_4_lone_surrogates_are_preserved() {
     let of = |units: &[u16]| Value::String(JsString::from_utf16(units));
     written(&of(&[0xd800]), "63 02 00d8");
     written(&of(&[0xdc00, 0xd800]), "63 04 00dc00d8");
     written(&of(&[0x61, 0xdfff, 0xe9]), "63 06 6100ffdfe900");
-    // And a pair is one character, however it is given.
+    // // A pair is one character, in any form.
     assert_eq!(of(&[0xd83d, 0xde00]), "\u{1f600}".into());
     let record = of(&[0x61, 0xd800]).encode(&newest()).expect("encodes");
     let error = v8::from_slice::<String>(&record).expect_err("is no Rust string");
@@ -43,16 +43,16 @@ fn adv_4_lone_surrogates_travel_as_they_are() {
 }
 
 #[test]
-fn adv_4_utf_8_is_read_though_nobody_writes_it() {
+fn adv_4_utf_8_strings_are_read() {
     let value = |text: &str| crate::kit::value(text);
     assert_eq!(value("53 03 e282ac"), "\u{20ac}".into());
-    // What is no UTF-8 is read as Node reads it.
+    // // Invalid UTF-8 is read as Node reads it.
     assert_eq!(value("53 03 ffc328"), "\u{fffd}\u{fffd}(".into());
     assert_eq!(value("6f 53 03 e282ac 30 7b01"), Value::object([("\u{20ac}", Value::Null)]));
     assert_eq!(v8::from_slice::<&str>(&crate::kit::record("53 03 e282ac")).ok(), Some("\u{20ac}"));
 }
 
-/// Everything that has a string in it.
+/// /// Every value that contains a string.
 fn holders(text: &str) -> Vec<Value> {
     let is_short = text.len() < 1000;
     let text = || js(text);
@@ -74,7 +74,7 @@ fn holders(text: &str) -> Vec<Value> {
 
 /// Around the lengths at which a varint grows.
 #[test]
-fn adv_5_two_byte_strings_are_aligned_with_one_byte_of_padding_at_most_and_only_where_needed() {
+fn adv_5_two_byte_strings_are_padded_by_at_most_one_byte_where_needed() {
     for units in [1, 2, 63, 64, 65, 8191, 8192] {
         let text = "\u{20ac}".repeat(units);
         for shift in 1..4 {
@@ -105,7 +105,7 @@ fn find(record: &[u8], text: &str) -> Option<usize> {
 
 proptest! {
     #[test]
-    fn adv_4_adv_5_any_strings_come_back(strings in prop::collection::vec(prop::collection::vec(unit(), 0..9), 0..9)) {
+    fn adv_4_adv_5_any_strings_round_trip(strings in prop::collection::vec(prop::collection::vec(unit(), 0..9), 0..9)) {
         let strings: Vec<JsString> = strings.iter().map(|units| JsString::from_utf16(units)).collect();
         let value: Value = strings.iter().cloned().collect();
         let record = value.encode(&newest()).expect("encodes");
@@ -125,7 +125,7 @@ fn unit() -> impl Strategy<Value = u16> {
     prop_oneof![4 => 0x20..0x7fu16, 1 => 0x80..0x100u16, 1 => any::<u16>(), 1 => 0xd7f0..0xe010u16]
 }
 
-/// Not even the memory for it is taken.
+/// /// No memory is allocated for it.
 #[test]
 fn adv_4_a_string_that_v8_cannot_hold_is_refused() {
     let longest = (1 << 29) - 24;

@@ -1,4 +1,4 @@
-//! What a `NODE_HANDLE` says, and how it is written (HND-1, HND-10, SOCK-1).
+//! //! The content and the encoding of a `NODE_HANDLE` (HND-1, HND-10, SOCK-1).
 
 use bytes::Bytes;
 use crossfork::HandleType;
@@ -14,7 +14,7 @@ fn net_socket() -> Value {
     "net.Socket".into()
 }
 
-/// The message of the user's in a record that is a handle.
+/// /// The user's message in a handle's record.
 fn message(record: &[u8]) -> Value {
     Value::decode(&handle(record).message).expect("the message is a record")
 }
@@ -25,7 +25,7 @@ fn wrapped(message: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn hnd_1_fields_are_read_in_any_order_and_the_message_is_cut_out_as_it_came() {
+fn hnd_1_fields_are_read_in_any_order_and_the_message_is_extracted_unchanged() {
     let user = Value::object([("a", Value::Map(vec![(1.into(), Value::Undefined)]))]);
     let node = envelope([("type", net_socket()), ("msg", user.clone()), ("key", "4::0".into())]);
     let read = handle(&node);
@@ -45,26 +45,26 @@ fn hnd_1_fields_are_read_in_any_order_and_the_message_is_cut_out_as_it_came() {
 }
 
 #[test]
-fn hnd_1_a_message_that_is_missing_or_undefined_is_empty() {
+fn hnd_1_a_missing_or_undefined_message_is_empty() {
     assert_eq!(handle(&envelope([])).message, b"".as_slice());
     assert_eq!(handle(&envelope([("msg", Value::Undefined)])).message, b"".as_slice());
     assert_eq!(handle(&envelope([("msg", Value::Null)])).message, record("30"));
-    // Padding before it is nothing either.
+    // // Padding before it does not change that.
     let padded = record("6f 2203636d64 220b4e4f44455f48414e444c45 22036d7367 00 5f 7b02");
     assert_eq!(message(&padded), Value::Undefined);
 }
 
 #[test]
-fn hnd_1_a_type_or_a_key_that_is_no_string_is_none() {
+fn hnd_1_a_type_or_key_that_is_not_a_string_is_ignored() {
     let odd = handle(&envelope([("type", 7.into()), ("key", Value::StringObject("k".into()))]));
     assert_eq!((odd.wire_type.as_str(), odd.key), ("", None));
     assert_eq!(handle(&envelope([("key", "".into())])).key, None);
     assert_eq!(handle(&envelope([("type", "t\u{20ac}".into())])).wire_type, "t\u{20ac}");
 }
 
-/// Node reads neither; of what can be read, the last counts.
+/// /// Node reads neither; we take the last readable one.
 #[test]
-fn hnd_1_of_a_field_given_twice_the_last_counts() {
+fn hnd_1_the_last_of_a_repeated_field_counts() {
     let cmd = "2203636d64 220b4e4f44455f48414e444c45";
     let twice = record(&format!(
         "6f {cmd} 22036d7367 4902 220474797065 220161 22036d7367 4904 220474797065 220162 7b05"
@@ -75,7 +75,7 @@ fn hnd_1_of_a_field_given_twice_the_last_counts() {
 
 /// In its own record the message's objects count from 0, and in the envelope from 1 (ADV-6).
 #[test]
-fn hnd_1_references_inside_of_a_message_stay_right() {
+fn hnd_1_references_inside_a_message_stay_correct() {
     let shared = || Value::object([("k", 1.into())]).with_label(1);
     let circular = Value::object([("self", Value::Reference(1))]).with_label(1);
     let native = Value::HostObject(vec![(js("self"), Value::Reference(1))]).with_label(1);
@@ -85,13 +85,13 @@ fn hnd_1_references_inside_of_a_message_stay_right() {
         assert_eq!(handle(&envelope).message, alone);
         let read = Value::decode(&envelope).expect("decodes");
         assert_eq!(read.get("msg"), Some(&user), "{read}");
-        // And behind other objects.
+        // // Also after other objects.
         let (before, behind) =
             (("before", Value::from(vec![empty(), Value::Date(0.0)])), ("behind", empty()));
         let fields = [("cmd", "NODE_HANDLE".into()), before, ("msg", user.clone()), behind];
         assert_eq!(message(&encoded(&Value::object(fields))), user);
     }
-    // Two hundred objects before it, so that numbers have more bytes in the one than in the other.
+    // // Two hundred objects before it, so that the numbers differ in size.
     let many = Value::from(vec![empty(); 200]);
     let user = Value::Array(vec![shared(), Value::Reference(1)]);
     let fields = [("cmd", "NODE_HANDLE".into()), ("before", many), ("msg", user.clone())];
@@ -100,9 +100,9 @@ fn hnd_1_references_inside_of_a_message_stay_right() {
     assert_eq!(message(&wrapped(&encoded(&inside))), inside);
 }
 
-/// Bytes that look like references, inside of strings and buffers, are none.
+/// /// Bytes inside strings and buffers may look like references.
 #[test]
-fn hnd_1_what_looks_like_a_reference_is_not_touched() {
+fn hnd_1_bytes_that_look_like_a_reference_are_unchanged() {
     for user in [
         Value::from("^\0^\u{1}^"),
         Value::buffer("^^^^\0\0"),
@@ -115,7 +115,7 @@ fn hnd_1_what_looks_like_a_reference_is_not_touched() {
 }
 
 #[test]
-fn hnd_1_a_message_that_refers_to_its_envelope_is_damaged() {
+fn hnd_1_a_message_that_refers_to_its_envelope_is_an_error() {
     let cmd = "2203636d64 220b4e4f44455f48414e444c45";
     for text in [
         format!("6f {cmd} 22036d7367 5e00 7b02"),
@@ -124,7 +124,7 @@ fn hnd_1_a_message_that_refers_to_its_envelope_is_damaged() {
         let error = Value::decode(&handle(&record(&text)).message).expect_err("it has no envelope any more");
         assert!(matches!(error.kind(), Kind::NoSuchObject(_)), "{error}");
     }
-    // What refers to the message from outside of it does not matter to it.
+    // // A reference to the message from outside does not matter.
     let text = format!("6f {cmd} 22036d7367 6f7b00 220178 5e01 7b03");
     assert_eq!(message(&record(&text)), empty());
 }
@@ -149,7 +149,7 @@ fn hnd_10_a_retransmission_by_node_is_unwrapped() {
         assert_eq!(double.message, single.message);
         assert_eq!(double.key, single.key);
         assert_eq!(double.addressee, Addressee::User);
-        // Nobody wraps more than that: what is inside now is internal, and none of the user's.
+        // // No peer wraps more often: the inner message is internal, not the user's.
         let twice = Value::decode(&outer).expect("decodes");
         assert_eq!(
             handle(&envelope([("type", "net.Native".into()), ("msg", twice)])).addressee,
@@ -169,7 +169,7 @@ fn hnd_10_a_retransmission_by_node_is_unwrapped() {
 }
 
 #[test]
-fn hnd_1_frames_are_written_as_node_writes_them() {
+fn hnd_1_frames_have_the_same_bytes_as_nodes() {
     let user = encoded(&Value::object([("a", 1.into())]));
     let key = SocketKey::new(js("4:127.0.0.1:0"));
     let of = |wire_type, key: Option<&SocketKey>, dgram_type| {
@@ -190,9 +190,9 @@ fn hnd_1_frames_are_written_as_node_writes_them() {
     );
 }
 
-/// An unfinished handle asks for its reply all the same (HND-6): known by its beginning.
+/// /// An unfinished handle message needs its reply too (HND-6): it is recognized by its beginning.
 #[test]
-fn hnd_6_a_handle_is_told_by_its_beginning() {
+fn hnd_6_a_handle_message_is_recognized_by_its_beginning() {
     let whole = envelope([("type", net_socket()), ("msg", "x".repeat(1000).into())]);
     let known = 2 + 1 + 2 + 3 + 2 + "NODE_HANDLE".len();
     for end in 0..=whole.len() {
@@ -206,9 +206,9 @@ fn hnd_6_a_handle_is_told_by_its_beginning() {
     assert!(!control::begins_handle(&array[..10]));
 }
 
-/// A message may be as deep as one without a handle: the envelope does not count.
+/// /// The envelope does not count for the depth of the message.
 #[test]
-fn hnd_1_the_deepest_message_travels_with_a_handle_too() {
+fn hnd_1_the_deepest_message_can_be_sent_with_a_handle() {
     let mut user = Value::Array(vec![empty().with_label(1), Value::Reference(1)]);
     while let Ok(record) = Value::from(vec![user.clone()]).encode(&newest()) {
         user = Value::decode(&record).expect("decodes");
@@ -238,7 +238,7 @@ fn hnd_1_a_large_message_is_copied_once() {
 
 proptest! {
     #[test]
-    fn hnd_1_any_message_goes_into_an_envelope_and_out_again(words in prop::collection::vec(any::<u32>(), 0..300)) {
+    fn hnd_1_any_message_survives_its_envelope(words in prop::collection::vec(any::<u32>(), 0..300)) {
         let user = arbitrary::value(&words, false);
         let alone = encoded(&user);
         for wire_type in [HandleType::NetSocket, HandleType::NetNative] {

@@ -1,4 +1,4 @@
-//! Which messages are Node's own (INT-1).
+//! //! Which messages are internal (INT-1).
 
 use crossfork::Serialization;
 use crossfork::v8::{JsString, SparseArray, Value};
@@ -25,13 +25,13 @@ fn array(length: u32, properties: Vec<(JsString, Value)>) -> Value {
 }
 
 #[test]
-fn int_1_internal_is_whatever_has_a_cmd_that_begins_with_node_and_goes_on() {
+fn int_1_a_message_is_internal_if_its_cmd_begins_with_node_and_continues() {
     let object = |fields: Vec<(&str, Value)>| encoded(&Value::object(fields));
     for cmd in ["NODE_X", "NODE__", "NODE_ ", "NODE_\u{e9}", "NODE_\u{20ac}", "NODE_\0", "NODE_HANDLEX"] {
         assert!(is_internal(&object(vec![("cmd", cmd.into())])), "{cmd}");
     }
     for record in [
-        // Not first, and among anything.
+        // // Not first, and among other fields.
         object(vec![
             ("a", Value::Map(vec![(1.into(), empty())])),
             ("cmd", node_x()),
@@ -44,14 +44,14 @@ fn int_1_internal_is_whatever_has_a_cmd_that_begins_with_node_and_goes_on() {
             ("cmd", JsString::from_utf16(&"NODE_".encode_utf16().chain([0xd800]).collect::<Vec<_>>()).into()),
         ]),
         encoded(&Value::Object(vec![(JsString::from_utf16(&[0xd800]), 1.into()), (js("cmd"), node_x())])),
-        // To Node an array with properties, or a native object, is as good as any.
+        // // Node accepts an array with properties, or a native object, like any object.
         encoded(&array(0, vec![(js("cmd"), node_x())])),
         encoded(&array(2, vec![(js("0"), 1.into()), (js("1"), empty()), (js("cmd"), node_x())])),
         encoded(&array(9, vec![(js("3"), empty()), (js("cmd"), node_x())])),
         encoded(&Value::HostObject(vec![(js("cmd"), node_x())])),
-        // It contains itself, or is shared.
+        // // A circular or shared object.
         encoded(&Value::object([("self", Value::Reference(1)), ("cmd", node_x())]).with_label(1)),
-        // In other letters: two bytes a character, UTF-8, and padding anywhere.
+        // // In other encodings: two bytes per character, UTF-8, and padding anywhere.
         cmd_is("63 0c 4e004f00440045005f005800"),
         cmd_is("53 06 4e4f44455f58"),
         record("6f 6306 63006d006400 22064e4f44455f58 7b01"),
@@ -69,7 +69,7 @@ fn int_1_internal_is_whatever_has_a_cmd_that_begins_with_node_and_goes_on() {
 }
 
 #[test]
-fn int_1_everything_else_is_ordinary() {
+fn int_1_every_other_message_is_ordinary() {
     let object = |fields: Vec<(&str, Value)>| encoded(&Value::object(fields));
     for cmd in
         ["NODE_", "NODE", "", "node_x", "Node_X", " NODE_X", "XNODE_X", "\u{ff}NODE_X", "\u{20ac}NODE_X"]
@@ -86,7 +86,7 @@ fn int_1_everything_else_is_ordinary() {
         object(vec![("msg", Value::object([("cmd", "NODE_HANDLE".into())]))]),
         object(vec![("NODE_X", "cmd".into())]),
         encoded(&Value::object([("cmd\u{20ac}", node_x())])),
-        // Elements, entries and parts are no properties.
+        // // Elements, entries and parts are not properties.
         encoded(&Value::from(vec![Value::object([("cmd", node_x())])])),
         encoded(&vec!["cmd", "NODE_X"].into()),
         encoded(&array(5, vec![(js("1"), node_x()), (js("x"), "cmd".into())])),
@@ -98,7 +98,7 @@ fn int_1_everything_else_is_ordinary() {
         encoded(&Value::Undefined),
         encoded(&empty()),
         record("6f 2203636d64 22064e4f44455f58 2203636d64 30 7b02"),
-        // Not this key, though its bytes are the same: 25444 would be an index.
+        // // Not this key, although its bytes are the same: 25444 would be an index.
         record("6f 49c88c03 22064e4f44455f58 7b01"),
     ] {
         assert!(!is_internal(&record), "{} is the user's", record.escape_ascii());
@@ -106,7 +106,7 @@ fn int_1_everything_else_is_ordinary() {
 }
 
 #[test]
-fn adv_2_what_is_no_record_is_none_of_nodes_own() {
+fn adv_2_an_invalid_record_is_not_internal() {
     let good = cmd_is("22064e4f44455f58");
     assert!(is_internal(&good));
     for end in 0..good.len() {
@@ -127,9 +127,9 @@ fn adv_2_what_is_no_record_is_none_of_nodes_own() {
     }
 }
 
-/// Large ones are gone through, not searched; `cmd` may be on either side of what makes them large.
+/// /// Large records are walked, not searched. `cmd` may be before or after the large part.
 #[test]
-fn int_1_size_does_not_hide_what_is_internal() {
+fn int_1_large_internal_messages_are_recognized() {
     for size in [200 << 10, 300 << 10, 2 << 20] {
         let blob = || [hex("2201 78 5c000a"), varint(size), vec![b'x'; size as usize]].concat();
         let cmd = hex("2203636d64 22064e4f44455f58");
@@ -140,7 +140,7 @@ fn int_1_size_does_not_hide_what_is_internal() {
         }
         let without = [record("6f"), blob(), hex("7b01")].concat();
         assert!(advanced::parse(&without.into()).is_none());
-        // An ordinary array of that size is not gone through at all.
+        // // An ordinary array of that size is not walked at all.
         let array =
             [record("41"), varint(size), vec![b'0'; size as usize], hex("2400"), varint(size)].concat();
         assert!(!advanced::may_be_internal(&array));
@@ -148,7 +148,7 @@ fn int_1_size_does_not_hide_what_is_internal() {
 }
 
 #[test]
-fn int_1_the_refused_cmd_is_named() {
+fn int_1_the_error_names_the_refused_cmd() {
     let cmd = |cmd: &str| advanced::reserved_cmd(&encoded(&Value::object([("cmd", cmd.into())])));
     assert_eq!(cmd("NODE_X\u{20ac}").as_deref(), Some("NODE_X\u{20ac}"));
     assert_eq!(cmd("NODE_"), None);
@@ -158,7 +158,7 @@ fn int_1_the_refused_cmd_is_named() {
 }
 
 #[test]
-fn int_2_every_command_is_told_by_its_name_and_unknown_ones_are_swallowed() {
+fn int_2_every_command_is_recognized_and_unknown_ones_are_discarded() {
     let of = |cmd: &str, fields: Vec<(&str, Value)>| {
         let cmd = ("cmd", Value::from(cmd));
         parse(&encoded(&Value::object([cmd].into_iter().chain(fields))))
@@ -199,7 +199,7 @@ fn int_2_every_command_is_told_by_its_name_and_unknown_ones_are_swallowed() {
 }
 
 #[test]
-fn sock_1_hnd_6_what_we_say_by_ourselves_is_read_as_what_it_is() {
+fn sock_1_hnd_6_our_internal_messages_are_parsed_correctly() {
     let mode = Serialization::Advanced;
     let keys = ["4:127.0.0.1:0", "\u{e9}", "\u{20ac}"].map(js);
     for key in keys.into_iter().chain([JsString::from_utf16(&[0x61, 0xd800])]) {

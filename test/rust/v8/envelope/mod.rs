@@ -1,5 +1,4 @@
-//! Node's own messages in the advanced mode (ADV-10): which they are, what they say, and how they
-//! are written.
+//! //! Node's internal messages in the advanced mode (ADV-10): recognition, content and encoding.
 
 mod handles;
 mod internal;

@@ -1,4 +1,4 @@
-//! Recorded conversations in the advanced mode, with our core in the place of one of the two.
+//! //! Recorded conversations in the advanced mode, with our channel in place of one side.
 
 use std::collections::VecDeque;
 use std::fs;
@@ -47,7 +47,7 @@ fn recordings() -> Vec<(String, Vec<Record>)> {
     recordings
 }
 
-/// A frame's message in words. Ours are padded, and say the same.
+/// /// A frame's message as text. Our frames are padded, with the same content.
 fn said(frame: &[u8]) -> String {
     Value::decode(&frame[PREFIX..]).expect("decodes").to_string()
 }
@@ -65,11 +65,11 @@ fn key(frame: &[u8]) -> Option<SocketKey> {
     SocketKey::new(JsString::from(field(frame, "key")?.as_str()?))
 }
 
-/// A core whose descriptors are numbers.
+/// /// A channel whose descriptors are numbers.
 struct End {
     core: Channel<usize>,
     written: VecDeque<String>,
-    /// What was received, and the keys of sockets that are open.
+    /// /// The received events, and the keys of open sockets.
     heard: Vec<String>,
     open: Vec<SocketKey>,
     handles: usize,
@@ -104,7 +104,7 @@ impl End {
                     self.heard.push(format!("{message}{}", handle.unwrap_or_default()));
                 }
                 Event::Disconnected { lost } => assert_eq!(lost, 0),
-                Event::Cluster { .. } => panic!("in no cluster"),
+                Event::Cluster { .. } => panic!("unexpected cluster event"),
                 Event::Invalid(error) => panic!("{error}"),
             }
         }
@@ -124,7 +124,7 @@ impl End {
 }
 
 #[test]
-fn adv_10_hnd_6_sock_4_in_the_childs_place_we_write_what_node_wrote() {
+fn adv_10_hnd_6_sock_4_as_the_child_we_write_what_node_wrote() {
     let mut handles = 0;
     for (name, records) in recordings() {
         let (mut end, mut expected) = (End::new(), Vec::new());
@@ -151,7 +151,7 @@ fn adv_10_hnd_6_sock_4_in_the_childs_place_we_write_what_node_wrote() {
                         "" => {
                             end.core.send(frame.clone()).expect("is open");
                         }
-                        // The recording does not show when the socket was closed: at the latest, now.
+                        // // The recording does not show when the socket was closed: now at the latest.
                         "NODE_SOCKET_ALL_CLOSED" => {
                             let closed = end.open.pop().expect("one is open");
                             assert_eq!(Some(&closed), key(&frame).as_ref(), "{name}");
@@ -173,7 +173,7 @@ fn adv_10_hnd_6_sock_4_in_the_childs_place_we_write_what_node_wrote() {
 }
 
 #[test]
-fn adv_10_hnd_1_sock_4_in_the_parents_place_we_send_what_node_sent() {
+fn adv_10_hnd_1_sock_4_as_the_parent_we_send_what_node_sent() {
     let mut answers = 0;
     for (name, records) in recordings() {
         let mut end = End::new();
@@ -215,7 +215,7 @@ fn adv_10_hnd_1_sock_4_in_the_parents_place_we_send_what_node_sent() {
     assert_eq!(answers, 5);
 }
 
-/// What the frame of a handle says, through our own encoder: in the same bytes, but for the padding.
+/// /// The frame of a handle through our own encoder: the same bytes, except for the padding.
 fn written_by_us(frame: &[u8]) -> Vec<u8> {
     let text = |name: &str| field(frame, name).and_then(|text| text.as_str().map(str::to_owned));
     let wire_type = HandleType::from_name(&text("type").expect("a type")).expect("a known type");

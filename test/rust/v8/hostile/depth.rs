@@ -1,4 +1,4 @@
-//! Nesting without end: a limit, and no stack overflow, in a thread as small as Rust makes them.
+//! //! Endless nesting: a limit, and no stack overflow, in a thread with Rust's default stack.
 
 use std::thread;
 
@@ -11,7 +11,7 @@ use serde::de::IgnoredAny;
 use crate::any;
 use crate::kit::{hex, newest, record, varint};
 
-/// What surrounds a value: the bytes before it, and behind it.
+/// /// The bytes around a value: before it and after it.
 const CONTAINERS: &[(&str, &str)] = &[
     ("6f220161", "7b01"),
     ("6f4900", "7b01"),
@@ -55,7 +55,7 @@ enum Shape {
 }
 
 #[test]
-fn adv_6_a_value_may_be_nested_so_deep_and_no_deeper() {
+fn adv_6_the_nesting_depth_of_a_value_is_limited() {
     on_a_small_stack(|| {
         for container in CONTAINERS.iter().chain([&KEY]) {
             let deepest = nested(*container, MAX_DEPTH);
@@ -67,7 +67,7 @@ fn adv_6_a_value_may_be_nested_so_deep_and_no_deeper() {
                 let error = Value::decode(&deeper).expect_err("is too deep");
                 assert_eq!(error.kind(), &Kind::TooDeep, "{container:?}");
                 any::check(&deeper);
-                // Without an end it is too deep before it ends.
+                // // An unfinished value is reported as too deep before its end is missing.
                 let endless = &deeper[..2 + depth * hex(container.0).len()];
                 assert_eq!(Value::decode(endless).expect_err("is endless").kind(), &Kind::TooDeep);
                 v8::from_slice::<IgnoredAny>(endless).expect_err("is endless");
@@ -79,7 +79,7 @@ fn adv_6_a_value_may_be_nested_so_deep_and_no_deeper() {
 }
 
 #[test]
-fn adv_6_types_of_ones_own_stop_at_the_same_depth() {
+fn adv_6_user_types_have_the_same_depth_limit() {
     on_a_small_stack(|| {
         for container in CONTAINERS {
             let (deepest, deeper) = (nested(*container, MAX_DEPTH), nested(*container, MAX_DEPTH + 1));
@@ -87,11 +87,11 @@ fn adv_6_types_of_ones_own_stop_at_the_same_depth() {
             let endless = nested(*container, 100_000);
             let error = v8::from_slice::<serde_json::Value>(&endless).expect_err("is too deep");
             assert_eq!(error.kind(), &Kind::TooDeep, "{container:?}");
-            // A property of an array is passed over, with all that is in it.
+            // // A property of an array is skipped with its content.
             let is_passed_over = ["4100220161", "6101220161"].contains(&container.0);
             let read = v8::from_slice::<serde_json::Value>(&deeper);
             assert_eq!(read.is_ok(), is_passed_over, "{container:?}");
-            // What nobody wants may be deeper, as the messages of a Node may.
+            // // An ignored value may be deeper, as Node's messages may.
             v8::from_slice::<IgnoredAny>(&deeper).expect("is passed over");
             let error = v8::from_slice::<IgnoredAny>(&endless).expect_err("is too deep");
             assert_eq!(error.kind(), &Kind::TooDeep, "{container:?}");
@@ -114,7 +114,7 @@ fn adv_6_types_of_ones_own_stop_at_the_same_depth() {
 
 /// Siblings are not deeper.
 #[test]
-fn adv_6_the_depth_is_that_of_nesting_alone() {
+fn adv_6_siblings_do_not_count_as_depth() {
     let count = 3 * MAX_DEPTH;
     let siblings = hex("6f7b00 4100240000 3b3a00 272c00 722e 79 5c016f7b00").repeat(count);
     let length = varint(7 * count as u32);
@@ -124,7 +124,7 @@ fn adv_6_the_depth_is_that_of_nesting_alone() {
 }
 
 #[test]
-fn adv_6_what_is_nested_deeper_is_not_written() {
+fn adv_6_a_value_nested_too_deep_is_not_encoded() {
     on_a_small_stack(|| {
         let builders: [fn(Value) -> Value; 8] = [
             |inner| Value::object([("a", inner)]),
@@ -163,9 +163,9 @@ fn adv_6_what_is_nested_deeper_is_not_written() {
     });
 }
 
-/// A Node writes deeper than it reads.
+/// /// Node writes deeper values than it reads.
 #[test]
-fn never_2_what_goes_back_to_its_author_is_not_deeper_than_any_node_reads() {
+fn never_2_a_record_sent_back_is_not_deeper_than_any_node_reads() {
     for container in CONTAINERS {
         frames::frame_of(&nested(*container, 1000)).expect("is read by every Node");
         frames::frame_of(&nested(*container, 1001)).expect_err("may not be");

@@ -1,4 +1,4 @@
-//! What stands before the value, and the tags that begin one.
+//! //! The header before the value, and the tags that begin a value.
 
 use crossfork::v8::{Kind, Value};
 
@@ -21,12 +21,12 @@ fn adv_1_adv_2_a_record_without_its_header_is_an_error() {
     assert_eq!(kind_of("30"), Kind::NoHeader);
     assert_eq!(kind_of("0fff 30"), Kind::NoHeader);
     assert_eq!(kind_of("00 ff0f 30"), Kind::NoHeader);
-    // A second one is no value.
+    // // A second header is not a value.
     assert_eq!(kind_of("ff0f ff0f 30"), Kind::UnknownTag(0xff));
 }
 
 #[test]
-fn adv_1_adv_2_every_other_version_is_an_error_that_says_which() {
+fn adv_1_adv_2_an_unknown_version_is_an_error_that_names_it() {
     for version in (0..=0x7f).filter(|version| *version != 15) {
         let record = [0xff, version, b'0'];
         any::check(&record);
@@ -40,7 +40,7 @@ fn adv_1_adv_2_every_other_version_is_an_error_that_says_which() {
 }
 
 #[test]
-fn adv_2_a_byte_that_begins_no_value_is_an_error_that_names_it() {
+fn adv_2_an_unknown_tag_is_an_error_that_names_it() {
     // `-` is the hole of an array, and nothing elsewhere.
     let known = b"_0TFIUNZ\"cSoAaDyxnzsR;'B~r^\\";
     for tag in (1..=0xff).filter(|tag| !known.contains(tag)) {
@@ -57,7 +57,7 @@ fn adv_2_a_byte_that_begins_no_value_is_an_error_that_names_it() {
 }
 
 #[test]
-fn adv_2_a_part_without_its_whole_is_an_error() {
+fn adv_2_a_misplaced_part_is_an_error() {
     let invalid = |text: &str| {
         let error = Value::decode(&record(text)).expect_err(text);
         assert!(matches!(error.kind(), Kind::Invalid(_)), "{text}: {error}");

@@ -1,4 +1,4 @@
-//! Few bytes that refer to each other so that what they mean is immense.
+//! //! Short records whose references expand to a huge value.
 
 use std::collections::BTreeMap;
 
@@ -29,7 +29,7 @@ fn laughs(levels: u32) -> Vec<u8> {
 struct Tree(Vec<Tree>);
 
 #[test]
-fn adv_6_a_value_keeps_references_as_what_they_are() {
+fn adv_6_a_value_keeps_references_unexpanded() {
     let record = laughs(20_000);
     takes_little(&record, |record| Value::decode(record).expect("decodes"));
     let value = Value::decode(&record).expect("decodes");
@@ -40,13 +40,13 @@ fn adv_6_a_value_keeps_references_as_what_they_are() {
 }
 
 #[test]
-fn adv_6_what_is_read_anew_is_limited_for_every_type() {
-    // A thousandfold is not immense.
+fn adv_6_the_expansion_of_references_is_limited_for_every_type() {
+    // // A thousandfold expansion is allowed.
     let json: serde_json::Value = v8::from_slice(&laughs(4)).expect("is small");
     assert_eq!(json[3][9][9], serde_json::json!([[], [], [], [], [], [], [], [], [], []]));
     limited::<serde_json::Value>(&laughs(20));
     limited::<Tree>(&laughs(20));
-    // Of what takes a byte there could be most.
+    // // One-byte values could be the most numerous.
     let count = 4000;
     let of = |id| {
         [hex("41"), varint(count), [hex("5e"), varint(id)].concat().repeat(4000), hex("2400"), varint(count)]
@@ -60,15 +60,15 @@ fn adv_6_what_is_read_anew_is_limited_for_every_type() {
 
 fn limited<T: DeserializeOwned>(record: &[u8]) {
     let most = meter::most(|| match v8::from_slice::<T>(record) {
-        Ok(_) => panic!("it is not immense"),
+        Ok(_) => panic!("the expansion was not limited"),
         Err(error) => assert_eq!(error.kind(), &Kind::Shared),
     });
     assert!(most < 100 << 20, "{most} bytes for a record of {}", record.len());
 }
 
-/// Each of many values in a type of one's own refers to one large object outside of it.
+/// /// Each of many values in a user type refers to one large object outside it.
 #[test]
-fn adv_6_values_with_large_things_outside_are_limited_too() {
+fn adv_6_values_that_refer_to_large_outer_objects_are_limited() {
     let count = 100_000u32;
     let large = [hex("4101"), hex("22"), varint(4000), vec![b'x'; 4000], hex("240001")].concat();
     let references = hex("5e01").repeat(count as usize);
@@ -83,7 +83,7 @@ fn adv_6_values_with_large_things_outside_are_limited_too() {
 
 /// A chain in which each object is in the next, read from the innermost: the longest way.
 #[test]
-fn adv_6_a_chain_of_references_is_as_deep_as_it_looks() {
+fn adv_6_a_chain_of_references_counts_with_its_expanded_depth() {
     let links = 2000u32;
     let mut bytes = [record("41"), varint(links), hex("4100240000")].concat();
     for link in 1..links {
@@ -96,7 +96,7 @@ fn adv_6_a_chain_of_references_is_as_deep_as_it_looks() {
 }
 
 #[test]
-fn adv_6_what_two_share_is_read_for_each() {
+fn adv_6_a_shared_object_is_read_for_each_reference() {
     let record = record("6f 220161 6f 22016b 4902 7b01 220162 5e01 220163 4102 5e01 5e01 240002 7b03");
     let json: serde_json::Value = v8::from_slice(&record).expect("decodes");
     assert_eq!(json, serde_json::json!({"a": {"k": 1}, "b": {"k": 1}, "c": [{"k": 1}, {"k": 1}]}));

@@ -1,4 +1,4 @@
-//! Lengths and counts that are not those of what comes.
+//! //! Wrong lengths and counts.
 
 use crossfork::v8::{self, Kind, SparseArray, Value};
 use serde::de::IgnoredAny;
@@ -7,13 +7,13 @@ use super::{refused, takes_little};
 use crate::any;
 use crate::kit::{hex, record, varint};
 
-/// What announces `length` of something, and has little of it.
+/// /// Records that announce `length`, and contain less.
 fn announcing(length: &str) -> Vec<String> {
     let element = "30".repeat(6);
     ["22", "53", "63", "41", "42", "7e ffffffff0f", "7e 7f", "5c000a", "5c0001", "5c0009"]
         .iter()
         .map(|tag| match *tag {
-            // The length stands before the maximum.
+            // // The length precedes the maximum.
             "7e ffffffff0f" => format!("7e {length} ffffffff0f {element}"),
             "7e 7f" => format!("7e {length} {length} {element}"),
             tag => format!("{tag} {length} {element}"),
@@ -22,7 +22,7 @@ fn announcing(length: &str) -> Vec<String> {
 }
 
 #[test]
-fn adv_4_to_adv_9_a_length_over_what_came_is_an_error_before_any_memory_is_taken() {
+fn adv_4_to_adv_9_an_excessive_length_is_an_error_before_allocation() {
     for length in ["08", "80 01", "feffffff0f", "feffff7f"] {
         for text in announcing(length) {
             refused(&text, &Kind::Truncated);
@@ -38,7 +38,7 @@ fn adv_4_to_adv_9_a_length_over_what_came_is_an_error_before_any_memory_is_taken
 }
 
 #[test]
-fn adv_6_a_count_that_is_wrong_is_an_error() {
+fn adv_6_a_wrong_count_is_an_error() {
     for (contents, end, right) in [
         ("6f 220161 30", "7b", 1),
         ("6f 220161 30 220162 30", "7b", 2),
@@ -50,7 +50,7 @@ fn adv_6_a_count_that_is_wrong_is_an_error() {
         ("4100 220161 30", "24", 1),
         ("6105 4902 30 220161 30", "40", 2),
     ] {
-        // Arrays have their length once more.
+        // // Arrays repeat their length.
         let length = match end {
             "24" => "00",
             "40" => "05",
@@ -77,7 +77,7 @@ fn adv_6_a_count_that_is_wrong_is_an_error() {
 }
 
 #[test]
-fn adv_4_a_number_of_more_than_32_bits_is_an_error_wherever_it_stands() {
+fn adv_4_a_varint_above_32_bits_is_an_error_everywhere() {
     for long in ["ffffffff10", "ffffffff7f", "808080808000", "ffffffffff0f", "8080808010"] {
         for before in [
             "49",
@@ -109,14 +109,14 @@ fn adv_4_a_number_of_more_than_32_bits_is_an_error_wherever_it_stands() {
             any::check(&record);
         }
     }
-    // As long as it may be, though with bits that say nothing.
+    // // As long as allowed, although some bits have no meaning.
     for (padded, n) in [("80808080 00", 0.0), ("82808080 00", 1.0), ("ffffffff 0f", -2147483648.0)] {
         assert_eq!(crate::kit::value(&format!("49 {padded}")), Value::Number(n));
     }
 }
 
 #[test]
-fn adv_6_a_view_stays_inside_of_its_buffer() {
+fn adv_6_a_view_stays_inside_its_buffer() {
     let buffer = "42 08 0102030405060708";
     for wrong in [
         "56 42 00 09 00",         // longer
@@ -143,7 +143,7 @@ fn adv_6_a_view_stays_inside_of_its_buffer() {
         crate::kit::value(&format!("{buffer} 56 77 04 04 00")).to_string(),
         "Int16Array(<ArrayBuffer 01 02 03 04 05 06 07 08>, 4, 4)"
     );
-    // A view on something else is none.
+    // // A view on another value is invalid.
     for text in [
         "30 56 42 00 00 00",
         "6f7b00 56 42 00 00 00",
@@ -170,7 +170,7 @@ fn adv_9_a_view_ends_with_an_element() {
 }
 
 #[test]
-fn adv_6_a_buffer_is_no_longer_than_it_may_be() {
+fn adv_6_a_buffer_longer_than_its_maximum_is_an_error() {
     let error = Value::decode(&record("7e 02 01 0102")).expect_err("2 is over 1");
     assert!(matches!(error.kind(), Kind::Invalid(_)), "{error}");
     let value = crate::kit::value("7e 02 ffffffff0f 0102");
@@ -178,7 +178,7 @@ fn adv_6_a_buffer_is_no_longer_than_it_may_be() {
 }
 
 #[test]
-fn adv_6_an_array_of_holes_costs_what_it_holds() {
+fn adv_6_an_array_of_holes_takes_memory_only_for_its_elements() {
     let endless = record("61 ffffffff0f 40 00 ffffffff0f");
     takes_little(&endless, any::check);
     let value = Value::decode(&endless).expect("decodes");
@@ -186,7 +186,7 @@ fn adv_6_an_array_of_holes_costs_what_it_holds() {
     assert_eq!(value, Value::SparseArray(Box::new(none)));
     assert_eq!(value.encode(&crate::kit::newest()).as_ref(), Ok(&endless));
     v8::from_slice::<IgnoredAny>(&endless).expect("is passed over");
-    // As a sequence it would have to be made.
+    // // As a sequence it would have to be built.
     for record in [&endless, &record("61 ffff7f 4902 30 40 01 ffff7f")] {
         let error = v8::from_slice::<Vec<Option<u8>>>(record).expect_err("has too many holes");
         assert!(error.to_string().contains("v8::Value"), "{error}");

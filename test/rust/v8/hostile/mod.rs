@@ -1,5 +1,4 @@
-//! Records that no honest peer writes: each is an error, takes no memory that it has not earned, and
-//! no time that it should not.
+//! //! Hostile records: each is an error, and takes no excessive memory or time.
 
 mod depth;
 mod headers;
@@ -14,7 +13,7 @@ use serde::de::IgnoredAny;
 use crate::kit::record;
 use crate::{any, meter};
 
-/// Whatever is read of a record takes memory in its measure: a byte can be a whole value.
+/// /// Decoding takes memory in proportion to the record: one byte can be a whole value.
 pub fn takes_little<T>(record: &[u8], read: impl FnOnce(&[u8]) -> T) {
     let most = meter::most(|| read(record));
     let enough = 64 * 1024 + 128 * record.len();

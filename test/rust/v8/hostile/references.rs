@@ -1,4 +1,4 @@
-//! References to what is not there.
+//! //! References to missing objects.
 
 use crossfork::v8::{self, Kind, Value};
 use serde::de::IgnoredAny;
@@ -6,7 +6,7 @@ use serde::de::IgnoredAny;
 use crate::any;
 use crate::kit::{record, value};
 
-/// A `Value`, and everything that serde reads, has nothing to put there.
+/// /// Neither a `Value` nor a serde type can represent it.
 fn refers_to_nothing(text: &str, id: u32) {
     let record = record(text);
     let error = Value::decode(&record).expect_err(text);
@@ -17,11 +17,11 @@ fn refers_to_nothing(text: &str, id: u32) {
 }
 
 #[test]
-fn adv_6_a_reference_to_nothing_or_forward_is_an_error() {
+fn adv_6_a_dangling_or_forward_reference_is_an_error() {
     refers_to_nothing("5e00", 0);
     refers_to_nothing("5effffffff0f", u32::MAX);
     refers_to_nothing("4101 5e01 240001", 1);
-    // Forward: to what begins behind it.
+    // // Forward: to an object that begins later.
     refers_to_nothing("4102 5e01 6f7b00 240002", 1);
     refers_to_nothing("6f 220161 5e01 220162 6f7b00 7b02", 1);
     refers_to_nothing("3b 5e01 6f7b00 3a02", 1);
@@ -38,8 +38,8 @@ fn adv_6_a_reference_to_nothing_or_forward_is_an_error() {
 }
 
 #[test]
-fn adv_6_objects_have_the_numbers_that_v8_gives_them() {
-    // Each kind takes the next; a native object takes two, which both mean it.
+fn adv_6_objects_are_numbered_as_by_v8() {
+    // // Each kind takes the next number; a native object takes two, and both refer to it.
     for (object, numbers) in [
         ("6f7b00", 1),
         ("4100240000", 1),
@@ -74,7 +74,7 @@ fn adv_6_objects_have_the_numbers_that_v8_gives_them() {
 }
 
 #[test]
-fn adv_6_a_reference_to_what_has_not_ended_is_circular() {
+fn adv_6_a_reference_to_an_unfinished_object_is_circular() {
     let own = |text: &str| value(text).to_string();
     assert_eq!(own("6f 220161 5e00 7b01"), "<ref *1> { a: [Circular *1] }");
     assert_eq!(own("4101 5e00 240001"), "<ref *1> [ [Circular *1] ]");
@@ -87,7 +87,7 @@ fn adv_6_a_reference_to_what_has_not_ended_is_circular() {
 }
 
 #[test]
-fn adv_6_what_contains_itself_is_read_as_a_value_alone() {
+fn adv_6_a_circular_value_can_only_be_read_as_a_value() {
     for text in [
         "6f 220161 5e00 7b01",
         "4101 5e00 240001",
@@ -109,8 +109,8 @@ fn adv_6_what_contains_itself_is_read_as_a_value_alone() {
 }
 
 #[test]
-fn adv_6_an_error_inside_does_not_make_another_reference_right() {
-    // The second array is damaged: what begins in it is nothing to refer to.
+fn adv_6_an_inner_error_does_not_make_another_reference_valid() {
+    // // The second array is damaged: objects that begin in it cannot be referred to.
     let record = record("4103 4101 ff 240001 5e01 5e02 240003");
     assert_eq!(Value::decode(&record).expect_err("is damaged").kind(), &Kind::UnknownTag(0xff));
     any::check(&record);

@@ -1,4 +1,4 @@
-//! Bytes as Buffers, and Buffers as bytes (ADV-9).
+//! //! Reading and writing bytes as Buffers (ADV-9).
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -69,7 +69,7 @@ struct Holder {
 }
 
 #[test]
-fn adv_9_bytes_of_a_variable_length_are_a_buffer_wherever_they_stand_and_also_when_empty() {
+fn adv_9_bytes_become_a_buffer_at_any_place_even_when_empty() {
     for (bytes, printed) in [(vec![], "<Buffer>"), (vec![1, 255], "<Buffer 01 ff>")] {
         round_trip(&bytes, printed);
         round_trip(&bytes.clone().into_boxed_slice(), printed);
@@ -89,7 +89,7 @@ fn adv_9_bytes_of_a_variable_length_are_a_buffer_wherever_they_stand_and_also_wh
         let text =
             "{ bytes: @, boxed: @, option: @, list: [ @, @ ], map: { k: @ }, newtype: @, tuple: [ @, 7 ] }";
         round_trip(&holder, &text.replace('@', printed));
-        // What only borrows.
+        // // A type that only borrows.
         let print = |record: v8::Error| panic!("{record}");
         let of = |record: Result<Vec<u8>, v8::Error>| {
             Value::decode(&record.unwrap_or_else(print)).expect("decodes").to_string()
@@ -118,7 +118,7 @@ fn adv_9_other_sequences_stay_arrays() {
 }
 
 #[test]
-fn adv_9_bytes_that_are_borrowed_are_those_of_the_record() {
+fn adv_9_borrowed_bytes_point_into_the_record() {
     let bytes: Vec<u8> = (0..=255).collect();
     let record = v8::to_vec(&(&bytes[..], "text"), &Options::new()).expect("encodes");
     let lies_in = |part: &[u8]| record.as_ptr_range().contains(&part.as_ptr());
@@ -142,9 +142,9 @@ fn adv_9_bytes_that_are_borrowed_are_those_of_the_record() {
     assert!(!small.as_ptr_range().contains(&parts[0].as_bytes().expect("bytes").as_ptr()));
 }
 
-/// It is copied once, or not at all.
+/// /// The buffer is copied once, or not at all.
 #[test]
-fn adv_9_a_large_buffer_takes_its_memory_once() {
+fn adv_9_a_large_buffer_is_copied_at_most_once() {
     let length = 16 << 20;
     let view = [hex("5c 00 0a"), varint(length), vec![7; length as usize]].concat();
     let alone = [record(""), view].concat();
@@ -164,9 +164,9 @@ fn most<'de, T: Deserialize<'de>>(record: &'de [u8]) -> usize {
     meter::most(|| v8::from_slice::<T>(record).unwrap_or_else(|e| panic!("{e}")))
 }
 
-/// Every kind of binary data reads as bytes, and as a sequence of what it has.
+/// /// Every kind of binary data reads as bytes, and as a sequence of its elements.
 #[test]
-fn adv_9_any_binary_data_is_bytes_to_who_asks_for_bytes() {
+fn adv_9_any_binary_data_can_be_read_as_bytes() {
     let bytes = [1u8, 0, 2, 0, 0, 0, 0, 0];
     let data = bytes.iter().map(|b| format!("{b:02x}")).collect::<String>();
     let mut texts: Vec<String> = (0..14).map(|index| format!("5c00 {index:02x} 08 {data}")).collect();
@@ -178,7 +178,7 @@ fn adv_9_any_binary_data_is_bytes_to_who_asks_for_bytes() {
         reads(&record, Borrowed(&bytes));
         reads(&record, Owned(bytes.to_vec()));
         reads(&record, &bytes[..]);
-        // And a reference to it: what was read first is passed over.
+        // // And a reference to it: the first occurrence is skipped.
         if !text.contains("56") {
             let twice = hex(&format!("ff0f 4102 {text} 5e01 240002"));
             reads(&twice, (Borrowed(&bytes), Borrowed(&bytes)));
@@ -189,7 +189,7 @@ fn adv_9_any_binary_data_is_bytes_to_who_asks_for_bytes() {
 }
 
 #[test]
-fn adv_9_binary_data_is_a_sequence_of_numbers_to_who_asks_for_one() {
+fn adv_9_binary_data_can_be_read_as_a_sequence_of_numbers() {
     let bytes = |text: &str, expected: &[u8]| {
         reads(&record(text), expected.to_vec());
         reads(&record(text), expected.iter().copied().collect::<std::collections::VecDeque<_>>());
@@ -222,7 +222,7 @@ fn adv_9_binary_data_is_a_sequence_of_numbers_to_who_asks_for_one() {
     refused::<Vec<u8>>("5c0000 02 07ff");
     refused::<(u8, u8)>("5c000a 03 010203");
     refused::<(u8, u8)>("5c000a 01 01");
-    // And an array of numbers is bytes.
+    // // An array of numbers can be read as bytes.
     reads(&record("4102 4902 4904 240002"), Owned(vec![1, 2]));
     reads(&record("4102 4902 4904 240002"), vec![1u8, 2]);
     refused::<Vec<u8>>("4101 498004 240001");
@@ -231,7 +231,7 @@ fn adv_9_binary_data_is_a_sequence_of_numbers_to_who_asks_for_one() {
 }
 
 #[test]
-fn adv_9_halves_are_read_as_the_numbers_that_they_are() {
+fn adv_9_float16_elements_are_read_as_numbers() {
     for (bits, n) in [
         ("0000", 0.0),
         ("0100", 2f32.powi(-24)),
@@ -253,7 +253,7 @@ fn adv_9_halves_are_read_as_the_numbers_that_they_are() {
 }
 
 #[test]
-fn adv_9_views_of_a_value_are_what_they_say() {
+fn adv_9_views_in_a_value_report_their_contents() {
     let view = |kind, bytes: &[u8]| Value::View(View { kind, bytes: bytes.to_vec().into() });
     assert_eq!(view(ViewKind::Buffer, b"ab"), Value::buffer("ab"));
     assert_ne!(view(ViewKind::Uint8Array, b"ab"), Value::buffer("ab"));

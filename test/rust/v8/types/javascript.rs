@@ -1,4 +1,4 @@
-//! What JavaScript has and serde has not, read as its nearest relative.
+//! //! JavaScript types that serde lacks, read as the nearest equivalent.
 
 use std::collections::BTreeMap;
 
@@ -36,7 +36,7 @@ fn adv_6_a_map_is_a_map_and_a_set_a_sequence() {
 }
 
 #[test]
-fn adv_6_a_date_is_its_milliseconds() {
+fn adv_6_a_date_is_read_as_its_milliseconds() {
     reads(&record("44 00b08756febc7842"), 1_700_000_000_123u64);
     reads(&record("44 00b08756febc7842"), 1_700_000_000_123f64);
     reads(&record("44 000000000000f8bf"), -1.5f64);
@@ -46,7 +46,7 @@ fn adv_6_a_date_is_its_milliseconds() {
 }
 
 #[test]
-fn adv_6_boxed_primitives_are_what_is_in_the_box() {
+fn adv_6_boxed_primitives_are_read_as_their_content() {
     reads(&record("79"), true);
     reads(&record("78"), false);
     reads(&record("6e 000000000000f83f"), 1.5);
@@ -58,7 +58,7 @@ fn adv_6_boxed_primitives_are_what_is_in_the_box() {
 }
 
 #[test]
-fn adv_6_a_regular_expression_is_its_text() {
+fn adv_6_a_regular_expression_is_read_as_its_text() {
     reads(&record("52 2204 61622b63 03"), "/ab+c/gi".to_owned());
     reads(&record("52 2201 61 00"), json!("/a/"));
 }
@@ -72,7 +72,7 @@ struct Failure {
 }
 
 #[test]
-fn adv_7_an_error_is_an_object_in_whichever_order_it_was_written() {
+fn adv_7_an_error_is_an_object_for_any_order_of_its_parts() {
     let failure = |name: &str, message: &str, stack: Option<&str>, cause: Option<Failure>| Failure {
         name: name.into(),
         message: Some(message.into()),
@@ -83,7 +83,7 @@ fn adv_7_an_error_is_an_object_in_whichever_order_it_was_written() {
     reads(&record("72 6d22036f7574 73220153 63 72 54 6d2202696e 2e 2e"), outer());
     reads(&record("72 6d22036f7574 63 72 54 6d2202696e 2e 73220153 2e"), outer());
     reads(&record("72 63 72 54 6d2202696e 2e 73220153 6d22036f7574 2e"), outer());
-    // Nobody writes the class behind the parts: the name has been given by then.
+    // // The class never follows the parts, because the name has been set by then.
     assert!(refused::<Failure>("72 6d220161 54 2e").contains("class"));
     for (letter, name) in [
         ("45", "EvalError"),
@@ -100,7 +100,7 @@ fn adv_7_an_error_is_an_object_in_whichever_order_it_was_written() {
 }
 
 #[test]
-fn adv_4_undefined_and_holes_are_nothing() {
+fn adv_4_undefined_and_holes_are_read_as_none() {
     reads(&record("5f"), ());
     reads(&record("5f"), None::<String>);
     reads(&record("6f 220161 5f 7b01"), json!({ "a": null }));
@@ -113,20 +113,20 @@ fn adv_4_undefined_and_holes_are_nothing() {
     refused::<Vec<u8>>("4102 4902 2d 240002");
 }
 
-/// A sequence has no names: properties beside the elements are passed over.
+/// /// A sequence has no names: properties besides the elements are skipped.
 #[test]
 fn adv_6_properties_of_an_array_are_not_elements() {
     reads(&record("4102 4902 4904 220178 220179 240102"), vec![1, 2]);
     reads(&record("6103 4900 4902 220178 4102 30 30 240002 4904 4906 400303"), vec![Some(1), None, Some(3)]);
     refused::<(u8,)>("4102 4902 4904 220178 30 240102");
-    // Elements that are not in order, or not within the length, are nobody's.
+    // // Elements out of order, or beyond the length, are ignored.
     refused::<Vec<Option<u8>>>("6103 4904 4902 4900 4902 400203");
     refused::<Vec<Option<u8>>>("6103 4906 4902 400103");
     refused::<Vec<Option<u8>>>("6103 4900 4902 4900 4902 400203");
 }
 
 #[test]
-fn adv_4_big_integers_are_integers_as_far_as_rust_has_them() {
+fn adv_4_big_integers_are_read_as_rust_integers_within_range() {
     reads(&record("5a 10 0500000000000000"), 5u8);
     reads(&record("5a 11 0500000000000000"), -5i8);
     reads(&record("5a 10 ffffffffffffffff"), u64::MAX);
@@ -139,7 +139,7 @@ fn adv_4_big_integers_are_integers_as_far_as_rust_has_them() {
     assert!(refused::<u128>(&format!("5a 30 {}", "01".repeat(24))).contains("v8::Value"));
 }
 
-/// Native objects are their properties, and `IgnoredAny` passes over whatever comes.
+/// /// Native objects are their properties, and `IgnoredAny` skips any value.
 #[test]
 fn adv_9_a_native_object_is_a_map() {
     reads(&record("5c01 6f 220161 4902 7b01"), map([("a", 1)]));
@@ -149,9 +149,9 @@ fn adv_9_a_native_object_is_a_map() {
     }
 }
 
-/// The type may look at what has come, as JSON's own does.
+/// /// The type may inspect the value, as a JSON value does.
 #[test]
-fn adv_6_a_field_is_found_among_all_that_javascript_has() {
+fn adv_6_a_field_can_be_of_any_javascript_type() {
     #[derive(Debug, PartialEq, Deserialize)]
     struct Wanted {
         wanted: u8,

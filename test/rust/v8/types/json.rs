@@ -1,4 +1,4 @@
-//! The shape of what JSON can say is the shape that JSON gives it.
+//! //! A value that JSON can express has the same shape as in JSON.
 
 use std::collections::BTreeMap;
 
@@ -29,7 +29,7 @@ enum Shape {
     Struct { a: i64, b: Option<String> },
 }
 
-/// As JSON writes no other, and JavaScript reads no other exactly.
+/// /// JSON writes no other numbers, and JavaScript reads no others exactly.
 const SAFE: i64 = (1 << 53) - 1;
 
 fn shape() -> impl Strategy<Value = Shape> {
@@ -90,7 +90,7 @@ fn normal(json: &serde_json::Value) -> serde_json::Value {
 
 proptest! {
     #[test]
-    fn adv_6_ser_1_a_type_has_the_shape_that_json_gives_it(mixed in mixed()) {
+    fn adv_6_ser_1_a_type_has_the_same_shape_as_in_json(mixed in mixed()) {
         let record = v8::to_vec(&mixed, &Options::new()).expect("encodes");
         let text = serde_json::to_string(&mixed).expect("encodes");
         let json: serde_json::Value = serde_json::from_str(&text).expect("is JSON");
@@ -100,7 +100,7 @@ proptest! {
         let value = Value::decode(&record).expect("decodes");
         let printed = serde_json::to_string(&value).expect("JSON has words for it");
         prop_assert_eq!(normal(&serde_json::from_str(&printed).expect("is JSON")), normal(&json));
-        // And back, from either.
+        // // And back from both.
         prop_assert_eq!(&v8::from_slice::<Mixed>(&record).expect("reads"), &mixed);
         prop_assert_eq!(&serde_json::from_str::<Mixed>(&printed).expect("reads"), &mixed);
         let from_json: Value = serde_json::from_str(&text).expect("reads");
@@ -110,7 +110,7 @@ proptest! {
 }
 
 #[test]
-fn the_ends_of_the_numbers_are_written_as_what_they_are() {
+fn the_limits_of_number_types_are_written_exactly() {
     for n in [i64::MIN as f64, i64::MAX as f64, -(SAFE as f64), SAFE as f64, f64::MIN, f64::MAX] {
         let text = serde_json::to_string(&Value::Number(n)).expect("JSON");
         assert_eq!(serde_json::from_str::<f64>(&text).expect("a number"), n);

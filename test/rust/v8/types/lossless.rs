@@ -1,4 +1,4 @@
-//! A `Value` inside a type of your own, without loss; and what becomes of it elsewhere.
+//! //! A `Value` inside a user type, without loss; and in other formats.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -53,9 +53,9 @@ fn adv_4_to_adv_9_every_value_of_node_travels_inside_a_type_without_loss() {
     }
 }
 
-/// What refers to outside of it is read into it.
+/// /// Objects outside the value to which it refers are copied into it.
 #[test]
-fn adv_6_a_value_has_all_that_it_refers_to() {
+fn adv_6_a_value_contains_everything_that_it_refers_to() {
     #[derive(Debug, PartialEq, Deserialize)]
     struct Parts {
         first: serde_json::Value,
@@ -70,12 +70,12 @@ fn adv_6_a_value_has_all_that_it_refers_to() {
     assert_eq!(parts.first, json!({ "k": [] }));
     assert_eq!(parts.second, Value::Array(vec![first(), Value::Reference(2)]));
     assert_eq!(parts.third, first());
-    // Each is whole, and can be sent by itself.
+    // // Each value is complete, and can be sent on its own.
     for value in [parts.second, parts.third] {
         let again = value.encode(&newest()).expect("encodes");
         Value::decode(&again).expect("decodes");
     }
-    // In the other order, what is inside is met first.
+    // // In the other order, the inner object is met first.
     let text = "4103 6f 22016b 4100240000 7b01 4102 5e02 5e01 240002 5e02 240003";
     let (_, both, last): (Value, Value, Value) = v8::from_slice(&record(text)).expect("reads");
     assert_eq!(both, Value::Array(vec![k(), Value::object([("k", Value::Reference(2))]).with_label(1)]));
@@ -92,7 +92,7 @@ fn adv_6_a_value_has_all_that_it_refers_to() {
 }
 
 #[test]
-fn adv_6_a_value_goes_through_serdes_own_buffers() {
+fn adv_6_a_value_survives_serdes_buffers() {
     let value = || Value::object([("a", vec![1, 2].into()), ("u", Value::Null)]);
     #[derive(Debug, PartialEq, Serialize, Deserialize)]
     #[serde(tag = "t")]
@@ -127,9 +127,9 @@ fn adv_6_a_value_goes_through_serdes_own_buffers() {
     survives(Flat { rest: value() }, inside);
 }
 
-/// Other formats get what JSON has.
+/// /// Other formats get the JSON representation.
 #[test]
-fn ser_3_a_value_is_plain_json_in_another_format() {
+fn ser_3_a_value_in_another_format_is_plain_json() {
     let holes = SparseArray { length: 3, properties: vec![("1".into(), 5.into())] };
     for (value, json) in [
         (Value::Undefined, json!(null)),
@@ -179,7 +179,7 @@ impl Serialize for Failing {
     }
 }
 
-/// What a thread has handed over does not stay behind.
+/// /// A value that a thread has handed over does not stay behind.
 #[test]
 fn adv_4_a_failure_leaves_nothing_behind() {
     let value = || Value::Map(vec![(1.into(), Value::Undefined)]);
@@ -205,7 +205,7 @@ fn adv_4_a_failure_leaves_nothing_behind() {
     ] {
         let panicked = catch_unwind(AssertUnwindSafe(|| fails(value())));
         good();
-        // No value that was left is found by another format, and no writer either.
+        // // Another format finds neither a left-over value nor a writer.
         assert_eq!(serde_json::from_str::<Value>("null").expect("reads"), Value::Null);
         assert_eq!(serde_json::to_string(&value()).expect("writes"), "{}");
         drop(panicked);
@@ -214,7 +214,7 @@ fn adv_4_a_failure_leaves_nothing_behind() {
 
 /// A type that writes another record while it is written.
 #[test]
-fn adv_4_records_can_be_written_inside_of_others() {
+fn adv_4_a_record_can_be_written_while_another_is_written() {
     struct Nested(Value);
     impl Serialize for Nested {
         fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

@@ -1,4 +1,4 @@
-//! Structs, enums, maps and tuples: as JSON has them.
+//! //! Structs, enums, maps and tuples have the same shape as in JSON.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -42,7 +42,7 @@ fn adv_6_structs_are_objects_and_tuples_are_arrays() {
     round_trip(&[1u16, 2, 3], "[ 1, 2, 3 ]");
     let job = Job { job_id: 3, name: "n".into(), there: Some(true), ..Job::default() };
     round_trip(&job, "{ jobId: 3, 'the name': 'n', there: true, missing: [] }");
-    // What is not there has its default, and what is not known is passed over.
+    // // A missing field has its default, and an unknown one is skipped.
     let odd = record(
         "6f 22056a6f624964 4906 22017a 3b 22016b 6f7b00 3a02 2208746865206e616d65 22016e 22057468657265 54 7b04",
     );
@@ -58,7 +58,7 @@ struct Strict {
 }
 
 #[test]
-fn adv_6_what_a_type_forbids_is_an_error() {
+fn adv_6_a_value_that_the_type_rejects_is_an_error() {
     reads(&record("6f 220161 4902 7b01"), Strict { a: Some(1) });
     reads(&record("6f7b00"), Strict { a: None });
     assert!(refused::<Strict>("6f 220162 4902 7b01").contains("unknown field `b`"));
@@ -94,7 +94,7 @@ enum Shape {
 }
 
 #[test]
-fn adv_6_enums_are_the_name_of_a_variant_or_an_object_with_it_alone() {
+fn adv_6_enums_are_a_variant_name_or_an_object_with_one_key() {
     round_trip(&Shape::Unit, "'Unit'");
     round_trip(&Shape::Newtype(1), "{ Newtype: 1 }");
     round_trip(&Shape::Tuple(1, "x".into()), "{ Tuple: [ 1, 'x' ] }");
@@ -108,7 +108,7 @@ fn adv_6_enums_are_the_name_of_a_variant_or_an_object_with_it_alone() {
     // The unit variant as an object too, and a boxed string.
     reads(&record("6f 2204556e6974 30 7b01"), Shape::Unit);
     reads(&record("73 2204556e6974"), Shape::Unit);
-    // Shared objects are read anew.
+    // // Shared objects are read again.
     let twice = record("4102 6f 22074e657774797065 4902 7b01 5e01 240002");
     reads(&twice, vec![Shape::Newtype(1), Shape::Newtype(1)]);
     for text in [
@@ -161,7 +161,7 @@ enum Untagged {
 }
 
 #[test]
-fn adv_6_enums_with_other_tags_are_as_json_has_them() {
+fn adv_6_enums_with_other_tagging_have_the_shape_of_json() {
     round_trip(&Internal::A { x: 1, text: "t".into() }, "{ type: 'A', x: 1, text: 't' }");
     let inner = Inner { big: (1 << 53) - 1, list: vec![1.5, 2.0] };
     round_trip(&Internal::B(inner), "{ type: 'B', big: 9007199254740991, list: [ 1.5, 2 ] }");
@@ -190,7 +190,7 @@ struct Flat {
 }
 
 #[test]
-fn adv_6_what_is_flattened_is_part_of_the_object_around_it() {
+fn adv_6_flattened_fields_are_part_of_the_outer_object() {
     let rest = BTreeMap::from([("x".to_owned(), None), ("y".to_owned(), Some(true))]);
     let flat = Flat { a: 1, inner: Inner { big: 2, list: vec![] }, rest };
     round_trip(&flat, "{ a: 1, big: 2, list: [], x: null, y: true }");
@@ -226,7 +226,7 @@ enum Key {
 struct Wrapped(u8);
 
 #[test]
-fn adv_6_options_are_null_or_what_is_in_them() {
+fn adv_6_options_are_null_or_their_content() {
     round_trip(&Some(1), "1");
     round_trip(&None::<u8>, "null");
     round_trip(&vec![Some("x".to_owned()), None], "[ 'x', null ]");
@@ -236,7 +236,7 @@ fn adv_6_options_are_null_or_what_is_in_them() {
     );
     reads(&record("5f"), None::<u8>);
     reads(&record("00 5f"), None::<u8>);
-    // As in JSON, the outer one is all that is seen.
+    // // As in JSON, only the outer option is visible.
     assert_eq!(v8::from_slice::<Option<Option<u8>>>(&record("30")), Ok(None));
 }
 
@@ -249,7 +249,7 @@ fn adv_4_characters_and_floats_are_strings_and_numbers() {
     reads(&record("49 04"), 2.0f64);
     reads(&record("49 04"), 2.0f32);
     reads(&record("5a 10 0400000000000000"), 4.0f64);
-    // A double that is whole is an integer to who wants one.
+    // // A double with an integer value can be read as an integer.
     reads(&record("4e 0000000000000040"), 2u8);
     reads(&record("4e 000000000000e043"), 1u64 << 63);
     reads(&record("4e 000000000000e0c3"), i64::MIN);
@@ -261,7 +261,7 @@ fn adv_4_characters_and_floats_are_strings_and_numbers() {
 
 /// A sequence that does not know its length, and one that lies about it.
 #[test]
-fn adv_6_a_sequence_of_unknown_length_is_an_array_as_any_other() {
+fn adv_6_a_sequence_of_unknown_length_is_an_ordinary_array() {
     struct Unknown(usize);
     impl Serialize for Unknown {
         fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

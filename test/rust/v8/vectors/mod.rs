@@ -1,4 +1,4 @@
-//! What real Node processes wrote, against what their source text says (ADV-1 to ADV-9).
+//! //! Records of real Node processes, compared with their source text (ADV-1 to ADV-9).
 
 mod containers;
 mod objects;
@@ -9,7 +9,7 @@ use crossfork::wire::advanced as frames;
 
 use crate::kit::{Vector, newest, vectors};
 
-/// The value that the vector's source text describes, as far as it travels (ADV-8).
+/// /// The value of the vector's source text, as far as it can be sent (ADV-8).
 pub fn expected(vector: &Vector) -> Value {
     let found = scalars::expected(vector)
         .or_else(|| containers::expected(&vector.id))
@@ -36,7 +36,7 @@ fn since(vector: &Vector) -> (u32, bool) {
 }
 
 #[test]
-fn adv_4_to_adv_9_every_frame_of_node_is_the_value_that_its_source_text_describes() {
+fn adv_4_to_adv_9_every_recorded_frame_decodes_to_the_value_of_its_source_text() {
     for vector in vectors() {
         let value = Value::decode(&vector.record).unwrap_or_else(|e| panic!("{}: {e}", vector.id));
         assert_eq!(value, expected(&vector), "{}: {}", vector.id, vector.js);
@@ -44,7 +44,7 @@ fn adv_4_to_adv_9_every_frame_of_node_is_the_value_that_its_source_text_describe
 }
 
 #[test]
-fn adv_4_to_adv_9_what_node_wrote_is_written_in_the_same_bytes() {
+fn adv_4_to_adv_9_recorded_values_are_encoded_in_the_same_bytes() {
     let mut others = 0;
     for vector in vectors() {
         let record = expected(&vector).encode(&newest()).unwrap_or_else(|e| panic!("{}: {e}", vector.id));
@@ -73,7 +73,7 @@ fn adv_7_an_error_with_a_cause_is_written_in_the_order_that_every_node_reads() {
 }
 
 #[test]
-fn never_3_what_is_too_new_for_some_node_is_refused_or_written_in_its_safe_form() {
+fn never_3_values_too_new_for_a_node_are_refused_or_written_in_a_safe_form() {
     let mut new = 0;
     for vector in vectors() {
         let value = expected(&vector);
@@ -101,21 +101,21 @@ fn never_3_what_is_too_new_for_some_node_is_refused_or_written_in_its_safe_form(
 }
 
 #[test]
-fn never_3_a_record_from_elsewhere_is_made_fit_for_the_peer() {
+fn never_3_a_forwarded_record_is_converted_for_the_peer() {
     for vector in vectors() {
         let passed = frames::reencode(&vector.record.clone().into(), &Options::new()).ok();
         let written = frames::encode(&expected(&vector), &Options::new()).ok();
         assert_eq!(passed, written, "{}", vector.id);
         let (first, has_safe_form) = since(&vector);
         assert_eq!(passed.is_some(), first == 18 || has_safe_form, "{}", vector.id);
-        // Its author can read it for sure, and gets it as it was.
+        // // Its author can certainly read it, and gets it unchanged.
         let back = frames::frame_of(&vector.record).expect(&vector.id);
         assert_eq!(Value::decode(&back[frames::PREFIX..]), Value::decode(&vector.record), "{}", vector.id);
     }
 }
 
 #[test]
-fn adv_5_every_value_is_aligned_as_v8_does_it_wherever_it_stands() {
+fn adv_5_every_value_is_aligned_as_by_v8_at_any_position() {
     for vector in vectors() {
         let value = expected(&vector);
         for shift in 0..4 {

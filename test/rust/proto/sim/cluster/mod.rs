@@ -1,5 +1,5 @@
-//! The machines of a cluster under any script: a [`primary`] whose workers say anything, and a
-//! [`worker`] whose primary does. What they hear and say passes through either serialization.
+//! //! The machines of a cluster under arbitrary scripts: a [`primary`] with arbitrary workers, and a
+//! [`worker`] with an arbitrary primary. Their messages pass through either serialization.
 
 pub mod primary;
 mod script;
@@ -9,7 +9,7 @@ use crossfork::Serialization;
 use crossfork::proto::cluster::Message;
 use crossfork::v8::{self, Options, Value};
 
-/// What a message that came is understood as, if it is understood.
+/// /// The parsed message, if it is valid.
 fn heard(serialization: Serialization, text: &[u8]) -> Option<Message> {
     if serialization == Serialization::Json {
         return serde_json::from_slice(text).ok();
@@ -20,7 +20,7 @@ fn heard(serialization: Serialization, text: &[u8]) -> Option<Message> {
     }
 }
 
-/// What a machine says is understood, and would be said again in the same words.
+/// /// A machine's message can be parsed, and is encoded identically again.
 fn check_said(serialization: Serialization, message: &Message) {
     let write = |message: &Message| match serialization {
         Serialization::Json => serde_json::to_vec(message).expect("is written"),

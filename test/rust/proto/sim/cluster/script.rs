@@ -1,9 +1,8 @@
-//! A script of instructions, and messages made of it: mostly what a peer would say, often with
-//! something wrong.
+//! //! A script of instructions, and messages made from it: mostly like a peer's, often with a fault.
 
 use serde_json::{Value, json};
 
-/// Values that a field has not.
+/// /// Invalid values for a field.
 const ODD: &[&str] = &[
     "null",
     "true",
@@ -27,7 +26,7 @@ const ODD: &[&str] = &[
     "[[[[[[[[1]]]]]]]]",
 ];
 
-/// Every field that somebody reads.
+/// /// Every field that is read.
 const FIELDS: &[&str] = &[
     "act",
     "ack",
@@ -47,7 +46,7 @@ const FIELDS: &[&str] = &[
     "readableAll",
 ];
 
-/// The rest of a script. Behind its end there are zeros.
+/// /// The rest of a script. After its end it yields zeros.
 pub struct Script<'a>(&'a [u8]);
 
 impl<'a> Script<'a> {
@@ -79,7 +78,7 @@ impl<'a> Script<'a> {
         from.nth(at)
     }
 
-    /// So many bytes as they are.
+    /// /// A run of raw bytes.
     pub fn raw(&mut self) -> Vec<u8> {
         let length = usize::from(self.byte()).min(self.0.len());
         let (raw, rest) = self.0.split_at(length);
@@ -87,7 +86,7 @@ impl<'a> Script<'a> {
         raw.to_vec()
     }
 
-    /// A query for one of few places, so that many ask for the same.
+    /// /// A query for one of few addresses, so that many queries are equal.
     pub fn query(&mut self) -> Value {
         let kind = self.byte();
         let (address, port, address_type) = match kind % 8 {
@@ -100,7 +99,7 @@ impl<'a> Script<'a> {
         json!({ "address": address, "port": port, "addressType": address_type, "index": kind / 64 })
     }
 
-    /// The text of a message with these fields: now and then with one that is odd, or cut off.
+    /// /// The text of a message with these fields; sometimes with an invalid field, or truncated.
     pub fn text(&mut self, mut fields: Value, seq: u64) -> Vec<u8> {
         fields["cmd"] = json!("NODE_CLUSTER");
         fields["seq"] = json!(seq);

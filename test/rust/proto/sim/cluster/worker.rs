@@ -1,4 +1,4 @@
-//! A worker whose primary says anything, while its user goes on.
+//! //! A worker with an arbitrary primary, while its user behaves as usual.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -11,7 +11,7 @@ use super::script::Script;
 use super::{check_said, heard};
 use crate::sim::token::{Ledger, Token};
 
-/// As many connections may wait for their user.
+/// /// The number of connections that may wait for the user.
 const MOST: usize = 1024;
 
 struct World {
@@ -19,9 +19,9 @@ struct World {
     worker: WorkerMachine<Token>,
     ledger: Ledger,
     servers: Vec<Server>,
-    /// What it asked and nobody has answered, by the message's number: the server, if it was for one.
+    /// /// Unanswered queries by message number, with their server if they have one.
     questions: BTreeMap<u64, Option<usize>>,
-    /// By key, how many more times it was granted than given back.
+    /// /// By key, how often it was granted minus how often it was released.
     granted: BTreeMap<String, i64>,
     seq: u64,
     next_own: u64,
@@ -34,7 +34,7 @@ struct Server {
     key: Option<String>,
     max: Option<usize>,
     answers: usize,
-    /// Connections that were accepted for it and nobody has taken, in their order.
+    /// /// Accepted connections that were not taken yet, in order.
     waiting: VecDeque<usize>,
     taken: Vec<Token>,
     shared: Option<Token>,
@@ -151,7 +151,7 @@ impl World {
         let Some(answer) = self.worker.take_answer(server.id) else {
             return;
         };
-        assert!(server.asked, "an answer to what was not asked");
+        assert!(server.asked, "an answer without a query");
         server.answers += 1;
         assert_eq!(server.answers, 1, "a second answer");
         if let Answer::Shared { fd, .. } = answer {
@@ -180,7 +180,7 @@ impl World {
         let server = &mut self.servers[at];
         self.worker.release(server.id);
         for file in server.waiting.drain(..) {
-            assert!(!self.ledger.is_open(file), "what nobody took is closed");
+            assert!(!self.ledger.is_open(file), "an untaken connection must be closed");
         }
         server.released = true;
     }
@@ -207,7 +207,7 @@ impl World {
         self.hear(script, &text);
     }
 
-    /// The primary has said this, with a descriptor or not.
+    /// /// The primary has sent this, with or without a descriptor.
     fn hear(&mut self, script: &mut Script, text: &[u8]) {
         let Some(message) = heard(self.serialization, text) else {
             return;
@@ -272,7 +272,7 @@ impl World {
         }
     }
 
-    /// Hears what the worker says, which answers this offer and no other. Whether it accepts.
+    /// /// Reads the worker's messages, which answer this offer and no other. Returns whether it accepts.
     fn listen_to(&mut self, offer: Option<u64>) -> bool {
         let mut answers = Vec::new();
         let mut accepts = false;
@@ -292,9 +292,9 @@ impl World {
                     self.questions.insert(message.seq, None);
                 }
                 Body::Act(Act::Close { key }) => {
-                    let granted = self.granted.get_mut(&key).expect("gives back what it was granted");
+                    let granted = self.granted.get_mut(&key).expect("a release of a granted server");
                     *granted -= 1;
-                    assert!(*granted >= 0, "gives {key} back twice");
+                    assert!(*granted >= 0, "{key} was released twice");
                     let its = self.servers.iter_mut().find(|server| server.key.as_ref() == Some(&key));
                     if let Some(server) = its
                         && !self.worker.is_open(server.id)
@@ -316,12 +316,12 @@ impl World {
         let with_us: usize = with_us.sum();
         let with_us = with_us + self.servers.iter().map(|server| server.waiting.len()).sum::<usize>();
         let open = self.ledger.descriptors();
-        // An answer that nobody has taken has one at most.
+        // // An untaken answer holds at most one descriptor.
         let most = with_us + self.servers.iter().filter(|server| server.answers == 0).count();
         assert!((with_us..=most).contains(&open), "{open} descriptors, of which {with_us} are with us");
     }
 
-    /// The primary answers what is open, and all comes to an end.
+    /// /// The primary answers all open queries, and everything ends.
     fn finish(mut self) {
         for question in self.questions.keys().copied().collect::<Vec<_>>() {
             let body = Body::Reply(Reply { ack: question, server: Some(Err(98)), ..Reply::default() });
@@ -347,6 +347,6 @@ impl World {
             let body = Body::Reply(Reply { ack: question, ..Reply::default() });
             self.tell(Message { seq: self.seq, body }, Carried::Nothing, None);
         }
-        assert!(self.worker.is_done(), "nothing holds it up");
+        assert!(self.worker.is_done(), "the worker must be done");
     }
 }
