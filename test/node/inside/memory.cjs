@@ -77,7 +77,7 @@ run({
       assert.deepStrictEqual([error.name, error.code], ['TypeError', 'ERR_INVALID_FD_TYPE']);
       assert.ok(error.message.startsWith(`mapFd needs a memfd, but ${fd} is a ${kind}. `), error.message);
     }
-    assert.match(thrown(() => mapFd(t.opens(__filename))).message, /Read it with fs, or write it into a memfd\.$/);
+    assert.match(thrown(() => mapFd(t.opens(__filename))).message, /Read the file with fs, or copy it into a memfd\.$/);
     const sealed = thrown(() => mapFd(t.owns(memfd('crossfork-test', 'x', { seals: ['seal'] }))));
     assert.deepStrictEqual([sealed.code, sealed.syscall], ['EPERM', 'mmap']);
     assert.match(sealed.message, /can shrink.*"shrink"$/);
