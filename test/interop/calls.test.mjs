@@ -1,5 +1,5 @@
-// Services and pools in Rust, and Node programs at their other end that have no library of ours: JSON-RPC by hand, and
-// vscode-jsonrpc.
+// Services and pools in Rust, and Node programs at their other end: JSON-RPC by hand, vscode-jsonrpc, and the pool of the
+// npm package.
 import assert from 'node:assert';
 import { execFile, spawn } from 'node:child_process';
 import { join } from 'node:path';
@@ -31,6 +31,10 @@ for (const driver of ['blocking', 'tokio']) {
       }
       assert.strictEqual(await ended, 0);
       assert.ok(count > 20);
+    });
+
+    suite.test(`the pool of the npm package calls a service (${driver}, ${serialization})`, {}, async (_, { bin }) => {
+      await run(bin, [script('package.cjs'), worker, driver, serialization], { timeout: 60_000 });
     });
 
     suite.test(`vscode-jsonrpc calls a service (${driver}, ${serialization})`, {}, async (_, { bin }) => {
