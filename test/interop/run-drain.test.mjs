@@ -1,6 +1,7 @@
 // `crossfork run`: what a worker finishes before it exits, and how its program is notified.
 import assert from 'node:assert';
 import { once } from 'node:events';
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import http from 'node:http';
 import http2 from 'node:http2';
 import { createRequire } from 'node:module';
@@ -268,7 +269,11 @@ suite.test(
   'a program that becomes another user can start threads',
   { ...DEADLINE, skip: () => isNotRoot },
   async (t, runtime) => {
-    const run = start(t, runtime);
+    // The folders of this test run are for us alone.
+    const TMPDIR = mkdtempSync('/tmp/crossfork-other-user-');
+    chmodSync(TMPDIR, 0o755);
+    t.after(() => rmSync(TMPDIR, { recursive: true, force: true }));
+    const run = start(t, runtime, { env: { TMPDIR } });
     const port = await run.port(1);
     assert.strictEqual((await get(port, '/other-user')).body, 'runs');
     assert.strictEqual(await run.stop(), 0, run.text);

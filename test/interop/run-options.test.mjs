@@ -158,7 +158,7 @@ describe('options', { concurrency: 2, skip: withoutNode }, () => {
   });
 
   test('--inspect gives each worker its own port, even during a reload', DEADLINE, async (t) => {
-    const run = supervise(t, runtime, { args: ['--node-args', `--inspect=127.0.0.1:${await freePort()}`] });
+    const run = supervise(t, runtime, { args: ['--node-args', `--inspect=127.0.0.1:${await freePorts(6)}`] });
     const port = await run.port();
     run.kill('SIGHUP');
     await run.said(/^\[crossfork\] reloaded$/);
@@ -301,12 +301,24 @@ test('a Rust worker is run, reloaded and stopped like a Node program', {
 });
 
 /** Returns a port that is probably free, with probably free ports after it. */
-async function freePort() {
-  const server = net.createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address();
+/** The first of so many ports in a row that are free, below those that the system gives to connections. */
+async function freePorts(count) {
+  for (;;) {
+    const first = 20_000 + Math.floor(Math.random() * 10_000);
+    const ports = Array.from({ length: count }, (_, i) => first + i);
+    const areFree = await Promise.all(ports.map(isFree));
+    if (areFree.every(Boolean)) return first;
+  }
+}
+
+async function isFree(port) {
+  const server = net.createServer().listen(port, '127.0.0.1');
+  const free = await once(server, 'listening').then(
+    () => true,
+    () => false,
+  );
   server.close();
-  return Math.min(port, 65_000);
+  return free;
 }
 
 function scratch(t) {

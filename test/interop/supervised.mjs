@@ -101,7 +101,10 @@ class Run {
 
   /** Waits until this many workers are up, and returns their PIDs, oldest first. */
   async workers(count = 2) {
-    const up = await this.said(/^\[crossfork\] worker \d+ \(pid (\d+)\) (?:listens|is up)/, count);
+    const up = await this.said(
+      /^\[crossfork\] worker \d+ \(pid (\d+)\) (?:listens|is up, but does not listen)$/,
+      count,
+    );
     return up.map(([, pid]) => Number(pid));
   }
 
