@@ -1,6 +1,6 @@
 'use strict';
 
-// // A hostile worker; the message says what it does.
+// A hostile worker; the message says what it does.
 
 const { readSync, writeSync } = require('node:fs');
 

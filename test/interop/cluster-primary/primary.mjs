@@ -1,4 +1,4 @@
-// // The primary under test and its workers.
+// The primary under test and its workers.
 import assert from 'node:assert';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';

@@ -1,4 +1,4 @@
-// // A Rust primary with real programs as workers. Each scenario: `async (t, cell)`.
+// A Rust primary with real programs as workers. Each scenario: `async (t, cell)`.
 import assert from 'node:assert';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';

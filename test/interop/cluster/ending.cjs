@@ -1,6 +1,6 @@
 'use strict';
 
-// // How workers end, by the primary's decision and by their own.
+// How workers end, by the primary's decision and by their own.
 
 const assert = require('node:assert');
 const cluster = require('node:cluster');

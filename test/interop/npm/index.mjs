@@ -1,4 +1,4 @@
-// // Programs from npm.
+// Programs from npm.
 import { install } from '../install.mjs';
 
 /** Where the packages are. */

@@ -1,6 +1,6 @@
 'use strict';
 
-// // The tasks of the workers of workerpool and jest-worker.
+// The tasks of the workers of workerpool and jest-worker.
 
 const tasks = {
   add: (a, b) => a + b,

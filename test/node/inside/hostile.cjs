@@ -1,6 +1,6 @@
 'use strict';
 
-// // Invalid arguments from JavaScript cause an error, and the process keeps running.
+// Invalid arguments from JavaScript cause an error, and the process keeps running.
 
 const assert = require('node:assert');
 const { runInNewContext } = require('node:vm');

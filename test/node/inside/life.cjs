@@ -1,6 +1,6 @@
 'use strict';
 
-// // How sockets keep processes and contexts alive, and how these end. Each runs in its own process.
+// How sockets keep processes and contexts alive, and how these end. Each runs in its own process.
 
 const assert = require('node:assert');
 const { spawn } = require('node:child_process');

@@ -1,6 +1,6 @@
 'use strict';
 
-// // Behaviour at this process's descriptor limit.
+// Behaviour at this process's descriptor limit.
 
 const assert = require('node:assert');
 const { event } = require('../../interop/kit/wait.cjs');

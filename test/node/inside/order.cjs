@@ -1,6 +1,6 @@
 'use strict';
 
-// // The order and the context of events.
+// The order and the context of events.
 
 const assert = require('node:assert');
 const { AsyncLocalStorage } = require('node:async_hooks');

@@ -1,6 +1,6 @@
 'use strict';
 
-// // Reports at the end what it received.
+// Reports at the end what it received.
 
 let messages = 0;
 let characters = 0;

@@ -1,6 +1,6 @@
 'use strict';
 
-// // Sends a message and ends: exit <code> | throw | signal <name>.
+// Sends a message and ends: exit <code> | throw | signal <name>.
 
 const [how, what] = process.argv.slice(2);
 

@@ -1,6 +1,6 @@
 'use strict';
 
-// // Sends a handle and reports its outcome on standard output.
+// Sends a handle and reports its outcome on standard output.
 
 const { create } = require('./handles.cjs');
 

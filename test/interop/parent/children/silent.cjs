@@ -1,3 +1,3 @@
 'use strict';
 
-// // Has a channel and does not use it.
+// Has a channel and does not use it.

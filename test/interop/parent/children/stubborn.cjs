@@ -1,6 +1,6 @@
 'use strict';
 
-// // Keeps running without a channel, and ignores the given signals.
+// Keeps running without a channel, and ignores the given signals.
 
 for (const signal of process.argv.slice(2)) process.on(signal, () => {});
 process.on('message', () => {});

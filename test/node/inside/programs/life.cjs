@@ -1,6 +1,6 @@
 'use strict';
 
-// // Programs that end in different ways: the first argument selects one.
+// Programs that end in different ways: the first argument selects one.
 
 const { existsSync } = require('node:fs');
 const { tmpdir } = require('node:os');
