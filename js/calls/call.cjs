@@ -165,7 +165,7 @@ class Call {
     this.#settled();
   }
 
-  // What becomes of its place
+  // What happens to its place
 
   /** The place at the worker is free again. */
   released() {

@@ -19,7 +19,7 @@ use crate::driver::calls::{Core, InFlight, Options};
 #[derive(Clone)]
 pub struct Peer(Arc<Core>);
 
-/// How many items of a stream are on their way at most, unless said otherwise.
+/// Maximum number of stream items in flight.
 const ROOM: u32 = 64;
 
 impl Peer {
@@ -31,7 +31,7 @@ impl Peer {
     /// value as the only one, and `()` as none.
     ///
     /// # Errors
-    /// [`CallError`]: the other end answers with an error, the result is no `R`, the parameters cannot be
+    /// [`CallError`]: the other end answers with an error, the result is not an `R`, the parameters cannot be
     /// sent, or the channel ends.
     pub fn call<R: DeserializeOwned>(
         &self,
@@ -41,8 +41,8 @@ impl Peer {
         self.call_within(method, params, None)
     }
 
-    /// [`call`](Self::call), for so long at the most. The other end is told how long that is, and that it
-    /// is over.
+    /// [`call`](Self::call) with a timeout. The other end gets the deadline, and a cancellation when it has
+    /// passed.
     ///
     /// # Errors
     /// [`CallError::TimedOut`]; otherwise as [`call`](Self::call).
@@ -83,11 +83,11 @@ impl Peer {
         Ok(Stream { in_flight: Some(in_flight), items: PhantomData })
     }
 
-    /// Calls a method without waiting for it: there is no answer. Notifications are handled in the order
-    /// in which they are sent.
+    /// Sends a notification: a call without an answer. The other end handles notifications in the order in
+    /// which they were sent.
     ///
     /// # Errors
-    /// The parameters cannot be sent, or the channel is over.
+    /// The parameters cannot be sent, or the channel is closed.
     pub fn notify(&self, method: &str, params: &(impl Serialize + ?Sized)) -> Result<(), CallError> {
         self.0.notify(method, params)
     }

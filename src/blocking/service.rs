@@ -46,7 +46,7 @@ type OnEnd = Box<dyn FnOnce() + Send>;
 ///
 /// A handler may return an iterator, whose items the caller gets one by one. It can look whether its call
 /// was cancelled, report progress, and call the parent: see [`Context`]. If it panics, its caller
-/// gets an error with what it said and where, and the service goes on.
+/// gets an error with the message and the place of the panic, and the service goes on.
 ///
 /// Notifications are handled one after the other, in their order, by the handler of that name. A call does
 /// not begin before the notifications that came before it have ended.
@@ -67,7 +67,7 @@ impl Service {
         Service::default()
     }
 
-    /// Adds a method, which calls and notifications of this name are handed to: a function that takes the
+    /// Adds a method. Calls and notifications of this name go to the handler: a function that takes the
     /// parameters and `&Context`, and returns a `Result`. See [`Handler`] and
     /// [`Reply`](super::Reply).
     pub fn method<M>(mut self, name: impl Into<String>, handler: impl Handler<Peer, M>) -> Self {
@@ -75,29 +75,29 @@ impl Service {
         self
     }
 
-    /// How many threads carry out calls: as many as there are processors that we may use, unless said.
+    /// Sets the number of handler threads. Default: the number of CPUs that the process may use.
     pub fn threads(self, threads: NonZero<usize>) -> Self {
         Service { threads: Some(threads), ..self }
     }
 
-    /// Carries out everything one after the other, in the order in which it comes, as a language server
-    /// has to.
+    /// Handles calls and notifications one after the other, in the order of arrival. A language server needs
+    /// this.
     pub fn ordered(self) -> Self {
         Service { is_ordered: true, ..self }
     }
 
-    /// Ends when a handler has panicked, as if asked to by SIGTERM: for handlers that share what a panic may
-    /// leave half changed. A pool then starts another.
+    /// Shuts down gracefully, as on SIGTERM, when a handler has panicked. Use it if handlers share state that a
+    /// panic may leave inconsistent. A pool then starts another worker.
     pub fn end_on_panic(self) -> Self {
         Service { ends_on_panic: true, ..self }
     }
 
-    /// What is done with messages that are no calls. Without it they are dropped.
+    /// Sets the handler for messages that are not calls. Without it they are dropped.
     pub fn on_message(self, handler: impl Fn(Message, &Peer) + Send + Sync + 'static) -> Self {
         Service { on_message: Some(Box::new(handler)), ..self }
     }
 
-    /// What is done before the first call is carried out, such as loading a model: a pool waits for it.
+    /// Sets what runs before the first call, such as loading a model. A pool waits for it.
     pub fn set_up<E: Into<BoxError>>(
         self,
         start: impl FnOnce(&Peer) -> Result<(), E> + Send + 'static,
@@ -106,7 +106,7 @@ impl Service {
         Service { on_start: Mutex::new(Some(start)), ..self }
     }
 
-    /// What is done when the last call has ended.
+    /// Sets what runs after the last call has ended.
     pub fn tear_down(self, end: impl FnOnce() + Send + 'static) -> Self {
         Service { on_end: Mutex::new(Some(Box::new(end))), ..self }
     }
@@ -126,7 +126,7 @@ impl Service {
         terminate::heeded(|| core.stop(), || self.run_with(&channel, core.clone()))?
     }
 
-    /// [`run`](Self::run) over a channel that is at hand. Nobody else may receive from it.
+    /// [`run`](Self::run) over a channel that exists. Nothing else may receive from it.
     ///
     /// # Errors
     /// What the set-up failed with; or the channel failed.

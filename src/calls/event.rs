@@ -46,7 +46,7 @@ pub enum Event {
     Dropped,
 }
 
-/// What becomes of a call that is cancelled.
+/// What happens to a call that is cancelled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cancelling {
     /// It was not sent, and will not be.

@@ -55,7 +55,7 @@ pub enum SendError {
         /// How many times it was transmitted.
         transmissions: u32,
     },
-    /// This worker of a cluster stops, and listens no more.
+    /// This cluster worker is shutting down and cannot open listeners.
     Stopping,
     /// The time set for sending went by. The message was taken back, unless its first byte had
     /// been written already: then it is completed by later calls.

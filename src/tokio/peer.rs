@@ -31,11 +31,11 @@ impl Peer {
     /// value as the only one, and `()` as none.
     ///
     /// # Errors
-    /// [`CallError`]: the other end answers with an error, the result is no `R`, the parameters cannot be
+    /// [`CallError`]: the other end answers with an error, the result is not an `R`, the parameters cannot be
     /// sent, or the channel ends.
     ///
     /// # Cancel safety
-    /// If the future is dropped, the call is cancelled: the other end is told, or never hears of it.
+    /// If the future is dropped, the call is cancelled. If it was sent, the other end gets a cancellation.
     pub async fn call<R: DeserializeOwned>(
         &self,
         method: &str,
@@ -45,8 +45,8 @@ impl Peer {
         result.decode_naming("result").map_err(CallError::Result)
     }
 
-    /// [`call`](Self::call), for so long at the most. The other end is told how long that is, and that it
-    /// is over.
+    /// [`call`](Self::call) with a timeout. The other end gets the deadline, and a cancellation when it has
+    /// passed.
     ///
     /// # Errors
     /// [`CallError::TimedOut`]; otherwise as [`call`](Self::call).
@@ -78,11 +78,11 @@ impl Peer {
         Stream::begin(&self.0, method, params)
     }
 
-    /// Calls a method without waiting for it: there is no answer. Notifications are handled in the order
-    /// in which they are sent.
+    /// Sends a notification: a call without an answer. The other end handles notifications in the order in
+    /// which they were sent.
     ///
     /// # Errors
-    /// The parameters cannot be sent, or the channel is over.
+    /// The parameters cannot be sent, or the channel is closed.
     pub fn notify(&self, method: &str, params: &(impl Serialize + ?Sized)) -> Result<(), CallError> {
         self.0.notify(method, params)
     }

@@ -52,7 +52,7 @@ const CONCURRENCY: usize = 64;
 /// A handler is an asynchronous function that takes the context by value or by reference, or a
 /// synchronous one that does not take long. It may return a stream or an iterator, whose items the caller
 /// gets one by one. When its call is cancelled, its future is dropped. If it panics, its caller gets an
-/// error with what it said and where, and the service goes on.
+/// error with the message and the place of the panic, and the service goes on.
 ///
 /// Notifications are handled one after the other, in their order, by the handler of that name. A call does
 /// not begin before the notifications that came before it have ended.
@@ -73,7 +73,7 @@ impl Service {
         Service::default()
     }
 
-    /// Adds a method, which calls and notifications of this name are handed to: a function that takes the
+    /// Adds a method. Calls and notifications of this name go to the handler: a function that takes the
     /// parameters and `Context` or `&Context`, and returns a `Result`. See [`Handler`] and
     /// [`Reply`](super::Reply).
     pub fn method<M>(mut self, name: impl Into<String>, handler: impl Handler<Peer, M>) -> Self {
@@ -81,30 +81,30 @@ impl Service {
         self
     }
 
-    /// How many calls are carried out at once: 64, unless said. The others wait, and a pool hands this
-    /// service no more.
+    /// Sets the maximum number of calls that run at once (64). Further calls wait, and a pool sends this
+    /// service no more than that.
     pub fn concurrency(self, calls: NonZero<usize>) -> Self {
         Service { concurrency: Some(calls), ..self }
     }
 
-    /// Carries out everything one after the other, in the order in which it comes, as a language server
-    /// has to.
+    /// Handles calls and notifications one after the other, in the order of arrival. A language server needs
+    /// this.
     pub fn ordered(self) -> Self {
         Service { is_ordered: true, ..self }
     }
 
-    /// Ends when a handler has panicked, as if asked to by SIGTERM: for handlers that share what a panic may
-    /// leave half changed. A pool then starts another.
+    /// Shuts down gracefully, as on SIGTERM, when a handler has panicked. Use it if handlers share state that a
+    /// panic may leave inconsistent. A pool then starts another worker.
     pub fn end_on_panic(self) -> Self {
         Service { ends_on_panic: true, ..self }
     }
 
-    /// What is done with messages that are no calls. Without it they are dropped.
+    /// Sets the handler for messages that are not calls. Without it they are dropped.
     pub fn on_message(self, handler: impl Fn(Message, &Peer) + Send + Sync + 'static) -> Self {
         Service { on_message: Some(Box::new(handler)), ..self }
     }
 
-    /// What is done before the first call is carried out, such as loading a model: a pool waits for it.
+    /// Sets what runs before the first call, such as loading a model. A pool waits for it.
     pub fn set_up<E: Into<BoxError>, F: Future<Output = Result<(), E>> + Send + 'static>(
         self,
         start: impl FnOnce(Peer) -> F + Send + 'static,
@@ -116,7 +116,7 @@ impl Service {
         Service { on_start: Mutex::new(Some(start)), ..self }
     }
 
-    /// What is done when the last call has ended.
+    /// Sets what runs after the last call has ended.
     pub fn tear_down<F: Future<Output = ()> + Send + 'static>(
         self,
         end: impl FnOnce() -> F + Send + 'static,
@@ -166,13 +166,13 @@ impl Service {
         self.run_with(&channel, terminated()?).await
     }
 
-    /// [`serve`](Self::serve) over a channel that is at hand. Nobody else may receive from it.
+    /// [`serve`](Self::serve) over a channel that exists. Nothing else may receive from it.
     ///
     /// # Errors
     /// What the set-up failed with; or the channel failed.
     ///
     /// # Cancel safety
-    /// If the future is dropped, all calls are cancelled, and none is answered any more.
+    /// If the future is dropped, all calls are cancelled, and no answer is sent.
     pub async fn run_on(self, channel: &Channel) -> Result<(), Error> {
         self.run_with(channel, std::future::pending()).await
     }

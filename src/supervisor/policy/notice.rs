@@ -166,7 +166,7 @@ impl fmt::Display for Ended {
         match self {
             Ended::Code(code) => write!(f, "exit code {code}"),
             Ended::Signal(signal) => signal.fmt(f),
-            Ended::Unknown => f.write_str("nobody knows how"),
+            Ended::Unknown => f.write_str("exit status unknown"),
         }
     }
 }

@@ -66,12 +66,13 @@ impl Builder {
         Builder::new(Start::Command(Box::new(command)))
     }
 
-    /// How many workers: as many as there are processors that we may use, unless said.
+    /// Sets the number of workers. Default: the number of CPUs that the process may use.
     pub fn size(self, workers: NonZero<usize>) -> Self {
         Builder { size: Some(workers), ..self }
     }
 
-    /// How many calls each worker has at once: as many as it announces, or one, unless said.
+    /// Sets the maximum number of calls that one worker has at once. Default: the number that it announces, or
+    /// one.
     pub fn concurrency(self, calls: NonZero<usize>) -> Self {
         Builder { concurrency: Some(calls), ..self }
     }
@@ -101,8 +102,8 @@ impl Builder {
     /// Starts the workers. Calls may be made at once, and wait until one is ready.
     ///
     /// # Errors
-    /// [`Error::Spawn`] if what it is to run is neither a script nor a program. A worker that does not
-    /// start is told by [`Pool::ready`] and by calls.
+    /// [`Error::Spawn`] if the file is neither a script nor a program. If a worker does not start,
+    /// [`Pool::ready`] and calls return the error.
     ///
     /// # Panics
     /// Outside of a runtime, and in one without I/O or time.

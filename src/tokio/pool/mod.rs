@@ -166,7 +166,7 @@ impl Pool {
         self.call_with(method, params, Call::new()).await
     }
 
-    /// [`call`](Self::call), as it is said.
+    /// [`call`](Self::call) with options.
     ///
     /// # Errors
     /// [`PoolError`].
