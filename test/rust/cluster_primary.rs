@@ -27,7 +27,7 @@ fn cluster(fields: &str) -> String {
     says(&format!("{{\"cmd\":\"NODE_CLUSTER\",{fields}}}"))
 }
 
-/// /// The next event. `None`: no more will come.
+/// The next event. `None`: no more will come.
 async fn next(primary: &Primary) -> Option<Event> {
     timeout(PATIENCE, primary.next()).await.expect("an event in time")
 }
@@ -45,7 +45,7 @@ async fn until_exit(primary: &Primary) -> Vec<String> {
     }
 }
 
-/// /// Waits for the exit of a process that causes no event.
+/// Waits for the exit of a process that causes no event.
 async fn gone(worker: &ForkedWorker) {
     timeout(PATIENCE, async {
         while !worker.is_dead() {
@@ -82,7 +82,7 @@ async fn clu_22_a_worker_reaped_by_other_code_has_no_invented_exit_code() {
     let primary = script("read line <&3; exit 7").start();
     let worker = primary.fork().expect("is started");
     worker.send("go on").await.expect("is sent");
-    // // The runtime does not run in the meantime.
+    // The runtime does not run in the meantime.
     let pid = nix::unistd::Pid::from_raw(worker.pid() as i32);
     nix::sys::wait::waitpid(pid, None).expect("its end");
     loop {
@@ -119,7 +119,7 @@ async fn workers_use_the_latest_settings() {
     }
 }
 
-/// /// Ignoring them silently would be confusing.
+/// Ignoring them silently would be confusing.
 #[tokio::test]
 async fn module_settings_are_an_error_for_a_program() {
     let program = || Primary::program("/bin/true");
@@ -167,12 +167,12 @@ async fn clu_5_clu_8_clu_10_worker_messages_become_events_in_order() {
     assert!(worker.exited_after_disconnect());
 }
 
-/// /// Sends the numbers up to `$1`, each in a message.
+/// Sends the numbers up to `$1`, each in a message.
 const SAY: &str = "i=0; say() { while [ $i -lt $1 ]; do i=$((i+1)); echo $i; done >&3; }; ";
 
 #[tokio::test]
 async fn life_4_messages_sent_before_a_workers_exit_are_received_even_late() {
-    // // More messages than are read before some are taken, and then more again.
+    // More messages than are read before some are taken, and then more again.
     let primary = script(&(SAY.to_owned() + "say 300; read line <&3; say 400")).start();
     let worker = primary.fork().expect("is started");
     let mut said = Vec::new();
@@ -224,7 +224,7 @@ async fn clu_21_disconnect_completes_when_all_workers_have_ended_and_a_new_fork_
     assert!(matches!(next(&primary).await, Some(Event::Fork { worker }) if worker.id() == 4));
 }
 
-/// /// The worker asks for a server, reports its port, and waits for its end.
+/// The worker asks for a server, reports its port, and waits for its end.
 const SERVES: &str = r#"read reply <&3; printf '%s\n' "{\"reply\":$reply}" >&3; cat <&3 >/dev/null"#;
 
 async fn serving(settings: Settings) -> (Primary, ForkedWorker, u16) {
@@ -245,7 +245,7 @@ fn server() -> Settings {
     script(&(cluster(QUERY) + SERVES))
 }
 
-/// /// The worker asks for a server and reports its port. It is slow to accept each connection, and closes it
+/// The worker asks for a server and reports its port. It is slow to accept each connection, and closes it
 /// at once.
 const IS_SLOW: &str = r#"read reply <&3; printf '%s\n' "{\"reply\":$reply}" >&3
     while read offer <&3; do
@@ -268,7 +268,7 @@ async fn life_12_dropping_the_last_primary_closes_everything_and_kills_no_worker
     assert_eq!(refused, Err(ErrorKind::ConnectionRefused));
     assert!(!worker.is_connected());
     worker.disconnect();
-    // // It exits because its channel ends, and is not a zombie.
+    // It exits because its channel ends, and is not a zombie.
     gone(&worker).await;
 }
 
@@ -288,7 +288,7 @@ async fn clu_16_a_server_ends_with_its_last_worker_and_closes_waiting_clients() 
     assert!(matches!(ended, Ok(0) | Err(_)), "{ended:?}");
 }
 
-/// /// With any delay between them, because the delay decides whether the socket is watched when they arrive.
+/// With any delay between them, because the delay decides whether the socket is watched when they arrive.
 #[tokio::test]
 async fn clu_16_connections_that_arrive_while_all_workers_are_busy_are_served() {
     let (_primary, _worker, port) = serving(script(&(cluster(QUERY) + IS_SLOW))).await;
@@ -311,7 +311,7 @@ async fn clu_16_connections_are_accepted_even_if_no_worker_answers() {
     for _ in 0..30 {
         clients.push(tokio::net::TcpStream::connect(("127.0.0.1", port)).await.expect("it listens"));
     }
-    // // The last ones arrive after the primary has stopped watching.
+    // The last ones arrive after the primary has stopped watching.
     timeout(PATIENCE, async {
         while in_the_kernel(port) > 0 {
             tokio::time::sleep(Duration::from_millis(5)).await;
@@ -321,7 +321,7 @@ async fn clu_16_connections_are_accepted_even_if_no_worker_answers() {
     .expect("all are accepted in time");
 }
 
-/// /// The number of connections to this port that were not accepted.
+/// The number of connections to this port that were not accepted.
 #[cfg(target_os = "linux")]
 fn in_the_kernel(port: u16) -> u32 {
     let sockets = std::fs::read_to_string("/proc/net/tcp").expect("a file");
@@ -333,12 +333,12 @@ fn in_the_kernel(port: u16) -> u32 {
 
 #[tokio::test]
 async fn life_9_a_worker_with_unread_messages_gets_backpressure_and_its_exit_is_seen() {
-    // // More than our queue and both sockets' buffers together.
+    // More than our queue and both sockets' buffers together.
     let endless = "while printf '%065536d\\n' 0 >&3; do :; done";
     let primary = script(endless).start();
     let worker = primary.fork().expect("is started");
     assert!(matches!(next(&primary).await, Some(Event::Setup)));
-    // // Sooner or later its write blocks. Only its exit can be observed.
+    // Sooner or later its write blocks. Only its exit can be observed.
     assert!(worker.kill(Signal::KILL).expect("a signal"));
     gone(&worker).await;
     let names = until_exit(&primary).await;
@@ -348,7 +348,7 @@ async fn life_9_a_worker_with_unread_messages_gets_backpressure_and_its_exit_is_
 
 #[tokio::test]
 async fn hnd_9_clu_13_a_connection_refused_by_a_worker_is_offered_again_instead_of_resent() {
-    // // Our worker replies like this without a free descriptor. It would answer each transmission.
+    // Our worker replies like this without a free descriptor. It would answer each transmission.
     let refuses = r#"read reply <&3; printf '%s\n' "{\"reply\":$reply}" >&3
         read first <&3; number=${first##*\"seq\":}
         printf '%s\n' '{"cmd":"NODE_HANDLE_NACK"}' >&3
@@ -372,7 +372,7 @@ async fn clu_4_workers_can_run_as_another_user_and_group() {
     let primary = script(&text).silent().uid(NOBODY).gid(NOBODY).start();
     let worker = match primary.fork() {
         Ok(worker) => worker,
-        // // Without root, this is an error that says so.
+        // Without root, this is an error that says so.
         Err(error) => {
             let we = std::fs::metadata("/proc/self").expect("ourselves").uid();
             assert_ne!(we, 0, "{error}");
@@ -415,7 +415,7 @@ async fn a_dropped_next_loses_no_event() {
     let worker = primary.fork().unwrap();
     let mut names = Vec::new();
     while names.last().map(String::as_str) != Some("Exit") {
-        // // Each future is polled once and dropped.
+        // Each future is polled once and dropped.
         let event = timeout(Duration::ZERO, primary.next()).await;
         let Ok(event) = event else {
             tokio::task::yield_now().await;

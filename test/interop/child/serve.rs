@@ -80,7 +80,7 @@ fn accept_unix(listener: UnixListener) {
     });
 }
 
-/// /// Greets, then echoes until the end. The socket closes before the hold.
+/// Greets, then echoes until the end. The socket closes before the hold.
 fn converse<S>(mut reader: S, mut writer: S, hold: Option<SocketHold>)
 where
     S: Read + Write + AsFd + Send + 'static,

@@ -46,11 +46,11 @@ enum Command {
     Open {
         inheritable: bool,
     },
-    /// /// Stops taking events, or resumes.
+    /// Stops taking events, or resumes.
     Deaf {
         deaf: bool,
     },
-    /// /// Opens descriptors up to the limit, or closes them again.
+    /// Opens descriptors up to the limit, or closes them again.
     Starve,
     Feed,
     /// Which workers are there, and how many descriptors are open.
@@ -95,7 +95,7 @@ impl State {
         }
     }
 
-    /// /// Executes the command line, and answers with a line.
+    /// Executes the command line, and answers with a line.
     pub async fn command(&mut self, line: &str) {
         let command = serde_json::from_str(line).unwrap_or_else(|e| panic!("{line}: {e}"));
         let answer = match self.carry_out(command).await {

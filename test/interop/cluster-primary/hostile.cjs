@@ -73,7 +73,7 @@ const deeds = {
     cluster({ act: 'queryServer', index: 0, data: null, address: '127.0.0.1', port, addressType: 4 });
     process.once('internalMessage', () => {
       process.send('done', () => {
-        // // From now on only we read the channel, and no handle is acknowledged.
+        // From now on only we read the channel, and no handle is acknowledged.
         process.channel.readStop();
         const bytes = Buffer.alloc(65536);
         setInterval(() => {

@@ -90,7 +90,7 @@ async fn run(wanted: Wanted) {
             },
             line = commands.recv() => match line {
                 Some(line) => state.command(&line).await,
-                // // Our own end: no message is sent.
+                // Our own end: no message is sent.
                 None => break,
             },
         }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 pub fn line(value: &Value) {
     let mut out = std::io::stdout().lock();
-    // // The process that started us may have exited.
+    // The process that started us may have exited.
     let _ = writeln!(out, "{value}").and_then(|()| out.flush());
 }
 

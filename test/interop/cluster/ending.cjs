@@ -95,7 +95,7 @@ scenarios['CLU-18: no request fails while workers come and go'] = async (t) => {
       worker = next.worker;
     }
   })();
-  // // The first failure counts; the other is ignored.
+  // The first failure counts; the other is ignored.
   for (const promise of [changes, clients]) promise.catch(() => {});
   await Promise.race([changes, clients]).finally(() => {
     going = false;
@@ -110,7 +110,7 @@ scenarios['CLU-19: a worker that disconnects notifies the primary, finishes its 
       const { worker, workers, where } = await serving(t);
       const begun = await begin(t, where, workers);
       worker.send({ op: 'disconnect' });
-      // // The primary knows at once, so that another worker can take its place in the meantime.
+      // The primary knows at once, so that another worker can take its place in the meantime.
       await until(() => worker.worker.exitedAfterDisconnect === true, 'the primary knows that it is meant');
       assert.deepStrictEqual(
         worker.said.slice(-2).map(({ act }) => act),

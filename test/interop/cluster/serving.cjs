@@ -86,7 +86,7 @@ scenarios['CLU-11, CLU-13: two workers answer a hundred requests'] = async (t) =
   const answers = await Promise.all(Array.from({ length: 100 }, () => get(where)));
   const [first, second] = workers.map(({ pid }) => answers.filter((answer) => answer === pid).length);
   assert.strictEqual(first + second, 100);
-  // // Both are free at first. Later the faster one gets more, and the kernel may always choose the same one.
+  // Both are free at first. Later the faster one gets more, and the kernel may always choose the same one.
   if (policy === 'rr') assert.ok(Math.min(first, second) >= 1, `${first} and ${second}`);
 };
 
@@ -106,7 +106,7 @@ scenarios['CLU-13: a worker at its connection limit leaves the next connection t
   const [one, two] = [await begin(t, where, workers), await begin(t, where, workers)];
   const pids = [await one.finish(), await two.finish()];
   assert.deepStrictEqual(new Set(pids), new Set(workers.map(({ pid }) => pid)));
-  // // There is room again.
+  // There is room again.
   assert.ok(pids.includes(await get(where)));
 });
 
@@ -201,7 +201,7 @@ scenarios['CLU-6: servers on port 0 are distinguished and shared by their index'
     workers[0].acts('queryServer').map(({ index }) => index),
     [0, 1],
   );
-  // // When no server is left, the index starts again.
+  // When no server is left, the index starts again.
   for (const name of ['first', 'second']) await workers[0].ask({ op: 'close', name });
   assert.strictEqual((await workers[0].listen({ address: `${host}:0` })).port, ports[0]);
 });

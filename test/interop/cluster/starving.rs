@@ -7,7 +7,7 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 /// So many are enough for whatever it has.
 const LIMIT: u64 = 256;
 
-/// /// Opens files until the limit is reached.
+/// Opens files until the limit is reached.
 pub fn hoard() -> Vec<File> {
     let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).expect("a limit");
     setrlimit(Resource::RLIMIT_NOFILE, LIMIT, hard).expect("a lower limit");

@@ -55,7 +55,7 @@ fn run<W: Work>(args: &[String]) -> Result<(), Error> {
             continue;
         }
         let request: Value = message.decode()?;
-        // // Some calls wait for other messages.
+        // Some calls wait for other messages.
         let (worker, servers) = (worker.clone(), servers.clone());
         thread::spawn(move || {
             if let Err(e) = operate(&worker, &servers, &request) {
@@ -138,7 +138,7 @@ fn options(request: &Value) -> ListenOptions {
 struct Servers<W: Work> {
     listeners: Arc<Mutex<HashMap<String, W::Listener>>>,
     threads: Arc<Mutex<Vec<JoinHandle<()>>>>,
-    /// /// Descriptors withheld from the rest of the process.
+    /// Descriptors withheld from the rest of the process.
     hoard: Arc<Mutex<Vec<File>>>,
 }
 
@@ -160,7 +160,7 @@ impl<W: Work> Servers<W> {
                         threads.lock().unwrap().push(thread);
                     }
                     Ok(None) => break,
-                    // // No descriptor is free now; some will be later.
+                    // No descriptor is free now; some will be later.
                     Err(_) => thread::sleep(Duration::from_millis(50)),
                 }
             }
@@ -205,6 +205,6 @@ fn respond<C: Read + Write>(mut connection: C) {
     }
     let body = format!("handled by child, pid is {}\n", std::process::id());
     let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len());
-    // // The client may have disconnected.
+    // The client may have disconnected.
     let _ = connection.write_all((head + &body).as_bytes());
 }

@@ -64,7 +64,7 @@ scenarios['LIFE-9: a child waits when it echoes to a parent that does not read']
       return queued > 0 && queued === before && resting(child.pid);
     };
     await until(stuck, 'the child waits', 60_000);
-    // // The default receive limit is 64 MB, and the system's buffers come on top.
+    // The default receive limit is 64 MB, and the system's buffers come on top.
     assert.ok(count * size - queued < 66 * MEGABYTE, `the child has taken all but ${queued} bytes`);
     assertBelow(128 * MEGABYTE, child.pid);
     channel.readStart();

@@ -155,7 +155,7 @@ scenarios['HND-1: two children share one server'] = async (t) => {
   const address = server.address();
   for (const child of children) await child.give(server, 'net.Server', 'tcp-listener');
   server.close();
-  // // The remaining child serves.
+  // The remaining child serves.
   children[0].killNow();
   await children[0].exited;
   for (let i = 0; i < 3; i++) await peers.serves(children[1], await peers.connect(t, address));

@@ -56,7 +56,7 @@ for (const family of ['tcp', 'unix']) {
     const { server, clients } = await holding(t, 2, family);
     assert.strictEqual(await connections(server), 2);
     await hangUp(clients[0]);
-    // // The child's count lags briefly behind its close().
+    // The child's count lags briefly behind its close().
     await until(async () => (await connections(server)) === 1, 'one connection is left');
     await hangUp(clients[1]);
     await until(async () => (await connections(server)) === 0, 'no connection is left');

@@ -78,7 +78,7 @@ fn connections_handed_over_before_the_stop_are_served_before_the_server_ends() {
         let clients: Vec<_> = (0..20)
             .map(|_| {
                 let (theirs, mut client) = tcp_pair();
-                // // hyper closes connections without a request when it shuts down.
+                // hyper closes connections without a request when it shuts down.
                 client.write_all(REQUEST).unwrap();
                 theirs.set_nonblocking(true).unwrap();
                 primary.hand_over(&theirs);

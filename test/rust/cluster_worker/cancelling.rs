@@ -15,7 +15,7 @@ use crate::primary::{KEY, Primary};
 use crate::support::deadline::in_time;
 use crate::support::descriptors::{tcp_bound, tcp_pair};
 
-/// /// Runs the body in a single-threaded runtime.
+/// Runs the body in a single-threaded runtime.
 fn run<F: Future<Output = ()>>(test: &str, body: impl FnOnce(Worker, Primary) -> F + Send + 'static) {
     in_time(test, || {
         let runtime = Builder::new_current_thread().enable_all().build().unwrap();
@@ -30,7 +30,7 @@ fn run<F: Future<Output = ()>>(test: &str, body: impl FnOnce(Worker, Primary) ->
     });
 }
 
-/// /// Polls the future once and drops it. `Some` if it completed.
+/// Polls the future once and drops it. `Some` if it completed.
 async fn once<T>(future: impl Future<Output = T>) -> Option<T> {
     let mut future = pin!(future);
     poll_fn(|cx| {
@@ -42,7 +42,7 @@ async fn once<T>(future: impl Future<Output = T>) -> Option<T> {
     .await
 }
 
-/// /// Waits for a message from the primary's program, and so for everything before it.
+/// Waits for a message from the primary's program, and so for everything before it.
 async fn word(worker: &Worker, primary: &Primary) {
     primary.peer.write("\"a word\"\n");
     worker.recv().await.unwrap().unwrap();
@@ -82,7 +82,7 @@ fn a_dropped_listen_closes_a_server_granted_later() {
         primary.grant();
         word(&worker, &primary).await;
         assert_eq!(primary.expect_act("close")["key"], KEY);
-        // // It can be called again.
+        // It can be called again.
         let mut listening = pin!(worker.listen(8000));
         assert!(once(listening.as_mut()).await.is_none());
         primary.grant();
@@ -119,7 +119,7 @@ fn a_dropped_accept_leaves_the_connection_to_the_next_accept() {
         assert!(once(second.as_mut()).await.is_none());
         let (theirs, _client) = tcp_pair();
         primary.hand_over(&theirs);
-        // // The first one is woken, and then dropped.
+        // The first one is woken, and then dropped.
         word(&worker, &primary).await;
         drop(first);
         assert!(second.await.unwrap().is_some());
@@ -143,7 +143,7 @@ fn a_dropped_accept_from_a_shared_socket_leaves_its_slot_to_the_next_accept() {
         let address = listener.local_addr().unwrap();
         let client = std::thread::spawn(move || std::net::TcpStream::connect(address).unwrap());
         let connection = listener.accept().await.unwrap().unwrap();
-        // // Two wait for room; the first one is woken, and then dropped.
+        // Two wait for room; the first one is woken, and then dropped.
         let mut first = Box::pin(listener.accept());
         let mut second = pin!(listener.accept());
         assert!(once(first.as_mut()).await.is_none());
@@ -175,7 +175,7 @@ fn a_dropped_kill_has_notified_the_primary_and_does_not_exit() {
         assert!(once(worker.kill()).await.is_none());
         let told = primary.expect_act("exitedAfterDisconnect");
         primary.say(json!({ "ack": told["seq"] }));
-        // // The channel still ends, and with it the test.
+        // The channel still ends, and with it the test.
         worker.closed().await;
         primary.peer.assert_end();
     });

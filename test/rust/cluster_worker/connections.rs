@@ -39,7 +39,7 @@ fn clu_13_a_connection_is_acknowledged_then_accepted_and_served<W: Work>() {
     drop(theirs);
     let mut connection = listener.accept().unwrap().expect("a connection");
     primary.expect_accepted(seq, true);
-    // // A read without data blocks.
+    // A read without data blocks.
     let echo = thread::spawn(move || {
         let mut buffer = [0; 4];
         connection.read_exact(&mut buffer).unwrap();
@@ -107,7 +107,7 @@ fn clu_13_a_connection_without_a_descriptor_is_refused<W: Work>() {
         move || while let Ok(Some(_)) | Err(_) = worker.recv() {}
     });
     let seq = primary.say_with("net.Native", json!({ "act": "newconn", "key": KEY }), &[]);
-    // // Node waits for the worker's reply, whatever the acknowledgement says (HND-9).
+    // Node waits for the worker's reply, whatever the acknowledgement says (HND-9).
     assert_eq!(primary.peer.line(), NACK);
     let reply = primary.hear();
     assert_eq!((&reply["ack"], &reply["accepted"]), (&json!(seq), &json!(false)));
@@ -129,7 +129,7 @@ fn clu_13_the_connection_limit_counts_connections_until_they_close<W: Work>() {
     let (first, _first_client) = tcp_pair();
     let seq = primary.hand_over(&first);
     primary.expect_accepted(seq, true);
-    // // A connection counts while it waits and while it is open.
+    // A connection counts while it waits and while it is open.
     let (second, _second_client) = tcp_pair();
     let seq = primary.hand_over(&second);
     primary.expect_accepted(seq, false);
@@ -154,7 +154,7 @@ fn accepts_from_a_shared_socket_respect_the_connection_limit<W: Work>() {
         let listener = listener.clone();
         move || listener.accept().unwrap().expect("a connection")
     });
-    // // One worker answers, and the other still waits for room.
+    // One worker answers, and the other still waits for room.
     worker.send(&json!("a word")).unwrap();
     assert_eq!(primary.peer.line(), "\"a word\"");
     assert!(!second.is_finished());
@@ -210,7 +210,7 @@ fn connections_arrive_while_other_threads_only_send_or_receive<W: Work>() {
         move || worker.send_handle(&json!("a handle"), given).unwrap()
     });
     primary.peer.line_with_fd();
-    // // The sender waits for its acknowledgement and does the work meanwhile. The worker's own reply waits
+    // The sender waits for its acknowledgement and does the work meanwhile. The worker's own reply waits
     // for the handle in flight (HND-7).
     let (theirs, _client) = tcp_pair();
     let seq = primary.hand_over(&theirs);

@@ -124,7 +124,7 @@ fn clu_19_a_workers_own_disconnect_returns_when_the_primary_knows<W: Work>() {
     });
     primary.expect(json!({ "act": "close", "key": KEY, "seq": 4 }));
     primary.expect(json!({ "act": "exitedAfterDisconnect", "seq": 5 }));
-    // // It was in flight when the primary learned of the end, so it goes to another worker.
+    // It was in flight when the primary learned of the end, so it goes to another worker.
     let seq = primary.hand_over(&theirs);
     primary.expect_accepted(seq, false);
     assert!(!leaving.is_finished());
@@ -171,7 +171,7 @@ fn a_dropped_worker_serves_its_connections_to_the_end<W: Work>() {
     primary.peer.assert_end();
 }
 
-/// /// Acts as a busy primary: it has not seen the end yet, and still writes.
+/// Acts as a busy primary: it has not seen the end yet, and still writes.
 fn is_waited_for(mut primary: Primary, ending: thread::JoinHandle<()>) {
     primary.peer.assert_end();
     for _ in 0..100 {

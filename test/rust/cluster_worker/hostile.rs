@@ -40,7 +40,7 @@ fn unreceived_messages_do_not_block_the_cluster<W: Work>() {
     let seq = primary.hand_over(&theirs);
     primary.expect_accepted(seq, true);
     assert!(accepting.join().unwrap());
-    // // A later recv() gets only later messages.
+    // A later recv() gets only later messages.
     primary.peer.write("\"now\"\n");
     loop {
         if let Ok(text) = worker.recv().unwrap().unwrap().decode::<String>() {
@@ -55,7 +55,7 @@ fn a_primary_that_does_not_read_gets_backpressure<W: Work>() {
         let worker = worker.clone();
         move || while worker.recv().unwrap().is_some() {}
     });
-    // // Each message is answered, and unread answers accumulate, so the flood stops.
+    // Each message is answered, and unread answers accumulate, so the flood stops.
     let (line, _) = primary.text(json!({ "act": "newconn", "key": KEY }));
     let flood = format!("{line}\n").repeat(1000);
     primary.peer.socket.set_write_timeout(Some(std::time::Duration::from_secs(1))).unwrap();

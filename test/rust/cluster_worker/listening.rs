@@ -89,7 +89,7 @@ fn clu_11_listen_returns_the_primarys_error<W: Work>() {
         assert!(error.to_string().contains("127.0.0.1:80"), "{error}");
         assert_eq!(error.code(), code);
     }
-    // // The worker still works.
+    // The worker still works.
     granted(&worker, &mut primary);
 }
 
@@ -101,7 +101,7 @@ fn clu_11_an_unusable_reply_is_a_protocol_error<W: Work>() {
     });
     let error = refused.err().expect("refused");
     assert!(matches!(error, Error::Protocol(ProtocolError::InvalidReply { .. })), "{error}");
-    // // A descriptor that is not a socket, and a missing one.
+    // A descriptor that is not a socket, and a missing one.
     for fds in [vec![std::io::pipe().unwrap().0], vec![]] {
         let refused = listen(&worker, "8000", ListenOptions::default(), || {
             let query = primary.expect_act("queryServer");
@@ -145,7 +145,7 @@ fn clu_12_the_worker_listens_on_a_shared_socket<W: Work>() {
     assert_eq!(listening["port"], address.port());
     let _client = TcpStream::connect(address).unwrap();
     assert!(listener.accept().unwrap().is_some());
-    // // Clients can connect while a copy is open; the primary's copy is the last.
+    // Clients can connect while a copy is open; the primary's copy is the last.
     drop(socket);
     listener.close();
     primary.expect_act("close");
@@ -174,7 +174,7 @@ fn clu_11_a_udp_socket_is_shared<W: Work>() {
     let (length, from) = ours.recv_from(&mut buffer).unwrap().expect("a datagram");
     assert_eq!(ours.send_to(&buffer[..length], from).unwrap(), 4);
     assert_eq!(client.recv(&mut [0; 10]).unwrap(), 4);
-    // // A waiting call returns.
+    // A waiting call returns.
     thread::scope(|scope| {
         let waiting = scope.spawn(|| ours.recv_from(&mut [0; 10]).unwrap());
         primary.say(json!({ "act": "disconnect" }));

@@ -20,7 +20,7 @@ pub struct Primary {
     seq: u64,
 }
 
-/// /// A worker that has sent `online`, and its primary.
+/// A worker that has sent `online`, and its primary.
 pub fn connect<W: Work>() -> (W, Primary) {
     connect_with(Limits::default())
 }
@@ -30,7 +30,7 @@ pub fn connect_with<W: Work>(limits: Limits) -> (W, Primary) {
     let worker = W::from_socket(ours.into(), 7, Serialization::Json, limits).unwrap();
     let mut primary = Primary::new(theirs);
     primary.expect(json!({ "act": "online", "seq": 0 }));
-    // // Otherwise the primary's end would end the test process.
+    // Otherwise the primary's end would end the test process.
     worker.set_exit_on_orphaned(false);
     (worker, primary)
 }
@@ -40,14 +40,14 @@ impl Primary {
         Primary { peer: Peer::new(socket), seq: 0 }
     }
 
-    /// /// Sends a message, and returns its number.
+    /// Sends a message, and returns its number.
     pub fn say(&mut self, message: Value) -> u64 {
         let (text, seq) = self.text(message);
         self.peer.write(text + "\n");
         seq
     }
 
-    /// /// Sends a message with a descriptor, as Node does.
+    /// Sends a message with a descriptor, as Node does.
     pub fn say_with(&mut self, wire_type: &str, message: Value, fds: &[BorrowedFd<'_>]) -> u64 {
         let (text, seq) = self.text(message);
         let text = format!("{{\"cmd\":\"NODE_HANDLE\",\"type\":\"{wire_type}\",\"msg\":{text}}}\n");
@@ -67,12 +67,12 @@ impl Primary {
         (message.to_string(), seq)
     }
 
-    /// /// Hands over a connection, and returns the number of the message.
+    /// Hands over a connection, and returns the number of the message.
     pub fn hand_over(&mut self, connection: &impl AsFd) -> u64 {
         self.say_with("net.Native", json!({ "act": "newconn", "key": KEY }), &[connection.as_fd()])
     }
 
-    /// /// The worker's next message, without the fields that every cluster message has.
+    /// The worker's next message, without the fields that every cluster message has.
     pub fn hear(&mut self) -> Value {
         let mut message = self.peer.value();
         let fields = message.as_object_mut().expect("an object");
@@ -115,7 +115,7 @@ impl Primary {
     }
 }
 
-/// /// Listens, while the primary answers.
+/// Listens, while the primary answers.
 pub fn listen<W: Work>(
     worker: &W,
     address: &str,
@@ -136,7 +136,7 @@ pub fn granted<W: Work>(worker: &W, primary: &mut Primary) -> W::Listener {
     listener
 }
 
-/// /// A connection that the worker has accepted, with the primary's end of it and the client's.
+/// A connection that the worker has accepted, with the primary's end of it and the client's.
 pub fn accepted<L: Listen>(listener: &L, primary: &mut Primary) -> (L::Connection, [TcpStream; 2]) {
     let (theirs, client) = tcp_pair();
     let seq = primary.hand_over(&theirs);

@@ -34,12 +34,12 @@ for_both_drivers!(in_time:
     the_channel_reports_its_serialization,
 );
 
-/// /// A record with its length prefix.
+/// A record with its length prefix.
 fn framed(record: &[u8]) -> Vec<u8> {
     [&(record.len() as u32).to_be_bytes(), record].concat()
 }
 
-/// /// Sends the value to a second channel, and returns what arrives there.
+/// Sends the value to a second channel, and returns what arrives there.
 fn passed_on<D: Driver>(value: &Value) -> Value {
     let (here, there) = connect_two::<Advanced<D>>();
     here.send(value).unwrap();
@@ -96,7 +96,7 @@ fn adv_3_a_frame_may_arrive_byte_by_byte<D: Driver>() {
     let (last, bytes) = frame.split_last().unwrap();
     for byte in bytes {
         peer.write_raw(&[*byte]);
-        // // Reads the available byte, and waits only briefly for more.
+        // Reads the available byte, and waits only briefly for more.
         let nothing = channel.recv_timeout(Duration::from_millis(1));
         assert!(matches!(nothing, Err(Error::Send(SendError::TimedOut))), "{nothing:?}");
     }
@@ -128,7 +128,7 @@ fn adv_2_a_frame_over_the_limit_is_reported_and_the_next_message_arrives<D: Driv
     let (channel, peer) = connect_with::<Advanced<D>>(Limits::new().max_message(100));
     peer.write_raw(&framed(&[0; 101]));
     peer.write("\"next\"\n");
-    // // Announced, but never sent.
+    // Announced, but never sent.
     peer.write_raw(&[0xFF; 4]);
     match channel.recv() {
         Err(Error::Protocol(ProtocolError::TooLong { limit: 100 })) => {}
@@ -151,7 +151,7 @@ fn adv_2_a_truncated_value_is_an_error_when_it_is_decoded<D: Driver>() {
             other => panic!("{other:?}"),
         }
     }
-    // // It is not forwarded either.
+    // It is not forwarded either.
     let sent = channel.send_payload(bad.payload());
     assert!(matches!(sent, Err(Error::Send(SendError::Encode(FormatError::V8(_))))), "{sent:?}");
     assert_eq!(receive(&channel), json!("next"));
@@ -203,7 +203,7 @@ fn adv_11_a_peers_own_record_can_be_sent_back_to_it<D: Driver>() {
     for message in &messages {
         channel.send_payload(message.payload()).unwrap();
     }
-    // // Other peers get a form that they can read, if there is one.
+    // Other peers get a form that they can read, if there is one.
     let [of_resizable, of_half] = messages;
     other.send_payload(of_resizable.payload()).unwrap();
     let sent = other.send_payload(of_half.payload());
@@ -228,7 +228,7 @@ fn a_message_of_the_other_serialization_is_not_forwarded<D: Driver>() {
         assert!(matches!(error, Error::Send(SendError::OtherSerialization { .. })), "{error:?}");
         assert_eq!(error.code(), "ERR_INVALID_ARG_TYPE");
     }
-    // // The error suggests this.
+    // The error suggests this.
     advanced.send(&from_json.value().unwrap()).unwrap();
     json.send(&from_advanced.value().unwrap()).unwrap();
     assert_eq!(advanced_peer.line(), "{\"a\":1}");
@@ -248,7 +248,7 @@ fn hnd_1_a_handle_without_a_message_carries_undefined<D: Driver>() {
 }
 
 fn hnd_1_the_message_of_a_handle_may_be_any_value<D: Driver>() {
-    // // A circular value numbers its objects, and is inside another object now.
+    // A circular value numbers its objects, and is inside another object now.
     let ring =
         Value::object([("itself", Value::Reference(1)), ("bytes", Value::buffer(vec![1]))]).with_label(1);
     let (here, there) = connect_two::<Advanced<D>>();

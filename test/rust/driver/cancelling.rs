@@ -15,7 +15,7 @@ use crate::support::deadline::in_time;
 use crate::support::descriptors::watched;
 use crate::support::peer::{ACK, NACK, Peer, handle_line};
 
-/// /// Runs the body in a single-threaded runtime, where nothing else runs while a future blocks.
+/// Runs the body in a single-threaded runtime, where nothing else runs while a future blocks.
 fn run<F: Future<Output = ()>>(test: &str, body: impl FnOnce(Channel, Peer) -> F + Send + 'static) {
     in_time(test, || {
         let runtime = Builder::new_current_thread().enable_all().build().unwrap();
@@ -26,7 +26,7 @@ fn run<F: Future<Output = ()>>(test: &str, body: impl FnOnce(Channel, Peer) -> F
     });
 }
 
-/// /// Polls the future once and drops it. `Some` if it completed.
+/// Polls the future once and drops it. `Some` if it completed.
 async fn once<T>(future: impl Future<Output = T>) -> Option<T> {
     let mut future = pin!(future);
     poll_fn(|cx| {
@@ -38,7 +38,7 @@ async fn once<T>(future: impl Future<Output = T>) -> Option<T> {
     .await
 }
 
-/// /// Reads this number of lines outside the runtime.
+/// Reads this number of lines outside the runtime.
 fn read_lines(mut peer: Peer, count: usize) -> thread::JoinHandle<(Vec<String>, Peer)> {
     thread::spawn(move || ((0..count).map(|_| peer.line()).collect(), peer))
 }
@@ -52,7 +52,7 @@ fn a_dropped_recv_loses_no_message() {
     run("a_dropped_recv_loses_no_message", |channel, peer| async move {
         let writer = thread::spawn(move || {
             for i in 0..2000 {
-                // // Written in two parts, so that a recv may be dropped in the middle of a message.
+                // Written in two parts, so that a recv may be dropped in the middle of a message.
                 peer.write(format!("{{\"i\":{i}"));
                 peer.write("}\n");
             }
@@ -60,7 +60,7 @@ fn a_dropped_recv_loses_no_message() {
         });
         let mut next = 0;
         while next < 2000 {
-            // // Most futures are dropped; sometimes the reactor runs in between.
+            // Most futures are dropped; sometimes the reactor runs in between.
             if let Some(message) = once(channel.recv()).await {
                 let value: Value = message.unwrap().unwrap().decode().unwrap();
                 assert_eq!(value["i"], json!(next));
@@ -263,7 +263,7 @@ fn a_dropped_disconnect_completes_after_many_unread_messages() {
         assert!(once(channel.disconnect()).await.is_none());
         let (socket, _witness) = watched();
         for _ in 0..HANDLES {
-            // // Each is a separate read.
+            // Each is a separate read.
             peer.write_with(handle_line("net.Socket", "1"), &[socket.as_fd()]);
         }
         peer.write(format!("{ACK}\n"));

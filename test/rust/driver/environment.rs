@@ -42,13 +42,13 @@ for_both_drivers!(with_name:
 pub const FD: &str = "NODE_CHANNEL_FD";
 const MODE: &str = "NODE_CHANNEL_SERIALIZATION_MODE";
 
-/// /// Starts the child with its channel at this number, and returns the other end.
+/// Starts the child with its channel at this number, and returns the other end.
 fn start(test: &str, number: i32, variables: &[(&str, &str)]) -> (std::process::Child, Peer) {
     let (theirs, ours) = UnixStream::pair().unwrap();
     (as_child(test, theirs.into(), number, variables), Peer::new(ours))
 }
 
-/// /// Starts the child with a descriptor at number 7 that need not be a channel, and waits for its exit.
+/// Starts the child with a descriptor at number 7 that need not be a channel, and waits for its exit.
 fn run(test: &str, at_7: impl Into<OwnedFd>, variables: &[(&str, &str)]) {
     assert_success(as_child(test, at_7.into(), 7, variables));
 }
@@ -57,7 +57,7 @@ fn a_channel() -> UnixStream {
     UnixStream::pair().unwrap().0
 }
 
-/// /// The error of an environment without a usable channel.
+/// The error of an environment without a usable channel.
 pub fn no_channel<D: Driver>() -> EnvError {
     let error = match D::from_env() {
         Err(Error::Env(error)) => error,
@@ -68,7 +68,7 @@ pub fn no_channel<D: Driver>() -> EnvError {
     error
 }
 
-/// /// The test harness has threads, so the variables stay in the environment. They no longer count.
+/// The test harness has threads, so the variables stay in the environment. They no longer count.
 fn assert_taken() {
     for again in [crossfork::blocking::Channel::from_env().err(), Tasks::from_env().err()] {
         assert!(matches!(again, Some(Error::Env(EnvError::NotAChild))), "{again:?}");
@@ -78,7 +78,7 @@ fn assert_taken() {
     assert!(!VARIABLES.iter().any(|name| seen.contains(name)), "{seen}");
 }
 
-/// /// The child's part: it says that it has a channel, and repeats one message.
+/// The child's part: it says that it has a channel, and repeats one message.
 fn echo<D: Driver>() -> D {
     let channel = D::from_env().unwrap();
     assert_taken();
@@ -88,7 +88,7 @@ fn echo<D: Driver>() -> D {
     channel
 }
 
-/// /// The parent's part.
+/// The parent's part.
 fn assert_echo(peer: &mut Peer) {
     assert_eq!(peer.line(), "\"hello\"");
     peer.write("\"echo\"\n");
@@ -150,7 +150,7 @@ fn ch_3_printing_does_not_reach_a_channel_at_standard_output<D: Driver>(test: &s
         return;
     }
     let (child, mut peer) = start(test, 1, &[(FD, "1"), (MODE, "json")]);
-    // // The test harness printed before the channel was taken. What it prints at the end must not appear.
+    // The test harness printed before the channel was taken. What it prints at the end must not appear.
     while peer.line() != "\"hello\"" {}
     peer.write("\"echo\"\n");
     assert_eq!(peer.rest(), ["\"echo\"", "\"the end\""]);
@@ -175,7 +175,7 @@ fn ch_4_ch_7_child_processes_inherit_neither_the_channel_nor_its_variables<D: Pa
         let channel = D::from_env().unwrap();
         let look = "env; ls -l /proc/self/fd /dev/fd/";
         let mut seen = D::output(crossfork::process::Command::shell(look)).unwrap().stdout;
-        // // Processes started by other means see nothing either, if the environment is removed.
+        // Processes started by other means see nothing either, if the environment is removed.
         let mut command = Command::new("sh");
         command.args(["-c", look]);
         for name in VARIABLES {
@@ -196,7 +196,7 @@ fn ch_4_ch_7_child_processes_inherit_neither_the_channel_nor_its_variables<D: Pa
         );
         let mut peer = Peer::new(ours);
         let seen = loop {
-            // // Skip the harness's own lines, where the channel is its standard output.
+            // Skip the harness's own lines, where the channel is its standard output.
             if let Ok(Value::String(seen)) = serde_json::from_str(&peer.line()) {
                 break seen;
             }
@@ -210,7 +210,7 @@ fn ch_4_ch_7_child_processes_inherit_neither_the_channel_nor_its_variables<D: Pa
     }
 }
 
-/// /// The program takes only its channel. A Node program that inherited the number would act as a worker.
+/// The program takes only its channel. A Node program that inherited the number would act as a worker.
 fn ch_7_the_worker_number_is_not_inherited_by_child_processes<D: Driver>(test: &str) {
     if is_inside(test) {
         let channel = echo::<D>();
@@ -290,7 +290,7 @@ fn ch_6_a_descriptor_that_is_not_a_channel_is_an_error_and_stays_open<D: Driver>
     run(crate::support::descriptors::unix_pair(nix::sys::socket::SockType::Datagram), "a Unix packet socket");
 }
 
-/// /// What a grandchild finds at 7: the descriptor must still be open, without close-on-exec.
+/// What a grandchild finds at 7: the descriptor must still be open, without close-on-exec.
 fn inherited_at_7() -> String {
     let look = Command::new("ls").args(["-l", "/proc/self/fd/7"]).output().unwrap();
     assert!(look.status.success(), "the descriptor is closed");
@@ -328,7 +328,7 @@ fn ch_7_the_channel_can_be_taken_only_once<D: Driver>(test: &str) {
     if is_inside(test) {
         let channel = echo::<D>();
         assert!(matches!(no_channel::<D>(), EnvError::NotAChild));
-        // // Not even if the variable is set again.
+        // Not even if the variable is set again.
         // SAFETY: no other thread reads or writes the environment.
         #[allow(unsafe_code)]
         unsafe {

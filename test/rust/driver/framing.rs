@@ -46,7 +46,7 @@ fn ser_2_a_message_may_arrive_byte_by_byte<D: Driver>() {
     let (last, bytes) = line.as_bytes().split_last().unwrap();
     for byte in bytes {
         peer.write([*byte]);
-        // // Reads the available byte, and waits only briefly for more.
+        // Reads the available byte, and waits only briefly for more.
         let nothing = channel.recv_timeout(Duration::from_millis(1));
         assert!(matches!(nothing, Err(Error::Send(SendError::TimedOut))), "{nothing:?}");
     }
@@ -80,7 +80,7 @@ fn ser_4_ser_6_invalid_json_is_an_error_and_the_next_message_arrives<D: Driver>(
         }
     }
     assert_eq!(receive(&channel), json!("next"));
-    // // A line that begins as JSON is parsed only when it is decoded.
+    // A line that begins as JSON is parsed only when it is decoded.
     peer.write("{bad\n\"next\"\n");
     let bad = channel.recv().unwrap().unwrap();
     match bad.decode::<Value>() {
@@ -158,7 +158,7 @@ fn life_11_early_messages_are_queued<D: Driver>() {
     let peer = Peer::of::<D>(theirs);
     peer.write("\"before\"\n");
     let channel = D::from_socket(ours.into(), crossfork::Limits::default()).unwrap();
-    // // A message that arrives while we send is queued as well.
+    // A message that arrives while we send is queued as well.
     peer.write("\"while\"\n");
     channel.send(&json!("something")).unwrap();
     channel.flush().unwrap();

@@ -35,7 +35,7 @@ in_both_modes!(in_time:
     hnd_1_a_received_message_is_forwarded_unchanged_with_its_handle,
 );
 
-/// /// One handle of each kind, with the types that it may be sent as; the first is its default.
+/// One handle of each kind, with the types that it may be sent as; the first is its default.
 fn every_kind(path: &str) -> Vec<(Handle, &'static [HandleType])> {
     let _ = std::fs::remove_file(path);
     let unix_listener = UnixListener::bind(path).unwrap();
@@ -87,7 +87,7 @@ fn hnd_1_hnd_20_every_kind_of_handle_arrives_unchanged<D: Driver>() {
             assert!(is_nonblocking(&*arrived), "{message}");
             assert!(is_cloexec(&*arrived), "{message}");
         }
-        // // Moved, with its default type.
+        // Moved, with its default type.
         let (was, kind) = (identity(&handle), discriminant(&handle));
         let arrived = pass(&a, &b, &json!(i), handle.into()).take_handle().unwrap();
         assert_eq!((identity(&*arrived), discriminant(&*arrived)), (was, kind));
@@ -145,7 +145,7 @@ fn hnd_13_a_moved_handle_is_closed_on_its_acknowledgement<D: Driver>() {
     let (socket, witness) = watched();
     let sender = thread::spawn(move || channel.send_handle(&json!(1), socket));
     drop(peer.line_with_fd());
-    // // The peer has closed its copy. Ours is kept for a retransmission.
+    // The peer has closed its copy. Ours is kept for a retransmission.
     witness.assert_open();
     peer.write(format!("{ACK}\n"));
     sender.join().unwrap().unwrap();
@@ -190,7 +190,7 @@ fn hnd_1_a_received_connection_works<D: Driver>() {
     let (Handle::TcpStream(mut server), _) = arrived.into_parts() else {
         panic!("not a connection");
     };
-    // // Only this process has it now, so it may be made blocking.
+    // Only this process has it now, so it may be made blocking.
     server.set_nonblocking(false).unwrap();
     let mut text = [0; 4];
     server.read_exact(&mut text).unwrap();
@@ -256,7 +256,7 @@ fn handles_and_messages_arrive_in_the_order_of_the_calls<D: Driver>() {
 fn hnd_1_a_received_message_is_forwarded_unchanged_with_its_handle<D: Driver>() {
     let (channel, mut origin) = connect::<D>();
     let (there, mut target) = connect::<D>();
-    // // Without a message, as Node does for `undefined`.
+    // Without a message, as Node does for `undefined`.
     for message in [r#","msg":{"a":"\"quoted\"","n":1}"#, r#","msg":null"#, ""] {
         let line = format!(r#"{{"cmd":"NODE_HANDLE","type":"net.Socket"{message}}}"#);
         let (socket, witness) = watched();

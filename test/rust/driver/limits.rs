@@ -66,7 +66,7 @@ fn a_message_over_the_limit_is_an_error_and_the_next_one_arrives<D: Driver>() {
     assert!(channel.recv().unwrap().is_none());
 }
 
-/// /// The size of a string's message without its characters.
+/// The size of a string's message without its characters.
 fn around(peer: &Peer, length: usize) -> usize {
     peer.content(&format!("\"{}\"", "x".repeat(length))).len() - length
 }
@@ -76,7 +76,7 @@ fn a_message_over_the_limit_is_not_buffered<D: Driver>() {
     let line = format!("\"{}\"\n", "x".repeat(5_000_000));
     let line = peer.encode(line.as_bytes());
     let (start, rest) = line.split_at(105);
-    // // Reported once and immediately, however long the message is.
+    // Reported once and immediately, however long the message is.
     peer.write_raw(start);
     assert!(too_long(&channel));
     for part in rest.chunks(50_000) {
@@ -96,7 +96,7 @@ fn a_handle_with_a_message_over_the_limit_is_acknowledged_once_and_closed<D: Dri
     drop(socket);
     assert!(too_long(&channel));
     witness.assert_closed();
-    // // Not before the whole message is written.
+    // Not before the whole message is written.
     peer.assert_quiet();
     peer.write_raw(&long[2000..]);
     peer.write("\"next\"\n");
@@ -110,7 +110,7 @@ fn let_it_read<D: Driver>(channel: &D) {
     let _ = channel.send_timeout(&json!("x".repeat(1 << 20)), Duration::from_millis(5));
 }
 
-/// /// Repeatedly writes what the kernel takes and lets the channel read; returns the number of bytes
+/// Repeatedly writes what the kernel takes and lets the channel read; returns the number of bytes
 /// written. The peer does not read, so the channel has to wait in a call that reads.
 fn flood<D: Driver>(channel: &D, peer: &Peer, bytes: &[u8]) -> usize {
     let mut written = 0;
@@ -121,7 +121,7 @@ fn flood<D: Driver>(channel: &D, peer: &Peer, bytes: &[u8]) -> usize {
     written
 }
 
-/// /// The kernel's buffer for one direction of a socket pair, and a few reads.
+/// The kernel's buffer for one direction of a socket pair, and a few reads.
 const SLACK: usize = 1 << 20;
 
 fn floods_and_drains<D: Driver>(limits: Limits, line: impl Fn(usize) -> String, bound: usize) {
@@ -136,7 +136,7 @@ fn floods_and_drains<D: Driver>(limits: Limits, line: impl Fn(usize) -> String, 
     let bytes = peer.encode(text.as_bytes()).into_owned();
     let written = flood(&channel, &peer, &bytes);
     assert!(written < bound + SLACK, "{written} bytes were read for a caller that receives nothing");
-    // // Everything written arrives in order when it is received, and then there is room for more.
+    // Everything written arrives in order when it is received, and then there is room for more.
     let count = text.lines().count();
     let writer = std::thread::spawn(move || peer.write_raw(&bytes[written..]));
     for i in 0..count {
@@ -166,7 +166,7 @@ fn too_many_handles_apply_backpressure<D: Driver>() {
         peer.write_with(handle_line("net.Socket", &i.to_string()), &[socket.as_fd()]);
     }
     drop(socket);
-    // // The channel reads in a call that waits for the peer's reply.
+    // The channel reads in a call that waits for the peer's reply.
     let sender = std::thread::spawn({
         let channel = channel.clone();
         move || channel.send_handle(&json!("own"), watched().0)
@@ -206,7 +206,7 @@ fn descriptors_over_the_limit_on_an_incomplete_message_are_closed<D: Driver>() {
     }
     last_witness.assert_closed();
     other_witness.assert_open();
-    // // The first descriptor counts.
+    // The first descriptor counts.
     peer.write_raw(&line[10..]);
     let message = channel.recv().unwrap().unwrap();
     first_witness.assert_open();
@@ -222,7 +222,7 @@ fn descriptors_over_the_limit_on_an_incomplete_message_are_closed<D: Driver>() {
 
 fn unread_acknowledgements_apply_backpressure<D: Driver>() {
     let (channel, peer) = connect_with::<D>(Limits::default());
-    // // These handles have no descriptors, so each is refused with one reply.
+    // These handles have no descriptors, so each is refused with one reply.
     let line = handle_line("net.Socket", "1");
     let bytes = peer.encode(line.as_bytes()).repeat(60_000);
     let mut written = 0;
@@ -232,7 +232,7 @@ fn unread_acknowledgements_apply_backpressure<D: Driver>() {
         let before = (written, errors);
         written += flood_once(&peer, &bytes[written..]);
         let_it_read(&channel);
-        // // Received, so that this queue does not fill up.
+        // Received, so that this queue does not fill up.
         while let Err(Error::Protocol(ProtocolError::MissingDescriptor { .. })) =
             channel.recv_timeout(Duration::ZERO)
         {
@@ -273,7 +273,7 @@ fn answers_that_the_peer_does_not_read_are_bounded<D: Driver>() {
         }
     });
     assert!(channel.queued_bytes() < 1 << 20, "{} bytes are queued", channel.queued_bytes());
-    // // The rest of the unfinished question, and then another message.
+    // The rest of the unfinished question, and then another message.
     let rest = written.next_multiple_of(question.len());
     peer.write_raw(&questions[written..rest]);
     peer.write("\"next\"\n");
@@ -331,7 +331,7 @@ fn a_worker_that_receives_handles_leaves_none_open<D: Driver>() {
         let mut message = channel.recv().unwrap().unwrap();
         let (handle, _hold) = message.take_handle().unwrap().into_parts();
         assert_eq!(peer.line(), ACK);
-        // // And in the other direction.
+        // And in the other direction.
         let sender = std::thread::spawn({
             let channel = channel.clone();
             move || channel.send_handle(&json!(1), handle)
@@ -343,7 +343,7 @@ fn a_worker_that_receives_handles_leaves_none_open<D: Driver>() {
     assert_eq!(open_descriptors(), before);
 }
 
-/// /// Each read ends at a descriptor, so an endless message takes many reads.
+/// Each read ends at a descriptor, so an endless message takes many reads.
 #[test]
 #[cfg(target_os = "linux")]
 fn a_peer_that_writes_without_pause_does_not_delay_a_timeout() {

@@ -38,14 +38,14 @@ in_both_modes!(in_time:
     an_unreceived_handle_is_closed_with_the_channel,
 );
 
-/// /// Asserts that the next message is this one, without a handle.
+/// Asserts that the next message is this one, without a handle.
 fn expect_plain<D: Driver>(channel: &D, value: Value) {
     let message = channel.recv().unwrap().unwrap();
     assert_eq!(message.decode::<Value>().unwrap(), value);
     assert!(message.handle().is_none(), "{message:?}");
 }
 
-/// /// Ends the channel and asserts that exactly these lines were written.
+/// Ends the channel and asserts that exactly these lines were written.
 fn assert_replies<D: Driver>(channel: D, mut peer: Peer, lines: &[&str]) {
     thread::scope(|scope| {
         let replies = scope.spawn(move || {
@@ -75,7 +75,7 @@ fn hnd_6_a_handle_is_acknowledged_once_as_soon_as_it_is_read<D: Driver>() {
     peer.write_with(handle_line("net.Socket", "{\"a\":1}"), &[socket.as_fd()]);
     drop(socket);
     let mut message = channel.recv().unwrap().unwrap();
-    // // Before the handle is taken.
+    // Before the handle is taken.
     assert_eq!(peer.line(), ACK);
     assert_eq!(message.decode::<Value>().unwrap(), json!({ "a": 1 }));
     assert_eq!(message.handle().unwrap().wire_type(), HandleType::NetSocket);
@@ -100,7 +100,7 @@ fn hnd_6_a_handle_without_a_descriptor_is_refused_once<D: Driver>() {
     }
     expect_plain(&channel, json!("next"));
     assert_eq!(peer.line(), NACK);
-    // // Sent again, with the descriptor.
+    // Sent again, with the descriptor.
     let (socket, _witness) = watched();
     peer.write_with(handle_line("net.Socket", "{\"a\":1}"), &[socket.as_fd()]);
     assert!(channel.recv().unwrap().unwrap().take_handle().is_some());
@@ -110,7 +110,7 @@ fn hnd_6_a_handle_without_a_descriptor_is_refused_once<D: Driver>() {
 fn hnd_4_each_of_many_handles_gets_its_own_descriptor<D: Driver>() {
     let (channel, peer) = connect::<D>();
     for round in 0..10 {
-        // // Unlike Node (HND-11), the sender does not wait for acknowledgements. All sizes occur, so that
+        // Unlike Node (HND-11), the sender does not wait for acknowledgements. All sizes occur, so that
         // messages straddle reads.
         let sent: Vec<_> = (0..10)
             .map(|i| {
@@ -225,13 +225,13 @@ fn hnd_16_a_blocking_handle_arrives_non_blocking<D: Driver>() {
     assert_replies(channel, peer, &[ACK]);
 }
 
-/// /// Sends a descriptor of the wrong type, and returns the error.
+/// Sends a descriptor of the wrong type, and returns the error.
 fn send_unfit<D: Driver>(wire_type: &str, fd: impl Into<OwnedFd>) -> (String, &'static str) {
     let (channel, peer) = connect::<D>();
     let fd = fd.into();
     peer.write_with(handle_line(wire_type, "{\"a\":1}"), &[fd.as_fd()]);
     let invalid = expect_invalid(&channel, &peer, "{\"a\":1}");
-    // // The channel still works.
+    // The channel still works.
     peer.write("\"next\"\n");
     expect_plain(&channel, json!("next"));
     assert_replies(channel, peer, &[ACK]);
@@ -246,7 +246,7 @@ fn hnd_18_hnd_19_an_unsupported_descriptor_is_acknowledged_and_closed<D: Driver>
             assert!(!found.is_empty(), "{name}");
         }
     }
-    // // For one of them, the test can see that it was closed.
+    // For one of them, the test can see that it was closed.
     let (given, kept) =
         socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC).unwrap();
     let (channel, peer) = connect::<D>();

@@ -30,7 +30,7 @@ in_both_modes!(in_time:
 
 const TYPES: [HandleType; 5] = [NetSocket, NetServer, NetNative, DgramSocket, DgramNative];
 
-/// /// Descriptors of every kind that must not be sent: a name, the descriptor, and the error's name for it.
+/// Descriptors of every kind that must not be sent: a name, the descriptor, and the error's name for it.
 pub fn what_cannot_travel() -> Vec<(&'static str, OwnedFd, &'static str)> {
     let (master, slave) = make::pty();
     let terminal = "a terminal or other character device";
@@ -55,7 +55,7 @@ pub fn what_cannot_travel() -> Vec<(&'static str, OwnedFd, &'static str)> {
     all
 }
 
-/// /// Asserts that the channel has sent nothing yet, and still works.
+/// Asserts that the channel has sent nothing yet, and still works.
 fn assert_goes_on<D: Driver>(channel: &D, peer: &mut Peer) {
     channel.send(&json!("still here")).unwrap();
     assert_eq!(peer.line(), "\"still here\"");
@@ -70,7 +70,7 @@ fn hnd_18_hnd_19_unsendable_descriptors_are_refused_and_returned<D: Driver>() {
         assert!(kept.to_string().contains(expected), "{name}: {kept}");
         let taken = Handle::try_from(fd.try_clone().unwrap()).unwrap_err();
         assert_eq!(taken.kind(), ErrorKind::InvalidInput, "{name}: {taken}");
-        // // Declared as a type that may be sent.
+        // Declared as a type that may be sent.
         for wire_type in TYPES {
             let handle = Handle::Pipe(fd.try_clone().unwrap());
             let number = handle.as_fd().as_raw_fd();
@@ -85,13 +85,13 @@ fn hnd_18_hnd_19_unsendable_descriptors_are_refused_and_returned<D: Driver>() {
             let back = unsent.handle.expect("the handle is returned");
             assert_eq!(back.as_fd().as_raw_fd(), number);
             assert_eq!(identity(&back), identity(&fd), "{name}");
-            // // All processes that share the file share the flag: the shell uses the terminal too (HND-16).
+            // All processes that share the file share the flag: the shell uses the terminal too (HND-16).
             assert!(!make::is_nonblocking(&back), "{name} is left as it was");
         }
     }
     #[cfg(target_os = "linux")]
     {
-        // // Its kind of file depends on the kernel.
+        // Its kind of file depends on the kernel.
         let refused = Handle::try_from(make::pidfd()).unwrap_err();
         assert_eq!(refused.kind(), ErrorKind::InvalidInput, "{refused}");
     }
@@ -107,7 +107,7 @@ fn hnd_21_each_type_accepts_only_the_descriptors_that_node_accepts<D: Driver>() 
     let rows: [(&str, OwnedFd, &[HandleType]); 10] = [
         ("tcp", make::tcp_pair().0.into(), &[NetSocket, NetNative]),
         ("tcp listening", TcpListener::bind("127.0.0.1:0").unwrap().into(), &[NetServer, NetNative]),
-        // // A connection that its client has reset looks like this.
+        // A connection that its client has reset looks like this.
         ("tcp bound", make::tcp_bound(), &[NetSocket, NetServer, NetNative]),
         ("tcp unbound", make::tcp_unbound(), &[NetNative]),
         ("udp4", make::udp4().into(), &[DgramSocket, DgramNative]),
@@ -167,7 +167,7 @@ fn never_7_a_bound_socket_is_sent_only_to_a_peer_that_supports_it<D: Driver>() {
     assert_eq!(identity(unsent.handle.unwrap()), identity(&bound));
     assert_goes_on(&channel, &mut peer);
     channel.allow_bound_sockets();
-    // // The descriptor must still be a bound socket.
+    // The descriptor must still be a bound socket.
     let stream = Outgoing::from(make::tcp_pair().0).wire_type(NetBoundSocket);
     let unsent = channel.send_handle(&json!(1), stream).unwrap_err();
     assert!(matches!(unsent.error, Error::Send(SendError::InvalidHandle { .. })), "{unsent:?}");

@@ -28,7 +28,7 @@ fn hnd_7_messages_after_a_handle_wait_for_its_reply<D: Driver>() {
     let mut threads = Vec::new();
     let mut held = 0;
     for i in 0..6 {
-        // // Queued in this order: each thread waits until the message before it is queued.
+        // Queued in this order: each thread waits until the message before it is queued.
         let handle = i % 2 == 0;
         threads.push(thread::spawn({
             let channel = channel.clone();
@@ -75,13 +75,13 @@ fn hnd_8_sending_waits_until_the_peer_replies_to_a_handle<D: Driver>() {
     drop(channel.send_handle_timeout(&json!("taken back"), second.into(), SHORT).unwrap_err());
     second_witness.assert_closed();
     assert_eq!(channel.queued_bytes(), 0);
-    // // Receiving continues.
+    // Receiving continues.
     peer.write("\"hello\"\n");
     assert_eq!(receive(&channel), json!("hello"));
     drop(peer.line_with_fd());
     witness.assert_open();
     peer.assert_quiet();
-    // // Sending continues when the reply arrives.
+    // Sending continues when the reply arrives.
     peer.write(format!("{ACK}\n\"hello again\"\n"));
     assert_eq!(receive(&channel), json!("hello again"));
     witness.assert_closed();
@@ -100,7 +100,7 @@ fn hnd_8_a_disconnect_abandons_an_unacknowledged_handle<D: Driver>() {
     let given_up = channel.disconnect_timeout(Duration::from_millis(20));
     assert!(matches!(given_up, Err(Error::Send(SendError::TimedOut))), "{given_up:?}");
     if D::NAME == "tokio" {
-        // // After a dropped future, the peer or the drop of the channel does the rest.
+        // After a dropped future, the peer or the drop of the channel does the rest.
         drop(peer);
     }
     let unsent = sender.join().unwrap().unwrap_err();
@@ -157,7 +157,7 @@ fn hnd_9_a_handle_refused_four_times_is_returned_to_the_sender<D: Driver>() {
     let handle = unsent.handle.expect("the handle is returned");
     assert_eq!(identity(&handle), sent);
     witness.assert_open();
-    // // Waiting messages are written.
+    // Waiting messages are written.
     assert_eq!(peer.line(), "\"behind\"");
     plain.remove(0).join().unwrap().unwrap();
     peer.assert_quiet();

@@ -42,7 +42,7 @@ fn life_9_a_send_of_small_messages_times_out_without_tearing_a_message<D: Driver
 }
 
 fn life_9_a_send_of_large_messages_times_out_without_tearing_a_message<D: Driver>() {
-    // // More than the kernel takes in one write.
+    // More than the kernel takes in one write.
     sends_to_a_peer_that_does_not_read_for_long::<D>(1 << 20);
 }
 
@@ -63,7 +63,7 @@ fn sends_to_a_peer_that_does_not_read_for_long<D: Driver>(size: usize) {
             break;
         }
     }
-    // // Only the first can be partly written.
+    // Only the first can be partly written.
     let last = given_up[0];
     let reader = thread::spawn(move || {
         let mut came = Vec::new();
@@ -108,7 +108,7 @@ fn life_9_a_timed_out_send_that_was_not_begun_is_withdrawn<D: Driver>() {
         witness.assert_open();
         drop(unsent.handle.expect("the handle is returned"));
     }
-    // // A dropped future drops the handle.
+    // A dropped future drops the handle.
     witness.assert_closed();
     let reader = thread::spawn(move || (peer.line(), peer.line(), peer));
     blocked.join().unwrap().unwrap();
@@ -151,7 +151,7 @@ fn messages_of_many_threads_stay_whole_and_in_order_per_thread<D: Driver>() {
             let channel = channel.clone();
             thread::spawn(move || {
                 for i in 0..EACH {
-                    // // Some are larger than the kernel takes in one write, so that senders wait for each
+                    // Some are larger than the kernel takes in one write, so that senders wait for each
                     // other.
                     let pad = "x".repeat(if i % 50 == 0 { 300_000 } else { 40 });
                     channel.send(&json!({ "thread": thread, "i": i, "pad": pad })).unwrap();
@@ -159,7 +159,7 @@ fn messages_of_many_threads_stay_whole_and_in_order_per_thread<D: Driver>() {
             })
         })
         .collect();
-    // // Meanwhile one thread receives.
+    // Meanwhile one thread receives.
     let receiver = thread::spawn({
         let channel = channel.clone();
         move || while channel.recv().unwrap().is_some() {}
@@ -221,7 +221,7 @@ fn a_sender_makes_progress_without_a_receiver<D: Driver>() {
             }
         }
     });
-    // // The peer reads only after it has written more than the kernel buffers.
+    // The peer reads only after it has written more than the kernel buffers.
     let many = 20_000;
     let pad = "y".repeat(200);
     peer.write((0..many).map(|i| format!("[{i},\"{pad}\"]\n")).collect::<String>());
@@ -230,7 +230,7 @@ fn a_sender_makes_progress_without_a_receiver<D: Driver>() {
     }
     sender.join().unwrap();
     drop(peer);
-    // // Messages that arrived in the meantime are queued in order; some may be unread yet.
+    // Messages that arrived in the meantime are queued in order; some may be unread yet.
     for i in 0..many {
         assert_eq!(receive(&channel)[0], json!(i));
     }
@@ -248,7 +248,7 @@ fn fed_messages_are_written_in_order_by_a_flush<D: Driver>() {
     channel.flush().unwrap();
     assert_eq!(channel.queued_bytes(), 0);
     channel.feed(&json!(100)).unwrap();
-    // // A send does not overtake fed messages.
+    // A send does not overtake fed messages.
     channel.send(&json!(101)).unwrap();
     for i in 0..102 {
         assert_eq!(peer.value(), json!(i));
@@ -280,7 +280,7 @@ fn a_waiting_receiver_does_not_block_senders<D: Driver>() {
         let channel = channel.clone();
         move || receive(&channel)
     });
-    // // It was answered, so a thread reads.
+    // It was answered, so a thread reads.
     peer.write("{\"cmd\":\"NODE_SOCKET_GET_COUNT\",\"key\":\"k\"}\n");
     peer.line();
     let large = json!("x".repeat(3 << 20));
@@ -302,7 +302,7 @@ fn hnd_6_a_handle_is_acknowledged_while_a_sender_waits<D: Driver>() {
         move || channel.send_handle(&json!("ours"), ours)
     });
     peer.line_with_fd();
-    // // No thread receives; the thread that waits for its own reply answers this handle.
+    // No thread receives; the thread that waits for its own reply answers this handle.
     let (theirs, witness) = watched();
     peer.write_with(handle_line("net.Socket", "\"theirs\""), &[theirs.as_fd()]);
     drop(theirs);
@@ -321,7 +321,7 @@ fn a_waiting_receiver_reads_the_acknowledgement_for_a_sender<D: Driver>() {
         let channel = channel.clone();
         move || receive(&channel)
     });
-    // // It was answered, so the receiver waits.
+    // It was answered, so the receiver waits.
     peer.write("{\"cmd\":\"NODE_SOCKET_GET_COUNT\",\"key\":\"k\"}\n");
     peer.line();
     let (socket, witness) = watched();
@@ -346,13 +346,13 @@ fn a_receiver_that_frees_the_queue_lets_a_waiting_sender_continue<D: Driver>() {
         move || channel.send_handle(&json!("mine"), socket)
     });
     peer.line_with_fd();
-    // // The sender reads this one, which fills the queue.
+    // The sender reads this one, which fills the queue.
     peer.write("1\n");
     let answered = handle_line("net.Socket", "2");
     let (theirs, _their_witness) = watched();
     peer.write_with(&answered, &[theirs.as_fd()]);
     peer.write(format!("{ACK}\n"));
-    // // Each call makes room, and no other call is made: the sender must notice it.
+    // Each call makes room, and no other call is made: the sender must notice it.
     assert_eq!(channel.recv_timeout(PATIENCE).unwrap().unwrap().decode::<u8>().unwrap(), 1);
     assert_eq!(peer.line(), ACK);
     assert_eq!(channel.recv_timeout(PATIENCE).unwrap().unwrap().decode::<u8>().unwrap(), 2);

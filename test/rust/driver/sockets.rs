@@ -42,7 +42,7 @@ fn all_closed(key: &str) -> String {
     format!("{{\"cmd\":\"NODE_SOCKET_ALL_CLOSED\",\"key\":{key}}}")
 }
 
-/// /// Sends a counted socket, and reads its acknowledgement.
+/// Sends a counted socket, and reads its acknowledgement.
 fn hand_over<D: Driver>(channel: &D, peer: &mut Peer, key: &str) -> (Message, Witness) {
     let (socket, witness) = watched();
     peer.write_with(keyed_line("\"a socket\"", key), &[socket.as_fd()]);
@@ -53,11 +53,11 @@ fn hand_over<D: Driver>(channel: &D, peer: &mut Peer, key: &str) -> (Message, Wi
     (message, witness)
 }
 
-/// /// Asks, lets the channel read the question, and returns the answer.
+/// Asks, lets the channel read the question, and returns the answer.
 fn answer<D: Driver>(channel: &D, peer: &mut Peer, question: String) -> String {
     peer.write(question + "\"read\"\n");
     assert_eq!(receive(channel), json!("read"));
-    // // It is written by the next call at the latest.
+    // It is written by the next call at the latest.
     channel.flush().unwrap();
     peer.line()
 }
@@ -73,7 +73,7 @@ fn sock_2_sock_3_sockets_are_counted_while_they_are_open<D: Driver>() {
     assert_eq!(answer(&channel, &mut peer, ask("GET_COUNT", KEY)), count(2, KEY));
     drop(handle);
     assert_eq!(answer(&channel, &mut peer, ask("GET_COUNT", KEY)), count(1, KEY));
-    // // A socket without a key is not counted.
+    // A socket without a key is not counted.
     let (socket, _w3) = watched();
     peer.write_with(handle_line("net.Socket", "1"), &[socket.as_fd()]);
     let _uncounted = channel.recv().unwrap().unwrap();
@@ -81,7 +81,7 @@ fn sock_2_sock_3_sockets_are_counted_while_they_are_open<D: Driver>() {
     assert_eq!(answer(&channel, &mut peer, ask("GET_COUNT", KEY)), count(1, KEY));
     drop(second);
     assert_eq!(answer(&channel, &mut peer, ask("GET_COUNT", KEY)), count(0, KEY));
-    // // No notice was requested.
+    // No notice was requested.
     peer.assert_quiet();
 }
 
@@ -89,7 +89,7 @@ fn sock_4_the_peer_is_notified_when_its_last_socket_closes<D: Driver>() {
     let (channel, mut peer) = connect::<D>();
     let (first, _w1) = hand_over(&channel, &mut peer, KEY);
     let (second, _w2) = hand_over(&channel, &mut peer, KEY);
-    // // Asked twice, so there are two answers.
+    // Asked twice, so there are two answers.
     let asked = answer(
         &channel,
         &mut peer,
@@ -126,7 +126,7 @@ fn sock_2_a_socket_is_closed_before_it_is_reported_closed<D: Driver>() {
             false => drop(message),
         }
         assert_eq!(peer.line(), all_closed(KEY));
-        // // It must be closed already, not soon.
+        // It must be closed already, not soon.
         let mut byte = [0];
         witness.0.set_nonblocking(true).unwrap();
         assert_eq!(std::io::Read::read(&mut &witness.0, &mut byte).unwrap(), 0);
@@ -155,7 +155,7 @@ fn sock_2_each_key_is_counted_separately_and_returned_unchanged<D: Driver>() {
         .enumerate()
         .flat_map(|(i, key)| (0..=i).map(|_| hand_over(&channel, &mut peer, key)).collect::<Vec<_>>())
         .collect();
-    // // Written as Node does, whatever the spelling in the question.
+    // Written as Node does, whatever the spelling in the question.
     let written = keys.map(|key| key.replace("\\u00e9", "é"));
     for (i, (key, written)) in keys.iter().zip(&written).enumerate() {
         assert_eq!(answer(&channel, &mut peer, ask("GET_COUNT", key)), count(i + 1, written));
@@ -192,7 +192,7 @@ fn sock_4_closing_in_another_thread_notifies_the_peer<D: Driver>() {
         let channel = channel.clone();
         move || receive(&channel)
     });
-    // // The receiver answers, and waits again.
+    // The receiver answers, and waits again.
     peer.write(ask("NOTIFY_CLOSE", KEY) + &ask("GET_COUNT", KEY));
     assert_eq!(peer.line(), count(1, KEY));
     thread::spawn(move || drop(message)).join().unwrap();
@@ -210,7 +210,7 @@ fn sock_4_no_close_notice_is_lost_under_load<D: Driver>() {
         held.push(hand_over(&channel, &mut peer, key));
         peer.write(ask("NOTIFY_CLOSE", key));
     }
-    // // A sender that is blocked because the peer does not read: the answers queue behind it.
+    // A sender that is blocked because the peer does not read: the answers queue behind it.
     let large = json!("x".repeat(2 << 20));
     let sender = thread::spawn({
         let (channel, large) = (channel.clone(), large.clone());
@@ -267,7 +267,7 @@ fn a_hold_may_outlive_its_channel<D: Driver>() {
     let (message, witness) = hand_over(&channel, &mut peer, KEY);
     peer.write(ask("NOTIFY_CLOSE", KEY));
     drop(channel);
-    // // No longer read nor answered (SOCK-4).
+    // No longer read nor answered (SOCK-4).
     peer.assert_end();
     witness.assert_open();
     drop(message);

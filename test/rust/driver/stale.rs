@@ -17,7 +17,7 @@ for_both_drivers!(alone:
     ch_7_a_descriptor_of_tokio_is_not_a_channel,
 );
 
-/// /// Announces a descriptor that is not a channel, in a process with descriptors of its own.
+/// Announces a descriptor that is not a channel, in a process with descriptors of its own.
 fn announced<D: Driver>(number: i32) -> EnvError {
     // SAFETY: no other thread reads or writes the environment.
     #[allow(unsafe_code)]
@@ -38,14 +38,14 @@ fn ch_7_a_socket_pair_made_by_this_process_is_not_a_channel<D: Driver>() {
             other => panic!("{other:?}"),
         }
     }
-    // // The descriptor is unchanged.
+    // The descriptor is unchanged.
     (&ours).write_all(b"mine").unwrap();
     let mut text = [0; 4];
     (&theirs).read_exact(&mut text).unwrap();
     assert_eq!(&text, b"mine");
 }
 
-/// /// A stale number may belong to anything that the runtime has opened before.
+/// A stale number may belong to anything that the runtime has opened before.
 fn ch_7_a_descriptor_of_tokio_is_not_a_channel<D: Driver>() {
     let _runtime = ::tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     let numbers: Vec<i32> = std::fs::read_dir("/proc/self/fd")

@@ -22,7 +22,7 @@ in_both_modes!(alone:
     a_handle_that_cannot_be_duplicated_is_an_error_and_the_channel_goes_on,
 );
 
-/// /// Opens files until the process has no free descriptor.
+/// Opens files until the process has no free descriptor.
 fn starve() -> Vec<File> {
     let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
     setrlimit(Resource::RLIMIT_NOFILE, 64, hard).unwrap();
@@ -52,7 +52,7 @@ fn hnd_6_a_handle_dropped_by_the_kernel_is_refused_and_can_be_resent<D: Driver>(
         assert_eq!(peer.line(), NACK);
         assert_eq!(receive(&channel), json!("plain"));
     }
-    // // One descriptor is free again. Each handle gets its own, never that of another.
+    // One descriptor is free again. Each handle gets its own, never that of another.
     hoard.pop();
     for socket in [&first, &second] {
         peer.write_with(handle_line("net.Socket", "\"again\""), &[socket.as_fd()]);
@@ -71,7 +71,7 @@ fn hnd_6_a_dropped_descriptor_is_not_replaced_by_the_next_handles_descriptor<D: 
     let (second, _second_witness) = watched();
     let mut hoard = starve();
     let line = handle_line("net.Socket", "\"first\"");
-    // // A complete message in front shows that all of this was read while no descriptor was free.
+    // A complete message in front shows that all of this was read while no descriptor was free.
     let text = format!("\"plain\"\n{line}");
     let bytes = peer.encode(text.as_bytes());
     let cut = bytes.len() - line.len() / 2;
@@ -100,7 +100,7 @@ fn hnd_6_descriptors_within_the_process_limit_are_received<D: Driver>() {
     let (other, other_witness) = watched();
     let mut hoard = starve();
     hoard.truncate(hoard.len() - 2);
-    // // Three arrive, two fit, and one is expected.
+    // Three arrive, two fit, and one is expected.
     peer.write_with(handle_line("net.Socket", "1"), &[first.as_fd(), other.as_fd(), other.as_fd()]);
     let mut message = channel.recv().unwrap().unwrap();
     assert_eq!(identity(&*message.take_handle().unwrap()), identity(&first));
@@ -111,7 +111,7 @@ fn hnd_6_descriptors_within_the_process_limit_are_received<D: Driver>() {
     }
     drop(other);
     other_witness.assert_closed();
-    // // The next handle is not affected.
+    // The next handle is not affected.
     peer.write(handle_line("net.Socket", "2"));
     let missing = channel.recv();
     assert!(matches!(missing, Err(Error::Protocol(ProtocolError::MissingDescriptor { .. }))), "{missing:?}");

@@ -70,7 +70,7 @@ fn a_dropped_stream_leaves_its_message_to_the_next_receiver() {
         });
         tokio::task::yield_now().await;
         peer.write("1\n");
-        // // The stream has waited longest: it is woken, but not polled again.
+        // The stream has waited longest: it is woken, but not polled again.
         while channel_is_unread(&channel) {
             tokio::task::yield_now().await;
         }

@@ -117,7 +117,7 @@ fn an_event_loop_over_the_descriptor_receives_all_messages<D: Driver>() {
     let (sender, receiver) = connect_two::<D>();
     let sending = thread::spawn(move || {
         for i in 0..COUNT {
-            // // Some are larger than one read or write.
+            // Some are larger than one read or write.
             let size = if i % 500 == 499 { 1 << 20 } else { i % 100 };
             sender.send(&json!({ "i": i, "pad": "x".repeat(size) })).unwrap();
         }
@@ -161,7 +161,7 @@ fn life_9_try_send_sends_whole_messages_until_the_socket_is_full<D: Driver>() {
         assert!(sent > 0);
         assert!(would_block(channel.try_send(&message(sent))));
         assert!(channel.is_connected());
-        // // Other calls write the rest of the last one.
+        // Other calls write the rest of the last one.
         let flushing = thread::spawn({
             let channel = channel.clone();
             move || channel.flush().unwrap()

@@ -19,7 +19,7 @@ use crate::support::deadline::{eventually, in_time};
 use crate::support::descriptors::watched;
 use crate::support::peer::{ACK, Peer};
 
-/// /// Runs the body in a single-threaded runtime.
+/// Runs the body in a single-threaded runtime.
 fn run<F: Future<Output = ()>>(test: &str, body: impl FnOnce(Channel, Peer) -> F + Send + 'static) {
     in_time(test, || {
         let runtime = Builder::new_current_thread().enable_all().build().unwrap();
@@ -40,7 +40,7 @@ async fn counted<T>(polls: Rc<Cell<usize>>, future: impl Future<Output = T>) -> 
     .await
 }
 
-/// /// Acknowledges this number of handles, each on arrival.
+/// Acknowledges this number of handles, each on arrival.
 fn acknowledge(mut peer: Peer, count: usize) -> Peer {
     for _ in 0..count {
         drop(peer.line_with_fd());
@@ -71,7 +71,7 @@ fn each_pending_handle_is_woken_once_by_its_acknowledgement() {
             sender.await.unwrap();
         }
         drop(peer.join().unwrap());
-        // // Once to begin, once to complete, and sometimes a spurious one.
+        // Once to begin, once to complete, and sometimes a spurious one.
         assert!(polls.get() <= 4 * HANDLES, "{HANDLES} handles took {} polls", polls.get());
     });
 }
@@ -86,7 +86,7 @@ fn each_message_wakes_one_receiver() {
                 let (channel, polls) = (channel.clone(), polls.clone());
                 spawn_local(async move {
                     counted(polls, channel.recv()).await.unwrap().unwrap();
-                    // // Requests the next one, so that messages arrive one by one.
+                    // Requests the next one, so that messages arrive one by one.
                     channel.send(&0).await.unwrap();
                 })
             })
@@ -123,7 +123,7 @@ fn each_thread_is_woken_once_by_its_acknowledgement() {
                 thread::spawn(move || {
                     let (socket, _witness) = watched();
                     channel.send_handle(&i, socket).unwrap();
-                    // // The number of waits of this thread.
+                    // The number of waits of this thread.
                     getrusage(UsageWho::RUSAGE_THREAD).unwrap().voluntary_context_switches()
                 })
             })
@@ -137,7 +137,7 @@ fn each_thread_is_woken_once_by_its_acknowledgement() {
         peer.write(format!("{ACK}\n"));
         drop(acknowledge(peer, HANDLES - 1));
         let waits: i64 = senders.into_iter().map(|sender| sender.join().unwrap()).sum();
-        // // Some more waits for locks.
+        // Some more waits for locks.
         assert!(waits <= 20 * HANDLES as i64, "{HANDLES} handles took {waits} waits");
     });
 }
@@ -247,7 +247,7 @@ fn a_task_that_receives_without_waiting_lets_others_run() {
 #[test]
 fn a_polled_but_idle_call_does_not_block_others() {
     run("a_polled_but_idle_call_does_not_block_others", |channel, peer| async move {
-        // // Polled last, by a task that then does something else.
+        // Polled last, by a task that then does something else.
         let other = channel.clone();
         let sender = spawn_local(async move { other.send_handle("a handle", watched().0).await });
         let mut left_alone = pin!(channel.recv());
@@ -274,7 +274,7 @@ fn a_cancelled_receiver_leaves_its_message_to_the_next() {
     run("a_cancelled_receiver_leaves_its_message_to_the_next", |channel, peer| async move {
         let woken = Rc::new(Cell::new(false));
         let mut first = Box::pin(channel.recv());
-        // // Its waker is not the task's, so that waking it does not poll it here.
+        // Its waker is not the task's, so that waking it does not poll it here.
         let flag = std::sync::Arc::new(Flag::default());
         let waker = flag.clone().into();
         assert!(first.as_mut().poll(&mut std::task::Context::from_waker(&waker)).is_pending());
@@ -306,7 +306,7 @@ impl std::task::Wake for Flag {
     }
 }
 
-/// /// A waker that uses the channel when it is dropped, as a waker that owns its task may do.
+/// A waker that uses the channel when it is dropped, as a waker that owns its task may do.
 struct Nosy(Channel);
 
 impl std::task::Wake for Nosy {
@@ -324,7 +324,7 @@ fn wakers_are_dropped_outside_the_lock() {
     run("wakers_are_dropped_outside_the_lock", |channel, peer| async move {
         let mut received = pin!(channel.recv());
         for _ in 0..3 {
-            // // The call holds the only reference.
+            // The call holds the only reference.
             let waker = std::sync::Arc::new(Nosy(channel.clone())).into();
             assert!(received.as_mut().poll(&mut std::task::Context::from_waker(&waker)).is_pending());
         }

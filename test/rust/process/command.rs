@@ -90,9 +90,9 @@ fn a_program_can_run_as_another_user_and_group<D: Parent>() {
     const NOBODY: u32 = 65534;
     let as_nobody = || Command::shell("echo $(id -u) $(id -g) $(id -G)").uid(NOBODY).gid(NOBODY);
     match D::output(as_nobody()) {
-        // // It has none of our supplementary groups either.
+        // It has none of our supplementary groups either.
         Ok(output) => assert_eq!(String::from_utf8(output.stdout).unwrap(), "65534 65534 65534\n"),
-        // // Without root, this is an error that says so.
+        // Without root, this is an error that says so.
         Err(error) => {
             assert!(!is_root(), "{error}");
             assert!(error.to_string().contains("/bin/sh"), "{error}");
@@ -118,7 +118,7 @@ fn a_detached_process_has_its_own_session<D: Parent>() {
     let attached = start_frozen::<D>(frozen());
     assert_eq!(session(detached.id()), Pid::from_raw(detached.id() as i32));
     assert_eq!(session(attached.id()), getsid(None).unwrap());
-    // // It is still our child.
+    // It is still our child.
     assert_eq!(state(detached.id()).unwrap().1, std::process::id());
 }
 
@@ -127,7 +127,7 @@ fn a_process_can_have_its_own_group_in_our_session<D: Parent>() {
     let pid = Pid::from_raw(process.id() as i32);
     assert_eq!(getpgid(Some(pid)), Ok(pid));
     assert_eq!(getsid(Some(pid)), getsid(None));
-    // // A process with its own session has its own group anyway.
+    // A process with its own session has its own group anyway.
     let detached = start_frozen::<D>(frozen().own_process_group().detached());
     let pid = Pid::from_raw(detached.id() as i32);
     assert_eq!((getpgid(Some(pid)), getsid(Some(pid))), (Ok(pid), Ok(pid)));
@@ -170,7 +170,7 @@ pub fn scratch(driver: &str, name: &str) -> std::path::PathBuf {
 
 /// An executable that runs the line.
 ///
-/// /// A short-lived process writes it. If we wrote it, a child of another thread could still hold it open
+/// A short-lived process writes it. If we wrote it, a child of another thread could still hold it open
 /// for writing at the exec, which would then fail.
 pub fn script(path: &std::path::Path, line: &str) {
     let write = "printf '#!/bin/sh\\n%s\\n' \"$2\" > \"$1\" && chmod 755 \"$1\"";

@@ -28,7 +28,7 @@ for_both_drivers!(in_time:
 fn a_dropped_child_goes_on_running_and_leaves_no_zombie<D: Parent>() {
     let process = start::<D>(Command::new("sleep").arg("1000")).unguarded();
     let pid = process.id();
-    // // If the drop waited for the exit, it would block here.
+    // If the drop waited for the exit, it would block here.
     drop(process);
     assert!(runs(pid));
     assert_eq!(state(pid).unwrap().1, std::process::id());
@@ -92,7 +92,7 @@ fn kill_on_drop_of_a_child_that_ignores_the_signal_does_not_wait<D: Parent>() {
     let mut kid = start_with_channel::<D>(command, 3);
     assert_eq!(receive(&kid), json!(1));
     let pid = kid.id();
-    // // If the drop waited for the exit, it would block here.
+    // If the drop waited for the exit, it would block here.
     drop(kid.unguarded());
     assert!(runs(pid));
     kill(Pid::from_raw(pid as i32), SIGKILL).unwrap();

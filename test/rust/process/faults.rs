@@ -86,7 +86,7 @@ fn life_2_messages_are_received_from_a_child_that_left_ours_unread<D: Parent>() 
     assert_eq!(kid.process().wait().unwrap().code(), Some(4));
     assert_eq!(receive(&kid), json!(1));
     assert_eq!(receive(&kid), json!(2));
-    // // Not an error, although the kernel reports a reset.
+    // Not an error, although the kernel reports a reset.
     assert_end(&kid);
 }
 
@@ -133,7 +133,7 @@ fn life_9_a_child_that_never_reads_blocks_only_the_sender<D: Parent>() {
     let large = json!("x".repeat(4 << 20));
     let sent = kid.channel.send_timeout(&large, SHORT);
     assert!(matches!(sent, Err(Error::Send(SendError::TimedOut))), "{sent:?}");
-    // // The partly written message stays queued, and nothing else.
+    // The partly written message stays queued, and nothing else.
     let queued = kid.channel.queued_bytes();
     assert!(queued > 0 && queued < large.as_str().unwrap().len() + 16, "{queued}");
     let sent = kid.channel.send_timeout(&json!("behind it"), SHORT);
@@ -152,10 +152,10 @@ fn life_9_a_flooding_child_gets_backpressure<D: Parent>() {
     for _ in 0..10_000 {
         assert_eq!(receive(&kid), json!("flood"));
     }
-    // // The parent can still do all other calls.
+    // The parent can still do all other calls.
     assert!(kid.process().kill(Signal::KILL).unwrap());
     kid.process().wait().unwrap();
-    // // The kernel's buffered data is received, and then the end.
+    // The kernel's buffered data is received, and then the end.
     while let Some(message) = kid.channel.recv_timeout(PATIENCE).unwrap() {
         assert_eq!(message.decode::<&str>().unwrap(), "flood");
     }
@@ -171,7 +171,7 @@ fn ser_8_messages_before_a_truncated_one_are_received_from_a_killed_child<D: Par
 fn hnd_8_a_handle_is_closed_if_the_child_is_killed_while_it_is_written<D: Parent>() {
     let mut kid = shell::<D>("head -c 10 <&3 >/dev/null; kill -9 $$");
     let (socket, witness) = watched();
-    // // Too long for the kernel's buffer.
+    // Too long for the kernel's buffer.
     let unsent = kid.channel.send_handle(&json!("x".repeat(4 << 20)), socket).unwrap_err();
     assert!(matches!(unsent.error, Error::Send(SendError::Closed)), "{}", unsent.error);
     assert_end(&kid);
@@ -188,7 +188,7 @@ fn hnd_8_a_handle_is_returned_if_the_child_is_killed_before_acknowledging<D: Par
     assert_eq!(receive(&kid), json!("read"));
     assert_end(&kid);
     assert_eq!(kid.process().wait().unwrap().signal(), Some(libc::SIGKILL));
-    // // Our copy is returned, and the kernel's copy was closed with the child.
+    // Our copy is returned, and the kernel's copy was closed with the child.
     witness.assert_open();
     drop(unsent.handle.expect("the handle is returned"));
     witness.assert_closed();

@@ -38,7 +38,7 @@ fn both<D: Parent>(test: impl Fn(fn(Command<D::Mark>) -> Command<D::Mark>)) {
     test(Command::detached);
 }
 
-/// /// Starts another process, prints its id, and waits.
+/// Starts another process, prints its id, and waits.
 const LINE: &str = "sleep 1000 & echo $!; wait";
 
 fn number(text: &[u8]) -> u32 {
@@ -53,11 +53,11 @@ fn other(process: &mut impl Started) -> u32 {
 }
 
 fn assert_ends(pid: u32) {
-    // // Its new parent may or may not reap it.
+    // Its new parent may or may not reap it.
     eventually("the other process has ended", || !runs(pid));
 }
 
-/// /// Runs into a timeout after it has written something. A busy machine gets more time.
+/// Runs into a timeout after it has written something. A busy machine gets more time.
 fn timed_out<D: Parent>(command: impl Fn() -> Command<D::Mark>) -> u32 {
     let mut time = Duration::from_millis(500);
     loop {
@@ -142,7 +142,7 @@ fn kill_group_sends_nothing_once_the_process_was_waited_for<D: Parent>() {
         let mut process = start::<D>(leading(Command::shell(line)).stdio(1, Stdio::Pipe));
         let other = other(&mut *process);
         assert!(process.wait().unwrap().success());
-        // // By now the number may belong to another group.
+        // By now the number may belong to another group.
         assert!(!process.kill_group(Signal::KILL).unwrap());
         assert!(runs(other));
         nix::sys::signal::kill(nix::unistd::Pid::from_raw(other as i32), SIGKILL).unwrap();
@@ -163,12 +163,12 @@ fn kill_group_sends_nothing_after_the_kernel_has_reaped_the_process<D: Parent>()
         let command = leading(Command::shell(line)).stdio(0, Stdio::Pipe).stdio(1, Stdio::Pipe);
         let mut process = start::<D>(command).unguarded();
         let (shell, other) = (process.id(), other(&mut process));
-        // // Many daemons do this.
+        // Many daemons do this.
         // SAFETY: no handler is run.
         let before = unsafe { signal(SIGCHLD, SigHandler::SigIgn) }.unwrap();
         drop(process.standard(0));
         eventually("the kernel has reaped the shell", || state(shell).is_none());
-        // // The number could belong to another group by now.
+        // The number could belong to another group by now.
         assert!(!process.kill_group(Signal::KILL).unwrap());
         assert!(runs(other));
         nix::sys::signal::kill(nix::unistd::Pid::from_raw(other as i32), SIGKILL).unwrap();

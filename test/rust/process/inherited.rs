@@ -1,6 +1,6 @@
 //! //! A new process inherits the requested descriptors and no others. Each test has its own process, whose
 //! descriptors are known.
-// // Descriptors are made inheritable, as a careless library does.
+// Descriptors are made inheritable, as a careless library does.
 #![allow(unsafe_code)]
 
 use std::fs::File;
@@ -84,7 +84,7 @@ fn ch_2_a_child_does_not_inherit_our_own_untaken_channel<D: Parent>() {
     assert_eq!(variable(kid.id(), "NODE_CHANNEL_SERIALIZATION_MODE"), ["json"]);
     let process = start_frozen::<D>(frozen());
     assert_eq!(variable(process.id(), "NODE_CHANNEL_FD"), [""; 0]);
-    // // Our own channel is unchanged.
+    // Our own channel is unchanged.
     assert_eq!(std::env::var("NODE_CHANNEL_FD").unwrap(), "17");
 }
 
@@ -106,7 +106,7 @@ fn ch_8_our_end_is_close_on_exec_and_the_childs_end_is_closed_here<D: Parent>() 
     for number in new {
         assert!(flags(me, number).contains(OFlag::O_CLOEXEC), "{number} would be inherited");
     }
-    // // The end arrives only if no other process has the child's end.
+    // The end arrives only if no other process has the child's end.
     kid.process().kill(Signal::KILL).unwrap();
     assert!(kid.channel.recv().unwrap().is_none());
     kid.process().wait().unwrap();
@@ -139,12 +139,12 @@ fn a_start_succeeds_while_other_threads_open_and_close<D: Parent>() {
     assert!(failed.is_empty(), "{} did not start, with the channel at {failed:?}", failed.len());
 }
 
-/// /// Runs a check for channels at low numbers, which other threads open and close all the time. Returns the
+/// Runs a check for channels at low numbers, which other threads open and close all the time. Returns the
 /// numbers for which it was true.
 fn among_busy_threads(times: usize, is_so: impl Fn(usize) -> bool) -> Vec<usize> {
     let done = AtomicBool::new(false);
     thread::scope(|scope| {
-        // // Some are open briefly, some for longer, and each is a different file.
+        // Some are open briefly, some for longer, and each is a different file.
         for keep in [2, 5] {
             let done = &done;
             scope.spawn(move || {

@@ -26,7 +26,7 @@ mod alone {
     for_both_drivers!(alone: a_closed_standard_stream_is_dev_null_in_the_child);
 }
 
-/// /// Runs the test in a process with this standard input, and returns its output.
+/// Runs the test in a process with this standard input, and returns its output.
 fn run(test: &str, input: &str) -> (String, String) {
     let mut process = command(test);
     process.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -47,7 +47,7 @@ fn standard_streams_are_inherited_by_default<D: Parent>(test: &'static str) {
     assert!(stderr.contains("to stderr"), "{stderr}");
 }
 
-/// /// Node marks its own streams like this, and this crate may run inside Node as an addon.
+/// Node marks its own streams like this, and this crate may run inside Node as an addon.
 fn standard_streams_that_are_close_on_exec_are_inherited<D: Parent>(test: &'static str) {
     if is_inside(test) {
         for fd in [io::stdin().as_fd(), io::stdout().as_fd(), io::stderr().as_fd()] {
@@ -80,7 +80,7 @@ fn non_blocking_standard_streams_are_blocking_in_the_child<D: Parent>(test: &'st
         make_nonblocking();
         assert_blocking(start_frozen_with_channel::<D>(frozen(), 3).id());
         make_nonblocking();
-        // // More than the pipe's buffer.
+        // More than the pipe's buffer.
         assert!(start::<D>(Command::new("seq").arg("300000")).wait().unwrap().success());
         return;
     }
@@ -88,7 +88,7 @@ fn non_blocking_standard_streams_are_blocking_in_the_child<D: Parent>(test: &'st
 }
 
 fn a_closed_standard_stream_is_dev_null_in_the_child<D: Parent>() {
-    // // The descriptors that the driver opens once and keeps are open.
+    // The descriptors that the driver opens once and keeps are open.
     assert!(start::<D>(Command::new("true")).wait().unwrap().success());
     nix::unistd::close(0).unwrap();
     let process = start_frozen::<D>(frozen());
@@ -97,7 +97,7 @@ fn a_closed_standard_stream_is_dev_null_in_the_child<D: Parent>() {
     let mut kid = start_frozen_with_channel::<D>(frozen(), 3);
     assert_eq!(descriptors(kid.id())[&0], "/dev/null");
     drop(kid);
-    // // The pipe that reports a failed start could get that number.
+    // The pipe that reports a failed start could get that number.
     D::start(Command::new(ABSENT)).map(drop).unwrap_err();
     D::start(Command::new(ABSENT).stdio(0, crossfork::Stdio::Pipe)).map(drop).unwrap_err();
     assert_eq!(nix::unistd::close(0), Err(nix::errno::Errno::EBADF), "no descriptor is left at 0");

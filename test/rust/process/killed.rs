@@ -49,13 +49,13 @@ fn a_rust_child_sends_and_receives_messages_and_handles<D: Parent>(test: &'stati
     assert_eq!(kid.process().wait().unwrap().code(), Some(6));
 }
 
-/// /// The channel of a child for which the test writes raw bytes.
+/// The channel of a child for which the test writes raw bytes.
 fn raw_channel() -> Peer {
     let number = env::var("NODE_CHANNEL_FD").unwrap().parse().unwrap();
     Peer::new(UnixStream::from(inherit::adopt(number).unwrap()))
 }
 
-/// /// The descriptor for the child to send, and a witness of when its last copy is closed.
+/// The descriptor for the child to send, and a witness of when its last copy is closed.
 fn to_be_sent() -> (OwnedFd, Witness) {
     let (given, witness) = watched();
     (given.into(), witness)
@@ -73,7 +73,7 @@ fn hnd_4_a_child_killed_in_the_middle_of_its_handle_leaves_nothing_open<D: Paren
     assert_eq!(receive(&kid), json!("before"));
     assert_end(&kid);
     assert_eq!(kid.process().wait().unwrap().signal(), Some(libc::SIGKILL));
-    // // Even while the channel is still open.
+    // Even while the channel is still open.
     witness.assert_closed();
 }
 
@@ -89,7 +89,7 @@ fn hnd_6_a_handle_from_a_child_that_has_exited_is_received<D: Parent>(test: &'st
     let mut message = kid.channel.recv().unwrap().unwrap();
     assert_eq!(message.decode::<&str>().unwrap(), "a socket");
     assert!(message.take_handle().is_some());
-    // // The acknowledgement cannot be delivered, which is not an error.
+    // The acknowledgement cannot be delivered, which is not an error.
     assert_end(&kid);
     witness.assert_closed();
 }

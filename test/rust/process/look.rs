@@ -9,12 +9,12 @@ use nix::fcntl::OFlag;
 use crate::support::deadline::eventually;
 use crate::support::parents::{Guard, Kid, Parent, Started, start, start_with_channel};
 
-/// /// Stops itself at once, so that it can be inspected.
+/// Stops itself at once, so that it can be inspected.
 pub fn frozen<M>() -> Command<M> {
     Command::shell("kill -STOP $$")
 }
 
-/// /// Starts a [`frozen`] process and waits until it is stopped.
+/// Starts a [`frozen`] process and waits until it is stopped.
 pub fn start_frozen<D: Parent>(command: Command<D::Mark>) -> Guard<D::Process> {
     let process = start::<D>(command);
     wait_until_frozen(process.id());
@@ -37,7 +37,7 @@ pub fn descriptors(pid: u32) -> BTreeMap<i32, String> {
     let name = |path: &std::path::Path| path.file_name().unwrap().to_str().unwrap().parse().unwrap();
     let paths: Vec<_> =
         fs::read_dir(format!("/proc/{pid}/fd")).unwrap().map(|entry| entry.unwrap().path()).collect();
-    // // For this process, the directory's own descriptor is closed by now.
+    // For this process, the directory's own descriptor is closed by now.
     paths
         .iter()
         .filter_map(|path| Some((name(path), fs::read_link(path).ok()?.to_string_lossy().into_owned())))
@@ -75,7 +75,7 @@ pub fn status_line(pid: u32, name: &str) -> String {
 /// Its state and its parent; `None` if there is no such process.
 pub fn state(pid: u32) -> Option<(char, u32)> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // // The fields after the name, which may contain any character.
+    // The fields after the name, which may contain any character.
     let mut fields = stat.rsplit_once(") ")?.1.split(' ');
     Some((fields.next()?.chars().next()?, fields.next()?.parse().ok()?))
 }

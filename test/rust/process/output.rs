@@ -62,7 +62,7 @@ fn timed_out<D: Parent>(command: Command<D::Mark>) -> Output {
     }
 }
 
-/// /// Runs a shell into a timeout, after it has reached the expected state. A busy machine gets more time.
+/// Runs a shell into a timeout, after it has reached the expected state. A busy machine gets more time.
 fn timed_out_when<D: Parent>(is_there: fn(&Output) -> bool, line: &str, signal: Signal) -> Output {
     let mut time = SHORT;
     loop {
@@ -187,7 +187,7 @@ fn a_grandchild_that_holds_the_pipes_of_an_exited_program_does_not_delay_a_timeo
     end_grandchild(&output);
 }
 
-/// /// We cannot wait for it, but we must end it.
+/// We cannot wait for it, but we must end it.
 fn end_grandchild(output: &Output) {
     let pid = String::from_utf8_lossy(&output.stdout).trim().parse().unwrap();
     kill(Pid::from_raw(pid), nix::sys::signal::SIGKILL).unwrap();
@@ -196,7 +196,7 @@ fn end_grandchild(output: &Output) {
 fn output_over_the_limit_kills_the_program_and_keeps_the_limit<D: Parent>() {
     for limit in [6, 1000, 100_000] {
         for (number, name) in [(1, "stdout"), (2, "stderr")] {
-            // // It would run forever.
+            // It would run forever.
             let line = format!("echo other >&{}; exec cat /dev/zero >&{number}", 3 - number);
             let shell = Command::shell(line).max_buffer(limit);
             let (stream, told, output) = over::<D>(shell);
@@ -208,14 +208,14 @@ fn output_over_the_limit_kills_the_program_and_keeps_the_limit<D: Parent>() {
             assert!(kept == vec![0; limit], "{} bytes were kept", kept.len());
             assert!(other == b"other\n" || other.is_empty(), "{other:?}");
             let signal = output.status.signal();
-            // // Either may happen first.
+            // Either may happen first.
             assert!(signal == Some(libc::SIGTERM) || signal == Some(libc::SIGPIPE), "{}", output.status);
         }
     }
 }
 
 fn output_over_the_limit_ends_a_program_that_ignores_the_signal_and_keeps_writing<D: Parent>() {
-    // // It would block forever on the full pipe.
+    // It would block forever on the full pipe.
     for number in [1, 2] {
         let line = format!("trap '' TERM; head -c 1000000 /dev/zero >&{number}; echo end >&{number}");
         let (_, _, output) = over::<D>(Command::shell(line).max_buffer(1000));
@@ -270,7 +270,7 @@ fn ten_megabytes_within_the_limit_arrive_completely<D: Parent>() {
 }
 
 fn both_streams_are_read_concurrently<D: Parent>() {
-    // // Reading one stream after the other would deadlock here.
+    // Reading one stream after the other would deadlock here.
     let line = "for i in 1 2 3 4; do head -c 300000 /dev/zero >&2; head -c 300000 /dev/zero; done";
     let output = D::output(Command::shell(line).max_buffer(2 << 20)).unwrap();
     assert_eq!((output.stdout.len(), output.stderr.len()), (1_200_000, 1_200_000));

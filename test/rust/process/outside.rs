@@ -42,7 +42,7 @@ fn a_panic_outside_a_runtime_reports_the_callers_location() {
             assert!(place.ends_with("test/rust/process/outside.rs"), "{name}: {place}");
         }
         assert_eq!(children(), [0; 0], "a process was started");
-        // // The channel was not taken either.
+        // The channel was not taken either.
         assert_eq!(std::env::var("NODE_CHANNEL_FD").unwrap(), "999");
         assert!(matches!(
             crossfork::blocking::Channel::from_env(),

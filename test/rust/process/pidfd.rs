@@ -37,6 +37,6 @@ fn the_pidfd_must_be_opened_before_the_process_is_waited_for<D: Parent>() {
     wait(&process.pidfd().unwrap(), PollFlags::POLLIN, "the process has ended");
     let process = start::<D>(Command::new("true"));
     process.wait().unwrap();
-    // // Another process may have its number.
+    // Another process may have its number.
     assert_eq!(process.pidfd().unwrap_err().raw_os_error(), Some(libc::ESRCH));
 }

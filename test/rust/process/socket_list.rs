@@ -48,7 +48,7 @@ fn connection() -> Outgoing {
     watched().0.into()
 }
 
-/// /// Sends a connection to a peer, which acknowledges it. Returns the key and the peer's copy.
+/// Sends a connection to a peer, which acknowledges it. Returns the key and the peer's copy.
 fn hand_over<D: Parent>(list: &D::List, channel: &D, peer: &mut Peer) -> (Value, OwnedFd) {
     thread::scope(|scope| {
         let sender = scope.spawn(|| list.send(channel, &json!("a connection"), connection()));
@@ -74,7 +74,7 @@ fn assert_asks(peer: &mut Peer, what: &str, key: &Value) {
     assert_eq!(peer.value(), json!({ "cmd": format!("NODE_SOCKET_{what}"), "key": key }));
 }
 
-/// /// A child within this process that keeps the connections that it receives.
+/// A child within this process that keeps the connections that it receives.
 struct Holder {
     held: Mutex<Vec<Message>>,
 }
@@ -163,7 +163,7 @@ fn sock_5_closed_waits_for_the_last_connection_of_all_children<D: Parent>() {
         assert_asks(&mut first, "NOTIFY_CLOSE", &key);
         assert_asks(&mut second, "NOTIFY_CLOSE", &key);
         second.write(all_closed(&key));
-        // // When this is answered, the notice was read and was not sufficient.
+        // When this is answered, the notice was read and was not sufficient.
         let counting = scope.spawn(|| list.connections());
         assert_asks(&mut first, "GET_COUNT", &key);
         assert_asks(&mut second, "GET_COUNT", &key);
@@ -186,7 +186,7 @@ fn sock_5_all_children_are_asked_before_the_first_answer<D: Parent>() {
         for (_, peer) in &mut children {
             assert_asks(peer, "GET_COUNT", key);
         }
-        // // In a different order than they were asked.
+        // In a different order than they were asked.
         for (i, (_, peer)) in children.iter().enumerate().rev() {
             peer.write(count(key, 10_usize.pow(i as u32)));
         }
@@ -208,7 +208,7 @@ fn sock_5_a_disconnected_child_has_no_connections<D: Parent>() {
         first.write(count(&key, 1));
         assert_eq!(counting.join().unwrap().unwrap(), 1);
     });
-    // // Neither does a child whose end was not seen yet.
+    // Neither does a child whose end was not seen yet.
     drop(first);
     assert_eq!(list.connections().unwrap(), 0);
     list.closed().unwrap();
@@ -234,7 +234,7 @@ fn sock_5_a_child_that_exits_before_answering_has_no_connections<D: Parent>() {
 }
 
 fn sock_5_a_child_process_that_is_killed_completes_closed<D: Parent>() {
-    // // It acknowledges, and then sends nothing.
+    // It acknowledges, and then sends nothing.
     let line = format!("read -r line <&3; echo '{ACK}' >&3; exec sleep 1000");
     let mut kid = start_with_channel::<D>(Command::shell(line), 3);
     let list = D::List::new();
@@ -263,7 +263,7 @@ fn sock_5_a_channel_that_we_disconnect_completes_closed<D: Parent>() {
         channel.disconnect().unwrap();
         closed.join().unwrap().unwrap();
     });
-    // // Also for a dropped channel.
+    // Also for a dropped channel.
     let (channel, mut peer) = connect::<D>();
     let (_key, _fd) = hand_over(&list, &channel, &mut peer);
     drop(channel);
@@ -312,7 +312,7 @@ fn sock_5_unexpected_answers_are_ignored<D: Parent>() {
     thread::scope(|scope| {
         let counting = scope.spawn(|| list.connections());
         assert_asks(&mut peer, "GET_COUNT", &key);
-        // // Answers to other questions are ignored too.
+        // Answers to other questions are ignored too.
         peer.write(count(&json!("another"), 9) + &all_closed(&key) + &count(&key, 1) + &count(&key, 2));
         assert_eq!(counting.join().unwrap().unwrap(), 1);
     });
@@ -334,7 +334,7 @@ fn sock_5_a_late_answer_is_not_taken_for_the_next_one<D: Parent>() {
         peer.write(count(&key, 7) + &count(&key, 8) + &count(&key, 1));
         assert_eq!(counting.join().unwrap().unwrap(), 1);
     });
-    // // The channel still works.
+    // The channel still works.
     channel.send(&json!("still here")).unwrap();
     assert_eq!(peer.value(), json!("still here"));
 }
@@ -361,7 +361,7 @@ fn sock_5_a_connection_acknowledged_too_late_is_counted<D: Parent>() {
     let (channel, mut peer) = connect::<D>();
     let list = D::List::new();
     let unsent = list.send_timeout(&channel, connection(), SHORT).unwrap_err();
-    // // It may have arrived, so it is not returned.
+    // It may have arrived, so it is not returned.
     assert!(unsent.handle.is_none());
     let (line, _fd) = peer.line_with_fd();
     let key = serde_json::from_str::<Value>(&line).unwrap()["key"].clone();
@@ -380,7 +380,7 @@ fn sock_5_an_unsent_connection_is_not_counted<D: Parent>() {
     let refused = list.send(&channel, &json!({ "cmd": "NODE_MINE" }), connection()).unwrap_err();
     assert!(matches!(refused.error, Error::Send(SendError::Reserved { .. })), "{refused:?}");
     assert!(refused.handle.is_some());
-    // // No child is asked.
+    // No child is asked.
     assert_eq!(list.connections().unwrap(), 0);
     peer.assert_quiet();
 }
@@ -446,7 +446,7 @@ fn sock_1_one_list_spans_channels_of_both_serializations<D: Parent>() {
     });
 }
 
-/// /// A Node process that cannot write its answer fails.
+/// A Node process that cannot write its answer fails.
 fn sock_5_an_answer_in_flight_at_disconnect_is_read<D: Parent>() {
     let (channel, mut peer) = connect::<D>();
     let list = D::List::new();
@@ -463,7 +463,7 @@ fn sock_5_an_answer_in_flight_at_disconnect_is_read<D: Parent>() {
     });
 }
 
-/// /// A Node process that cannot write its answer fails.
+/// A Node process that cannot write its answer fails.
 fn sock_5_the_peer_can_write_an_answer_after_our_question_timed_out<D: Parent>() {
     let endings: [fn(D); 2] = [
         |channel| drop(channel),
@@ -485,7 +485,7 @@ fn sock_5_the_peer_can_write_an_answer_after_our_question_timed_out<D: Parent>()
     }
 }
 
-/// /// A Node process warns when it has seen more than ten keys. Other tests use some of them now.
+/// A Node process warns when it has seen more than ten keys. Other tests use some of them now.
 fn sock_1_closed_lists_leave_their_keys_for_reuse<D: Parent>() {
     let (channel, mut peer) = connect::<D>();
     let mut keys = BTreeSet::new();
@@ -501,7 +501,7 @@ fn sock_1_closed_lists_leave_their_keys_for_reuse<D: Parent>() {
         keys.insert(key.to_string());
     }
     assert!(keys.len() < 50, "each list has its own key");
-    // // A list that may still have connections keeps its key.
+    // A list that may still have connections keeps its key.
     let (kept, _copy) = hand_over(&D::List::new(), &channel, &mut peer);
     let lists: Vec<_> = (0..50).map(|_| D::List::new()).collect();
     for list in &lists {

@@ -98,7 +98,7 @@ fn the_error_names_a_string_with_a_zero_byte<D: Parent>() {
     named(|| Command::new(""), "the name of the program is empty");
 }
 
-/// /// The code that Node reports for the same failure.
+/// The code that Node reports for the same failure.
 fn a_failed_start_has_nodes_error_code<D: Parent>() {
     let directory = scratch(D::NAME, "codes");
     let path = |name: &str| directory.join(name);
@@ -133,7 +133,7 @@ fn a_failed_start_has_nodes_error_code<D: Parent>() {
 
 #[allow(unsafe_code)]
 fn a_permission_error_has_nodes_error_code<D: Parent>() {
-    // // The descriptors that the driver opens once and keeps are open.
+    // The descriptors that the driver opens once and keeps are open.
     D::start(Command::new("true")).unwrap().wait().unwrap();
     // SAFETY: takes a number only. It fails if we are no superuser anyway.
     unsafe { libc::setuid(54_321) };
@@ -174,6 +174,6 @@ fn output_reports_why_the_program_could_not_start<D: Parent>() {
     assert!(error.output().is_none());
     assert!(error.to_string().contains(ABSENT), "{error}");
     let shell = D::start(Command::shell(format!("'{ABSENT}' 2>/dev/null"))).unwrap();
-    // // A shell does start, and reports the failure in its exit code.
+    // A shell does start, and reports the failure in its exit code.
     assert_eq!(shell.wait().unwrap().code(), Some(127));
 }

@@ -23,7 +23,7 @@ for_both_drivers!(alone:
 
 const LIMIT: u64 = 96;
 
-/// /// Opens files until the process has no free descriptor.
+/// Opens files until the process has no free descriptor.
 fn starve() -> Vec<File> {
     let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
     setrlimit(Resource::RLIMIT_NOFILE, LIMIT, hard).unwrap();
@@ -37,7 +37,7 @@ fn starve() -> Vec<File> {
     }
 }
 
-/// /// Checked one by one, because reading a directory takes a descriptor.
+/// Checked one by one, because reading a directory takes a descriptor.
 #[allow(unsafe_code)]
 fn open_numbers() -> Vec<i32> {
     (0..LIMIT as i32)
@@ -49,9 +49,9 @@ fn open_numbers() -> Vec<i32> {
         .collect()
 }
 
-/// /// Tries without a free descriptor, then with one more each time, until the start succeeds.
+/// Tries without a free descriptor, then with one more each time, until the start succeeds.
 fn starve_and_feed<D: Parent, T>(mut start: impl FnMut() -> Result<T, Error>) -> T {
-    // // The descriptors that the driver opens once and keeps are open.
+    // The descriptors that the driver opens once and keeps are open.
     drop(start_with_channel::<D>(Command::new("true"), 3));
     let mut hoard = starve();
     for free in 0..40 {
@@ -89,7 +89,7 @@ fn a_start_without_free_descriptors_is_an_error_that_names_the_program<D: Parent
     assert_end(&kid);
     assert!(kid.process().wait().unwrap().success());
     drop(kid);
-    // // And it still works.
+    // And it still works.
     let kid = start_with_channel::<D>(echo(), 3);
     kid.channel.send(&json!("again")).unwrap();
     assert_eq!(receive(&kid), json!("again"));

@@ -65,7 +65,7 @@ fn a_descriptor_used_as_a_standard_stream_is_blocking<D: Parent>() {
         let (given, _kept) = UnixStream::pair().unwrap();
         given.set_nonblocking(true).unwrap();
         let process = start_frozen::<D>(frozen().stdio(number, given));
-        // // Above these, a program knows the state of its descriptors.
+        // Above these, a program knows the state of its descriptors.
         let is_nonblocking = flags(process.id(), number as i32).contains(OFlag::O_NONBLOCK);
         assert_eq!(is_nonblocking, number > 2, "{number}");
     }
@@ -79,14 +79,14 @@ fn a_passed_descriptor_is_closed_in_the_parent<D: Parent>() {
         let process = start::<D>(Command::shell(line).stdio(number, given));
         assert!(process.wait().unwrap().success());
         let mut text = String::new();
-        // // Reads to the end, which comes when the last copy is closed.
+        // Reads to the end, which comes when the last copy is closed.
         kept.read_to_string(&mut text).unwrap();
         assert_eq!(text, "hello\n");
     }
 }
 
 fn descriptors_may_swap_numbers<D: Parent>() {
-    // // For some of these, the requested number is another's number in this process.
+    // For some of these, the requested number is another's number in this process.
     let files: Vec<File> = (0..6).map(|_| File::open("/dev/null").unwrap()).collect();
     let pairs: Vec<_> = (0..6).map(|_| UnixStream::pair().unwrap()).collect();
     let given: Vec<OwnedFd> = pairs.iter().map(|(a, _)| a.as_fd().try_clone_to_owned().unwrap()).collect();

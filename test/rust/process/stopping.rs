@@ -45,7 +45,7 @@ fn life_1_a_child_that_exits_on_disconnect_gets_no_signal<D: Parent>() {
 }
 
 fn life_3_queued_messages_are_written_before_a_child_is_stopped<D: Parent>() {
-    // // More than the kernel takes in one write.
+    // More than the kernel takes in one write.
     let count = Command::shell("echo $(wc -c <&3)").stdio(1, Stdio::Pipe);
     let mut kid = start_with_channel::<D>(count, 3);
     let message = json!("x".repeat(9_997));
@@ -116,7 +116,7 @@ fn stopping_an_exited_child_returns_its_status<D: Parent>() {
     kid.process().wait().unwrap();
     assert_eq!(kid.stop(Escalation::default()).unwrap().code(), Some(3));
     assert_eq!(kid.stop(Escalation::default()).unwrap().code(), Some(3));
-    // // The end of the channel may have been seen before.
+    // The end of the channel may have been seen before.
     let kid = shell::<D>("exit 3");
     assert!(kid.channel.recv().unwrap().is_none());
     assert_eq!(kid.stop(Escalation::default()).unwrap().code(), Some(3));
@@ -152,7 +152,7 @@ trait NowOrNever: Future + Sized {
 
 impl<F: Future> NowOrNever for F {}
 
-/// /// The second call begins with the first step again; what the first call queued is still written.
+/// The second call begins with the first step again; what the first call queued is still written.
 #[test]
 fn tokio_a_stop_after_a_dropped_stop_starts_over() {
     use ::tokio::io::{AsyncReadExt, AsyncWriteExt};

@@ -80,7 +80,7 @@ fn wait_timeout_of_zero_checks_once<D: Parent>() {
 
 fn wait_timeout_accepts_any_duration<D: Parent>() {
     for time in [PATIENCE, Duration::from_secs(1 << 40), Duration::MAX] {
-        // // Most likely it has not exited yet. Otherwise there would be nothing to wait for.
+        // Most likely it has not exited yet. Otherwise there would be nothing to wait for.
         let process = start::<D>(Command::shell("sleep 0.2; exit 9"));
         assert_eq!(process.wait_timeout(time).unwrap().unwrap().code(), Some(9));
     }
@@ -110,7 +110,7 @@ fn a_process_that_was_waited_for_is_not_a_zombie<D: Parent>() {
     assert!(is_gone(in_time.id()));
 }
 
-/// /// Any thread may wait, or send a signal, while others wait.
+/// Any thread may wait, or send a signal, while others wait.
 fn many_threads_wait_while_one_sends_a_signal<D: Parent>() {
     let sleep = start::<D>(Command::new("sleep").arg("1000"));
     let statuses: Vec<_> = thread::scope(|scope| {
@@ -131,7 +131,7 @@ fn many_threads_wait_while_one_sends_a_signal<D: Parent>() {
     assert!(!sleep.kill(Signal::TERM).unwrap());
 }
 
-/// /// The process is reaped before the reactor can see its exit.
+/// The process is reaped before the reactor can see its exit.
 #[test]
 fn tokio_a_wait_ends_when_another_call_reaps_the_process() {
     let runtime = ::tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -154,7 +154,7 @@ fn tokio_a_wait_ends_when_another_call_reaps_the_process() {
     runtime.block_on(async { ::tokio::time::timeout(PATIENCE, work).await.expect("it ends in time") });
 }
 
-/// /// A wait may be cancelled and started again, with a signal sent in between.
+/// A wait may be cancelled and started again, with a signal sent in between.
 #[test]
 fn tokio_a_cancelled_wait_loses_nothing() {
     let runtime = ::tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();

@@ -104,7 +104,7 @@ fn life_4_a_disconnecting_channel_does_not_report_buns_format() {
 #[test]
 fn adv_3_no_write_ends_inside_a_length() {
     let mut core = Channel::<Token>::new(MODE, Limits::default());
-    // // More than one write accepts, fed and sent, with a handle among them.
+    // More than one write accepts, fed and sent, with a handle among them.
     for i in 0..3000 {
         let frame = crate::sim::transcode::frame(MODE, &format!("\"{}\"", "x".repeat(i % 100)));
         match i % 3 {

@@ -16,7 +16,7 @@ fn body(value: Value) -> Body {
     read(&value).expect("a message").body
 }
 
-/// /// The message after a round trip in each serialization.
+/// The message after a round trip in each serialization.
 fn again(message: &Message) -> [Message; 2] {
     let text = serde_json::to_string(message).expect("JSON");
     let record = v8::to_vec(message, &v8::Options::default()).expect("a record");
@@ -221,7 +221,7 @@ fn invalid_input_is_neither_a_message_nor_a_panic() {
     for text in ["", "null", "1", "[]", "\"act\"", "{", "{\"act\":\"online\"", "{\"act\":\"\\ud800\"}"] {
         assert!(serde_json::from_str::<Message>(text).is_err(), "{text}");
     }
-    // // Ignored fields may have any depth; stored fields may not.
+    // Ignored fields may have any depth; stored fields may not.
     let deep =
         |name: &str| format!("{{\"act\":\"online\",\"{name}\":{}{}}}", "[".repeat(500), "]".repeat(500));
     assert!(serde_json::from_str::<Message>(&deep("x")).is_ok());

@@ -68,7 +68,7 @@ fn hnd_6_a_reply_does_not_split_a_batch() {
 
 #[test]
 fn life_3_incomplete_messages_of_a_truncated_batch_are_lost() {
-    // // "1\n" is complete after two bytes, "22\n" after five, "333\n" after nine.
+    // "1\n" is complete after two bytes, "22\n" after five, "333\n" after nine.
     for (written, lost) in [(0, 3), (1, 3), (2, 2), (4, 2), (5, 1), (8, 1), (9, 0)] {
         let mut end = End::new();
         for n in [1, 22, 333] {

@@ -20,13 +20,13 @@ const LIMITS: Limits = Limits::new()
 /// are, the message that is being read, and the one that the test writes.
 const MOST: usize = 8 * LIMITS.max_waiting_bytes;
 
-/// /// The peer's `n`th message.
+/// The peer's `n`th message.
 type Says = fn(usize) -> String;
 
-/// /// The number of bytes sent: many times the limits.
+/// The number of bytes sent: many times the limits.
 const SAID: usize = 2 << 20;
 
-/// /// Sends until the amount is reached or reading stops, and returns the peak memory use.
+/// Sends until the amount is reached or reading stops, and returns the peak memory use.
 fn flood(serialization: Serialization, role: Option<ClusterRole>, says: Says, takes: bool) -> usize {
     meter::most(|| {
         let ledger = Ledger::default();
@@ -55,7 +55,7 @@ fn flood(serialization: Serialization, role: Option<ClusterRole>, says: Says, ta
     })
 }
 
-/// /// The user takes all events, and closes their sockets.
+/// The user takes all events, and closes their sockets.
 fn take(core: &mut Channel<Token>) {
     while let Some(event) = core.poll_event() {
         if let Event::Message { handle: Some(Attached { key: Some(key), .. }), .. } = event {
@@ -107,7 +107,7 @@ fn memory_kept_for_a_peer_that_does_not_read_is_bounded() {
     }
 }
 
-/// /// The user must bound the sockets that it keeps open, but each socket keeps its list's name.
+/// The user must bound the sockets that it keeps open, but each socket keeps its list's name.
 #[test]
 fn sock_2_a_socket_with_an_oversized_key_is_not_counted() {
     for serialization in [Serialization::Json, Serialization::Advanced] {
@@ -131,7 +131,7 @@ fn sock_2_a_socket_with_an_oversized_key_is_not_counted() {
     }
 }
 
-/// /// A queued message would keep the buffer of a large message from the same read.
+/// A queued message would keep the buffer of a large message from the same read.
 #[test]
 fn a_small_message_does_not_keep_the_buffer_of_a_large_one() {
     let before = meter::now();

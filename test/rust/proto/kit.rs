@@ -42,12 +42,12 @@ impl End {
         self.core.handle_input(bytes.len(), fds, truncated);
     }
 
-    /// /// A line in its own read.
+    /// A line in its own read.
     pub fn line(&mut self, text: &str) {
         self.read(format!("{text}\n"), []);
     }
 
-    /// /// A handle message with a new descriptor, in its own read. Returns the descriptor's file.
+    /// A handle message with a new descriptor, in its own read. Returns the descriptor's file.
     pub fn handle(&mut self, line: &str) -> usize {
         let fd = self.fds.open();
         let file = fd.file();
@@ -76,7 +76,7 @@ impl End {
 
 /// Output.
 impl End {
-    /// /// All pending writes, each accepted completely by the kernel: its text, and the file of its
+    /// All pending writes, each accepted completely by the kernel: its text, and the file of its
     /// descriptor.
     pub fn writes(&mut self) -> Vec<String> {
         let mut writes = Vec::new();
@@ -100,12 +100,12 @@ impl End {
         Some((bytes, transmit.fd().map(Token::file)))
     }
 
-    /// /// The received events; descriptors are closed.
+    /// The received events; descriptors are closed.
     pub fn events(&mut self) -> Vec<String> {
         std::iter::from_fn(|| self.core.poll_event()).map(|event| describe(&event)).collect()
     }
 
-    /// /// The outcomes of handles; descriptors are closed.
+    /// The outcomes of handles; descriptors are closed.
     pub fn outcomes(&mut self) -> Vec<String> {
         let describe = |outcome| match outcome {
             Outcome::Acked { ticket, fd } => format!("{ticket}: acked {fd:?}"),
@@ -146,7 +146,7 @@ pub fn node_handle(message: &str) -> String {
     format!(r#"{{"cmd":"NODE_HANDLE","type":"net.Socket","msg":{message}}}"#)
 }
 
-/// /// A handle whose socket its sender counts.
+/// A handle whose socket its sender counts.
 pub fn counted_handle(message: &str, key: &str) -> String {
     format!(r#"{{"cmd":"NODE_HANDLE","type":"net.Socket","msg":{message},"key":"{key}"}}"#)
 }

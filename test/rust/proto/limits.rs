@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::kit::{ACK, End, NACK, counted_handle, key, node_handle};
 
-/// /// Writes the line until input is no longer wanted, and returns how often.
+/// Writes the line until input is no longer wanted, and returns how often.
 fn flood(end: &mut End, line: &str, most: usize) -> usize {
     let mut count = 0;
     while end.core.wants_input() {
@@ -52,7 +52,7 @@ fn waiting_handles_are_bounded_in_number() {
     assert!(end.core.wants_input());
 }
 
-/// /// A message keeps the memory of its whole line.
+/// A message keeps the memory of its whole line.
 #[test]
 fn a_small_message_in_a_large_line_counts_with_the_memory_that_it_keeps() {
     let pad = "x".repeat(1000);
@@ -85,7 +85,7 @@ fn waiting_descriptors_are_bounded_and_none_reaches_a_wrong_message() {
         end.read(byte, [fd]);
     }
     assert_eq!(end.fds.descriptors(), 2);
-    // // There is room for the next handle only when that message is done.
+    // There is room for the next handle only when that message is done.
     let fd = end.fds.open();
     end.read(format!("\"\n{}\n", node_handle("1")), [fd]);
     end.handle(&node_handle("2"));
@@ -171,7 +171,7 @@ fn hnd_6_a_handle_message_over_the_limit_is_answered_and_its_descriptor_closed()
     }
 }
 
-/// /// A sender that is still writing does not expect a reply yet.
+/// A sender that is still writing does not expect a reply yet.
 #[test]
 fn hnd_12_a_handle_message_over_the_limit_is_not_answered_before_its_end() {
     let long = node_handle(&format!("\"{}\"", "x".repeat(1000)));

@@ -5,13 +5,13 @@ use proptest::prelude::*;
 
 use crate::sim::{cluster, feed, pair};
 
-/// /// More cases than usual, because they are cheap. `PROPTEST_CASES` overrides the number.
+/// More cases than usual, because they are cheap. `PROPTEST_CASES` overrides the number.
 fn config() -> ProptestConfig {
     let config = ProptestConfig { failure_persistence: None, ..ProptestConfig::default() };
     ProptestConfig { cases: config.cases * 4, ..config }
 }
 
-/// /// Instructions and well-known text, far more often than by chance.
+/// Instructions and well-known text, far more often than by chance.
 fn instruction() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![
         6 => (5u8..13, any::<[u8; 3]>()).prop_map(|(operation, [kind, number, size])| {

@@ -46,7 +46,7 @@ fn hnd_6_a_handle_without_descriptor_is_refused_once_and_reported() {
     end.line(&node_handle("1"));
     assert_eq!(end.lines(), [NACK]);
     assert_eq!(end.events(), ["1 without descriptor"]);
-    // // Node sends it again, double-wrapped.
+    // Node sends it again, double-wrapped.
     end.handle(&format!(r#"{{"cmd":"NODE_HANDLE","type":"net.Native","msg":{}}}"#, node_handle("1")));
     assert_eq!(end.lines(), [ACK]);
     assert_eq!(end.events(), ["1 with net.Socket #0"]);
@@ -98,7 +98,7 @@ fn hnd_4_pipelined_handles_keep_their_descriptors_when_reads_straddle_them() {
     let (first, second) = (node_handle("1") + "\n", node_handle("2") + "\n");
     let fd = end.fds.open();
     end.read(&first[..10], [fd]);
-    // // The rest of the first message, now without a descriptor, and the beginning of the second.
+    // The rest of the first message, now without a descriptor, and the beginning of the second.
     let fd = end.fds.open();
     end.read(first[10..].to_owned() + &second[..10], [fd]);
     end.read(&second[10..], []);
@@ -196,7 +196,7 @@ fn hnd_6_the_first_of_several_descriptors_may_survive() {
     let fd = end.fds.open();
     end.read_truncated(node_handle("1") + "\n", [fd]);
     end.line(&node_handle("2"));
-    // // A dropped descriptor is not a stray: it cannot be closed.
+    // A dropped descriptor is not a stray: it cannot be closed.
     assert_eq!(end.events(), ["1 with net.Socket #0", "2 without descriptor"]);
 }
 

@@ -23,7 +23,7 @@ struct Record {
     event: Option<String>,
 }
 
-/// /// A `NODE_*` message, read by a plain parser.
+/// A `NODE_*` message, read by a plain parser.
 #[derive(Deserialize)]
 struct Envelope<'a> {
     cmd: String,
@@ -65,7 +65,7 @@ fn hnd_6_sock_3_sock_4_as_the_child_we_write_what_node_wrote() {
     assert!(handles > 80, "only {handles} handles in all recordings");
 }
 
-/// /// Our channel as the child, with what it should have received and not written yet.
+/// Our channel as the child, with what it should have received and not written yet.
 #[derive(Default)]
 struct Child {
     expected: Vec<String>,
@@ -123,13 +123,13 @@ impl Child {
         }
     }
 
-    /// /// The child wrote this: a message of its user's, or an internal message of the channel's.
+    /// The child wrote this: a message of its user's, or an internal message of the channel's.
     fn writes(&mut self, end: &mut End, line: &str, name: &str) {
         match envelope(line) {
             None => {
                 end.core.send(json::reencode(line.as_bytes()).expect("is JSON")).expect("is open");
             }
-            // // The recording does not show when sockets were closed: now at the latest.
+            // The recording does not show when sockets were closed: now at the latest.
             Some(all_closed) if all_closed.cmd == "NODE_SOCKET_ALL_CLOSED" => {
                 self.close_down_to(end, 0, &all_closed.key.expect("a key"));
             }
@@ -139,7 +139,7 @@ impl Child {
         assert_eq!(self.written.pop_front().as_deref(), Some(line), "{name}");
     }
 
-    /// /// When a question arrives, the number of open sockets is that of the answer.
+    /// When a question arrives, the number of open sockets is that of the answer.
     fn close_before_question(&mut self, end: &mut End, line: &str, records: &[Record]) {
         if !line.contains("NODE_SOCKET_GET_COUNT") {
             return;
@@ -164,11 +164,11 @@ fn hnd_1_hnd_7_as_the_parent_we_send_what_node_sent_one_handle_at_a_time() {
     for (name, records) in recordings() {
         let mut end = End::new();
         let ours = |record: &&Record| record.dir != FROM_CHILD;
-        // // The owner asks about sockets: see `sockets.rs` for how a channel handles the questions.
+        // The owner asks about sockets: see `sockets.rs` for how a channel handles the questions.
         let is_sent = |line: &&str| envelope(line).is_none_or(|e| e.cmd == "NODE_HANDLE");
         let sent: Vec<&str> =
             records.iter().filter(ours).filter_map(|r| r.line.as_deref()).filter(is_sent).collect();
-        // // All at once: the channel must keep the order and wait for replies.
+        // All at once: the channel must keep the order and wait for replies.
         sent.iter().for_each(|line| submit(&mut end, line));
         let mut written = VecDeque::from(end.writes());
         for record in records.iter().filter(|record| !ours(record)) {

@@ -120,7 +120,7 @@ fn hnd_7_only_replies_overtake_waiting_messages() {
     end.send(json!("held"));
     end.handle(&node_handle("9"));
     assert_eq!(end.lines(), [ACK]);
-    // // Replies also overtake messages whose writing has not begun.
+    // Replies also overtake messages whose writing has not begun.
     end.line(ACK);
     end.send_handle(json!("not begun"));
     end.handle(&node_handle("8"));
@@ -185,7 +185,7 @@ fn hnd_9_a_handle_accepted_at_the_last_attempt_is_acknowledged_and_sending_conti
     end.writes();
     end.line(ACK);
     assert_eq!(end.outcomes(), ["1: acked #0"]);
-    // // The next handle gets all of its attempts.
+    // The next handle gets all of its attempts.
     for _ in 0..3 {
         assert_eq!(end.writes(), [sent("1", 1)]);
         end.line(NACK);
@@ -200,7 +200,7 @@ fn hnd_12_unexpected_replies_are_reported_and_ignored() {
     end.line(ACK);
     end.line(NACK);
     end.send_handle(json!(0));
-    // // It is not written yet, so the peer cannot have seen it.
+    // It is not written yet, so the peer cannot have seen it.
     end.line(ACK);
     assert_eq!(
         end.events(),

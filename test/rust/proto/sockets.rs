@@ -85,7 +85,7 @@ fn sock_4_each_request_is_answered_once_when_the_sockets_are_closed() {
     assert!(end.lines().is_empty());
     end.core.socket_closed(&key("a"));
     assert_eq!(end.lines(), [ALL_CLOSED, ALL_CLOSED]);
-    // // A restarted list owes no answers.
+    // A restarted list owes no answers.
     end.handle(&counted_handle("1", "a"));
     end.core.socket_closed(&key("a"));
     assert_eq!(end.lines(), [ACK]);

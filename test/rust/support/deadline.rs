@@ -15,12 +15,12 @@ pub const PATIENCE: Duration = Duration::from_secs(60);
 /// How long a test may take.
 pub const WHOLE_TEST: Duration = Duration::from_secs(180);
 
-/// /// Runs the body of a test, and fails if it takes too long. A hang fails only this test.
+/// Runs the body of a test, and fails if it takes too long. A hang fails only this test.
 pub fn in_time(test: &str, body: impl FnOnce() + Send + 'static) {
     in_so_long(test, WHOLE_TEST, body);
 }
 
-/// /// [`in_time`] with a chosen deadline.
+/// [`in_time`] with a chosen deadline.
 pub fn in_so_long(test: &str, time: Duration, body: impl FnOnce() + Send + 'static) {
     let (running, done) = channel::<()>();
     let thread = thread::spawn(move || {
@@ -36,7 +36,7 @@ pub fn in_so_long(test: &str, time: Duration, body: impl FnOnce() + Send + 'stat
     }
 }
 
-/// /// Waits for a condition that no descriptor or channel signals.
+/// Waits for a condition that no descriptor or channel signals.
 pub fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
     let start = Instant::now();
     while !is_so() {

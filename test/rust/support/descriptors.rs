@@ -38,7 +38,7 @@ pub fn open_descriptors() -> usize {
     std::fs::read_dir("/proc/self/fd").unwrap().count() - 1
 }
 
-/// /// A descriptor to give away, and a witness of when its last copy is closed.
+/// A descriptor to give away, and a witness of when its last copy is closed.
 pub fn watched() -> (UnixStream, Witness) {
     let (given, kept) = UnixStream::pair().unwrap();
     (given, Witness(kept))
@@ -47,7 +47,7 @@ pub fn watched() -> (UnixStream, Witness) {
 pub struct Witness(pub UnixStream);
 
 impl Witness {
-    /// /// Waits until the last copy of the other descriptor is closed.
+    /// Waits until the last copy of the other descriptor is closed.
     pub fn assert_closed(&self) {
         wait(&self.0, PollFlags::POLLIN, "the last copy of a descriptor is closed");
         assert_eq!(self.peek(), Ok(0), "end of file");
@@ -143,7 +143,7 @@ fn owned(fd: RawFd) -> OwnedFd {
     unsafe { OwnedFd::from_raw_fd(fd) }
 }
 
-/// /// Restores the default that a process not started by Rust has.
+/// Restores the default that a process not started by Rust has.
 pub fn restore_sigpipe() {
     // SAFETY: no handler is installed.
     unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };
@@ -176,7 +176,7 @@ pub fn send_many(socket: BorrowedFd<'_>, bytes: &[u8], fds: &[BorrowedFd<'_>]) -
     if sent < 0 { Err(io::Error::last_os_error()) } else { Ok(sent as usize) }
 }
 
-/// /// The bytes written to a Unix socket and not read at the other end, including the kernel's overhead.
+/// The bytes written to a Unix socket and not read at the other end, including the kernel's overhead.
 #[cfg(target_os = "linux")]
 pub fn unread_by_peer(socket: &UnixStream) -> usize {
     let mut value: libc::c_int = 0;

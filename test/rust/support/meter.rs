@@ -31,7 +31,7 @@ pub fn most<T>(call: impl FnOnce() -> T) -> usize {
 }
 
 fn count(taken: usize, given: usize) {
-    // // Memory of another thread may be freed here.
+    // Memory of another thread may be freed here.
     NOW.set((NOW.get() + taken).saturating_sub(given));
     MOST.set(MOST.get().max(NOW.get()));
 }

@@ -15,7 +15,7 @@ pub mod transcode;
 pub mod workers;
 
 #[allow(unused_macros)]
-/// /// Makes a test of each body for each driver. The runner says how to run it:
+/// Makes a test of each body for each driver. The runner says how to run it:
 /// [`deadline::in_time`], [`process::alone`] or [`process::with_name`].
 macro_rules! for_both_drivers {
     ($runner:ident: $($name:ident),+ $(,)?) => {

@@ -6,5 +6,5 @@ pub fn abstract_name() -> String {
     format!("\0crossfork-test-{}", unique.trim())
 }
 
-/// /// An unused path, in a folder of our own.
+/// An unused path, in a folder of our own.
 pub const ABSENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/test/absent");

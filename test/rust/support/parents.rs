@@ -87,7 +87,7 @@ pub struct Kid<D: Parent> {
 }
 
 impl<P: Started> Guard<P> {
-    /// /// Returns the process without the guard.
+    /// Returns the process without the guard.
     pub fn unguarded(mut self) -> P {
         self.0.take().unwrap()
     }
@@ -131,7 +131,7 @@ impl<D: Parent> Kid<D> {
         D::stop(self.child.as_ref().unwrap(), escalation)
     }
 
-    /// /// Returns the child without the guard, and with the only handle to the channel.
+    /// Returns the child without the guard, and with the only handle to the channel.
     pub fn unguarded(mut self) -> D::Child {
         self.child.take().unwrap()
     }
@@ -318,7 +318,7 @@ impl Started for tasks::Process {
             _ => self.stderr.take()?.into_owned_fd(),
         };
         let file = File::from(fd.unwrap());
-        // // It was made non-blocking for the reactor, but threads read it here.
+        // It was made non-blocking for the reactor, but threads read it here.
         fcntl(&file, FcntlArg::F_SETFL(OFlag::empty())).unwrap();
         Some(file)
     }

@@ -27,9 +27,9 @@ pub struct Peer {
     pub socket: UnixStream,
     serialization: Serialization,
     buffer: BytesMut,
-    /// /// Bytes at the front of the buffer that contain no line end.
+    /// Bytes at the front of the buffer that contain no line end.
     scanned: usize,
-    /// /// Received descriptors, oldest first.
+    /// Received descriptors, oldest first.
     pub fds: VecDeque<OwnedFd>,
 }
 
@@ -143,7 +143,7 @@ impl Peer {
         self.write_raw(&bytes[n..]);
     }
 
-    /// /// Writes as much as the kernel takes now, and returns how much.
+    /// Writes as much as the kernel takes now, and returns how much.
     pub fn write_now(&self, bytes: &[u8]) -> usize {
         match scm::send(self.socket.as_fd(), &[IoSlice::new(bytes)], None) {
             Ok(n) => n,
@@ -188,7 +188,7 @@ impl Peer {
         (line, fd)
     }
 
-    /// /// Asserts that nothing can be read now.
+    /// Asserts that nothing can be read now.
     pub fn assert_quiet(&mut self) {
         assert!(self.buffer.is_empty(), "{:?} was written", self.buffer);
         self.buffer.reserve(4096);
@@ -199,7 +199,7 @@ impl Peer {
         }
     }
 
-    /// /// Reads to the end, and returns the lines. The last line is complete.
+    /// Reads to the end, and returns the lines. The last line is complete.
     pub fn rest(&mut self) -> Vec<String> {
         let bytes = self.rest_as_bytes();
         let (mut lines, mut rest) = (Vec::new(), bytes.as_slice());
@@ -218,13 +218,13 @@ impl Peer {
         self.buffer.split().to_vec()
     }
 
-    /// /// Closes the connection immediately. A process that another test is starting has a copy of the
+    /// Closes the connection immediately. A process that another test is starting has a copy of the
     /// socket until its exec, so a drop may take effect later.
     pub fn leave(self) {
         self.socket.shutdown(Shutdown::Both).unwrap();
     }
 
-    /// /// Asserts that the channel ends here.
+    /// Asserts that the channel ends here.
     pub fn assert_end(&mut self) {
         assert_eq!(self.rest(), Vec::<String>::new());
     }

@@ -10,7 +10,7 @@ use super::deadline::{WHOLE_TEST, in_so_long, in_time};
 /// Names the test that this process was started for.
 pub const INSIDE: &str = "CROSSFORK_TEST_INSIDE";
 
-/// /// More than the deadline inside the process.
+/// More than the deadline inside the process.
 const OUTSIDE: Duration = WHOLE_TEST.saturating_add(Duration::from_secs(20));
 
 /// Runs the body in a process in which nothing else runs.
@@ -67,7 +67,7 @@ pub fn as_child(test: &str, socket: OwnedFd, number: i32, variables: &[(&str, &s
 pub fn assert_success(child: Child) -> Output {
     let output = child.wait_with_output().unwrap();
     let printed = String::from_utf8_lossy(&output.stdout);
-    // // If the channel was its standard output, we see nothing that it printed.
+    // If the channel was its standard output, we see nothing that it printed.
     let has_run = printed.is_empty() || printed.contains("test result: ok. 1 passed");
     assert!(
         output.status.success() && has_run,

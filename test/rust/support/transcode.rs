@@ -28,7 +28,7 @@ fn value(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_else(|e| panic!("{text:?} is no message: {e}"))
 }
 
-/// /// The message in a frame, without its framing. No bytes mean no message.
+/// The message in a frame, without its framing. No bytes mean no message.
 pub fn text(serialization: Serialization, content: &[u8]) -> String {
     match serialization {
         Serialization::Json => String::from_utf8(content.to_vec()).expect("a channel writes UTF-8"),

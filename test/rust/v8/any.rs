@@ -12,21 +12,21 @@ use crossfork::wire::control::advanced as control;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-/// /// Runs every reader on these bytes.
+/// Runs every reader on these bytes.
 pub fn check(record: &[u8]) {
     let value = read(record);
     types(record, value.as_ref());
     envelope(record, value.as_ref());
 }
 
-/// /// Reads a [`Value`] in every possible way.
+/// Reads a [`Value`] in every possible way.
 fn read(record: &[u8]) -> Option<Value> {
     let value = Value::decode(record);
     let bytes = Bytes::copy_from_slice(record);
     assert_eq!(Value::decode_bytes(&bytes), value, "sharing memory makes a difference");
-    // // If there are several faults, another one may be found first.
+    // If there are several faults, another one may be found first.
     assert_eq!(v8::from_slice::<Value>(record).ok(), value.clone().ok(), "serde makes a difference");
-    // // A complete record is returned to its author unchanged, even if it is too deep for us.
+    // A complete record is returned to its author unchanged, even if it is too deep for us.
     let too_deep = matches!(&value, Err(error) if *error.kind() == Kind::TooDeep);
     let whole = frames::frame_of(record).is_ok();
     assert!(
@@ -38,7 +38,7 @@ fn read(record: &[u8]) -> Option<Value> {
     Some(value)
 }
 
-/// /// A decoded value is encoded, unless Node could not read it, and decodes to the same value.
+/// A decoded value is encoded, unless Node could not read it, and decodes to the same value.
 fn steady(value: &Value) {
     for options in [Options::new(), newest()] {
         let Ok(record) = value.encode(&options) else { continue };
@@ -54,7 +54,7 @@ fn steady(value: &Value) {
     write!(printed, "{value} {value:?}").expect("can be printed");
 }
 
-/// /// Everything that any Node writes.
+/// Everything that any Node writes.
 pub fn newest() -> Options {
     Options::new().oldest_node(26)
 }
@@ -93,7 +93,7 @@ fn types(record: &[u8], value: Option<&Value>) {
     let ignored = v8::from_slice::<IgnoredAny>(record);
     assert!(value.is_none() || ignored.is_ok(), "what can be read can be passed over");
     let json = v8::from_slice::<serde_json::Value>(record);
-    // // Without references, skipping misses no fault except excessive depth.
+    // Without references, skipping misses no fault except excessive depth.
     let refers = record.contains(&b'^');
     let too_deep = || Value::decode(record).is_err_and(|error| *error.kind() == Kind::TooDeep);
     assert!(json.is_err() || value.is_some() || refers || too_deep(), "serde reads what cannot be read");
@@ -107,7 +107,7 @@ fn types(record: &[u8], value: Option<&Value>) {
     drop(v8::from_slice::<Vec<Option<Box<[u8]>>>>(record));
 }
 
-/// /// Reads an internal message (INT-1).
+/// Reads an internal message (INT-1).
 fn envelope(record: &[u8], value: Option<&Value>) {
     let bytes = Bytes::copy_from_slice(record);
     let parsed = control::parse(&bytes);

@@ -20,9 +20,9 @@ struct Builder<'w> {
     words: std::slice::Iter<'w, u32>,
     /// How many labels were given.
     begun: u32,
-    /// /// Labels that can be referred to: their objects have begun.
+    /// Labels that can be referred to: their objects have begun.
     labels: Vec<u32>,
-    /// /// The labels of buffers, and their lengths.
+    /// The labels of buffers, and their lengths.
     buffers: Vec<(u32, u32)>,
     of_node: bool,
 }
@@ -58,7 +58,7 @@ const ERRORS: [ErrorKind; 7] = [
 ];
 
 impl Builder<'_> {
-    /// /// After the words it yields zeros, so the value ends.
+    /// After the words it yields zeros, so the value ends.
     fn word(&mut self) -> u32 {
         self.words.next().copied().unwrap_or(0)
     }
@@ -86,7 +86,7 @@ impl Builder<'_> {
                 let value = self.object(depth);
                 match &value {
                     Value::ArrayBuffer(bytes) => self.buffers.push((label, bytes.len() as u32)),
-                    // // A view begins after its buffer, which changes the order of labels.
+                    // A view begins after its buffer, which changes the order of labels.
                     Value::BufferView(_) => {
                         self.labels.retain(|of| *of != label);
                         return value;
@@ -182,7 +182,7 @@ impl Builder<'_> {
         let length = 1 + self.below(50) as u32;
         let properties = self.properties(depth, length);
         let first_is_there = properties.first().is_some_and(|(key, _)| *key == "0");
-        // // A complete array is another kind of array.
+        // A complete array is another kind of array.
         match length == 1 && first_is_there && properties.len() == 1 {
             true => Value::Array(properties.into_iter().map(|(_, value)| value).collect()),
             false => Value::SparseArray(Box::new(SparseArray { length, properties })),
@@ -218,7 +218,7 @@ impl Builder<'_> {
         Value::View(View { kind, bytes: bytes.into() })
     }
 
-    /// /// A view on its own buffer, or on an existing one.
+    /// A view on its own buffer, or on an existing one.
     fn buffer_view(&mut self) -> Value {
         let (buffer, length) = match self.buffers.last().copied() {
             Some((label, length)) if self.coin() => (Value::Reference(label), length),
@@ -256,14 +256,14 @@ trait Distinct {
     fn distinct(self, wanted: bool) -> Self;
 }
 
-/// /// Removes duplicates as a JavaScript `Map` or `Set` does. Two objects are equal only if one is a
+/// Removes duplicates as a JavaScript `Map` or `Set` does. Two objects are equal only if one is a
 /// reference.
 impl Distinct for Value {
     fn distinct(mut self, wanted: bool) -> Self {
         let mut seen: Vec<Value> = Vec::new();
         let mut keep = |key: &Value| match key {
             Value::Reference(_) => false,
-            // // It becomes 0.
+            // It becomes 0.
             Value::Number(n) if *n == 0.0 => false,
             Value::Undefined
             | Value::Null
@@ -287,7 +287,7 @@ impl Distinct for Value {
     }
 }
 
-/// /// Numbers labels as they are when they are read, and removes labels without references.
+/// Numbers labels as they are when they are read, and removes labels without references.
 fn count_labels(value: &mut Value) {
     let (mut labels, mut referred) = (Vec::new(), Vec::new());
     walk(value, &mut |value| match value {
@@ -302,7 +302,7 @@ fn count_labels(value: &mut Value) {
             Some(number) => shared.label = number,
             None => *value = std::mem::replace(&mut shared.value, Value::Null),
         },
-        // // It may have been dropped together with its object.
+        // It may have been dropped together with its object.
         Value::Reference(label) => *value = number(label).map_or(Value::Null, Value::Reference),
         _ => {}
     });

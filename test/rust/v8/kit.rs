@@ -31,7 +31,7 @@ struct File {
     vectors: Vec<Recorded>,
 }
 
-/// /// All records of Node, without values that it cannot send.
+/// All records of Node, without values that it cannot send.
 pub fn vectors() -> Vec<Vector> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("test/vectors/advanced.json");
     let file: File = serde_json::from_slice(&fs::read(path).expect("is readable")).expect("is JSON");
@@ -54,12 +54,12 @@ pub fn hex(text: &str) -> Vec<u8> {
     bytes.unwrap_or_else(|| panic!("{text:?} is not hexadecimal"))
 }
 
-/// /// A record with these bytes after the header.
+/// A record with these bytes after the header.
 pub fn record(value: &str) -> Vec<u8> {
     [hex("ff0f"), hex(value)].concat()
 }
 
-/// /// The value of a handwritten record.
+/// The value of a handwritten record.
 pub fn value(text: &str) -> Value {
     Value::decode(&record(text)).unwrap_or_else(|e| panic!("{text}: {e}"))
 }

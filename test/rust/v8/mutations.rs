@@ -20,7 +20,7 @@ struct Message {
     payload: Option<Value>,
 }
 
-/// /// A truncated varint is an error, and a truncated record is not an internal message.
+/// A truncated varint is an error, and a truncated record is not an internal message.
 #[test]
 fn adv_2_a_truncated_record_is_an_error_for_every_reader() {
     for vector in vectors() {
@@ -65,14 +65,14 @@ fn adv_2_records_with_one_changed_byte_fail_or_round_trip() {
 }
 
 fn every_byte_changed(record: &[u8]) {
-    /// /// Bytes with a meaning as a value, an end, a length or a version.
+    /// Bytes with a meaning as a value, an end, a length or a version.
     const MEANINGS: &[u8] = b"\0\x01\x0f\x7f\x80\xff_0TFIUNZ\"cSoAaDyxnzsR;'B~Vr^\\{$@:,-.m";
-    // // The quick tier tries a quarter of them, different ones at each place.
+    // The quick tier tries a quarter of them, different ones at each place.
     let every = if std::env::var("CROSSFORK_TIER").is_ok_and(|tier| tier == "full") { 1 } else { 4 };
     let mut record = record.to_vec();
     for at in 0..record.len() {
         let right = record[at];
-        // // In a long run of one byte, which occurs only in text, three places are enough.
+        // In a long run of one byte, which occurs only in text, three places are enough.
         if at >= 3 && record[at - 3..at] == [right; 3] {
             continue;
         }

@@ -24,7 +24,7 @@ proptest! {
         let record = value.encode(&newest()).expect("encodes");
         prop_assert_eq!(&Value::decode(&record).expect("decodes"), &value);
         any::check(&record);
-        // // Also inside a user type.
+        // Also inside a user type.
         let holder = Holder { value: value.clone(), list: Vec::new() };
         let record = v8::to_vec(&holder, &newest()).expect("encodes");
         prop_assert_eq!(&v8::from_slice::<Holder>(&record).expect("reads"), &holder);
@@ -35,7 +35,7 @@ proptest! {
         match value.encode(&Options::new()) {
             Ok(record) => {
                 let safe = Value::decode(&record).expect("decodes");
-                // // A record for the oldest Node is the same for all.
+                // A record for the oldest Node is the same for all.
                 prop_assert_eq!(safe.encode(&newest()), Ok(record));
             }
             Err(error) => prop_assert!(matches!(error.kind(), Kind::TooNew { .. }), "{}", error),
@@ -48,7 +48,7 @@ proptest! {
         let part = &record[..cut.index(record.len())];
         match Value::decode(part) {
             Err(error) => prop_assert_eq!(error.kind(), &Kind::Truncated),
-            // // A buffer is complete without the view on it.
+            // A buffer is complete without the view on it.
             Ok(_) => prop_assert!(matches!(value, Value::BufferView(_)), "{}", value),
         }
         any::check(part);
@@ -73,7 +73,7 @@ proptest! {
         takes_little(&record, any::check);
     }
 
-    /// /// Only tags and small numbers, which get further.
+    /// Only tags and small numbers, which get further.
     #[test]
     fn adv_2_arbitrary_tags_cause_no_panic(
         tags in prop::collection::vec(prop::sample::select(&b"\0\x01\x02\x03_0TFIUNZ\"cSoAaDyxnzsR;'B~Vr^\\{$@:,-.mb"[..]), 0..60),
@@ -82,7 +82,7 @@ proptest! {
     }
 }
 
-/// /// The generated values are of every kind, with and without references.
+/// The generated values are of every kind, with and without references.
 #[test]
 fn the_generated_values_cover_every_kind() {
     let mut seen = std::collections::BTreeMap::<String, usize>::new();

@@ -375,7 +375,7 @@ fn never_2_expressions_that_may_be_too_large_for_v8_are_refused() {
 }
 
 proptest! {
-    /// /// Every pattern gets an answer. Patterns come from peers, too.
+    /// Every pattern gets an answer. Patterns come from peers, too.
     #[test]
     fn never_2_any_pattern_is_accepted_or_refused_without_panic(
         parts in vec(prop_oneof![
@@ -410,7 +410,7 @@ fn adv_6_flags_have_javascripts_letters() {
     assert_eq!(RegExpFlags::GLOBAL | RegExpFlags::STICKY, RegExpFlags(9));
 }
 
-/// /// A received expression is kept, whether it may be sent or not.
+/// A received expression is kept, whether it may be sent or not.
 #[test]
 fn adv_6_any_expression_is_read() {
     let value = crate::kit::value("52 2203 285c31 40");

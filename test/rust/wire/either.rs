@@ -79,7 +79,7 @@ fn hnd_1_a_handle_message_round_trips() {
                 let read = handle(serialization, &frame);
                 assert_eq!((read.wire_type.as_str(), &read.key), (wire_type.as_str(), key));
                 assert_eq!(read.addressee, Addressee::User);
-                // // Only Node needs the family.
+                // Only Node needs the family.
                 let family = [b"udp4", b"udp6"].map(|name| memchr::memmem::find(&frame, name).is_some());
                 assert_eq!(
                     family,

@@ -8,7 +8,7 @@ use crossfork::v8::{self, Value};
 use crossfork::wire::frame;
 use crossfork::{Error, ExecError, Limits, ProtocolError, SendError, Serialization, Unsent};
 
-/// /// An error with its chain of causes, as many programs show it.
+/// An error with its chain of causes, as many programs show it.
 fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
@@ -26,7 +26,7 @@ fn frame_of(serialization: Serialization, value: &Value) -> Vec<u8> {
     }
 }
 
-/// /// The error of decoding this message as a number.
+/// The error of decoding this message as a number.
 fn not_a_number(serialization: Serialization, value: &Value) -> Error {
     match message(serialization, value) {
         Event::Message { payload, .. } => payload.decode::<u32>().expect_err("is none").into(),

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 const TOO_LONG: &[u8] = b"(too long)";
 const SKIPPED: &[u8] = b"(skipped)";
 
-/// /// The lines of these reads. The text of an oversized line depends on the reads, and is left out.
+/// The lines of these reads. The text of an oversized line depends on the reads, and is left out.
 fn lines<'a>(reads: impl IntoIterator<Item = &'a [u8]>, max_message: usize) -> Vec<Vec<u8>> {
     let (mut splitter, mut buffer, mut lines) = (Splitter::default(), BytesMut::new(), Vec::new());
     for read in reads {
@@ -94,7 +94,7 @@ fn ser_9_an_endless_line_is_reported_before_it_ends_and_is_not_kept() {
     assert_eq!(splitter.next_frame(&mut buffer, 100), Some(Frame::Whole("1".into())));
 }
 
-/// /// If an unfinished line were scanned again on each read, a large message in small reads would take
+/// If an unfinished line were scanned again on each read, a large message in small reads would take
 /// quadratic time. The test places a line end where the splitter has already looked.
 #[test]
 fn ser_2_no_byte_is_scanned_twice() {

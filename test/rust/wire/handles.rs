@@ -80,7 +80,7 @@ fn hnd_10_a_retransmission_by_node_is_unwrapped() {
     assert_eq!(double.message, single.message);
     assert_eq!(double.key, single.key);
     assert_eq!(double.addressee, Addressee::User);
-    // // No peer wraps more often: the inner message is internal, not the user's.
+    // No peer wraps more often: the inner message is internal, not the user's.
     assert_ne!(
         frame(format!(r#"{{"cmd":"NODE_HANDLE","type":"net.Native","msg":{outer}}}"#)).addressee,
         Addressee::User

@@ -31,7 +31,7 @@ fn decode<T: DeserializeOwned>(line: impl AsRef<[u8]>) -> Result<T, ProtocolErro
     payload(line).decode()
 }
 
-/// /// The error returns the message unchanged.
+/// The error returns the message unchanged.
 fn assert_undecodable<T: DeserializeOwned + Debug>(line: impl AsRef<[u8]>) {
     match decode::<T>(&line) {
         Err(ProtocolError::Decode { message, .. }) => assert_eq!(message, line.as_ref()),
@@ -78,7 +78,7 @@ fn ser_6_a_lone_surrogate_in_an_ignored_field_is_no_error() {
         a: u8,
     }
     assert_eq!(decode::<Wanted>(r#"{"b":"\ud800","a":1}"#).expect("decodes").a, 1);
-    // // Invalid bytes in an ignored field are no error either.
+    // Invalid bytes in an ignored field are no error either.
     assert_eq!(decode::<Wanted>(b"{\"b\":\"\xff\",\"a\":1}").expect("decodes").a, 1);
 }
 
@@ -122,7 +122,7 @@ fn ser_5_numbers_out_of_range_are_errors_but_readable_otherwise() {
     );
     // More digits than JavaScript keeps are kept here.
     assert_eq!(decode::<u64>("9007199254740993").expect("fits"), (1 << 53) + 1);
-    // // The shortest text of each double decodes to that double.
+    // The shortest text of each double decodes to that double.
     assert_eq!(decode::<f64>("5e-324").expect("fits"), f64::from_bits(1));
     assert_eq!(decode::<f64>("1.7976931348623157e308").expect("fits"), f64::MAX);
 }

@@ -21,7 +21,7 @@ const INTERNAL: &[&str] = &[
     r#"{"cmd":"NODE_ "}"#,
     r#"{"cmd":"NODE_é"}"#,
     r#"{"cmd":"NODE_HANDLEX","type":"net.Socket"}"#,
-    // // Not first, and among other fields.
+    // Not first, and among other fields.
     r#"{"a":[1,{"b":"}"}],"cmd":"NODE_X","z":null}"#,
     r#"{"a":"cmd","cmd":"NODE_X"}"#,
     "\t { \"cmd\" : \"NODE_X\" } \r",
@@ -74,7 +74,7 @@ const ORDINARY: &[&str] = &[
     "{}",
 ];
 
-/// /// Invalid JSON is not a message, and so not an internal one.
+/// Invalid JSON is not a message, and so not an internal one.
 const NOT_JSON: &[&str] = &[
     "",
     r#"{"cmd":"NODE_X""#,

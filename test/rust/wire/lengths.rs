@@ -12,7 +12,7 @@ const TOO_LONG: &[u8] = b"(too long)";
 const SKIPPED: &[u8] = b"(skipped)";
 const FOREIGN: &[u8] = b"(foreign)";
 
-/// /// The frames of these reads. The beginning of an oversized frame depends on the reads, and is left out.
+/// The frames of these reads. The beginning of an oversized frame depends on the reads, and is left out.
 fn frames<'a>(reads: impl IntoIterator<Item = &'a [u8]>, max_message: usize) -> Vec<Vec<u8>> {
     let (mut splitter, mut buffer, mut frames) = (Splitter::default(), BytesMut::new(), Vec::new());
     for read in reads {
@@ -182,11 +182,11 @@ fn adv_1_buns_format_is_recognized_by_its_first_five_bytes() {
 
 #[test]
 fn adv_1_nodes_frames_are_never_mistaken_for_buns() {
-    // // Node's frames begin like this from 16 MiB on, and no other stream begins with the third.
+    // Node's frames begin like this from 16 MiB on, and no other stream begins with the third.
     for start in [b"\x01\0\0\x10\xff\x0f", b"\x05\xff\xff\xff\xff\x0f", b"\x06\0\0\0\0\0"] {
         assert_eq!(frames([&start[..]], usize::MAX), Vec::<Vec<u8>>::new(), "{}", start.escape_ascii());
     }
-    // // Only at the beginning of the stream.
+    // Only at the beginning of the stream.
     let later = [&framed(b"\x01")[..], BUNS].concat();
     assert_eq!(frames([&later[..]], 1000), [b"\x01"]);
 }

@@ -73,7 +73,7 @@ pub fn scenarios<D: Driver>() -> Vec<Scenario<D>> {
         }),
         scenario(all, "CH-2: a program that was forked itself can fork", inside::forked),
         scenario(all, "CH-4: the child has none of our descriptors", |t: &Scope<D>| {
-            // // Left open by code that does not use close-on-exec.
+            // Left open by code that does not use close-on-exec.
             let (reader, _writer) = std::io::pipe().expect("a pipe");
             fcntl(reader.as_fd(), FcntlArg::F_SETFD(FdFlag::empty())).expect("a flag");
             let pipe = std::fs::read_link(format!("/proc/self/fd/{}", reader.as_raw_fd())).expect("a pipe");

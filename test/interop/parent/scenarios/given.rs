@@ -127,7 +127,7 @@ fn two_children<D: Driver>(t: &Scope<D>) {
     }
     let (listener, connect) = listening.into_parts();
     drop(listener);
-    // // The remaining child serves.
+    // The remaining child serves.
     children[0].kill(crossfork::Signal::KILL);
     children[0].dies_by(crossfork::Signal::KILL);
     for _ in 0..3 {

@@ -28,7 +28,7 @@ pub fn scenarios<D: Driver>() -> Vec<Scenario<D>> {
                 }
                 for count in (0..3).rev() {
                     held.hang_up();
-                    // // The child's count lags briefly behind its close().
+                    // The child's count lags briefly behind its close().
                     peers::until("one less is open", || held.connections() == count);
                 }
             },

@@ -84,7 +84,7 @@ fn clu_6_the_number_of_servers_of_one_worker_is_limited() {
     assert_eq!((made, refused), (256, 10_000 - 256));
     hub.says(2, query(20_000));
     assert!(hub.actions()[0].starts_with("listen "));
-    // // Closed servers do not count any more.
+    // Closed servers do not count any more.
     hub.says(1, json!({ "act": "close", "key": "null:1:4:undefined" }));
     hub.says(1, query(30_000));
     assert_eq!(hub.actions().iter().filter(|line| line.starts_with("listen ")).count(), 1);
@@ -103,10 +103,10 @@ fn clu_6_the_total_number_of_servers_is_limited() {
             made += last.iter().filter(|line| line.starts_with("listen ")).count();
         }
     }
-    // // The last worker arrives when the others have nearly all servers; it still gets a few.
+    // The last worker arrives when the others have nearly all servers; it still gets a few.
     assert_eq!(made, 512 + 16);
     assert!(last[0].contains(r#""errno":-23,"#), "ENFILE: {last:?}");
-    // // Joining an existing server does not count.
+    // Joining an existing server does not count.
     hub.machine.add_worker(6);
     hub.says(6, query(1001));
     hub.machine.handle_bound(hub.servers[0], Ok(None));
@@ -154,7 +154,7 @@ fn clu_15_no_two_live_servers_have_the_same_key() {
     }
 }
 
-/// /// A short message can be a large value in memory, which is kept as long as its server.
+/// A short message can be a large value in memory, which is kept as long as its server.
 #[test]
 fn clu_11_the_shared_data_of_servers_is_bounded_in_bytes() {
     let mut hub = Hub::new();
@@ -170,7 +170,7 @@ fn clu_11_the_shared_data_of_servers_is_bounded_in_bytes() {
         }
     });
     assert!(most < 64 << 20, "{most} bytes");
-    // // Servers without data are not affected.
+    // Servers without data are not affected.
     hub.joins(2);
     hub.says(2, query(8000));
     let actions = hub.actions();

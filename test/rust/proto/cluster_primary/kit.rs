@@ -13,11 +13,11 @@ pub struct Hub {
     pub fds: Ledger,
     /// In the order in which they were to be bound.
     pub servers: Vec<ServerId>,
-    /// /// Connections in the channels, by the number of their message.
+    /// Connections in the channels, by the number of their message.
     pub sent: BTreeMap<u64, Token>,
-    /// /// Replies that carry a shared socket.
+    /// Replies that carry a shared socket.
     pub shared: Vec<(WorkerId, ServerId, Message)>,
-    /// /// Actions that were already read.
+    /// Actions that were already read.
     earlier: Vec<String>,
 }
 
@@ -37,7 +37,7 @@ impl Hub {
         }
     }
 
-    /// /// A hub whose workers, numbered from 1, all listen on the same port. The messages until then are
+    /// A hub whose workers, numbered from 1, all listen on the same port. The messages until then are
     /// already read.
     pub fn serving(workers: WorkerId) -> Self {
         let mut hub = Self::new();
@@ -48,7 +48,7 @@ impl Hub {
         hub
     }
 
-    /// /// A new worker that listens on the same port.
+    /// A new worker that listens on the same port.
     pub fn joins(&mut self, id: WorkerId) {
         self.machine.add_worker(id);
         self.says(id, query(8000));
@@ -58,7 +58,7 @@ impl Hub {
         }
     }
 
-    /// /// A message from a worker. Its number is 0 unless it has one.
+    /// A message from a worker. Its number is 0 unless it has one.
     pub fn says(&mut self, id: WorkerId, mut message: Value) {
         message["cmd"] = json!("NODE_CLUSTER");
         let message: Message = serde_json::from_value(message).expect("a message");
@@ -80,7 +80,7 @@ impl Hub {
         self.machine.handle_bound(*self.servers.last().expect("a server"), Err(errno));
     }
 
-    /// /// A connection arrives at the first server. Returns its file.
+    /// A connection arrives at the first server. Returns its file.
     pub fn connects(&mut self) -> usize {
         let fd = self.fds.open();
         let file = fd.file();
@@ -88,13 +88,13 @@ impl Hub {
         file
     }
 
-    /// /// The worker's process has received the connection of this message.
+    /// The worker's process has received the connection of this message.
     pub fn arrived(&mut self, seq: u64) {
         let fd = self.sent.remove(&seq).expect("was sent");
         self.machine.handle_returned(seq, fd, true);
     }
 
-    /// /// The worker has not received it.
+    /// The worker has not received it.
     pub fn lost(&mut self, seq: u64) {
         let fd = self.sent.remove(&seq).expect("was sent");
         self.machine.handle_returned(seq, fd, false);
@@ -120,7 +120,7 @@ impl Hub {
         self.fds.is_open(file)
     }
 
-    /// /// The pending actions, as lines.
+    /// The pending actions, as lines.
     pub fn actions(&mut self) -> Vec<String> {
         let mut lines = std::mem::take(&mut self.earlier);
         while let Some(action) = self.machine.poll_action() {
@@ -160,14 +160,14 @@ impl Hub {
         }
     }
 
-    /// /// Servers are named a, b, c ... in the order of their binds, and then by numbers.
+    /// Servers are named a, b, c ... in the order of their binds, and then by numbers.
     fn name(&self, server: ServerId) -> String {
         let at = self.servers.iter().position(|known| *known == server).expect("was to be bound");
         u8::try_from(at).ok().filter(|at| *at < 26).map_or(at.to_string(), |at| char::from(b'a' + at).into())
     }
 }
 
-/// /// A message without the fields that all messages have.
+/// A message without the fields that all messages have.
 fn text(message: &Message) -> String {
     let mut value = serde_json::to_value(message).expect("is JSON");
     let fields = value.as_object_mut().expect("an object");

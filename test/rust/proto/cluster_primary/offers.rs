@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::cluster_primary::kit::Hub;
 use crate::cluster_primary::rotation::offers;
 
-/// /// What is known about the offer to worker 1.
+/// What is known about the offer to worker 1.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum State {
     Sent,
@@ -23,7 +23,7 @@ enum Input {
     Died,
 }
 
-/// /// What happens to the connection.
+/// What happens to the connection.
 #[derive(Debug, PartialEq)]
 enum Fate {
     Kept,
@@ -45,7 +45,7 @@ const INPUTS: [Input; 7] = [
     Input::Died,
 ];
 
-/// /// `None`: impossible, because a descriptor is returned once, and a worker exits once.
+/// `None`: impossible, because a descriptor is returned once, and a worker exits once.
 fn expected(state: State, input: Input) -> Option<Fate> {
     use Input::*;
     use State::*;

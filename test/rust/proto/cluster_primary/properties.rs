@@ -48,7 +48,7 @@ impl World {
         self.look();
     }
 
-    /// /// Takes the pending actions, and checks the offers.
+    /// Takes the pending actions, and checks the offers.
     fn look(&mut self) {
         for (worker, seq, file) in offers(&self.hub.actions()) {
             assert!(
@@ -116,7 +116,7 @@ impl World {
         self.look();
     }
 
-    /// /// The channel returns its connections before its end is known, or after.
+    /// The channel returns its connections before its end is known, or after.
     fn die(&mut self, worker: u32, before: bool) {
         while before && let Some(seq) = self.in_channel_to(worker) {
             self.open.remove(&seq);
@@ -150,7 +150,7 @@ impl World {
             0 => self.hub.machine.disconnect(worker),
             1 => self.hub.says(worker, json!({ "act": "close", "key": "null:8000:4:undefined" })),
             2 => self.hub.says(worker, query(8000)),
-            // // About another worker's message, or one that was never sent.
+            // About another worker's message, or one that was never sent.
             _ => {
                 let other = self.open.iter().find(|(_, (to, _))| *to != worker).map(|(seq, _)| *seq);
                 self.hub.replies(worker, other.unwrap_or(1 << 40), which & 0x10 != 0);
@@ -158,7 +158,7 @@ impl World {
         }
     }
 
-    /// /// From now on no faults occur: every open connection must be accepted.
+    /// From now on no faults occur: every open connection must be accepted.
     fn settle(&mut self) {
         for worker in self.alive.clone() {
             self.die(worker, true);

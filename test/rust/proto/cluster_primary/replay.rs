@@ -115,7 +115,7 @@ impl Replay {
         if self.said.is_empty() {
             match text["act"].as_str() {
                 Some("disconnect") => self.machine.disconnect(1),
-                // // Node offers a refused connection again at once; we do so after a pause.
+                // Node offers a refused connection again at once; we do so after a pause.
                 Some("newconn") if self.paused => {
                     self.paused = false;
                     self.machine.handle_pause_over(self.server.expect("a server"));

@@ -55,7 +55,7 @@ fn clu_11_a_retired_workers_query_is_answered_but_it_gets_no_connection() {
         let [(1, seq, _)] = offers(&hub.actions())[..] else { panic!("an offer to the other worker") };
         hub.takes(1, seq);
     }
-    // // Not even when it is asked to end, or has ended.
+    // Not even when it is asked to end, or has ended.
     hub.machine.disconnect(2);
     hub.says(2, json!({ "act": "close", "key": "null:8000:4:undefined" }));
     hub.machine.remove_worker(2);
@@ -72,7 +72,7 @@ fn clu_13_a_resumed_worker_gets_the_waiting_connections() {
     let [(1, seq, to)] = offers(&hub.actions())[..] else { panic!("an offer to the worker") };
     assert_eq!(to, file);
     hub.takes(1, seq);
-    // // A worker that is ending gets none.
+    // A worker that is ending gets none.
     hub.machine.disconnect(1);
     hub.machine.resume(1);
     hub.actions();

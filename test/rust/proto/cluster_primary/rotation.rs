@@ -52,7 +52,7 @@ fn clu_13_a_worker_gets_one_connection_at_a_time_and_the_rest_wait_in_order() {
         first.iter().map(|(to, _, file)| (*to, *file)).collect::<Vec<_>>(),
         [(1, files[0]), (2, files[1])]
     );
-    // // The second worker is the first one to be free again.
+    // The second worker is the first one to be free again.
     hub.takes(2, first[1].1);
     let [(2, seq, third)] = offers(&hub.actions())[..] else { panic!("for worker 2") };
     assert_eq!(third, files[2]);
@@ -158,7 +158,7 @@ fn clu_16_a_connection_lost_with_a_worker_goes_to_another_worker() {
             hub.arrived(2);
             hub.machine.remove_worker(1);
         } else {
-            // // The channel returns it after the worker has exited.
+            // The channel returns it after the worker has exited.
             hub.machine.remove_worker(1);
             assert!(offers(&hub.actions()).is_empty());
             hub.lost(2);
@@ -180,7 +180,7 @@ fn clu_16_several_connections_lost_with_workers_keep_their_order() {
     for id in [1, 2] {
         hub.machine.remove_worker(id);
     }
-    // // The last worker has closed it, so it is a new server now.
+    // The last worker has closed it, so it is a new server now.
     assert_eq!(hub.actions(), ["close a"]);
     assert!(files.iter().all(|file| !hub.is_open(*file)), "as in Node, they are closed with it");
 
@@ -191,7 +191,7 @@ fn clu_16_several_connections_lost_with_workers_keep_their_order() {
     for (_, seq, _) in offers(&hub.actions()) {
         hub.arrived(seq);
     }
-    // // The younger connection is returned first, but the older one is offered first.
+    // The younger connection is returned first, but the older one is offered first.
     hub.machine.remove_worker(2);
     hub.machine.remove_worker(1);
     hub.joins(3);
@@ -285,7 +285,7 @@ fn clu_16_a_late_reply_does_not_count_for_a_worker_that_listens_again() {
     hub.joins(2);
     hub.says(1, json!({ "act": "close", "key": "null:8000:4:undefined" }));
     hub.joins(1);
-    // // Worker 1 listens anew, and its reply belongs to its earlier server.
+    // Worker 1 listens anew, and its reply belongs to its earlier server.
     hub.takes(1, 1);
     hub.actions();
     let files = [hub.connects(), hub.connects(), hub.connects()];

@@ -186,7 +186,7 @@ fn clu_9_a_servers_socket_closes_with_its_last_worker() {
     assert!(!hub.is_open(file));
     hub.says(2, close.clone());
     assert_eq!(hub.actions(), ["close a"]);
-    // // A later query gets a new socket.
+    // A later query gets a new socket.
     hub.says(2, query(8000));
     assert_eq!(hub.actions(), ["listen b at *:8000"]);
 }

@@ -122,7 +122,7 @@ fn clu_18_on_the_primarys_disconnect_servers_close_and_the_last_connection_ends_
     let keys: Vec<_> = desk.said().iter().map(|close| close["key"].clone()).collect();
     assert_eq!(keys, ["a", "b"]);
     assert!(!desk.worker.is_open(own));
-    // // Accepted connections are served first.
+    // Accepted connections are served first.
     assert_eq!(desk.take_all(servers[0]), (vec![files[0]], "closed"));
     desk.worker.connection_closed(servers[0]);
     assert!(!desk.worker.is_done());
@@ -194,7 +194,7 @@ fn clu_16_an_unanswered_query_ends_with_the_worker() {
     let own = desk.worker.own_server();
     assert!(!desk.worker.is_open(own));
     assert!(desk.said().is_empty());
-    // // A late answer is not used.
+    // A late answer is not used.
     desk.hear(granted(seq, KEY));
     assert_eq!(desk.acts(), ["close"]);
 }

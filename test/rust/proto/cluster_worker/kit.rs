@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::sim::token::{Ledger, Token};
 
-/// /// A key in the form of a Node primary's.
+/// A key in the form of a Node primary's.
 pub const KEY: &str = "null:0:4:undefined:0";
 
 #[derive(Default)]
@@ -20,7 +20,7 @@ pub struct Desk {
 }
 
 impl Desk {
-    /// /// A worker that has sent `online`.
+    /// A worker that has sent `online`.
     pub fn new() -> Self {
         let mut desk = Desk::default();
         desk.worker.online();
@@ -28,13 +28,13 @@ impl Desk {
         desk
     }
 
-    /// /// The worker's messages, without the fields that every message has.
+    /// The worker's messages, without the fields that every message has.
     pub fn said(&mut self) -> Vec<Value> {
         let messages = std::iter::from_fn(|| self.worker.poll_transmit());
         messages.map(|message| plain(&message)).collect()
     }
 
-    /// /// The `act` or `accepted` of the worker's messages.
+    /// The `act` or `accepted` of the worker's messages.
     pub fn acts(&mut self) -> Vec<String> {
         let word = |message: &Value| match (&message["act"], &message["accepted"]) {
             (Value::String(act), _) => act.clone(),
@@ -44,7 +44,7 @@ impl Desk {
         self.said().iter().map(word).collect()
     }
 
-    /// /// The primary sends this, without a descriptor.
+    /// The primary sends this, without a descriptor.
     pub fn hear(&mut self, message: Value) {
         self.hear_with(message, Carried::Nothing);
     }
@@ -56,7 +56,7 @@ impl Desk {
         self.worker.handle_message(message, carried);
     }
 
-    /// /// The primary sends this with a new descriptor. Returns its file.
+    /// The primary sends this with a new descriptor. Returns its file.
     pub fn hear_with_fd(&mut self, message: Value) -> usize {
         let fd = self.fds.open();
         let file = fd.file();
@@ -69,14 +69,14 @@ impl Desk {
         self.hear_with_fd(json!({ "act": "newconn", "key": key }))
     }
 
-    /// /// Asks for a server, and returns the number of the query.
+    /// Asks for a server, and returns the number of the query.
     pub fn ask(&mut self, query: Query) -> (ServerId, u64) {
         let server = self.worker.listen(query);
         let said = self.said();
         (server, said[0]["seq"].as_u64().expect("a number"))
     }
 
-    /// /// A server that gets connections.
+    /// A server that gets connections.
     pub fn open(&mut self, key: &str) -> ServerId {
         let (server, seq) = self.ask(tcp(0));
         self.hear(granted(seq, key));
@@ -85,7 +85,7 @@ impl Desk {
         server
     }
 
-    /// /// The files of the waiting connections, and whether more may come.
+    /// The files of the waiting connections, and whether more may come.
     pub fn take_all(&mut self, server: ServerId) -> (Vec<usize>, &'static str) {
         let mut files = Vec::new();
         loop {

@@ -167,14 +167,14 @@ proptest! {
         let mut world = World::default();
         for step in steps {
             world.run(step);
-            // // Open descriptors are with us, or wait to be taken.
+            // Open descriptors are with us, or wait to be taken.
             prop_assert!(world.fds.descriptors() >= world.taken.len() + world.shared.len());
         }
         prop_assert!(world.answers.values().all(|count| *count == 1), "{:?}", world.answers);
         let servers = world.servers.clone();
         servers.iter().for_each(|server| world.worker.release(*server));
         prop_assert_eq!(world.fds.descriptors(), world.taken.len() + world.shared.len());
-        // // Only connections delay the end.
+        // Only connections delay the end.
         world.worker.disconnect();
         world.hear(Body::Act(Act::Disconnect), 0);
         let open = std::mem::take(&mut world.taken);

@@ -17,7 +17,7 @@ fn clu_5_to_clu_19_our_worker_sends_what_nodes_worker_sent() {
     let mut replayed = 0;
     for file in fs::read_dir(folder).expect("the folder").map(|entry| entry.expect("an entry").path()) {
         let name = file.file_name().expect("a name").to_string_lossy().into_owned();
-        // // Our worker knows the answer, and does not ask.
+        // Our worker knows the answer, and does not ask.
         if name.starts_with("cluster-same-port-twice") {
             continue;
         }
@@ -87,7 +87,7 @@ impl<'a> Stage<'a> {
             let (_, server, _) = self.asked.iter().find(|(seq, ..)| *seq == reply.ack).expect("a query");
             self.keys.insert(key.clone(), *server);
         }
-        // // Node's worker had a limit that its messages do not show.
+        // Node's worker had a limit that its messages do not show.
         if self.name.starts_with("cluster-maxconnections-reject")
             && let Body::Act(Act::NewConnection { key }) = &message.body
         {
@@ -101,7 +101,7 @@ impl<'a> Stage<'a> {
         self.listen_to_it();
     }
 
-    /// /// Makes our worker do what Node's did, if that was the worker's own decision.
+    /// Makes our worker do what Node's did, if that was the worker's own decision.
     fn speaks(&mut self, theirs: Message) {
         match &theirs.body {
             Body::Act(Act::Online) => self.worker.online(),

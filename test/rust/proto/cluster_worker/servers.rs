@@ -62,7 +62,7 @@ fn clu_6_the_index_restarts_when_no_server_is_left_at_an_address() {
         let query = said.last().expect("a query");
         (server, query["index"].as_u64().unwrap(), query["seq"].as_u64().unwrap())
     };
-    // // Closed after the grant, not granted, and abandoned before the reply.
+    // Closed after the grant, not granted, and abandoned before the reply.
     let (first, 0, seq) = index(&mut desk) else { panic!("not the first") };
     desk.hear(granted(seq, "a"));
     desk.worker.close(first);
@@ -182,7 +182,7 @@ fn clu_2_unexpected_replies_are_ignored() {
     }
     assert!(desk.worker.take_answer(server).is_none());
     desk.hear(granted(seq, KEY));
-    // // The second reply is unexpected.
+    // The second reply is unexpected.
     desk.hear(failed(seq, EADDRINUSE));
     assert!(matches!(desk.worker.take_answer(server), Some(Answer::RoundRobin { .. })));
     assert_eq!(desk.fds.descriptors(), 0);
@@ -338,7 +338,7 @@ fn clu_9_a_server_granted_after_its_release_is_closed() {
         desk.hear_with_fd(granted(seq, KEY));
         assert_eq!(desk.said(), [json!({ "act": "close", "key": KEY, "seq": 2 })]);
         assert_eq!(desk.fds.descriptors(), 0);
-        // // A failed one is not closed.
+        // A failed one is not closed.
         let (server, seq) = desk.ask(tcp(0));
         desk.worker.release(server);
         desk.hear(failed(seq, EADDRINUSE));

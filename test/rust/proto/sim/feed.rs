@@ -12,17 +12,17 @@ use super::lines::{framed, line, named_line};
 use super::token::{Ledger, Token};
 use super::{side, tap, transcode};
 
-/// /// Small enough for scripts of a few hundred bytes to reach them.
+/// Small enough for scripts of a few hundred bytes to reach them.
 const LIMITS: Limits = Limits::new()
     .max_message(300)
     .max_waiting_bytes(4096)
     .max_waiting_messages(64)
     .max_waiting_descriptors(8);
 
-/// /// The longest text in one read.
+/// The longest text in one read.
 const LONGEST_READ: usize = 1024;
 
-/// /// More than the size of queued replies at which reading stops.
+/// More than the size of queued replies at which reading stops.
 const REPLIES: usize = 1100 * 32;
 
 struct Feed {
@@ -32,12 +32,12 @@ struct Feed {
     heard: Heard,
     /// All that was written.
     output: Vec<u8>,
-    /// /// The number of our own bytes to be written.
+    /// The number of our own bytes to be written.
     accepted: usize,
     ended: bool,
-    /// /// `disconnect` was called: no more messages are delivered.
+    /// `disconnect` was called: no more messages are delivered.
     leaving: bool,
-    /// /// A write failed: no more replies are sent.
+    /// A write failed: no more replies are sent.
     broken: bool,
 }
 
@@ -68,13 +68,13 @@ impl Feed {
     fn step(&mut self, operation: u8, script: &mut impl Iterator<Item = u8>) {
         let mut next = || usize::from(script.next().unwrap_or(0));
         match operation {
-            // // Text in one read, with some descriptors, or with some that were dropped.
+            // Text in one read, with some descriptors, or with some that were dropped.
             0..=4 => {
                 let length = next();
                 let text: Vec<u8> = script.take(length).collect();
                 self.read(&text, usize::from(operation % 4), operation == 4);
             }
-            // // A complete line in one read.
+            // A complete line in one read.
             5..=9 => {
                 let line = line(self.serialization, next(), next());
                 self.read(&line, usize::from(operation - 5) % 4, operation == 9);
@@ -115,7 +115,7 @@ impl Feed {
         self.check_kept();
     }
 
-    /// /// The data buffered for the peer is bounded, however much it sends and however little it reads.
+    /// The data buffered for the peer is bounded, however much it sends and however little it reads.
     fn check_kept(&self) {
         // The next message, and the read that was to end it; answers; the names of the lists of the
         // handles that wait.
@@ -126,7 +126,7 @@ impl Feed {
         assert!(queued <= self.accepted + LIMITS.max_waiting_bytes + REPLIES, "{queued} bytes are queued");
     }
 
-    /// /// The same message many times, with a new name each time. The user takes all messages, and nothing
+    /// The same message many times, with a new name each time. The user takes all messages, and nothing
     /// is written.
     fn flood(&mut self, kind: usize, times: usize) {
         for n in 0..times {
@@ -178,7 +178,7 @@ impl Feed {
         assert_eq!(sent.is_ok(), self.core.is_connected());
     }
 
-    /// /// Writes up to this number of bytes.
+    /// Writes up to this number of bytes.
     fn transmit(&mut self, mut most: usize) {
         while most > 0
             && let Some(transmit) = self.core.poll_transmit()
@@ -210,7 +210,7 @@ impl Feed {
         let (text, file) = match event {
             Event::Message { payload, handle } => {
                 let file = handle.map(|Attached { fd, key, .. }| {
-                    // // Sockets of the list are kept open.
+                    // Sockets of the list are kept open.
                     key.filter(|key| *key != side::key()).iter().for_each(|key| self.core.socket_closed(key));
                     fd.file()
                 });
@@ -221,7 +221,7 @@ impl Feed {
             ) => (text, None),
             Event::Invalid(ProtocolError::MissingDescriptor { message }) => (message.into_bytes(), None),
             Event::Invalid(error) => {
-                // // Every error can be displayed, without terminal control sequences.
+                // Every error can be displayed, without terminal control sequences.
                 assert!(!error.to_string().contains(char::is_control));
                 return;
             }

@@ -21,7 +21,7 @@ pub struct Heard {
     max_message: usize,
 }
 
-/// /// An event that concerns one line.
+/// An event that concerns one line.
 pub struct Delivered {
     pub text: Vec<u8>,
     pub file: Option<usize>,
@@ -29,12 +29,12 @@ pub struct Delivered {
 
 /// What a line means.
 enum Meaning {
-    /// /// A user's message, or an invalid one: delivered or reported unchanged.
+    /// A user's message, or an invalid one: delivered or reported unchanged.
     Plain,
     Handle(Vec<u8>),
     /// A handle for Node itself: never delivered, but reported if it has no descriptor.
     Internal(Vec<u8>),
-    /// /// Another internal message of Node's.
+    /// Another internal message of Node's.
     Control,
 }
 
@@ -50,7 +50,7 @@ impl Heard {
         }
     }
 
-    /// /// Records a read, unless it is too late, and returns its position in the stream.
+    /// Records a read, unless it is too late, and returns its position in the stream.
     pub fn read(&mut self, text: &[u8], too_late: bool) -> Range<usize> {
         let start = self.stream.len();
         if !too_late {
@@ -60,7 +60,7 @@ impl Heard {
         start..start + text.len()
     }
 
-    /// /// Compares the output with the meaning of the lines, and returns the number of replies that they
+    /// Compares the output with the meaning of the lines, and returns the number of replies that they
     /// need.
     pub fn check(&self) -> usize {
         let (mut replies, mut start) = (0, 0);
@@ -105,7 +105,7 @@ impl Heard {
         assert!(meets, "a descriptor that came at {arrival:?} went to the message at {message:?} (HND-5)");
     }
 
-    /// /// The part of an oversized message that had arrived when its size was known.
+    /// The part of an oversized message that had arrived when its size was known.
     fn known_at_the_limit<'a>(&self, range: &Range<usize>, text: &'a [u8]) -> &'a [u8] {
         let start = match self.serialization {
             Serialization::Json => range.start,
@@ -116,7 +116,7 @@ impl Heard {
         &text[..text.len().min(end - start)]
     }
 
-    /// /// Whether the stream begins in Bun's own format, which is not read.
+    /// Whether the stream begins in Bun's own format, which is not read.
     fn is_buns(&self) -> bool {
         self.serialization == Serialization::Advanced
             && matches!(self.stream[..], [1..=5, _, _, _, fifth, ..] if fifth != 0xFF)

@@ -19,7 +19,7 @@ pub fn line(serialization: Serialization, kind: usize, number: usize) -> Vec<u8>
     }
 }
 
-/// /// A frame with a name that is nearly as long as a message of the simulation may be.
+/// A frame with a name that is nearly as long as a message of the simulation may be.
 pub fn named_line(serialization: Serialization, kind: usize, number: usize) -> Vec<u8> {
     let name = format!("{number:0>200}");
     let text = match kind % 6 {
@@ -38,7 +38,7 @@ pub fn framed(record: &[u8]) -> Vec<u8> {
     [advanced::prefix(record.len()).expect("is short").as_slice(), record].concat()
 }
 
-/// /// The replacement for a text that is not JSON, or that has no value.
+/// The replacement for a text that is not JSON, or that has no value.
 fn odd_record(kind: usize, number: usize) -> Vec<u8> {
     let handle = line(Serialization::Advanced, 2, number);
     let handle = &handle[advanced::PREFIX..];

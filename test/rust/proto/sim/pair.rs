@@ -7,13 +7,13 @@ use super::tap::Tap;
 use super::token::Ledger;
 use super::wire::Wire;
 
-/// /// The message limit in scripts that have one. Some paddings exceed it.
+/// The message limit in scripts that have one. Some paddings exceed it.
 const MAX_MESSAGE: usize = 160;
 
 struct Pair {
     serialization: Serialization,
     sides: [Side; 2],
-    /// /// The bytes that each side has written and the other has not read.
+    /// The bytes that each side has written and the other has not read.
     wires: [Wire; 2],
     written: [Tap; 2],
     read: [Tap; 2],
@@ -22,7 +22,7 @@ struct Pair {
     max_message: usize,
 }
 
-/// /// Runs a script: a setting, and steps of an operation and its argument. Every script is valid. Then lets
+/// Runs a script: a setting, and steps of an operation and its argument. Every script is valid. Then lets
 /// both sides finish, and checks what happened to every message and descriptor.
 pub fn run(setting: u16, steps: impl IntoIterator<Item = (u8, u16)>) {
     let mut pair = Pair::new(setting);
@@ -75,7 +75,7 @@ impl Pair {
             11 => self.ask(who, argument & 1 != 0),
             12 => side.starved = argument & 1 != 0,
             13 => self.unsendable(who),
-            // // The rare operations, so that most scripts have an open channel.
+            // The rare operations, so that most scripts have an open channel.
             14 if argument.is_multiple_of(4) => {
                 side.leaving |= side.core.disconnect().is_ok();
                 self.close_if_over(who);
@@ -85,7 +85,7 @@ impl Pair {
         }
     }
 
-    /// /// One write, of which the kernel takes up to this number of bytes.
+    /// One write, of which the kernel takes up to this number of bytes.
     fn transmit(&mut self, who: usize, most: usize) -> bool {
         let (side, wire) = (&mut self.sides[who], &mut self.wires[who]);
         let Some(transmit) = side.core.poll_transmit() else {
@@ -177,7 +177,7 @@ impl Pair {
     }
 
     fn die(&mut self, who: usize) {
-        // // Its state is not checked.
+        // Its state is not checked.
         self.sides[who].leaving |= self.sides[who].core.disconnect().is_ok();
         self.end(who);
     }
@@ -188,7 +188,7 @@ impl Pair {
         self.wires[1 - who].break_off();
     }
 
-    /// /// Lets both sides run until nothing changes any more.
+    /// Lets both sides run until nothing changes any more.
     fn settle(&mut self) {
         for round in 0.. {
             assert!(round < 10_000, "the two sides never come to rest");
@@ -234,7 +234,7 @@ impl Pair {
         assert!(side.leaving || seen.answered == seen.asked, "{:?} of {:?}", seen.answered, seen.asked);
     }
 
-    /// /// Messages accepted by an open side, and not lost by a fault, have arrived at an open peer.
+    /// Messages accepted by an open side, and not lost by a fault, have arrived at an open peer.
     fn check_delivery(&self, side: &Side, peer: &Side) {
         let mut delivered = peer.seen.delivered.iter().peekable();
         let mut too_long = 0;
@@ -254,7 +254,7 @@ impl Pair {
         assert_eq!(peer.seen.missing, nacks, "reports of missing descriptors");
     }
 
-    /// /// No channel keeps a descriptor after its end, or an unused one before it.
+    /// No channel keeps a descriptor after its end, or an unused one before it.
     fn close(mut self) {
         let kept: usize = self.sides.iter().map(Side::sockets).sum();
         assert_eq!(self.ledger.descriptors(), kept, "unused descriptors are kept");

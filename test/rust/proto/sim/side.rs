@@ -16,25 +16,25 @@ pub struct Side {
     pub core: Channel<Token>,
     pub sent: Vec<Sent>,
     pub seen: Seen,
-    /// /// Descriptors that the user received and keeps; counted ones have a key.
+    /// Descriptors that the user received and keeps; counted ones have a key.
     sockets: Vec<(Token, Option<SocketKey>)>,
     /// The user called `disconnect`.
     pub leaving: bool,
-    /// /// The process has no free descriptor.
+    /// The process has no free descriptor.
     pub starved: bool,
     /// A write failed.
     pub broken: bool,
-    /// /// The number of the handle that was written and not answered yet.
+    /// The number of the handle that was written and not answered yet.
     in_flight: Option<usize>,
 }
 
-/// /// A message that the channel accepted.
+/// A message that the channel accepted.
 pub struct Sent {
     ticket: Ticket,
     file: Option<usize>,
-    /// /// Its size on the wire, without its framing.
+    /// Its size on the wire, without its framing.
     pub length: usize,
-    /// /// How often it was written completely, and how often it was refused.
+    /// How often it was written completely, and how often it was refused.
     pub writes: usize,
     pub nacks: usize,
     pub fate: Fate,
@@ -50,7 +50,7 @@ pub enum Fate {
     Disconnected,
 }
 
-/// /// What this side has received and answered.
+/// What this side has received and answered.
 #[derive(Default)]
 pub struct Seen {
     /// Numbers of the peer's messages, as they were delivered.
@@ -111,7 +111,7 @@ impl Side {
         self.sent.push(Sent { ticket, file, length, writes: 0, nacks: 0, fate: Fate::Open });
     }
 
-    /// /// Withdraws one of the last messages.
+    /// Withdraws one of the last messages.
     pub fn withdraw(&mut self, back: usize) {
         let Some(at) = self.sent.len().checked_sub(back + 1) else {
             return;
@@ -166,7 +166,7 @@ impl Side {
         assert!(replies <= self.seen.handles_read, "an unexpected reply (HND-12)");
     }
 
-    /// /// Call this before the channel gets these lines.
+    /// Call this before the channel gets these lines.
     pub fn reads(&mut self, lines: &[Kind]) {
         for line in lines {
             match line {
@@ -182,7 +182,7 @@ impl Side {
         }
     }
 
-    /// /// Records the outcomes of handles, and then this number of events.
+    /// Records the outcomes of handles, and then this number of events.
     pub fn drain(&mut self, peer: &[Sent], most: usize) -> bool {
         let mut progress = false;
         while let Some(outcome) = self.core.poll_outcome() {
@@ -247,7 +247,7 @@ impl Side {
         }
     }
 
-    /// /// A refused handle that was not resent yet may or may not count as written.
+    /// A refused handle that was not resent yet may or may not count as written.
     fn check_lost(&self, lost: usize) {
         let open = |sent: &&Sent| matches!(sent.fate, Fate::Open | Fate::Disconnected);
         let never = self.sent.iter().filter(open).filter(|sent| sent.writes == 0).count();

@@ -5,7 +5,7 @@ use crossfork::wire::frame;
 
 use super::transcode;
 
-/// /// The kinds of messages that the tests distinguish.
+/// The kinds of messages that the tests distinguish.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// A user's message, by its number.
@@ -20,7 +20,7 @@ pub enum Kind {
     AllClosed,
 }
 
-/// /// Collects bytes and returns the messages that they complete.
+/// Collects bytes and returns the messages that they complete.
 pub struct Tap {
     serialization: Serialization,
     begun: Vec<u8>,
@@ -45,7 +45,7 @@ impl Tap {
         kinds
     }
 
-    /// /// Whether the stream is at the end of a message.
+    /// Whether the stream is at the end of a message.
     pub fn at_boundary(&self) -> bool {
         self.begun.is_empty()
     }
@@ -75,7 +75,7 @@ pub fn message(number: usize, length: usize) -> String {
     format!("{{\"n\":{number},\"pad\":\"{}\"}}", "x".repeat(length))
 }
 
-/// /// The number in such a text, at any position.
+/// The number in such a text, at any position.
 pub fn number(text: &str) -> usize {
     let (_, rest) = text.split_once("{\"n\":").unwrap_or_else(|| panic!("{text:?} has no number"));
     let digits = rest.split(',').next().unwrap_or_default();

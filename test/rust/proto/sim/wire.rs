@@ -4,31 +4,31 @@ use std::collections::VecDeque;
 
 use super::token::Token;
 
-/// /// Bytes in flight, up to `room`.
+/// Bytes in flight, up to `room`.
 pub struct Wire {
     segments: VecDeque<Segment>,
     room: usize,
-    /// /// The reader is gone: a write fails.
+    /// The reader is gone: a write fails.
     pub broken: bool,
-    /// /// The writer is gone: the end follows the last byte.
+    /// The writer is gone: the end follows the last byte.
     pub ended: bool,
 }
 
-/// /// The bytes of one write, or a part of them.
+/// The bytes of one write, or a part of them.
 struct Segment {
     bytes: VecDeque<u8>,
     fd: Option<Token>,
-    /// /// A descriptor came with this segment, taken or not: the read that takes it stops at the segment's
+    /// A descriptor came with this segment, taken or not: the read that takes it stops at the segment's
     /// end.
     fence: bool,
 }
 
-/// /// The result of one read.
+/// The result of one read.
 #[derive(Default)]
 pub struct Read {
     pub bytes: Vec<u8>,
     pub fds: Vec<Token>,
-    /// /// The reader had no free descriptor.
+    /// The reader had no free descriptor.
     pub truncated: bool,
 }
 
@@ -41,7 +41,7 @@ impl Wire {
         self.room - self.segments.iter().map(|s| s.bytes.len()).sum::<usize>()
     }
 
-    /// /// One write: as much as there is room for, in segments of up to `segment` bytes. The descriptor
+    /// One write: as much as there is room for, in segments of up to `segment` bytes. The descriptor
     /// comes with the first. Returns the number of bytes taken; 0 is "would block".
     pub fn write(&mut self, bytes: &[u8], fd: Option<&Token>, segment: usize) -> usize {
         let taken = bytes.len().min(self.room());
@@ -53,7 +53,7 @@ impl Wire {
         taken
     }
 
-    /// /// One read of up to `max` bytes: through plain segments, into a segment with a descriptor, and never
+    /// One read of up to `max` bytes: through plain segments, into a segment with a descriptor, and never
     /// past its end. A descriptor comes with the first byte of its segment. `starved` readers lose it.
     pub fn read(&mut self, max: usize, starved: bool) -> Read {
         let mut read = Read::default();
@@ -64,7 +64,7 @@ impl Wire {
                 read.truncated = starved;
                 read.fds.extend(Some(fd).filter(|_| !starved));
             } else {
-                // // It was partly read before, so now it is like any other.
+                // It was partly read before, so now it is like any other.
                 segment.fence = false;
             }
             let count = segment.bytes.len().min(max - read.bytes.len());
@@ -80,7 +80,7 @@ impl Wire {
         read
     }
 
-    /// /// The reader is gone, and the bytes in flight with it.
+    /// The reader is gone, and the bytes in flight with it.
     pub fn break_off(&mut self) {
         self.segments.clear();
         self.broken = true;

@@ -116,7 +116,7 @@ fn adv_6_properties_keep_their_order() {
     serialized(&Fields { b: 1, a: 2 }, "6f 220162 4902 220161 4904 7b02");
 }
 
-/// /// V8 cannot read an object with a repeated property, and Node crashes (NEVER-2).
+/// V8 cannot read an object with a repeated property, and Node crashes (NEVER-2).
 #[test]
 fn never_2_a_repeated_property_is_refused() {
     let twice =
@@ -127,7 +127,7 @@ fn never_2_a_repeated_property_is_refused() {
         invalid(&sparse(5, twice(keys)), "twice");
         let map = Pairs(keys);
         assert!(matches!(v8::to_vec(&map, &newest()).expect_err("is twice").kind(), Kind::Invalid(_)));
-        // // Deep inside, where it would crash Node as well.
+        // Deep inside, where it would crash Node as well.
         invalid(&Value::from(vec![Value::Object(twice(keys))]), "twice");
     }
     // Among many.
@@ -140,7 +140,7 @@ fn never_2_a_repeated_property_is_refused() {
         invalid(&all(&names), "twice");
         assert!(v8::to_vec(&Pairs(&names), &newest()).is_err());
     }
-    // // Lone surrogates that look the same in UTF-8, and an index and its text.
+    // Lone surrogates that look the same in UTF-8, and an index and its text.
     let lone = |unit| (JsString::from_utf16(&[unit]), Value::Null);
     Value::Object(vec![lone(0xd800), lone(0xd801)]).encode(&newest()).expect("are two");
     invalid(&Value::Object(vec![lone(0xd800), lone(0xd800)]), "twice");
@@ -172,7 +172,7 @@ fn never_2_fields_with_the_same_key_are_refused() {
     }
 }
 
-/// /// Properties that V8 reads as elements, or as the array's length.
+/// Properties that V8 reads as elements, or as the array's length.
 #[test]
 fn never_2_a_property_that_repeats_an_array_element_is_refused() {
     let of = |length, keys: &[&str]| {

@@ -59,7 +59,7 @@ fn adv_6_a_circular_value_is_encoded() {
     written(&Value::SparseArray(Box::new(holes)).with_label(1), "6109 4902 5e00 400109");
 }
 
-/// /// Labels may have any numbers. Decoded labels count from 1 in the order of beginning.
+/// Labels may have any numbers. Decoded labels count from 1 in the order of beginning.
 #[test]
 fn adv_6_labels_do_not_depend_on_order() {
     let of = |outer, first, second| {
@@ -77,7 +77,7 @@ fn adv_6_labels_do_not_depend_on_order() {
         assert_eq!(canonical.encode(&newest()).as_ref(), Ok(&record));
         assert_eq!(Value::decode(&record).as_ref(), Ok(&canonical));
     }
-    // // A label without references leaves no trace.
+    // A label without references leaves no trace.
     let lonely = Value::Array(vec![empty().with_label(9)]);
     let record = lonely.encode(&newest()).expect("encodes");
     assert_eq!(Value::decode(&record), Ok(Value::Array(vec![empty()])));
@@ -120,7 +120,7 @@ fn adv_6_a_label_used_twice_is_refused() {
     }
 }
 
-/// /// Each value has its own labels, although all are in one record.
+/// Each value has its own labels, although all are in one record.
 #[test]
 fn adv_6_values_in_one_message_do_not_share_labels() {
     let value = || Value::Array(vec![empty().with_label(1), reference(1)]);
@@ -128,7 +128,7 @@ fn adv_6_values_in_one_message_do_not_share_labels() {
     assert_eq!(record, crate::kit::record("4102 4102 6f7b00 5e02 240002 4102 6f7b00 5e04 240002 240002"));
     let back: (Value, Value) = v8::from_slice(&record).expect("reads");
     assert_eq!(back.0, value());
-    // // Decoded labels are those of the whole record.
+    // Decoded labels are those of the whole record.
     let relabelled = Value::Array(vec![empty().with_label(2), reference(2)]);
     assert_eq!(back.1, relabelled);
     v8::to_vec(&(value(), reference(1)), &newest()).expect_err("is another's label");
@@ -142,7 +142,7 @@ fn adv_6_an_array_that_repeats_one_object_stays_small() {
     assert!(record.len() < 4000, "{} bytes", record.len());
 }
 
-/// /// Node 18 and 20 register an error only after reading all of it (NEVER-3).
+/// Node 18 and 20 register an error only after reading all of it (NEVER-3).
 #[test]
 fn never_3_an_error_that_is_its_own_cause_needs_node_22() {
     let circular = |inner: fn(Value) -> Value| {

@@ -10,7 +10,7 @@ fn halves() -> Value {
     Value::View(View { kind: ViewKind::Float16Array, bytes: vec![0, 60].into() })
 }
 
-/// /// Refused for each Node before this one, at any depth and by any route.
+/// Refused for each Node before this one, at any depth and by any route.
 fn refused_before(first: u32, value: &Value) {
     let holders = [value.clone(), Value::object([("a", vec![value.clone()].into())])];
     for (node, holder) in NODES.into_iter().flat_map(|node| holders.iter().map(move |holder| (node, holder)))
@@ -45,7 +45,7 @@ fn never_3_a_resizable_buffer_is_a_plain_one_for_node_18() {
     let resizable = || Value::ResizableArrayBuffer(vec![1, 2].into(), 8);
     assert_eq!(resizable().encode(&Options::new()), Ok(record("42 020102")));
     assert_eq!(resizable().encode(&Options::new().oldest_node(20)), Ok(record("7e 02080102")));
-    // // Its number and references to it are kept.
+    // Its number and references to it are kept.
     let twice = Value::Array(vec![resizable().with_label(5), Value::Reference(5)]);
     assert_eq!(twice.encode(&Options::new()), Ok(record("4102 42020102 5e01 240002")));
     let wrong = Value::ResizableArrayBuffer(vec![1, 2].into(), 1);
@@ -62,7 +62,7 @@ fn adv_9_bytes_are_a_buffer_or_a_uint8array_by_option() {
     let options = Options::new().bytes_as_uint8_array();
     assert_eq!(v8::to_vec(&bytes, &options), Ok(record("5c 00 01 02 0102")));
     assert_eq!(v8::to_vec(&Some(&bytes[..]), &options), Ok(record("5c 00 01 02 0102")));
-    // // A value determines its own type.
+    // A value determines its own type.
     assert_eq!(Value::buffer(bytes).encode(&options), Ok(record("5c 00 0a 02 0102")));
 }
 
@@ -112,7 +112,7 @@ fn adv_6_a_view_that_does_not_fit_its_buffer_is_refused() {
             );
         }
     }
-    // // On a value that is not a buffer.
+    // On a value that is not a buffer.
     for other in [Value::Null, Value::buffer(vec![0; 8]), Value::Reference(1), value("4101 30 240001")] {
         of(other, ViewKind::Uint8Array, 0, 0).expect_err("is no buffer");
     }

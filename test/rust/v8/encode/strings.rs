@@ -35,7 +35,7 @@ fn adv_4_lone_surrogates_are_preserved() {
     written(&of(&[0xd800]), "63 02 00d8");
     written(&of(&[0xdc00, 0xd800]), "63 04 00dc00d8");
     written(&of(&[0x61, 0xdfff, 0xe9]), "63 06 6100ffdfe900");
-    // // A pair is one character, in any form.
+    // A pair is one character, in any form.
     assert_eq!(of(&[0xd83d, 0xde00]), "\u{1f600}".into());
     let record = of(&[0x61, 0xd800]).encode(&newest()).expect("encodes");
     let error = v8::from_slice::<String>(&record).expect_err("is no Rust string");
@@ -46,13 +46,13 @@ fn adv_4_lone_surrogates_are_preserved() {
 fn adv_4_utf_8_strings_are_read() {
     let value = |text: &str| crate::kit::value(text);
     assert_eq!(value("53 03 e282ac"), "\u{20ac}".into());
-    // // Invalid UTF-8 is read as Node reads it.
+    // Invalid UTF-8 is read as Node reads it.
     assert_eq!(value("53 03 ffc328"), "\u{fffd}\u{fffd}(".into());
     assert_eq!(value("6f 53 03 e282ac 30 7b01"), Value::object([("\u{20ac}", Value::Null)]));
     assert_eq!(v8::from_slice::<&str>(&crate::kit::record("53 03 e282ac")).ok(), Some("\u{20ac}"));
 }
 
-/// /// Every value that contains a string.
+/// Every value that contains a string.
 fn holders(text: &str) -> Vec<Value> {
     let is_short = text.len() < 1000;
     let text = || js(text);
@@ -125,7 +125,7 @@ fn unit() -> impl Strategy<Value = u16> {
     prop_oneof![4 => 0x20..0x7fu16, 1 => 0x80..0x100u16, 1 => any::<u16>(), 1 => 0xd7f0..0xe010u16]
 }
 
-/// /// No memory is allocated for it.
+/// No memory is allocated for it.
 #[test]
 fn adv_4_a_string_that_v8_cannot_hold_is_refused() {
     let longest = (1 << 29) - 24;

@@ -14,7 +14,7 @@ fn net_socket() -> Value {
     "net.Socket".into()
 }
 
-/// /// The user's message in a handle's record.
+/// The user's message in a handle's record.
 fn message(record: &[u8]) -> Value {
     Value::decode(&handle(record).message).expect("the message is a record")
 }
@@ -49,7 +49,7 @@ fn hnd_1_a_missing_or_undefined_message_is_empty() {
     assert_eq!(handle(&envelope([])).message, b"".as_slice());
     assert_eq!(handle(&envelope([("msg", Value::Undefined)])).message, b"".as_slice());
     assert_eq!(handle(&envelope([("msg", Value::Null)])).message, record("30"));
-    // // Padding before it does not change that.
+    // Padding before it does not change that.
     let padded = record("6f 2203636d64 220b4e4f44455f48414e444c45 22036d7367 00 5f 7b02");
     assert_eq!(message(&padded), Value::Undefined);
 }
@@ -62,7 +62,7 @@ fn hnd_1_a_type_or_key_that_is_not_a_string_is_ignored() {
     assert_eq!(handle(&envelope([("type", "t\u{20ac}".into())])).wire_type, "t\u{20ac}");
 }
 
-/// /// Node reads neither; we take the last readable one.
+/// Node reads neither; we take the last readable one.
 #[test]
 fn hnd_1_the_last_of_a_repeated_field_counts() {
     let cmd = "2203636d64 220b4e4f44455f48414e444c45";
@@ -85,13 +85,13 @@ fn hnd_1_references_inside_a_message_stay_correct() {
         assert_eq!(handle(&envelope).message, alone);
         let read = Value::decode(&envelope).expect("decodes");
         assert_eq!(read.get("msg"), Some(&user), "{read}");
-        // // Also after other objects.
+        // Also after other objects.
         let (before, behind) =
             (("before", Value::from(vec![empty(), Value::Date(0.0)])), ("behind", empty()));
         let fields = [("cmd", "NODE_HANDLE".into()), before, ("msg", user.clone()), behind];
         assert_eq!(message(&encoded(&Value::object(fields))), user);
     }
-    // // Two hundred objects before it, so that the numbers differ in size.
+    // Two hundred objects before it, so that the numbers differ in size.
     let many = Value::from(vec![empty(); 200]);
     let user = Value::Array(vec![shared(), Value::Reference(1)]);
     let fields = [("cmd", "NODE_HANDLE".into()), ("before", many), ("msg", user.clone())];
@@ -100,7 +100,7 @@ fn hnd_1_references_inside_a_message_stay_correct() {
     assert_eq!(message(&wrapped(&encoded(&inside))), inside);
 }
 
-/// /// Bytes inside strings and buffers may look like references.
+/// Bytes inside strings and buffers may look like references.
 #[test]
 fn hnd_1_bytes_that_look_like_a_reference_are_unchanged() {
     for user in [
@@ -124,7 +124,7 @@ fn hnd_1_a_message_that_refers_to_its_envelope_is_an_error() {
         let error = Value::decode(&handle(&record(&text)).message).expect_err("it has no envelope any more");
         assert!(matches!(error.kind(), Kind::NoSuchObject(_)), "{error}");
     }
-    // // A reference to the message from outside does not matter.
+    // A reference to the message from outside does not matter.
     let text = format!("6f {cmd} 22036d7367 6f7b00 220178 5e01 7b03");
     assert_eq!(message(&record(&text)), empty());
 }
@@ -149,7 +149,7 @@ fn hnd_10_a_retransmission_by_node_is_unwrapped() {
         assert_eq!(double.message, single.message);
         assert_eq!(double.key, single.key);
         assert_eq!(double.addressee, Addressee::User);
-        // // No peer wraps more often: the inner message is internal, not the user's.
+        // No peer wraps more often: the inner message is internal, not the user's.
         let twice = Value::decode(&outer).expect("decodes");
         assert_eq!(
             handle(&envelope([("type", "net.Native".into()), ("msg", twice)])).addressee,
@@ -190,7 +190,7 @@ fn hnd_1_frames_have_the_same_bytes_as_nodes() {
     );
 }
 
-/// /// An unfinished handle message needs its reply too (HND-6): it is recognized by its beginning.
+/// An unfinished handle message needs its reply too (HND-6): it is recognized by its beginning.
 #[test]
 fn hnd_6_a_handle_message_is_recognized_by_its_beginning() {
     let whole = envelope([("type", net_socket()), ("msg", "x".repeat(1000).into())]);
@@ -206,7 +206,7 @@ fn hnd_6_a_handle_message_is_recognized_by_its_beginning() {
     assert!(!control::begins_handle(&array[..10]));
 }
 
-/// /// The envelope does not count for the depth of the message.
+/// The envelope does not count for the depth of the message.
 #[test]
 fn hnd_1_the_deepest_message_can_be_sent_with_a_handle() {
     let mut user = Value::Array(vec![empty().with_label(1), Value::Reference(1)]);

@@ -31,7 +31,7 @@ fn int_1_a_message_is_internal_if_its_cmd_begins_with_node_and_continues() {
         assert!(is_internal(&object(vec![("cmd", cmd.into())])), "{cmd}");
     }
     for record in [
-        // // Not first, and among other fields.
+        // Not first, and among other fields.
         object(vec![
             ("a", Value::Map(vec![(1.into(), empty())])),
             ("cmd", node_x()),
@@ -44,14 +44,14 @@ fn int_1_a_message_is_internal_if_its_cmd_begins_with_node_and_continues() {
             ("cmd", JsString::from_utf16(&"NODE_".encode_utf16().chain([0xd800]).collect::<Vec<_>>()).into()),
         ]),
         encoded(&Value::Object(vec![(JsString::from_utf16(&[0xd800]), 1.into()), (js("cmd"), node_x())])),
-        // // Node accepts an array with properties, or a native object, like any object.
+        // Node accepts an array with properties, or a native object, like any object.
         encoded(&array(0, vec![(js("cmd"), node_x())])),
         encoded(&array(2, vec![(js("0"), 1.into()), (js("1"), empty()), (js("cmd"), node_x())])),
         encoded(&array(9, vec![(js("3"), empty()), (js("cmd"), node_x())])),
         encoded(&Value::HostObject(vec![(js("cmd"), node_x())])),
-        // // A circular or shared object.
+        // A circular or shared object.
         encoded(&Value::object([("self", Value::Reference(1)), ("cmd", node_x())]).with_label(1)),
-        // // In other encodings: two bytes per character, UTF-8, and padding anywhere.
+        // In other encodings: two bytes per character, UTF-8, and padding anywhere.
         cmd_is("63 0c 4e004f00440045005f005800"),
         cmd_is("53 06 4e4f44455f58"),
         record("6f 6306 63006d006400 22064e4f44455f58 7b01"),
@@ -86,7 +86,7 @@ fn int_1_every_other_message_is_ordinary() {
         object(vec![("msg", Value::object([("cmd", "NODE_HANDLE".into())]))]),
         object(vec![("NODE_X", "cmd".into())]),
         encoded(&Value::object([("cmd\u{20ac}", node_x())])),
-        // // Elements, entries and parts are not properties.
+        // Elements, entries and parts are not properties.
         encoded(&Value::from(vec![Value::object([("cmd", node_x())])])),
         encoded(&vec!["cmd", "NODE_X"].into()),
         encoded(&array(5, vec![(js("1"), node_x()), (js("x"), "cmd".into())])),
@@ -98,7 +98,7 @@ fn int_1_every_other_message_is_ordinary() {
         encoded(&Value::Undefined),
         encoded(&empty()),
         record("6f 2203636d64 22064e4f44455f58 2203636d64 30 7b02"),
-        // // Not this key, although its bytes are the same: 25444 would be an index.
+        // Not this key, although its bytes are the same: 25444 would be an index.
         record("6f 49c88c03 22064e4f44455f58 7b01"),
     ] {
         assert!(!is_internal(&record), "{} is the user's", record.escape_ascii());
@@ -127,7 +127,7 @@ fn adv_2_an_invalid_record_is_not_internal() {
     }
 }
 
-/// /// Large records are walked, not searched. `cmd` may be before or after the large part.
+/// Large records are walked, not searched. `cmd` may be before or after the large part.
 #[test]
 fn int_1_large_internal_messages_are_recognized() {
     for size in [200 << 10, 300 << 10, 2 << 20] {
@@ -140,7 +140,7 @@ fn int_1_large_internal_messages_are_recognized() {
         }
         let without = [record("6f"), blob(), hex("7b01")].concat();
         assert!(advanced::parse(&without.into()).is_none());
-        // // An ordinary array of that size is not walked at all.
+        // An ordinary array of that size is not walked at all.
         let array =
             [record("41"), varint(size), vec![b'0'; size as usize], hex("2400"), varint(size)].concat();
         assert!(!advanced::may_be_internal(&array));

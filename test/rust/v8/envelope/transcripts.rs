@@ -47,7 +47,7 @@ fn recordings() -> Vec<(String, Vec<Record>)> {
     recordings
 }
 
-/// /// A frame's message as text. Our frames are padded, with the same content.
+/// A frame's message as text. Our frames are padded, with the same content.
 fn said(frame: &[u8]) -> String {
     Value::decode(&frame[PREFIX..]).expect("decodes").to_string()
 }
@@ -65,11 +65,11 @@ fn key(frame: &[u8]) -> Option<SocketKey> {
     SocketKey::new(JsString::from(field(frame, "key")?.as_str()?))
 }
 
-/// /// A channel whose descriptors are numbers.
+/// A channel whose descriptors are numbers.
 struct End {
     core: Channel<usize>,
     written: VecDeque<String>,
-    /// /// The received events, and the keys of open sockets.
+    /// The received events, and the keys of open sockets.
     heard: Vec<String>,
     open: Vec<SocketKey>,
     handles: usize,
@@ -151,7 +151,7 @@ fn adv_10_hnd_6_sock_4_as_the_child_we_write_what_node_wrote() {
                         "" => {
                             end.core.send(frame.clone()).expect("is open");
                         }
-                        // // The recording does not show when the socket was closed: now at the latest.
+                        // The recording does not show when the socket was closed: now at the latest.
                         "NODE_SOCKET_ALL_CLOSED" => {
                             let closed = end.open.pop().expect("one is open");
                             assert_eq!(Some(&closed), key(&frame).as_ref(), "{name}");
@@ -215,7 +215,7 @@ fn adv_10_hnd_1_sock_4_as_the_parent_we_send_what_node_sent() {
     assert_eq!(answers, 5);
 }
 
-/// /// The frame of a handle through our own encoder: the same bytes, except for the padding.
+/// The frame of a handle through our own encoder: the same bytes, except for the padding.
 fn written_by_us(frame: &[u8]) -> Vec<u8> {
     let text = |name: &str| field(frame, name).and_then(|text| text.as_str().map(str::to_owned));
     let wire_type = HandleType::from_name(&text("type").expect("a type")).expect("a known type");

@@ -11,7 +11,7 @@ use serde::de::IgnoredAny;
 use crate::any;
 use crate::kit::{hex, newest, record, varint};
 
-/// /// The bytes around a value: before it and after it.
+/// The bytes around a value: before it and after it.
 const CONTAINERS: &[(&str, &str)] = &[
     ("6f220161", "7b01"),
     ("6f4900", "7b01"),
@@ -67,7 +67,7 @@ fn adv_6_the_nesting_depth_of_a_value_is_limited() {
                 let error = Value::decode(&deeper).expect_err("is too deep");
                 assert_eq!(error.kind(), &Kind::TooDeep, "{container:?}");
                 any::check(&deeper);
-                // // An unfinished value is reported as too deep before its end is missing.
+                // An unfinished value is reported as too deep before its end is missing.
                 let endless = &deeper[..2 + depth * hex(container.0).len()];
                 assert_eq!(Value::decode(endless).expect_err("is endless").kind(), &Kind::TooDeep);
                 v8::from_slice::<IgnoredAny>(endless).expect_err("is endless");
@@ -87,11 +87,11 @@ fn adv_6_user_types_have_the_same_depth_limit() {
             let endless = nested(*container, 100_000);
             let error = v8::from_slice::<serde_json::Value>(&endless).expect_err("is too deep");
             assert_eq!(error.kind(), &Kind::TooDeep, "{container:?}");
-            // // A property of an array is skipped with its content.
+            // A property of an array is skipped with its content.
             let is_passed_over = ["4100220161", "6101220161"].contains(&container.0);
             let read = v8::from_slice::<serde_json::Value>(&deeper);
             assert_eq!(read.is_ok(), is_passed_over, "{container:?}");
-            // // An ignored value may be deeper, as Node's messages may.
+            // An ignored value may be deeper, as Node's messages may.
             v8::from_slice::<IgnoredAny>(&deeper).expect("is passed over");
             let error = v8::from_slice::<IgnoredAny>(&endless).expect_err("is too deep");
             assert_eq!(error.kind(), &Kind::TooDeep, "{container:?}");
@@ -163,7 +163,7 @@ fn adv_6_a_value_nested_too_deep_is_not_encoded() {
     });
 }
 
-/// /// Node writes deeper values than it reads.
+/// Node writes deeper values than it reads.
 #[test]
 fn never_2_a_record_sent_back_is_not_deeper_than_any_node_reads() {
     for container in CONTAINERS {

@@ -21,7 +21,7 @@ fn adv_1_adv_2_a_record_without_its_header_is_an_error() {
     assert_eq!(kind_of("30"), Kind::NoHeader);
     assert_eq!(kind_of("0fff 30"), Kind::NoHeader);
     assert_eq!(kind_of("00 ff0f 30"), Kind::NoHeader);
-    // // A second header is not a value.
+    // A second header is not a value.
     assert_eq!(kind_of("ff0f ff0f 30"), Kind::UnknownTag(0xff));
 }
 

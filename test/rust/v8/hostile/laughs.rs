@@ -41,12 +41,12 @@ fn adv_6_a_value_keeps_references_unexpanded() {
 
 #[test]
 fn adv_6_the_expansion_of_references_is_limited_for_every_type() {
-    // // A thousandfold expansion is allowed.
+    // A thousandfold expansion is allowed.
     let json: serde_json::Value = v8::from_slice(&laughs(4)).expect("is small");
     assert_eq!(json[3][9][9], serde_json::json!([[], [], [], [], [], [], [], [], [], []]));
     limited::<serde_json::Value>(&laughs(20));
     limited::<Tree>(&laughs(20));
-    // // One-byte values could be the most numerous.
+    // One-byte values could be the most numerous.
     let count = 4000;
     let of = |id| {
         [hex("41"), varint(count), [hex("5e"), varint(id)].concat().repeat(4000), hex("2400"), varint(count)]
@@ -66,7 +66,7 @@ fn limited<T: DeserializeOwned>(record: &[u8]) {
     assert!(most < 100 << 20, "{most} bytes for a record of {}", record.len());
 }
 
-/// /// Each of many values in a user type refers to one large object outside it.
+/// Each of many values in a user type refers to one large object outside it.
 #[test]
 fn adv_6_values_that_refer_to_large_outer_objects_are_limited() {
     let count = 100_000u32;

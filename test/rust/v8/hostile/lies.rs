@@ -7,13 +7,13 @@ use super::{refused, takes_little};
 use crate::any;
 use crate::kit::{hex, record, varint};
 
-/// /// Records that announce `length`, and contain less.
+/// Records that announce `length`, and contain less.
 fn announcing(length: &str) -> Vec<String> {
     let element = "30".repeat(6);
     ["22", "53", "63", "41", "42", "7e ffffffff0f", "7e 7f", "5c000a", "5c0001", "5c0009"]
         .iter()
         .map(|tag| match *tag {
-            // // The length precedes the maximum.
+            // The length precedes the maximum.
             "7e ffffffff0f" => format!("7e {length} ffffffff0f {element}"),
             "7e 7f" => format!("7e {length} {length} {element}"),
             tag => format!("{tag} {length} {element}"),
@@ -50,7 +50,7 @@ fn adv_6_a_wrong_count_is_an_error() {
         ("4100 220161 30", "24", 1),
         ("6105 4902 30 220161 30", "40", 2),
     ] {
-        // // Arrays repeat their length.
+        // Arrays repeat their length.
         let length = match end {
             "24" => "00",
             "40" => "05",
@@ -109,7 +109,7 @@ fn adv_4_a_varint_above_32_bits_is_an_error_everywhere() {
             any::check(&record);
         }
     }
-    // // As long as allowed, although some bits have no meaning.
+    // As long as allowed, although some bits have no meaning.
     for (padded, n) in [("80808080 00", 0.0), ("82808080 00", 1.0), ("ffffffff 0f", -2147483648.0)] {
         assert_eq!(crate::kit::value(&format!("49 {padded}")), Value::Number(n));
     }
@@ -143,7 +143,7 @@ fn adv_6_a_view_stays_inside_its_buffer() {
         crate::kit::value(&format!("{buffer} 56 77 04 04 00")).to_string(),
         "Int16Array(<ArrayBuffer 01 02 03 04 05 06 07 08>, 4, 4)"
     );
-    // // A view on another value is invalid.
+    // A view on another value is invalid.
     for text in [
         "30 56 42 00 00 00",
         "6f7b00 56 42 00 00 00",
@@ -186,7 +186,7 @@ fn adv_6_an_array_of_holes_takes_memory_only_for_its_elements() {
     assert_eq!(value, Value::SparseArray(Box::new(none)));
     assert_eq!(value.encode(&crate::kit::newest()).as_ref(), Ok(&endless));
     v8::from_slice::<IgnoredAny>(&endless).expect("is passed over");
-    // // As a sequence it would have to be built.
+    // As a sequence it would have to be built.
     for record in [&endless, &record("61 ffff7f 4902 30 40 01 ffff7f")] {
         let error = v8::from_slice::<Vec<Option<u8>>>(record).expect_err("has too many holes");
         assert!(error.to_string().contains("v8::Value"), "{error}");

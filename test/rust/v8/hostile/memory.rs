@@ -11,7 +11,7 @@ use crate::{any, meter};
 #[allow(dead_code, reason = "read, and not looked at")]
 struct Tree(Vec<Tree>);
 
-/// /// Nested arrays, each of which announces as many elements as there are bytes left.
+/// Nested arrays, each of which announces as many elements as there are bytes left.
 #[test]
 fn adv_6_announced_lengths_of_nested_arrays_reserve_no_memory() {
     let filler = 1 << 16;
@@ -27,7 +27,7 @@ fn adv_6_announced_lengths_of_nested_arrays_reserve_no_memory() {
     takes_little(&bytes, |bytes| v8::from_slice::<Vec<Vec<Vec<u64>>>>(bytes).expect_err("does not end"));
 }
 
-/// /// Each announces as many holes as there are bytes left; together that is quadratic.
+/// Each announces as many holes as there are bytes left; together that is quadratic.
 #[test]
 fn adv_6_holes_do_not_multiply() {
     let arrays = 5000;
@@ -80,7 +80,7 @@ fn adv_5_long_padding_is_scanned_once() {
     any::check(&endless);
 }
 
-/// /// Between any two parts, as often as a record has room.
+/// Between any two parts, as often as a record has room.
 #[test]
 fn adv_5_padding_everywhere_changes_nothing() {
     let plain = record("6f 220161 4102 4902 6302ac20 240002 220162 3b 30 27 30 2c01 3a02 7b02");

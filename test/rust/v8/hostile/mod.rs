@@ -13,7 +13,7 @@ use serde::de::IgnoredAny;
 use crate::kit::record;
 use crate::{any, meter};
 
-/// /// Decoding takes memory in proportion to the record: one byte can be a whole value.
+/// Decoding takes memory in proportion to the record: one byte can be a whole value.
 pub fn takes_little<T>(record: &[u8], read: impl FnOnce(&[u8]) -> T) {
     let most = meter::most(|| read(record));
     let enough = 64 * 1024 + 128 * record.len();

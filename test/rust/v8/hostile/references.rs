@@ -6,7 +6,7 @@ use serde::de::IgnoredAny;
 use crate::any;
 use crate::kit::{record, value};
 
-/// /// Neither a `Value` nor a serde type can represent it.
+/// Neither a `Value` nor a serde type can represent it.
 fn refers_to_nothing(text: &str, id: u32) {
     let record = record(text);
     let error = Value::decode(&record).expect_err(text);
@@ -21,7 +21,7 @@ fn adv_6_a_dangling_or_forward_reference_is_an_error() {
     refers_to_nothing("5e00", 0);
     refers_to_nothing("5effffffff0f", u32::MAX);
     refers_to_nothing("4101 5e01 240001", 1);
-    // // Forward: to an object that begins later.
+    // Forward: to an object that begins later.
     refers_to_nothing("4102 5e01 6f7b00 240002", 1);
     refers_to_nothing("6f 220161 5e01 220162 6f7b00 7b02", 1);
     refers_to_nothing("3b 5e01 6f7b00 3a02", 1);
@@ -39,7 +39,7 @@ fn adv_6_a_dangling_or_forward_reference_is_an_error() {
 
 #[test]
 fn adv_6_objects_are_numbered_as_by_v8() {
-    // // Each kind takes the next number; a native object takes two, and both refer to it.
+    // Each kind takes the next number; a native object takes two, and both refer to it.
     for (object, numbers) in [
         ("6f7b00", 1),
         ("4100240000", 1),
@@ -110,7 +110,7 @@ fn adv_6_a_circular_value_can_only_be_read_as_a_value() {
 
 #[test]
 fn adv_6_an_inner_error_does_not_make_another_reference_valid() {
-    // // The second array is damaged: objects that begin in it cannot be referred to.
+    // The second array is damaged: objects that begin in it cannot be referred to.
     let record = record("4103 4101 ff 240001 5e01 5e02 240003");
     assert_eq!(Value::decode(&record).expect_err("is damaged").kind(), &Kind::UnknownTag(0xff));
     any::check(&record);

@@ -89,7 +89,7 @@ fn adv_9_bytes_become_a_buffer_at_any_place_even_when_empty() {
         let text =
             "{ bytes: @, boxed: @, option: @, list: [ @, @ ], map: { k: @ }, newtype: @, tuple: [ @, 7 ] }";
         round_trip(&holder, &text.replace('@', printed));
-        // // A type that only borrows.
+        // A type that only borrows.
         let print = |record: v8::Error| panic!("{record}");
         let of = |record: Result<Vec<u8>, v8::Error>| {
             Value::decode(&record.unwrap_or_else(print)).expect("decodes").to_string()
@@ -142,7 +142,7 @@ fn adv_9_borrowed_bytes_point_into_the_record() {
     assert!(!small.as_ptr_range().contains(&parts[0].as_bytes().expect("bytes").as_ptr()));
 }
 
-/// /// The buffer is copied once, or not at all.
+/// The buffer is copied once, or not at all.
 #[test]
 fn adv_9_a_large_buffer_is_copied_at_most_once() {
     let length = 16 << 20;
@@ -164,7 +164,7 @@ fn most<'de, T: Deserialize<'de>>(record: &'de [u8]) -> usize {
     meter::most(|| v8::from_slice::<T>(record).unwrap_or_else(|e| panic!("{e}")))
 }
 
-/// /// Every kind of binary data reads as bytes, and as a sequence of its elements.
+/// Every kind of binary data reads as bytes, and as a sequence of its elements.
 #[test]
 fn adv_9_any_binary_data_can_be_read_as_bytes() {
     let bytes = [1u8, 0, 2, 0, 0, 0, 0, 0];
@@ -178,7 +178,7 @@ fn adv_9_any_binary_data_can_be_read_as_bytes() {
         reads(&record, Borrowed(&bytes));
         reads(&record, Owned(bytes.to_vec()));
         reads(&record, &bytes[..]);
-        // // And a reference to it: the first occurrence is skipped.
+        // And a reference to it: the first occurrence is skipped.
         if !text.contains("56") {
             let twice = hex(&format!("ff0f 4102 {text} 5e01 240002"));
             reads(&twice, (Borrowed(&bytes), Borrowed(&bytes)));
@@ -222,7 +222,7 @@ fn adv_9_binary_data_can_be_read_as_a_sequence_of_numbers() {
     refused::<Vec<u8>>("5c0000 02 07ff");
     refused::<(u8, u8)>("5c000a 03 010203");
     refused::<(u8, u8)>("5c000a 01 01");
-    // // An array of numbers can be read as bytes.
+    // An array of numbers can be read as bytes.
     reads(&record("4102 4902 4904 240002"), Owned(vec![1, 2]));
     reads(&record("4102 4902 4904 240002"), vec![1u8, 2]);
     refused::<Vec<u8>>("4101 498004 240001");

@@ -83,7 +83,7 @@ fn adv_7_an_error_is_an_object_for_any_order_of_its_parts() {
     reads(&record("72 6d22036f7574 73220153 63 72 54 6d2202696e 2e 2e"), outer());
     reads(&record("72 6d22036f7574 63 72 54 6d2202696e 2e 73220153 2e"), outer());
     reads(&record("72 63 72 54 6d2202696e 2e 73220153 6d22036f7574 2e"), outer());
-    // // The class never follows the parts, because the name has been set by then.
+    // The class never follows the parts, because the name has been set by then.
     assert!(refused::<Failure>("72 6d220161 54 2e").contains("class"));
     for (letter, name) in [
         ("45", "EvalError"),
@@ -113,13 +113,13 @@ fn adv_4_undefined_and_holes_are_read_as_none() {
     refused::<Vec<u8>>("4102 4902 2d 240002");
 }
 
-/// /// A sequence has no names: properties besides the elements are skipped.
+/// A sequence has no names: properties besides the elements are skipped.
 #[test]
 fn adv_6_properties_of_an_array_are_not_elements() {
     reads(&record("4102 4902 4904 220178 220179 240102"), vec![1, 2]);
     reads(&record("6103 4900 4902 220178 4102 30 30 240002 4904 4906 400303"), vec![Some(1), None, Some(3)]);
     refused::<(u8,)>("4102 4902 4904 220178 30 240102");
-    // // Elements out of order, or beyond the length, are ignored.
+    // Elements out of order, or beyond the length, are ignored.
     refused::<Vec<Option<u8>>>("6103 4904 4902 4900 4902 400203");
     refused::<Vec<Option<u8>>>("6103 4906 4902 400103");
     refused::<Vec<Option<u8>>>("6103 4900 4902 4900 4902 400203");
@@ -139,7 +139,7 @@ fn adv_4_big_integers_are_read_as_rust_integers_within_range() {
     assert!(refused::<u128>(&format!("5a 30 {}", "01".repeat(24))).contains("v8::Value"));
 }
 
-/// /// Native objects are their properties, and `IgnoredAny` skips any value.
+/// Native objects are their properties, and `IgnoredAny` skips any value.
 #[test]
 fn adv_9_a_native_object_is_a_map() {
     reads(&record("5c01 6f 220161 4902 7b01"), map([("a", 1)]));
@@ -149,7 +149,7 @@ fn adv_9_a_native_object_is_a_map() {
     }
 }
 
-/// /// The type may inspect the value, as a JSON value does.
+/// The type may inspect the value, as a JSON value does.
 #[test]
 fn adv_6_a_field_can_be_of_any_javascript_type() {
     #[derive(Debug, PartialEq, Deserialize)]

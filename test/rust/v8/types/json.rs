@@ -29,7 +29,7 @@ enum Shape {
     Struct { a: i64, b: Option<String> },
 }
 
-/// /// JSON writes no other numbers, and JavaScript reads no others exactly.
+/// JSON writes no other numbers, and JavaScript reads no others exactly.
 const SAFE: i64 = (1 << 53) - 1;
 
 fn shape() -> impl Strategy<Value = Shape> {
@@ -100,7 +100,7 @@ proptest! {
         let value = Value::decode(&record).expect("decodes");
         let printed = serde_json::to_string(&value).expect("JSON has words for it");
         prop_assert_eq!(normal(&serde_json::from_str(&printed).expect("is JSON")), normal(&json));
-        // // And back from both.
+        // And back from both.
         prop_assert_eq!(&v8::from_slice::<Mixed>(&record).expect("reads"), &mixed);
         prop_assert_eq!(&serde_json::from_str::<Mixed>(&printed).expect("reads"), &mixed);
         let from_json: Value = serde_json::from_str(&text).expect("reads");

@@ -53,7 +53,7 @@ fn adv_4_to_adv_9_every_value_of_node_travels_inside_a_type_without_loss() {
     }
 }
 
-/// /// Objects outside the value to which it refers are copied into it.
+/// Objects outside the value to which it refers are copied into it.
 #[test]
 fn adv_6_a_value_contains_everything_that_it_refers_to() {
     #[derive(Debug, PartialEq, Deserialize)]
@@ -70,12 +70,12 @@ fn adv_6_a_value_contains_everything_that_it_refers_to() {
     assert_eq!(parts.first, json!({ "k": [] }));
     assert_eq!(parts.second, Value::Array(vec![first(), Value::Reference(2)]));
     assert_eq!(parts.third, first());
-    // // Each value is complete, and can be sent on its own.
+    // Each value is complete, and can be sent on its own.
     for value in [parts.second, parts.third] {
         let again = value.encode(&newest()).expect("encodes");
         Value::decode(&again).expect("decodes");
     }
-    // // In the other order, the inner object is met first.
+    // In the other order, the inner object is met first.
     let text = "4103 6f 22016b 4100240000 7b01 4102 5e02 5e01 240002 5e02 240003";
     let (_, both, last): (Value, Value, Value) = v8::from_slice(&record(text)).expect("reads");
     assert_eq!(both, Value::Array(vec![k(), Value::object([("k", Value::Reference(2))]).with_label(1)]));
@@ -127,7 +127,7 @@ fn adv_6_a_value_survives_serdes_buffers() {
     survives(Flat { rest: value() }, inside);
 }
 
-/// /// Other formats get the JSON representation.
+/// Other formats get the JSON representation.
 #[test]
 fn ser_3_a_value_in_another_format_is_plain_json() {
     let holes = SparseArray { length: 3, properties: vec![("1".into(), 5.into())] };
@@ -179,7 +179,7 @@ impl Serialize for Failing {
     }
 }
 
-/// /// A value that a thread has handed over does not stay behind.
+/// A value that a thread has handed over does not stay behind.
 #[test]
 fn adv_4_a_failure_leaves_nothing_behind() {
     let value = || Value::Map(vec![(1.into(), Value::Undefined)]);
@@ -205,7 +205,7 @@ fn adv_4_a_failure_leaves_nothing_behind() {
     ] {
         let panicked = catch_unwind(AssertUnwindSafe(|| fails(value())));
         good();
-        // // Another format finds neither a left-over value nor a writer.
+        // Another format finds neither a left-over value nor a writer.
         assert_eq!(serde_json::from_str::<Value>("null").expect("reads"), Value::Null);
         assert_eq!(serde_json::to_string(&value()).expect("writes"), "{}");
         drop(panicked);

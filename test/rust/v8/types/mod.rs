@@ -14,13 +14,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::kit::record;
 
-/// /// The type is encoded as this value, and decoded again.
+/// The type is encoded as this value, and decoded again.
 fn round_trip<T: Serialize + DeserializeOwned + PartialEq + Debug>(of: &T, printed: &str) {
     let record = v8::to_vec(of, &Options::new()).expect(printed);
     let value = Value::decode(&record).expect(printed);
     assert_eq!(value.to_string(), printed);
     assert_eq!(&v8::from_slice::<T>(&record).expect(printed), of);
-    // // A received value is read in the same way.
+    // A received value is read in the same way.
     let again = value.encode(&Options::new()).expect(printed);
     assert_eq!(&v8::from_slice::<T>(&again).expect(printed), of);
 }

@@ -42,7 +42,7 @@ fn adv_6_structs_are_objects_and_tuples_are_arrays() {
     round_trip(&[1u16, 2, 3], "[ 1, 2, 3 ]");
     let job = Job { job_id: 3, name: "n".into(), there: Some(true), ..Job::default() };
     round_trip(&job, "{ jobId: 3, 'the name': 'n', there: true, missing: [] }");
-    // // A missing field has its default, and an unknown one is skipped.
+    // A missing field has its default, and an unknown one is skipped.
     let odd = record(
         "6f 22056a6f624964 4906 22017a 3b 22016b 6f7b00 3a02 2208746865206e616d65 22016e 22057468657265 54 7b04",
     );
@@ -108,7 +108,7 @@ fn adv_6_enums_are_a_variant_name_or_an_object_with_one_key() {
     // The unit variant as an object too, and a boxed string.
     reads(&record("6f 2204556e6974 30 7b01"), Shape::Unit);
     reads(&record("73 2204556e6974"), Shape::Unit);
-    // // Shared objects are read again.
+    // Shared objects are read again.
     let twice = record("4102 6f 22074e657774797065 4902 7b01 5e01 240002");
     reads(&twice, vec![Shape::Newtype(1), Shape::Newtype(1)]);
     for text in [
@@ -236,7 +236,7 @@ fn adv_6_options_are_null_or_their_content() {
     );
     reads(&record("5f"), None::<u8>);
     reads(&record("00 5f"), None::<u8>);
-    // // As in JSON, only the outer option is visible.
+    // As in JSON, only the outer option is visible.
     assert_eq!(v8::from_slice::<Option<Option<u8>>>(&record("30")), Ok(None));
 }
 
@@ -249,7 +249,7 @@ fn adv_4_characters_and_floats_are_strings_and_numbers() {
     reads(&record("49 04"), 2.0f64);
     reads(&record("49 04"), 2.0f32);
     reads(&record("5a 10 0400000000000000"), 4.0f64);
-    // // A double with an integer value can be read as an integer.
+    // A double with an integer value can be read as an integer.
     reads(&record("4e 0000000000000040"), 2u8);
     reads(&record("4e 000000000000e043"), 1u64 << 63);
     reads(&record("4e 000000000000e0c3"), i64::MIN);

@@ -9,7 +9,7 @@ use crossfork::wire::advanced as frames;
 
 use crate::kit::{Vector, newest, vectors};
 
-/// /// The value of the vector's source text, as far as it can be sent (ADV-8).
+/// The value of the vector's source text, as far as it can be sent (ADV-8).
 pub fn expected(vector: &Vector) -> Value {
     let found = scalars::expected(vector)
         .or_else(|| containers::expected(&vector.id))
@@ -108,7 +108,7 @@ fn never_3_a_forwarded_record_is_converted_for_the_peer() {
         assert_eq!(passed, written, "{}", vector.id);
         let (first, has_safe_form) = since(&vector);
         assert_eq!(passed.is_some(), first == 18 || has_safe_form, "{}", vector.id);
-        // // Its author can certainly read it, and gets it unchanged.
+        // Its author can certainly read it, and gets it unchanged.
         let back = frames::frame_of(&vector.record).expect(&vector.id);
         assert_eq!(Value::decode(&back[frames::PREFIX..]), Value::decode(&vector.record), "{}", vector.id);
     }

@@ -9,7 +9,7 @@ use crossfork::Serialization;
 use crossfork::proto::cluster::Message;
 use crossfork::v8::{self, Options, Value};
 
-/// /// The parsed message, if it is valid.
+/// The parsed message, if it is valid.
 fn heard(serialization: Serialization, text: &[u8]) -> Option<Message> {
     if serialization == Serialization::Json {
         return serde_json::from_slice(text).ok();
@@ -20,7 +20,7 @@ fn heard(serialization: Serialization, text: &[u8]) -> Option<Message> {
     }
 }
 
-/// /// A machine's message can be parsed, and is encoded identically again.
+/// A machine's message can be parsed, and is encoded identically again.
 fn check_said(serialization: Serialization, message: &Message) {
     let write = |message: &Message| match serialization {
         Serialization::Json => serde_json::to_vec(message).expect("is written"),

@@ -11,11 +11,11 @@ use super::script::Script;
 use super::{check_said, heard};
 use crate::sim::token::{Ledger, Token};
 
-/// /// The number of waiting connections of one server.
+/// The number of waiting connections of one server.
 const MOST_WAITING: usize = 256;
-/// /// The number of servers in total, and of one worker.
+/// The number of servers in total, and of one worker.
 const MOST_SERVERS: usize = 512;
-/// /// A connection is closed after this number of worker deaths.
+/// A connection is closed after this number of worker deaths.
 const MOST_DEATHS: u8 = 10;
 
 struct World {
@@ -30,7 +30,7 @@ struct World {
     closed: BTreeSet<ServerId>,
     connections: BTreeMap<usize, Connection>,
     offers: BTreeMap<u64, Offer>,
-    /// /// Replies with a shared socket.
+    /// Replies with a shared socket.
     shares: Vec<(WorkerId, ServerId, Message)>,
     seq: Option<u64>,
 }
@@ -42,11 +42,11 @@ struct Worker {
     is_leaving: bool,
     is_asked: bool,
     is_retired: bool,
-    /// /// By request number, how many answers are outstanding.
+    /// By request number, how many answers are outstanding.
     requests: BTreeMap<u64, i64>,
-    /// /// Servers that it closed. Open queries for these are not answered.
+    /// Servers that it closed. Open queries for these are not answered.
     forgiven: bool,
-    /// /// Its servers, by key.
+    /// Its servers, by key.
     keys: BTreeSet<String>,
 }
 
@@ -65,7 +65,7 @@ struct Connection {
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Where {
-    /// /// In the machine, for any worker.
+    /// In the machine, for any worker.
     Waits,
     /// Offered in the message of this number.
     Offered(u64),
@@ -75,7 +75,7 @@ enum Where {
 struct Offer {
     worker: WorkerId,
     file: usize,
-    /// /// While the channel holds it.
+    /// While the channel holds it.
     fd: Option<Token>,
     answer: Option<bool>,
     is_orphaned: bool,
@@ -177,7 +177,7 @@ impl World {
             }
             _ => match script.byte() {
                 255 => self.machine.close_unused(),
-                // // An endless series of queries.
+                // An endless series of queries.
                 254 => {
                     for port in 0..300 {
                         self.says(script, json!({ "act": "queryServer", "port": port, "addressType": 4 }));
@@ -232,7 +232,7 @@ impl World {
         self.workers.values().flat_map(|worker| worker.keys.iter().cloned()).collect()
     }
 
-    /// /// The channel returns a connection.
+    /// The channel returns a connection.
     fn returns(&mut self, seq: u64, arrived: bool) {
         let Some(offer) = self.offers.get_mut(&seq) else { return };
         let Some(fd) = offer.fd.take() else { return };
@@ -250,7 +250,7 @@ impl World {
         self.look();
     }
 
-    /// /// The outcome of an offer is final.
+    /// The outcome of an offer is final.
     fn ends(&mut self, seq: u64, place: Where) {
         let offer = self.offers.remove(&seq).expect("an offer");
         let connection = self.connections.get_mut(&offer.file).expect("a connection");
@@ -270,7 +270,7 @@ impl World {
         self.hear(script, &text);
     }
 
-    /// /// One of the workers has sent this.
+    /// One of the workers has sent this.
     fn hear(&mut self, script: &mut Script, text: &[u8]) {
         let (Some(message), Some(id)) =
             (heard(self.serialization, text), script.pick(self.workers.keys().copied()))
@@ -298,7 +298,7 @@ impl World {
         self.look();
     }
 
-    /// /// The answer counts if the worker had an offer and has not answered it.
+    /// The answer counts if the worker had an offer and has not answered it.
     fn answers(&mut self, id: WorkerId, seq: u64, accepted: bool) {
         let Some(offer) = self.offers.get_mut(&seq).filter(|offer| offer.worker == id) else {
             return;
@@ -321,7 +321,7 @@ impl World {
         self.look();
     }
 
-    /// /// The channel returns its connections before its end is known, or after.
+    /// The channel returns its connections before its end is known, or after.
     fn dies(&mut self, id: WorkerId, before: bool) {
         for seq in self.offers_of(id) {
             if before {
@@ -381,7 +381,7 @@ impl World {
         self.said(worker, &reply);
     }
 
-    /// /// Performs the pending actions.
+    /// Performs the pending actions.
     fn look(&mut self) {
         while let Some(action) = self.machine.poll_action() {
             match action {
@@ -439,14 +439,14 @@ impl World {
     }
 
     fn said(&mut self, id: WorkerId, message: &Message) {
-        // // Messages to an exited worker are not read.
+        // Messages to an exited worker are not read.
         let Some(worker) = self.workers.get_mut(&id) else { return };
         match &message.body {
             Body::Reply(Reply { ack, server, key, .. }) => {
                 let open = worker.requests.get_mut(ack).expect("a reply to a request");
                 *open -= 1;
                 assert!(*open >= 0, "a second reply to the request {ack} of worker {id}");
-                // // By then the worker may have closed the server, or been asked to end.
+                // By then the worker may have closed the server, or been asked to end.
                 if let (Some(Ok(())), Some(key), false) = (server, key, worker.is_asked) {
                     worker.keys.insert(key.clone());
                 }
@@ -469,7 +469,7 @@ impl World {
         connection.place = Where::Offered(message.seq);
         let server = self.servers.get_mut(&connection.server).expect("a server that is open");
         assert_eq!(server.key.get_or_insert_with(|| key.clone()), &key, "another server's");
-        // // A reopened server has the same key, but is a different server.
+        // A reopened server has the same key, but is a different server.
         let its = connection.server;
         let mut unanswered =
             self.offers.values().filter(|offer| offer.answer.is_none() && !offer.is_orphaned);
@@ -495,7 +495,7 @@ impl World {
                 }
             }
         }
-        // // Returned connections may exceed the limit.
+        // Returned connections may exceed the limit.
         assert!(waiting.values().all(|count| *count <= MOST_WAITING + self.offers.len() + 6));
         for (id, worker) in &self.workers {
             let is_settled = !self.is_slow && self.shares.is_empty();
@@ -505,7 +505,7 @@ impl World {
         }
     }
 
-    /// /// From now on no faults occur: connections with a worker are accepted, and everything ends.
+    /// From now on no faults occur: connections with a worker are accepted, and everything ends.
     fn finish(mut self) {
         for server in self.servers.keys().copied().collect::<Vec<_>>() {
             if !self.servers[&server].is_bound {

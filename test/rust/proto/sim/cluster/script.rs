@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-/// /// Invalid values for a field.
+/// Invalid values for a field.
 const ODD: &[&str] = &[
     "null",
     "true",
@@ -26,7 +26,7 @@ const ODD: &[&str] = &[
     "[[[[[[[[1]]]]]]]]",
 ];
 
-/// /// Every field that is read.
+/// Every field that is read.
 const FIELDS: &[&str] = &[
     "act",
     "ack",
@@ -46,7 +46,7 @@ const FIELDS: &[&str] = &[
     "readableAll",
 ];
 
-/// /// The rest of a script. After its end it yields zeros.
+/// The rest of a script. After its end it yields zeros.
 pub struct Script<'a>(&'a [u8]);
 
 impl<'a> Script<'a> {
@@ -78,7 +78,7 @@ impl<'a> Script<'a> {
         from.nth(at)
     }
 
-    /// /// A run of raw bytes.
+    /// A run of raw bytes.
     pub fn raw(&mut self) -> Vec<u8> {
         let length = usize::from(self.byte()).min(self.0.len());
         let (raw, rest) = self.0.split_at(length);
@@ -86,7 +86,7 @@ impl<'a> Script<'a> {
         raw.to_vec()
     }
 
-    /// /// A query for one of few addresses, so that many queries are equal.
+    /// A query for one of few addresses, so that many queries are equal.
     pub fn query(&mut self) -> Value {
         let kind = self.byte();
         let (address, port, address_type) = match kind % 8 {
@@ -99,7 +99,7 @@ impl<'a> Script<'a> {
         json!({ "address": address, "port": port, "addressType": address_type, "index": kind / 64 })
     }
 
-    /// /// The text of a message with these fields; sometimes with an invalid field, or truncated.
+    /// The text of a message with these fields; sometimes with an invalid field, or truncated.
     pub fn text(&mut self, mut fields: Value, seq: u64) -> Vec<u8> {
         fields["cmd"] = json!("NODE_CLUSTER");
         fields["seq"] = json!(seq);

@@ -11,7 +11,7 @@ use super::script::Script;
 use super::{check_said, heard};
 use crate::sim::token::{Ledger, Token};
 
-/// /// The number of connections that may wait for the user.
+/// The number of connections that may wait for the user.
 const MOST: usize = 1024;
 
 struct World {
@@ -19,9 +19,9 @@ struct World {
     worker: WorkerMachine<Token>,
     ledger: Ledger,
     servers: Vec<Server>,
-    /// /// Unanswered queries by message number, with their server if they have one.
+    /// Unanswered queries by message number, with their server if they have one.
     questions: BTreeMap<u64, Option<usize>>,
-    /// /// By key, how often it was granted minus how often it was released.
+    /// By key, how often it was granted minus how often it was released.
     granted: BTreeMap<String, i64>,
     seq: u64,
     next_own: u64,
@@ -34,7 +34,7 @@ struct Server {
     key: Option<String>,
     max: Option<usize>,
     answers: usize,
-    /// /// Accepted connections that were not taken yet, in order.
+    /// Accepted connections that were not taken yet, in order.
     waiting: VecDeque<usize>,
     taken: Vec<Token>,
     shared: Option<Token>,
@@ -207,7 +207,7 @@ impl World {
         self.hear(script, &text);
     }
 
-    /// /// The primary has sent this, with or without a descriptor.
+    /// The primary has sent this, with or without a descriptor.
     fn hear(&mut self, script: &mut Script, text: &[u8]) {
         let Some(message) = heard(self.serialization, text) else {
             return;
@@ -272,7 +272,7 @@ impl World {
         }
     }
 
-    /// /// Reads the worker's messages, which answer this offer and no other. Returns whether it accepts.
+    /// Reads the worker's messages, which answer this offer and no other. Returns whether it accepts.
     fn listen_to(&mut self, offer: Option<u64>) -> bool {
         let mut answers = Vec::new();
         let mut accepts = false;
@@ -316,12 +316,12 @@ impl World {
         let with_us: usize = with_us.sum();
         let with_us = with_us + self.servers.iter().map(|server| server.waiting.len()).sum::<usize>();
         let open = self.ledger.descriptors();
-        // // An untaken answer holds at most one descriptor.
+        // An untaken answer holds at most one descriptor.
         let most = with_us + self.servers.iter().filter(|server| server.answers == 0).count();
         assert!((with_us..=most).contains(&open), "{open} descriptors, of which {with_us} are with us");
     }
 
-    /// /// The primary answers all open queries, and everything ends.
+    /// The primary answers all open queries, and everything ends.
     fn finish(mut self) {
         for question in self.questions.keys().copied().collect::<Vec<_>>() {
             let body = Body::Reply(Reply { ack: question, server: Some(Err(98)), ..Reply::default() });
