@@ -1,4 +1,4 @@
-//! //! A primary of a cluster with shell scripts as workers, whose channel is at 3. For real workers see
+//! A primary of a cluster with shell scripts as workers, whose channel is at 3. For real workers see
 //! test/interop/cluster-primary.test.mjs.
 
 use std::io::ErrorKind;

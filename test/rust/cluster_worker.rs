@@ -1,4 +1,4 @@
-//! //! Workers of a cluster over both drivers, which must behave the same: each test body runs for both. The
+//! Workers of a cluster over both drivers, which must behave the same: each test body runs for both. The
 //! primary is a socket that the test controls.
 
 mod support;

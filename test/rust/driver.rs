@@ -1,4 +1,4 @@
-//! //! Both drivers must behave the same: each test body runs for both. The peer is a socket that the test
+//! Both drivers must behave the same: each test body runs for both. The peer is a socket that the test
 //! controls, or a second channel.
 
 mod support;

@@ -1,4 +1,4 @@
-//! //! Starting and ending processes: each test body runs for both drivers. The children are shells and other
+//! Starting and ending processes: each test body runs for both drivers. The children are shells and other
 //! small programs, or this program again.
 
 #[path = "process/command.rs"]

@@ -1,4 +1,4 @@
-//! //! The channel as a machine: bytes and descriptors go in, events and transmits come out.
+//! The channel as a machine: bytes and descriptors go in, events and transmits come out.
 
 #[path = "proto/advanced.rs"]
 mod advanced;

@@ -1,4 +1,4 @@
-//! //! How the test child uses received handles, and the handles that it sends: plain threads and blocking
+//! How the test child uses received handles, and the handles that it sends: plain threads and blocking
 //! sockets with either driver.
 
 use std::fs::File;

@@ -1,4 +1,4 @@
-//! //! Commands for the primary.
+//! Commands for the primary.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};

@@ -1,4 +1,4 @@
-//! //! A primary under remote control: JSON commands come in, one per line, and events go out.
+//! A primary under remote control: JSON commands come in, one per line, and events go out.
 //!
 //!     interop-primary <settings as JSON>
 //!

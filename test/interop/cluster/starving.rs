@@ -1,4 +1,4 @@
-//! //! A process at its descriptor limit.
+//! A process at its descriptor limit.
 
 use std::fs::File;
 

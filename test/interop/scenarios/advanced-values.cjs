@@ -1,6 +1,6 @@
 'use strict';
 
-// PROTOCOL section 3: the values that the `advanced` mode has beyond JSON, from Node to the child and back.
+// The values that the `advanced` mode has beyond JSON, from Node to the child and back.
 
 const assert = require('node:assert');
 const { randomBytes } = require('node:crypto');

@@ -1,6 +1,6 @@
 'use strict';
 
-// PROTOCOL section 3, besides its values: frames, commands, handles and the environment in the `advanced` mode.
+// The `advanced` mode besides its values: frames, commands, handles and the environment.
 
 const assert = require('node:assert');
 const cluster = require('node:cluster');

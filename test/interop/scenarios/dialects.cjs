@@ -1,6 +1,6 @@
 'use strict';
 
-// PROTOCOL section 12: what Bun and Deno call `advanced` is not Node's. The child says so, and what to do.
+// What Bun and Deno call `advanced` is not Node's. The child says so, and what to do.
 
 const assert = require('node:assert');
 const { run } = require('../kit/runner.cjs');

@@ -1,6 +1,6 @@
 'use strict';
 
-// PROTOCOL section 1: how the channel comes to be.
+// How the channel comes to be.
 
 const assert = require('node:assert');
 const { spawnSync } = require('node:child_process');

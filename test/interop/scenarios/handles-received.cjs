@@ -1,6 +1,6 @@
 'use strict';
 
-// PROTOCOL section 5, parent to child: every type of handle arrives, and a real client is served through it.
+// Parent to child: every type of handle arrives, and a real client is served through it.
 
 const assert = require('node:assert');
 const { execFileSync } = require('node:child_process');

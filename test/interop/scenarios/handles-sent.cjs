@@ -1,6 +1,6 @@
 'use strict';
 
-// PROTOCOL section 5, child to parent: every type of handle arrives in the parent as what it is, and works.
+// Child to parent: every type of handle arrives in the parent as what it is, and works.
 
 const assert = require('node:assert');
 const dgram = require('node:dgram');

@@ -1,6 +1,6 @@
 'use strict';
 
-// PROTOCOL section 7: how a channel ends, and how the parent's end affects the child.
+// How a channel ends, and how the parent's end affects the child.
 
 const assert = require('node:assert');
 const { once } = require('node:events');

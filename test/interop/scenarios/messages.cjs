@@ -1,6 +1,6 @@
 'use strict';
 
-// PROTOCOL sections 2 to 4: values of JSON over the channel, in either mode, and what never reaches the user.
+// Values of JSON over the channel, in either mode, and what never reaches the user.
 
 const assert = require('node:assert');
 const { isNode } = require('../kit/runtime.cjs');

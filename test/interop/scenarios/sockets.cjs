@@ -1,6 +1,6 @@
 'use strict';
 
-// PROTOCOL section 6: the parent's server knows of the connections that a child holds.
+// The parent's server knows of the connections that a child holds.
 
 const assert = require('node:assert');
 const { once } = require('node:events');

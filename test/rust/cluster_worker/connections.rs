@@ -1,4 +1,4 @@
-//! //! Connections, handed over or accepted, and their limit.
+//! Connections, handed over or accepted, and their limit.
 
 use std::collections::HashSet;
 use std::io::{Read, Write};

@@ -1,4 +1,4 @@
-//! //! How a worker ends: on request, by its own decision, or because the primary is gone.
+//! How a worker ends: on request, by its own decision, or because the primary is gone.
 
 use std::thread;
 use std::time::Duration;

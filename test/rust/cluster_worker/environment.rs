@@ -1,4 +1,4 @@
-//! //! The process of a worker: how it finds its cluster, and how it ends. Each test starts itself again as
+//! The process of a worker: how it finds its cluster, and how it ends. Each test starts itself again as
 //! the worker.
 
 use std::os::unix::net::UnixStream;

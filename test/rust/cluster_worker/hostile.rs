@@ -1,4 +1,4 @@
-//! //! A primary that does what Node's never does.
+//! A primary that does what Node's never does.
 
 use std::thread;
 

@@ -1,4 +1,4 @@
-//! //! Servers: the queries, and the answers to them.
+//! Servers: the queries, and the answers to them.
 
 use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::os::fd::AsFd;

@@ -1,4 +1,4 @@
-//! //! A primary whose messages the test writes.
+//! A primary whose messages the test writes.
 
 use std::net::TcpStream;
 use std::os::fd::{AsFd, BorrowedFd};

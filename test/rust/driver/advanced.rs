@@ -1,4 +1,4 @@
-//! //! The advanced mode only: values that JSON lacks, its frames, and peers with other dialects.
+//! The advanced mode only: values that JSON lacks, its frames, and peers with other dialects.
 
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;

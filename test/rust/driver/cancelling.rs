@@ -1,4 +1,4 @@
-//! //! Futures that are dropped before they complete (tokio driver only).
+//! Futures that are dropped before they complete (tokio driver only).
 
 use std::future::{Future, poll_fn};
 use std::os::fd::AsFd;

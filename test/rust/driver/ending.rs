@@ -1,4 +1,4 @@
-//! //! How a channel ends, from either side, and what happens to messages in flight.
+//! How a channel ends, from either side, and what happens to messages in flight.
 
 use std::io::Read;
 use std::net::Shutdown;

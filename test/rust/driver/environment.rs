@@ -1,4 +1,4 @@
-//! //! The channel in a process's environment. Each test starts itself again as the child, with the channel
+//! The channel in a process's environment. Each test starts itself again as the child, with the channel
 //! at a given descriptor number.
 
 use std::env;

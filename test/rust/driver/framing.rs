@@ -1,4 +1,4 @@
-//! //! Framing: messages in any number of reads.
+//! Framing: messages in any number of reads.
 
 use std::thread;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! //! Handles of every supported kind between two channels: the descriptor that arrives is the one that was
+//! Handles of every supported kind between two channels: the descriptor that arrives is the one that was
 //! sent.
 
 use std::fs::File;

@@ -1,4 +1,4 @@
-//! //! The data buffered for a peer is bounded, and the channel still works after a limit was exceeded.
+//! The data buffered for a peer is bounded, and the channel still works after a limit was exceeded.
 
 use std::os::fd::AsFd;
 use std::time::Duration;

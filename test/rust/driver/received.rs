@@ -1,4 +1,4 @@
-//! //! The receiver's side of handles: each gets its own descriptor and exactly one reply, and unused
+//! The receiver's side of handles: each gets its own descriptor and exactly one reply, and unused
 //! descriptors are closed.
 
 use std::net::TcpListener;

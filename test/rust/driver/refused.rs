@@ -1,4 +1,4 @@
-//! //! Messages and handles that would crash or break a Node process are never sent (HND-18 to HND-21,
+//! Messages and handles that would crash or break a Node process are never sent (HND-18 to HND-21,
 //! NEVER-4 to NEVER-7).
 
 use std::fs::File;

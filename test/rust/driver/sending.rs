@@ -1,4 +1,4 @@
-//! //! Sending: from many threads, to a peer that reads late or never, without a receiver.
+//! Sending: from many threads, to a peer that reads late or never, without a receiver.
 
 use std::collections::HashMap;
 use std::os::fd::AsFd;

@@ -1,4 +1,4 @@
-//! //! A stale `NODE_CHANNEL_FD`: the number belongs to a descriptor of our own by now.
+//! A stale `NODE_CHANNEL_FD`: the number belongs to a descriptor of our own by now.
 
 use std::env;
 use std::io::{Read, Write};

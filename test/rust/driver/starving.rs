@@ -1,4 +1,4 @@
-//! //! A process without free descriptors: each test has its own process with a low limit.
+//! A process without free descriptors: each test has its own process with a low limit.
 
 use std::fs::File;
 use std::os::fd::AsFd;

@@ -1,4 +1,4 @@
-//! //! Calls that never wait, and the descriptor that says when to call them.
+//! Calls that never wait, and the descriptor that says when to call them.
 
 use std::os::fd::AsFd;
 use std::thread;

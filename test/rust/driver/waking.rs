@@ -1,4 +1,4 @@
-//! //! Which call is woken, and how often: only by what it waits for. And no call occupies a runtime thread
+//! Which call is woken, and how often: only by what it waits for. And no call occupies a runtime thread
 //! for longer than its turn.
 
 use std::cell::Cell;

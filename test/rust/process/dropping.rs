@@ -1,4 +1,4 @@
-//! //! What happens to a dropped child: it never remains a zombie.
+//! What happens to a dropped child: it never remains a zombie.
 
 use std::io::Read;
 use std::os::unix::net::UnixStream;

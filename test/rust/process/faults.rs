@@ -1,4 +1,4 @@
-//! //! Children that misbehave: the parent still works, and nothing that they wrote before is lost.
+//! Children that misbehave: the parent still works, and nothing that they wrote before is lost.
 
 use std::io::Write;
 use std::os::unix::process::ExitStatusExt;

@@ -1,4 +1,4 @@
-//! //! A process that leads a group: it can be killed with all processes that it has started.
+//! A process that leads a group: it can be killed with all processes that it has started.
 
 use std::io::{BufRead, BufReader};
 use std::os::unix::process::ExitStatusExt;

@@ -1,4 +1,4 @@
-//! //! A new process inherits the requested descriptors and no others. Each test has its own process, whose
+//! A new process inherits the requested descriptors and no others. Each test has its own process, whose
 //! descriptors are known.
 // Descriptors are made inheritable, as a careless library does.
 #![allow(unsafe_code)]

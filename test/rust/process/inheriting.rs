@@ -1,4 +1,4 @@
-//! //! Inherited standard streams, from a process whose own streams are known.
+//! Inherited standard streams, from a process whose own streams are known.
 
 use std::io::{self, Write};
 use std::os::fd::AsFd;

@@ -1,4 +1,4 @@
-//! //! Rust children, which are this program again, and what happens to their handles.
+//! Rust children, which are this program again, and what happens to their handles.
 
 use std::env;
 use std::os::fd::{AsFd, OwnedFd};

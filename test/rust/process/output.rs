@@ -1,4 +1,4 @@
-//! //! Programs that run to their end: Node's `exec` and `execFile`.
+//! Programs that run to their end: Node's `exec` and `execFile`.
 
 use std::os::unix::process::ExitStatusExt;
 use std::process::Output;

@@ -1,4 +1,4 @@
-//! //! A call that needs a runtime, outside a runtime: the panic reports the caller's location, and nothing
+//! A call that needs a runtime, outside a runtime: the panic reports the caller's location, and nothing
 //! has happened.
 
 use std::os::unix::net::UnixStream;

@@ -1,4 +1,4 @@
-//! //! Connections held by children, as their owner sees them (SOCK-5).
+//! Connections held by children, as their owner sees them (SOCK-5).
 
 use std::collections::BTreeSet;
 use std::os::fd::OwnedFd;

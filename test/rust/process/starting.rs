@@ -1,4 +1,4 @@
-//! //! Programs that cannot be started: the error names the cause, and nothing is left behind.
+//! Programs that cannot be started: the error names the cause, and nothing is left behind.
 
 use std::fs;
 use std::os::unix::fs::{OpenOptionsExt, symlink};

@@ -1,4 +1,4 @@
-//! //! A parent at its descriptor limit: a clear error, and it still works.
+//! A parent at its descriptor limit: a clear error, and it still works.
 
 use std::fs::File;
 use std::os::fd::BorrowedFd;

@@ -1,4 +1,4 @@
-//! //! The descriptors of a new process.
+//! The descriptors of a new process.
 
 use std::fs::File;
 use std::io::{Read, Write};

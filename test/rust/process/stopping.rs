@@ -1,4 +1,4 @@
-//! //! A child is stopped in steps: disconnect, a signal, SIGKILL.
+//! A child is stopped in steps: disconnect, a signal, SIGKILL.
 
 use std::io::Read;
 use std::os::unix::process::ExitStatusExt;

@@ -1,4 +1,4 @@
-//! //! A thousand children leave nothing behind.
+//! A thousand children leave nothing behind.
 
 use crossfork::process::Command;
 

@@ -1,4 +1,4 @@
-//! //! Waiting for a process, and sending signals to it.
+//! Waiting for a process, and sending signals to it.
 
 use std::os::unix::process::ExitStatusExt;
 use std::thread;

@@ -1,4 +1,4 @@
-//! //! The channel in the advanced mode, where it differs from the JSON mode.
+//! The channel in the advanced mode, where it differs from the JSON mode.
 
 use crossfork::proto::{Channel, Event};
 use crossfork::wire::control;

@@ -1,4 +1,4 @@
-//! //! The messages of a cluster: parsed as Node writes them, and written so that Node can read them.
+//! The messages of a cluster: parsed as Node writes them, and written so that Node can read them.
 
 use std::fs;
 use std::path::Path;

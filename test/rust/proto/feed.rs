@@ -1,4 +1,4 @@
-//! //! Batches of small messages: `feed` (SER-10, HND-7, LIFE-3).
+//! Batches of small messages: `feed` (SER-10, HND-7, LIFE-3).
 
 use serde_json::{Value, json};
 

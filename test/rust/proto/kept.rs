@@ -1,4 +1,4 @@
-//! //! The memory that a peer can make us use by sending one message repeatedly and reading nothing, measured
+//! The memory that a peer can make us use by sending one message repeatedly and reading nothing, measured
 //! by the allocator and as the channel reports it.
 
 use crossfork::proto::{Attached, Channel, ClusterRole, Event};

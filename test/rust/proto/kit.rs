@@ -1,4 +1,4 @@
-//! //! A channel with its input and output as text, for tests that read like a transcript.
+//! A channel with its input and output as text, for tests that read like a transcript.
 
 use crossfork::proto::{Attached, Channel, Event, Outcome, Ticket};
 use crossfork::v8::JsString;

@@ -1,4 +1,4 @@
-//! //! The data buffered for a peer is bounded, whatever it sends and however little it reads.
+//! The data buffered for a peer is bounded, whatever it sends and however little it reads.
 
 use crossfork::Limits;
 use serde_json::json;

@@ -1,4 +1,4 @@
-//! //! Received messages and handles: each handle gets its own descriptor and one reply (HND-1, HND-4 to
+//! Received messages and handles: each handle gets its own descriptor and one reply (HND-1, HND-4 to
 //! HND-6, HND-10).
 
 use crate::kit::{ACK, End, NACK, node_handle};

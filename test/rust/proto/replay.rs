@@ -1,4 +1,4 @@
-//! //! Recorded conversations between two Node processes, with our channel in place of one of them.
+//! Recorded conversations between two Node processes, with our channel in place of one of them.
 
 use std::collections::VecDeque;
 use std::fs;

@@ -1,4 +1,4 @@
-//! //! Sent messages and handles: one handle in flight, and what happens to messages after it (HND-2, HND-7
+//! Sent messages and handles: one handle in flight, and what happens to messages after it (HND-2, HND-7
 //! to HND-9, HND-12, HND-13, SER-10).
 
 use crossfork::SendError;

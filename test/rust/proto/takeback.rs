@@ -1,4 +1,4 @@
-//! //! Withdrawn messages, and descriptors that the kernel refuses.
+//! Withdrawn messages, and descriptors that the kernel refuses.
 
 use serde_json::json;
 

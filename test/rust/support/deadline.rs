@@ -1,4 +1,4 @@
-//! //! No test hangs: each test and each wait has a deadline.
+//! No test hangs: each test and each wait has a deadline.
 
 use std::os::fd::AsFd;
 use std::panic::resume_unwind;

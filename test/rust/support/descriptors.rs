@@ -1,4 +1,4 @@
-//! //! Descriptors of every kind, and their properties.
+//! Descriptors of every kind, and their properties.
 // The kinds that neither std nor nix makes with the features at hand are made with libc.
 #![allow(unsafe_code)]
 

@@ -1,4 +1,4 @@
-//! //! Measures the peak memory of a call with the allocator.
+//! Measures the peak memory of a call with the allocator.
 #![allow(unsafe_code)]
 
 use std::alloc::{GlobalAlloc, Layout, System};

@@ -1,4 +1,4 @@
-//! //! Shared by the tests of the drivers and of processes.
+//! Shared by the tests of the drivers and of processes.
 // Each of the test programs uses a part.
 #![allow(dead_code)]
 

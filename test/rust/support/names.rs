@@ -1,4 +1,4 @@
-//! //! Names that are unique on this machine, in any namespace.
+//! Names that are unique on this machine, in any namespace.
 
 /// The name of an abstract socket.
 pub fn abstract_name() -> String {

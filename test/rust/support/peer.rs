@@ -1,4 +1,4 @@
-//! //! The other end of a channel, controlled by the test: it writes any bytes and reads the channel's. In
+//! The other end of a channel, controlled by the test: it writes any bytes and reads the channel's. In
 //! the advanced mode it writes and reads the same lines of text, encoded as V8 values.
 
 use std::borrow::Cow;

@@ -1,4 +1,4 @@
-//! //! Tests that need their own process: the test program starts itself for one test.
+//! Tests that need their own process: the test program starts itself for one test.
 
 use std::env;
 use std::os::fd::OwnedFd;

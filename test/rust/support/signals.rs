@@ -1,4 +1,4 @@
-//! //! Signals to one thread, for which nix has no safe call.
+//! Signals to one thread, for which nix has no safe call.
 #![allow(unsafe_code)]
 
 use std::os::unix::thread::JoinHandleExt;

@@ -1,4 +1,4 @@
-//! //! Messages as JSON texts in either serialization, so that one test body covers both. The order of keys
+//! Messages as JSON texts in either serialization, so that one test body covers both. The order of keys
 //! is kept.
 
 use crossfork::Serialization;

@@ -1,4 +1,4 @@
-//! //! The cluster workers of both drivers behind one trait, used from threads.
+//! The cluster workers of both drivers behind one trait, used from threads.
 
 use std::io::{self, Read, Write};
 use std::net::SocketAddr;

@@ -1,4 +1,4 @@
-//! //! Properties of any bytes, whether they are a record or not. Also the fuzzer's body.
+//! Properties of any bytes, whether they are a record or not. Also the fuzzer's body.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;

@@ -1,4 +1,4 @@
-//! //! Arbitrary values from random words: trees of every kind, with labels and references. Also for the
+//! Arbitrary values from random words: trees of every kind, with labels and references. Also for the
 //! program that sends some to real Nodes (`test/interop/values/main.rs`).
 
 use crossfork::v8::{

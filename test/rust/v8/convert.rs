@@ -1,4 +1,4 @@
-//! //! Conversion of Rust's values to JavaScript's and back.
+//! Conversion of Rust's values to JavaScript's and back.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};

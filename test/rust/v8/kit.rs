@@ -1,4 +1,4 @@
-//! //! Shared helpers: handwritten records, and Node's records.
+//! Shared helpers: handwritten records, and Node's records.
 
 use std::fs;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! //! Node's records with every possible single-byte change.
+//! Node's records with every possible single-byte change.
 
 use std::collections::BTreeSet;
 use std::thread;

@@ -1,4 +1,4 @@
-//! //! Node's internal messages have the same meaning in both serializations (ADV-10).
+//! Node's internal messages have the same meaning in both serializations (ADV-10).
 
 use bytes::Bytes;
 use crossfork::v8::JsString;

@@ -1,4 +1,4 @@
-//! //! Error messages: each fact once, only a short quote of the peer's data, and no terminal control
+//! Error messages: each fact once, only a short quote of the peer's data, and no terminal control
 //! sequences.
 
 use std::io;

@@ -1,4 +1,4 @@
-//! //! Splitting reads into lines (SER-2, SER-8, SER-9).
+//! Splitting reads into lines (SER-2, SER-8, SER-9).
 
 use bytes::BytesMut;
 use crossfork::wire::frame::Frame;

@@ -1,4 +1,4 @@
-//! //! The content and the encoding of a `NODE_HANDLE` as JSON (HND-1, HND-10, SOCK-1).
+//! The content and the encoding of a `NODE_HANDLE` as JSON (HND-1, HND-10, SOCK-1).
 
 use bytes::Bytes;
 use crossfork::HandleType;

@@ -1,4 +1,4 @@
-//! //! Messages that Rust or JavaScript cannot represent, and invalid lines: what is decoded, what is an
+//! Messages that Rust or JavaScript cannot represent, and invalid lines: what is decoded, what is an
 //! error, and that nothing is lost (SER-4, SER-6).
 
 use std::collections::HashMap;

@@ -1,4 +1,4 @@
-//! //! Which JSON messages are internal (INT-1).
+//! Which JSON messages are internal (INT-1).
 
 use bytes::Bytes;
 use crossfork::wire::control::{Control, json};

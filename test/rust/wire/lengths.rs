@@ -1,4 +1,4 @@
-//! //! Splitting reads into frames with a length: the advanced mode (ADV-1 to ADV-3).
+//! Splitting reads into frames with a length: the advanced mode (ADV-1 to ADV-3).
 
 use bytes::BytesMut;
 use crossfork::v8::{self, JsString, Options};

@@ -1,4 +1,4 @@
-//! PROTOCOL section 3: what only the advanced mode carries, to the child and back from it.
+//! What only the advanced mode carries, to the child and back from it.
 
 use crossfork::v8::{BigInt, ErrorKind, ErrorObject, JsString, Options, RegExp, RegExpFlags};
 use crossfork::v8::{SparseArray, Value, View, ViewKind};

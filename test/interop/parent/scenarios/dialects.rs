@@ -1,4 +1,4 @@
-//! PROTOCOL section 12: what Bun and Deno call `advanced` is not Node's. The error says so, and what
+//! What Bun and Deno call `advanced` is not Node's. The error says so, and what
 //! to do.
 
 use crossfork::Error;

@@ -1,4 +1,4 @@
-//! PROTOCOL section 1: how the channel comes to be.
+//! How the channel comes to be.
 
 use std::os::fd::{AsFd, AsRawFd};
 

@@ -1,4 +1,4 @@
-//! PROTOCOL section 5, parent to child: every type of handle arrives, and a real client is served
+//! Parent to child: every type of handle arrives, and a real client is served
 //! through it.
 
 use crossfork::{Handle, HandleType, Outgoing};

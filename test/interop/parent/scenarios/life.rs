@@ -1,4 +1,4 @@
-//! //! PROTOCOL section 7: how a channel ends.
+//! How a channel ends.
 
 use std::io::{Write, pipe};
 use std::os::fd::OwnedFd;

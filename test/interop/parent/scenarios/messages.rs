@@ -1,4 +1,4 @@
-//! PROTOCOL sections 2 and 4: what goes over the channel, in JSON most of all, and what never
+//! What goes over the channel, in JSON most of all, and what never
 //! reaches the user.
 
 use crossfork::Error;

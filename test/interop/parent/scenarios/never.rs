@@ -1,4 +1,4 @@
-//! PROTOCOL section 9: what would end or poison a Node child is an error of ours, and the same
+//! What would end or poison a Node child is an error of ours, and the same
 //! child lives on and takes handles.
 
 use std::fs::File;

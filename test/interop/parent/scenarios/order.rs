@@ -1,4 +1,4 @@
-//! PROTOCOL section 5: the order of handles and messages, and a child that has no room for them.
+//! The order of handles and messages, and a child that has no room for them.
 
 use crossfork::process::Command;
 use crossfork::{Error, Outgoing, SendError};

@@ -1,4 +1,4 @@
-//! PROTOCOL section 6, the owner's side: we know of the connections that our children hold.
+//! The owner's side: we know of the connections that our children hold.
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};

@@ -1,4 +1,4 @@
-//! PROTOCOL section 5, child to parent: every type of handle arrives as what it is, and works.
+//! Child to parent: every type of handle arrives as what it is, and works.
 
 use std::net::SocketAddr;
 use std::os::fd::AsFd;

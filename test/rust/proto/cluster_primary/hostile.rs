@@ -1,4 +1,4 @@
-//! //! Hostile and broken workers.
+//! Hostile and broken workers.
 
 use serde_json::json;
 

@@ -1,4 +1,4 @@
-//! //! A primary's machine with its input and output as text.
+//! A primary's machine with its input and output as text.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! //! The primary of a cluster as a machine: workers' messages go in, actions come out.
+//! The primary of a cluster as a machine: workers' messages go in, actions come out.
 
 mod ending;
 mod hostile;

@@ -1,4 +1,4 @@
-//! //! Every state of an offer with every input.
+//! Every state of an offer with every input.
 
 use serde_json::json;
 

@@ -1,4 +1,4 @@
-//! //! Whatever workers do, no connection is lost or delivered twice.
+//! Whatever workers do, no connection is lost or delivered twice.
 
 use std::collections::{BTreeMap, BTreeSet};
 

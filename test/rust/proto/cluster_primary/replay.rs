@@ -1,4 +1,4 @@
-//! //! Recorded conversations of Node's workers, with our machine in place of their primary.
+//! Recorded conversations of Node's workers, with our machine in place of their primary.
 
 use std::fs;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! //! Retired workers: they get no more connections, and are not told.
+//! Retired workers: they get no more connections, and are not told.
 
 use serde_json::json;
 

@@ -1,4 +1,4 @@
-//! //! The distribution of connections.
+//! The distribution of connections.
 
 use crossfork::proto::cluster::primary::AcceptDemand;
 use serde_json::json;

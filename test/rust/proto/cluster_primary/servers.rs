@@ -1,4 +1,4 @@
-//! //! Queries for servers, and their answers.
+//! Queries for servers, and their answers.
 
 use crossfork::proto::cluster::primary::Balance;
 use serde_json::{Value, json};

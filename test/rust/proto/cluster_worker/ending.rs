@@ -1,4 +1,4 @@
-//! //! How a worker ends, by its own decision or the primary's.
+//! How a worker ends, by its own decision or the primary's.
 
 use crossfork::proto::cluster::worker::{Answer, Next};
 use serde_json::json;

@@ -1,4 +1,4 @@
-//! //! A worker with its messages as text.
+//! A worker with its messages as text.
 
 use crossfork::proto::cluster::worker::{Carried, Next, ServerId};
 use crossfork::proto::cluster::{AddressType, Message, Query, WorkerMachine};

@@ -1,4 +1,4 @@
-//! //! Under arbitrary scripts, each descriptor is delivered once or closed once, and each connection is
+//! Under arbitrary scripts, each descriptor is delivered once or closed once, and each connection is
 //! answered once.
 
 use std::collections::HashMap;

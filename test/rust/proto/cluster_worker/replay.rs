@@ -1,4 +1,4 @@
-//! //! Recorded cluster conversations of five Node versions, with our worker in place of Node's.
+//! Recorded cluster conversations of five Node versions, with our worker in place of Node's.
 
 use std::collections::{HashMap, VecDeque};
 use std::fs;

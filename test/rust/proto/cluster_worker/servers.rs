@@ -1,4 +1,4 @@
-//! //! Servers: queries, grants and refusals, and their connections.
+//! Servers: queries, grants and refusals, and their connections.
 
 use crossfork::proto::cluster::worker::{Answer, Carried, Next};
 use crossfork::proto::cluster::{AddressType, Query, SockName};

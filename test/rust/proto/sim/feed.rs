@@ -1,4 +1,4 @@
-//! //! One channel with arbitrary input: nearly valid or invalid text, with descriptors anywhere, while its
+//! One channel with arbitrary input: nearly valid or invalid text, with descriptors anywhere, while its
 //! user behaves as usual.
 
 use std::ops::Range;

@@ -1,4 +1,4 @@
-//! //! A channel's input and output, compared with the meaning of each line on its own.
+//! A channel's input and output, compared with the meaning of each line on its own.
 
 use std::ops::Range;
 

@@ -1,4 +1,4 @@
-//! //! Lines that a peer may write, valid or hostile.
+//! Lines that a peer may write, valid or hostile.
 
 use crossfork::Serialization;
 use crossfork::v8::{Options, Value};

@@ -1,4 +1,4 @@
-//! //! Channels without I/O under arbitrary scripts, for the property tests and the fuzz targets: two with a
+//! Channels without I/O under arbitrary scripts, for the property tests and the fuzz targets: two with a
 //! kernel between them ([`pair`]), and one with arbitrary input ([`feed`]).
 
 pub mod cluster;

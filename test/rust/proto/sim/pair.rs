@@ -1,4 +1,4 @@
-//! //! Two connected channels under arbitrary scripts of commands, reads, writes and faults.
+//! Two connected channels under arbitrary scripts of commands, reads, writes and faults.
 
 use crossfork::{Limits, Serialization};
 

@@ -1,4 +1,4 @@
-//! //! One channel with its user, and what the user knows: every message sent, every message received, and
+//! One channel with its user, and what the user knows: every message sent, every message received, and
 //! what must hold between the two.
 
 use crossfork::proto::{Channel, Event, LossReason, Outcome, Ticket};

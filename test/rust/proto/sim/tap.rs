@@ -1,4 +1,4 @@
-//! //! Observes the messages that pass a point of a stream.
+//! Observes the messages that pass a point of a stream.
 
 use crossfork::Serialization;
 use crossfork::wire::frame;

@@ -1,4 +1,4 @@
-//! //! Descriptors without a kernel: each knows its open file, and a ledger counts them.
+//! Descriptors without a kernel: each knows its open file, and a ledger counts them.
 
 use std::cell::RefCell;
 use std::fmt;

@@ -1,4 +1,4 @@
-//! //! One direction of a Unix stream socket, with exactly the kernel's guarantees for descriptors (HND-3).
+//! One direction of a Unix stream socket, with exactly the kernel's guarantees for descriptors (HND-3).
 
 use std::collections::VecDeque;
 

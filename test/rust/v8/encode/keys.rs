@@ -1,4 +1,4 @@
-//! //! Property names: their order, indexes, and duplicates (ADV-6).
+//! Property names: their order, indexes, and duplicates (ADV-6).
 
 use std::collections::{BTreeMap, HashMap};
 

@@ -1,4 +1,4 @@
-//! //! The encoding where V8's choice is not the only one, and refused values.
+//! The encoding where V8's choice is not the only one, and refused values.
 
 mod keys;
 mod labels;

@@ -1,4 +1,4 @@
-//! //! Values that are too new for some Node, and the encoding of bytes (NEVER-3).
+//! Values that are too new for some Node, and the encoding of bytes (NEVER-3).
 
 use crossfork::v8::{self, BufferView, Kind, Options, RegExp, RegExpFlags, Value, View, ViewKind};
 

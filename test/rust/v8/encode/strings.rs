@@ -1,4 +1,4 @@
-//! //! Strings with one or two bytes per character, and the alignment of two-byte strings (ADV-4, ADV-5).
+//! Strings with one or two bytes per character, and the alignment of two-byte strings (ADV-4, ADV-5).
 
 use crossfork::v8::{self, ErrorKind, JsString, Kind, RegExp, RegExpFlags, Value};
 use crossfork::wire::advanced as frames;

@@ -1,4 +1,4 @@
-//! //! Which messages are internal (INT-1).
+//! Which messages are internal (INT-1).
 
 use crossfork::Serialization;
 use crossfork::v8::{JsString, SparseArray, Value};

@@ -1,4 +1,4 @@
-//! //! Node's internal messages in the advanced mode (ADV-10): recognition, content and encoding.
+//! Node's internal messages in the advanced mode (ADV-10): recognition, content and encoding.
 
 mod handles;
 mod internal;

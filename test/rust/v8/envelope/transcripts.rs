@@ -1,4 +1,4 @@
-//! //! Recorded conversations in the advanced mode, with our channel in place of one side.
+//! Recorded conversations in the advanced mode, with our channel in place of one side.
 
 use std::collections::VecDeque;
 use std::fs;

@@ -1,4 +1,4 @@
-//! //! Endless nesting: a limit, and no stack overflow, in a thread with Rust's default stack.
+//! Endless nesting: a limit, and no stack overflow, in a thread with Rust's default stack.
 
 use std::thread;
 

@@ -1,4 +1,4 @@
-//! //! The header before the value, and the tags that begin a value.
+//! The header before the value, and the tags that begin a value.
 
 use crossfork::v8::{Kind, Value};
 

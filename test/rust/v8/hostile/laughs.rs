@@ -1,4 +1,4 @@
-//! //! Short records whose references expand to a huge value.
+//! Short records whose references expand to a huge value.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! //! Wrong lengths and counts.
+//! Wrong lengths and counts.
 
 use crossfork::v8::{self, Kind, SparseArray, Value};
 use serde::de::IgnoredAny;

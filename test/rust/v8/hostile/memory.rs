@@ -1,4 +1,4 @@
-//! //! Small records that announce large values.
+//! Small records that announce large values.
 
 use crossfork::v8::{self, Value};
 use serde::Deserialize;

@@ -1,4 +1,4 @@
-//! //! Hostile records: each is an error, and takes no excessive memory or time.
+//! Hostile records: each is an error, and takes no excessive memory or time.
 
 mod depth;
 mod headers;

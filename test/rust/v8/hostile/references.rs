@@ -1,4 +1,4 @@
-//! //! References to missing objects.
+//! References to missing objects.
 
 use crossfork::v8::{self, Kind, Value};
 use serde::de::IgnoredAny;

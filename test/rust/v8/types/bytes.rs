@@ -1,4 +1,4 @@
-//! //! Reading and writing bytes as Buffers (ADV-9).
+//! Reading and writing bytes as Buffers (ADV-9).
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;

@@ -1,4 +1,4 @@
-//! //! JavaScript types that serde lacks, read as the nearest equivalent.
+//! JavaScript types that serde lacks, read as the nearest equivalent.
 
 use std::collections::BTreeMap;
 

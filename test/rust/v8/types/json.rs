@@ -1,4 +1,4 @@
-//! //! A value that JSON can express has the same shape as in JSON.
+//! A value that JSON can express has the same shape as in JSON.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! //! A `Value` inside a user type, without loss; and in other formats.
+//! A `Value` inside a user type, without loss; and in other formats.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 

@@ -1,4 +1,4 @@
-//! //! User types through serde.
+//! User types through serde.
 
 mod bytes;
 mod javascript;

@@ -1,4 +1,4 @@
-//! //! Structs, enums, maps and tuples have the same shape as in JSON.
+//! Structs, enums, maps and tuples have the same shape as in JSON.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 

@@ -1,4 +1,4 @@
-//! //! Records of real Node processes, compared with their source text (ADV-1 to ADV-9).
+//! Records of real Node processes, compared with their source text (ADV-1 to ADV-9).
 
 mod containers;
 mod objects;

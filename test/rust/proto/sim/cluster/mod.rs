@@ -1,4 +1,4 @@
-//! //! The machines of a cluster under arbitrary scripts: a [`primary`] with arbitrary workers, and a
+//! The machines of a cluster under arbitrary scripts: a [`primary`] with arbitrary workers, and a
 //! [`worker`] with an arbitrary primary. Their messages pass through either serialization.
 
 pub mod primary;

@@ -1,4 +1,4 @@
-//! //! A primary with arbitrary workers, which start and exit at any time.
+//! A primary with arbitrary workers, which start and exit at any time.
 
 use std::collections::{BTreeMap, BTreeSet};
 

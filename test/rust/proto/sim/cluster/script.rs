@@ -1,4 +1,4 @@
-//! //! A script of instructions, and messages made from it: mostly like a peer's, often with a fault.
+//! A script of instructions, and messages made from it: mostly like a peer's, often with a fault.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! //! A worker with an arbitrary primary, while its user behaves as usual.
+//! A worker with an arbitrary primary, while its user behaves as usual.
 
 use std::collections::{BTreeMap, VecDeque};
 
