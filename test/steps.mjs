@@ -33,7 +33,7 @@ const reporter = (name, destination) => [`--test-reporter=${name}`, `--test-repo
  * @param {object} files
  * @param {string} files.artifacts where the paths of the debug programs are written, as JSON
  * @param {string} files.native where the paths of the release builds are written, as JSON
- * @param {string} files.failures where `node --test` writes its failures
+ * @param {string} files.failures where tests write their failures
  * @returns {Step[]}
  */
 export function steps({ artifacts, native, failures }) {
@@ -104,7 +104,7 @@ export function steps({ artifacts, native, failures }) {
     {
       name: 'rust',
       title: 'Rust tests',
-      command: cargo('test', '--all-features', '--tests', '--no-fail-fast'),
+      command: ['node', 'test/rust.mjs', failures, '--all-features', '--tests', '--no-fail-fast'],
       env: { RUST_TEST_THREADS: `${RUST_THREADS}` },
     },
     {

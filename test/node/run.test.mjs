@@ -2,7 +2,7 @@
 import assert from 'node:assert';
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -86,3 +86,22 @@ async function run(t, steps, { keepGoing = false, signal } = {}) {
   const summary = lines.map((line) => /^(passed|FAILED|NOT) .* (\w+): /.exec(line)?.slice(1).join(' ')).filter(Boolean);
   return { code, summary, text };
 }
+
+test('run: a Rust test that fails is reported with its message, without the backtrace', (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'crossfork-'));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const report = join(folder, 'report');
+  mkdirSync(join(folder, 'src'));
+  writeFileSync(join(folder, 'Cargo.toml'), '[package]\nname = "failing"\nedition = "2021"\n[workspace]\n');
+  writeFileSync(
+    join(folder, 'src/lib.rs'),
+    '#[test] fn two() { assert_eq!(1, 2, "one is two"); }\n#[test] fn one() {}\n',
+  );
+  const env = { ...process.env, RUST_BACKTRACE: '1', CARGO_TARGET_DIR: join(folder, 'target') };
+  const how = { cwd: folder, env, encoding: 'utf8' };
+  const { status, stdout } = spawnSync(process.execPath, [join(TEST, 'rust.mjs'), report, '--offline'], how);
+  assert.strictEqual(status, 101);
+  assert.match(stdout, /^test one \.\.\. ok$/m);
+  const text = readFileSync(report, 'utf8');
+  assert.match(text, /^two\n {4}thread 'two'.*\n.*one is two\n {6}left: 1\n {5}right: 2\n$/);
+});
