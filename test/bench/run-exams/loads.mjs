@@ -1,0 +1,118 @@
+// The kinds of clients. Each goes on until it is told to stop, and finishes the request that it is in.
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Connection, PATIENCE } from './connection.mjs';
+import { Tally } from './tally.mjs';
+import { talk } from './web-socket.mjs';
+
+const STREAM_MS = 5000;
+const OPEN_LOOP_PER_SECOND = 100;
+/** A client that was refused tries again after a while, as a program does. */
+const AFTER_REFUSAL_MS = 100;
+
+/** What each kind is made of: so many clients, each of which runs a function of the load. */
+export const LOADS = {
+  'a connection each': { clients: 6, run: each },
+  'keep-alive without pauses': { clients: 6, run: keepAlive(() => 0) },
+  'keep-alive with pauses': { clients: 20, run: keepAlive(() => Math.random() * 300) },
+  'open loop': { clients: 1, run: openLoop },
+  'streams of 5 s': { clients: 6, run: streams },
+  WebSockets: { clients: 6, run: webSocket },
+};
+
+/** Only these depend on how long the handler takes. */
+export const WITH_HANDLER = Object.keys(LOADS).slice(0, 4);
+
+export class Load {
+  tally = new Tally();
+  isStopped = false;
+  /** When each request in flight began. */
+  #inFlight = new Map();
+  #running;
+
+  /** @param {{ port: number, kind: keyof typeof LOADS, ms?: number, perSecond?: number }} what `ms`: how long each handler takes */
+  constructor({ port, kind, ms = 0, perSecond = OPEN_LOOP_PER_SECOND }) {
+    Object.assign(this, { port, ms, perSecond, path: ms > 0 ? `/?ms=${ms}` : '/' });
+    const { clients, run } = LOADS[kind];
+    this.#running = Promise.all(Array.from({ length: clients }, () => run(this)));
+  }
+
+  /** Forgets what has been counted, and returns it. Requests in flight are counted when they end. */
+  take() {
+    const { tally } = this;
+    this.tally = new Tally();
+    return tally;
+  }
+
+  /** Waits until nothing is in flight that began before `time`. */
+  async settled(time) {
+    const old = [...this.#inFlight].filter(([, began]) => began < time);
+    await Promise.all(old.map(([asking]) => asking));
+  }
+
+  /** @returns what was counted since the last `take()`, when the last client has stopped */
+  async stop() {
+    this.isStopped = true;
+    await this.#running;
+    return this.tally;
+  }
+
+  /** Counts the verdict of `asking`, and waits a little after a refusal. */
+  async count(asking) {
+    this.#inFlight.set(asking, performance.now());
+    const { verdict } = await asking;
+    this.#inFlight.delete(asking);
+    this.tally.add(verdict);
+    if (verdict === 'refused') await sleep(AFTER_REFUSAL_MS);
+  }
+}
+
+async function each(load) {
+  while (!load.isStopped) await load.count(new Connection(load.port).ask({ path: load.path, close: true }));
+}
+
+function keepAlive(pause) {
+  return async (load) => {
+    let connection = new Connection(load.port);
+    while (!load.isStopped) {
+      if (!connection.isOpen) connection = new Connection(load.port);
+      await load.count(connection.ask({ path: load.path }));
+      const ms = pause();
+      if (ms > 0) await sleep(ms);
+    }
+    connection.close();
+  };
+}
+
+/** So many requests a second, however long the answers take, over a pool of connections, as proxies have. */
+async function openLoop(load) {
+  const idle = [];
+  const asked = [];
+  const begin = performance.now();
+  for (let i = 0; !load.isStopped; i++) {
+    asked.push(load.count(ask()));
+    await sleep(Math.max(0, begin + ((i + 1) * 1000) / load.perSecond - performance.now()));
+  }
+  await Promise.all(asked);
+  for (const connection of idle) connection.close();
+
+  async function ask() {
+    let connection = idle.pop();
+    while (connection && !connection.isOpen) connection = idle.pop();
+    connection ??= new Connection(load.port);
+    const result = await connection.ask({ path: load.path });
+    if (connection.isOpen) idle.push(connection);
+    return result;
+  }
+}
+
+async function streams(load) {
+  // Not all begin at once.
+  await sleep(Math.random() * 1000);
+  const path = `/stream?ms=${STREAM_MS}`;
+  const patience = STREAM_MS + PATIENCE;
+  while (!load.isStopped) await load.count(new Connection(load.port).ask({ path, close: true, patience }));
+}
+
+async function webSocket(load) {
+  while (!load.isStopped) await load.count(talk(load.port, () => load.isStopped));
+}
