@@ -11,6 +11,8 @@ const PROGRAM = join(here, 'programs/app.cjs');
 /** How long a worker may need to end, in seconds. */
 const KILL = 10;
 
+const run = promisify(execFile);
+
 /**
  * @typedef {{ crossfork: string, node: { bin: string, major: number }, workers: number, port: number, folder: string,
  *   listenSeconds: number, readyUrl?: string }} Setup `folder` is a new one, for what the runner writes; `listenSeconds` is
@@ -18,7 +20,7 @@ const KILL = 10;
  * @typedef {object} Contestant
  * @property {(setup: Setup) => string[]} command
  * @property {(setup: Setup) => object} [env]
- * @property {NodeJS.Signals | ((setup: Setup) => Promise<unknown>)} reload
+ * @property {NodeJS.Signals | ((setup: Setup, pid: number) => Promise<unknown>)} reload
  * @property {number} [oldest] the oldest major version of Node on which it runs
  * @property {boolean} [checksAnswers] whether it can ask a new worker before an old one goes
  */
@@ -26,7 +28,11 @@ const KILL = 10;
 /** @type {Record<string, Contestant>} */
 export const CONTESTANTS = {
   'crossfork run': { command: (setup) => crossfork(setup), reload: 'SIGHUP', checksAnswers: true },
-  '--no-shim': { command: (setup) => crossfork(setup, '--no-shim'), reload: 'SIGHUP', checksAnswers: true },
+  'crossfork run --no-shim': {
+    command: (setup) => crossfork(setup, '--no-shim'),
+    reload: 'SIGHUP',
+    checksAnswers: true,
+  },
   "Node's cluster": {
     command: ({ node, workers }) => [node.bin, join(here, 'programs/primary.cjs'), PROGRAM, workers, KILL * 1000],
     reload: 'SIGHUP',
@@ -38,13 +44,12 @@ export const CONTESTANTS = {
     ],
     env: pm2Environment,
     reload: (setup) =>
-      promisify(execFile)(setup.node.bin, [pm2('pm2'), 'reload', 'all'], {
-        env: { ...process.env, ...pm2Environment(setup) },
-      }),
+      run(setup.node.bin, [pm2('pm2'), 'reload', 'all'], { env: { ...process.env, ...pm2Environment(setup) } }),
   },
   wattpm: {
-    command: (setup) => [setup.node.bin, wattProject(setup), 'start', setup.folder],
-    reload: 'SIGUSR2',
+    command: (setup) => [setup.node.bin, watt(), 'start', wattProject(setup)],
+    // Not SIGUSR2, although it is documented: this version stops then.
+    reload: ({ node }, pid) => run(node.bin, [watt(), 'restart', String(pid)]),
     oldest: 22,
   },
 };
@@ -62,9 +67,10 @@ function pm2Environment({ node, folder }) {
   return { PM2_HOME: folder, PATH: `${dirname(node.bin)}:${process.env.PATH}` };
 }
 
-/** Watt wants a folder with the program, its own packages and a configuration. Returns its command. */
+const watt = () => join(install(join(here, 'npm/watt')), 'wattpm/bin/cli.js');
+
+/** Watt wants a folder with the program, its own packages and a configuration. */
 function wattProject({ workers, port, folder, listenSeconds }) {
-  const packages = install(join(here, 'npm/watt'));
   const configuration = {
     module: '@platformatic/node',
     node: { main: 'app.cjs' },
@@ -77,8 +83,8 @@ function wattProject({ workers, port, folder, listenSeconds }) {
     },
   };
   copyFileSync(PROGRAM, join(folder, 'app.cjs'));
-  symlinkSync(packages, join(folder, 'node_modules'));
+  symlinkSync(join(here, 'npm/watt/node_modules'), join(folder, 'node_modules'));
   writeFileSync(join(folder, 'package.json'), '{ "private": true }');
   writeFileSync(join(folder, 'watt.json'), JSON.stringify(configuration));
-  return join(packages, 'wattpm/bin/cli.js');
+  return folder;
 }

@@ -103,7 +103,7 @@ export class Runner {
   async reload() {
     const { reload } = CONTESTANTS[this.name];
     if (typeof reload === 'string') this.process.kill(reload);
-    else await reload(this.setup);
+    else await reload(this.setup, this.pid);
   }
 
   /** Waits until no worker that has answered so far does so any more, and their processes have ended. */

@@ -5,6 +5,8 @@ import { Runner } from '../runner.mjs';
 
 const WARM_MS = 1000;
 const AFTERWARDS_MS = 500;
+/** Longer than any request that was in flight. */
+const SETTLE_MS = 15_000;
 const HANDLERS_MS = [0, 100];
 
 const HTTP = Object.keys(LOADS).filter((kind) => kind !== 'WebSockets');
@@ -28,7 +30,8 @@ async function* underLoad(name, setup, { loads, handlers }) {
     for (const { load } of clients) load.take();
     const begin = performance.now();
     const reload = await outcome(runner.replaced(() => runner.reload()));
-    await Promise.all(clients.map(({ load }) => load.settled(begin)));
+    const settled = Promise.all(clients.map(({ load }) => load.settled(begin)));
+    await Promise.race([settled, sleep(SETTLE_MS)]);
     await sleep(AFTERWARDS_MS);
     for (const { load, ...one } of clients) yield result('reload', one, load.take(), reload);
     const stop = await outcome(runner.stop());

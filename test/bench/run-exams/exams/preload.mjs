@@ -12,7 +12,7 @@ const CLIENTS = 32;
 export async function* preload(name, { size, ...setup }) {
   const runners = [];
   try {
-    for (const each of [name, '--no-shim']) runners.push(await Runner.start(each, setup));
+    for (const each of [name, 'crossfork run --no-shim']) runners.push(await Runner.start(each, setup));
     const [ours, bare] = runners;
     for (const close of [false, true]) {
       const measure = (runner) => perRequest(runner, close, SECONDS[size]);
