@@ -5,7 +5,7 @@ import { connect } from 'node:net';
 /** @typedef {'ok' | 'refused' | 'reset' | 'hung' | 'wrong'} Verdict */
 
 /** How long a request may take in addition to what it was asked to take. */
-export const PATIENCE = 10_000;
+export const PATIENCE_MS = 10_000;
 
 export class Connection {
   /** Whether another request may be sent on it. */
@@ -27,13 +27,13 @@ export class Connection {
    * @param {{ path?: string, close?: boolean, patience?: number }} request
    * @returns {Promise<{ verdict: Verdict, worker?: string }>} `worker` is who has answered
    */
-  async ask({ path = '/', close = false, patience = PATIENCE } = {}) {
+  async ask({ path = '/', close = false, patience = PATIENCE_MS } = {}) {
     const answer = new Answer();
     const head = ['Host: localhost', ...(close ? ['Connection: close'] : [])];
     this.#socket.write(`GET ${path} HTTP/1.1\r\n${head.join('\r\n')}\r\n\r\n`);
     const outcome = await this.#wait(patience, (bytes) => answer.push(bytes) && 'answered');
     if (outcome !== 'answered') return { verdict: outcome };
-    if (close || !answer.keepsAlive) this.close();
+    if (close || !answer.keepsAlive || !answer.isRight) this.close();
     return answer.isRight ? { verdict: 'ok', worker: answer.worker } : { verdict: 'wrong' };
   }
 

@@ -1,6 +1,6 @@
 // The kinds of clients. Each goes on until it is told to stop, and finishes the request that it is in.
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Connection, PATIENCE } from './connection.mjs';
+import { Connection, PATIENCE_MS } from './connection.mjs';
 import { Tally } from './tally.mjs';
 import { talk } from './web-socket.mjs';
 
@@ -29,9 +29,12 @@ export class Load {
   #inFlight = new Map();
   #running;
 
-  /** @param {{ port: number, kind: keyof typeof LOADS, ms?: number, perSecond?: number }} what `ms`: how long each handler takes */
-  constructor({ port, kind, ms = 0, perSecond = OPEN_LOOP_PER_SECOND }) {
-    Object.assign(this, { port, ms, perSecond, path: ms > 0 ? `/?ms=${ms}` : '/' });
+  /**
+   * @param {{ port: number, kind: keyof typeof LOADS, ms?: number, perSecond?: number, patience?: number }} what `ms`: how
+   *   long each handler takes; `patience`: how many milliseconds later an answer may come
+   */
+  constructor({ port, kind, ms = 0, perSecond = OPEN_LOOP_PER_SECOND, patience = PATIENCE_MS }) {
+    Object.assign(this, { port, perSecond, patience: ms + patience, path: ms > 0 ? `/?ms=${ms}` : '/' });
     const { clients, run } = LOADS[kind];
     this.#running = Promise.all(Array.from({ length: clients }, () => run(this)));
   }
@@ -56,6 +59,11 @@ export class Load {
     return this.tally;
   }
 
+  /** Sends a request and counts its verdict. */
+  async ask(connection, request) {
+    await this.count(connection.ask({ path: this.path, patience: this.patience, ...request }));
+  }
+
   /** Counts the verdict of `asking`, and waits a little after a refusal. */
   async count(asking) {
     this.#inFlight.set(asking, performance.now());
@@ -67,7 +75,7 @@ export class Load {
 }
 
 async function each(load) {
-  while (!load.isStopped) await load.count(new Connection(load.port).ask({ path: load.path, close: true }));
+  while (!load.isStopped) await load.ask(new Connection(load.port), { close: true });
 }
 
 function keepAlive(pause) {
@@ -75,7 +83,7 @@ function keepAlive(pause) {
     let connection = new Connection(load.port);
     while (!load.isStopped) {
       if (!connection.isOpen) connection = new Connection(load.port);
-      await load.count(connection.ask({ path: load.path }));
+      await load.ask(connection);
       const ms = pause();
       if (ms > 0) await sleep(ms);
     }
@@ -89,7 +97,7 @@ async function openLoop(load) {
   const asked = [];
   const begin = performance.now();
   for (let i = 0; !load.isStopped; i++) {
-    asked.push(load.count(ask()));
+    asked.push(ask());
     await sleep(Math.max(0, begin + ((i + 1) * 1000) / load.perSecond - performance.now()));
   }
   await Promise.all(asked);
@@ -99,9 +107,8 @@ async function openLoop(load) {
     let connection = idle.pop();
     while (connection && !connection.isOpen) connection = idle.pop();
     connection ??= new Connection(load.port);
-    const result = await connection.ask({ path: load.path });
+    await load.ask(connection);
     if (connection.isOpen) idle.push(connection);
-    return result;
   }
 }
 
@@ -109,10 +116,10 @@ async function streams(load) {
   // Not all begin at once.
   await sleep(Math.random() * 1000);
   const path = `/stream?ms=${STREAM_MS}`;
-  const patience = STREAM_MS + PATIENCE;
-  while (!load.isStopped) await load.count(new Connection(load.port).ask({ path, close: true, patience }));
+  const patience = STREAM_MS + load.patience;
+  while (!load.isStopped) await load.ask(new Connection(load.port), { path, close: true, patience });
 }
 
 async function webSocket(load) {
-  while (!load.isStopped) await load.count(talk(load.port, () => load.isStopped));
+  while (!load.isStopped) await load.count(talk(load.port, load.patience, () => load.isStopped));
 }

@@ -1,7 +1,6 @@
 // A WebSocket client that sends a short text, waits for its echo, and so on.
 import { randomBytes } from 'node:crypto';
 import { connect } from 'node:net';
-import { PATIENCE } from './connection.mjs';
 
 const PAUSE_MS = 100;
 const TEXT = 'hello';
@@ -9,10 +8,10 @@ const OPCODE = { text: 1, close: 8 };
 
 /**
  * Talks until the server says goodbye with a close frame, which is `ok`, or until `isDone`, and then says so itself. A
- * connection that ends in another way is `reset`.
+ * connection that ends in another way is `reset`. After `patience` milliseconds without an echo it is `hung`.
  * @returns {Promise<{ verdict: import('./connection.mjs').Verdict }>}
  */
-export function talk(port, isDone) {
+export function talk(port, patience, isDone) {
   const { promise, resolve } = promised();
   const socket = connect({ port, host: '127.0.0.1', noDelay: true });
   let state = 'opening';
@@ -29,7 +28,7 @@ export function talk(port, isDone) {
   };
   const wait = () => {
     clearTimeout(timer);
-    timer = setTimeout(end, PATIENCE, 'hung');
+    timer = setTimeout(end, patience, 'hung');
   };
   const speak = () => {
     if (!isDone()) return send(OPCODE.text, TEXT);

@@ -8,13 +8,15 @@ const SECONDS = { quick: 1, normal: 4, full: 4 };
 const CLIENTS = 32;
 const IDLE_MS = 2000;
 
-export async function* cost(name, { size, ...setup }) {
+export async function cost(name, { size, ...setup }) {
   const runner = await Runner.start(name, setup);
+  const results = [];
+  const add = (title, value) => results.push({ title, figures: { value } });
   try {
-    yield { title: 'first answer after, ms', figures: { value: runner.firstAnswerMs } };
+    add('first answer after, ms', runner.firstAnswerMs);
     await load(runner, { close: false, seconds: 1, clients: CLIENTS });
     await sleep(IDLE_MS);
-    yield { title: 'memory, idle, MB', figures: { value: memoryOf(runner.processes) / 1e6 } };
+    add('memory, idle, MB', memoryOf(runner.processes) / 1e6);
     for (const close of [false, true]) {
       const kind = close ? 'a connection each' : 'keep-alive';
       const before = cpuOf(runner.processes);
@@ -23,10 +25,11 @@ export async function* cost(name, { size, ...setup }) {
       const memory = memoryOf(runner.processes);
       const { requests, rate } = await loading;
       const cpu = (cpuOf(runner.processes) - before) / requests;
-      yield { title: `${kind}: requests a second`, figures: { value: rate } };
-      yield { title: `${kind}: processor time of a request, µs`, figures: { value: cpu } };
-      if (!close) yield { title: 'memory, loaded, MB', figures: { value: memory / 1e6 } };
+      add(`${kind}: requests a second`, rate);
+      add(`${kind}: processor time of a request, µs`, cpu);
+      if (!close) add('memory, loaded, MB', memory / 1e6);
     }
+    return results;
   } finally {
     await runner.close();
   }

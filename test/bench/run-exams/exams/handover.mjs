@@ -18,11 +18,14 @@ const webSockets = { loads: [{ kind: 'WebSockets', ms: 0 }], handlers: true };
 const ALONE = [...all.map((one) => ({ loads: [one] })), webSockets];
 const TOGETHER = [{ loads: all }, webSockets];
 
-export async function* handover(name, { size, ...setup }) {
-  for (const part of size === 'quick' ? TOGETHER : ALONE) yield* underLoad(name, setup, part);
+export async function handover(name, { size, ...setup }) {
+  if (size === 'quick') return (await Promise.all(TOGETHER.map((part) => underLoad(name, setup, part)))).flat();
+  const results = [];
+  for (const part of ALONE) results.push(...(await underLoad(name, setup, part)));
+  return results;
 }
 
-async function* underLoad(name, setup, { loads, handlers }) {
+async function underLoad(name, setup, { loads, handlers }) {
   const runner = await Runner.start(name, { ...setup, env: handlers && { HANDLERS: '1' } });
   const clients = loads.map((one) => ({ ...one, load: new Load({ port: runner.port, ...one }) }));
   try {
@@ -33,9 +36,10 @@ async function* underLoad(name, setup, { loads, handlers }) {
     const settled = Promise.all(clients.map(({ load }) => load.settled(begin)));
     await Promise.race([settled, sleep(SETTLE_MS)]);
     await sleep(AFTERWARDS_MS);
-    for (const { load, ...one } of clients) yield result('reload', one, load.take(), reload);
+    const reloaded = clients.map(({ load, ...one }) => result('reload', one, load.take(), reload));
     const stop = await outcome(runner.stop());
-    for (const { load, ...one } of clients) yield result('stop', one, await load.stop(), stop);
+    await Promise.all(clients.map(({ load }) => load.stop()));
+    return [...reloaded, ...clients.map(({ load, ...one }) => result('stop', one, load.tally, stop))];
   } finally {
     await Promise.all(clients.map(({ load }) => load.stop()));
     await runner.close();

@@ -18,9 +18,10 @@ const short = (value) => Number(value.toPrecision(3)).toString();
  * @property {{ quick: number, normal: number, full: number }} rounds
  * @property {string[]} [contestants] who takes it, if not all do
  * @property {boolean} [needsWrk]
+ * @property {boolean} [isLight] whether all contestants may take it at once, if there is little time
  * @property {(values: number[]) => number} reduce
  * @property {(figures: Figures) => string} show
- * @property {(contestant: string, setup: object) => AsyncIterable<{ title: string, figures: Figures }>} run
+ * @property {(contestant: string, setup: object) => Promise<{ title: string, figures: Figures }[]>} run
  */
 
 /** @type {Record<string, Exam>} */
@@ -36,11 +37,19 @@ export const EXAMS = {
   poison: {
     title: 'Requests answered while one a second ends its worker',
     rounds: once,
+    isLight: true,
     reduce: sum,
     show: answered,
     run: poison,
   },
-  deploys: { title: 'Requests answered after a bad deploy', rounds: once, reduce: sum, show: answered, run: deploys },
+  deploys: {
+    title: 'Requests answered after a bad deploy',
+    rounds: once,
+    isLight: true,
+    reduce: sum,
+    show: answered,
+    run: deploys,
+  },
   cost: {
     title: 'What serving costs, all processes together',
     rounds: { quick: 1, normal: 5, full: 5 },

@@ -7,7 +7,7 @@ import { Runner } from '../runner.mjs';
 const WORKERS = 4;
 const SECONDS = { quick: 6, normal: 60, full: 190 };
 
-export async function* poison(name, { size, ...setup }) {
+export async function poison(name, { size, ...setup }) {
   const runner = await Runner.start(name, { ...setup, workers: WORKERS });
   const load = new Load({ port: runner.port, kind: 'open loop', ms: 10, perSecond: 20 });
   try {
@@ -18,7 +18,7 @@ export async function* poison(name, { size, ...setup }) {
     }
     const tally = await load.stop();
     await Promise.all(poisoned);
-    yield { title: 'other requests', figures: tally.figures };
+    return [{ title: 'other requests', figures: tally.figures }];
   } finally {
     await load.stop();
     await runner.close();

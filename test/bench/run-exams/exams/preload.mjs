@@ -1,5 +1,4 @@
 // What the preload costs: the processor time of the workers for a request, with and without it, in alternating rounds.
-
 import { median } from '../../figures.mjs';
 import { load } from '../../wrk.mjs';
 import { cpuOf } from '../processes.mjs';
@@ -9,8 +8,9 @@ const ROUNDS = { quick: 2, normal: 10, full: 10 };
 const SECONDS = { quick: 1, normal: 4, full: 4 };
 const CLIENTS = 32;
 
-export async function* preload(name, { size, ...setup }) {
+export async function preload(name, { size, ...setup }) {
   const runners = [];
+  const results = [];
   try {
     for (const each of [name, 'crossfork run --no-shim']) runners.push(await Runner.start(each, setup));
     const [ours, bare] = runners;
@@ -25,8 +25,9 @@ export async function* preload(name, { size, ...setup }) {
         percents.push((times.get(ours) / times.get(bare) - 1) * 100);
       }
       const figures = { value: median(percents), least: Math.min(...percents), most: Math.max(...percents) };
-      yield { title: close ? 'a connection each' : 'keep-alive', figures };
+      results.push({ title: close ? 'a connection each' : 'keep-alive', figures });
     }
+    return results;
   } finally {
     await Promise.all(runners.map((runner) => runner.close()));
   }

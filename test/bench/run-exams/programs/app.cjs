@@ -34,7 +34,7 @@ if (process.env.HANDLERS) handleSignals();
 // The port must not be in the source of a program that listens by itself.
 if (release !== 'silent') server.listen(Number(process.env.PORT), '127.0.0.1');
 else setInterval(() => {}, 1000);
-if (release === 'crashes') setTimeout(() => process.exit(1), 1500);
+if (release === 'crashes') setTimeout(() => process.exit(1), 1000);
 
 function answer(response) {
   response.writeHead(status, { 'content-type': 'text/plain', 'content-length': body.length }).end(body);
