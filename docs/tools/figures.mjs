@@ -149,7 +149,12 @@ export function fd() {
 
 /** Where and how the figures were measured. */
 export function how() {
-  const names = { ipc: 'npm run bench', cluster: 'npm run bench:cluster', fd: 'npm run bench:fd' };
+  const names = {
+    ipc: 'npm run bench',
+    cluster: 'npm run bench:cluster',
+    fd: 'npm run bench:fd',
+    run: 'npm run bench:run',
+  };
   const rows = Object.entries(benches).map(([bench, { date, node, runs, processors, load }]) => {
     return [`\`${names[bench]}\``, date, `Node ${node}`, processors, `${runs}`, `${load}`];
   });

@@ -35,9 +35,10 @@ export class Results {
     for (const [exam, titles] of this.#lists) {
       for (const [title, contestants] of titles) {
         for (const [name, lists] of contestants) {
-          for (const [figure, value] of Object.entries(this.#reduced(exam, lists))) {
+          const reduced = this.#reduced(exam, lists);
+          for (const figure of EXAMS[exam].records.filter((each) => each in reduced)) {
             const key = `${exam}, ${title}: ${figure}`;
-            all[key] = { ...all[key], [name]: value };
+            all[key] = { ...all[key], [name]: reduced[figure] };
           }
         }
       }

@@ -17,8 +17,8 @@ export class Tally {
     return VERDICTS.reduce((sum, verdict) => sum + this[verdict], 0);
   }
 
-  /** What is shown and recorded. */
+  /** What is shown and recorded. `lost` is what should have got an answer and got none, or a wrong one. */
   get figures() {
-    return { asked: this.asked, ...this };
+    return { asked: this.asked, lost: this.reset + this.hung + this.wrong, ...this };
   }
 }

@@ -20,6 +20,7 @@ const short = (value) => Number(value.toPrecision(3)).toString();
  * @property {boolean} [needsWrk]
  * @property {boolean} [isLight] whether all contestants may take it at once, if there is little time
  * @property {(values: number[]) => number} reduce
+ * @property {string[]} records which figures are recorded
  * @property {(figures: Figures) => string} show
  * @property {(contestant: string, setup: object) => Promise<{ title: string, figures: Figures }[]>} run
  */
@@ -30,15 +31,24 @@ export const EXAMS = {
     title: 'Requests lost in a reload and in a stop under load; in brackets: connections refused',
     rounds: once,
     reduce: sum,
+    records: ['lost', 'asked', 'refused'],
     show: lost,
     run: handover,
   },
-  kills: { title: 'Requests lost while workers are killed', rounds: once, reduce: sum, show: lost, run: kills },
+  kills: {
+    title: 'Requests lost while workers are killed',
+    rounds: once,
+    reduce: sum,
+    records: ['lost', 'hung', 'asked', 'killed'],
+    show: lost,
+    run: kills,
+  },
   poison: {
     title: 'Requests answered while one a second ends its worker',
     rounds: once,
     isLight: true,
     reduce: sum,
+    records: ['ok', 'asked'],
     show: answered,
     run: poison,
   },
@@ -47,6 +57,7 @@ export const EXAMS = {
     rounds: once,
     isLight: true,
     reduce: sum,
+    records: ['ok', 'asked'],
     show: answered,
     run: deploys,
   },
@@ -55,6 +66,7 @@ export const EXAMS = {
     rounds: { quick: 1, normal: 5, full: 5 },
     needsWrk: true,
     reduce: median,
+    records: ['value'],
     show: ({ value }) => short(value),
     run: cost,
   },
@@ -64,6 +76,7 @@ export const EXAMS = {
     contestants: ['crossfork run'],
     needsWrk: true,
     reduce: median,
+    records: ['value', 'least', 'most'],
     show: ({ value, least, most }) => `${signed(value)} % (${signed(least)} to ${signed(most)})`,
     run: preload,
   },
@@ -72,12 +85,12 @@ export const EXAMS = {
 const signed = (value) => `${value < 0 ? '' : '+'}${value.toFixed(1)}`;
 
 /** Such as `3 of 120: 2 reset, 1 hung (7 refused)`. */
-function lost({ asked, refused, reset, hung, wrong, unfinished, threads }) {
-  if (threads) return 'threads';
+function lost({ lost, asked, refused, reset, hung, wrong, unfinished }) {
+  if (asked === undefined) return 'threads';
   const kinds = Object.entries({ reset, hung, wrong }).filter(([, count]) => count > 0);
   const detail = kinds.length > 0 ? `: ${kinds.map(([name, count]) => `${count} ${name}`).join(', ')}` : '';
   const apart = refused > 0 ? ` (${refused})` : '';
-  return `${reset + hung + wrong} of ${asked - refused}${detail}${apart}${unfinished ? ', unfinished' : ''}`;
+  return `${lost} of ${asked - refused}${detail}${apart}${unfinished ? ', unfinished' : ''}`;
 }
 
 function answered({ asked, ok }) {
