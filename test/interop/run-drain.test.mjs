@@ -94,6 +94,21 @@ suite.test('on a stop, requests in flight are answered with Connection: close', 
   assert.strictEqual(await run.end(), 0, run.text);
 });
 
+suite.test('on a stop, connections that wait for a busy worker are served', DEADLINE, async (t, runtime) => {
+  const run = start(t, runtime);
+  const port = await run.port(1);
+  const blocks = get(port, '/blocks');
+  await run.said(/blocks$/);
+  // One is on its way to the worker, and the others wait in the primary or in the kernel.
+  const clients = Array.from({ length: 5 }, () => net.connect(port, '127.0.0.1').setEncoding('utf8'));
+  await Promise.all(clients.map((client) => once(client, 'connect')));
+  for (const client of clients) client.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
+  run.kill('SIGTERM');
+  assert.strictEqual((await blocks).body, 'done');
+  for (const client of clients) assert.match((await client.toArray()).join(''), /^HTTP\/1.1 200 OK\r\n/);
+  assert.strictEqual(await run.end(), 0, run.text);
+});
+
 suite.test('on a stop, the handler of an idle program is called', DEADLINE, async (t, runtime) => {
   const run = start(t, runtime, { env: { HANDLER: 'goodbye' }, args: ['--signal-after', '100'] });
   await run.port(1);

@@ -111,6 +111,12 @@ impl<F> Rotation<F> {
         Some((worker, self.waiting.pop_front()?))
     }
 
+    /// Takes all that waits, with a worker for each, also busy ones. Without workers it is closed.
+    pub(super) fn hand_out(&mut self) -> Vec<(WorkerId, Connection<F>)> {
+        let workers = self.free.iter().chain(self.busy.keys()).chain(&self.resting);
+        workers.copied().cycle().zip(self.waiting.drain(..)).collect()
+    }
+
     /// The worker has answered the offer of this number, or will not.
     pub(super) fn answered(&mut self, worker: WorkerId, number: u64, accepted: bool) {
         // It may have left since, and come again.

@@ -28,6 +28,9 @@ use crate::proto::cluster::primary::{self, Balance, ServerId, WorkerId};
 /// How many connections are accepted before others come to the lock.
 const BATCH: usize = 16;
 
+/// How many connections can wait in the kernel, where nobody has changed it.
+const LONGEST_QUEUE: usize = 4096;
+
 /// How long to wait when this process has no descriptor free for a connection.
 const EXHAUSTED: Duration = Duration::from_millis(100);
 
@@ -101,6 +104,19 @@ impl Cluster {
 
     pub(super) fn workers(&self) -> Vec<ForkedWorker> {
         self.lock().workers.values().cloned().collect()
+    }
+
+    pub(super) fn stop_accepting(&self) {
+        let mut guard = self.lock();
+        let ClusterState { machine, servers, .. } = &mut *guard;
+        for (id, server) in servers {
+            let Some(listener) = server.listener() else { continue };
+            for connection in std::iter::from_fn(|| listener.accept_now()).take(LONGEST_QUEUE) {
+                machine.handle_connection(*id, connection);
+            }
+        }
+        machine.stop_accepting();
+        self.perform(&mut guard);
     }
 
     pub(super) fn close_unused(&self) {

@@ -125,6 +125,11 @@ impl Listener {
         }
     }
 
+    /// Accepts what waits in the kernel, whatever the demand.
+    pub(super) fn accept_now(&mut self) -> Option<OwnedFd> {
+        server::accept(self.socket.as_fd()).ok()
+    }
+
     /// [`resume`](Self::resume) will wake the task.
     fn wait<T>(&mut self, cx: &Context<'_>) -> Poll<T> {
         self.waiting = Some(cx.waker().clone());
