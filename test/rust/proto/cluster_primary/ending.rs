@@ -82,6 +82,40 @@ fn clu_18_the_last_worker_closes_the_server_and_its_waiting_connections() {
 }
 
 #[test]
+fn clu_18_workers_get_all_waiting_connections_when_the_primary_stops_accepting() {
+    let mut hub = Hub::serving(2);
+    hub.actions();
+    let files: Vec<_> = (0..5).map(|_| hub.connects()).collect();
+    assert_eq!(offers(&hub.actions()).len(), 2, "each worker has one");
+    hub.machine.stop_accepting();
+    hub.machine.disconnect(1);
+    let actions = hub.actions();
+    let rest = offers(&actions);
+    assert_eq!(rest.iter().map(|(_, _, file)| *file).collect::<Vec<_>>(), files[2..]);
+    assert!([1, 2].iter().all(|worker| rest.iter().any(|(to, ..)| to == worker)), "{actions:?}");
+    assert_eq!(actions[3], "close a");
+    assert!(actions[4].contains("disconnect"), "it comes after the connections");
+    for (worker, seq, _) in rest {
+        hub.takes(worker, seq);
+    }
+    assert!(hub.actions().is_empty());
+}
+
+#[test]
+fn clu_16_when_the_primary_stops_accepting_without_workers_clients_are_disconnected() {
+    let mut hub = Hub::with(Balance::RoundRobin, true);
+    hub.joins(1);
+    hub.machine.remove_worker(1);
+    hub.connects();
+    hub.actions();
+    hub.machine.stop_accepting();
+    assert_eq!(hub.actions(), ["close a"]);
+    assert_eq!(hub.fds.descriptors(), 0);
+    hub.machine.stop_accepting();
+    assert!(hub.actions().is_empty());
+}
+
+#[test]
 fn clu_16_a_kept_server_stays_open_and_its_clients_wait_for_the_next_worker() {
     let ends: [fn(&mut Hub); 3] = [
         |hub| hub.machine.remove_worker(1),

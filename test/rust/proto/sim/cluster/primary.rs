@@ -177,6 +177,7 @@ impl World {
             }
             _ => match script.byte() {
                 255 => self.machine.close_unused(),
+                252 => self.machine.stop_accepting(),
                 // An endless series of queries.
                 254 => {
                     for port in 0..300 {
