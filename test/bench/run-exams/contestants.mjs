@@ -20,7 +20,8 @@ const run = promisify(execFile);
  * @typedef {object} Contestant
  * @property {(setup: Setup) => string[]} command
  * @property {(setup: Setup) => object} [env]
- * @property {NodeJS.Signals | ((setup: Setup, pid: number) => Promise<unknown>)} reload
+ * @property {NodeJS.Signals | ((setup: Setup, runner: { pid: number, signal: AbortSignal }) => Promise<unknown>)} reload
+ *   a signal to the runner, or a command, which ends when it is aborted
  * @property {number} [oldest] the oldest major version of Node on which it runs
  * @property {boolean} [checksAnswers] whether it can ask a new worker before an old one goes
  */
@@ -43,13 +44,15 @@ export const CONTESTANTS = {
       ...['--kill-timeout', KILL * 1000, '--listen-timeout', listenSeconds * 1000],
     ],
     env: pm2Environment,
-    reload: (setup) =>
-      run(setup.node.bin, [pm2('pm2'), 'reload', 'all'], { env: { ...process.env, ...pm2Environment(setup) } }),
+    reload: (setup, { signal }) => {
+      const env = { ...process.env, ...pm2Environment(setup) };
+      return run(setup.node.bin, [pm2('pm2'), 'reload', 'all'], { env, signal });
+    },
   },
   wattpm: {
     command: (setup) => [setup.node.bin, watt(), 'start', wattProject(setup)],
     // Not SIGUSR2, although it is documented: this version stops then.
-    reload: ({ node }, pid) => run(node.bin, [watt(), 'restart', String(pid)]),
+    reload: ({ node }, { pid, signal }) => run(node.bin, [watt(), 'restart', String(pid)], { signal }),
     oldest: 22,
   },
 };

@@ -27,7 +27,7 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.once(signal, () =>
 export class Runner {
   /** When each worker, or thread of one, last answered. */
   #seen = new Map();
-  #isClosed = false;
+  #closing = new AbortController();
 
   /** Starts it, and waits until all workers have answered. */
   static async start(name, { env, ...setup }) {
@@ -61,7 +61,7 @@ export class Runner {
 
   /** Asks all the time who answers. These requests are not counted. */
   async #watch(answered) {
-    while (!this.#isClosed) {
+    while (!this.#closing.signal.aborted) {
       const { verdict, worker } = await new Connection(this.port).ask({ close: true, patience: PROBE_PATIENCE_MS });
       if (verdict === 'ok') {
         answered();
@@ -102,14 +102,15 @@ export class Runner {
   /** Asks for new workers, and does not wait for them. */
   async reload() {
     const { reload } = CONTESTANTS[this.name];
+    const signal = AbortSignal.any([this.#closing.signal, AbortSignal.timeout(DEADLINE_MS)]);
     if (typeof reload === 'string') this.process.kill(reload);
-    else await reload(this.setup, this.pid);
+    else await reload(this.setup, { pid: this.pid, signal });
   }
 
-  /** Waits until no worker that has answered so far does so any more, and their processes have ended. */
-  async replaced(reload) {
+  /** Reloads, and waits until no worker that has answered so far does so any more, and their processes have ended. */
+  async replaced() {
     const old = [...this.#seen.keys()];
-    await reload();
+    await this.reload();
     const begin = performance.now();
     await this.#until(() => {
       const now = performance.now();
@@ -135,7 +136,7 @@ export class Runner {
 
   /** Ends whatever is left of it. */
   async close() {
-    this.#isClosed = true;
+    this.#closing.abort();
     this.kill();
     await this.ended;
     rmSync(this.folder, { recursive: true, force: true, maxRetries: 5 });

@@ -32,7 +32,7 @@ async function underLoad(name, setup, { loads, handlers }) {
     await sleep(WARM_MS);
     for (const { load } of clients) load.take();
     const begin = performance.now();
-    const reload = await outcome(runner.replaced(() => runner.reload()));
+    const reload = await outcome(runner.replaced());
     const settled = Promise.all(clients.map(({ load }) => load.settled(begin)));
     await Promise.race([settled, sleep(SETTLE_MS)]);
     await sleep(AFTERWARDS_MS);
