@@ -8,6 +8,8 @@ const STREAM_MS = 5000;
 const OPEN_LOOP_PER_SECOND = 100;
 /** A client that was refused tries again after a while, as a program does. */
 const AFTER_REFUSAL_MS = 100;
+/** Proxies forget idle connections before servers close them, else the two would cross. */
+const LONGEST_IDLE_MS = 2000;
 
 /** What each kind is made of: so many clients, each of which runs a function of the load. */
 export const LOADS = {
@@ -101,14 +103,23 @@ async function openLoop(load) {
     await sleep(Math.max(0, begin + ((i + 1) * 1000) / load.perSecond - performance.now()));
   }
   await Promise.all(asked);
-  for (const connection of idle) connection.close();
+  for (const { connection } of idle) connection.close();
 
   async function ask() {
-    let connection = idle.pop();
-    while (connection && !connection.isOpen) connection = idle.pop();
-    connection ??= new Connection(load.port);
+    const connection = reused() ?? new Connection(load.port);
     await load.ask(connection);
-    if (connection.isOpen) idle.push(connection);
+    if (connection.isOpen) idle.push({ connection, since: performance.now() });
+  }
+
+  function reused() {
+    // The last ones are the youngest.
+    const usable = idle.findLast(({ connection }) => connection.isOpen);
+    if (usable === undefined || performance.now() - usable.since > LONGEST_IDLE_MS) {
+      for (const { connection } of idle.splice(0)) connection.close();
+      return undefined;
+    }
+    idle.splice(idle.indexOf(usable));
+    return usable.connection;
   }
 }
 
