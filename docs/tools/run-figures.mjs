@@ -16,19 +16,18 @@ const HTTP = [...CLIENTS.flatMap((kind) => [`${kind}, 0 ms`, `${kind}, 100 ms`])
 
 /** What an operator asks first: what each runner loses. */
 export function summary() {
-  return table('requests lost, and with what sent', [
-    ['a reload under load: HTTP', sumOf('handover', prefixed('reload', HTTP), 'lost')],
-    ['a stop under load: HTTP', sumOf('handover', prefixed('stop', HTTP), 'lost')],
-    ['WebSockets that got no close frame', sumOf('handover', ['reload: WebSockets', 'stop: WebSockets'], 'lost')],
-    [
-      'clients that hang after SIGKILL of workers',
-      sumOf('kills', ['a connection each', 'keep-alive with pauses', 'open loop'], 'hung'),
-    ],
+  const killed = ['a connection each', 'keep-alive with pauses', 'open loop'];
+  const goodbyes = ['reload: WebSockets', 'stop: WebSockets'];
+  return table('under the same load', [
+    ['requests lost in a reload', sumOf('handover', prefixed('reload', HTTP), 'lost')],
+    ['requests lost in a stop', sumOf('handover', prefixed('stop', HTTP), 'lost')],
+    ['WebSockets closed without a close frame', sumOf('handover', goodbyes, 'lost')],
+    ['clients that hang when workers get SIGKILL', sumOf('kills', killed, 'hung')],
     ['answered while a request a second ends its worker', share('poison', 'other requests')],
-    ['answered after a deploy that throws', share('deploys', 'throws at its start')],
+    ['answered after a deploy that throws at its start', share('deploys', 'throws at its start')],
     ['answered after a deploy that never listens', share('deploys', 'never listens')],
     ['answered after a deploy that exits after a second', share('deploys', 'exits after a second')],
-    ['answered with 200 after a deploy that answers 500 (`--ready-url`)', share('deploys', 'answers 500')],
+    ['answered after a deploy that answers 500 (`--ready-url`)', share('deploys', 'answers 500')],
   ]);
 }
 
