@@ -10,6 +10,7 @@ use tokio::net::unix::pipe::Receiver;
 use tokio::task::JoinSet;
 
 use super::deployment::Deployment;
+use super::listening::failure;
 use super::log::{Log, Origin, Stream};
 use super::policy::{Action, Ended, Notice, Policy, Settings, Time, exit_code};
 use super::preload::{KEEP_INTERVAL, Preload};
@@ -273,8 +274,17 @@ impl Guard {
         match event {
             Some(Event::Online { worker }) => self.policy.online(worker.id(), now),
             Some(Event::Listening { worker, .. }) => self.policy.listening(worker.id(), now),
-            Some(Event::Leaving { worker }) => self.policy.leaving(worker.id(), now),
-            Some(Event::Disconnect { worker }) => self.policy.disconnected(worker.id(), now),
+            Some(Event::ListenFailed { worker, address, error }) => {
+                self.policy.listen_failed(worker.id(), failure(&address, &error), now);
+            }
+            Some(Event::Leaving { worker }) => {
+                self.note_service(&worker);
+                self.policy.leaving(worker.id(), now);
+            }
+            Some(Event::Disconnect { worker }) => {
+                self.note_service(&worker);
+                self.policy.disconnected(worker.id(), now);
+            }
             Some(Event::Exit { worker, code, signal }) => {
                 let how = match (code, signal) {
                     (Some(code), _) => Ended::Code(code),
@@ -303,6 +313,13 @@ impl Guard {
             }
             // What else workers say to us means nothing to us.
             Some(_) | None => {}
+        }
+    }
+
+    /// Before it is lost.
+    fn note_service(&mut self, worker: &ForkedWorker) {
+        if worker.may_have_served() {
+            self.policy.served(worker.id());
         }
     }
 

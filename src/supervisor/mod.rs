@@ -21,6 +21,7 @@ pub mod env_file;
 mod guard;
 pub mod inspect;
 pub mod instances;
+mod listening;
 pub mod log;
 pub mod policy;
 mod preload;

@@ -37,9 +37,9 @@ use slots::{Place, Slot, State, Worker};
 
 pub use action::{Action, Settings, exit_code};
 pub use leaving::{LAST_WARNING, RETIREMENT};
-pub use notice::{Ended, Notice, Subject};
-pub use restarts::{DARK_PAUSE, FIRST_PAUSE, LONGEST_PAUSE, MANY_RESTARTS, SPACING};
-pub use slots::MOST_PATIENCE;
+pub use notice::{Ended, ListenFailure, Notice, Subject};
+pub use restarts::{DARK_PAUSE, FIRST_PAUSE, LONGEST_PAUSE, MANY_RESTARTS, PROVEN, SPACING};
+pub use slots::{MOST_PATIENCE, SECOND_LISTEN};
 
 /// A point in time: how long after some moment that is the same for all calls.
 pub type Time = Duration;
@@ -157,7 +157,7 @@ impl Policy {
     pub fn forked(&mut self, slot: usize, id: u32, pid: u32, now: Time) {
         self.forking -= 1;
         self.has_forked = true;
-        let worker = Worker { id, pid, started: now, online: None };
+        let worker = Worker::new(id, pid, now);
         if let Some(newcomer) = self.newcomer(slot)
             && matches!(newcomer, Newcomer::Forking)
         {
@@ -188,30 +188,67 @@ impl Policy {
 
     /// The worker runs.
     pub fn online(&mut self, id: u32, now: Time) {
-        if let Some(worker) = self.starting(id) {
+        if let Some(worker) = self.worker_mut(id) {
             worker.online.get_or_insert(now);
         }
     }
 
     /// The worker listens.
     pub fn listening(&mut self, id: u32, now: Time) {
-        let Some(Place::Slot(slot) | Place::Newcomer(slot)) = self.place(id) else {
+        let (Some(Place::Slot(slot) | Place::Newcomer(slot)), Some(worker)) =
+            (self.place(id), self.worker_mut(id))
+        else {
             return;
         };
+        worker.listens = true;
+        worker.cannot_listen = None;
+        let is_up = worker.is_ready || !self.settings.wait_ready;
         let is_first = !std::mem::replace(&mut self.slots[slot].has_listened, true);
         match self.slots[slot].state {
             // It was said that it does not.
             State::Up(worker, _) if is_first && worker.id == id => {
                 self.print(Notice::Up(Subject { slot, pid: worker.pid }, true));
             }
-            _ if !self.settings.wait_ready => self.is_up(id, now),
+            _ if is_up => self.is_up(id, now),
             _ => {}
+        }
+    }
+
+    /// The worker was told that it cannot listen on this address. If it listens on nothing else, it is not up,
+    /// and has [`SECOND_LISTEN`] for another attempt.
+    pub fn listen_failed(&mut self, id: u32, failure: ListenFailure, now: Time) {
+        let (Some(place), Some(worker)) = (self.place(id), self.worker_mut(id)) else {
+            return;
+        };
+        let (pid, listens) = (worker.pid, worker.listens);
+        if !listens {
+            worker.cannot_listen.get_or_insert(now);
+        }
+        let (Place::Slot(slot) | Place::Newcomer(slot)) = place;
+        self.print(Notice::ListenFailed(Subject { slot, pid }, failure));
+        match place {
+            _ if listens => {}
+            Place::Slot(slot) => self.is_not_up(slot),
+            Place::Newcomer(slot) => self.newcomer_is_not_up(slot),
+        }
+    }
+
+    /// The worker may have accepted a connection. To be told at the latest before it is lost.
+    pub fn served(&mut self, id: u32) {
+        if let Some(worker) = self.worker_mut(id) {
+            worker.has_served = true;
         }
     }
 
     /// The worker has sent the message `'ready'`.
     pub fn ready(&mut self, id: u32, now: Time) {
-        if self.settings.wait_ready {
+        let Some(worker) = self.worker_mut(id) else {
+            return;
+        };
+        worker.is_ready = true;
+        // Programs say so in the callback of `listen` too when it has failed.
+        let is_up = worker.cannot_listen.is_none();
+        if self.settings.wait_ready && is_up {
             self.is_up(id, now);
         }
     }
@@ -226,15 +263,15 @@ impl Policy {
 
     /// The worker has said that it leaves (CLU-10): its successor is not to wait for its end.
     pub fn leaving(&mut self, id: u32, now: Time) {
-        let serves = |slot: &Slot| matches!(slot.state, State::Up(..));
         match self.place(id) {
-            Some(Place::Slot(slot)) if serves(&self.slots[slot]) => {
+            Some(Place::Slot(slot)) if matches!(self.slots[slot].state, State::Up(..)) => {
+                let up_since = self.slots[slot].up_since();
                 let worker = self.vacate(slot);
                 self.keep_until_it_ends(worker, slot, now);
                 self.print(Notice::Leaving(Subject { slot, pid: worker.pid }));
-                match self.newcomer_moves_in(slot) {
-                    true => self.keep_serving(now),
-                    false => self.replace(slot, worker, now),
+                match (self.newcomer_moves_in(slot), up_since) {
+                    (false, Some(since)) => self.replace(slot, worker, since, now),
+                    _ => self.keep_serving(now),
                 }
             }
             // Who leaves before having been of use would be replaced without end.
@@ -303,13 +340,13 @@ impl Policy {
     fn lost(&mut self, id: u32, now: Time) {
         match self.place(id) {
             Some(Place::Slot(slot)) => {
-                let was_up = matches!(self.slots[slot].state, State::Up(..));
+                let up_since = self.slots[slot].up_since();
                 let worker = self.vacate(slot);
                 self.keep_until_it_ends(worker, slot, now);
                 if self.newcomer_moves_in(slot) {
                     self.keep_serving(now);
-                } else if was_up {
-                    self.replace(slot, worker, now);
+                } else if let Some(since) = up_since {
+                    self.replace(slot, worker, since, now);
                 } else {
                     self.start_failed(slot, "exited before it was up", now);
                 }

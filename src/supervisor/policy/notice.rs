@@ -14,6 +14,10 @@ pub enum Notice {
     Up(Subject, bool),
     /// The first new worker of a reload is up, and watched for so long.
     OnTrial(Subject, Duration),
+    /// It was told that it cannot listen there.
+    ListenFailed(Subject, ListenFailure),
+    /// It could not listen, listens on nothing else, and is killed.
+    ListensNowhere(Subject),
     /// It was not up after so long, and is killed.
     NotUp(Subject, Duration),
     /// It has said that it leaves; it is replaced at once.
@@ -68,6 +72,17 @@ pub enum Notice {
     },
 }
 
+/// Why a worker cannot listen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListenFailure {
+    /// On what.
+    pub address: String,
+    /// A half sentence.
+    pub reason: String,
+    /// Its name, such as `EADDRINUSE`.
+    pub code: &'static str,
+}
+
 /// A worker, as the user knows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Subject {
@@ -93,7 +108,12 @@ impl Notice {
     /// instance, and what happens there.
     pub fn repeats(&self) -> Option<(usize, Discriminant<Notice>)> {
         let slot = match self {
-            Notice::Up(worker, _) | Notice::Leaving(worker) | Notice::Ended(worker, _) => worker.slot,
+            Notice::Up(worker, _)
+            | Notice::Leaving(worker)
+            | Notice::Ended(worker, _)
+            | Notice::ListenFailed(worker, _)
+            | Notice::ListensNowhere(worker) => worker.slot,
+            Notice::Pause { slot, .. } => *slot,
             _ => return None,
         };
         Some((slot, discriminant(self)))
@@ -122,6 +142,10 @@ impl fmt::Display for Notice {
             Notice::OnTrial(worker, time) => {
                 write!(f, "{worker} is up: watching it for {time:?} before an old worker goes")
             }
+            Notice::ListenFailed(worker, ListenFailure { address, reason, code }) => {
+                write!(f, "{worker} cannot listen on {address}: {reason} ({code})")
+            }
+            Notice::ListensNowhere(worker) => write!(f, "{worker} listens on nothing, and is killed"),
             Notice::NotUp(worker, time) => write!(f, "{worker} has not come up in {time:?}, and is killed"),
             Notice::Leaving(worker) => write!(f, "{worker} leaves, and is replaced"),
             Notice::Ended(worker, how) => write!(f, "{worker} has ended: {how}"),
