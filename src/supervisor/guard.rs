@@ -1,6 +1,6 @@
 //! Where the policy, the primary and the signals meet.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ffi::OsString;
 use std::mem::Discriminant;
 use std::time::{Duration, Instant};
@@ -10,12 +10,13 @@ use tokio::net::unix::pipe::Receiver;
 use tokio::task::JoinSet;
 
 use super::deployment::Deployment;
-use super::listening::failure;
+use super::listening::{failure, in_words};
 use super::log::{Log, Origin, Stream};
-use super::policy::{Action, Ended, Notice, Policy, Settings, Time, exit_code};
+use super::policy::{Action, Ended, Notice, Policy, Settings, Time};
 use super::preload::{KEEP_INTERVAL, Preload};
 use super::program::Program;
 use super::repeats::{Repeats, Verdict};
+use super::report::Report;
 use super::signals::{Signals, Told};
 use super::stdin::Stdin;
 use super::workers::Workers;
@@ -25,16 +26,19 @@ use crate::message::Message;
 use crate::process::Signal;
 use crate::sys::dispositions::is_caught_by;
 use crate::sys::reap::{adopts_orphans, reap_orphans};
-use crate::tokio::cluster::{Event, ForkedWorker, Primary};
+use crate::tokio::cluster::{Address, Event, ForkedWorker, Primary};
 use crate::trace;
 
-/// How long output is waited for when all workers have ended: processes that they started may have
-/// it open for ever, and nobody may read ours.
+/// How long output is waited for when all workers have ended, if processes that they started go on writing,
+/// or nobody reads ours.
 const LAST_OUTPUT: Duration = Duration::from_secs(2);
 
 /// How often the same may be said of an instance; and of errors of a worker.
 const NOTICES_A_MINUTE: u32 = 20;
 const ERRORS_A_MINUTE: u32 = 5;
+
+/// Of how many addresses it is said that workers listen on them.
+const MOST_ADDRESSES: usize = 64;
 
 /// Tells each worker its instance, from 0.
 const INSTANCE: &str = "NODE_APP_INSTANCE";
@@ -57,6 +61,13 @@ pub(super) struct Guard {
     /// What was said of instances, and what of errors of workers.
     said: Repeats<(usize, Discriminant<Notice>)>,
     errors: Repeats<u32>,
+    /// No worker was ever up. So all starts may fail alike, and each thing is said once.
+    is_cold: bool,
+    said_cold: Repeats<Notice>,
+    /// Why all was given up.
+    last_words: Option<Notice>,
+    /// What it was said of that workers listen on it.
+    addresses: BTreeSet<String>,
     adopts_orphans: bool,
     start: Instant,
 }
@@ -110,18 +121,23 @@ impl Guard {
             inspected: BTreeMap::new(),
             said: Repeats::new(NOTICES_A_MINUTE),
             errors: Repeats::new(ERRORS_A_MINUTE),
+            is_cold: true,
+            said_cold: Repeats::new(1),
+            last_words: None,
+            addresses: BTreeSet::new(),
             adopts_orphans: adopts_orphans(),
             start: Instant::now(),
         })
     }
 
     pub(super) async fn run(mut self) -> Result<u8, Error> {
+        self.say_start();
         let mut keep = tokio::time::interval(KEEP_INTERVAL);
         loop {
             while let Some(action) = self.policy.poll_action() {
                 match action {
                     Action::Done { code } => {
-                        self.finish(code).await;
+                        self.finish().await;
                         return Ok(code);
                     }
                     action => self.carry_out(action),
@@ -172,13 +188,18 @@ impl Guard {
             }
             Action::CloseUnusedServers => self.primary.close_unused_servers(),
             Action::Print(notice) => {
+                trace::notice(&notice);
                 match notice {
                     Notice::Reloading => self.refresh(),
-                    Notice::Up(..) => self.log.forget_last_lines(),
+                    Notice::Up(..) | Notice::Stopping { .. } => {
+                        self.is_cold = false;
+                        self.log.end_cold_start();
+                    }
+                    // When all is said that tells why.
+                    Notice::GivingUp { .. } => return self.last_words = Some(notice),
                     _ => {}
                 }
                 self.print(&notice);
-                trace::notice(&notice);
             }
             Action::Done { .. } => unreachable!("the loop has ended with it"),
         }
@@ -187,14 +208,20 @@ impl Guard {
     fn print(&mut self, notice: &Notice) {
         let now = self.now();
         let mut text = notice.to_string();
+        if self.is_cold
+            && let Some(about) = notice.of_any_instance()
+            && self.said_cold.admit(about, now) == Verdict::LeaveOut
+        {
+            return;
+        }
         match notice.repeats().map_or(Verdict::Say, |about| self.said.admit(about, now)) {
             Verdict::Say => {}
             Verdict::SayAsLast => text += " (more of these are left out for a minute)",
             Verdict::LeaveOut => return,
         }
         match notice.is_routine() {
-            true => self.log.inform(&text),
-            false => self.log.say(&text),
+            true => self.log.inform(&text, &notice.into()),
+            false => self.log.report(&text, &notice.into()),
         }
     }
 
@@ -273,7 +300,10 @@ impl Guard {
         let now = self.now();
         match event {
             Some(Event::Online { worker }) => self.policy.online(worker.id(), now),
-            Some(Event::Listening { worker, .. }) => self.policy.listening(worker.id(), now),
+            Some(Event::Listening { worker, address }) => {
+                self.say_address(&address);
+                self.policy.listening(worker.id(), now);
+            }
             Some(Event::ListenFailed { worker, address, error }) => {
                 self.policy.listen_failed(worker.id(), failure(&address, &error), now);
             }
@@ -298,14 +328,13 @@ impl Guard {
                 self.reap();
             }
             Some(Event::Error { worker, error }) => {
-                let text = format!("worker with pid {}: {error}", worker.pid());
+                let mut text = format!("worker with pid {}: {error}", worker.pid());
                 match self.errors.admit(worker.pid(), now) {
-                    Verdict::Say => self.log.say(&text),
-                    Verdict::SayAsLast => {
-                        self.log.say(&format!("{text} (more of this worker are left out for a minute)"));
-                    }
-                    Verdict::LeaveOut => {}
+                    Verdict::Say => {}
+                    Verdict::SayAsLast => text += " (more of this worker are left out for a minute)",
+                    Verdict::LeaveOut => return,
                 }
+                self.log.report(&text, &Report::worker_error(worker.pid(), error.code()));
             }
             Some(Event::Message { worker, message }) if self.options.wait_ready && says_ready(&message) => {
                 worker.resume();
@@ -313,6 +342,22 @@ impl Guard {
             }
             // What else workers say to us means nothing to us.
             Some(_) | None => {}
+        }
+    }
+
+    fn say_start(&self) {
+        let (program, workers) = (self.options.app.display().to_string(), self.options.instances.count());
+        let (version, pid) = (env!("CARGO_PKG_VERSION"), std::process::id());
+        let many = if workers == 1 { "worker" } else { "workers" };
+        let text = format!("crossfork {version} (pid {pid}) starts {program} with {workers} {many}");
+        self.log.inform(&text, &Report::started(program, workers));
+    }
+
+    /// For the first worker that listens on it.
+    fn say_address(&mut self, address: &Address) {
+        let address = in_words(address);
+        if self.addresses.len() < MOST_ADDRESSES && self.addresses.insert(address.clone()) {
+            self.log.inform(&format!("listening on {address}"), &Report::listening(address));
         }
     }
 
@@ -366,13 +411,15 @@ impl Guard {
         }
     }
 
-    async fn finish(mut self, code: u8) {
+    async fn finish(mut self) {
         // Closes all servers, and removes the paths of those that have one.
         self.primary.disconnect();
+        self.log.end_output();
         let last = async { while self.output.join_next().await.is_some() {} };
         let _ = tokio::time::timeout(LAST_OUTPUT, last).await;
-        if code == exit_code::NEVER_UP {
-            self.log.say_last_lines();
+        self.log.say_repeats();
+        if let Some(notice) = self.last_words.take() {
+            self.print(&notice);
         }
         self.log.flush(LAST_OUTPUT).await;
     }

@@ -2,7 +2,7 @@
 
 use super::policy::ListenFailure;
 use crate::error::Error;
-use crate::tokio::cluster::Address;
+use crate::tokio::cluster::{Address, AddressType};
 
 /// Ports below this one need more rights than others, unless the system is set up otherwise.
 const PRIVILEGED: u16 = 1024;
@@ -19,7 +19,15 @@ pub(super) fn failure(address: &Address, error: &Error) -> ListenFailure {
         (_, Error::Listen { reason, .. }) => without_number(&reason.to_string()),
         (_, other) => other.to_string(),
     };
-    ListenFailure { address: address.to_string(), reason, code }
+    ListenFailure { address: in_words(address), reason, code }
+}
+
+/// As the log has it.
+pub(super) fn in_words(address: &Address) -> String {
+    match address.address_type {
+        AddressType::Udp4 | AddressType::Udp6 => format!("{address} (UDP)"),
+        _ => address.to_string(),
+    }
 }
 
 /// Its name follows.

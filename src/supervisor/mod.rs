@@ -27,6 +27,7 @@ pub mod policy;
 mod preload;
 pub mod program;
 pub mod repeats;
+pub mod report;
 mod signals;
 mod stdin;
 mod workers;

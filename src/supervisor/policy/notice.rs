@@ -8,7 +8,7 @@ use super::MANY_RESTARTS;
 use crate::process::Signal;
 
 /// A sentence for the user.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Notice {
     /// It is of use now; whether because it listens.
     Up(Subject, bool),
@@ -73,7 +73,7 @@ pub enum Notice {
 }
 
 /// Why a worker cannot listen.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ListenFailure {
     /// On what.
     pub address: String,
@@ -84,7 +84,7 @@ pub struct ListenFailure {
 }
 
 /// A worker, as the user knows it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Subject {
     /// Its instance.
     pub slot: usize,
@@ -93,7 +93,7 @@ pub struct Subject {
 }
 
 /// How a worker has ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Ended {
     /// With this exit code.
     Code(i32),
@@ -104,6 +104,21 @@ pub enum Ended {
 }
 
 impl Notice {
+    /// The same, if it is about one of many starts, without what differs from one instance to the next.
+    pub fn of_any_instance(&self) -> Option<Notice> {
+        let any = Subject { slot: 0, pid: 0 };
+        Some(match self {
+            Notice::Ended(_, how) => Notice::Ended(any, *how),
+            Notice::Leaving(_) => Notice::Leaving(any),
+            Notice::ListenFailed(_, failure) => Notice::ListenFailed(any, failure.clone()),
+            Notice::ListensNowhere(_) => Notice::ListensNowhere(any),
+            Notice::NotUp(..) => Notice::NotUp(any, Duration::ZERO),
+            Notice::Pause { pause, .. } => Notice::Pause { slot: 0, pause: *pause },
+            Notice::ForkFailed { reason, .. } => Notice::ForkFailed { slot: 0, reason: reason.clone() },
+            _ => return None,
+        })
+    }
+
     /// What it is about, if programs that crash as soon as they are up can cause any number of them: the
     /// instance, and what happens there.
     pub fn repeats(&self) -> Option<(usize, Discriminant<Notice>)> {

@@ -1,7 +1,13 @@
 //! Output is cut into lines, and each gets its form.
 
+use std::time::Duration;
+
+use crossfork::Signal;
 use crossfork::supervisor::log::{Format, Lines, Origin, Piece, Stream, Style, utc};
+use crossfork::supervisor::policy::{Ended, ListenFailure, Notice, Subject};
+use crossfork::supervisor::report::Report;
 use proptest::prelude::*;
+use serde_json::json;
 
 const LIMIT: usize = 64 * 1024;
 
@@ -129,14 +135,55 @@ fn bytes_that_are_no_text_do_not_spoil_json() {
 #[test]
 fn our_own_lines_can_be_told_from_theirs() {
     let mut text = Vec::new();
-    Style::from(Format::Formatted).ours("reloaded", &mut text);
-    Style::from(Format::Raw).ours("reloaded", &mut text);
+    Style::from(Format::Formatted).ours("reloaded", None, &mut text);
+    Style::from(Format::Raw).ours("reloaded", None, &mut text);
     assert_eq!(text, b"[crossfork] reloaded\n[crossfork] reloaded\n");
     text.clear();
-    Style::from(Format::Json).ours("reloaded", &mut text);
+    Style::from(Format::Json).ours("reloaded", None, &mut text);
     let value: serde_json::Value = serde_json::from_slice(&text).unwrap();
     assert_eq!((&value["stream"], &value["text"]), (&"crossfork".into(), &"reloaded".into()));
     assert_eq!(value.as_object().unwrap().len(), 3);
+}
+
+#[test]
+fn our_own_lines_in_json_have_the_fields_of_their_event() {
+    let worker = Subject { slot: 2, pid: 4711 };
+    let failure = ListenFailure { address: "port 80".into(), reason: "no".into(), code: "EACCES" };
+    for (notice, expected) in [
+        (
+            Notice::Up(worker, true),
+            json!({ "event": "worker_up", "instance": 2, "pid": 4711, "listens": true }),
+        ),
+        (
+            Notice::ListenFailed(worker, failure),
+            json!({ "event": "listen_failed", "instance": 2, "pid": 4711, "address": "port 80", "error": "EACCES" }),
+        ),
+        (
+            Notice::Ended(worker, Ended::Code(3)),
+            json!({ "event": "worker_ended", "instance": 2, "pid": 4711, "code": 3 }),
+        ),
+        (
+            Notice::Ended(worker, Ended::Signal(Signal::KILL)),
+            json!({ "event": "worker_ended", "instance": 2, "pid": 4711, "signal": "SIGKILL" }),
+        ),
+        (
+            Notice::Pause { slot: 1, pause: Duration::from_millis(100) },
+            json!({ "event": "restart_delayed", "instance": 1, "seconds": 0.1 }),
+        ),
+        (Notice::Stopping { signal: Signal::TERM }, json!({ "event": "stopping", "signal": "SIGTERM" })),
+    ] {
+        let mut text = Vec::new();
+        Style::from(Format::Json).ours(&notice.to_string(), Some(&Report::from(&notice)), &mut text);
+        let mut value: serde_json::Value = serde_json::from_slice(&text).unwrap();
+        let fields = value.as_object_mut().unwrap();
+        assert!(fields.remove("time").is_some());
+        assert_eq!(fields.remove("stream"), Some("crossfork".into()));
+        assert_eq!(fields.remove("text"), Some(notice.to_string().into()));
+        assert_eq!(value, expected);
+        text.clear();
+        Style::from(Format::Formatted).ours("a sentence", Some(&Report::from(&notice)), &mut text);
+        assert_eq!(text, b"[crossfork] a sentence\n");
+    }
 }
 
 #[test]
@@ -168,7 +215,7 @@ fn no_worker_can_write_over_other_lines() {
         assert_eq!(String::from_utf8(formatted(Format::Formatted, theirs.as_bytes())).unwrap(), expected);
     }
     let mut ours = Vec::new();
-    Style::from(Format::Formatted).ours("it said \u{1b}[2K", &mut ours);
+    Style::from(Format::Formatted).ours("it said \u{1b}[2K", None, &mut ours);
     assert_eq!(ours, b"[crossfork] it said \\u{1b}[2K\n");
 }
 
