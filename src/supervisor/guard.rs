@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ffi::OsString;
 use std::mem::Discriminant;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use tokio::io::AsyncRead;
@@ -54,6 +55,8 @@ pub(super) struct Guard {
     options: Options,
     deployment: Deployment,
     preload: Option<Preload>,
+    /// And this was said.
+    preload_has_failed: bool,
     signals: Signals,
     stdin: Stdin,
     /// The ports of their inspectors.
@@ -72,18 +75,21 @@ pub(super) struct Guard {
     start: Instant,
 }
 
+/// A worker that was started.
+struct Started {
+    worker: ForkedWorker,
+    /// Its output, where that is one.
+    output: Option<Receiver>,
+    /// It drains itself, if any does.
+    drains: bool,
+}
+
 impl Guard {
     pub(super) fn new(options: Options) -> Result<Self, Error> {
         let deployment = Deployment::find(&options).map_err(std::io::Error::other)?;
         deployment.enter();
         let log = Log::new(options.log)?;
-        let preload = Preload::new(&options, deployment.program()).unwrap_or_else(|e| {
-            log.say(&format!(
-                "cannot write the file that drains workers ({e}): they get {} alone",
-                options.stop_signal
-            ));
-            None
-        });
+        let preload = Preload::new(&options, deployment.program());
         let settings = Settings {
             instances: options.instances.count(),
             kill_timeout: options.kill_timeout,
@@ -97,11 +103,10 @@ impl Guard {
             drains: preload.is_some(),
         };
         let stdin = Stdin::new(settings.instances)?;
-        let preload_ref = preload.as_ref();
         let workers = Workers {
             options: &options,
             deployment: &deployment,
-            preload: preload_ref,
+            preload: None,
             stdin: &stdin,
             inspect: None,
         };
@@ -114,6 +119,7 @@ impl Guard {
             primary,
             stdin,
             preload,
+            preload_has_failed: false,
             workers: HashMap::new(),
             output: JoinSet::new(),
             options,
@@ -227,7 +233,7 @@ impl Guard {
 
     fn fork(&mut self, slot: usize) {
         match self.start(slot) {
-            Ok((worker, output)) => {
+            Ok(Started { worker, output, drains }) => {
                 if self.options.wait_ready {
                     // Until it is.
                     worker.retire();
@@ -237,31 +243,52 @@ impl Guard {
                 self.pass_on(worker.take_stdout(), &worker, slot, Stream::Stdout);
                 self.pass_on(worker.take_stderr(), &worker, slot, Stream::Stderr);
                 self.policy.forked(slot, worker.id(), worker.pid(), self.now());
+                if !drains {
+                    self.policy.cannot_drain(worker.id());
+                }
                 self.workers.insert(worker.id(), worker);
             }
             Err(e) => self.policy.fork_failed(slot, e.to_string(), self.now()),
         }
     }
 
-    /// Gives the worker, and its output where that is one.
-    fn start(&mut self, slot: usize) -> Result<(ForkedWorker, Option<Receiver>), Error> {
+    fn start(&mut self, slot: usize) -> Result<Started, Error> {
+        let (preload, drain) = self.prepare_preload().unzip();
+        let drains = preload.is_some() || self.preload.is_none();
         let env = self.deployment.env().chain([(INSTANCE.into(), slot.to_string().into())]);
-        let drain = self.preload.as_ref().map(Preload::variable).transpose()?;
         let inspect = self.inspector_port(slot);
         let mut output = None;
+        let workers = self.worker_settings(inspect, preload.as_deref());
         if self.log.is_one_output() {
-            let (settings, reader) = self.worker_settings(inspect).with_one_output()?;
+            let (settings, reader) = workers.with_one_output()?;
             self.primary.set_up(settings);
             output = Some(Receiver::from_owned_fd(reader.into())?);
         } else {
-            self.primary.set_up(self.worker_settings(inspect).settings());
+            self.primary.set_up(workers.settings());
         }
         let forked = self.primary.fork_with(env.chain(drain));
         // Closes our copy of what the worker writes to, or its end would never be seen.
-        self.primary.set_up(self.worker_settings(None).settings());
+        self.primary.set_up(self.worker_settings(None, None).settings());
         let worker = forked?;
         self.inspected.extend(inspect.map(|port| (worker.id(), port)));
-        Ok((worker, output))
+        Ok(Started { worker, output, drains })
+    }
+
+    /// The file that drains a worker, and its variable. A worker without it is better than none.
+    fn prepare_preload(&mut self) -> Option<(PathBuf, (OsString, OsString))> {
+        let prepared = self.preload.as_mut()?.prepare();
+        let has_failed = prepared.is_err();
+        if let Err(e) = &prepared
+            && !self.preload_has_failed
+        {
+            self.log.say(&format!(
+                "cannot write the file that drains workers ({e}): they start without it, and are told to end by {} \
+                 alone",
+                self.options.stop_signal
+            ));
+        }
+        self.preload_has_failed = has_failed;
+        prepared.ok()
     }
 
     fn inspector_port(&self, slot: usize) -> Option<u16> {
@@ -276,14 +303,8 @@ impl Guard {
         )
     }
 
-    fn worker_settings(&self, inspect: Option<u16>) -> Workers<'_> {
-        Workers {
-            inspect,
-            options: &self.options,
-            deployment: &self.deployment,
-            preload: self.preload.as_ref(),
-            stdin: &self.stdin,
-        }
+    fn worker_settings<'a>(&'a self, inspect: Option<u16>, preload: Option<&'a Path>) -> Workers<'a> {
+        Workers { inspect, preload, options: &self.options, deployment: &self.deployment, stdin: &self.stdin }
     }
 
     fn pass_on<R>(&mut self, from: Option<R>, worker: &ForkedWorker, slot: usize, stream: Stream)

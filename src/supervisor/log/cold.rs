@@ -91,6 +91,10 @@ impl Block {
         self.new.lines == 0
     }
 
+    pub(super) fn has_held(&self) -> bool {
+        self.held.lines > 0
+    }
+
     pub(super) fn is_too_long(&self) -> bool {
         self.held.bytes.len() + self.new.bytes.len() > LONGEST
     }
@@ -133,7 +137,7 @@ impl Block {
     /// The worker has ended: gives what is news, and counts it if nothing is.
     pub(super) fn end(&mut self, now: Instant) -> Text {
         let text = self.settle(now);
-        if self.held.lines > 0 {
+        if self.has_held() {
             self.held = Text::default();
             self.cold.lock().repeats += 1;
         }
@@ -143,7 +147,7 @@ impl Block {
     /// Everything.
     pub(super) fn take(&mut self) -> Text {
         let new = std::mem::take(&mut self.new);
-        if self.held.lines == 0 {
+        if !self.has_held() {
             return new;
         }
         let mut all = std::mem::take(&mut self.held);

@@ -155,6 +155,10 @@ impl Log {
         loop {
             let Stage { is_cold, is_ending } = *stage.borrow_and_update();
             let is_cold = is_cold && may_repeat;
+            if !is_cold && block.has_held() {
+                let text = block.take();
+                sink.write(&text.bytes, text.lines, source).await;
+            }
             let has_waited = async {
                 match is_ending || is_cold && !block.is_empty() {
                     true => tokio::time::sleep(QUIET).await,

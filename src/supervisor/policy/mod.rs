@@ -157,7 +157,7 @@ impl Policy {
     pub fn forked(&mut self, slot: usize, id: u32, pid: u32, now: Time) {
         self.forking -= 1;
         self.has_forked = true;
-        let worker = Worker::new(id, pid, now);
+        let worker = Worker::new(id, pid, now, self.settings.drains);
         if let Some(newcomer) = self.newcomer(slot)
             && matches!(newcomer, Newcomer::Forking)
         {
@@ -167,6 +167,16 @@ impl Policy {
         } else {
             self.slots[slot].close_if_forking();
             self.dismiss(worker, slot, now);
+        }
+    }
+
+    /// This worker does not drain itself, although others do.
+    pub fn cannot_drain(&mut self, id: u32) {
+        if let Some(worker) = self.worker_mut(id) {
+            worker.drains = false;
+        }
+        if let Some(leaving) = self.leaving.get_mut(&id) {
+            leaving.drains = false;
         }
     }
 

@@ -61,10 +61,11 @@ pub(super) struct Worker {
     pub(super) cannot_listen: Option<Time>,
     /// It may have accepted a connection.
     pub(super) has_served: bool,
+    pub(super) drains: bool,
 }
 
 impl Worker {
-    pub(super) fn new(id: u32, pid: u32, started: Time) -> Self {
+    pub(super) fn new(id: u32, pid: u32, started: Time, drains: bool) -> Self {
         Worker {
             id,
             pid,
@@ -74,6 +75,7 @@ impl Worker {
             is_ready: false,
             cannot_listen: None,
             has_served: false,
+            drains,
         }
     }
 

@@ -58,6 +58,8 @@ pub struct Worker {
     pub is_ready: bool,
     /// Since when it was told that it cannot listen, if it does not listen.
     pub cannot_listen: Option<Time>,
+    /// The file that drains it could not be written.
+    pub cannot_drain: bool,
     /// It gets no more connections.
     pub retired: bool,
     /// It was asked to go.
@@ -148,6 +150,11 @@ impl World {
         } else {
             worker.listens
         }
+    }
+
+    pub fn cannot_drain(&mut self, id: u32) {
+        self.worker(id).cannot_drain = true;
+        self.policy.cannot_drain(id);
     }
 
     pub fn ready(&mut self, id: u32) {
@@ -351,7 +358,7 @@ impl World {
         let worker = worker.clone();
         if signal == Signal::TERM {
             let is_last = worker.leaves_since.is_some_and(|since| now >= since + KILL_TIMEOUT - LAST_WARNING);
-            let is_free = !drains && worker.asked && worker.disconnected;
+            let is_free = (!drains || worker.cannot_drain) && worker.asked && worker.disconnected;
             assert!(is_last || is_free, "SIGTERM while it may have connections: {worker:?}");
         } else if !stopping && !worker.retired && !worker.left {
             let is_old = |(other, w): (&u32, &Worker)| *other < id && w.slot == worker.slot && w.stays();
