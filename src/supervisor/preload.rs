@@ -105,7 +105,11 @@ fn find_place() -> io::Result<PathBuf> {
         });
         match written {
             Ok(file) => return Ok(file),
-            Err(e) => failure = io::Error::new(e.kind(), format!("{}: {e}", folder.display())),
+            Err(e) => {
+                // Only if nothing is in it.
+                let _ = fs::remove_dir(&folder);
+                failure = io::Error::new(e.kind(), format!("{}: {e}", folder.display()));
+            }
         }
     }
     Err(failure)

@@ -91,7 +91,11 @@ impl Block {
         self.new.lines == 0
     }
 
-    pub(super) fn has_held(&self) -> bool {
+    pub(super) fn has_anything(&self) -> bool {
+        self.held.lines + self.new.lines > 0
+    }
+
+    fn has_held(&self) -> bool {
         self.held.lines > 0
     }
 

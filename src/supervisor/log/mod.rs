@@ -155,7 +155,7 @@ impl Log {
         loop {
             let Stage { is_cold, is_ending } = *stage.borrow_and_update();
             let is_cold = is_cold && may_repeat;
-            if !is_cold && block.has_held() {
+            if !is_cold && block.has_anything() {
                 let text = block.take();
                 sink.write(&text.bytes, text.lines, source).await;
             }
