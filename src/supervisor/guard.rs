@@ -197,9 +197,10 @@ impl Guard {
                 trace::notice(&notice);
                 match notice {
                     Notice::Reloading => self.refresh(),
-                    Notice::Up(..) | Notice::Stopping { .. } => {
-                        self.is_cold = false;
-                        self.log.end_cold_start();
+                    Notice::Up(..) => self.end_cold_start(),
+                    Notice::Stopping { .. } => {
+                        self.end_cold_start();
+                        self.stdin.end();
                     }
                     // When all is said that tells why.
                     Notice::GivingUp { .. } => return self.last_words = Some(notice),
@@ -209,6 +210,11 @@ impl Guard {
             }
             Action::Done { .. } => unreachable!("the loop has ended with it"),
         }
+    }
+
+    fn end_cold_start(&mut self) {
+        self.is_cold = false;
+        self.log.end_cold_start();
     }
 
     fn print(&mut self, notice: &Notice) {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crossfork::Signal;
-use crossfork::supervisor::log::{Format, Lines, Origin, Piece, Stream, Style, utc};
+use crossfork::supervisor::log::{self, Format, Lines, Log, Origin, Piece, Stream, Style, utc};
 use crossfork::supervisor::policy::{Ended, ListenFailure, Notice, Subject};
 use crossfork::supervisor::report::Report;
 use proptest::prelude::*;
@@ -270,4 +270,19 @@ proptest! {
             rest = after;
         }
     }
+}
+
+/// A process that a worker has started may keep its outputs open for ever.
+#[tokio::test(start_paused = true)]
+async fn at_the_end_an_output_that_stays_open_is_not_waited_for() {
+    let log = Log::new(log::Settings::default()).unwrap();
+    let (ours, theirs) = tokio::io::duplex(64);
+    let origin = Origin { slot: 0, pid: 4711, stream: Stream::Stderr };
+    let passing = tokio::spawn(log.clone().pass_on(theirs, origin));
+    log.end_cold_start();
+    tokio::time::sleep(Duration::from_secs(3600)).await;
+    assert!(!passing.is_finished(), "more may come");
+    log.end_output();
+    passing.await.unwrap();
+    drop(ours);
 }
