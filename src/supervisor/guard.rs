@@ -1,9 +1,8 @@
 //! Where the policy, the primary and the signals meet.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::ffi::OsString;
-use std::mem::Discriminant;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use tokio::io::AsyncRead;
@@ -11,13 +10,12 @@ use tokio::net::unix::pipe::Receiver;
 use tokio::task::JoinSet;
 
 use super::deployment::Deployment;
-use super::listening::{failure, in_words};
+use super::listening::failure;
 use super::log::{Log, Origin, Stream};
 use super::policy::{Action, Ended, Notice, Policy, Settings, Time};
 use super::preload::{KEEP_INTERVAL, Preload};
 use super::program::Program;
-use super::repeats::{Repeats, Verdict};
-use super::report::Report;
+use super::reporter::Reporter;
 use super::signals::{Signals, Told};
 use super::stdin::Stdin;
 use super::workers::Workers;
@@ -27,19 +25,12 @@ use crate::message::Message;
 use crate::process::Signal;
 use crate::sys::dispositions::is_caught_by;
 use crate::sys::reap::{adopts_orphans, reap_orphans};
-use crate::tokio::cluster::{Address, Event, ForkedWorker, Primary};
+use crate::tokio::cluster::{Event, ForkedWorker, Primary};
 use crate::trace;
 
 /// How long output is waited for when all workers have ended, if processes that they started go on writing,
 /// or nobody reads ours.
 const LAST_OUTPUT: Duration = Duration::from_secs(2);
-
-/// How often the same may be said of an instance; and of errors of a worker.
-const NOTICES_A_MINUTE: u32 = 20;
-const ERRORS_A_MINUTE: u32 = 5;
-
-/// Of how many addresses it is said that workers listen on them.
-const MOST_ADDRESSES: usize = 64;
 
 /// Tells each worker its instance, from 0.
 const INSTANCE: &str = "NODE_APP_INSTANCE";
@@ -50,27 +41,16 @@ pub(super) struct Guard {
     /// Those that have not ended.
     workers: HashMap<u32, ForkedWorker>,
     log: Log,
+    reporter: Reporter,
     /// What passes on workers' output.
     output: JoinSet<()>,
     options: Options,
     deployment: Deployment,
     preload: Option<Preload>,
-    /// And this was said.
-    preload_has_failed: bool,
     signals: Signals,
     stdin: Stdin,
     /// The ports of their inspectors.
     inspected: BTreeMap<u32, u16>,
-    /// What was said of instances, and what of errors of workers.
-    said: Repeats<(usize, Discriminant<Notice>)>,
-    errors: Repeats<u32>,
-    /// No worker was ever up. So all starts may fail alike, and each thing is said once.
-    is_cold: bool,
-    said_cold: Repeats<Notice>,
-    /// Why all was given up.
-    last_words: Option<Notice>,
-    /// What it was said of that workers listen on it.
-    addresses: BTreeSet<String>,
     adopts_orphans: bool,
     start: Instant,
 }
@@ -115,29 +95,24 @@ impl Guard {
             policy: Policy::new(settings),
             // Before there is a worker that could be left alone.
             signals: Signals::new()?,
+            reporter: Reporter::new(log.clone()),
             log,
             primary,
             stdin,
             preload,
-            preload_has_failed: false,
             workers: HashMap::new(),
             output: JoinSet::new(),
             options,
             deployment,
             inspected: BTreeMap::new(),
-            said: Repeats::new(NOTICES_A_MINUTE),
-            errors: Repeats::new(ERRORS_A_MINUTE),
-            is_cold: true,
-            said_cold: Repeats::new(1),
-            last_words: None,
-            addresses: BTreeSet::new(),
             adopts_orphans: adopts_orphans(),
             start: Instant::now(),
         })
     }
 
     pub(super) async fn run(mut self) -> Result<u8, Error> {
-        self.say_start();
+        let (program, instances) = (self.options.app.display(), self.options.instances.count());
+        self.reporter.start(program.to_string(), instances);
         let mut keep = tokio::time::interval(KEEP_INTERVAL);
         loop {
             while let Some(action) = self.policy.poll_action() {
@@ -197,43 +172,13 @@ impl Guard {
                 trace::notice(&notice);
                 match notice {
                     Notice::Reloading => self.refresh(),
-                    Notice::Up(..) => self.end_cold_start(),
-                    Notice::Stopping { .. } => {
-                        self.end_cold_start();
-                        self.stdin.end();
-                    }
-                    // When all is said that tells why.
-                    Notice::GivingUp { .. } => return self.last_words = Some(notice),
+                    Notice::Stopping { .. } => self.stdin.end(),
                     _ => {}
                 }
-                self.print(&notice);
+                let now = self.now();
+                self.reporter.notice(notice, now);
             }
             Action::Done { .. } => unreachable!("the loop has ended with it"),
-        }
-    }
-
-    fn end_cold_start(&mut self) {
-        self.is_cold = false;
-        self.log.end_cold_start();
-    }
-
-    fn print(&mut self, notice: &Notice) {
-        let now = self.now();
-        let mut text = notice.to_string();
-        if self.is_cold
-            && let Some(about) = notice.of_any_instance()
-            && self.said_cold.admit(about, now) == Verdict::LeaveOut
-        {
-            return;
-        }
-        match notice.repeats().map_or(Verdict::Say, |about| self.said.admit(about, now)) {
-            Verdict::Say => {}
-            Verdict::SayAsLast => text += " (more of these are left out for a minute)",
-            Verdict::LeaveOut => return,
-        }
-        match notice.is_routine() {
-            true => self.log.inform(&text, &notice.into()),
-            false => self.log.report(&text, &notice.into()),
         }
     }
 
@@ -259,7 +204,8 @@ impl Guard {
     }
 
     fn start(&mut self, slot: usize) -> Result<Started, Error> {
-        let (preload, drain) = self.prepare_preload().unzip();
+        let log = &self.log;
+        let (preload, drain) = self.preload.as_mut().and_then(|it| it.for_worker(log)).unzip();
         let drains = preload.is_some() || self.preload.is_none();
         let env = self.deployment.env().chain([(INSTANCE.into(), slot.to_string().into())]);
         let inspect = self.inspector_port(slot);
@@ -278,23 +224,6 @@ impl Guard {
         let worker = forked?;
         self.inspected.extend(inspect.map(|port| (worker.id(), port)));
         Ok(Started { worker, output, drains })
-    }
-
-    /// The file that drains a worker, and its variable. A worker without it is better than none.
-    fn prepare_preload(&mut self) -> Option<(PathBuf, (OsString, OsString))> {
-        let prepared = self.preload.as_mut()?.prepare();
-        let has_failed = prepared.is_err();
-        if let Err(e) = &prepared
-            && !self.preload_has_failed
-        {
-            self.log.say(&format!(
-                "cannot write the file that drains workers ({e}): they start without it, and are told to end by {} \
-                 alone",
-                self.options.stop_signal
-            ));
-        }
-        self.preload_has_failed = has_failed;
-        prepared.ok()
     }
 
     fn inspector_port(&self, slot: usize) -> Option<u16> {
@@ -328,7 +257,7 @@ impl Guard {
         match event {
             Some(Event::Online { worker }) => self.policy.online(worker.id(), now),
             Some(Event::Listening { worker, address }) => {
-                self.say_address(&address);
+                self.reporter.address(&address);
                 self.policy.listening(worker.id(), now);
             }
             Some(Event::ListenFailed { worker, address, error }) => {
@@ -354,37 +283,13 @@ impl Guard {
                 // Orphans may have waited behind it.
                 self.reap();
             }
-            Some(Event::Error { worker, error }) => {
-                let mut text = format!("worker with pid {}: {error}", worker.pid());
-                match self.errors.admit(worker.pid(), now) {
-                    Verdict::Say => {}
-                    Verdict::SayAsLast => text += " (more of this worker are left out for a minute)",
-                    Verdict::LeaveOut => return,
-                }
-                self.log.report(&text, &Report::worker_error(worker.pid(), error.code()));
-            }
+            Some(Event::Error { worker, error }) => self.reporter.error(&worker, &error, now),
             Some(Event::Message { worker, message }) if self.options.wait_ready && says_ready(&message) => {
                 worker.resume();
                 self.policy.ready(worker.id(), now);
             }
             // What else workers say to us means nothing to us.
             Some(_) | None => {}
-        }
-    }
-
-    fn say_start(&self) {
-        let (program, workers) = (self.options.app.display().to_string(), self.options.instances.count());
-        let (version, pid) = (env!("CARGO_PKG_VERSION"), std::process::id());
-        let many = if workers == 1 { "worker" } else { "workers" };
-        let text = format!("crossfork {version} (pid {pid}) starts {program} with {workers} {many}");
-        self.log.inform(&text, &Report::started(program, workers));
-    }
-
-    /// For the first worker that listens on it.
-    fn say_address(&mut self, address: &Address) {
-        let address = in_words(address);
-        if self.addresses.len() < MOST_ADDRESSES && self.addresses.insert(address.clone()) {
-            self.log.inform(&format!("listening on {address}"), &Report::listening(address));
         }
     }
 
@@ -444,10 +349,8 @@ impl Guard {
         self.log.end_output();
         let last = async { while self.output.join_next().await.is_some() {} };
         let _ = tokio::time::timeout(LAST_OUTPUT, last).await;
-        self.log.say_repeats();
-        if let Some(notice) = self.last_words.take() {
-            self.print(&notice);
-        }
+        let now = self.now();
+        self.reporter.end(now);
         self.log.flush(LAST_OUTPUT).await;
     }
 

@@ -28,6 +28,7 @@ mod preload;
 pub mod program;
 pub mod repeats;
 pub mod report;
+mod reporter;
 mod signals;
 mod stdin;
 mod workers;

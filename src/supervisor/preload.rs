@@ -13,7 +13,9 @@ use std::time::{Duration, SystemTime};
 use std::{env, io, process};
 
 use super::Options;
+use super::log::Log;
 use super::program::Program;
+use crate::process::Signal;
 
 /// The file's text. The command has it inside, so that it needs nothing beside itself.
 const TEXT: &str = include_str!("../../js/drain.cjs");
@@ -28,8 +30,11 @@ pub(super) const KEEP_INTERVAL: Duration = Duration::from_secs(60 * 60);
 /// again, also when the program has become another user.
 pub(super) struct Preload {
     settings: String,
+    signal: Signal,
     /// Where it was last.
     file: Option<PathBuf>,
+    /// It could not be written for the last worker.
+    is_failing: bool,
 }
 
 impl Preload {
@@ -44,20 +49,29 @@ impl Preload {
             "signalAfter": u64::try_from(signal_after).unwrap_or(u64::MAX),
             "shutdownMessage": options.shutdown_message,
         });
-        Some(Preload { settings: settings.to_string(), file: None })
+        let signal = options.stop_signal;
+        Some(Preload { settings: settings.to_string(), signal, file: None, is_failing: false })
     }
 
     /// For a worker that is started now: gives the file, which is written if it is not there, and a variable.
-    ///
-    /// # Errors
-    /// If there is nowhere to write.
-    pub(super) fn prepare(&mut self) -> io::Result<(PathBuf, (OsString, OsString))> {
-        let file = match self.file.take() {
-            Some(file) if restore(&file).is_ok() => file,
-            _ => find_place()?,
+    /// `None` if there is nowhere to write, which is said once: a worker without it is better than none.
+    pub(super) fn for_worker(&mut self, log: &Log) -> Option<(PathBuf, (OsString, OsString))> {
+        let prepared = match self.file.take() {
+            Some(file) if restore(&file).is_ok() => Ok(file),
+            _ => find_place(),
         };
-        self.file = Some(file.clone());
-        Ok((file, (SETTINGS.into(), self.settings.clone().into())))
+        if let Err(e) = &prepared
+            && !self.is_failing
+        {
+            log.say(&format!(
+                "cannot write the file that drains workers ({e}): they start without it, and are told to end by {} \
+                 alone",
+                self.signal
+            ));
+        }
+        self.is_failing = prepared.is_err();
+        self.file = prepared.ok();
+        Some((self.file.clone()?, (SETTINGS.into(), self.settings.clone().into())))
     }
 
     /// Makes the file look new, because systems remove temporary files that are old. Without it a worker could
@@ -193,7 +207,12 @@ mod tests {
     fn an_old_file_becomes_new_and_a_removed_one_comes_back() {
         let scratch = Scratch::new("keep");
         let path = scratch.0.join("own").join(name());
-        let preload = Preload { settings: String::new(), file: Some(path.clone()) };
+        let preload = Preload {
+            settings: String::new(),
+            signal: Signal::TERM,
+            file: Some(path.clone()),
+            is_failing: false,
+        };
         preload.keep().unwrap();
         File::options().write(true).open(&path).unwrap().set_modified(UNIX_EPOCH).unwrap();
         preload.keep().unwrap();
