@@ -286,3 +286,17 @@ async fn at_the_end_an_output_that_stays_open_is_not_waited_for() {
     passing.await.unwrap();
     drop(ours);
 }
+
+#[test]
+fn every_event_is_in_the_documentation() {
+    let (source, documentation) =
+        (include_str!("../../../src/supervisor/report.rs"), include_str!("../../../docs/run.md"));
+    let events: Vec<_> = ["Report::new(\"", "Report::of(\""]
+        .into_iter()
+        .flat_map(|start| source.split(start).skip(1).filter_map(|rest| rest.split('"').next()))
+        .collect();
+    assert!(events.len() > 15, "{events:?}");
+    for event in events {
+        assert!(documentation.contains(&format!("`{event}`")), "{event}");
+    }
+}
