@@ -4,6 +4,8 @@
 mod any_order;
 #[path = "supervisor/lines.rs"]
 mod lines;
+#[path = "supervisor/listening.rs"]
+mod listening;
 #[path = "supervisor/reading.rs"]
 mod reading;
 #[path = "supervisor/reload.rs"]

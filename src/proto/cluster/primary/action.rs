@@ -103,6 +103,15 @@ pub enum Action<F> {
         /// On what.
         query: Query,
     },
+    /// The worker was told that it cannot listen (CLU-11).
+    ListenFailed {
+        /// The worker.
+        worker: WorkerId,
+        /// On what, without its data.
+        query: Query,
+        /// The number of the system's error.
+        errno: i32,
+    },
     /// The worker announces that it will exit on its own account (CLU-10). Once.
     Leaving {
         /// The worker.

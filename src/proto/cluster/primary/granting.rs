@@ -35,6 +35,13 @@ impl<F> PrimaryMachine<F> {
         let Body::Reply(reply) = reply.body else {
             return;
         };
+        // If the worker is gone, it has not failed to listen.
+        if errno != libc::EPIPE
+            && let Some(found) = self.servers.get_mut(server)
+        {
+            let query = found.query.clone();
+            self.listen_failed(id, query, errno);
+        }
         if self.workers.get_mut(&id).is_some_and(|worker| worker.servers.remove(&server)) {
             self.leave(id, server);
         }
@@ -64,10 +71,9 @@ impl<F> PrimaryMachine<F> {
             Err(errno) => {
                 let key = Some(key(&query));
                 let server = Some(Err(errno));
-                self.send(
-                    id,
-                    Body::Reply(Reply { ack: seq, server, key, data: query.data, ..Reply::default() }),
-                );
+                let data = query.data.clone();
+                self.send(id, Body::Reply(Reply { ack: seq, server, key, data, ..Reply::default() }));
+                self.listen_failed(id, query, errno);
             }
         }
     }
@@ -82,7 +88,7 @@ impl<F> PrimaryMachine<F> {
             ack: seq,
             server: Some(Ok(())),
             key: Some(found.key.clone()),
-            data: found.data.clone(),
+            data: found.query.data.clone(),
             ..Reply::default()
         };
         match &mut found.state {
@@ -96,6 +102,9 @@ impl<F> PrimaryMachine<F> {
                 self.distribute(server);
             }
             ServerState::Shared => {
+                if let Some(worker) = self.workers.get_mut(&id) {
+                    worker.may_have_served = true;
+                }
                 let reply = self.message(Body::Reply(reply));
                 self.actions.push_back(Action::Share { worker: id, server, reply });
             }
@@ -111,10 +120,16 @@ impl<F> PrimaryMachine<F> {
             if let Some(worker) = self.workers.get_mut(&worker) {
                 worker.servers.remove(&server);
             }
-            let (key, data) = (Some(gone.key.clone()), gone.data.clone());
+            let (key, data) = (Some(gone.key.clone()), gone.query.data.clone());
             let server = Some(Err(errno));
             self.send(worker, Body::Reply(Reply { ack: seq, server, key, data, ..Reply::default() }));
+            self.listen_failed(worker, gone.query.clone(), errno);
         }
+    }
+
+    fn listen_failed(&mut self, worker: WorkerId, query: Query, errno: i32) {
+        let query = Query { data: None, ..query };
+        self.actions.push_back(Action::ListenFailed { worker, query, errno });
     }
 
     /// The worker does not listen on this server any more. Without workers, it is closed.
@@ -196,6 +211,7 @@ mod tests {
                 Action::Share { worker, .. } => format!("share with {worker}"),
                 Action::Offer { worker, fd, .. } => format!("offer {fd} to {worker}"),
                 Action::Close { .. } => "close".to_owned(),
+                Action::ListenFailed { worker, errno, .. } => format!("{errno} told of {worker}"),
                 other => format!("{other:?}"),
             });
         }
@@ -221,7 +237,12 @@ mod tests {
             (
                 "not bound",
                 |machine| machine.handle_bound(SERVER, Err(98)),
-                [("none", "98 to 1"), ("none", "98 to 1"), ("listening", ""), ("shared", "")],
+                [
+                    ("none", "98 to 1, 98 told of 1"),
+                    ("none", "98 to 1, 98 told of 1"),
+                    ("listening", ""),
+                    ("shared", ""),
+                ],
             ),
             (
                 "another asks",
@@ -232,10 +253,10 @@ mod tests {
                 "the same asks",
                 |machine| listen(machine, 1),
                 [
-                    ("binding", "98 to 1"),
-                    ("binding", "98 to 1"),
-                    ("listening", "98 to 1"),
-                    ("shared", "98 to 1"),
+                    ("binding", "98 to 1, 98 told of 1"),
+                    ("binding", "98 to 1, 98 told of 1"),
+                    ("listening", "98 to 1, 98 told of 1"),
+                    ("shared", "98 to 1, 98 told of 1"),
                 ],
             ),
             (

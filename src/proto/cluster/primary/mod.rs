@@ -43,6 +43,8 @@ pub struct PrimaryMachine<F> {
 struct Member {
     /// It has said that it runs (CLU-5).
     is_online: bool,
+    /// It has accepted a connection, or has a socket that it accepts from by itself.
+    may_have_served: bool,
     life: WorkerLife,
     servers: BTreeSet<ServerId>,
 }
@@ -181,6 +183,8 @@ impl<F> PrimaryMachine<F> {
             }
             Body::Reply(Reply { ack, accepted, .. }) => {
                 let known = self.offers.replied(ack, id, accepted.unwrap_or(false));
+                worker.may_have_served |=
+                    known.as_ref().is_some_and(|known| matches!(known.answer, Some((_, true))));
                 self.known(ack, known);
             }
             Body::Act(Act::NewConnection { .. } | Act::Disconnect) | Body::Unknown => {}
@@ -198,6 +202,12 @@ impl<F> PrimaryMachine<F> {
     /// Whether the worker's exit is voluntary: it has announced it, or was asked to disconnect (CLU-21).
     pub fn is_leaving(&self, id: WorkerId) -> bool {
         self.workers.get(&id).is_some_and(|worker| worker.life.is_leaving())
+    }
+
+    /// Whether the worker has accepted a connection, as far as we can know: one with a socket that it shares
+    /// may have. False when its channel is closed.
+    pub fn may_have_served(&self, id: WorkerId) -> bool {
+        self.workers.get(&id).is_some_and(|worker| worker.may_have_served)
     }
 
     fn send(&mut self, worker: WorkerId, body: Body) {

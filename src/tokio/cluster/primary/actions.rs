@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use super::address;
 use super::cluster::{Cluster, ClusterState, accept_connections};
-use super::event::Event;
+use super::event::{Address, Event};
 use super::forked_worker::ForkedWorker;
 use super::server_socket::ServerSocket;
 use crate::driver::link::primary::{Returned, SentFor};
+use crate::error::Error;
 use crate::proto::cluster::primary::{Action, ServerId, WorkerId};
 use crate::proto::cluster::{Message, Query};
 use crate::wire::control::HandleType;
@@ -47,8 +48,15 @@ impl Cluster {
                 Action::Listening { worker, query } => {
                     self.tell(state, worker, |worker| Event::Listening { worker, address: query.into() });
                 }
-                Action::Leaving { worker } => self.tell(state, worker, |worker| {
+                Action::ListenFailed { worker, query, errno } => self.tell(state, worker, |worker| {
+                    let address = Address::from(query);
+                    let reason = io::Error::from_raw_os_error(errno);
+                    let error = Error::Listen { address: address.to_string(), reason };
+                    Event::ListenFailed { worker, address, error }
+                }),
+                Action::Leaving { worker: id } => self.tell(state, id, |worker| {
                     worker.set_leaving();
+                    worker.set_may_have_served(state.machine.may_have_served(id));
                     Event::Leaving { worker }
                 }),
             }

@@ -148,6 +148,7 @@ impl Cluster {
                     if let Some(error) = error {
                         self.events.push(Event::Error { worker: worker.clone(), error });
                     }
+                    worker.set_may_have_served(state.machine.may_have_served(worker.id()));
                     state.machine.remove_worker(worker.id());
                     self.events.push(Event::Disconnect { worker: worker.clone() });
                 }

@@ -38,6 +38,8 @@ struct Forked {
     ended: watch::Sender<Option<Option<ExitStatus>>>,
     /// Its exit is voluntary.
     leaving: AtomicBool,
+    /// It has accepted a connection, as far as we can know. Set when it leaves, or its channel ends.
+    may_have_served: AtomicBool,
     /// What its events make us keep that nobody has taken.
     unread_pages: AtomicUsize,
     cluster: Weak<dyn Commands>,
@@ -177,6 +179,13 @@ impl ForkedWorker {
         self.streams().stderr.take()
     }
 
+    /// Whether it has accepted a connection, as far as the primary can know. Known from its
+    /// [`Leaving`](super::Event::Leaving) or its [`Disconnect`](super::Event::Disconnect) on.
+    #[cfg(feature = "cli")]
+    pub(crate) fn may_have_served(&self) -> bool {
+        self.0.may_have_served.load(Ordering::Relaxed)
+    }
+
     fn streams(&self) -> MutexGuard<'_, Streams> {
         self.0.streams.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -217,6 +226,7 @@ impl ForkedWorker {
             streams: Mutex::new(streams),
             ended: watch::Sender::new(None),
             leaving: AtomicBool::new(false),
+            may_have_served: AtomicBool::new(false),
             unread_pages: AtomicUsize::new(0),
             cluster,
         }))
@@ -228,6 +238,10 @@ impl ForkedWorker {
 
     pub(super) fn set_leaving(&self) {
         self.0.leaving.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn set_may_have_served(&self, served: bool) {
+        self.0.may_have_served.fetch_or(served, Ordering::Relaxed);
     }
 
     /// What happens on its channel.

@@ -156,6 +156,9 @@ impl Hub {
             Action::Listening { worker, query } => {
                 format!("{worker} listens at {:?}:{:?}", query.address, query.port)
             }
+            Action::ListenFailed { worker, query, errno } => {
+                format!("{worker} cannot listen at {:?}:{:?}: {errno}", query.address, query.port)
+            }
             Action::Leaving { worker } => format!("{worker} is leaving"),
         }
     }

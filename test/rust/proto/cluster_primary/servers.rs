@@ -143,7 +143,9 @@ fn clu_12_a_failed_bind_is_reported_to_all_waiting_workers_and_retried_for_the_n
             hub.actions(),
             [
                 r#"1 <- {"ack":1,"errno":-98,"key":"null:80:4:undefined","seq":0}"#,
-                r#"2 <- {"ack":1,"errno":-98,"key":"null:80:4:undefined","seq":1}"#
+                "1 cannot listen at None:Some(80): 98",
+                r#"2 <- {"ack":1,"errno":-98,"key":"null:80:4:undefined","seq":1}"#,
+                "2 cannot listen at None:Some(80): 98"
             ]
         );
         hub.says(1, query(80));

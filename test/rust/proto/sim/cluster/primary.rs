@@ -427,7 +427,9 @@ impl World {
                     worker.told_leaving += 1;
                     assert_eq!(worker.told_leaving, 1);
                 }
-                Action::Listening { worker, .. } => assert!(self.workers.contains_key(&worker)),
+                Action::Listening { worker, .. } | Action::ListenFailed { worker, .. } => {
+                    assert!(self.workers.contains_key(&worker));
+                }
             }
         }
     }
