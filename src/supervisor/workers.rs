@@ -68,6 +68,7 @@ impl Workers<'_> {
             // A worker in an endless loop would not see that its channel has ended.
             .ends_with_us()
             .keep_servers(true)
+            .rebind_paths(true)
     }
 
     /// With one pipe for both outputs, so that they stay in the order in which they were written. The

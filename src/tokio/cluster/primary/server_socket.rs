@@ -3,14 +3,15 @@
 use std::io;
 use std::os::fd::OwnedFd;
 
-use super::address::{Bound, OwnPath};
+use super::address::Bound;
 use super::listener::Listener;
+use super::unix_path::OwnPath;
 use crate::wire::control::HandleType;
 
 pub(super) struct ServerSocket {
+    /// Removed with the socket, and before it: the number of the file could be another's then.
+    path: Option<OwnPath>,
     used: Used,
-    /// Removed with it.
-    _path: Option<OwnPath>,
 }
 
 /// Who accepts from it.
@@ -25,13 +26,25 @@ impl ServerSocket {
     /// One to accept from.
     pub(super) fn listening(bound: Bound, is_patient: bool) -> io::Result<Self> {
         let listener = Listener::new(bound.socket, bound.is_ours, is_patient)?;
-        Ok(ServerSocket { used: Used::Listening(listener), _path: bound.path })
+        Ok(ServerSocket { path: bound.path, used: Used::Listening(listener) })
     }
 
     /// One to give to workers.
     pub(super) fn shared(bound: Bound, is_udp: bool) -> Self {
         let wire_type = if is_udp { HandleType::DgramNative } else { HandleType::NetNative };
-        ServerSocket { used: Used::Shared { socket: bound.socket, wire_type }, _path: bound.path }
+        ServerSocket { path: bound.path, used: Used::Shared { socket: bound.socket, wire_type } }
+    }
+
+    /// Whether clients reach it: the file of its path, if it has one, is the one that was bound.
+    pub(super) fn is_reachable(&self) -> bool {
+        self.path.as_ref().is_none_or(OwnPath::is_ours)
+    }
+
+    /// Takes the place of another, whose clients are served first.
+    pub(super) fn replaces(&mut self, other: ServerSocket) {
+        if let (Used::Listening(listener), Used::Listening(old)) = (&mut self.used, other.used) {
+            listener.replaces(old);
+        }
     }
 
     /// The socket, if it is ours to accept from.
