@@ -11,16 +11,16 @@ use tokio::task::JoinSet;
 
 use super::deployment::Deployment;
 use super::log::{Log, Origin, Stream};
-use super::policy::{Action, Ended, Notice, Policy, Settings, Time, exit_code};
+use super::policy::{Action, Ended, Notice, Policy, Settings, Subject, Time, exit_code};
 use super::preload::{KEEP_INTERVAL, Preload};
 use super::program::Program;
+use super::relay::Relay;
 use super::repeats::{Repeats, Verdict};
 use super::signals::{Signals, Told};
 use super::stdin::Stdin;
 use super::workers::Workers;
-use super::{Options, inspect};
+use super::{Options, inspect, relay};
 use crate::error::Error;
-use crate::message::Message;
 use crate::process::Signal;
 use crate::sys::dispositions::is_caught_by;
 use crate::sys::reap::{adopts_orphans, reap_orphans};
@@ -39,11 +39,12 @@ const ERRORS_A_MINUTE: u32 = 5;
 const INSTANCE: &str = "NODE_APP_INSTANCE";
 
 pub(super) struct Guard {
-    policy: Policy,
+    pub(super) policy: Policy,
     primary: Primary,
     /// Those that have not ended.
-    workers: HashMap<u32, ForkedWorker>,
-    log: Log,
+    pub(super) workers: HashMap<u32, ForkedWorker>,
+    pub(super) log: Log,
+    pub(super) relay: Relay,
     /// What passes on workers' output.
     output: JoinSet<()>,
     options: Options,
@@ -57,7 +58,7 @@ pub(super) struct Guard {
     said: Repeats<(usize, Discriminant<Notice>)>,
     errors: Repeats<u32>,
     adopts_orphans: bool,
-    start: Instant,
+    pub(super) start: Instant,
 }
 
 impl Guard {
@@ -96,6 +97,7 @@ impl Guard {
         let primary = workers.settings().start();
         Ok(Guard {
             policy: Policy::new(settings),
+            relay: Relay::new(options.relay, options.wait_ready),
             // Before there is a worker that could be left alone.
             signals: Signals::new()?,
             log,
@@ -132,6 +134,7 @@ impl Guard {
                 told = self.signals.next() => self.obey(told),
                 Some(_) = self.output.join_next() => {}
                 _ = keep.tick() => self.keep_preload(),
+                () = tokio::time::sleep(relay::LOOK), if self.relay.holds() => self.release_senders(),
                 () = tokio::time::sleep(tick) => self.policy.tick(self.now()),
             }
         }
@@ -172,7 +175,10 @@ impl Guard {
             Action::CloseUnusedServers => self.primary.close_unused_servers(),
             Action::Print(notice) => {
                 match notice {
-                    Notice::Reloading => self.refresh(),
+                    Notice::Reloading => {
+                        self.refresh();
+                        self.relay.reloading();
+                    }
                     Notice::Up(..) => self.log.forget_last_lines(),
                     _ => {}
                 }
@@ -208,6 +214,7 @@ impl Guard {
                 self.pass_on(output, &worker, slot, Stream::Both);
                 self.pass_on(worker.take_stdout(), &worker, slot, Stream::Stdout);
                 self.pass_on(worker.take_stderr(), &worker, slot, Stream::Stderr);
+                self.relay.joined(worker.id(), Subject { slot, pid: worker.pid() });
                 self.policy.forked(slot, worker.id(), worker.pid(), self.now());
                 self.workers.insert(worker.id(), worker);
             }
@@ -283,26 +290,26 @@ impl Guard {
                 };
                 self.policy.exited(worker.id(), how, now);
                 self.workers.remove(&worker.id());
+                self.relay.left(worker.id());
                 self.inspected.remove(&worker.id());
                 // Orphans may have waited behind it.
                 self.reap();
             }
-            Some(Event::Error { worker, error }) => {
-                let text = format!("worker with pid {}: {error}", worker.pid());
-                match self.errors.admit(worker.pid(), now) {
-                    Verdict::Say => self.log.say(&text),
-                    Verdict::SayAsLast => {
-                        self.log.say(&format!("{text} (more of this worker are left out for a minute)"));
-                    }
-                    Verdict::LeaveOut => {}
-                }
-            }
-            Some(Event::Message { worker, message }) if self.options.wait_ready && says_ready(&message) => {
-                worker.resume();
-                self.policy.ready(worker.id(), now);
-            }
-            // What else workers say to us means nothing to us.
+            Some(Event::Error { worker, error }) => self.complain(&worker, &error, now),
+            Some(Event::Message { worker, message }) => self.message(&worker, &message),
             Some(_) | None => {}
+        }
+    }
+
+    /// A worker has sent what is no message.
+    pub(super) fn complain(&mut self, worker: &ForkedWorker, error: &Error, now: Time) {
+        let text = format!("worker with pid {}: {error}", worker.pid());
+        match self.errors.admit(worker.pid(), now) {
+            Verdict::Say => self.log.say(&text),
+            Verdict::SayAsLast => {
+                self.log.say(&format!("{text} (more of this worker are left out for a minute)"));
+            }
+            Verdict::LeaveOut => {}
         }
     }
 
@@ -360,12 +367,7 @@ impl Guard {
         self.log.flush(LAST_OUTPUT).await;
     }
 
-    fn now(&self) -> Time {
+    pub(super) fn now(&self) -> Time {
         self.start.elapsed()
     }
-}
-
-/// As programs say to pm2: `process.send('ready')`.
-fn says_ready(message: &Message) -> bool {
-    message.payload().as_bytes().len() < 32 && message.decode::<String>().is_ok_and(|text| text == "ready")
 }
