@@ -133,8 +133,8 @@ impl Relay {
             (Kind::Message | Kind::WithHandle, false) => {
                 if !std::mem::replace(&mut self.said_unread, true) {
                     self.notices.push_back(format!(
-                        "{subject} has sent a message that nobody reads: {}. Use --relay to pass messages on to all \
-                         other workers. Further messages are dropped without a report",
+                        "{subject} has sent a message that nobody reads. Use --relay to pass messages on to all other \
+                         workers; without it they are dropped, which is said only once. The message: {}",
                         start()
                     ));
                 }

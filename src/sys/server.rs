@@ -58,13 +58,12 @@ pub fn unix(path: &Path) -> io::Result<OwnedFd> {
     Ok(socket)
 }
 
-/// Tries whether a Unix stream socket at this path lets clients in, and leaves again. Never waits.
-///
-/// # Errors
-/// `ECONNREFUSED` if nobody listens there, `EAGAIN` if there is no room for a client now.
-pub fn try_unix(path: &Path) -> io::Result<()> {
-    let socket = new(AddressFamily::Unix, SockType::Stream)?;
-    Ok(socket::connect(socket.as_raw_fd(), &unix_address(path.as_os_str().as_bytes())?)?)
+/// Whether the file at this path is one of a Unix socket that no process has any more. No server notices: the kernel
+/// refuses to connect one for datagrams to a socket of another type, after it has found the socket.
+pub fn is_stale_unix(path: &Path) -> io::Result<bool> {
+    let socket = new(AddressFamily::Unix, SockType::Datagram)?;
+    let address = unix_address(path.as_os_str().as_bytes())?;
+    Ok(socket::connect(socket.as_raw_fd(), &address) == Err(Errno::ECONNREFUSED))
 }
 
 /// The address of a path, or of a name in Linux's abstract namespace.

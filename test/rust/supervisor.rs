@@ -6,6 +6,8 @@ mod any_order;
 mod lines;
 #[path = "supervisor/reading.rs"]
 mod reading;
+#[path = "supervisor/relay.rs"]
+mod relay;
 #[path = "supervisor/reload.rs"]
 mod reload;
 #[path = "supervisor/repeats.rs"]

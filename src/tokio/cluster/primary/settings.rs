@@ -217,14 +217,13 @@ impl Settings {
     ///
     /// - If a worker asks for a path whose file was removed, or replaced by another, the primary makes a new
     ///   socket there. All workers of the path get connections from it, and the clients of the old one are served.
-    /// - A socket file on which nobody listens, such as that of a server that was killed, is replaced. Other
-    ///   files, and the sockets of servers that listen, are not touched: the worker gets `EADDRINUSE`. A server
-    ///   that has bound the path at this moment, and does not listen yet, loses its file.
+    /// - A file of a socket that no process has any more, such as that of a server that was killed, is replaced.
+    ///   Other files, and those of sockets that a process has, are not touched: the worker gets `EADDRINUSE`. The
+    ///   file is moved aside before it is removed, so that a server which binds the path at this moment keeps it.
     /// - With [`Balance::Shared`], the primary accepts the connections of paths all the same, and gives them to
     ///   the workers in turn.
     ///
-    /// How often a path can be bound again is not limited. [`ListenOptions::exclusive`](crate::cluster::ListenOptions)
-    /// is not affected.
+    /// Servers with [`exclusive`](crate::cluster::ListenOptions) are not affected.
     pub fn rebind_paths(mut self, rebind: bool) -> Self {
         self.rebind_paths = rebind;
         self

@@ -1,9 +1,8 @@
 //! The path of a Unix socket: bound, watched over, and removed with the socket.
 //!
 //! A server that was killed leaves its file, and the next one cannot bind the path. Such a file is replaced on
-//! request. There is no lock for paths, so the file is first moved aside, looked at again, and put back if it
-//! turns out to be a server's. What remains is a server that has bound the path, but does not listen yet, at
-//! both looks: it would lose its file.
+//! request. There is no lock for paths, so the file is first moved aside, looked at again, and put back if it is
+//! that of a server which has come meanwhile. What nobody has open stays so: a server binds a file of its own.
 
 use std::fs::{self, Metadata};
 use std::io;
@@ -90,10 +89,10 @@ fn shorter(path: &Path) -> PathBuf {
     from_here.unwrap_or_else(|| path.to_owned())
 }
 
-/// Removes the file if it is a socket, and nobody listens on it. True if it is gone.
+/// Removes the file if it is a socket's, and no process has that any more. True if it is gone.
 fn remove_stale(path: &Path) -> io::Result<bool> {
     let stale = match fs::symlink_metadata(path) {
-        Ok(file) if file.file_type().is_socket() && refuses(path) => identity(&file),
+        Ok(file) if file.file_type().is_socket() && is_stale(path) => identity(&file),
         // Its server has removed it meanwhile.
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(true),
         _ => return Ok(false),
@@ -102,11 +101,11 @@ fn remove_stale(path: &Path) -> io::Result<bool> {
     if fs::rename(path, &aside).is_err() {
         return Ok(false);
     }
-    if fs::symlink_metadata(&aside).is_ok_and(|file| identity(&file) == stale) && refuses(&aside) {
+    if fs::symlink_metadata(&aside).is_ok_and(|file| identity(&file) == stale) && is_stale(&aside) {
         fs::remove_file(&aside)?;
         return Ok(true);
     }
-    // Another has bound the path, or listens by now. A link overwrites nothing.
+    // Another has bound the path meanwhile. A link overwrites nothing.
     match fs::hard_link(&aside, path) {
         Err(e) if e.kind() != io::ErrorKind::AlreadyExists => fs::rename(&aside, path)?,
         _ => fs::remove_file(&aside)?,
@@ -114,11 +113,12 @@ fn remove_stale(path: &Path) -> io::Result<bool> {
     Ok(false)
 }
 
-/// Whether nobody listens on it, as far as we can know: other errors may come from a server. A path that is too
-/// long is one that we have made, after the file was seen to refuse.
-fn refuses(path: &Path) -> bool {
-    let tried = server::try_unix(&shorter(path));
-    tried.is_err_and(|e| matches!(e.raw_os_error(), Some(libc::ECONNREFUSED | libc::ENAMETOOLONG)))
+/// A path that is too long here is that of a file which was moved aside: it was looked at before.
+fn is_stale(path: &Path) -> bool {
+    match server::is_stale_unix(&shorter(path)) {
+        Ok(is_stale) => is_stale,
+        Err(e) => e.raw_os_error() == Some(libc::ENAMETOOLONG),
+    }
 }
 
 /// A name in the same folder that nobody else uses.
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn a_socket_on_which_nobody_listens_is_replaced_on_request_alone() {
+    fn a_socket_that_nobody_has_is_replaced_on_request_alone() {
         let folder = Folder::new("stale");
         let path = folder.0.join("s");
         drop(UnixListener::bind(&path).unwrap());
@@ -191,7 +191,12 @@ mod tests {
         let before = identity(&fs::symlink_metadata(&path).unwrap());
         assert_eq!(code(bind(&folder.query(), true)), Some(libc::EADDRINUSE));
         assert_eq!(identity(&fs::symlink_metadata(&path).unwrap()), before);
+        server.set_nonblocking(true).unwrap();
+        assert_eq!(server.accept().unwrap_err().kind(), io::ErrorKind::WouldBlock, "it notices nothing");
         drop(server);
+        fs::remove_file(&path).unwrap();
+        let _bound = server::unix(&path).unwrap();
+        assert_eq!(code(bind(&folder.query(), true)), Some(libc::EADDRINUSE), "it does not listen yet");
         fs::remove_file(&path).unwrap();
         // One for datagrams has no connections to be refused.
         let _datagrams = UnixDatagram::bind(&path).unwrap();
@@ -244,7 +249,6 @@ mod tests {
         let (socket, own) = bind(&query, true).unwrap();
         assert!(own.is_none());
         server::listen(&socket, 1).unwrap();
-        assert!(!refuses(Path::new(&format!("\0{name}"))));
         assert_eq!(code(bind(&query, true)), Some(libc::EADDRINUSE));
     }
 }
