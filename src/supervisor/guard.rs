@@ -295,21 +295,18 @@ impl Guard {
                 // Orphans may have waited behind it.
                 self.reap();
             }
-            Some(Event::Error { worker, error }) => self.complain(&worker, &error, now),
+            Some(Event::Error { worker, error }) => {
+                let text = format!("worker with pid {}: {error}", worker.pid());
+                match self.errors.admit(worker.pid(), now) {
+                    Verdict::Say => self.log.say(&text),
+                    Verdict::SayAsLast => {
+                        self.log.say(&format!("{text} (more of this worker are left out for a minute)"));
+                    }
+                    Verdict::LeaveOut => {}
+                }
+            }
             Some(Event::Message { worker, message }) => self.message(&worker, &message),
             Some(_) | None => {}
-        }
-    }
-
-    /// A worker has sent what is no message.
-    pub(super) fn complain(&mut self, worker: &ForkedWorker, error: &Error, now: Time) {
-        let text = format!("worker with pid {}: {error}", worker.pid());
-        match self.errors.admit(worker.pid(), now) {
-            Verdict::Say => self.log.say(&text),
-            Verdict::SayAsLast => {
-                self.log.say(&format!("{text} (more of this worker are left out for a minute)"));
-            }
-            Verdict::LeaveOut => {}
         }
     }
 

@@ -30,7 +30,7 @@ impl Guard {
             if frame.is_none() {
                 match worker.frame_of(message.payload()) {
                     Ok(made) => frame = Some(made),
-                    Err(e) => return self.complain(sender, &e, now),
+                    Err(e) => return self.relay.cannot_pass_on(sender.id(), &e, now),
                 }
             }
             match worker.offer_frame(frame.as_deref().unwrap_or_default(), MOST_QUEUED) {

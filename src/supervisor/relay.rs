@@ -143,6 +143,13 @@ impl Relay {
         Fate::Nothing
     }
 
+    /// What the worker has sent could not be read by others.
+    pub fn cannot_pass_on(&mut self, id: u32, why: &impl fmt::Display, now: Time) {
+        if let Some(subject) = self.workers.get(&id).map(|worker| worker.subject) {
+            self.say(id, format!("a message of {subject} cannot be passed on, and is dropped: {why}"), now);
+        }
+    }
+
     /// The worker's channel has accepted a message, and so many bytes wait for it now.
     pub fn accepted(&mut self, id: u32, queued: usize, now: Time) {
         let Some(worker) = self.workers.get_mut(&id) else {

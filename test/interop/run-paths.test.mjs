@@ -75,6 +75,18 @@ describe('paths', { concurrency: 2, skip: withoutNode }, () => {
     assert.ok(!existsSync(path));
   });
 
+  test('workers that remove the path when they end leave it to the new ones', DEADLINE, async (t) => {
+    const path = socket(t);
+    const run = supervise(t, runtime, { app: 'unlinks', env: { SOCKET: path, TIDIES: '1' } });
+    const first = await listening(run, 2);
+    run.kill('SIGHUP');
+    for (const pid of first) await run.said(new RegExp(`\\(pid ${pid}\\) has ended: exit code 0$`));
+    const fresh = (await listening(run, 4)).slice(2);
+    assert.deepStrictEqual(await serving(path, 6), fresh.sort());
+    assert.strictEqual(await run.stop(), 0, run.text);
+    assert.ok(!existsSync(path));
+  });
+
   test('a path of another server, and a file that is no socket, are not touched', DEADLINE, async (t) => {
     const path = socket(t);
     const what = { app: 'unlinks', args: ['-i', '1', '--start-attempts', '1'], env: { SOCKET: path, KEEPS: '1' } };

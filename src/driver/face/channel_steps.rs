@@ -33,7 +33,7 @@ macro_rules! channel_steps {
             }
 
             /// Makes the frames of this channel.
-            #[cfg(any(feature = "calls", feature = "cli"))]
+            #[cfg(feature = "calls")]
             pub(super) fn encoder(&self) -> Arc<crate::message::encoder::Encoder> {
                 self.0.encoder.clone()
             }

@@ -1,12 +1,21 @@
-// A server at SOCKET that removes the path before it listens, as many do, so that it starts after a crash.
+// A server at SOCKET that removes the path before it listens, as many do, so that it starts after a crash. TIDIES: and when it
+// ends.
 const { unlinkSync } = require('node:fs');
 
-const { FRAMEWORK, KEEPS, OPEN, SOCKET } = process.env;
+const { FRAMEWORK, KEEPS, OPEN, SOCKET, TIDIES } = process.env;
 
 if (!KEEPS) {
   try {
     unlinkSync(SOCKET);
   } catch {}
+}
+
+if (TIDIES) {
+  process.on('exit', () => {
+    try {
+      unlinkSync(SOCKET);
+    } catch {}
+  });
 }
 
 if (FRAMEWORK === 'fastify') {

@@ -99,6 +99,22 @@ async fn clu_16_a_removed_path_is_bound_again_and_clients_of_the_old_socket_are_
     }
 }
 
+/// As programs do when they end, while others still serve it.
+#[tokio::test]
+async fn clu_16_a_path_that_was_removed_is_bound_again_when_a_worker_ends() {
+    let folder = Folder::new("ends");
+    let path = folder.path();
+    fs::write(folder.0.join("go"), "").expect("a file");
+    let primary = script(&worker(&path)).rebind_paths(true).start();
+    for _ in 0..2 {
+        assert_eq!(forks(&primary).await, 0);
+    }
+    fs::remove_file(&path).expect("it is there");
+    assert!(primary.workers()[0].kill(crossfork::Signal::KILL).expect("a signal"));
+    while !matches!(next(&primary).await, Some(Event::Disconnect { .. })) {}
+    assert!(is_served(UnixStream::connect(&path).await.expect("it listens")).await);
+}
+
 #[tokio::test]
 async fn clu_12_the_file_of_another_is_replaced_only_if_nobody_listens() {
     let folder = Folder::new("other");

@@ -98,6 +98,17 @@ fn losses_are_counted_and_told_when_the_worker_reads_again() {
 }
 
 #[test]
+fn what_others_could_not_read_is_dropped_and_told() {
+    let mut relay = relay(true, false);
+    for _ in 0..100 {
+        relay.cannot_pass_on(1, &"it is no JSON", NOW);
+    }
+    let said = notices(&mut relay);
+    assert_eq!(said.len(), 5);
+    assert_eq!(said[0], "a message of worker 0 (pid 101) cannot be passed on, and is dropped: it is no JSON");
+}
+
+#[test]
 fn a_worker_that_is_behind_again_and_again_fills_no_log() {
     let mut relay = relay(true, false);
     for _ in 0..1000 {

@@ -87,6 +87,20 @@ impl Cluster {
         Ok(())
     }
 
+    /// Makes those sockets anew that clients cannot reach any more: programs remove their path also when they end,
+    /// and others still serve it.
+    pub(super) fn rebind_unreachable(&self, state: &mut ClusterState) {
+        if !self.rebinds_paths {
+            return;
+        }
+        let unreachable = state.servers.iter().filter(|(_, server)| !server.is_reachable());
+        let queries: Vec<_> = unreachable.map(|(id, server)| (*id, server.query().clone())).collect();
+        for (id, query) in queries {
+            // If this fails, the next worker that asks for it hears of it.
+            let _ = self.rebind(state, id, &query);
+        }
+    }
+
     /// A socket for a server, and its address where workers are told of it. If it is ours to accept from, a task
     /// does so, once this is done.
     fn open(
@@ -98,10 +112,10 @@ impl Cluster {
         let _inside = self.runtime.enter();
         let bound = address::bind(query, self.rebinds_paths)?;
         if !accept {
-            return Ok((ServerSocket::shared(bound, query.address_type.is_udp()), None));
+            return Ok((ServerSocket::shared(bound, query.clone()), None));
         }
         let sockname = address::sockname(&bound.socket);
-        let mut server = ServerSocket::listening(bound, address::is_patient(query))?;
+        let mut server = ServerSocket::listening(bound, query.clone())?;
         if let Some(listener) = server.listener() {
             let task = self.runtime.spawn(accept_connections(self.me.clone(), id));
             listener.served_by(task.abort_handle());

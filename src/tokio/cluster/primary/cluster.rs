@@ -151,6 +151,7 @@ impl Cluster {
                         self.events.push(Event::Error { worker: worker.clone(), error });
                     }
                     state.machine.remove_worker(worker.id());
+                    self.rebind_unreachable(&mut state);
                     self.events.push(Event::Disconnect { worker: worker.clone() });
                 }
             }
@@ -212,7 +213,10 @@ async fn tend(cluster: Weak<Cluster>, worker: ForkedWorker) {
     if let Some(cluster) = cluster.upgrade() {
         let code = status.and_then(|status| status.code());
         let signal = status.and_then(|status| status.signal()).and_then(Signal::from_number);
-        cluster.lock().workers.remove(&worker.id());
+        let mut state = cluster.lock();
+        state.workers.remove(&worker.id());
+        cluster.rebind_unreachable(&mut state);
+        drop(state);
         cluster.events.push(Event::Exit { worker, code, signal });
     }
 }

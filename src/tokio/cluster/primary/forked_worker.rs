@@ -258,7 +258,7 @@ impl ForkedWorker {
 impl ForkedWorker {
     /// Makes the frame of a message that another worker has sent, for this one and all with its serialization.
     pub(crate) fn frame_of(&self, payload: &Payload) -> Result<Vec<u8>, Error> {
-        self.0.channel.encoder().forward(payload)
+        self.0.channel.with_link(|link| link.encoder()).forward(payload)
     }
 
     /// Sends such a frame, as soon as the worker reads, unless more than `most` bytes would wait for it. Gives how

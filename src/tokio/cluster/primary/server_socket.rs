@@ -3,15 +3,18 @@
 use std::io;
 use std::os::fd::OwnedFd;
 
-use super::address::Bound;
+use super::address::{self, Bound};
 use super::listener::Listener;
 use super::unix_path::OwnPath;
+use crate::proto::cluster::Query;
 use crate::wire::control::HandleType;
 
 pub(super) struct ServerSocket {
     /// Removed with the socket, and before it: the number of the file could be another's then.
     path: Option<OwnPath>,
     used: Used,
+    /// What was asked for.
+    query: Query,
 }
 
 /// Who accepts from it.
@@ -24,20 +27,26 @@ enum Used {
 
 impl ServerSocket {
     /// One to accept from.
-    pub(super) fn listening(bound: Bound, is_patient: bool) -> io::Result<Self> {
-        let listener = Listener::new(bound.socket, bound.is_ours, is_patient)?;
-        Ok(ServerSocket { path: bound.path, used: Used::Listening(listener) })
+    pub(super) fn listening(bound: Bound, query: Query) -> io::Result<Self> {
+        let listener = Listener::new(bound.socket, bound.is_ours, address::is_patient(&query))?;
+        Ok(ServerSocket { path: bound.path, used: Used::Listening(listener), query })
     }
 
     /// One to give to workers.
-    pub(super) fn shared(bound: Bound, is_udp: bool) -> Self {
+    pub(super) fn shared(bound: Bound, query: Query) -> Self {
+        let is_udp = query.address_type.is_udp();
         let wire_type = if is_udp { HandleType::DgramNative } else { HandleType::NetNative };
-        ServerSocket { path: bound.path, used: Used::Shared { socket: bound.socket, wire_type } }
+        ServerSocket { path: bound.path, used: Used::Shared { socket: bound.socket, wire_type }, query }
     }
 
     /// Whether clients reach it: the file of its path, if it has one, is the one that was bound.
     pub(super) fn is_reachable(&self) -> bool {
         self.path.as_ref().is_none_or(OwnPath::is_ours)
+    }
+
+    /// What was asked for.
+    pub(super) fn query(&self) -> &Query {
+        &self.query
     }
 
     /// Takes the place of another, whose clients are served first.

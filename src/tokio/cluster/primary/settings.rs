@@ -217,6 +217,7 @@ impl Settings {
     ///
     /// - If a worker asks for a path whose file was removed, or replaced by another, the primary makes a new
     ///   socket there. All workers of the path get connections from it, and the clients of the old one are served.
+    ///   The same is done when a worker ends, because programs remove their path then too.
     /// - A file of a socket that no process has any more, such as that of a server that was killed, is replaced.
     ///   Other files, and those of sockets that a process has, are not touched: the worker gets `EADDRINUSE`. The
     ///   file is moved aside before it is removed, so that a server which binds the path at this moment keeps it.
