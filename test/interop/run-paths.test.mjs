@@ -22,7 +22,7 @@ for (const framework of ['express', 'fastify']) {
     async (t, runtime) => {
       const path = socket(t);
       const env = { SOCKET: path, FRAMEWORK: framework };
-      const run = supervise(t, runtime, { app: 'unlinks', args: ['-i', '4'], env });
+      const run = supervise(t, runtime, { app: 'unlinks', args: ['-i', '4', '--reload-batch', '4'], env });
       const first = await listening(run, 4);
       assert.deepStrictEqual(await serving(path, 12), first.sort());
       let isOver = false;
