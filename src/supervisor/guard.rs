@@ -12,16 +12,16 @@ use tokio::task::JoinSet;
 use super::deployment::Deployment;
 use super::listening::failure;
 use super::log::{Log, Origin, Stream};
-use super::policy::{Action, Ended, Notice, Policy, Settings, Time};
+use super::policy::{Action, Ended, Notice, Policy, Settings, Subject, Time};
 use super::preload::{KEEP_INTERVAL, Preload};
 use super::program::Program;
+use super::relay::Relay;
 use super::reporter::Reporter;
 use super::signals::{Signals, Told};
 use super::stdin::Stdin;
 use super::workers::Workers;
-use super::{Options, inspect};
+use super::{Options, inspect, relay};
 use crate::error::Error;
-use crate::message::Message;
 use crate::process::Signal;
 use crate::sys::dispositions::is_caught_by;
 use crate::sys::reap::{adopts_orphans, reap_orphans};
@@ -36,12 +36,13 @@ const LAST_OUTPUT: Duration = Duration::from_secs(2);
 const INSTANCE: &str = "NODE_APP_INSTANCE";
 
 pub(super) struct Guard {
-    policy: Policy,
+    pub(super) policy: Policy,
     primary: Primary,
     /// Those that have not ended.
-    workers: HashMap<u32, ForkedWorker>,
+    pub(super) workers: HashMap<u32, ForkedWorker>,
     log: Log,
-    reporter: Reporter,
+    pub(super) reporter: Reporter,
+    pub(super) relay: Relay,
     /// What passes on workers' output.
     output: JoinSet<()>,
     options: Options,
@@ -52,7 +53,7 @@ pub(super) struct Guard {
     /// The ports of their inspectors.
     inspected: BTreeMap<u32, u16>,
     adopts_orphans: bool,
-    start: Instant,
+    pub(super) start: Instant,
 }
 
 /// A worker that was started.
@@ -93,6 +94,7 @@ impl Guard {
         let primary = workers.settings().start();
         Ok(Guard {
             policy: Policy::new(settings),
+            relay: Relay::new(options.relay, options.wait_ready),
             // Before there is a worker that could be left alone.
             signals: Signals::new()?,
             reporter: Reporter::new(log.clone()),
@@ -130,6 +132,7 @@ impl Guard {
                 told = self.signals.next() => self.obey(told),
                 Some(_) = self.output.join_next() => {}
                 _ = keep.tick() => self.keep_preload(),
+                () = tokio::time::sleep(relay::LOOK), if self.relay.holds() => self.release_senders(),
                 () = tokio::time::sleep(tick) => self.policy.tick(self.now()),
             }
         }
@@ -171,7 +174,10 @@ impl Guard {
             Action::Print(notice) => {
                 trace::notice(&notice);
                 match notice {
-                    Notice::Reloading => self.refresh(),
+                    Notice::Reloading => {
+                        self.refresh();
+                        self.relay.reloading();
+                    }
                     Notice::Stopping { .. } => self.stdin.end(),
                     _ => {}
                 }
@@ -193,6 +199,7 @@ impl Guard {
                 self.pass_on(output, &worker, slot, Stream::Both);
                 self.pass_on(worker.take_stdout(), &worker, slot, Stream::Stdout);
                 self.pass_on(worker.take_stderr(), &worker, slot, Stream::Stderr);
+                self.relay.joined(worker.id(), Subject { slot, pid: worker.pid() });
                 self.policy.forked(slot, worker.id(), worker.pid(), self.now());
                 if !drains {
                     self.policy.cannot_drain(worker.id());
@@ -279,16 +286,13 @@ impl Guard {
                 };
                 self.policy.exited(worker.id(), how, now);
                 self.workers.remove(&worker.id());
+                self.relay.left(worker.id());
                 self.inspected.remove(&worker.id());
                 // Orphans may have waited behind it.
                 self.reap();
             }
             Some(Event::Error { worker, error }) => self.reporter.error(&worker, &error, now),
-            Some(Event::Message { worker, message }) if self.options.wait_ready && says_ready(&message) => {
-                worker.resume();
-                self.policy.ready(worker.id(), now);
-            }
-            // What else workers say to us means nothing to us.
+            Some(Event::Message { worker, message }) => self.message(&worker, &message),
             Some(_) | None => {}
         }
     }
@@ -354,12 +358,7 @@ impl Guard {
         self.log.flush(LAST_OUTPUT).await;
     }
 
-    fn now(&self) -> Time {
+    pub(super) fn now(&self) -> Time {
         self.start.elapsed()
     }
-}
-
-/// As programs say to pm2: `process.send('ready')`.
-fn says_ready(message: &Message) -> bool {
-    message.payload().as_bytes().len() < 32 && message.decode::<String>().is_ok_and(|text| text == "ready")
 }

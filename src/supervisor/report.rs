@@ -60,6 +60,11 @@ impl Report {
         Report { pid: Some(pid), error: Some(code.to_owned()), ..Report::new("worker_error") }
     }
 
+    /// Nobody reads what workers send, or not all can be passed on.
+    pub(super) fn messages() -> Self {
+        Report::new("worker_messages")
+    }
+
     fn new(event: &'static str) -> Self {
         Report { event, ..Report::default() }
     }

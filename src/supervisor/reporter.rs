@@ -84,6 +84,11 @@ impl Reporter {
         self.log.report(&text, &Report::worker_error(worker.pid(), error.code()));
     }
 
+    /// About messages that workers send to us.
+    pub(super) fn messages(&self, text: &str) {
+        self.log.report(text, &Report::messages());
+    }
+
     /// When the output of all workers was passed on.
     pub(super) fn end(&mut self, now: Duration) {
         self.log.say_repeats();

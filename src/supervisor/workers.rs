@@ -68,7 +68,9 @@ impl Workers<'_> {
             .own_process_group()
             // A worker in an endless loop would not see that its channel has ended.
             .ends_with_us()
+            .serialization(options.serialization)
             .keep_servers(true)
+            .rebind_paths(true)
     }
 
     /// With one pipe for both outputs, so that they stay in the order in which they were written. The

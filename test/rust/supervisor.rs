@@ -8,6 +8,8 @@ mod lines;
 mod listening;
 #[path = "supervisor/reading.rs"]
 mod reading;
+#[path = "supervisor/relay.rs"]
+mod relay;
 #[path = "supervisor/reload.rs"]
 mod reload;
 #[path = "supervisor/repeats.rs"]

@@ -2,8 +2,8 @@
 
 use super::balance::Rotation;
 use super::servers::{ServerState, key};
-use super::{Action, Balance, PrimaryMachine, ServerId, WorkerId};
-use crate::proto::cluster::message::{Body, Message, Query, Reply, SockName};
+use super::{Action, Balance, Member, PrimaryMachine, ServerId, WorkerId};
+use crate::proto::cluster::message::{AddressType, Body, Message, Query, Reply, SockName};
 
 /// How many servers one worker may have. Each may cost the primary a descriptor.
 const MAX_SERVERS_OF_ONE: usize = 256;
@@ -30,29 +30,36 @@ impl<F> PrimaryMachine<F> {
         }
     }
 
-    /// The worker cannot have the shared socket that this reply was to bring.
-    pub fn handle_unshared(&mut self, id: WorkerId, server: ServerId, reply: Message, errno: i32) {
-        let Body::Reply(reply) = reply.body else {
+    /// The server's path leads to its socket: to the one before, or to a new one. Or the system gave the number of
+    /// an error, and this worker cannot listen. The others keep the socket that they have.
+    pub fn handle_rebound(&mut self, id: WorkerId, seq: u64, server: ServerId, bound: Result<(), i32>) {
+        let asks = |worker: &Member| worker.servers.contains(&server);
+        if !self.workers.get(&id).is_some_and(asks) {
+            return;
+        }
+        let Err(errno) = bound else {
+            return self.admit(id, seq, server);
+        };
+        let Some(found) = self.servers.get_mut(server) else {
             return;
         };
-        // If the worker is gone, it has not failed to listen.
-        if errno != libc::EPIPE
-            && let Some(found) = self.servers.get_mut(server)
-        {
-            let query = found.query.clone();
-            self.listen_failed(id, query, errno);
+        let (key, data) = (Some(found.key.clone()), found.query.data.clone());
+        self.refuse(id, server, Reply { ack: seq, key, data, ..Reply::default() }, errno);
+    }
+
+    /// The worker cannot have the shared socket that this reply was to bring.
+    pub fn handle_unshared(&mut self, id: WorkerId, server: ServerId, reply: Message, errno: i32) {
+        if let Body::Reply(reply) = reply.body {
+            self.refuse(id, server, reply, errno);
         }
-        if self.workers.get_mut(&id).is_some_and(|worker| worker.servers.remove(&server)) {
-            self.leave(id, server);
-        }
-        self.send(id, Body::Reply(Reply { server: Some(Err(errno)), ..reply }));
     }
 }
 
 impl<F> PrimaryMachine<F> {
     /// A worker wants to listen (CLU-6).
     pub(super) fn query(&mut self, id: WorkerId, seq: u64, query: Query) {
-        let shared = self.balance == Balance::Shared || query.address_type.is_udp();
+        let rebinds = self.rebinds_paths && query.address_type == AddressType::Path;
+        let shared = query.address_type.is_udp() || self.balance == Balance::Shared && !rebinds;
         let its = self.workers.get(&id).map_or(0, |worker| worker.servers.len());
         let found = match its < MAX_SERVERS_OF_ONE {
             true => self.servers.join(id, &query, shared),
@@ -62,6 +69,9 @@ impl<F> PrimaryMachine<F> {
             Ok((server, is_new)) => {
                 if let Some(worker) = self.workers.get_mut(&id) {
                     worker.servers.insert(server);
+                }
+                if rebinds && self.rotation(server).is_some() {
+                    return self.actions.push_back(Action::Rebind { server, query, worker: id, seq });
                 }
                 if is_new {
                     self.actions.push_back(Action::Bind { server, query, accept: !shared });
@@ -109,6 +119,21 @@ impl<F> PrimaryMachine<F> {
                 self.actions.push_back(Action::Share { worker: id, server, reply });
             }
         }
+    }
+
+    /// The worker was to have this server, and cannot.
+    fn refuse(&mut self, id: WorkerId, server: ServerId, reply: Reply, errno: i32) {
+        // If the worker is gone, it has not failed to listen.
+        if errno != libc::EPIPE
+            && let Some(found) = self.servers.get_mut(server)
+        {
+            let query = found.query.clone();
+            self.listen_failed(id, query, errno);
+        }
+        if self.workers.get_mut(&id).is_some_and(|worker| worker.servers.remove(&server)) {
+            self.leave(id, server);
+        }
+        self.send(id, Body::Reply(Reply { server: Some(Err(errno)), ..reply }));
     }
 
     /// The socket could not be made. The next query for it tries again.
@@ -159,7 +184,7 @@ impl<F> PrimaryMachine<F> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::proto::cluster::message::{Act, AddressType};
+    use crate::proto::cluster::message::Act;
 
     const SERVER: ServerId = ServerId(1);
     const KEY: &str = "null:80:4:undefined";

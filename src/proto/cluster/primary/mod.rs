@@ -4,9 +4,9 @@
 //! [`retire`](PrimaryMachine::retire), [`disconnect`](PrimaryMachine::disconnect),
 //! [`close_unused`](PrimaryMachine::close_unused). **Input**:
 //! [`handle_message`](PrimaryMachine::handle_message), here; about servers (`granting`)
-//! [`handle_bound`](PrimaryMachine::handle_bound) and [`handle_unshared`](PrimaryMachine::handle_unshared); about
-//! connections (`connections`) [`handle_connection`](PrimaryMachine::handle_connection),
-//! [`handle_returned`](PrimaryMachine::handle_returned) and
+//! [`handle_bound`](PrimaryMachine::handle_bound), [`handle_rebound`](PrimaryMachine::handle_rebound) and
+//! [`handle_unshared`](PrimaryMachine::handle_unshared); about connections (`connections`)
+//! [`handle_connection`](PrimaryMachine::handle_connection), [`handle_returned`](PrimaryMachine::handle_returned) and
 //! [`handle_pause_over`](PrimaryMachine::handle_pause_over). **What is to be done**:
 //! [`poll_action`](PrimaryMachine::poll_action), after each of these, until there is nothing.
 
@@ -31,6 +31,7 @@ use servers::Servers;
 pub struct PrimaryMachine<F> {
     balance: Balance,
     keep_servers: bool,
+    rebinds_paths: bool,
     workers: BTreeMap<WorkerId, Member>,
     servers: Servers<F>,
     offers: Offers<F>,
@@ -57,12 +58,19 @@ impl<F> PrimaryMachine<F> {
         PrimaryMachine {
             balance,
             keep_servers,
+            rebinds_paths: false,
             workers: BTreeMap::new(),
             servers: Servers::new(),
             offers: Offers::new(),
             actions: VecDeque::new(),
             next_seq: 0,
         }
+    }
+
+    /// From now on, a query for a path whose file is not ours any more binds it anew. All workers of such a
+    /// server must get connections of the new socket, so the primary accepts them, whatever the [`Balance`].
+    pub fn rebind_paths(&mut self) {
+        self.rebinds_paths = true;
     }
 
     /// There is a new worker.

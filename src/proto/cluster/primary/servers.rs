@@ -8,7 +8,8 @@
 //!        +---- all left --------+------- all left -----------+
 //! ```
 //!
-//! What happens to them is in `granting`.
+//! What happens to them is in `granting`. A server of a path that is asked for again while it is Listening may get
+//! another socket: its number, its workers and the connections that wait stay.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
