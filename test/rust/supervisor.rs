@@ -4,8 +4,12 @@
 mod any_order;
 #[path = "supervisor/lines.rs"]
 mod lines;
+#[path = "supervisor/listening.rs"]
+mod listening;
 #[path = "supervisor/reading.rs"]
 mod reading;
+#[path = "supervisor/relay.rs"]
+mod relay;
 #[path = "supervisor/reload.rs"]
 mod reload;
 #[path = "supervisor/repeats.rs"]

@@ -139,6 +139,20 @@ impl Link {
         }
     }
 
+    /// Accepts a message of another worker's, to be written with others, unless more than `most` bytes would wait.
+    /// One that is longer is accepted if nothing else waits. Gives how many bytes wait.
+    #[cfg(feature = "cli")]
+    pub(crate) fn offer_frame(&mut self, frame: &[u8], most: usize) -> Option<usize> {
+        let queued = self.queued_bytes();
+        if queued > 0 && queued + frame.len() > most {
+            return None;
+        }
+        // This fails if the channel is closed, of which an event tells.
+        let _ = self.core.feed(frame);
+        self.write();
+        Some(self.queued_bytes())
+    }
+
     /// What has happened, descriptors first: what comes from the worker may be about them.
     pub(crate) fn next_event(&mut self, owner: impl Fn() -> Weak<dyn SocketOwner>) -> Option<LinkEvent> {
         let incoming = loop {

@@ -20,6 +20,8 @@ pub(super) struct Leaving {
     pub(super) subject: Subject,
     /// By us, and it has not said since that it leaves by itself.
     was_asked: bool,
+    /// It drains itself, and tells its program.
+    pub(super) drains: bool,
     press: Press,
 }
 
@@ -105,12 +107,13 @@ impl Policy {
 
     pub(super) fn channel_ended(&mut self, id: u32, now: Time) {
         let end = self.end(now);
-        let signal = match self.settings.drains {
-            // It tells the program itself, and the program may be about to finish.
-            true => Time::MAX,
-            false => now.saturating_add(self.settings.signal_after),
-        };
+        let signal_after = self.settings.signal_after;
         if let Some(leaving) = self.leaving.get_mut(&id) {
+            let signal = match leaving.drains {
+                // It tells the program itself, and the program may be about to finish.
+                true => Time::MAX,
+                false => now.saturating_add(signal_after),
+            };
             leaving.disconnected(signal, end);
         }
     }
@@ -124,7 +127,7 @@ impl Policy {
 
     fn keep(&mut self, worker: Worker, slot: usize, was_asked: bool, press: Press) {
         let subject = Subject { slot, pid: worker.pid };
-        self.leaving.insert(worker.id, Leaving { subject, was_asked, press });
+        self.leaving.insert(worker.id, Leaving { subject, was_asked, drains: worker.drains, press });
     }
 
     /// Those that were to be asked later are asked at once.

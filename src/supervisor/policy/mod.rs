@@ -20,6 +20,7 @@
 //! online for [`SETTLE`], or until the deadline of a reload if that is shorter.
 
 mod action;
+mod coming_up;
 mod leaving;
 mod notice;
 mod reload;
@@ -37,9 +38,9 @@ use slots::{Place, Slot, State, Worker};
 
 pub use action::{Action, Settings, exit_code};
 pub use leaving::{LAST_WARNING, RETIREMENT};
-pub use notice::{Ended, Notice, Subject};
-pub use restarts::{DARK_PAUSE, FIRST_PAUSE, LONGEST_PAUSE, MANY_RESTARTS, SPACING};
-pub use slots::MOST_PATIENCE;
+pub use notice::{Ended, ListenFailure, Notice, Subject};
+pub use restarts::{DARK_PAUSE, FIRST_PAUSE, LONGEST_PAUSE, MANY_RESTARTS, PROVEN, SPACING};
+pub use slots::{MOST_PATIENCE, SECOND_LISTEN};
 
 /// A point in time: how long after some moment that is the same for all calls.
 pub type Time = Duration;
@@ -157,7 +158,7 @@ impl Policy {
     pub fn forked(&mut self, slot: usize, id: u32, pid: u32, now: Time) {
         self.forking -= 1;
         self.has_forked = true;
-        let worker = Worker { id, pid, started: now, online: None };
+        let worker = Worker::new(id, pid, now, self.settings.drains);
         if let Some(newcomer) = self.newcomer(slot)
             && matches!(newcomer, Newcomer::Forking)
         {
@@ -167,6 +168,16 @@ impl Policy {
         } else {
             self.slots[slot].close_if_forking();
             self.dismiss(worker, slot, now);
+        }
+    }
+
+    /// This worker does not drain itself, although others do.
+    pub fn cannot_drain(&mut self, id: u32) {
+        if let Some(worker) = self.worker_mut(id) {
+            worker.drains = false;
+        }
+        if let Some(leaving) = self.leaving.get_mut(&id) {
+            leaving.drains = false;
         }
     }
 
@@ -186,55 +197,17 @@ impl Policy {
         self.finish_if_all_have_ended();
     }
 
-    /// The worker runs.
-    pub fn online(&mut self, id: u32, now: Time) {
-        if let Some(worker) = self.starting(id) {
-            worker.online.get_or_insert(now);
-        }
-    }
-
-    /// The worker listens.
-    pub fn listening(&mut self, id: u32, now: Time) {
-        let Some(Place::Slot(slot) | Place::Newcomer(slot)) = self.place(id) else {
-            return;
-        };
-        let is_first = !std::mem::replace(&mut self.slots[slot].has_listened, true);
-        match self.slots[slot].state {
-            // It was said that it does not.
-            State::Up(worker, _) if is_first && worker.id == id => {
-                self.print(Notice::Up(Subject { slot, pid: worker.pid }, true));
-            }
-            _ if !self.settings.wait_ready => self.is_up(id, now),
-            _ => {}
-        }
-    }
-
-    /// The worker has sent the message `'ready'`.
-    pub fn ready(&mut self, id: u32, now: Time) {
-        if self.settings.wait_ready {
-            self.is_up(id, now);
-        }
-    }
-
-    fn is_up(&mut self, id: u32, now: Time) {
-        match self.place(id) {
-            Some(Place::Slot(slot)) => self.up(slot, now),
-            Some(Place::Newcomer(slot)) => self.newcomer_is_up(slot, now),
-            None => {}
-        }
-    }
-
     /// The worker has said that it leaves (CLU-10): its successor is not to wait for its end.
     pub fn leaving(&mut self, id: u32, now: Time) {
-        let serves = |slot: &Slot| matches!(slot.state, State::Up(..));
         match self.place(id) {
-            Some(Place::Slot(slot)) if serves(&self.slots[slot]) => {
+            Some(Place::Slot(slot)) if matches!(self.slots[slot].state, State::Up(..)) => {
+                let up_since = self.slots[slot].up_since();
                 let worker = self.vacate(slot);
                 self.keep_until_it_ends(worker, slot, now);
                 self.print(Notice::Leaving(Subject { slot, pid: worker.pid }));
-                match self.newcomer_moves_in(slot) {
-                    true => self.keep_serving(now),
-                    false => self.replace(slot, worker, now),
+                match (self.newcomer_moves_in(slot), up_since) {
+                    (false, Some(since)) => self.replace(slot, worker, since, now),
+                    _ => self.keep_serving(now),
                 }
             }
             // Who leaves before having been of use would be replaced without end.
@@ -303,13 +276,13 @@ impl Policy {
     fn lost(&mut self, id: u32, now: Time) {
         match self.place(id) {
             Some(Place::Slot(slot)) => {
-                let was_up = matches!(self.slots[slot].state, State::Up(..));
+                let up_since = self.slots[slot].up_since();
                 let worker = self.vacate(slot);
                 self.keep_until_it_ends(worker, slot, now);
                 if self.newcomer_moves_in(slot) {
                     self.keep_serving(now);
-                } else if was_up {
-                    self.replace(slot, worker, now);
+                } else if let Some(since) = up_since {
+                    self.replace(slot, worker, since, now);
                 } else {
                     self.start_failed(slot, "exited before it was up", now);
                 }

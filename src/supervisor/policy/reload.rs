@@ -59,6 +59,15 @@ pub(super) enum Newcomer {
     },
 }
 
+impl New {
+    fn second_listen_is_due(&self) -> Option<Time> {
+        match self {
+            New::Beside(Newcomer::Starting(worker)) => worker.second_listen_is_due(),
+            New::Beside(Newcomer::Forking | Newcomer::OnTrial { .. }) | New::InPlace(_) => None,
+        }
+    }
+}
+
 impl Newcomer {
     pub(super) fn worker(&self) -> Option<&Worker> {
         match self {
@@ -158,6 +167,7 @@ impl Policy {
 
     fn take_over(&mut self, slot: usize, worker: Worker, now: Time) {
         let old = self.vacate(slot);
+        self.slots[slot].failures = 0;
         self.enter(slot, worker, now);
         self.retire(old, slot, now);
         self.end_step(slot, now);
@@ -170,6 +180,22 @@ impl Policy {
             Some(Step { new: New::InPlace(trial @ None), .. }) if until.is_some() => *trial = until,
             Some(Step { new: New::InPlace(_), .. }) => self.end_step(slot, now),
             _ => {}
+        }
+    }
+
+    /// A newcomer that was taken for up cannot listen.
+    pub(super) fn newcomer_is_not_up(&mut self, slot: usize) {
+        if let Some(newcomer) = self.newcomer(slot)
+            && let Newcomer::OnTrial { worker, .. } = *newcomer
+        {
+            *newcomer = Newcomer::Starting(worker);
+        }
+    }
+
+    /// So it is with the worker in this slot.
+    pub(super) fn trial_in_place_is_off(&mut self, slot: usize) {
+        if let Some(Step { new: New::InPlace(trial), .. }) = self.step(slot) {
+            *trial = None;
         }
     }
 
@@ -206,7 +232,7 @@ impl Policy {
             let Some(Step { new, deadline }) = self.step(slot).copied() else {
                 continue;
             };
-            let is_late = deadline <= now;
+            let is_late = deadline.min(new.second_listen_is_due().unwrap_or(Time::MAX)) <= now;
             match (new, self.slots[slot].state) {
                 (New::Beside(Newcomer::OnTrial { until, .. }) | New::InPlace(Some(until)), _)
                     if until > now => {}
@@ -217,7 +243,7 @@ impl Policy {
                         self.newcomer_is_up(slot, now);
                     } else if is_late {
                         self.kill(worker, slot);
-                        self.reload_failed(slot, "does not listen", now);
+                        self.reload_failed(slot, worker.why_not_up(), now);
                     }
                 }
                 (New::InPlace(None), State::Starting(worker))
@@ -243,7 +269,8 @@ impl Policy {
         let ticks = reload.steps.iter().map(|(slot, Step { new, deadline })| match new {
             New::Beside(Newcomer::OnTrial { until, .. }) | New::InPlace(Some(until)) => *until,
             New::Beside(Newcomer::Starting(worker)) => {
-                self.settled(*slot, worker).map_or(*deadline, |at| at.min(*deadline))
+                let due = self.settled(*slot, worker).into_iter().chain(worker.second_listen_is_due());
+                due.chain([*deadline]).min().unwrap_or(*deadline)
             }
             New::Beside(Newcomer::Forking) | New::InPlace(None) => *deadline,
         });
@@ -336,11 +363,10 @@ impl Policy {
 }
 
 impl Reload {
-    /// Those that are not up yet.
-    pub(super) fn newcomers_that_start(&mut self) -> impl Iterator<Item = &mut Worker> {
+    pub(super) fn newcomers(&mut self) -> impl Iterator<Item = &mut Worker> {
         self.steps.values_mut().filter_map(|step| match &mut step.new {
-            New::Beside(Newcomer::Starting(worker)) => Some(worker),
-            _ => None,
+            New::Beside(Newcomer::Starting(worker) | Newcomer::OnTrial { worker, .. }) => Some(worker),
+            New::Beside(Newcomer::Forking) | New::InPlace(_) => None,
         })
     }
 }

@@ -24,14 +24,24 @@ enum Input {
 enum Said {
     Online,
     Listening,
+    ListenFails,
+    Accepts,
     Ready,
     Leaving,
     Disconnected,
     Exit,
 }
 
-const SAID: [Said; 6] =
-    [Said::Online, Said::Listening, Said::Ready, Said::Leaving, Said::Disconnected, Said::Exit];
+const SAID: [Said; 8] = [
+    Said::Online,
+    Said::Listening,
+    Said::ListenFails,
+    Said::Accepts,
+    Said::Ready,
+    Said::Leaving,
+    Said::Disconnected,
+    Said::Exit,
+];
 
 fn happens(world: &mut World, input: Input) {
     match input {
@@ -45,6 +55,8 @@ fn happens(world: &mut World, input: Input) {
                 _ if world.workers[&id].disconnected => {}
                 Said::Online => world.online(id),
                 Said::Listening => world.listening(id),
+                Said::ListenFails => world.listen_fails(id),
+                Said::Accepts => world.accepts(id),
                 Said::Ready => world.ready(id),
                 Said::Leaving => world.leaving(id),
                 Said::Disconnected => world.disconnected(id),

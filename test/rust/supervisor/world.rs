@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crossfork::Signal;
 use crossfork::supervisor::policy::{
-    Action, DARK_PAUSE, Ended, LAST_WARNING, Notice, Policy, Settings, Time,
+    Action, DARK_PAUSE, Ended, LAST_WARNING, ListenFailure, Notice, Policy, SECOND_LISTEN, Settings, Time,
 };
 
 pub const KILL_TIMEOUT: Duration = Duration::from_secs(30);
@@ -26,6 +26,10 @@ pub fn settings(instances: usize) -> Settings {
         drains: false,
         start_attempts: 0,
     }
+}
+
+pub fn port_in_use() -> ListenFailure {
+    ListenFailure { address: "port 80".into(), reason: "the address is in use".into(), code: "EADDRINUSE" }
 }
 
 #[derive(Clone)]
@@ -52,6 +56,10 @@ pub struct Worker {
     pub is_online: bool,
     pub listens: bool,
     pub is_ready: bool,
+    /// Since when it was told that it cannot listen, if it does not listen.
+    pub cannot_listen: Option<Time>,
+    /// The file that drains it could not be written.
+    pub cannot_drain: bool,
     /// It gets no more connections.
     pub retired: bool,
     /// It was asked to go.
@@ -120,8 +128,14 @@ impl World {
         self.ids
     }
 
-    /// Comes up as a server does.
+    /// Comes up as a server does, and serves.
     pub fn starts(&mut self, id: u32) {
+        self.comes_up(id);
+        self.accepts(id);
+    }
+
+    /// Comes up, and no connection comes.
+    pub fn comes_up(&mut self, id: u32) {
         self.online(id);
         self.listening(id);
         if self.settings.wait_ready {
@@ -131,7 +145,16 @@ impl World {
 
     pub fn serves(&self, id: u32) -> bool {
         let worker = &self.workers[&id];
-        if self.settings.wait_ready { worker.is_ready } else { worker.listens }
+        if self.settings.wait_ready {
+            worker.is_ready && worker.cannot_listen.is_none()
+        } else {
+            worker.listens
+        }
+    }
+
+    pub fn cannot_drain(&mut self, id: u32) {
+        self.worker(id).cannot_drain = true;
+        self.policy.cannot_drain(id);
     }
 
     pub fn ready(&mut self, id: u32) {
@@ -146,8 +169,25 @@ impl World {
         self.obey();
     }
 
+    /// It may have accepted a connection.
+    pub fn accepts(&mut self, id: u32) {
+        self.policy.served(id);
+    }
+
+    pub fn listen_fails(&mut self, id: u32) {
+        let now = self.now;
+        let worker = self.worker(id);
+        if !worker.listens {
+            worker.cannot_listen.get_or_insert(now);
+        }
+        self.policy.listen_failed(id, port_in_use(), self.now);
+        self.obey();
+    }
+
     pub fn listening(&mut self, id: u32) {
-        self.worker(id).listens = true;
+        let worker = self.worker(id);
+        worker.listens = true;
+        worker.cannot_listen = None;
         self.policy.listening(id, self.now);
         self.obey();
     }
@@ -291,8 +331,12 @@ impl World {
         assert!(worker.stays(), "it goes already: {worker:?}");
         worker.retired = true;
         let slot = worker.slot;
-        let is_successor =
-            |w: &Worker| w.slot == slot && w.stays() && (w.listens || w.is_online || w.is_ready);
+        let is_successor = |w: &Worker| {
+            w.slot == slot
+                && w.stays()
+                && w.cannot_listen.is_none()
+                && (w.listens || w.is_online || w.is_ready)
+        };
         assert!(self.workers.values().any(is_successor), "instance {slot} is empty now");
     }
 
@@ -314,11 +358,12 @@ impl World {
         let worker = worker.clone();
         if signal == Signal::TERM {
             let is_last = worker.leaves_since.is_some_and(|since| now >= since + KILL_TIMEOUT - LAST_WARNING);
-            let is_free = !drains && worker.asked && worker.disconnected;
+            let is_free = (!drains || worker.cannot_drain) && worker.asked && worker.disconnected;
             assert!(is_last || is_free, "SIGTERM while it may have connections: {worker:?}");
         } else if !stopping && !worker.retired && !worker.left {
             let is_old = |(other, w): (&u32, &Worker)| *other < id && w.slot == worker.slot && w.stays();
-            let had_time = now >= worker.forked + LISTEN_TIMEOUT;
+            let had_time = now >= worker.forked + LISTEN_TIMEOUT
+                || worker.cannot_listen.is_some_and(|since| now >= since + SECOND_LISTEN);
             assert!(!self.serves(id), "it serves: {worker:?}");
             assert!(
                 had_time || self.workers.iter().any(is_old),

@@ -75,6 +75,18 @@ pub enum Action<F> {
         /// Whether we accept its connections, or else it is shared.
         accept: bool,
     },
+    /// Look whether the file of the server's path is still its own, and make the socket anew if it is not.
+    /// Then call [`handle_rebound`](super::PrimaryMachine::handle_rebound).
+    Rebind {
+        /// The server, which listens.
+        server: ServerId,
+        /// Where.
+        query: Query,
+        /// Who has asked.
+        worker: WorkerId,
+        /// In the message of this number.
+        seq: u64,
+    },
     /// Close the server's socket.
     Close {
         /// The server.
@@ -102,6 +114,15 @@ pub enum Action<F> {
         worker: WorkerId,
         /// On what.
         query: Query,
+    },
+    /// The worker was told that it cannot listen (CLU-11).
+    ListenFailed {
+        /// The worker.
+        worker: WorkerId,
+        /// On what, without its data.
+        query: Query,
+        /// The number of the system's error.
+        errno: i32,
     },
     /// The worker announces that it will exit on its own account (CLU-10). Once.
     Leaving {

@@ -4,9 +4,9 @@
 //! [`retire`](PrimaryMachine::retire), [`disconnect`](PrimaryMachine::disconnect),
 //! [`close_unused`](PrimaryMachine::close_unused). **Input**:
 //! [`handle_message`](PrimaryMachine::handle_message), here; about servers (`granting`)
-//! [`handle_bound`](PrimaryMachine::handle_bound) and [`handle_unshared`](PrimaryMachine::handle_unshared); about
-//! connections (`connections`) [`handle_connection`](PrimaryMachine::handle_connection),
-//! [`handle_returned`](PrimaryMachine::handle_returned) and
+//! [`handle_bound`](PrimaryMachine::handle_bound), [`handle_rebound`](PrimaryMachine::handle_rebound) and
+//! [`handle_unshared`](PrimaryMachine::handle_unshared); about connections (`connections`)
+//! [`handle_connection`](PrimaryMachine::handle_connection), [`handle_returned`](PrimaryMachine::handle_returned) and
 //! [`handle_pause_over`](PrimaryMachine::handle_pause_over), and the command
 //! [`stop_accepting`](PrimaryMachine::stop_accepting). **What is to be done**:
 //! [`poll_action`](PrimaryMachine::poll_action), after each of these, until there is nothing.
@@ -32,6 +32,7 @@ use servers::Servers;
 pub struct PrimaryMachine<F> {
     balance: Balance,
     keep_servers: bool,
+    rebinds_paths: bool,
     workers: BTreeMap<WorkerId, Member>,
     servers: Servers<F>,
     offers: Offers<F>,
@@ -44,6 +45,8 @@ pub struct PrimaryMachine<F> {
 struct Member {
     /// It has said that it runs (CLU-5).
     is_online: bool,
+    /// It has accepted a connection, or has a socket that it accepts from by itself.
+    may_have_served: bool,
     life: WorkerLife,
     servers: BTreeSet<ServerId>,
 }
@@ -56,12 +59,19 @@ impl<F> PrimaryMachine<F> {
         PrimaryMachine {
             balance,
             keep_servers,
+            rebinds_paths: false,
             workers: BTreeMap::new(),
             servers: Servers::new(),
             offers: Offers::new(),
             actions: VecDeque::new(),
             next_seq: 0,
         }
+    }
+
+    /// From now on, a query for a path whose file is not ours any more binds it anew. All workers of such a
+    /// server must get connections of the new socket, so the primary accepts them, whatever the [`Balance`].
+    pub fn rebind_paths(&mut self) {
+        self.rebinds_paths = true;
     }
 
     /// There is a new worker.
@@ -182,6 +192,8 @@ impl<F> PrimaryMachine<F> {
             }
             Body::Reply(Reply { ack, accepted, .. }) => {
                 let known = self.offers.replied(ack, id, accepted.unwrap_or(false));
+                worker.may_have_served |=
+                    known.as_ref().is_some_and(|known| matches!(known.answer, Some((_, true))));
                 self.known(ack, known);
             }
             Body::Act(Act::NewConnection { .. } | Act::Disconnect) | Body::Unknown => {}
@@ -199,6 +211,12 @@ impl<F> PrimaryMachine<F> {
     /// Whether the worker's exit is voluntary: it has announced it, or was asked to disconnect (CLU-21).
     pub fn is_leaving(&self, id: WorkerId) -> bool {
         self.workers.get(&id).is_some_and(|worker| worker.life.is_leaving())
+    }
+
+    /// Whether the worker has accepted a connection, as far as we can know: one with a socket that it shares
+    /// may have. False when its channel is closed.
+    pub fn may_have_served(&self, id: WorkerId) -> bool {
+        self.workers.get(&id).is_some_and(|worker| worker.may_have_served)
     }
 
     fn send(&mut self, worker: WorkerId, body: Body) {

@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use super::address;
 use super::cluster::{Cluster, ClusterState, accept_connections};
-use super::event::Event;
+use super::event::{Address, Event};
 use super::forked_worker::ForkedWorker;
 use super::server_socket::ServerSocket;
 use crate::driver::link::primary::{Returned, SentFor};
+use crate::error::Error;
 use crate::proto::cluster::primary::{Action, ServerId, WorkerId};
-use crate::proto::cluster::{Message, Query};
+use crate::proto::cluster::{Message, Query, SockName};
 use crate::wire::control::HandleType;
 
 /// How long workers that have refused a connection are left alone.
@@ -26,6 +27,10 @@ impl Cluster {
                 Action::Offer { worker, message, fd } => state.offer(worker, &message, fd),
                 Action::Share { worker, server, reply } => state.share(worker, server, reply),
                 Action::Bind { server, query, accept } => self.bind(state, server, &query, accept),
+                Action::Rebind { server, query, worker, seq } => {
+                    let bound = self.rebind(state, server, &query);
+                    state.machine.handle_rebound(worker, seq, server, bound.map_err(|e| errno(&e)));
+                }
                 Action::Close { server } => drop(state.servers.remove(&server)),
                 Action::Resume { server } => {
                     if let Some(listener) = state.servers.get_mut(&server).and_then(ServerSocket::listener) {
@@ -47,8 +52,15 @@ impl Cluster {
                 Action::Listening { worker, query } => {
                     self.tell(state, worker, |worker| Event::Listening { worker, address: query.into() });
                 }
-                Action::Leaving { worker } => self.tell(state, worker, |worker| {
+                Action::ListenFailed { worker, query, errno } => self.tell(state, worker, |worker| {
+                    let address = Address::from(query);
+                    let reason = io::Error::from_raw_os_error(errno);
+                    let error = Error::Listen { address: address.to_string(), reason };
+                    Event::ListenFailed { worker, address, error }
+                }),
+                Action::Leaving { worker: id } => self.tell(state, id, |worker| {
                     worker.set_leaving();
+                    worker.set_may_have_served(state.machine.may_have_served(id));
                     Event::Leaving { worker }
                 }),
             }
@@ -62,23 +74,61 @@ impl Cluster {
     }
 
     fn bind(&self, state: &mut ClusterState, id: ServerId, query: &Query, accept: bool) {
-        let _inside = self.runtime.enter();
-        let made = address::bind(query).and_then(|bound| {
-            let sockname = address::sockname(&bound.socket);
-            Ok(match accept {
-                true => (ServerSocket::listening(bound, address::is_patient(query))?, sockname),
-                false => (ServerSocket::shared(bound, query.address_type.is_udp()), None),
-            })
-        });
-        let bound = made.map(|(mut server, sockname)| {
-            if let Some(listener) = server.listener() {
-                let task = self.runtime.spawn(accept_connections(self.me.clone(), id));
-                listener.served_by(task.abort_handle());
-            }
+        let bound = self.open(id, query, accept).map(|(server, sockname)| {
             state.servers.insert(id, server);
             sockname
         });
         state.machine.handle_bound(id, bound.map_err(|e| errno(&e)));
+    }
+
+    /// Makes the server's socket anew, if clients cannot reach it any more. Those that have reached it are served
+    /// all the same.
+    fn rebind(&self, state: &mut ClusterState, id: ServerId, query: &Query) -> io::Result<()> {
+        if state.servers.get(&id).is_none_or(ServerSocket::is_reachable) {
+            return Ok(());
+        }
+        let (mut server, _) = self.open(id, query, true)?;
+        if let Some(old) = state.servers.remove(&id) {
+            server.replaces(old);
+        }
+        state.servers.insert(id, server);
+        Ok(())
+    }
+
+    /// Makes those sockets anew that clients cannot reach any more: programs remove their path also when they end,
+    /// and others still serve it.
+    pub(super) fn rebind_unreachable(&self, state: &mut ClusterState) {
+        if !self.rebinds_paths {
+            return;
+        }
+        let unreachable = state.servers.iter().filter(|(_, server)| !server.is_reachable());
+        let queries: Vec<_> = unreachable.map(|(id, server)| (*id, server.query().clone())).collect();
+        for (id, query) in queries {
+            // If this fails, the next worker that asks for it hears of it.
+            let _ = self.rebind(state, id, &query);
+        }
+    }
+
+    /// A socket for a server, and its address where workers are told of it. If it is ours to accept from, a task
+    /// does so, once this is done.
+    fn open(
+        &self,
+        id: ServerId,
+        query: &Query,
+        accept: bool,
+    ) -> io::Result<(ServerSocket, Option<SockName>)> {
+        let _inside = self.runtime.enter();
+        let bound = address::bind(query, self.rebinds_paths)?;
+        if !accept {
+            return Ok((ServerSocket::shared(bound, query.clone()), None));
+        }
+        let sockname = address::sockname(&bound.socket);
+        let mut server = ServerSocket::listening(bound, query.clone())?;
+        if let Some(listener) = server.listener() {
+            let task = self.runtime.spawn(accept_connections(self.me.clone(), id));
+            listener.served_by(task.abort_handle());
+        }
+        Ok((server, sockname))
     }
 }
 

@@ -40,6 +40,7 @@ pub(super) struct Cluster {
     state: Mutex<ClusterState>,
     /// The runtime of the tasks.
     pub(super) runtime: Handle,
+    pub(super) rebinds_paths: bool,
     pub(super) me: Weak<Cluster>,
 }
 
@@ -55,12 +56,12 @@ impl Cluster {
     #[track_caller]
     pub(super) fn new(settings: Settings) -> Arc<Self> {
         let balance = settings.balance.unwrap_or_else(default_balance);
-        let state = ClusterState {
-            machine: primary::PrimaryMachine::new(balance, settings.keep_servers),
-            workers: BTreeMap::new(),
-            servers: BTreeMap::new(),
-            last: 0,
-        };
+        let rebinds_paths = settings.rebind_paths;
+        let mut machine = primary::PrimaryMachine::new(balance, settings.keep_servers);
+        if rebinds_paths {
+            machine.rebind_paths();
+        }
+        let state = ClusterState { machine, workers: BTreeMap::new(), servers: BTreeMap::new(), last: 0 };
         let runtime = Handle::current();
         // Panics here if there are no timers, and not in a task, whose worker nobody would tend then.
         drop(tokio::time::sleep(Duration::ZERO));
@@ -69,6 +70,7 @@ impl Cluster {
             settings: Mutex::new(Arc::new(settings)),
             state: Mutex::new(state),
             runtime,
+            rebinds_paths,
             me: me.clone(),
         })
     }
@@ -164,7 +166,9 @@ impl Cluster {
                     if let Some(error) = error {
                         self.events.push(Event::Error { worker: worker.clone(), error });
                     }
+                    worker.set_may_have_served(state.machine.may_have_served(worker.id()));
                     state.machine.remove_worker(worker.id());
+                    self.rebind_unreachable(&mut state);
                     self.events.push(Event::Disconnect { worker: worker.clone() });
                 }
             }
@@ -177,7 +181,8 @@ impl Cluster {
         let mut guard = self.lock();
         for _ in 0..BATCH {
             let state = &mut *guard;
-            let Some(listener) = state.servers.get_mut(&id).and_then(ServerSocket::listener) else {
+            let listener = state.servers.get_mut(&id).and_then(ServerSocket::listener);
+            let Some(listener) = listener.filter(|listener| listener.is_served_here()) else {
                 return Poll::Ready(None);
             };
             let demand = state.machine.accept_demand(id);
@@ -225,7 +230,10 @@ async fn tend(cluster: Weak<Cluster>, worker: ForkedWorker) {
     if let Some(cluster) = cluster.upgrade() {
         let code = status.and_then(|status| status.code());
         let signal = status.and_then(|status| status.signal()).and_then(Signal::from_number);
-        cluster.lock().workers.remove(&worker.id());
+        let mut state = cluster.lock();
+        state.workers.remove(&worker.id());
+        cluster.rebind_unreachable(&mut state);
+        drop(state);
         cluster.events.push(Event::Exit { worker, code, signal });
     }
 }

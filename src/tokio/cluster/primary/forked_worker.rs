@@ -14,6 +14,8 @@ use crate::driver::link::Link;
 use crate::driver::link::primary::LinkEvent;
 use crate::error::Error;
 use crate::handle::{IntoOutgoing, Unsent};
+#[cfg(feature = "cli")]
+use crate::message::Payload;
 use crate::process::Signal;
 use crate::proto::cluster::primary::WorkerId;
 use crate::tokio::{Channel, Child, Process};
@@ -38,6 +40,8 @@ struct Forked {
     ended: watch::Sender<Option<Option<ExitStatus>>>,
     /// Its exit is voluntary.
     leaving: AtomicBool,
+    /// It has accepted a connection, as far as we can know. Set when it leaves, or its channel ends.
+    may_have_served: AtomicBool,
     /// What its events make us keep that nobody has taken.
     unread_pages: AtomicUsize,
     cluster: Weak<dyn Commands>,
@@ -177,6 +181,13 @@ impl ForkedWorker {
         self.streams().stderr.take()
     }
 
+    /// Whether it has accepted a connection, as far as the primary can know. Known from its
+    /// [`Leaving`](super::Event::Leaving) or its [`Disconnect`](super::Event::Disconnect) on.
+    #[cfg(feature = "cli")]
+    pub(crate) fn may_have_served(&self) -> bool {
+        self.0.may_have_served.load(Ordering::Relaxed)
+    }
+
     fn streams(&self) -> MutexGuard<'_, Streams> {
         self.0.streams.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -217,6 +228,7 @@ impl ForkedWorker {
             streams: Mutex::new(streams),
             ended: watch::Sender::new(None),
             leaving: AtomicBool::new(false),
+            may_have_served: AtomicBool::new(false),
             unread_pages: AtomicUsize::new(0),
             cluster,
         }))
@@ -228,6 +240,10 @@ impl ForkedWorker {
 
     pub(super) fn set_leaving(&self) {
         self.0.leaving.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn set_may_have_served(&self, served: bool) {
+        self.0.may_have_served.fetch_or(served, Ordering::Relaxed);
     }
 
     /// What happens on its channel.
@@ -248,6 +264,35 @@ impl ForkedWorker {
         let mut ended = self.0.ended.subscribe();
         // Cannot fail, for the worker is here.
         ended.wait_for(Option::is_some).await.ok().and_then(|status| *status).flatten()
+    }
+}
+
+/// For `crossfork run`, which passes on messages among its workers, and must not wait for any of them.
+#[cfg(feature = "cli")]
+impl ForkedWorker {
+    /// Makes the frame of a message that another worker has sent, for this one and all with its serialization.
+    pub(crate) fn frame_of(&self, payload: &Payload) -> Result<Vec<u8>, Error> {
+        self.0.channel.with_link(|link| link.encoder()).forward(payload)
+    }
+
+    /// Sends such a frame, as soon as the worker reads, unless more than `most` bytes would wait for it. Gives how
+    /// many bytes wait now.
+    pub(crate) fn offer_frame(&self, frame: &[u8], most: usize) -> Option<usize> {
+        self.0.channel.with_link(|link| link.offer_frame(frame, most))
+    }
+
+    /// How many bytes wait for it.
+    pub(crate) fn queued_bytes(&self) -> usize {
+        self.0.channel.queued_bytes()
+    }
+
+    /// Reads no more from it, until a `release`.
+    pub(crate) fn hold(&self) {
+        self.event_queued(MAX_UNREAD_PAGES);
+    }
+
+    pub(crate) fn release(&self) {
+        self.event_taken(MAX_UNREAD_PAGES);
     }
 }
 

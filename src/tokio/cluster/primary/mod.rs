@@ -8,6 +8,7 @@ mod forked_worker;
 mod listener;
 mod server_socket;
 mod settings;
+mod unix_path;
 
 pub use event::{Address, Event};
 pub use forked_worker::ForkedWorker;

@@ -32,6 +32,8 @@ struct World {
     offers: BTreeMap<u64, Offer>,
     /// Replies with a shared socket.
     shares: Vec<(WorkerId, ServerId, Message)>,
+    /// Queries for a path, until its file was looked at.
+    rebinds: Vec<(WorkerId, u64, ServerId)>,
     seq: Option<u64>,
 }
 
@@ -86,9 +88,13 @@ pub fn run(serialization: Serialization, script: &[u8]) {
     let mut script = Script::new(script);
     let setting = script.byte();
     let balance = if setting & 1 == 0 { Balance::RoundRobin } else { Balance::Shared };
+    let mut machine = PrimaryMachine::new(balance, setting & 2 != 0);
+    if setting & 8 != 0 {
+        machine.rebind_paths();
+    }
     let mut world = World {
         serialization,
-        machine: PrimaryMachine::new(balance, setting & 2 != 0),
+        machine,
         ledger: Ledger::default(),
         is_slow: setting & 4 != 0,
         workers: BTreeMap::new(),
@@ -98,6 +104,7 @@ pub fn run(serialization: Serialization, script: &[u8]) {
         connections: BTreeMap::new(),
         offers: BTreeMap::new(),
         shares: Vec::new(),
+        rebinds: Vec::new(),
         seq: None,
     };
     while let Some(operation) = script.next() {
@@ -167,6 +174,10 @@ impl World {
                 let errno = script.byte();
                 if let Some(server) = script.pick(unbound.collect::<Vec<_>>()) {
                     self.binds(server, errno);
+                }
+                if !self.rebinds.is_empty() {
+                    let rebind = self.rebinds.remove(0);
+                    self.rebinds_now(rebind, errno);
                 }
             }
             26 => {
@@ -375,6 +386,11 @@ impl World {
         self.look();
     }
 
+    fn rebinds_now(&mut self, (worker, seq, server): (WorkerId, u64, ServerId), errno: u8) {
+        self.machine.handle_rebound(worker, seq, server, if errno < 248 { Ok(()) } else { Err(98) });
+        self.look();
+    }
+
     fn shared(&mut self, (worker, server, reply): (WorkerId, ServerId, Message), arrived: bool) {
         if !arrived {
             return self.machine.handle_unshared(worker, server, reply, 24);
@@ -409,6 +425,15 @@ impl World {
                         self.binds(server, 1);
                     }
                 }
+                Action::Rebind { server, worker, seq, .. } => {
+                    let found = self.servers.get(&server);
+                    assert!(found.is_some_and(|server| server.is_bound && server.accept));
+                    self.rebinds.push((worker, seq, server));
+                    if !self.is_slow {
+                        let rebind = self.rebinds.remove(0);
+                        self.rebinds_now(rebind, 1);
+                    }
+                }
                 Action::Close { server } => {
                     assert!(self.servers.remove(&server).is_some(), "closed twice");
                     self.closed.insert(server);
@@ -428,7 +453,9 @@ impl World {
                     worker.told_leaving += 1;
                     assert_eq!(worker.told_leaving, 1);
                 }
-                Action::Listening { worker, .. } => assert!(self.workers.contains_key(&worker)),
+                Action::Listening { worker, .. } | Action::ListenFailed { worker, .. } => {
+                    assert!(self.workers.contains_key(&worker));
+                }
             }
         }
     }
@@ -447,8 +474,9 @@ impl World {
                 let open = worker.requests.get_mut(ack).expect("a reply to a request");
                 *open -= 1;
                 assert!(*open >= 0, "a second reply to the request {ack} of worker {id}");
-                // By then the worker may have closed the server, or been asked to end.
-                if let (Some(Ok(())), Some(key), false) = (server, key, worker.is_asked) {
+                // By then the worker may have announced its exit, or been asked to end: it gets no connections then.
+                let is_ending = worker.is_asked || worker.is_leaving;
+                if let (Some(Ok(())), Some(key), false) = (server, key, is_ending) {
                     worker.keys.insert(key.clone());
                 }
             }
@@ -499,7 +527,7 @@ impl World {
         // Returned connections may exceed the limit.
         assert!(waiting.values().all(|count| *count <= MOST_WAITING + self.offers.len() + 6));
         for (id, worker) in &self.workers {
-            let is_settled = !self.is_slow && self.shares.is_empty();
+            let is_settled = !self.is_slow && self.shares.is_empty() && self.rebinds.is_empty();
             let open: i64 = worker.requests.values().sum();
             assert!(open == 0 || worker.forgiven || !is_settled, "worker {id} has no answer");
             assert_eq!(self.machine.is_leaving(*id), worker.is_leaving || worker.is_asked);
@@ -515,6 +543,9 @@ impl World {
         }
         while let Some(share) = self.shares.pop() {
             self.shared(share, true);
+        }
+        while let Some(rebind) = self.rebinds.pop() {
+            self.rebinds_now(rebind, 1);
         }
         self.is_slow = false;
         self.check();
