@@ -58,6 +58,11 @@ pub fn unix(path: &Path) -> io::Result<OwnedFd> {
     Ok(socket)
 }
 
+/// Creates a Unix stream socket that is connected to nothing. The caller owns it.
+pub fn unconnected() -> io::Result<OwnedFd> {
+    new(AddressFamily::Unix, SockType::Stream)
+}
+
 fn new(family: AddressFamily, kind: SockType) -> io::Result<OwnedFd> {
     #[cfg(any(target_os = "linux", target_os = "freebsd"))]
     return Ok(socket::socket(family, kind, SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK, None)?);

@@ -1,6 +1,9 @@
 //! A primary of a cluster with shell scripts as workers, whose channel is at 3. For real workers see
 //! test/interop/cluster-primary.test.mjs.
 
+#[path = "cluster_primary/delay.rs"]
+mod delay;
+
 use std::io::ErrorKind;
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::MetadataExt;

@@ -35,6 +35,8 @@ pub(super) struct Servers<F> {
 
 pub(super) struct PrimaryServer<F> {
     pub(super) key: String,
+    /// What was asked for, and at which port.
+    pub(super) place: (AddressType, Option<u16>),
     /// The first worker's, for all (CLU-11).
     pub(super) data: Option<Value>,
     data_length: usize,
@@ -55,6 +57,10 @@ pub(super) enum ServerState<F> {
 impl<F> Servers<F> {
     pub(super) fn new() -> Self {
         Servers { all: BTreeMap::new(), keys: HashMap::new(), last: 0 }
+    }
+
+    pub(super) fn get(&self, id: ServerId) -> Option<&PrimaryServer<F>> {
+        self.all.get(&id)
     }
 
     pub(super) fn get_mut(&mut self, id: ServerId) -> Option<&mut PrimaryServer<F>> {
@@ -120,7 +126,9 @@ impl<F> Servers<F> {
         self.keys.insert(key.clone(), id);
         let state = ServerState::Binding { shared, asked: Vec::new() };
         let workers = BTreeSet::from([worker]);
-        self.all.insert(id, PrimaryServer { key, data: query.data.clone(), data_length, workers, state });
+        let place = (query.address_type, query.port);
+        self.all
+            .insert(id, PrimaryServer { key, place, data: query.data.clone(), data_length, workers, state });
         Ok((id, true))
     }
 }

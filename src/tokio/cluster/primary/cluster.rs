@@ -16,6 +16,9 @@ use std::time::Duration;
 
 use tokio::runtime::Handle;
 
+use super::delays::{Answer, Delays};
+#[cfg(feature = "cli")]
+use super::direct::{self, Direct};
 use super::event::{Event, Events};
 use super::forked_worker::{Commands, ForkedWorker};
 use super::server_socket::ServerSocket;
@@ -44,6 +47,7 @@ pub(super) struct ClusterState {
     pub(super) machine: primary::PrimaryMachine<OwnedFd>,
     pub(super) workers: BTreeMap<WorkerId, ForkedWorker>,
     pub(super) servers: BTreeMap<ServerId, ServerSocket>,
+    pub(super) delays: Delays,
     last: WorkerId,
 }
 
@@ -56,6 +60,7 @@ impl Cluster {
             machine: primary::PrimaryMachine::new(balance, settings.keep_servers),
             workers: BTreeMap::new(),
             servers: BTreeMap::new(),
+            delays: Delays::default(),
             last: 0,
         };
         let runtime = Handle::current();
@@ -118,6 +123,24 @@ impl Commands for Cluster {
         self.perform(&mut state);
     }
 
+    fn ask(&self, id: WorkerId) -> Option<Answer> {
+        let mut state = self.lock();
+        let answer = state.machine.ask(id).then(|| state.delays.ask(id));
+        self.perform(&mut state);
+        answer
+    }
+
+    #[cfg(feature = "cli")]
+    fn connect(&self, id: WorkerId, port: Option<u16>) -> io::Result<Direct> {
+        let mut state = self.lock();
+        let (server, transport) = state.machine.server_of(id, port).ok_or(io::ErrorKind::NotFound)?;
+        let _inside = self.runtime.enter();
+        let (ours, its) = direct::pair(transport)?;
+        state.machine.connect(id, server, its);
+        self.perform(&mut state);
+        Ok(ours)
+    }
+
     fn retire(&self, id: WorkerId) {
         let mut state = self.lock();
         state.machine.retire(id);
@@ -149,6 +172,7 @@ impl Cluster {
                         self.events.push(Event::Error { worker: worker.clone(), error });
                     }
                     state.machine.remove_worker(worker.id());
+                    state.delays.forget(worker.id());
                     self.events.push(Event::Disconnect { worker: worker.clone() });
                 }
             }
