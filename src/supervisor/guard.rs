@@ -14,6 +14,7 @@ use super::log::{Log, Origin, Stream};
 use super::policy::{Action, Ended, Notice, Policy, Settings, Time, exit_code};
 use super::preload::{KEEP_INTERVAL, Preload};
 use super::program::Program;
+use super::questions::{Questions, hang_signal};
 use super::repeats::{Repeats, Verdict};
 use super::signals::{Signals, Told};
 use super::stdin::Stdin;
@@ -46,6 +47,8 @@ pub(super) struct Guard {
     log: Log,
     /// What passes on workers' output.
     output: JoinSet<()>,
+    /// What waits for answers of workers.
+    questions: Questions,
     options: Options,
     deployment: Deployment,
     preload: Option<Preload>,
@@ -72,6 +75,7 @@ impl Guard {
             ));
             None
         });
+        let node_options = deployment.node_options().into_iter().chain(options.node_args.iter().cloned());
         let settings = Settings {
             instances: options.instances.count(),
             kill_timeout: options.kill_timeout,
@@ -79,6 +83,9 @@ impl Guard {
             min_uptime: options.min_uptime,
             reload_batch: options.reload_batch,
             wait_ready: options.wait_ready,
+            probes: options.ready_url.is_some(),
+            hang_timeout: options.hang_timeout,
+            hang_signal: hang_signal(options.stop_signal, node_options),
             start_attempts: options.start_attempts,
             stop_signal: options.stop_signal,
             signal_after: options.signal_after,
@@ -104,6 +111,7 @@ impl Guard {
             preload,
             workers: HashMap::new(),
             output: JoinSet::new(),
+            questions: Questions::default(),
             options,
             deployment,
             inspected: BTreeMap::new(),
@@ -131,6 +139,7 @@ impl Guard {
                 event = self.primary.next() => self.handle(event),
                 told = self.signals.next() => self.obey(told),
                 Some(_) = self.output.join_next() => {}
+                Some(answer) = self.questions.next() => answer.tell(&mut self.policy, self.start.elapsed()),
                 _ = keep.tick() => self.keep_preload(),
                 () = tokio::time::sleep(tick) => self.policy.tick(self.now()),
             }
@@ -148,9 +157,24 @@ impl Guard {
     fn carry_out(&mut self, action: Action) {
         match action {
             Action::Fork { slot } => self.fork(slot),
-            Action::Retire { worker } => {
+            Action::Serve { worker } => {
+                if let Some(worker) = self.workers.get(&worker) {
+                    worker.resume();
+                }
+            }
+            Action::Hold { worker } | Action::Retire { worker } => {
                 if let Some(worker) = self.workers.get(&worker) {
                     worker.retire();
+                }
+            }
+            Action::Ask { worker } => {
+                if let Some(worker) = self.workers.get(&worker) {
+                    self.questions.ask(worker.clone());
+                }
+            }
+            Action::Probe { worker } => {
+                if let (Some(worker), Some(url)) = (self.workers.get(&worker), &self.options.ready_url) {
+                    self.questions.probe(worker.clone(), url.clone());
                 }
             }
             Action::Disconnect { worker } => {
@@ -200,10 +224,6 @@ impl Guard {
     fn fork(&mut self, slot: usize) {
         match self.start(slot) {
             Ok((worker, output)) => {
-                if self.options.wait_ready {
-                    // Until it is.
-                    worker.retire();
-                }
                 self.stdin.is_for(worker.take_stdin());
                 self.pass_on(output, &worker, slot, Stream::Both);
                 self.pass_on(worker.take_stdout(), &worker, slot, Stream::Stdout);
@@ -298,7 +318,6 @@ impl Guard {
                 }
             }
             Some(Event::Message { worker, message }) if self.options.wait_ready && says_ready(&message) => {
-                worker.resume();
                 self.policy.ready(worker.id(), now);
             }
             // What else workers say to us means nothing to us.

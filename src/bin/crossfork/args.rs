@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand};
 use crossfork::Signal;
 use crossfork::supervisor::instances::Instances;
 use crossfork::supervisor::log::{Format, LIMITS, LONGEST_LINE};
+use crossfork::supervisor::ready_url::ReadyUrl;
 use crossfork::tokio::cluster::Balance;
 
 #[derive(Parser)]
@@ -94,7 +95,15 @@ pub(crate) struct RunOptions {
     #[arg(help_heading = WORKERS, long)]
     pub(crate) wait_ready: bool,
 
-    /// Kill a worker that does not come up in this time, once its instance has listened or with --wait-ready
+    /// Count a worker as up, and give it connections, when it answers a GET of this with status 200 to 399
+    #[arg(help_heading = WORKERS, long, value_name = "URL|/PATH")]
+    pub(crate) ready_url: Option<ReadyUrl>,
+
+    /// Replace a worker whose event loop has been blocked for this long; 0: do not watch
+    #[arg(help_heading = WORKERS, long, value_name = "SECONDS", default_value = "0", value_parser = seconds)]
+    pub(crate) hang_timeout: Duration,
+
+    /// Kill a worker that does not come up in this time, once its instance has listened, or with --wait-ready or --ready-url
     #[arg(help_heading = WORKERS, long, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
     pub(crate) listen_timeout: Duration,
 

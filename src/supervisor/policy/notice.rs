@@ -1,5 +1,6 @@
 //! What the user is told.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::mem::{Discriminant, discriminant};
 use std::time::Duration;
@@ -14,8 +15,10 @@ pub enum Notice {
     Up(Subject, bool),
     /// The first new worker of a reload is up, and watched for so long.
     OnTrial(Subject, Duration),
-    /// It was not up after so long, and is killed.
-    NotUp(Subject, Duration),
+    /// It was not up after so long, and is killed; and why it was not, as in "does not listen".
+    NotUp(Subject, Duration, String),
+    /// It has not answered for so long; it is ended and replaced.
+    Hangs(Subject, Duration),
     /// It has said that it leaves; it is replaced at once.
     Leaving(Subject),
     /// It has ended.
@@ -59,7 +62,7 @@ pub enum Notice {
         /// The new worker.
         worker: Option<Subject>,
         /// What it did.
-        why: &'static str,
+        why: Cow<'static, str>,
     },
     /// All workers are asked to go.
     Stopping {
@@ -122,7 +125,13 @@ impl fmt::Display for Notice {
             Notice::OnTrial(worker, time) => {
                 write!(f, "{worker} is up: watching it for {time:?} before an old worker goes")
             }
-            Notice::NotUp(worker, time) => write!(f, "{worker} has not come up in {time:?}, and is killed"),
+            Notice::NotUp(worker, time, why) => {
+                write!(f, "{worker} has not come up in {time:?}, and is killed: it {why}")
+            }
+            Notice::Hangs(worker, time) => write!(
+                f,
+                "{worker} has not answered for {time:?}: its event loop is blocked. It is ended and replaced"
+            ),
             Notice::Leaving(worker) => write!(f, "{worker} leaves, and is replaced"),
             Notice::Ended(worker, how) => write!(f, "{worker} has ended: {how}"),
             Notice::Warned(worker, signal) => {

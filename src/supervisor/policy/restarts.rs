@@ -14,6 +14,7 @@
 //! at once, and of the others one tries again after [`DARK_PAUSE`] at the most; when that one is up, the
 //! others try again at once.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -68,7 +69,7 @@ impl Policy {
     }
 
     /// A start in this slot has failed.
-    pub(super) fn start_failed(&mut self, slot: usize, why: &'static str, now: Time) {
+    pub(super) fn start_failed(&mut self, slot: usize, why: impl Into<Cow<'static, str>>, now: Time) {
         if self.phase != Phase::Running {
             return;
         }

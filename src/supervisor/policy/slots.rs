@@ -2,7 +2,8 @@
 
 use super::notice::{Notice, Subject};
 use super::reload::Reload;
-use super::{Policy, SETTLE, Time};
+use super::watch::Watch;
+use super::{Action, Policy, SETTLE, Time};
 
 /// How many times [`Settings::listen_timeout`](super::Settings::listen_timeout) a start may take.
 pub const MOST_PATIENCE: u32 = 10;
@@ -45,6 +46,9 @@ pub(super) struct Worker {
     pub(super) pid: u32,
     pub(super) started: Time,
     pub(super) online: Option<Time>,
+    /// It gets no connections before it is up.
+    pub(super) is_held: bool,
+    pub(super) watch: Watch,
 }
 
 /// Where a worker that serves, or is to serve, can be.
@@ -65,7 +69,7 @@ impl Slot {
 impl Policy {
     /// When this worker of this slot counts as up even though it does not listen.
     pub(super) fn settled(&self, slot: usize, worker: &Worker) -> Option<Time> {
-        let is_told = self.settings.wait_ready || self.slots[slot].has_listened;
+        let is_told = self.tells_when_up() || self.slots[slot].has_listened;
         worker.online.filter(|_| !is_told).map(|online| online.saturating_add(SETTLE))
     }
 
@@ -75,18 +79,24 @@ impl Policy {
     pub(super) fn boot_deadline(&self, slot: usize, worker: &Worker) -> Option<Time> {
         let Slot { has_listened, failures, .. } = self.slots[slot];
         let time = self.settings.listen_timeout.saturating_mul(failures.saturating_add(1).min(MOST_PATIENCE));
-        (has_listened || self.settings.wait_ready).then(|| worker.started.saturating_add(time))
+        (has_listened || self.tells_when_up()).then(|| worker.started.saturating_add(time))
+    }
+
+    /// Workers are up when they say so, or answer well, and not because they listen or run.
+    pub(super) fn tells_when_up(&self) -> bool {
+        self.settings.wait_ready || self.settings.probes
     }
 
     /// It hangs.
     pub(super) fn boot_timed_out(&mut self, slot: usize, now: Time) {
         let worker = self.vacate(slot);
         let took = now.saturating_sub(worker.started);
-        self.print(Notice::NotUp(Subject { slot, pid: worker.pid }, took));
+        let why = self.why_not_up(worker.id);
+        self.print(Notice::NotUp(Subject { slot, pid: worker.pid }, took, why.clone()));
         self.kill(worker, slot);
         match self.newcomer_moves_in(slot) {
             true => self.keep_serving(now),
-            false => self.start_failed(slot, "does not listen", now),
+            false => self.start_failed(slot, why, now),
         }
     }
 
@@ -100,6 +110,9 @@ impl Policy {
     }
 
     pub(super) fn enter(&mut self, slot: usize, worker: Worker, now: Time) {
+        if worker.is_held {
+            self.actions.push_back(Action::Serve { worker: worker.id });
+        }
         self.slots[slot].state = State::Up(worker, now);
         self.slots[slot].failures = 0;
         self.came_up(now);
