@@ -15,6 +15,7 @@ use super::log::{Log, Origin, Stream};
 use super::policy::{Action, Ended, Notice, Policy, Settings, Subject, Time};
 use super::preload::{KEEP_INTERVAL, Preload};
 use super::program::Program;
+use super::questions::{Questions, hang_signal};
 use super::relay::Relay;
 use super::reporter::Reporter;
 use super::signals::{Signals, Told};
@@ -45,6 +46,8 @@ pub(super) struct Guard {
     pub(super) relay: Relay,
     /// What passes on workers' output.
     output: JoinSet<()>,
+    /// What waits for answers of workers.
+    questions: Questions,
     options: Options,
     deployment: Deployment,
     preload: Option<Preload>,
@@ -71,6 +74,7 @@ impl Guard {
         deployment.enter();
         let log = Log::new(options.log)?;
         let preload = Preload::new(&options, deployment.program());
+        let node_options = deployment.node_options().into_iter().chain(options.node_args.iter().cloned());
         let settings = Settings {
             instances: options.instances.count(),
             kill_timeout: options.kill_timeout,
@@ -78,6 +82,9 @@ impl Guard {
             min_uptime: options.min_uptime,
             reload_batch: options.reload_batch,
             wait_ready: options.wait_ready,
+            probes: options.ready_url.is_some(),
+            hang_timeout: options.hang_timeout,
+            hang_signal: hang_signal(options.stop_signal, node_options),
             start_attempts: options.start_attempts,
             stop_signal: options.stop_signal,
             signal_after: options.signal_after,
@@ -104,6 +111,7 @@ impl Guard {
             preload,
             workers: HashMap::new(),
             output: JoinSet::new(),
+            questions: Questions::default(),
             options,
             deployment,
             inspected: BTreeMap::new(),
@@ -131,6 +139,7 @@ impl Guard {
                 event = self.primary.next() => self.handle(event),
                 told = self.signals.next() => self.obey(told),
                 Some(_) = self.output.join_next() => {}
+                Some(answer) = self.questions.next() => answer.tell(&mut self.policy, self.start.elapsed()),
                 _ = keep.tick() => self.keep_preload(),
                 () = tokio::time::sleep(relay::LOOK), if self.relay.holds() => self.release_senders(),
                 () = tokio::time::sleep(tick) => self.policy.tick(self.now()),
@@ -149,9 +158,24 @@ impl Guard {
     fn carry_out(&mut self, action: Action) {
         match action {
             Action::Fork { slot } => self.fork(slot),
-            Action::Retire { worker } => {
+            Action::Serve { worker } => {
+                if let Some(worker) = self.workers.get(&worker) {
+                    worker.resume();
+                }
+            }
+            Action::Hold { worker } | Action::Retire { worker } => {
                 if let Some(worker) = self.workers.get(&worker) {
                     worker.retire();
+                }
+            }
+            Action::Ask { worker } => {
+                if let Some(worker) = self.workers.get(&worker) {
+                    self.questions.ask(worker.clone());
+                }
+            }
+            Action::Probe { worker } => {
+                if let (Some(worker), Some(url)) = (self.workers.get(&worker), &self.options.ready_url) {
+                    self.questions.probe(worker.clone(), url.clone());
                 }
             }
             Action::Disconnect { worker } => {
@@ -191,10 +215,6 @@ impl Guard {
     fn fork(&mut self, slot: usize) {
         match self.start(slot) {
             Ok(Started { worker, output, drains }) => {
-                if self.options.wait_ready {
-                    // Until it is.
-                    worker.retire();
-                }
                 self.stdin.is_for(worker.take_stdin());
                 self.pass_on(output, &worker, slot, Stream::Both);
                 self.pass_on(worker.take_stdout(), &worker, slot, Stream::Stdout);

@@ -10,10 +10,7 @@ impl Guard {
     pub(super) fn message(&mut self, worker: &ForkedWorker, message: &Message) {
         let now = self.now();
         match self.relay.received(worker.id(), kind(message), || start(message), now) {
-            Fate::Ready => {
-                worker.resume();
-                self.policy.ready(worker.id(), now);
-            }
+            Fate::Ready => self.policy.ready(worker.id(), now),
             Fate::PassOn => self.pass_on_message(worker, message),
             Fate::Nothing => {}
         }

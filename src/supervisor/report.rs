@@ -91,7 +91,10 @@ impl From<&Notice> for Report {
                 ..Report::of("listen_failed", worker)
             },
             Notice::ListensNowhere(worker) => Report::of("worker_not_up", worker),
-            Notice::NotUp(worker, time) => Report::of("worker_not_up", worker).after(time),
+            Notice::NotUp(worker, time, why) => {
+                Report { error: Some(why.clone()), ..Report::of("worker_not_up", worker) }.after(time)
+            }
+            Notice::Hangs(worker, time) => Report::of("worker_hangs", worker).after(time),
             Notice::Leaving(worker) => Report::of("worker_leaving", worker),
             Notice::Ended(worker, how) => {
                 let (code, signal) = match how {
@@ -122,7 +125,7 @@ impl From<&Notice> for Report {
             Notice::ReloadFailed { slot, worker, why } => Report {
                 instance: Some(*slot),
                 pid: worker.map(|worker| worker.pid),
-                error: Some((*why).to_owned()),
+                error: Some(why.to_string()),
                 ..Report::new("reload_failed")
             },
             Notice::Stopping { signal } => Report { signal: Some(signal.name()), ..Report::new("stopping") },

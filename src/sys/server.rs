@@ -76,6 +76,11 @@ pub(super) fn unix_address(path: &[u8]) -> nix::Result<UnixAddr> {
     }
 }
 
+/// Creates a Unix stream socket that is connected to nothing. The caller owns it.
+pub fn unconnected() -> io::Result<OwnedFd> {
+    new(AddressFamily::Unix, SockType::Stream)
+}
+
 fn new(family: AddressFamily, kind: SockType) -> io::Result<OwnedFd> {
     #[cfg(any(target_os = "linux", target_os = "freebsd"))]
     return Ok(socket::socket(family, kind, SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK, None)?);

@@ -116,7 +116,9 @@ suite.test('a replacement that hangs is killed, and another one is started', DEA
   const [old] = await run.workers();
   variables.write('hang');
   process.kill(old, 'SIGKILL');
-  await run.said(/^\[crossfork\] worker \d \(pid \d+\) has not come up in [\d.]+m?s, and is killed$/);
+  await run.said(
+    /^\[crossfork\] worker \d \(pid \d+\) has not come up in [\d.]+m?s, and is killed: it does not listen$/,
+  );
   variables.write('');
   const [, , fresh] = await run.workers(3);
   const pids = new Set();

@@ -1,6 +1,8 @@
 //! A primary of a cluster with shell scripts as workers, whose channel is at 3. For real workers see
 //! test/interop/cluster-primary.test.mjs.
 
+#[path = "cluster_primary/delay.rs"]
+mod delay;
 #[path = "cluster_primary/paths.rs"]
 mod paths;
 

@@ -6,8 +6,12 @@ mod any_order;
 mod lines;
 #[path = "supervisor/listening.rs"]
 mod listening;
+#[path = "supervisor/probes.rs"]
+mod probes;
 #[path = "supervisor/reading.rs"]
 mod reading;
+#[path = "supervisor/ready_url.rs"]
+mod ready_url;
 #[path = "supervisor/relay.rs"]
 mod relay;
 #[path = "supervisor/reload.rs"]
@@ -22,6 +26,8 @@ mod sink;
 mod stop;
 #[path = "supervisor/texts.rs"]
 mod texts;
+#[path = "supervisor/watch.rs"]
+mod watch;
 #[path = "supervisor/world.rs"]
 mod world;
 

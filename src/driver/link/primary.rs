@@ -40,6 +40,10 @@ pub(crate) struct PrimaryRole {
 pub(crate) enum SentFor {
     /// A connection, offered in the message of this number (CLU-13).
     Connection(u64),
+    /// A connection of our own, which is the worker's when it has it.
+    Own,
+    /// Nothing: its worker is asked whether its event loop runs.
+    Ping,
     /// A server's socket, with the reply to a query (CLU-11).
     Server(ServerId, Box<Message>),
 }

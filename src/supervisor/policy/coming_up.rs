@@ -27,7 +27,7 @@ impl Policy {
             State::Up(worker, _) if is_first && worker.id == id => {
                 self.print(Notice::Up(Subject { slot, pid: worker.pid }, true));
             }
-            _ if is_up => self.is_up(id, now),
+            _ if is_up => self.has_come(id, now),
             _ => {}
         }
     }
@@ -67,11 +67,11 @@ impl Policy {
         // Programs say so in the callback of `listen` too when it has failed.
         let is_up = worker.cannot_listen.is_none();
         if self.settings.wait_ready && is_up {
-            self.is_up(id, now);
+            self.has_come(id, now);
         }
     }
 
-    fn is_up(&mut self, id: u32, now: Time) {
+    pub(super) fn is_up(&mut self, id: u32, now: Time) {
         match self.place(id) {
             Some(Place::Slot(slot)) => self.up(slot, now),
             Some(Place::Newcomer(slot)) => self.newcomer_is_up(slot, now),

@@ -14,7 +14,7 @@
 //!
 //! Besides there are workers that leave, each with a deadline, and in a reload one newcomer, which
 //! takes its slot when it listens. A worker is lost when it says that it leaves, when its channel
-//! ends, or when it ends itself, whichever is first.
+//! ends, when it ends itself, or when it hangs (`watch`), whichever is first.
 //!
 //! A slot whose workers never listened has no server in it. A worker there is up when it has been
 //! online for [`SETTLE`], or until the deadline of a reload if that is shorter.
@@ -23,24 +23,29 @@ mod action;
 mod coming_up;
 mod leaving;
 mod notice;
+mod probes;
 mod reload;
 mod restarts;
 mod slots;
+mod watch;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use crate::process::Signal;
 use leaving::Leaving;
+use probes::Probe;
 use reload::{Newcomer, Reload};
 use restarts::Restarts;
 use slots::{Place, Slot, State, Worker};
 
 pub use action::{Action, Settings, exit_code};
-pub use leaving::{LAST_WARNING, RETIREMENT};
+pub use leaving::{HANGING_GRACE, LAST_WARNING, RETIREMENT};
 pub use notice::{Ended, ListenFailure, Notice, Subject};
+pub use probes::{PROBE_PAUSE, Probed};
 pub use restarts::{DARK_PAUSE, FIRST_PAUSE, LONGEST_PAUSE, MANY_RESTARTS, PROVEN, SPACING};
 pub use slots::{MOST_PATIENCE, SECOND_LISTEN};
+pub use watch::LONGEST_STEP;
 
 /// A point in time: how long after some moment that is the same for all calls.
 pub type Time = Duration;
@@ -59,6 +64,8 @@ pub struct Policy {
     slots: Vec<Slot>,
     leaving: BTreeMap<u32, Leaving>,
     reload: Option<Reload>,
+    /// Workers that start and are asked for a page, by their ids.
+    probes: BTreeMap<u32, Probe>,
     /// Another reload was asked for meanwhile.
     again: bool,
     /// When the sockets are to be closed that no worker wants any more since one was replaced.
@@ -96,6 +103,7 @@ impl Policy {
             slots,
             leaving: BTreeMap::new(),
             reload: None,
+            probes: BTreeMap::new(),
             again: false,
             tidy_at: None,
             restarts: Restarts::default(),
@@ -127,7 +135,8 @@ impl Policy {
             State::Forking | State::Up(..) | State::Closed => None,
         });
         let leaving = self.leaving.values().filter_map(Leaving::next_tick);
-        slots.chain(leaving).chain(self.reload_tick()).chain(self.tidy_at).min()
+        let others = [self.reload_tick(), self.probe_tick(), self.watch_tick(), self.tidy_at];
+        slots.chain(leaving).chain(others.into_iter().flatten()).min()
     }
 
     /// The time has come that [`next_tick`](Self::next_tick) said.
@@ -137,6 +146,8 @@ impl Policy {
             self.tick_slot(i, now);
         }
         self.tick_reload(now);
+        self.tick_probes(now);
+        self.tick_watch(now);
         self.tidy(now);
     }
 
@@ -158,7 +169,11 @@ impl Policy {
     pub fn forked(&mut self, slot: usize, id: u32, pid: u32, now: Time) {
         self.forking -= 1;
         self.has_forked = true;
-        let worker = Worker::new(id, pid, now, self.settings.drains);
+        let is_held = self.tells_when_up() || self.is_for_trial(slot);
+        if is_held {
+            self.actions.push_back(Action::Hold { worker: id });
+        }
+        let worker = Worker::new(id, pid, now, is_held, self.settings.drains);
         if let Some(newcomer) = self.newcomer(slot)
             && matches!(newcomer, Newcomer::Forking)
         {

@@ -1,5 +1,6 @@
 //! What the user is told.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::mem::{Discriminant, discriminant};
 use std::time::Duration;
@@ -18,8 +19,10 @@ pub enum Notice {
     ListenFailed(Subject, ListenFailure),
     /// It could not listen, listens on nothing else, and is killed.
     ListensNowhere(Subject),
-    /// It was not up after so long, and is killed.
-    NotUp(Subject, Duration),
+    /// It was not up after so long, and is killed; and why it was not, as in "does not listen".
+    NotUp(Subject, Duration, String),
+    /// It has not answered for so long; it is ended and replaced.
+    Hangs(Subject, Duration),
     /// It has said that it leaves; it is replaced at once.
     Leaving(Subject),
     /// It has ended.
@@ -63,7 +66,7 @@ pub enum Notice {
         /// The new worker.
         worker: Option<Subject>,
         /// What it did.
-        why: &'static str,
+        why: Cow<'static, str>,
     },
     /// All workers are asked to go.
     Stopping {
@@ -112,7 +115,7 @@ impl Notice {
             Notice::Leaving(_) => Notice::Leaving(any),
             Notice::ListenFailed(_, failure) => Notice::ListenFailed(any, failure.clone()),
             Notice::ListensNowhere(_) => Notice::ListensNowhere(any),
-            Notice::NotUp(..) => Notice::NotUp(any, Duration::ZERO),
+            Notice::NotUp(.., why) => Notice::NotUp(any, Duration::ZERO, why.clone()),
             Notice::Pause { pause, .. } => Notice::Pause { slot: 0, pause: *pause },
             Notice::ForkFailed { reason, .. } => Notice::ForkFailed { slot: 0, reason: reason.clone() },
             _ => return None,
@@ -161,7 +164,13 @@ impl fmt::Display for Notice {
                 write!(f, "{worker} cannot listen on {address}: {reason} ({code})")
             }
             Notice::ListensNowhere(worker) => write!(f, "{worker} listens on nothing, and is killed"),
-            Notice::NotUp(worker, time) => write!(f, "{worker} has not come up in {time:?}, and is killed"),
+            Notice::NotUp(worker, time, why) => {
+                write!(f, "{worker} has not come up in {time:?}, and is killed: it {why}")
+            }
+            Notice::Hangs(worker, time) => write!(
+                f,
+                "{worker} has not answered for {time:?}: its event loop is blocked. It is ended and replaced"
+            ),
             Notice::Leaving(worker) => write!(f, "{worker} leaves, and is replaced"),
             Notice::Ended(worker, how) => write!(f, "{worker} has ended: {how}"),
             Notice::Warned(worker, signal) => {

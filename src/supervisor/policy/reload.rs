@@ -10,6 +10,7 @@
 //! If a new worker fails, the reload does: old ones that are still there stay, and new ones that have not taken
 //! over go. A slot without an old worker gets the new one in its place.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -51,7 +52,7 @@ enum New {
 pub(super) enum Newcomer {
     Forking,
     Starting(Worker),
-    /// It serves, and so does the old one.
+    /// It could serve, and the old one does.
     OnTrial {
         worker: Worker,
         since: Time,
@@ -165,6 +166,15 @@ impl Policy {
         }
     }
 
+    /// Whether the worker that comes beside the old one of this slot has to show that it works. Until then no client
+    /// of it can be lost.
+    pub(super) fn is_for_trial(&self, slot: usize) -> bool {
+        let Some(Reload { stage: Stage::Trial, steps, .. }) = &self.reload else {
+            return false;
+        };
+        matches!(steps.get(&slot), Some(Step { new: New::Beside(Newcomer::Forking), .. }))
+    }
+
     fn take_over(&mut self, slot: usize, worker: Worker, now: Time) {
         let old = self.vacate(slot);
         self.slots[slot].failures = 0;
@@ -242,8 +252,7 @@ impl Policy {
                     if self.may_be_taken_for_up(slot, &worker, is_late, now) {
                         self.newcomer_is_up(slot, now);
                     } else if is_late {
-                        self.kill(worker, slot);
-                        self.reload_failed(slot, worker.why_not_up(), now);
+                        self.newcomer_timed_out(slot, now);
                     }
                 }
                 (New::InPlace(None), State::Starting(worker))
@@ -252,9 +261,22 @@ impl Policy {
                     self.up(slot, now);
                 }
                 // It stays, for there is no other.
+                (New::InPlace(None), State::Starting(worker)) if is_late => {
+                    let why = self.why_not_up(&worker);
+                    self.reload_failed(slot, why, now);
+                }
                 _ if is_late => self.reload_failed(slot, "does not listen", now),
                 _ => {}
             }
+        }
+    }
+
+    /// It does not come up, and the old one stays.
+    pub(super) fn newcomer_timed_out(&mut self, slot: usize, now: Time) {
+        if let Some(worker) = self.newcomer(slot).and_then(|newcomer| newcomer.worker().copied()) {
+            let why = self.why_not_up(&worker);
+            self.kill(worker, slot);
+            self.reload_failed(slot, why, now);
         }
     }
 
@@ -278,7 +300,7 @@ impl Policy {
     }
 
     /// Because of the new worker of this slot. The workers that serve stay, old and new.
-    pub(super) fn reload_failed(&mut self, slot: usize, why: &'static str, now: Time) {
+    pub(super) fn reload_failed(&mut self, slot: usize, why: impl Into<Cow<'static, str>>, now: Time) {
         let Some(Reload { steps, .. }) = self.reload.take() else {
             return;
         };
@@ -288,7 +310,7 @@ impl Policy {
             (New::InPlace(_), _) => None,
         });
         let worker = worker.map(|worker| Subject { slot, pid: worker.pid });
-        self.print(Notice::ReloadFailed { slot, worker, why });
+        self.print(Notice::ReloadFailed { slot, worker, why: why.into() });
         for (other, step) in steps {
             if let New::Beside(newcomer) = step.new
                 && let Some(worker) = newcomer.worker().copied()
@@ -363,6 +385,22 @@ impl Policy {
 }
 
 impl Reload {
+    /// Those that are up, and watched before an old worker goes.
+    pub(super) fn newcomers_on_trial(&self) -> impl Iterator<Item = &Worker> {
+        self.steps.values().filter_map(|step| match &step.new {
+            New::Beside(Newcomer::OnTrial { worker, .. }) => Some(worker),
+            _ => None,
+        })
+    }
+
+    pub(super) fn newcomers_on_trial_mut(&mut self) -> impl Iterator<Item = &mut Worker> {
+        self.steps.values_mut().filter_map(|step| match &mut step.new {
+            New::Beside(Newcomer::OnTrial { worker, .. }) => Some(worker),
+            _ => None,
+        })
+    }
+
+    /// Those that are not up yet, and those on trial.
     pub(super) fn newcomers(&mut self) -> impl Iterator<Item = &mut Worker> {
         self.steps.values_mut().filter_map(|step| match &mut step.new {
             New::Beside(Newcomer::Starting(worker) | Newcomer::OnTrial { worker, .. }) => Some(worker),

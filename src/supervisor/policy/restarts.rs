@@ -17,6 +17,7 @@
 //! its worker has served, else after [`DARK_PAUSE`] at the latest. One is enough, for all together could keep every
 //! processor busy with starts. When it is up, those whose starts had failed try again at once.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -74,7 +75,7 @@ impl Policy {
     }
 
     /// A start in this slot has failed.
-    pub(super) fn start_failed(&mut self, slot: usize, why: &'static str, now: Time) {
+    pub(super) fn start_failed(&mut self, slot: usize, why: impl Into<Cow<'static, str>>, now: Time) {
         if self.phase != Phase::Running {
             return;
         }

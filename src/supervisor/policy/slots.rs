@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use super::notice::{Notice, Subject};
 use super::reload::Reload;
-use super::{Policy, SETTLE, Time};
+use super::watch::Watch;
+use super::{Action, Policy, SETTLE, Time};
 
 /// How long a worker that cannot listen on one address may take to listen on another, or to exit. Programs try the
 /// next port, or the same port again.
@@ -54,6 +55,9 @@ pub(super) struct Worker {
     pub(super) pid: u32,
     pub(super) started: Time,
     pub(super) online: Option<Time>,
+    /// It gets no connections before it is up.
+    pub(super) is_held: bool,
+    pub(super) watch: Watch,
     pub(super) listens: bool,
     /// It has said that it is, where that counts.
     pub(super) is_ready: bool,
@@ -65,12 +69,14 @@ pub(super) struct Worker {
 }
 
 impl Worker {
-    pub(super) fn new(id: u32, pid: u32, started: Time, drains: bool) -> Self {
+    pub(super) fn new(id: u32, pid: u32, started: Time, is_held: bool, drains: bool) -> Self {
         Worker {
             id,
             pid,
             started,
             online: None,
+            is_held,
+            watch: Watch::default(),
             listens: false,
             is_ready: false,
             cannot_listen: None,
@@ -82,14 +88,6 @@ impl Worker {
     /// When it has had its time to listen on something else.
     pub(super) fn second_listen_is_due(&self) -> Option<Time> {
         self.cannot_listen.map(|since| since.saturating_add(SECOND_LISTEN))
-    }
-
-    /// What is wrong with it, if it is not up in time.
-    pub(super) fn why_not_up(&self) -> &'static str {
-        match self.cannot_listen {
-            Some(_) => "cannot listen",
-            None => "does not listen",
-        }
     }
 }
 
@@ -118,7 +116,7 @@ impl Slot {
 impl Policy {
     /// When this worker of this slot counts as up even though it does not listen.
     pub(super) fn settled(&self, slot: usize, worker: &Worker) -> Option<Time> {
-        let is_told = self.settings.wait_ready || self.slots[slot].has_listened;
+        let is_told = self.tells_when_up() || self.slots[slot].has_listened;
         let is_told = is_told || worker.cannot_listen.is_some();
         worker.online.filter(|_| !is_told).map(|online| online.saturating_add(SETTLE))
     }
@@ -129,22 +127,28 @@ impl Policy {
     pub(super) fn boot_deadline(&self, slot: usize, worker: &Worker) -> Option<Time> {
         let Slot { has_listened, failures, .. } = self.slots[slot];
         let time = self.settings.listen_timeout.saturating_mul(failures.saturating_add(1).min(MOST_PATIENCE));
-        let time = (has_listened || self.settings.wait_ready).then(|| worker.started.saturating_add(time));
+        let time = (has_listened || self.tells_when_up()).then(|| worker.started.saturating_add(time));
         time.into_iter().chain(worker.second_listen_is_due()).min()
+    }
+
+    /// Workers are up when they say so, or answer well, and not because they listen or run.
+    pub(super) fn tells_when_up(&self) -> bool {
+        self.settings.wait_ready || self.settings.probes
     }
 
     /// It hangs.
     pub(super) fn boot_timed_out(&mut self, slot: usize, now: Time) {
         let worker = self.vacate(slot);
+        let why = self.why_not_up(&worker);
         let subject = Subject { slot, pid: worker.pid };
         self.print(match worker.cannot_listen {
             Some(_) => Notice::ListensNowhere(subject),
-            None => Notice::NotUp(subject, now.saturating_sub(worker.started)),
+            None => Notice::NotUp(subject, now.saturating_sub(worker.started), why.clone()),
         });
         self.kill(worker, slot);
         match self.newcomer_moves_in(slot) {
             true => self.keep_serving(now),
-            false => self.start_failed(slot, worker.why_not_up(), now),
+            false => self.start_failed(slot, why, now),
         }
     }
 
@@ -158,7 +162,10 @@ impl Policy {
     }
 
     pub(super) fn enter(&mut self, slot: usize, worker: Worker, now: Time) {
-        self.slots[slot].state = State::Up(worker, now);
+        if worker.is_held {
+            self.actions.push_back(Action::Serve { worker: worker.id });
+        }
+        self.slots[slot].state = State::Up(Worker { is_held: false, ..worker }, now);
         self.came_up(now);
         let listens = self.slots[slot].has_listened;
         self.print(Notice::Up(Subject { slot, pid: worker.pid }, listens));

@@ -498,7 +498,7 @@ fn a_replacement_that_hangs_is_killed_and_each_next_has_more_time() {
         }
         assert_eq!(world.now - since, LISTEN_TIMEOUT * attempt);
         assert!(
-            world.has_said(|notice| matches!(notice, Notice::NotUp(worker, _) if worker.pid == 10_000 + id))
+            world.has_said(|notice| matches!(notice, Notice::NotUp(worker, ..) if worker.pid == 10_000 + id))
         );
         world.exits(id);
         while world.newest() == id {

@@ -56,6 +56,28 @@ pub enum Action<F> {
         /// The connection.
         fd: F,
     },
+    /// Send this to the worker with a connection of our own. Close that when the channel is done with it.
+    Connect {
+        /// The worker.
+        worker: WorkerId,
+        /// The message.
+        message: Message,
+        /// The connection.
+        fd: F,
+    },
+    /// Send this to the worker with a socket that is connected to nothing. When the channel is done with that:
+    /// [`handle_pinged`](super::PrimaryMachine::handle_pinged).
+    Ping {
+        /// The worker.
+        worker: WorkerId,
+        /// The message.
+        message: Message,
+    },
+    /// The worker was asked whether its event loop runs, and answers.
+    Answers {
+        /// The worker.
+        worker: WorkerId,
+    },
     /// Send this to the worker with a duplicate of the server's socket. If it cannot be sent, or
     /// does not arrive: [`handle_unshared`](super::PrimaryMachine::handle_unshared).
     Share {

@@ -91,6 +91,7 @@ impl<F> PrimaryMachine<F> {
     /// Answers a query, now or when the socket is made (CLU-11).
     fn admit(&mut self, id: WorkerId, seq: u64, server: ServerId) {
         let takes_connections = self.workers.get(&id).is_some_and(|worker| worker.life.takes_connections());
+        let unanswered = self.unanswered(id, server);
         let Some(found) = self.servers.get_mut(server) else {
             return;
         };
@@ -106,7 +107,7 @@ impl<F> PrimaryMachine<F> {
             ServerState::Listening { sockname, rotation } => {
                 reply.sockname = sockname.clone();
                 if takes_connections {
-                    rotation.add(id, self.offers.unanswered(id, server));
+                    rotation.add(id, unanswered);
                 }
                 self.send(id, Body::Reply(reply));
                 self.distribute(server);

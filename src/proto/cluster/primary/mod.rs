@@ -2,7 +2,8 @@
 //!
 //! **Commands**: [`add_worker`](PrimaryMachine::add_worker), [`remove_worker`](PrimaryMachine::remove_worker),
 //! [`retire`](PrimaryMachine::retire), [`disconnect`](PrimaryMachine::disconnect),
-//! [`close_unused`](PrimaryMachine::close_unused). **Input**:
+//! [`close_unused`](PrimaryMachine::close_unused), [`ask`](PrimaryMachine::ask) (`pulse`),
+//! [`connect`](PrimaryMachine::connect) (`direct`). **Input**:
 //! [`handle_message`](PrimaryMachine::handle_message), here; about servers (`granting`)
 //! [`handle_bound`](PrimaryMachine::handle_bound), [`handle_rebound`](PrimaryMachine::handle_rebound) and
 //! [`handle_unshared`](PrimaryMachine::handle_unshared); about connections (`connections`)
@@ -14,18 +15,22 @@
 mod action;
 mod balance;
 mod connections;
+mod direct;
 mod granting;
 mod life;
 mod offers;
+mod pulse;
 mod servers;
 
 pub use action::{AcceptDemand, Action, Balance, ServerId, WorkerId};
+pub use direct::Transport;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::proto::cluster::message::{Act, Body, Message, Reply};
 use life::WorkerLife;
 use offers::Offers;
+use pulse::Pulse;
 use servers::Servers;
 
 /// The machine of a cluster's primary, generic over the descriptor type `F` of connections.
@@ -48,6 +53,8 @@ struct Member {
     /// It has accepted a connection, or has a socket that it accepts from by itself.
     may_have_served: bool,
     life: WorkerLife,
+    /// What it was asked and has not answered.
+    pulse: Pulse,
     servers: BTreeSet<ServerId>,
 }
 
@@ -124,7 +131,7 @@ impl<F> PrimaryMachine<F> {
             return;
         }
         for server in worker.servers.clone() {
-            let unanswered = self.offers.unanswered(id, server);
+            let unanswered = self.unanswered(id, server);
             if let Some(rotation) = self.rotation(server) {
                 rotation.add(id, unanswered);
                 self.distribute(server);
@@ -217,6 +224,12 @@ impl<F> PrimaryMachine<F> {
     /// may have. False when its channel is closed.
     pub fn may_have_served(&self, id: WorkerId) -> bool {
         self.workers.get(&id).is_some_and(|worker| worker.may_have_served)
+    }
+
+    /// What the worker has not answered before which it gets no connection of this server.
+    fn unanswered(&self, id: WorkerId, server: ServerId) -> Option<u64> {
+        let ping = self.workers.get(&id).and_then(|worker| worker.pulse.ping());
+        self.offers.unanswered(id, server).or(ping)
     }
 
     fn send(&mut self, worker: WorkerId, body: Body) {

@@ -58,6 +58,10 @@ impl<F> Servers<F> {
         Servers { all: BTreeMap::new(), keys: HashMap::new(), last: 0 }
     }
 
+    pub(super) fn get(&self, id: ServerId) -> Option<&PrimaryServer<F>> {
+        self.all.get(&id)
+    }
+
     pub(super) fn get_mut(&mut self, id: ServerId) -> Option<&mut PrimaryServer<F>> {
         self.all.get_mut(&id)
     }

@@ -13,6 +13,7 @@ use crate::driver::link::primary::{Returned, SentFor};
 use crate::error::Error;
 use crate::proto::cluster::primary::{Action, ServerId, WorkerId};
 use crate::proto::cluster::{Message, Query, SockName};
+use crate::sys::server;
 use crate::wire::control::HandleType;
 
 /// How long workers that have refused a connection are left alone.
@@ -25,6 +26,12 @@ impl Cluster {
             match action {
                 Action::Send { worker, message } => state.send(worker, &message),
                 Action::Offer { worker, message, fd } => state.offer(worker, &message, fd),
+                // It is a stream socket too.
+                Action::Connect { worker, message, fd } => {
+                    state.post(worker, &message, HandleType::NetNative, fd, SentFor::Own);
+                }
+                Action::Ping { worker, message } => state.ping(worker, &message),
+                Action::Answers { worker } => state.delays.answered(worker),
                 Action::Share { worker, server, reply } => state.share(worker, server, reply),
                 Action::Bind { server, query, accept } => self.bind(state, server, &query, accept),
                 Action::Rebind { server, query, worker, seq } => {
@@ -146,6 +153,19 @@ impl ClusterState {
         self.post(worker, message, HandleType::NetNative, fd, sent_for);
     }
 
+    fn ping(&mut self, worker: WorkerId, message: &Message) {
+        match server::unconnected() {
+            // Every type that Node has for a stream fits it (HND-20).
+            Ok(fd) => self.post(worker, message, HandleType::NetNative, fd, SentFor::Ping),
+            Err(e) => self.not_pinged(worker, errno(&e)),
+        }
+    }
+
+    fn not_pinged(&mut self, worker: WorkerId, errno: i32) {
+        self.delays.failed(worker, errno);
+        self.machine.handle_pinged(worker, false);
+    }
+
     fn share(&mut self, worker: WorkerId, server: ServerId, reply: Message) {
         let Some(found) = self.servers.get(&server) else {
             return;
@@ -181,7 +201,12 @@ impl ClusterState {
     pub(super) fn returned(&mut self, worker: WorkerId, Returned { sent_for, fd, arrived }: Returned) {
         match (sent_for, arrived) {
             (SentFor::Connection(seq), arrived) => self.machine.handle_returned(seq, fd, arrived.is_ok()),
-            (SentFor::Server(..), Ok(())) => {}
+            // One that has no descriptor free says so itself, so its event loop runs (HND-6).
+            (SentFor::Ping, Ok(()) | Err(libc::EMFILE)) => self.machine.handle_pinged(worker, true),
+            // The end of its channel follows.
+            (SentFor::Ping, Err(libc::EPIPE)) => self.machine.handle_pinged(worker, false),
+            (SentFor::Ping, Err(errno)) => self.not_pinged(worker, errno),
+            (SentFor::Server(..), Ok(())) | (SentFor::Own, _) => {}
             (SentFor::Server(server, reply), Err(errno)) => {
                 self.machine.handle_unshared(worker, server, *reply, errno);
             }

@@ -16,6 +16,9 @@ use std::time::Duration;
 
 use tokio::runtime::Handle;
 
+use super::delays::{Answer, Delays};
+#[cfg(feature = "cli")]
+use super::direct::{self, Direct};
 use super::event::{Event, Events};
 use super::forked_worker::{Commands, ForkedWorker};
 use super::server_socket::ServerSocket;
@@ -48,6 +51,7 @@ pub(super) struct ClusterState {
     pub(super) machine: primary::PrimaryMachine<OwnedFd>,
     pub(super) workers: BTreeMap<WorkerId, ForkedWorker>,
     pub(super) servers: BTreeMap<ServerId, ServerSocket>,
+    pub(super) delays: Delays,
     last: WorkerId,
 }
 
@@ -56,12 +60,18 @@ impl Cluster {
     #[track_caller]
     pub(super) fn new(settings: Settings) -> Arc<Self> {
         let balance = settings.balance.unwrap_or_else(default_balance);
-        let rebinds_paths = settings.rebind_paths;
         let mut machine = primary::PrimaryMachine::new(balance, settings.keep_servers);
+        let rebinds_paths = settings.rebind_paths;
         if rebinds_paths {
             machine.rebind_paths();
         }
-        let state = ClusterState { machine, workers: BTreeMap::new(), servers: BTreeMap::new(), last: 0 };
+        let state = ClusterState {
+            machine,
+            workers: BTreeMap::new(),
+            servers: BTreeMap::new(),
+            delays: Delays::default(),
+            last: 0,
+        };
         let runtime = Handle::current();
         // Panics here if there are no timers, and not in a task, whose worker nobody would tend then.
         drop(tokio::time::sleep(Duration::ZERO));
@@ -136,6 +146,24 @@ impl Commands for Cluster {
         self.perform(&mut state);
     }
 
+    fn ask(&self, id: WorkerId) -> Option<Answer> {
+        let mut state = self.lock();
+        let answer = state.machine.ask(id).then(|| state.delays.ask(id));
+        self.perform(&mut state);
+        answer
+    }
+
+    #[cfg(feature = "cli")]
+    fn connect(&self, id: WorkerId, port: Option<u16>) -> io::Result<Direct> {
+        let mut state = self.lock();
+        let (server, transport) = state.machine.server_of(id, port).ok_or(io::ErrorKind::NotFound)?;
+        let _inside = self.runtime.enter();
+        let (ours, its) = direct::pair(transport)?;
+        state.machine.connect(id, server, its);
+        self.perform(&mut state);
+        Ok(ours)
+    }
+
     fn retire(&self, id: WorkerId) {
         let mut state = self.lock();
         state.machine.retire(id);
@@ -168,6 +196,7 @@ impl Cluster {
                     }
                     worker.set_may_have_served(state.machine.may_have_served(worker.id()));
                     state.machine.remove_worker(worker.id());
+                    state.delays.forget(worker.id());
                     self.rebind_unreachable(&mut state);
                     self.events.push(Event::Disconnect { worker: worker.clone() });
                 }

@@ -3,6 +3,9 @@
 mod actions;
 mod address;
 mod cluster;
+mod delays;
+#[cfg(feature = "cli")]
+mod direct;
 mod event;
 mod forked_worker;
 mod listener;
@@ -10,6 +13,8 @@ mod server_socket;
 mod settings;
 mod unix_path;
 
+#[cfg(feature = "cli")]
+pub(crate) use direct::Direct;
 pub use event::{Address, Event};
 pub use forked_worker::ForkedWorker;
 pub use settings::Settings;

@@ -140,6 +140,9 @@ impl Hub {
                 self.sent.insert(message.seq, fd);
                 line
             }
+            Action::Connect { worker, message, fd } => format!("{worker} <- {} +{fd:?}", text(&message)),
+            Action::Ping { worker, message } => format!("{worker} <- {} +a dummy", text(&message)),
+            Action::Answers { worker } => format!("{worker} answers"),
             Action::Share { worker, server, reply } => {
                 let line = format!("{worker} <- {} +{}", text(&reply), self.name(server));
                 self.shared.push((worker, server, reply));

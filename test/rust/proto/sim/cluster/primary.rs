@@ -30,6 +30,8 @@ struct World {
     closed: BTreeSet<ServerId>,
     connections: BTreeMap<usize, Connection>,
     offers: BTreeMap<u64, Offer>,
+    /// Pings in the channels, by worker, and their numbers.
+    pings: BTreeMap<WorkerId, u64>,
     /// Replies with a shared socket.
     shares: Vec<(WorkerId, ServerId, Message)>,
     /// Queries for a path, until its file was looked at.
@@ -44,6 +46,8 @@ struct Worker {
     is_leaving: bool,
     is_asked: bool,
     is_retired: bool,
+    /// Whether its event loop runs is to be told.
+    is_asked_to_answer: bool,
     /// By request number, how many answers are outstanding.
     requests: BTreeMap<u64, i64>,
     /// Servers that it closed. Open queries for these are not answered.
@@ -103,6 +107,7 @@ pub fn run(serialization: Serialization, script: &[u8]) {
         closed: BTreeSet::new(),
         connections: BTreeMap::new(),
         offers: BTreeMap::new(),
+        pings: BTreeMap::new(),
         shares: Vec::new(),
         rebinds: Vec::new(),
         seq: None,
@@ -116,7 +121,7 @@ pub fn run(serialization: Serialization, script: &[u8]) {
 
 impl World {
     fn step(&mut self, operation: u8, script: &mut Script) {
-        match operation % 28 {
+        match operation % 31 {
             0 | 1 => self.joins(),
             2..=5 => {
                 let mut query = script.query();
@@ -184,6 +189,15 @@ impl World {
                 if !self.shares.is_empty() {
                     let share = self.shares.swap_remove(script.below(self.shares.len()));
                     self.shared(share, script.byte().is_multiple_of(2));
+                }
+            }
+            27 | 28 => self.each_worker(script, |world, id, _| {
+                world.worker(id).is_asked_to_answer |= world.machine.ask(id);
+            }),
+            29 => {
+                let answered = !script.byte().is_multiple_of(4);
+                if let Some(id) = script.pick(self.pings.keys().copied()) {
+                    self.pinged(id, answered);
                 }
             }
             _ => match script.byte() {
@@ -270,6 +284,19 @@ impl World {
         connection.place = place;
     }
 
+    /// The channel is done with a ping.
+    fn pinged(&mut self, id: WorkerId, answered: bool) {
+        self.pings.remove(&id);
+        if let Some(worker) = self.workers.get_mut(&id)
+            && !answered
+        {
+            // Nobody is told.
+            worker.is_asked_to_answer = false;
+        }
+        self.machine.handle_pinged(id, answered);
+        self.look();
+    }
+
     fn reply(&mut self, script: &mut Script) -> Value {
         let guess = u64::from(script.byte());
         let ack = script.pick(self.offers.keys().copied()).filter(|_| guess >= 16).unwrap_or(guess);
@@ -341,6 +368,7 @@ impl World {
             }
         }
         self.workers.remove(&id);
+        self.pings.remove(&id);
         for seq in self.offers_of(id) {
             let Some(offer) = self.offers.get_mut(&seq) else { continue };
             if offer.fd.is_none() {
@@ -405,6 +433,21 @@ impl World {
                 Action::Send { worker, message } => {
                     self.number(&message);
                     self.said(worker, &message);
+                }
+                Action::Connect { .. } => unreachable!("nothing is sent by itself"),
+                Action::Ping { worker, message } => {
+                    self.number(&message);
+                    let Body::Act(Act::NewConnection { key }) = &message.body else {
+                        panic!("{message:?} is no ping");
+                    };
+                    assert!(!self.keys().contains(key), "a ping for a server that exists");
+                    let its = self.offers.values().filter(|offer| offer.worker == worker);
+                    assert!(!its.into_iter().any(|offer| offer.fd.is_some()), "a connection is on its way");
+                    assert!(self.pings.insert(worker, message.seq).is_none(), "two pings at once");
+                }
+                Action::Answers { worker } => {
+                    let worker = self.workers.get_mut(&worker).expect("a worker");
+                    assert!(std::mem::take(&mut worker.is_asked_to_answer), "nobody has asked");
                 }
                 Action::Share { worker, server, reply } => {
                     let found = self.servers.get(&server);
@@ -502,6 +545,7 @@ impl World {
         let its = connection.server;
         let mut unanswered =
             self.offers.values().filter(|offer| offer.answer.is_none() && !offer.is_orphaned);
+        assert!(!self.pings.contains_key(&id), "worker {id} has not answered a ping (HND-7)");
         let is_busy =
             unanswered.any(|offer| offer.worker == id && self.connections[&offer.file].server == its);
         assert!(!is_busy, "worker {id} has not answered (CLU-13)");
@@ -553,9 +597,11 @@ impl World {
             let pausing: Vec<_> =
                 self.servers.iter().filter(|(_, server)| server.pausing).map(|(id, _)| *id).collect();
             let offers: Vec<_> = self.offers.iter().map(|(seq, offer)| (*seq, offer.worker)).collect();
-            if pausing.is_empty() && offers.is_empty() {
+            let pings: Vec<_> = self.pings.keys().copied().collect();
+            if pausing.is_empty() && offers.is_empty() && pings.is_empty() {
                 break;
             }
+            pings.into_iter().for_each(|id| self.pinged(id, true));
             pausing.into_iter().for_each(|server| self.pause_over(server));
             for (seq, worker) in offers {
                 self.returns(seq, true);
@@ -578,6 +624,7 @@ impl World {
             let is_over = connection.place == Where::Accepted || connection.deaths >= MOST_DEATHS;
             assert!(is_over || !is_served, "connection {file} waits although there are workers");
         }
+        assert!(!self.workers.values().any(|worker| worker.is_asked_to_answer), "an answer is missing");
         for id in self.workers.keys().copied().collect::<Vec<_>>() {
             self.dies(id, true);
         }
