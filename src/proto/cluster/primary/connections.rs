@@ -32,6 +32,24 @@ impl<F> PrimaryMachine<F> {
         }
     }
 
+    /// The server accepts no more connections. Those that wait are offered at once, although their workers have
+    /// not answered earlier offers: what a worker is told afterwards comes behind them.
+    pub fn hand_out(&mut self, server: ServerId) {
+        let Some(found) = self.servers.get_mut(server) else {
+            return;
+        };
+        let ServerState::Listening { rotation, .. } = &mut found.state else {
+            return;
+        };
+        for (worker, connection) in rotation.hand_out() {
+            let body = Body::Act(Act::NewConnection { key: found.key.clone() });
+            let message = Message { seq: self.next_seq, body };
+            let fd = self.offers.insert(self.next_seq, worker, server, connection);
+            self.actions.push_back(Action::Offer { worker, message, fd });
+            self.next_seq += 1;
+        }
+    }
+
     /// How much the server wants connections accepted. When the demand grows after this, an
     /// [`Action::Resume`] follows.
     pub fn accept_demand(&mut self, server: ServerId) -> AcceptDemand {
