@@ -327,7 +327,7 @@ impl Guard {
     fn obey(&mut self, told: Told) {
         match told {
             Told::Stop(signal) => {
-                // Before workers are asked to go.
+                // Clients that have connected already are served by workers that have not been asked to go.
                 self.primary.stop_accepting();
                 self.policy.stop(signal, self.now());
             }

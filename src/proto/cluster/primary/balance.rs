@@ -119,10 +119,16 @@ impl<F> Rotation<F> {
         Some((worker, self.waiting.pop_front()?))
     }
 
-    /// Takes all that waits, with a worker for each, also busy ones. Without workers it is closed.
+    /// All that wait, each with one of the workers in turn, busy or not. Nothing if there is no worker.
     pub(super) fn hand_out(&mut self) -> Vec<(WorkerId, Connection<F>)> {
-        let workers = self.free.iter().chain(self.busy.keys()).chain(&self.resting);
-        workers.copied().cycle().zip(self.waiting.drain(..)).collect()
+        let mut workers: Vec<WorkerId> = self.free.iter().chain(self.busy.keys()).copied().collect();
+        if workers.is_empty() {
+            workers.extend(&self.resting);
+        }
+        if workers.is_empty() {
+            return Vec::new();
+        }
+        workers.into_iter().cycle().zip(self.waiting.drain(..)).collect()
     }
 
     /// The worker has answered the offer of this number, or will not.

@@ -17,20 +17,6 @@ impl<F> PrimaryMachine<F> {
         }
     }
 
-    /// No more connections come. Workers get all that wait, even if they have not answered an offer: what is sent to them
-    /// after this arrives later. The servers are closed.
-    pub fn stop_accepting(&mut self) {
-        for server in self.servers.listening() {
-            let Some(found) = self.servers.get_mut(server) else { continue };
-            let ServerState::Listening { rotation, .. } = &mut found.state else { continue };
-            let key = found.key.clone();
-            for (worker, connection) in rotation.hand_out() {
-                self.offer(worker, server, key.clone(), connection);
-            }
-            self.close(server);
-        }
-    }
-
     /// The channel is done with a connection that was offered in the message of this number: it
     /// has `arrived`, and is kept until the worker replies; or it has not.
     pub fn handle_returned(&mut self, seq: u64, fd: F, arrived: bool) {
@@ -47,6 +33,21 @@ impl<F> PrimaryMachine<F> {
         if let Some(rotation) = self.rotation(server) {
             rotation.end_pause();
             self.distribute(server);
+        }
+    }
+
+    /// The server accepts no more connections. Those that wait are offered at once, although their workers have
+    /// not answered earlier offers: what a worker is told afterwards comes behind them.
+    pub fn hand_out(&mut self, server: ServerId) {
+        let Some(found) = self.servers.get_mut(server) else {
+            return;
+        };
+        let ServerState::Listening { rotation, .. } = &mut found.state else {
+            return;
+        };
+        let key = found.key.clone();
+        for (worker, connection) in rotation.hand_out() {
+            self.offer(worker, server, key.clone(), connection);
         }
     }
 

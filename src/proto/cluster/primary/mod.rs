@@ -9,7 +9,7 @@
 //! [`handle_unshared`](PrimaryMachine::handle_unshared); about connections (`connections`)
 //! [`handle_connection`](PrimaryMachine::handle_connection), [`handle_returned`](PrimaryMachine::handle_returned) and
 //! [`handle_pause_over`](PrimaryMachine::handle_pause_over), and the command
-//! [`stop_accepting`](PrimaryMachine::stop_accepting). **What is to be done**:
+//! [`hand_out`](PrimaryMachine::hand_out). **What is to be done**:
 //! [`poll_action`](PrimaryMachine::poll_action), after each of these, until there is nothing.
 
 mod action;

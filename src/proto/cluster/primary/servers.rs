@@ -81,12 +81,6 @@ impl<F> Servers<F> {
         self.all.iter().filter(|(_, server)| server.workers.is_empty()).map(|(id, _)| *id).collect()
     }
 
-    /// The servers from which we accept.
-    pub(super) fn listening(&self) -> Vec<ServerId> {
-        let accepts = |server: &PrimaryServer<F>| matches!(server.state, ServerState::Listening { .. });
-        self.all.iter().filter(|(_, server)| accepts(server)).map(|(id, _)| *id).collect()
-    }
-
     /// The server that the worker asks for, and whether it is a new one; or why it cannot have it.
     pub(super) fn join(
         &mut self,

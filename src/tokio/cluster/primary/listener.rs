@@ -157,9 +157,9 @@ impl Listener {
         }
     }
 
-    /// Accepts what waits in the kernel, whatever the demand.
-    pub(super) fn accept_now(&mut self) -> Option<OwnedFd> {
-        server::accept(self.socket.as_fd()).ok()
+    /// Accepts a connection that has come already.
+    pub(super) fn accept(&self) -> io::Result<OwnedFd> {
+        server::accept(self.socket.as_fd())
     }
 
     /// [`resume`](Self::resume) will wake the task.

@@ -121,8 +121,8 @@ impl Primary {
         self.0.workers()
     }
 
-    /// Shuts the cluster down gracefully: closes the servers, gives workers the connections that wait for one, and asks all
-    /// workers to disconnect ([CLU-18](crate::protocol#CLU-18)). [`next`](Self::next) gives `None` when all workers have exited.
+    /// Shuts the cluster down gracefully: closes the servers, gives connections that have come before to workers, and
+    /// asks all workers to disconnect ([CLU-18](crate::protocol#CLU-18)). [`next`](Self::next) gives `None` when all workers have exited.
     pub fn disconnect(&self) {
         self.stop_accepting();
         for worker in self.workers() {
@@ -132,9 +132,9 @@ impl Primary {
         self.0.events.end();
     }
 
-    /// Closes the servers from which this process accepts. Workers get the connections that wait for one, before anything
-    /// that is sent to them afterwards. A worker that asks for a server later gets a new one.
-    pub fn stop_accepting(&self) {
+    /// Closes the sockets from which the primary accepts. Connections that have come before go to workers, ahead of all
+    /// that these are told later.
+    pub(crate) fn stop_accepting(&self) {
         self.0.stop_accepting();
     }
 
