@@ -3,10 +3,11 @@
 // A machine and its channel: a process that was forked, or the one that has forked this one.
 
 const { coded } = require('../errors.cjs');
+const { carriesBytes, pack, unpack } = require('./bytes.cjs');
 const { CallError } = require('./errors.cjs');
 const { closeHandle } = require('./handles.cjs');
 const { Machine } = require('./machine.cjs');
-const { CODES } = require('./wire.cjs');
+const { CODES, isBundle, isCall } = require('./wire.cjs');
 
 /** A handler that has kept the process for so long, in milliseconds: its answer does not wait for those behind it. */
 const LONG = 2;
@@ -25,6 +26,7 @@ class Connection {
   #target;
   #runner;
   #onOther;
+  #carriesBytes;
   #isScheduled = false;
   /** The entries of the message that the channel was full with. */
   #blockedBy = undefined;
@@ -46,6 +48,7 @@ class Connection {
     this.#target = target;
     this.#runner = runner;
     this.#onOther = onOther;
+    this.#carriesBytes = carriesBytes(target);
     target.on('message', this.#onMessage);
   }
 
@@ -142,7 +145,8 @@ class Connection {
     try {
       // Deno ends with a panic where it meets a cycle.
       if (isDeno) JSON.stringify(message);
-      const goesOn = this.#target.send(message, entries[0].handle, undefined, (error) => this.#sent(entries, error));
+      const written = this.#carriesBytes ? message : pack(message);
+      const goesOn = this.#target.send(written, entries[0].handle, undefined, (error) => this.#sent(entries, error));
       if (!goesOn && isNode) this.#blockedBy = entries;
     } catch (error) {
       if (!this.isOpen) return;
@@ -173,6 +177,7 @@ class Connection {
   }
 
   #receive(message, handle) {
+    if (!this.#carriesBytes && (isCall(message) || isBundle(message))) unpack(message);
     this.machine.receive(message, handle ?? undefined);
     if (this.machine.hasOutput) this.schedule();
   }

@@ -43,6 +43,7 @@
 //! what the handler takes are answered with the name of the field. A panic is answered with what it said and
 //! where; with `panic = "abort"` it ends the process. [`CallError`] is what a caller gets.
 
+mod bytes;
 mod error;
 mod event;
 mod id;
@@ -55,5 +56,6 @@ pub(crate) mod schedule;
 mod tests;
 pub(crate) mod write;
 
+pub use self::bytes::Bytes;
 pub use error::{CallError, ErrorData, RpcError, code};
 pub use id::Id;

@@ -25,6 +25,32 @@ const behaviours = {
     if (isAdvanced) assert.ok(Buffer.isBuffer(result));
   },
 
+  async 'bytes travel as base64 in JSON, and are read in every form that they have there'(client) {
+    const expected = isAdvanced ? Buffer.from([3, 2, 1]) : { type: 'Buffer', data: 'AwIB' };
+    const forms = [
+      { type: 'Buffer', data: 'AQID' },
+      { type: 'Buffer', data: [1, 2, 3] },
+      { data: 'AQID', type: 'Buffer' },
+    ];
+    for (const form of [[1, 2, 3], Buffer.from([1, 2, 3]), ...forms]) {
+      assert.deepStrictEqual(await client.call('bytes', { inner: { bytes: form } }), { inner: { bytes: expected } });
+      assert.deepStrictEqual(await client.call('someBytes', [form]), expected);
+    }
+    const wrong = [
+      'AQID',
+      { type: 'Bytes', data: [1] },
+      { type: 'Buffer', data: 'A' },
+      { type: 'Buffer' },
+      [256],
+      [-1],
+    ];
+    for (const form of wrong) {
+      const { error } = await client.request('bytes', { inner: { bytes: form } });
+      assert.strictEqual(error?.code, -32602, JSON.stringify(form));
+      assert.match(error.message, /^params\.inner\.bytes/);
+    }
+  },
+
   async 'an error says what went wrong, with its code and its data'(client) {
     const error = (method, params) => client.request(method, params).then((answer) => answer.error);
     assert.deepStrictEqual(await error('area', { width: 1e9, height: 1e9 }), {

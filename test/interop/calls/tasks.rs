@@ -9,13 +9,13 @@ use std::task::Poll;
 use std::time::Duration;
 
 use crossfork::Handle;
-use crossfork::calls::RpcError;
+use crossfork::calls::{Bytes, RpcError};
 use crossfork::tokio::{Context, Service};
 use crossfork::v8::Value;
 use serde::de::IgnoredAny;
 use tokio::time::sleep;
 
-use super::{Rectangle, Size};
+use super::{Inner, Outer, Rectangle, Size};
 
 async fn area(r: Rectangle, _: Context) -> Result<Size, io::Error> {
     match r.width.checked_mul(r.height) {
@@ -41,6 +41,15 @@ async fn nothing((): (), _: &Context) -> Result<(), RpcError> {
 async fn reverse(mut bytes: Vec<u8>, _: Context) -> Result<Vec<u8>, RpcError> {
     bytes.reverse();
     Ok(bytes)
+}
+
+async fn bytes(outer: Outer, _: Context) -> Result<Outer, RpcError> {
+    let bytes = outer.inner.bytes.iter().rev().copied().collect();
+    Ok(Outer { inner: Inner { bytes } })
+}
+
+async fn some_bytes(bytes: Bytes, _: Context) -> Result<Bytes, RpcError> {
+    Ok(bytes.iter().rev().copied().collect())
 }
 
 async fn open(path: String, _: Context) -> Result<(), io::Error> {
@@ -165,6 +174,8 @@ pub fn service() -> Service {
         .method("add", add)
         .method("nothing", nothing)
         .method("reverse", reverse)
+        .method("bytes", bytes)
+        .method("someBytes", some_bytes)
         .method("open", open)
         .method("choose", choose)
         .method("crash", crash)

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use crossfork::Handle;
 use crossfork::blocking::{Context, Service};
-use crossfork::calls::RpcError;
+use crossfork::calls::{Bytes, RpcError};
 use crossfork::v8::Value;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
@@ -50,6 +50,25 @@ fn nothing((): (), _: &Context) -> Result<(), RpcError> {
 fn reverse(mut bytes: Vec<u8>, _: &Context) -> Result<Vec<u8>, RpcError> {
     bytes.reverse();
     Ok(bytes)
+}
+
+#[derive(Deserialize, Serialize)]
+struct Outer {
+    inner: Inner,
+}
+
+#[derive(Deserialize, Serialize)]
+struct Inner {
+    bytes: Bytes,
+}
+
+fn bytes(outer: Outer, _: &Context) -> Result<Outer, RpcError> {
+    let bytes = outer.inner.bytes.iter().rev().copied().collect();
+    Ok(Outer { inner: Inner { bytes } })
+}
+
+fn some_bytes(bytes: Bytes, _: &Context) -> Result<Bytes, RpcError> {
+    Ok(bytes.iter().rev().copied().collect())
 }
 
 fn open(path: String, _: &Context) -> Result<(), io::Error> {
@@ -163,6 +182,8 @@ fn service() -> Service {
         .method("add", add)
         .method("nothing", nothing)
         .method("reverse", reverse)
+        .method("bytes", bytes)
+        .method("someBytes", some_bytes)
         .method("open", open)
         .method("choose", choose)
         .method("crash", crash)
