@@ -14,6 +14,7 @@ const CHECKS = {
   timeout: checkTimeout,
   traceparent: checkString,
   handle: (value) => value ?? undefined,
+  handleToAnyPeer: checkBoolean,
   takesHandle: checkBoolean,
   // What the peer triggers runs where the call was made.
   onProgress: (value, name) => AsyncResource.bind(checkFunction(value, name)),

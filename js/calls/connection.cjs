@@ -7,6 +7,8 @@ const { carriesBytes, pack, unpack } = require('./bytes.cjs');
 const { CallError } = require('./errors.cjs');
 const { closeHandle } = require('./handles.cjs');
 const { Machine } = require('./machine.cjs');
+const { streamsIn } = require('./streams.cjs');
+const { OutgoingUpload, placed } = require('./upload.cjs');
 const { CODES, isBundle, isCall } = require('./wire.cjs');
 
 /** A handler that has kept the process for so long, in milliseconds: its answer does not wait for those behind it. */
@@ -37,6 +39,7 @@ class Connection {
     this.#isScheduled = false;
     this.flush();
   };
+  #place = (call) => placed(call, this);
   #onMessage = (message, handle) => this.#receive(message, handle);
 
   /**
@@ -60,19 +63,20 @@ class Connection {
 
   /** Gives the peer a call. */
   hand(call) {
-    if (call.handle !== undefined && !this.machine.peerIsOurs) {
-      call.reject(
-        new CallError(
-          `'${call.method}' has a handle, and the other side has not said that it takes handles. Wait for ready() first`,
-          'ERR_CALL_HANDLE',
-        ),
-      );
+    if (call.handle !== undefined && !this.machine.peerIsOurs && !call.options.handleToAnyPeer) {
+      call.reject(handleError(call.method));
+      call.released();
+      return;
+    }
+    if (call.streams !== undefined && !this.machine.peerIsOurs) {
+      const why = 'the other side has not said that it reads uploads. Wait for ready() first';
+      call.reject(new CallError(`'${call.method}' has a stream among its parameters, and ${why}`, 'ERR_CALL_UPLOAD'));
       call.released();
       return;
     }
     call.state = 'sent';
     call.connection = this;
-    this.machine.request(call, call.timeLeft());
+    this.machine.request(call, call.timeLeft(), call.streams === undefined ? undefined : this.#place);
     this.schedule();
   }
 
@@ -89,7 +93,14 @@ class Connection {
     this.schedule();
   }
 
-  notify(method, params, handle) {
+  notify(method, params, handle, toAnyPeer = false) {
+    if (streamsIn(params) !== undefined) {
+      throw new CallError(
+        `A notification has no uploads, and '${method}' has a stream among its parameters`,
+        'ERR_CALL_UPLOAD',
+      );
+    }
+    if (handle !== undefined && !toAnyPeer && !this.machine.peerIsOurs) throw handleError(method);
     this.machine.notify(method, params, handle);
     this.schedule();
   }
@@ -214,7 +225,12 @@ class Connection {
   }
 
   credited(incoming) {
-    this.#runner.credited(incoming);
+    if (incoming instanceof OutgoingUpload) incoming.goOn();
+    else this.#runner.credited(incoming);
+  }
+
+  uploaded(upload, value) {
+    upload.got(value);
   }
 
   notification(method, params, handle) {
@@ -228,6 +244,11 @@ class Connection {
   unwanted(handle) {
     closeHandle(handle);
   }
+}
+
+function handleError(method) {
+  const why = 'the other side has not said that it takes handles. Wait for ready() first';
+  return new CallError(`'${method}' has a handle, and ${why}`, 'ERR_CALL_HANDLE');
 }
 
 module.exports = { Connection, isNode };

@@ -200,7 +200,8 @@ class Dispatch {
 
   notBegun(call) {
     const { worker } = call;
-    const goesOn = this.state !== 'closed' && call.handle === undefined && call.attempts < MOST_ATTEMPTS;
+    const goesOn =
+      this.state !== 'closed' && call.handle === undefined && !call.hasBegunUpload && call.attempts < MOST_ATTEMPTS;
     if (!goesOn) return false;
     this.#free(call);
     this.#crew.isLeaving(worker);
@@ -217,7 +218,7 @@ class Dispatch {
     const begun = mayHaveBegun(call);
     const { retries = 0 } = call.options;
     const mayGoOn = this.state !== 'closed' && call.items?.hasBegun !== true && call.attempts < MOST_ATTEMPTS;
-    const canTravel = call.handle === undefined || call.entry !== undefined;
+    const canTravel = (call.handle === undefined || call.entry !== undefined) && !call.hasBegunUpload;
     if (mayGoOn && canTravel && (!begun || call.retried < retries)) {
       if (begun) call.retried += 1;
       this.#again(call);

@@ -6,6 +6,7 @@
 const { Incoming } = require('./incoming.cjs');
 const { Outbox } = require('./outbox.cjs');
 const { sizeOf } = require('./size.cjs');
+const { Uploads } = require('./uploads.cjs');
 const wire = require('./wire.cjs');
 
 const { CODES } = wire;
@@ -23,6 +24,7 @@ const MOST_BYTES_OF_ITEMS = 64 * 1024;
  * @property {(call, error) => void} failed the `error` of the answer, which may be anything
  * @property {(call, items: unknown[]) => void} items
  * @property {(call, value) => void} progress
+ * @property {(upload, value) => void} uploaded something of an upload that a handler reads: items, its end, or an error
  * @property {(incoming: Incoming) => void} request
  * @property {(incoming: Incoming) => void} cancelled
  * @property {(incoming: Incoming) => void} credited
@@ -45,6 +47,8 @@ class Machine {
   #incoming = new Map();
   /** Calls by the tokens that their parameters have, for plain peers. */
   #tokens = new Map();
+  /** Streams among parameters. */
+  uploads = new Uploads((method, params) => this.#push(method, params));
   #outbox = new Outbox();
   #lastId = 0;
   #isAnnounced = false;
@@ -74,17 +78,19 @@ class Machine {
 
   /**
    * Calls a method. `call` is an object of the caller's, with `method`, `params` and, if it likes, `handle`, `credit` (it
-   * wants a stream) and `traceparent`; it gets an `id`.
+   * wants a stream) and `traceparent`; it gets an `id`. `place`, for one with streams among its parameters, gives its
+   * parameters as they travel, and the uploads.
    */
-  request(call, deadline) {
+  request(call, deadline, place) {
     const id = ++this.#lastId;
     call.id = id;
     this.#calls.set(id, call);
     const message = { jsonrpc: '2.0', id, method: call.method };
-    if (call.params !== undefined) message.params = call.params;
+    if (place !== undefined) this.uploads.begin(call, message, place(call));
+    else if (call.params !== undefined) message.params = call.params;
     if (call.traceparent !== undefined) message.traceparent = call.traceparent;
     if (call.credit !== undefined || deadline !== undefined) {
-      message.crossfork = {};
+      message.crossfork ??= {};
       if (call.credit !== undefined) message.crossfork.stream = call.credit;
       if (deadline !== undefined) message.crossfork.deadline = deadline;
     }
@@ -100,6 +106,7 @@ class Machine {
       this.#forget(call);
       return true;
     }
+    this.uploads.stop(call);
     this.#push(wire.CANCEL, { id: call.id });
     return false;
   }
@@ -116,8 +123,10 @@ class Machine {
   /** The conversation is over. Returns our calls that have no answer. */
   end() {
     const left = [...this.#calls.values()];
+    for (const call of left) this.uploads.stop(call);
     this.#calls.clear();
     this.#tokens.clear();
+    this.uploads.clear();
     this.#outbox.clear();
     const abandoned = [...this.#incoming.values()];
     this.#incoming.clear();
@@ -192,7 +201,10 @@ class Machine {
     }
     if (kind !== 'answer' && kind !== 'items') return;
     const error = { code: CODES.internal, message: `The result cannot be sent: ${problem.message}` };
-    if (kind === 'items') {
+    if (kind === 'items' && this.uploads.sent(owner.id) === owner) {
+      this.uploads.end(owner, { error });
+      owner.stop();
+    } else if (kind === 'items') {
       this.fail(owner, error);
       this.#cancelled(owner);
     } else this.#outbox.push({ jsonrpc: '2.0', id: owner.id, error }, 'other');
@@ -227,11 +239,13 @@ class Machine {
     // What has ended meanwhile is answered to nobody.
     if (this.#incoming.get(incoming.id) !== incoming) return;
     this.#incoming.delete(incoming.id);
+    this.uploads.close(incoming);
     this.#outbox.push(message, 'answer', incoming, handle);
   }
 
   #forget(call) {
     this.#calls.delete(call.id);
+    this.uploads.stop(call);
     call.entry = undefined;
     if (this.#tokens.size > 0) for (const token of tokensOf(call.params)) this.#tokens.delete(token);
   }
@@ -315,6 +329,9 @@ class Machine {
     } else if (method === wire.CREDIT) {
       if (handle !== undefined) this.#sink.unwanted(handle);
       this.#receiveCredit(params);
+    } else if (method === wire.LEAVE) {
+      if (handle !== undefined) this.#sink.unwanted(handle);
+      if (!this.uploads.left(params?.token)) this.dropped += 1;
     } else if (method === wire.PROGRESS && this.#receiveProgress(params)) {
       if (handle !== undefined) this.#sink.unwanted(handle);
     } else {
@@ -323,7 +340,7 @@ class Machine {
   }
 
   #receiveCredit(params) {
-    const incoming = this.#incoming.get(params?.token);
+    const incoming = this.#incoming.get(params?.token) ?? this.uploads.sent(params?.token);
     const n = wire.countOf(params?.n, 1);
     if (incoming?.credit === undefined || n === undefined) {
       this.dropped += 1;
@@ -341,6 +358,11 @@ class Machine {
     if (plain !== undefined) {
       if (token === plain.params.partialResultToken && plain.credit !== undefined) this.#sink.items(plain, [value]);
       else this.#sink.progress(plain, value);
+      return true;
+    }
+    const upload = this.uploads.read(token, value);
+    if (upload !== undefined) {
+      this.#sink.uploaded(upload, value);
       return true;
     }
     const call = this.#calls.get(token);

@@ -15,6 +15,8 @@ const { proxyOf } = require('./methods.cjs');
 const { Runner } = require('./runner.cjs');
 const { HELLO } = require('./wire.cjs');
 
+const NOTIFY_CHECKS = { handle: CHECKS.handle, handleToAnyPeer: CHECKS.handleToAnyPeer };
+
 /** Each process that has a peer already: two would answer the same calls. */
 const connected = new WeakSet();
 
@@ -108,8 +110,8 @@ class Peer extends EventEmitter {
   }
 
   #notify(method, params, options) {
-    const { handle } = callOptions(options, { handle: CHECKS.handle });
-    this.#connection.notify(checkString(method, 'method'), params, handle);
+    const { handle, handleToAnyPeer } = callOptions(options, NOTIFY_CHECKS);
+    this.#connection.notify(checkString(method, 'method'), params, handle, handleToAnyPeer);
   }
 
   /** In Node, what the channel has not taken when it closes was never sent. Later all is called taken. */

@@ -6,8 +6,10 @@
 const { coded } = require('../errors.cjs');
 const { Context, WithHandle } = require('./context.cjs');
 const { closeHandle } = require('./handles.cjs');
-const { isStream, Sending } = require('./sending.cjs');
+const { Sending } = require('./sending.cjs');
+const { isStream } = require('./streams.cjs');
 const { textOf, toWire } = require('./remote-error.cjs');
+const { withUploads } = require('./upload.cjs');
 const { argumentsOf, CODES, HELLO, BYE } = require('./wire.cjs');
 
 /** How many notifications may wait; more are dropped. */
@@ -121,6 +123,7 @@ class Runner {
     const { context, sending } = this.#running.get(incoming) ?? {};
     if (context !== undefined) Context.abort(context);
     sending?.stop();
+    for (const upload of incoming.uploads) upload.end();
   }
 
   credited(incoming) {
@@ -169,7 +172,9 @@ class Runner {
     const context = new Context(this.#peer, this.#connection, incoming);
     this.#running.set(incoming, { context, sending: undefined });
     try {
-      const result = this.#settings.methods.get(incoming.method)(...argumentsOf(incoming.params), context);
+      const { params, tokens } = incoming;
+      const args = argumentsOf(tokens === undefined ? params : withUploads(params, incoming, this.#connection));
+      const result = this.#settings.methods.get(incoming.method)(...args, context);
       if (typeof result?.then === 'function') {
         result.then(
           (value) => this.#completed(incoming, context, value),
@@ -190,7 +195,7 @@ class Runner {
         (error) => this.#thrown(incoming, error),
       );
     } else if (result instanceof WithHandle) {
-      this.#end(incoming, () => this.#answer(incoming, result.result, result.handle));
+      this.#end(incoming, () => this.#answerWithHandle(incoming, result));
     } else {
       this.#end(incoming, () => this.#answer(incoming, result));
     }
@@ -208,6 +213,7 @@ class Runner {
     const { context } = this.#running.get(incoming);
     this.#running.delete(incoming);
     closeHandle(Context.leftHandle(context));
+    for (const upload of incoming.uploads) upload.end();
     answer();
     this.#pump();
   }
@@ -246,6 +252,17 @@ class Runner {
   #answer(incoming, result, handle) {
     this.#connection.machine.answer(incoming, result, handle);
     this.#connection.schedule();
+  }
+
+  /** What is no end of ours would leave the handle open. */
+  #answerWithHandle(incoming, { result, handle, toAnyPeer }) {
+    if (toAnyPeer || this.#connection.machine.peerIsOurs) {
+      this.#answer(incoming, result, handle);
+      return;
+    }
+    closeHandle(handle);
+    const message = 'The result has a handle, and the other side has not said that it takes handles';
+    this.#fail(incoming, { code: CODES.internal, message });
   }
 
   #fail(incoming, error) {

@@ -2,6 +2,8 @@
 
 // What is a call, and how parameters travel: JSON-RPC 2.0, with the Language Server Protocol's cancel and progress.
 
+const { isStream } = require('./streams.cjs');
+
 /** `error.code` of an answer. */
 const CODES = {
   invalidRequest: -32600,
@@ -16,6 +18,7 @@ const CODES = {
 const CANCEL = '$/cancelRequest';
 const PROGRESS = '$/progress';
 const CREDIT = '$/crossfork/credit';
+const LEAVE = '$/crossfork/leave';
 const HELLO = '$/crossfork/hello';
 const BYE = '$/crossfork/bye';
 
@@ -43,7 +46,7 @@ function isId(value) {
 /** `params` for one value: an object goes by name, and anything else as the only element of an array. */
 function paramsOf(value) {
   if (value === undefined) return undefined;
-  return isNamed(value) ? value : [value];
+  return isNamed(value) && !isStream(value) ? value : [value];
 }
 
 /** What becomes a JSON object, whichever serialization it meets. */
@@ -79,6 +82,7 @@ module.exports = {
   CODES,
   CREDIT,
   HELLO,
+  LEAVE,
   PROGRESS,
   argumentsOf,
   countOf,

@@ -35,7 +35,7 @@ pub use crate::driver::calls::{ByRef, Handler, Reply};
 pub use channel::Channel;
 pub use child::{Blocking, Child, Command, Fork};
 #[cfg(feature = "calls")]
-pub use peer::{Peer, Stream};
+pub use peer::{Peer, Request, Stream};
 pub use process::Process;
 #[cfg(feature = "calls")]
 pub use service::{Context, Service};

@@ -261,15 +261,7 @@ impl Running<'_> {
     /// Writes what is queued. The end of the channel is seen where it is received from.
     fn write_now(&self) {
         while let Some(frame) = self.core.next_frame() {
-            self.send(frame);
-        }
-    }
-
-    /// What cannot be sent would leave somebody waiting: it ends the channel. If the peer has, what it has
-    /// sent before is still received.
-    fn send(&self, frame: Vec<u8>) {
-        if self.channel.send_frame(Ok(frame)).is_err() && self.channel.is_connected() {
-            self.channel.close();
+            self.channel.send_call_frame(&self.core, frame);
         }
     }
 
@@ -278,13 +270,13 @@ impl Running<'_> {
         while let Some(output) = self.core.wait_for_output() {
             match output {
                 Output::Frame(frame) => {
-                    self.send(frame);
+                    self.channel.send_call_frame(&self.core, frame);
                     self.write_now();
                 }
                 Output::Finished => {
                     self.tear_down();
                     if let Some(farewell) = self.core.farewell() {
-                        self.send(farewell);
+                        let _ = self.channel.send_frame(Ok(farewell));
                     }
                     // It may be over already.
                     let _ = self.channel.disconnect();

@@ -4,10 +4,11 @@
 use std::collections::HashMap;
 
 use super::error::RpcError;
-pub use super::event::{Cancelling, Credit, Event, Unanswered};
+pub use super::event::{About, Cancelling, Credit, Event, Unanswered};
 use super::id::Id;
 use super::outbox::{Kind, Outbox};
 use super::read::{Incoming, Request};
+use super::uploads::{Announced, Uploads};
 use crate::message::body::Body;
 use crate::message::part::Part;
 
@@ -17,6 +18,9 @@ pub struct Calls {
     ours: HashMap<u64, Ours>,
     theirs: HashMap<Id, Theirs>,
     outbox: Outbox,
+    uploads: Uploads,
+    /// What the message was about that was taken last.
+    last_taken: Option<About>,
     /// The other end reads bundles, and knows credit.
     is_peer_ours: bool,
     /// A message of ours has gone, and so has said that this end reads bundles.
@@ -34,12 +38,15 @@ struct Ours {
     is_handed_over: bool,
     /// How many items may still come.
     room: u64,
+    /// How many of its parameters are streams.
+    uploads: u32,
 }
 
 struct Theirs {
     is_cancelled: bool,
     /// How many items of its stream may still be sent.
     credit: u64,
+    uploads: Announced,
 }
 
 /// Our own calls.
@@ -49,9 +56,17 @@ impl Calls {
         if self.has_ended {
             return false;
         }
-        self.ours.insert(id, Ours { is_cancelled: false, is_handed_over: false, room });
+        self.ours.insert(id, Ours { is_cancelled: false, is_handed_over: false, room, uploads: 0 });
         self.queue(Kind::Call(id), body);
         true
+    }
+
+    /// A call that was queued has streams among its parameters.
+    pub fn has_uploads(&mut self, id: u64, count: u32) {
+        if let Some(call) = self.ours.get_mut(&id) {
+            call.uploads = count;
+            self.uploads.begin(id, count);
+        }
     }
 
     /// Queues a notification.
@@ -64,6 +79,9 @@ impl Calls {
         let Some(call) = self.ours.get_mut(&id).filter(|call| !call.is_cancelled) else {
             return Cancelling::Over;
         };
+        if call.uploads > 0 {
+            self.uploads.remove_sent_by(id);
+        }
         if call.is_handed_over {
             call.is_cancelled = true;
             return Cancelling::Tell;
@@ -101,22 +119,25 @@ impl Calls {
 impl Calls {
     /// Queues an answer. False if there is no such call, or its answer was queued before.
     pub fn answer(&mut self, id: &Id, body: Body) -> bool {
-        let was_open = self.theirs.remove(id).is_some();
-        if was_open {
-            self.queue(Kind::Answer, body);
+        let Some(call) = self.theirs.remove(id) else {
+            return false;
+        };
+        if call.uploads.count > 0 {
+            self.uploads.close_those_of(id);
         }
-        was_open
+        self.queue(Kind::Answer(Some(id.clone())), body);
+        true
     }
 
     /// Queues the answer to what was [refused](Event::Refused).
     pub fn refuse(&mut self, body: Body) {
-        self.queue(Kind::Answer, body);
+        self.queue(Kind::Answer(None), body);
     }
 
     /// Asks whether an item of a stream may be sent.
     pub fn take_credit(&mut self, id: &Id) -> Credit {
         match self.theirs.get_mut(id) {
-            Some(Theirs { is_cancelled: false, credit }) => match credit.checked_sub(1) {
+            Some(Theirs { is_cancelled: false, credit, .. }) => match credit.checked_sub(1) {
                 Some(left) => {
                     *credit = left;
                     Credit::Taken
@@ -144,6 +165,51 @@ impl Calls {
     /// Whether the other end knows what only our ends know.
     pub fn is_peer_ours(&self) -> bool {
         self.is_peer_ours
+    }
+}
+
+/// Streams among the parameters.
+impl Calls {
+    /// How many items of an upload of ours may be sent; `None` if nobody reads them any more.
+    pub fn upload_credit(&self, token: &Id) -> Option<u64> {
+        self.uploads.credit(token)
+    }
+
+    /// Queues an item of an upload of ours. False if there is no credit for it.
+    pub fn upload_item(&mut self, token: &Id, body: Body) -> bool {
+        let may_go = self.uploads.take(token);
+        if may_go {
+            self.notify(body);
+        }
+        may_go
+    }
+
+    /// Queues the end of an upload of ours, unless nobody reads it any more.
+    pub fn end_upload(&mut self, token: &Id, body: Body) {
+        if self.uploads.remove(token).is_some() {
+            self.notify(body);
+        }
+    }
+
+    /// Somebody reads an upload of a call of theirs, and has room for so many items. False if there is none,
+    /// or somebody has read it before.
+    pub fn open_upload(&mut self, call: &Id, token: &Id, room: u64) -> bool {
+        match self.theirs.get_mut(call) {
+            Some(Theirs { is_cancelled: false, uploads, .. }) => {
+                self.uploads.open(call, uploads, token, room)
+            }
+            _ => false,
+        }
+    }
+
+    /// Allows so many more items of an upload. Whether the other end is to be told.
+    pub fn grant_upload(&mut self, token: &Id, n: u64) -> bool {
+        self.uploads.grant(token, n)
+    }
+
+    /// Nobody reads an upload any more. Whether the other end is to be told.
+    pub fn close_upload(&mut self, token: &Id) -> bool {
+        self.uploads.close(token)
     }
 }
 
@@ -179,7 +245,18 @@ impl Calls {
                     call.credit = call.credit.saturating_add(n);
                     Event::Credit(token)
                 }
-                None => self.drop_it(),
+                None => {
+                    let call = self.uploads.add_credit(&token, n);
+                    self.upload_moves(call)
+                }
+            },
+            Incoming::UploadLeft { token } => {
+                let call = self.uploads.remove(&token);
+                self.upload_moves(call)
+            }
+            Incoming::UploadEnd { token, outcome } => match self.uploads.close(&token) {
+                true => Event::UploadEnded { token, outcome },
+                false => self.drop_it(),
             },
             Incoming::Invalid { is_request: true } => {
                 let why = "the id of a call is a string or a number, and its method a string";
@@ -196,7 +273,8 @@ impl Calls {
             return Event::Refused(Some(request.id), RpcError::new(super::code::INVALID_REQUEST, why));
         }
         let credit = request.stream.unwrap_or(0);
-        self.theirs.insert(request.id.clone(), Theirs { is_cancelled: false, credit });
+        let uploads = Announced { count: request.uploads, ..Announced::default() };
+        self.theirs.insert(request.id.clone(), Theirs { is_cancelled: false, credit, uploads });
         Event::Call(request)
     }
 
@@ -205,13 +283,24 @@ impl Calls {
         // Of a call that was not sent there is no answer.
         let call = id.ours().filter(|id| self.ours.get(id).is_some_and(|call| call.is_handed_over));
         match call.and_then(|id| Some((id, self.ours.remove(&id)?))) {
-            Some((id, call)) => Event::Answered { id, outcome, was_cancelled: call.is_cancelled },
+            Some((id, call)) => {
+                if call.uploads > 0 {
+                    self.uploads.remove_sent_by(id);
+                }
+                Event::Answered { id, outcome, was_cancelled: call.is_cancelled }
+            }
             None => self.drop_it(),
         }
     }
 
     fn items(&mut self, token: &Id, items: Vec<Part>) -> Event {
         let came = items.len() as u64;
+        if self.uploads.is_open(token) {
+            return match self.uploads.came(token, came) {
+                true => Event::UploadItems { token: token.clone(), items },
+                false => self.drop_it(),
+            };
+        }
         match self.in_flight(token) {
             Some((id, call)) if call.room >= came => {
                 call.room -= came;
@@ -219,6 +308,13 @@ impl Calls {
             }
             // Nobody waits, or there is no room: what was not asked for is not kept.
             _ => self.drop_it(),
+        }
+    }
+
+    fn upload_moves(&mut self, call: Option<u64>) -> Event {
+        match call {
+            Some(id) => Event::UploadMoves { id },
+            None => self.drop_it(),
         }
     }
 
@@ -253,17 +349,34 @@ impl Calls {
     /// Takes what is to be sent next, as one message: several only for an end that reads bundles. Empty if
     /// there is nothing.
     pub fn take_output(&mut self) -> Vec<Body> {
-        let Calls { outbox, ours, has_announced, .. } = self;
-        outbox.take(self.is_peer_ours, |kind| match kind {
-            Kind::Call(id) => {
-                *has_announced = true;
-                if let Some(call) = ours.get_mut(&id) {
-                    call.is_handed_over = true;
+        let Calls { outbox, ours, has_announced, last_taken, .. } = self;
+        outbox.take(self.is_peer_ours, |kind| {
+            *last_taken = match kind {
+                Kind::Call(id) => {
+                    *has_announced = true;
+                    if let Some(call) = ours.get_mut(&id) {
+                        call.is_handed_over = true;
+                    }
+                    Some(About::Call(id))
                 }
+                Kind::Answer(id) => {
+                    *has_announced = true;
+                    id.map(About::Answer)
+                }
+                Kind::Progress(_) | Kind::Other => None,
             }
-            Kind::Answer => *has_announced = true,
-            Kind::Progress(_) | Kind::Other => {}
         })
+    }
+
+    /// What the message was about that was taken last. One with a handle is alone in its message.
+    pub fn last_taken(&mut self) -> Option<About> {
+        self.last_taken.take()
+    }
+
+    /// A call of ours that was taken could not be sent. False if nobody waits for it.
+    pub fn unsent(&mut self, id: u64) -> bool {
+        self.uploads.remove_sent_by(id);
+        self.ours.remove(&id).is_some_and(|call| !call.is_cancelled)
     }
 
     /// The channel is over: nothing comes or goes any more. Tells of the calls of ours that have no
@@ -271,6 +384,7 @@ impl Calls {
     pub fn end(&mut self) -> Vec<Unanswered> {
         self.has_ended = true;
         self.outbox = Outbox::default();
+        self.uploads = Uploads::default();
         self.theirs.clear();
         let has_peer_left = self.has_peer_left;
         let ours = self.ours.drain().filter(|(_, call)| !call.is_cancelled);

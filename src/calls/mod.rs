@@ -54,8 +54,14 @@ pub(crate) mod read;
 pub(crate) mod schedule;
 #[cfg(test)]
 mod tests;
+mod upload;
+pub(crate) mod uploads;
+mod with_handle;
 pub(crate) mod write;
 
 pub use self::bytes::Bytes;
-pub use error::{CallError, ErrorData, RpcError, code};
+pub use error::{CallError, ErrorData, Extension, RpcError, code};
 pub use id::Id;
+pub use upload::Upload;
+pub(crate) use upload::{Source, collected};
+pub use with_handle::WithHandle;

@@ -21,7 +21,8 @@ pub(super) struct Outbox {
 #[derive(PartialEq)]
 pub(super) enum Kind {
     Call(u64),
-    Answer,
+    /// Of the call with this id, if it has one.
+    Answer(Option<Id>),
     /// How far a call of the other end is: a later one takes its place.
     Progress(Id),
     Other,

@@ -45,6 +45,18 @@ pub enum Incoming {
         /// For how many.
         n: u64,
     },
+    /// There are no more items of an upload.
+    UploadEnd {
+        /// The upload's.
+        token: Id,
+        /// Or what it failed with.
+        outcome: Result<(), RpcError>,
+    },
+    /// The other end reads no more of an upload.
+    UploadLeft {
+        /// The upload's.
+        token: Id,
+    },
     /// The other end has answered all that it has begun, and leaves.
     Left,
     /// A call whose id cannot be one, or a message that is none of these.
@@ -69,6 +81,8 @@ pub struct Request {
     pub traceparent: Option<String>,
     /// The other end reads bundles.
     pub bundles: bool,
+    /// How many of its parameters are streams.
+    pub uploads: u32,
 }
 
 /// A method and its parameters.
@@ -165,6 +179,7 @@ impl Members {
                 deadline: extra.deadline,
                 traceparent: self.traceparent.and_then(|text| text.decode().ok()),
                 bundles: extra.bundles,
+                uploads: extra.uploads,
             }),
             Some(Found::Invalid) => Incoming::Invalid { is_request: true },
             None => notification(method, self.params),
@@ -191,6 +206,7 @@ struct Extra {
     bundles: bool,
     stream: Option<u64>,
     deadline: Option<u64>,
+    uploads: u32,
 }
 
 impl Extra {
@@ -200,6 +216,9 @@ impl Extra {
             "bundles" => extra.bundles = value.decode::<f64>().is_ok_and(|n| n >= 1.0),
             "stream" => extra.stream = count(&value).filter(|n| *n > 0),
             "deadline" => extra.deadline = count(&value),
+            "uploads" => {
+                extra.uploads = count(&value).and_then(|n| u32::try_from(n).ok()).unwrap_or(0);
+            }
             _ => {}
         });
         if looked.is_err() { Extra::default() } else { extra }
@@ -238,10 +257,20 @@ fn notification(method: String, params: Option<Part>) -> Incoming {
                 let looked = list.elements(|item| items.push(item));
                 return if looked.is_ok() { Incoming::Items { token, items } } else { IGNORED };
             }
+            if matches!(token, Id::Text(_)) {
+                // An upload's: a call of ours has a number, and another end's may be asked for with a text.
+                if value.get("end").is_some() {
+                    return Incoming::UploadEnd { token, outcome: Ok(()) };
+                }
+                if let Some(error) = value.get("error").filter(|error| error.kind() == Kind::Object) {
+                    return Incoming::UploadEnd { token, outcome: Err(RpcError::read(&error)) };
+                }
+            }
             let value = value.get("progress").unwrap_or(value);
             Incoming::Progress { token, value }
         }
         "$/crossfork/left" => Incoming::Left,
+        "$/crossfork/leave" => id("token").map_or(IGNORED, |token| Incoming::UploadLeft { token }),
         "$/crossfork/credit" => {
             let n = params.as_ref().and_then(|p| p.get("n")).and_then(|n| count(&n)).filter(|n| *n > 0);
             match (id("token"), n) {

@@ -71,7 +71,7 @@ pub use channel::Channel;
 pub use channel::futures::{MessageSink, Messages};
 pub use child::{Child, Command, Fork, Tokio};
 #[cfg(feature = "calls")]
-pub use peer::{Peer, Stream};
+pub use peer::{Peer, Request, Stream};
 #[cfg(feature = "calls")]
 pub use pool::Pool;
 pub use process::Process;

@@ -324,11 +324,7 @@ impl Running {
                 Output::Frame(frame) => {
                     let mut frame = Some(frame);
                     while let Some(next) = frame {
-                        // What cannot be sent would leave somebody waiting: it ends the channel. If the
-                        // peer has, what it has sent before is still received.
-                        if channel.send_frame(Ok(next)).await.is_err() && channel.is_connected() {
-                            channel.close();
-                        }
+                        channel.send_call_frame(&self.core, next).await;
                         frame = self.core.next_frame();
                     }
                 }

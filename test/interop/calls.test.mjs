@@ -4,8 +4,10 @@ import assert from 'node:assert';
 import { execFile, spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { test } from 'node:test';
 import { promisify } from 'node:util';
 import { artifact } from '../artifacts.mjs';
+import { commandLine, runtimes } from '../runtimes/index.mjs';
 import { EveryNode } from './every-node.mjs';
 import { modules } from './npm/index.mjs';
 
@@ -37,6 +39,10 @@ for (const driver of ['blocking', 'tokio']) {
       await run(bin, [script('package.cjs'), worker, driver, serialization], { timeout: 60_000 });
     });
 
+    suite.test(`uploads and handles, both ways (${driver}, ${serialization})`, {}, async (_, { bin }) => {
+      await run(bin, [script('uploads.cjs'), worker, driver, serialization], { timeout: 60_000 });
+    });
+
     suite.test(`vscode-jsonrpc calls a service (${driver}, ${serialization})`, {}, async (_, { bin }) => {
       await run(bin, [script('vscode.cjs'), modules, worker, driver, serialization], { timeout: 60_000 });
     });
@@ -52,3 +58,10 @@ for (const serialization of ['json', 'advanced']) {
 }
 
 suite.register();
+
+for (const runtime of runtimes.filter(({ kind }) => kind !== 'node')) {
+  test(`${runtime.name}: uploads, both ways`, async () => {
+    const args = commandLine(runtime, script('uploads.cjs'), [worker, 'tokio', 'json']);
+    await run(runtime.bin, args, { timeout: 60_000 });
+  });
+}

@@ -15,7 +15,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("wire", &["error"]),
     ("message", &["wire", "handle", "error"]),
     ("proto", &["wire", "message::Payload", "error", "limits"]),
-    ("calls", &["message", "wire", "error", "limits"]),
+    ("calls", &["message", "wire", "handle", "error", "limits"]),
     ("handle", &["wire::control", "sys", "error"]),
     ("env", &["wire", "sys", "error"]),
     ("process", &["env", "sys", "error", "limits", "wire"]),

@@ -231,6 +231,7 @@ proptest! {
                 }
                 Event::Cancelled(id) | Event::Credit(id) => assert!(open.contains(&id)),
                 Event::Refused(..) | Event::Notify(_) | Event::Dropped => {}
+                other => panic!("there are no uploads: {other:?}"),
             });
         }
         prop_assert_eq!(a.calls.open(), open.len());

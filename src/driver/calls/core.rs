@@ -7,12 +7,15 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
+use super::in_flight::Attached;
 use super::job::Job;
 use super::state::{Phase, State, Visit};
+use crate::calls::machine::About;
 use crate::calls::schedule::Turn;
 use crate::calls::write::{self, Extra};
-use crate::calls::{CallError, Id};
+use crate::calls::{CallError, Extension, Id, RpcError};
 use crate::error::Error;
+use crate::handle::Outgoing;
 use crate::message::body::Body;
 use crate::message::encoder::Encoder;
 use crate::sys::resident::resident;
@@ -50,9 +53,17 @@ pub(crate) struct Greeting {
 
 /// What the writer is to do.
 pub(crate) enum Output {
-    Frame(Vec<u8>),
+    Frame(Frame),
     /// All that was to be said before the end has been said.
     Finished,
+}
+
+/// A message that is ready to be written.
+pub(crate) struct Frame {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) handle: Option<Outgoing>,
+    /// What it is about, if it is one call or one answer.
+    pub(crate) about: Option<About>,
 }
 
 impl Core {
@@ -124,9 +135,26 @@ impl Core {
         self.lock().freed = Some(waker);
     }
 
+    /// The handle, if it may be sent to this end.
+    pub(super) fn allowed(&self, attached: Option<Attached>) -> Result<Option<Outgoing>, CallError> {
+        match attached {
+            Some(Attached { to_any_peer: false, .. }) if !self.is_peer_ours() => {
+                Err(CallError::Unsupported(Extension::Handles))
+            }
+            attached => Ok(attached.map(|attached| attached.handle)),
+        }
+    }
+
     /// Queues a notification.
-    pub(crate) fn notify<P: Serialize + ?Sized>(&self, method: &str, params: &P) -> Result<(), CallError> {
+    pub(crate) fn notify<P: Serialize + ?Sized>(
+        &self,
+        method: &str,
+        params: &P,
+        attached: Option<Attached>,
+    ) -> Result<(), CallError> {
+        let handle = self.allowed(attached)?;
         let body = write::notification(&self.encoder, method, params).map_err(CallError::Send)?;
+        let body = body.with_handle(handle);
         let mut visit = self.visit();
         if visit.phase == Phase::Over {
             return Err(CallError::Disconnected { begun: false });
@@ -168,6 +196,9 @@ impl Core {
         if let Some((id, body)) = answer {
             visit.running.remove(id);
             visit.calls.answer(id, body);
+            visit.end_uploads(Some(id), || {
+                RpcError::internal("the call has ended, and its upload with it").into()
+            });
         }
         let writes =
             may_write && visit.schedule.is_idle() && !visit.is_writing && visit.calls.queued_bytes() > 0;
@@ -179,9 +210,10 @@ impl Core {
 /// What is written.
 impl Core {
     /// The next frame, for who has taken it on to write. `None`: there is nothing more, and nobody writes.
-    pub(crate) fn next_frame(&self) -> Option<Vec<u8>> {
+    pub(crate) fn next_frame(&self) -> Option<Frame> {
         let mut visit = self.visit();
-        let bodies = visit.calls.take_output();
+        let mut bodies = visit.calls.take_output();
+        let about = visit.calls.last_taken();
         if bodies.is_empty() {
             visit.is_writing = false;
             return None;
@@ -191,8 +223,31 @@ impl Core {
             woken.append(room);
         }
         drop(visit);
+        let handle = bodies.iter_mut().find_map(Body::take_handle);
         // What a frame can fail with was found when its bodies were written.
-        Body::frame(bodies).ok().or_else(|| self.next_frame())
+        let frame = Body::frame(bodies).ok().map(|bytes| Frame { bytes, handle, about });
+        frame.or_else(|| self.next_frame())
+    }
+
+    /// The handle of a message cannot be sent, and so the message was not. Who waits for it is told.
+    pub(crate) fn unsent(&self, about: Option<About>, error: Error) {
+        match about {
+            Some(About::Call(id)) => {
+                let mut visit = self.visit();
+                if visit.calls.unsent(id) {
+                    visit.settle(id, Err(CallError::Send(error)));
+                }
+                visit.freed();
+            }
+            Some(About::Answer(id)) => {
+                let why = RpcError::internal(format!("the result's handle cannot be sent: {error}"));
+                let extra = Extra::announcing(false);
+                if let Ok(body) = write::error(&self.encoder, Some(&id), &why, extra) {
+                    self.visit().calls.refuse(body);
+                }
+            }
+            None => {}
+        }
     }
 
     /// Waits for something to write. `None`: the channel is over.

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::core::Core;
 use super::job::{Job, Running};
-use super::state::{Phase, State};
+use super::state::{Answer, Phase, State};
 use crate::calls::machine::Event;
 use crate::calls::read::{self, Notification, Request};
 use crate::calls::schedule::Turn;
@@ -40,12 +40,29 @@ impl Core {
                 Event::Notify(_) | Event::Dropped => {}
                 Event::Answered { id, outcome, was_cancelled } => {
                     if !was_cancelled {
+                        // One that nobody waits for stays here.
+                        let handle = visit.pending.contains_key(&id).then(|| handle.take()).flatten();
+                        let outcome = outcome.map(|result| Answer { result, handle });
                         visit.settle(id, outcome.map_err(CallError::Rpc));
                     }
                     visit.freed();
                 }
                 Event::Items { id, items } => visit.tell(id, |pending| pending.items.extend(items)),
                 Event::Progress { id, value } => visit.tell(id, |pending| pending.progress = Some(value)),
+                Event::UploadMoves { id } => visit.tell(id, |_| {}),
+                Event::UploadItems { token, items } => {
+                    if let Some(uploading) = visit.uploading.get_mut(&token) {
+                        uploading.items.extend(items);
+                        let waker = uploading.waker.take();
+                        visit.woken.extend(waker);
+                    }
+                }
+                Event::UploadEnded { token, outcome } => {
+                    if let Some(uploading) = visit.uploading.get_mut(&token) {
+                        let waker = uploading.ended(outcome.map_err(CallError::Rpc));
+                        visit.woken.extend(waker);
+                    }
+                }
                 Event::Cancelled(id) => self.cancelled(&mut visit, &id),
                 Event::Credit(id) => {
                     if let Some(running) = visit.running.get(&id).cloned() {
@@ -113,6 +130,7 @@ impl Core {
             self.answer_error(visit, id, &RpcError::cancelled());
         } else if let Some(running) = visit.running.get(id).cloned() {
             visit.woken.extend(running.cancel());
+            visit.end_uploads(Some(id), || CallError::Rpc(RpcError::cancelled()));
         }
     }
 
@@ -162,6 +180,7 @@ impl Core {
         for unanswered in visit.calls.end() {
             visit.settle(unanswered.id, Err(CallError::Disconnected { begun: unanswered.begun }));
         }
+        visit.end_uploads(None, || CallError::Disconnected { begun: true });
         // Dropped behind the lock.
         let gone = visit.schedule.remove(|_| true);
         let running = std::mem::take(&mut visit.running);

@@ -8,18 +8,22 @@ mod in_flight;
 mod incoming;
 mod job;
 mod panics;
+mod reading;
 mod reply;
+mod sending;
 mod state;
 
 pub use context::Context;
-pub(crate) use core::{Core, Greeting, Output, Settings};
+pub(crate) use core::{Core, Frame, Greeting, Output, Settings};
 pub(crate) use handler::Handlers;
 pub use handler::{ByRef, Handler};
-pub(crate) use in_flight::{InFlight, Options};
+pub(crate) use in_flight::{Attached, InFlight, Options};
 pub(crate) use job::Job;
 pub(crate) use panics::catch;
 #[cfg(feature = "tokio")]
 pub(crate) use panics::caught;
+pub(crate) use reading::{Items, ROOM};
 #[cfg(feature = "tokio")]
 pub(crate) use reply::Outcome;
 pub use reply::Reply;
+pub(crate) use state::Answer;

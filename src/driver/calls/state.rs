@@ -8,9 +8,11 @@ use std::time::Instant;
 
 use super::core::{Core, Output};
 use super::job::{Job, Running};
+use super::reading::Uploading;
 use crate::calls::machine::Calls;
 use crate::calls::schedule::Schedule;
 use crate::calls::{CallError, Id};
+use crate::handle::ReceivedHandle;
 use crate::message::part::Part;
 
 /// How many calls and notifications may wait to begin, and how many bytes they may keep.
@@ -21,6 +23,8 @@ pub(super) struct State {
     pub(super) calls: Calls,
     pub(super) pending: HashMap<u64, Pending>,
     pub(super) running: HashMap<Id, Arc<Running>>,
+    /// Uploads that handlers read, by their tokens.
+    pub(super) uploading: HashMap<Id, Uploading>,
     pub(super) schedule: Schedule<Job>,
     pub(super) phase: Phase,
     /// The set-up is over.
@@ -51,10 +55,16 @@ pub(super) enum Phase {
     Over,
 }
 
+/// A result, and what has come with it.
+pub(crate) struct Answer {
+    pub(crate) result: Part,
+    pub(crate) handle: Option<ReceivedHandle>,
+}
+
 /// A call of ours, as its caller sees it.
 #[derive(Default)]
 pub(super) struct Pending {
-    pub(super) outcome: Option<Result<Part, CallError>>,
+    pub(super) outcome: Option<Result<Answer, CallError>>,
     pub(super) items: VecDeque<Part>,
     pub(super) progress: Option<Part>,
     pub(super) waker: Option<Waker>,
@@ -66,6 +76,7 @@ impl State {
             calls: Calls::default(),
             pending: HashMap::new(),
             running: HashMap::new(),
+            uploading: HashMap::new(),
             schedule: Schedule::new(concurrency),
             phase: Phase::Open,
             is_ready: false,
@@ -122,7 +133,7 @@ impl State {
         self.phase == Phase::Stopping && self.schedule.is_idle() && self.calls.open() == 0
     }
 
-    pub(super) fn settle(&mut self, id: u64, outcome: Result<Part, CallError>) {
+    pub(super) fn settle(&mut self, id: u64, outcome: Result<Answer, CallError>) {
         self.tell(id, |pending| pending.outcome = Some(outcome));
     }
 
@@ -130,6 +141,22 @@ impl State {
     pub(super) fn freed(&mut self) {
         if let Some(freed) = &self.freed {
             self.woken.push(freed.clone());
+        }
+    }
+
+    /// Who is woken for a call of ours.
+    pub(super) fn tell_waker(&mut self, id: u64, waker: &Waker) {
+        if let Some(pending) = self.pending.get_mut(&id) {
+            pending.waker = Some(waker.clone());
+        }
+    }
+
+    /// Tells those who read uploads of a call, or of all calls, that nothing more comes.
+    pub(super) fn end_uploads(&mut self, call: Option<&Id>, error: impl Fn() -> CallError) {
+        for uploading in self.uploading.values_mut() {
+            if call.is_none_or(|call| uploading.call == *call) {
+                self.woken.extend(uploading.ended(Err(error())));
+            }
         }
     }
 

@@ -18,6 +18,8 @@ mod child;
 mod connection;
 mod listener;
 mod output;
+#[cfg(feature = "calls")]
+mod peer;
 mod process;
 mod socket_list;
 mod udp;
@@ -30,6 +32,8 @@ pub(crate) use child::child_face;
 pub(crate) use connection::connection_face;
 pub(crate) use listener::listener_face;
 pub(crate) use output::output_face;
+#[cfg(feature = "calls")]
+pub(crate) use peer::peer_face;
 pub(crate) use process::process_face;
 pub(crate) use socket_list::socket_list_face;
 pub(crate) use udp::udp_face;
