@@ -29,7 +29,7 @@ class Incoming {
     /** How many milliseconds the caller waits. */
     this.deadline = countOf(deadline, 0);
     const count = Math.min(countOf(uploads, 1) ?? 0, MOST_UPLOADS);
-    if (count > 0) this.tokens = Array.from({ length: count }, (_, number) => tokenOf(id, number));
+    if (count > 0) this.tokens = new Set(Array.from({ length: count }, (_, number) => tokenOf(id, number)));
     this.traceparent = undefined;
     this.handle = undefined;
   }

@@ -159,9 +159,8 @@ class IncomingUpload {
 function withUploads(params, incoming, connection) {
   const read = (value) => {
     const token = typeof value === 'object' && value !== null && Object.hasOwn(value, PLACE) ? value[PLACE] : undefined;
-    const number = incoming.tokens?.indexOf(token) ?? -1;
-    if (number === -1) return value;
-    incoming.tokens[number] = undefined;
+    // Each once.
+    if (token === undefined || !incoming.tokens.delete(token)) return value;
     const upload = new IncomingUpload(token, incoming, connection);
     incoming.uploads.push(upload);
     return upload;
