@@ -8,7 +8,7 @@ const { CallError } = require('./errors.cjs');
 const { closeHandle } = require('./handles.cjs');
 const { Machine } = require('./machine.cjs');
 const { streamsIn } = require('./streams.cjs');
-const { OutgoingUpload, placed } = require('./upload.cjs');
+const { placed } = require('./upload.cjs');
 const { CODES, isBundle, isCall } = require('./wire.cjs');
 
 /** A handler that has kept the process for so long, in milliseconds: its answer does not wait for those behind it. */
@@ -225,7 +225,7 @@ class Connection {
   }
 
   credited(incoming) {
-    if (incoming instanceof OutgoingUpload) incoming.goOn();
+    if (incoming.isUpload) incoming.goOn();
     else this.#runner.credited(incoming);
   }
 

@@ -201,9 +201,8 @@ class Machine {
     }
     if (kind !== 'answer' && kind !== 'items') return;
     const error = { code: CODES.internal, message: `The result cannot be sent: ${problem.message}` };
-    if (kind === 'items' && this.uploads.sent(owner.id) === owner) {
-      this.uploads.end(owner, { error });
-      owner.stop();
+    if (kind === 'items' && owner.isUpload) {
+      this.uploads.unsendable(owner, error);
     } else if (kind === 'items') {
       this.fail(owner, error);
       this.#cancelled(owner);

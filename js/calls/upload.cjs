@@ -29,6 +29,9 @@ class OutgoingUpload {
   isCancelled = false;
   itemsEntry = undefined;
   itemsToken = undefined;
+  /** What says that there are no more. */
+  endEntry = undefined;
+  isUpload = true;
   #streamed;
   #connection;
   #sending = undefined;
@@ -170,4 +173,4 @@ function withUploads(params, incoming, connection) {
   return Object.fromEntries(Object.entries(params).map(([key, value]) => [key, read(value)]));
 }
 
-module.exports = { OutgoingUpload, placed, withUploads };
+module.exports = { placed, withUploads };

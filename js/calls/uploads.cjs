@@ -31,7 +31,14 @@ class Uploads {
 
   /** It has no more items: `{ end: true }`, or `{ error }`. */
   end(upload, value) {
-    if (this.#sent.delete(upload.id)) this.#push(PROGRESS, { token: upload.id, value });
+    if (this.#sent.delete(upload.id)) upload.endEntry = this.#push(PROGRESS, { token: upload.id, value });
+  }
+
+  /** An item can't be written. An end that waits behind it becomes an error. */
+  unsendable(upload, error) {
+    if (upload.endEntry === undefined) this.end(upload, { error });
+    else upload.endEntry.message.params.value = { error };
+    upload.stop();
   }
 
   /** The other side reads no more of it. Returns false if there is no such upload. */
