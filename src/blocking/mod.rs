@@ -32,6 +32,8 @@ mod wakers;
 
 #[cfg(feature = "calls")]
 pub use crate::driver::calls::{ByRef, Handler, Reply};
+#[cfg(feature = "types")]
+pub use crate::driver::calls::{Returns, Typed, typed};
 pub use channel::Channel;
 pub use child::{Blocking, Child, Command, Fork};
 #[cfg(feature = "calls")]

@@ -66,6 +66,8 @@ mod socket_list;
 
 #[cfg(feature = "calls")]
 pub use crate::driver::calls::{ByRef, Handler, Reply};
+#[cfg(feature = "types")]
+pub use crate::driver::calls::{Returns, Typed, typed};
 pub use channel::Channel;
 #[cfg(feature = "futures")]
 pub use channel::futures::{MessageSink, Messages};

@@ -3,6 +3,8 @@
 
 mod context;
 mod core;
+#[cfg(feature = "types")]
+mod declarations;
 mod handler;
 mod in_flight;
 mod incoming;
@@ -12,10 +14,14 @@ mod reading;
 mod reply;
 mod sending;
 mod state;
+#[cfg(feature = "types")]
+mod types;
 
 pub use context::Context;
 pub(crate) use core::{Core, Frame, Greeting, Output, Settings};
 pub(crate) use handler::Handlers;
+#[cfg(feature = "types")]
+pub(crate) use handler::declarations;
 pub use handler::{ByRef, Handler};
 pub(crate) use in_flight::{Attached, InFlight, Options};
 pub(crate) use job::Job;
@@ -27,3 +33,5 @@ pub(crate) use reading::{Items, ROOM};
 pub(crate) use reply::Outcome;
 pub use reply::Reply;
 pub(crate) use state::Answer;
+#[cfg(feature = "types")]
+pub use types::{Returns, Typed, typed};

@@ -21,6 +21,8 @@ mod output;
 #[cfg(feature = "calls")]
 mod peer;
 mod process;
+#[cfg(feature = "calls")]
+mod service;
 mod socket_list;
 mod udp;
 mod worker;
@@ -35,6 +37,8 @@ pub(crate) use output::output_face;
 #[cfg(feature = "calls")]
 pub(crate) use peer::peer_face;
 pub(crate) use process::process_face;
+#[cfg(feature = "calls")]
+pub(crate) use service::service_face;
 pub(crate) use socket_list::socket_list_face;
 pub(crate) use udp::udp_face;
 pub(crate) use worker::worker_face;
