@@ -92,6 +92,8 @@
 //! | `futures` | a `Stream` of a channel's messages and a `Sink` for them (and `tokio`) |
 //! | `axum` | `axum::serve::Listener` for `tokio::cluster::Listener` (and `tokio`) |
 //! | `tracing` | events of processes, channels and clusters for the crate `tracing`: see [below](#events) |
+//! | `calls` | [`calls`]: services whose functions are called, and pools of workers |
+//! | `types` | the types of a service's methods for TypeScript (and `calls`) |
 //! | `cli` | the command `crossfork` (and `tokio`) |
 //!
 //! # Threads or tasks

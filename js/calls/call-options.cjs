@@ -30,6 +30,8 @@ const POOL_CHECKS = {
   retries: (value, name) => checkInteger(value, name, 0, MAX_INT),
 };
 
+const NOTIFY_CHECKS = { handle: CHECKS.handle, handleToAnyPeer: CHECKS.handleToAnyPeer };
+
 /** In milliseconds; infinite is none. */
 function checkTimeout(value, name) {
   if (value === Number.POSITIVE_INFINITY) return undefined;
@@ -52,4 +54,4 @@ function callOptions(options, checks = CHECKS) {
   return checked;
 }
 
-module.exports = { CHECKS, POOL_CHECKS, callOptions, checkTimeout };
+module.exports = { CHECKS, NOTIFY_CHECKS, POOL_CHECKS, callOptions, checkTimeout };

@@ -5,7 +5,7 @@ const { checkString } = require('../checks.cjs');
 const { makeDisposable } = require('../dispose.cjs');
 const { coded } = require('../errors.cjs');
 const { Call } = require('./call.cjs');
-const { callOptions, CHECKS } = require('./call-options.cjs');
+const { callOptions, NOTIFY_CHECKS } = require('./call-options.cjs');
 const { callable } = require('./callable.cjs');
 const { Connection, isNode } = require('./connection.cjs');
 const { diedError, watchEnd } = require('./ending.cjs');
@@ -14,8 +14,6 @@ const { closeHandle } = require('./handles.cjs');
 const { proxyOf } = require('./methods.cjs');
 const { Runner } = require('./runner.cjs');
 const { HELLO } = require('./wire.cjs');
-
-const NOTIFY_CHECKS = { handle: CHECKS.handle, handleToAnyPeer: CHECKS.handleToAnyPeer };
 
 /** Each process that has a peer already: two would answer the same calls. */
 const connected = new WeakSet();

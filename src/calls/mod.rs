@@ -34,8 +34,9 @@
 //! A struct or a map travels as parameters by name, any other value as the one element of an array, and `()`
 //! as no parameters. On arrival, an array of one element is that element, and a longer one a tuple.
 //!
-//! Between two ends of this project, calls that are ready at the same time travel in one message, and a
-//! result can be a stream, of which no more items are sent than are read.
+//! Between two ends of this project, calls that are ready at the same time travel in one message. A result
+//! can be a stream, and so can a parameter ([`Upload`]), of which no more items are sent than are read. Handles
+//! go both ways: with a call, and with its result ([`WithHandle`]).
 //!
 //! # Errors
 //!

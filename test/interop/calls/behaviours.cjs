@@ -322,6 +322,14 @@ const behaviours = {
     await client.exit;
   },
 
+  async 'a service that ends on a panic answers the call, and then tears down'() {
+    const client = open('ends');
+    const { error } = await client.request('crash', ['why']);
+    assert.match(error.message, /crashed: why/);
+    assert.strictEqual(await client.exit, 0);
+    assert.match(client.stderr, /torn down/);
+  },
+
   async 'a pool hears when the worker is ready, and what it has'(client) {
     const { concurrency, methods } = await client.call('$/crossfork/hello');
     assert.ok(concurrency >= 1);

@@ -221,6 +221,8 @@ async fn notes((): (), _: Context) -> Result<Vec<u32>, RpcError> {
 pub fn service() -> Service {
     let ordered = std::env::args().any(|arg| arg == "ordered");
     let service = if ordered { Service::new().ordered() } else { Service::new() };
+    let ends = std::env::args().any(|arg| arg == "ends");
+    let service = if ends { service.end_on_panic() } else { service };
     service
         .method("area", area)
         .method("echo", echo)

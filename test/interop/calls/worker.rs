@@ -238,6 +238,8 @@ fn main() -> ExitCode {
 fn service() -> Service {
     let ordered = std::env::args().any(|arg| arg == "ordered");
     let service = if ordered { Service::new().ordered() } else { Service::new() };
+    let ends = std::env::args().any(|arg| arg == "ends");
+    let service = if ends { service.end_on_panic() } else { service };
     service
         .method("area", area)
         .method("echo", echo)
