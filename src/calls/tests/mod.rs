@@ -3,6 +3,7 @@
 mod advanced;
 mod properties;
 mod shapes;
+mod uploads;
 
 use bytes::BytesMut;
 
