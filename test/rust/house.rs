@@ -69,7 +69,16 @@ const IMPURE: &[&str] = &[
 const DATA: &[(&str, &[&str])] = &[
     ("proto", &["std::io::IoSlice", "libc::E"]),
     // A point in time is data, and a `Date`; only `now` would be a clock.
-    ("wire", &["std::time::SystemTime;", "std::time::{Duration, SystemTime};"]),
+    // serde_json's formatters write into memory by the traits of `std::io`.
+    (
+        "wire",
+        &[
+            "std::time::SystemTime;",
+            "std::time::{Duration, SystemTime};",
+            "std::io::Write>(",
+            "std::io::Result<()> {",
+        ],
+    ),
     ("error", &["std::io", "std::{fmt, io}", "libc::E", "libc::$name"]),
 ];
 

@@ -383,7 +383,7 @@ async function main() {
     const client = open();
     let timer;
     const late = new Promise((_, reject) => {
-      timer = setTimeout(() => reject(new Error(`it hangs; stderr: ${client.stderr}`)), 20_000);
+      timer = setTimeout(() => reject(new Error(`it hangs; stderr: ${client.stderr}`)), 60_000);
     });
     try {
       await Promise.race([behaviour(client), late]);
