@@ -10,7 +10,9 @@ use super::channel::Channel;
 use super::peer::{Peer, wait};
 use crate::calls::RpcError;
 use crate::calls::schedule::Turn;
-use crate::driver::calls::{self, Core, Greeting, Handler, Handlers, Job, Output, Settings, catch};
+use crate::driver::calls::{
+    self, Core, Greeting, Handler, Handlers, Job, Output, Settings, catch, is_survived,
+};
 use crate::error::Error;
 use crate::message::Message;
 use crate::sys::terminate;
@@ -218,11 +220,13 @@ impl Running<'_> {
                     }
                 }
                 Ok(None) => break Ok(()),
-                // About one message.
-                Err(Error::Protocol(_)) => {}
+                Err(error) if is_survived(&error) => {}
                 Err(error) => break Err(error),
             }
         };
+        if result.is_err() {
+            self.channel.close();
+        }
         self.core.end();
         result
     }

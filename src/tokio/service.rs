@@ -14,7 +14,7 @@ use super::peer::Peer;
 use crate::calls::RpcError;
 use crate::calls::schedule::Turn;
 use crate::driver::calls::{
-    self, Core, Greeting, Handler, Handlers, Job, Outcome, Output, Settings, catch, caught,
+    self, Core, Greeting, Handler, Handlers, Job, Outcome, Output, Settings, catch, caught, is_survived,
 };
 use crate::error::Error;
 use crate::limits::Limits;
@@ -268,11 +268,13 @@ impl Running {
                     self.dispatch();
                 }
                 Ok(None) => break Ok(()),
-                // About one message.
-                Err(Error::Protocol(_)) => {}
+                Err(error) if is_survived(&error) => {}
                 Err(error) => break Err(error),
             }
         };
+        if result.is_err() {
+            channel.close();
+        }
         self.core.end();
         result
     }
@@ -318,7 +320,7 @@ impl Running {
     }
 
     /// Writes what comes, until all was said. The end of the channel is seen where it is received from.
-    pub(super) async fn write(&self, channel: &Channel) {
+    pub(super) async fn write(self: &Arc<Self>, channel: &Channel) {
         while let Some(output) = poll_fn(|cx| self.core.poll_output(cx)).await {
             match output {
                 Output::Frame(frame) => {
@@ -329,6 +331,8 @@ impl Running {
                         if channel.send_frame(Ok(next)).await.is_err() && channel.is_connected() {
                             channel.close();
                         }
+                        // There may be room for more answers.
+                        self.dispatch();
                         frame = self.core.next_frame();
                     }
                 }

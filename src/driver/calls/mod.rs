@@ -16,6 +16,7 @@ pub(crate) use core::{Core, Greeting, Output, Settings};
 pub(crate) use handler::Handlers;
 pub use handler::{ByRef, Handler};
 pub(crate) use in_flight::{InFlight, Options};
+pub(crate) use incoming::is_survived;
 pub(crate) use job::Job;
 pub(crate) use panics::catch;
 #[cfg(feature = "tokio")]
