@@ -47,6 +47,10 @@ class Machine {
   #tokens = new Map();
   #outbox = new Outbox();
   #lastId = 0;
+  /** Answers that are not sent yet. */
+  #answers = 0;
+  /** The peer has left so many of them unread that it gets no refusals. */
+  #isDeaf = false;
   #isAnnounced = false;
   #mostIncoming;
 
@@ -64,6 +68,11 @@ class Machine {
   /** Those calls. */
   get calls() {
     return this.#calls.values();
+  }
+
+  /** How many messages wait to be sent. */
+  get queued() {
+    return this.#outbox.length;
   }
 
   get hasOutput() {
@@ -205,6 +214,7 @@ class Machine {
     } else if (kind === 'progress') owner.progressEntry = undefined;
     else if (kind === 'request' || kind === 'answer') {
       if (kind === 'request') owner.entry = undefined;
+      else this.#answers -= 1;
       if (!this.#isAnnounced) {
         this.#isAnnounced = true;
         message.crossfork = { ...message.crossfork, bundles: 1 };
@@ -227,6 +237,7 @@ class Machine {
     // What has ended meanwhile is answered to nobody.
     if (this.#incoming.get(incoming.id) !== incoming) return;
     this.#incoming.delete(incoming.id);
+    this.#answers += 1;
     this.#outbox.push(message, 'answer', incoming, handle);
   }
 
@@ -240,6 +251,8 @@ class Machine {
 
   /** Any message that has come, with the handle that has come with it. */
   receive(message, handle) {
+    // What one message makes us answer is bounded by the message.
+    this.#isDeaf = this.#answers >= 2 * this.#mostIncoming;
     if (wire.isCall(message)) {
       this.#receiveOne(message, handle);
     } else if (wire.isBundle(message)) {
@@ -294,8 +307,9 @@ class Machine {
       this.#refuse(wire.isId(id) ? id : null, CODES.invalidRequest, why, handle);
       return;
     }
-    if (this.#incoming.size >= this.#mostIncoming) {
-      this.#refuse(id, CODES.notBegun, `${this.#incoming.size} calls are in flight already`, handle);
+    const kept = this.#incoming.size + this.#answers;
+    if (kept >= this.#mostIncoming) {
+      this.#refuse(id, CODES.notBegun, `${kept} calls are in flight already`, handle);
       return;
     }
     const incoming = new Incoming(id, method, message.params, extras);
@@ -371,6 +385,12 @@ class Machine {
 
   #refuse(id, code, message, handle) {
     if (handle !== undefined) this.#sink.unwanted(handle);
+    // Who reads no answers is not even told that.
+    if (this.#isDeaf) {
+      this.dropped += 1;
+      return;
+    }
+    this.#answers += 1;
     this.#outbox.push({ jsonrpc: '2.0', id, error: { code, message } }, 'answer');
   }
 
