@@ -17,8 +17,8 @@ use serde_json::{Value, json};
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// What a peer that waits for something waits at most.
-const DEADLINE: Duration = Duration::from_secs(60);
+/// What a peer that waits for something waits at most. A busy machine takes long to drop what was kept.
+const DEADLINE: Duration = Duration::from_secs(170);
 
 /// What the handlers of one service have in common.
 #[derive(Default)]
