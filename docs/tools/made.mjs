@@ -12,6 +12,8 @@ export const made = {
   'bench-processes': figures.processes,
   'bench-modes': figures.modes,
   'bench-cluster': figures.cluster,
+  'bench-calls': figures.calls,
+  'bench-calls-beside': figures.callsBeside,
   'bench-fd': figures.fd,
   'bench-how': figures.how,
   'gaps-of-parents': () => gapTables(childGaps),

@@ -42,6 +42,7 @@ class Call {
   sentAt = 0;
   attempts = 0;
   retried = 0;
+  deaths = 0;
   #owner;
   #options;
   #settle;

@@ -14,6 +14,9 @@ const { CODES, isBundle, isCall } = require('./wire.cjs');
 /** A handler that has kept the process for so long, in milliseconds: its answer does not wait for those behind it. */
 const LONG = 2;
 
+/** So many messages may wait for a full channel before calls that come wait too. */
+const MOST_WAITING = 16;
+
 /** How often the peer is told how much memory this process has, in milliseconds. */
 const RSS_EVERY = 1000;
 
@@ -57,6 +60,11 @@ class Connection {
 
   get isOpen() {
     return !this.#isOver && this.#target.connected === true;
+  }
+
+  /** The peer does not read what there is for it already. */
+  get isFull() {
+    return this.#blockedBy !== undefined && this.machine.queued >= MOST_WAITING;
   }
 
   // Our calls
@@ -172,6 +180,7 @@ class Connection {
       this.#blockedBy = undefined;
       this.flush();
       this.#wake();
+      if (!this.isFull) this.#runner.goOn();
     }
   }
 

@@ -51,6 +51,10 @@ class Machine {
   uploads = new Uploads((method, params) => this.#push(method, params));
   #outbox = new Outbox();
   #lastId = 0;
+  /** Answers that are not sent yet. */
+  #answers = 0;
+  /** The peer has left so many of them unread that it gets no refusals. */
+  #isDeaf = false;
   #isAnnounced = false;
   #mostIncoming;
 
@@ -68,6 +72,11 @@ class Machine {
   /** Those calls. */
   get calls() {
     return this.#calls.values();
+  }
+
+  /** How many messages wait to be sent. */
+  get queued() {
+    return this.#outbox.length;
   }
 
   get hasOutput() {
@@ -216,6 +225,7 @@ class Machine {
     } else if (kind === 'progress') owner.progressEntry = undefined;
     else if (kind === 'request' || kind === 'answer') {
       if (kind === 'request') owner.entry = undefined;
+      else this.#answers -= 1;
       if (!this.#isAnnounced) {
         this.#isAnnounced = true;
         message.crossfork = { ...message.crossfork, bundles: 1 };
@@ -239,6 +249,7 @@ class Machine {
     if (this.#incoming.get(incoming.id) !== incoming) return;
     this.#incoming.delete(incoming.id);
     this.uploads.close(incoming);
+    this.#answers += 1;
     this.#outbox.push(message, 'answer', incoming, handle);
   }
 
@@ -253,6 +264,8 @@ class Machine {
 
   /** Any message that has come, with the handle that has come with it. */
   receive(message, handle) {
+    // What one message makes us answer is bounded by the message.
+    this.#isDeaf = this.#answers >= 2 * this.#mostIncoming;
     if (wire.isCall(message)) {
       this.#receiveOne(message, handle);
     } else if (wire.isBundle(message)) {
@@ -307,8 +320,9 @@ class Machine {
       this.#refuse(wire.isId(id) ? id : null, CODES.invalidRequest, why, handle);
       return;
     }
-    if (this.#incoming.size >= this.#mostIncoming) {
-      this.#refuse(id, CODES.notBegun, `${this.#incoming.size} calls are in flight already`, handle);
+    const kept = this.#incoming.size + this.#answers;
+    if (kept >= this.#mostIncoming) {
+      this.#refuse(id, CODES.notBegun, `${kept} calls are in flight already`, handle);
       return;
     }
     const incoming = new Incoming(id, method, message.params, extras);
@@ -392,6 +406,12 @@ class Machine {
 
   #refuse(id, code, message, handle) {
     if (handle !== undefined) this.#sink.unwanted(handle);
+    // Who reads no answers is not even told that.
+    if (this.#isDeaf) {
+      this.dropped += 1;
+      return;
+    }
+    this.#answers += 1;
     this.#outbox.push({ jsonrpc: '2.0', id, error: { code, message } }, 'answer');
   }
 

@@ -15,6 +15,9 @@ const { argumentsOf, CODES, HELLO, BYE } = require('./wire.cjs');
 /** How many notifications may wait; more are dropped. */
 const MOST_NOTIFICATIONS = 65_536;
 
+/** Cancelled calls among those that wait are left where they are until there are so many, and then removed together. */
+const MOST_CANCELLED = 64;
+
 /**
  * @typedef {object} Settings
  * @property {Map<string, Function>} methods
@@ -30,6 +33,8 @@ class Runner {
   #connection;
   #waiting = [];
   #head = 0;
+  /** How many of those that wait are answered already. */
+  #cancelledWaiting = 0;
   #running = new Map();
   #notificationsWaiting = 0;
   #isNotified = false;
@@ -69,7 +74,9 @@ class Runner {
   async leave() {
     this.#state = 'leaving';
     for (const { incoming } of this.#waiting.slice(this.#head)) {
-      if (incoming !== undefined && incoming.state === 'waiting') this.#refuse(incoming);
+      if (incoming === undefined || incoming.state !== 'waiting') continue;
+      this.#refuse(incoming);
+      this.#cancelledWaiting += 1;
     }
     this.#pump();
     while (this.#running.size > 0 || this.#isNotified || this.#head < this.#waiting.length) {
@@ -77,6 +84,11 @@ class Runner {
         this.#onIdle = resolve;
       });
     }
+  }
+
+  /** The channel takes answers again. */
+  goOn() {
+    this.#pump();
   }
 
   // From the machine
@@ -118,6 +130,8 @@ class Runner {
   cancelled(incoming) {
     if (incoming.state === 'waiting') {
       this.#fail(incoming, { code: CODES.cancelled, message: `'${incoming.method}' was cancelled before it began` });
+      this.#cancelledWaiting += 1;
+      this.#removeCancelled();
       return;
     }
     const { context, sending } = this.#running.get(incoming) ?? {};
@@ -139,6 +153,7 @@ class Runner {
     while (this.#head < this.#waiting.length) {
       const { incoming, notification } = this.#waiting[this.#head];
       if (incoming !== undefined && incoming.state !== 'waiting') {
+        this.#cancelledWaiting -= 1;
         this.#shift();
         continue;
       }
@@ -153,10 +168,20 @@ class Runner {
   }
 
   #mayBegin(isNotification) {
-    if (this.#state === 'closed' || this.#isNotified) return false;
+    if (this.#state === 'closed' || this.#isNotified || this.#connection.isFull) return false;
     const { ordered, concurrency } = this.#settings;
     if (ordered) return this.#running.size === 0;
     return isNotification || this.#running.size < concurrency;
+  }
+
+  /** A peer that calls and cancels behind a call that takes long would else make us keep all of it. */
+  #removeCancelled() {
+    const count = this.#cancelledWaiting;
+    if (count < MOST_CANCELLED || count * 2 < this.#waiting.length - this.#head) return;
+    const isLeft = ({ incoming }) => incoming === undefined || incoming.state === 'waiting';
+    this.#waiting = this.#waiting.slice(this.#head).filter(isLeft);
+    this.#head = 0;
+    this.#cancelledWaiting = 0;
   }
 
   #shift() {

@@ -8,7 +8,7 @@ use super::channel::Channel;
 use super::peer::{Peer, wait};
 use crate::calls::RpcError;
 use crate::calls::schedule::Turn;
-use crate::driver::calls::{Core, Job, Output, catch};
+use crate::driver::calls::{Core, Job, Output, catch, is_survived};
 use crate::error::Error;
 use crate::sys::terminate;
 
@@ -156,11 +156,13 @@ impl Running<'_> {
                     }
                 }
                 Ok(None) => break Ok(()),
-                // About one message.
-                Err(Error::Protocol(_)) => {}
+                Err(error) if is_survived(&error) => {}
                 Err(error) => break Err(error),
             }
         };
+        if result.is_err() {
+            self.channel.close();
+        }
         self.core.end();
         result
     }

@@ -29,6 +29,11 @@ pub enum Event {
         /// In their order.
         items: Vec<Part>,
     },
+    /// More items came than were asked for. Nobody waits for the call any more, and the other end is to be told.
+    Overrun {
+        /// The call's id.
+        id: u64,
+    },
     /// How far a call of ours is.
     Progress {
         /// The call's id.

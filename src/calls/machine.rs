@@ -36,6 +36,8 @@ struct Ours {
     is_cancelled: bool,
     /// It has left the outbox, and may be begun.
     is_handed_over: bool,
+    /// The result may come as a stream.
+    streams: bool,
     /// How many items may still come.
     room: u64,
     /// How many of its parameters are streams.
@@ -56,7 +58,8 @@ impl Calls {
         if self.has_ended {
             return false;
         }
-        self.ours.insert(id, Ours { is_cancelled: false, is_handed_over: false, room, uploads: 0 });
+        let streams = room > 0;
+        self.ours.insert(id, Ours { is_cancelled: false, is_handed_over: false, streams, room, uploads: 0 });
         self.queue(Kind::Call(id), body);
         true
     }
@@ -132,6 +135,14 @@ impl Calls {
     /// Queues the answer to what was [refused](Event::Refused).
     pub fn refuse(&mut self, body: Body) {
         self.queue(Kind::Answer(None), body);
+    }
+
+    /// A call of the other end gets no answer, for it reads none.
+    pub fn forget(&mut self, id: &Id) {
+        if self.theirs.remove(id).is_some_and(|call| call.uploads.count > 0) {
+            self.uploads.close_those_of(id);
+        }
+        self.dropped += 1;
     }
 
     /// Asks whether an item of a stream may be sent.
@@ -306,7 +317,13 @@ impl Calls {
                 call.room -= came;
                 Event::Items { id, items }
             }
-            // Nobody waits, or there is no room: what was not asked for is not kept.
+            // What was not asked for is not kept, and a stream without some of its items is none.
+            Some((id, call)) if call.streams => {
+                call.is_cancelled = true;
+                self.uploads.remove_sent_by(id);
+                self.dropped += 1;
+                Event::Overrun { id }
+            }
             _ => self.drop_it(),
         }
     }
@@ -344,6 +361,11 @@ impl Calls {
     /// How many bytes wait to be sent.
     pub fn queued_bytes(&self) -> usize {
         self.outbox.bytes()
+    }
+
+    /// How many bytes of answers wait to be sent.
+    pub fn queued_answer_bytes(&self) -> usize {
+        self.outbox.answer_bytes()
     }
 
     /// Takes what is to be sent next, as one message: several only for an end that reads bundles. Empty if

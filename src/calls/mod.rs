@@ -53,6 +53,10 @@ mod outbox;
 pub(crate) mod params;
 pub(crate) mod read;
 pub(crate) mod schedule;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+#[allow(missing_docs, clippy::missing_panics_doc, reason = "for the tests and the fuzzer")]
+pub mod sim;
 #[cfg(test)]
 mod tests;
 mod upload;

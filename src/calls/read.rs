@@ -239,6 +239,9 @@ fn count(part: &Part) -> Option<u64> {
     (n >= 0.0 && n.fract() == 0.0).then_some(n as u64)
 }
 
+/// No end of ours has credit for so many items. What is kept of one is many times what it is in the message.
+const MOST_ITEMS: usize = 1 << 16;
+
 /// A notification, or one of those that are about a call. One of another shape than ours is ignored.
 fn notification(method: String, params: Option<Part>) -> Incoming {
     const IGNORED: Incoming = Incoming::Invalid { is_request: false };
@@ -254,8 +257,12 @@ fn notification(method: String, params: Option<Part>) -> Incoming {
                 && list.kind() == Kind::Array
             {
                 let mut items = Vec::new();
-                let looked = list.elements(|item| items.push(item));
-                return if looked.is_ok() { Incoming::Items { token, items } } else { IGNORED };
+                let mut is_sane = true;
+                let looked = list.elements(|item| match items.len() < MOST_ITEMS {
+                    true => items.push(item),
+                    false => is_sane = false,
+                });
+                return if looked.is_ok() && is_sane { Incoming::Items { token, items } } else { IGNORED };
             }
             if matches!(token, Id::Text(_)) {
                 // An upload's: a call of ours has a number, and another end's may be asked for with a text.

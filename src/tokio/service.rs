@@ -11,7 +11,7 @@ use super::channel::Channel;
 use super::peer::Peer;
 use crate::calls::RpcError;
 use crate::calls::schedule::Turn;
-use crate::driver::calls::{Core, Job, Outcome, Output, catch, caught};
+use crate::driver::calls::{Core, Job, Outcome, Output, catch, caught, is_survived};
 use crate::error::Error;
 use crate::limits::Limits;
 
@@ -205,11 +205,13 @@ impl Running {
                     self.dispatch();
                 }
                 Ok(None) => break Ok(()),
-                // About one message.
-                Err(Error::Protocol(_)) => {}
+                Err(error) if is_survived(&error) => {}
                 Err(error) => break Err(error),
             }
         };
+        if result.is_err() {
+            channel.close();
+        }
         self.core.end();
         result
     }
@@ -255,13 +257,15 @@ impl Running {
     }
 
     /// Writes what comes, until all was said. The end of the channel is seen where it is received from.
-    pub(super) async fn write(&self, channel: &Channel) {
+    pub(super) async fn write(self: &Arc<Self>, channel: &Channel) {
         while let Some(output) = poll_fn(|cx| self.core.poll_output(cx)).await {
             match output {
                 Output::Frame(frame) => {
                     let mut frame = Some(frame);
                     while let Some(next) = frame {
                         channel.send_call_frame(&self.core, next).await;
+                        // There may be room for more answers.
+                        self.dispatch();
                         frame = self.core.next_frame();
                     }
                 }

@@ -7,6 +7,7 @@ import { createInterface } from 'node:readline';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
 import { artifact } from '../artifacts.mjs';
+import { modules as languages } from '../node/calls/npm/index.mjs';
 import { commandLine, runtimes } from '../runtimes/index.mjs';
 import { EveryNode } from './every-node.mjs';
 import { modules } from './npm/index.mjs';
@@ -56,6 +57,18 @@ for (const serialization of ['json', 'advanced']) {
     });
   }
 }
+
+for (const [name, ...more] of [['language_server'], ['calls-language-server', 'slow']]) {
+  suite.test(`an editor starts ${name} as it starts any language server`, {}, async (_, { bin }) => {
+    await run(bin, [script('editor.cjs'), languages, artifact(name), ...more], { timeout: 60_000 });
+  });
+}
+
+suite.test('a pool calls a server made with vscode-languageserver', {}, async (_, { bin }) => {
+  const server = join(import.meta.dirname, '../node/calls/lsp/language-server.cjs');
+  const env = { ...process.env, CROSSFORK_TEST_MODULES: languages };
+  await run(artifact('calls-language-client'), [bin, server], { timeout: 60_000, env });
+});
 
 suite.register();
 

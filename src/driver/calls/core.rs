@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::in_flight::Attached;
 use super::job::Job;
-use super::state::{Phase, State, Visit};
+use super::state::{MOST_QUEUED, Phase, State, Visit};
 use crate::calls::machine::About;
 use crate::calls::schedule::Turn;
 use crate::calls::write::{self, Extra};
@@ -19,9 +19,6 @@ use crate::handle::Outgoing;
 use crate::message::body::Body;
 use crate::message::encoder::Encoder;
 use crate::sys::resident::resident;
-
-/// How many bytes of answers and calls may wait to be written before handlers wait too.
-const MOST_QUEUED: usize = 16 << 20;
 
 /// How often a pool is told how much memory this process has, at most.
 const MEMORY_TOLD: Duration = Duration::from_secs(1);
@@ -170,14 +167,14 @@ impl Core {
     #[cfg(feature = "tokio")]
     pub(crate) fn take_job(&self) -> Option<(Turn, Job)> {
         let mut visit = self.visit();
-        if visit.is_ready { visit.schedule.take() } else { None }
+        if visit.is_ready { visit.take_job() } else { None }
     }
 
     /// Waits for something to do. `None`: there will be nothing any more.
     pub(crate) fn wait_for_job(&self) -> Option<(Turn, Job)> {
         let mut state = self.lock();
         loop {
-            if let Some(job) = state.schedule.take() {
+            if let Some(job) = state.take_job() {
                 drop(Visit { core: self, state: Some(state) });
                 return Some(job);
             }

@@ -11,9 +11,20 @@ use crate::calls::read::{self, Notification, Request};
 use crate::calls::schedule::Turn;
 use crate::calls::write::{self, Extra};
 use crate::calls::{CallError, Id, RpcError};
+use crate::error::{Error, ProtocolError};
 use crate::handle::ReceivedHandle;
 use crate::message::Message;
 use crate::message::body::Body;
+
+/// How many pools may ask before the set-up is over whether this end is ready. There is one.
+const MOST_HELLOS: usize = 64;
+
+/// Whether calls go on after what receiving has failed with. It is about one message then, which was none that
+/// a peer of ours sends. A message that is too long may have been a call or an answer, and nobody knows which:
+/// somebody would wait for ever.
+pub(crate) fn is_survived(error: &Error) -> bool {
+    matches!(error, Error::Protocol(problem) if !matches!(problem, ProtocolError::TooLong { .. }))
+}
 
 impl Core {
     /// Takes a message; gives it back if it is the user's.
@@ -28,6 +39,8 @@ impl Core {
         let mut handle = message.take_handle();
         // Those that are not handed on are dropped behind the lock, which a handle visits when it is closed.
         let mut visit = self.visit();
+        // What one message makes us answer is bounded by the message.
+        visit.is_deaf = visit.reads_no_answers();
         for incoming in came {
             match visit.calls.handle(incoming) {
                 Event::Call(request) => self.begin(&mut visit, request, handle.take(), bytes, now),
@@ -48,6 +61,11 @@ impl Core {
                     visit.freed();
                 }
                 Event::Items { id, items } => visit.tell(id, |pending| pending.items.extend(items)),
+                Event::Overrun { id } => {
+                    let why = RpcError::internal("more items came than were asked for");
+                    visit.settle(id, Err(CallError::Rpc(why)));
+                    self.queue_about(&mut visit, write::cancel(&self.encoder, id));
+                }
                 Event::Progress { id, value } => visit.tell(id, |pending| pending.progress = Some(value)),
                 Event::UploadMoves { id } => visit.tell(id, |_| {}),
                 Event::UploadItems { token, items } => {
@@ -86,19 +104,21 @@ impl Core {
         now: Instant,
     ) {
         let id = &request.id;
-        if request.call.method == "$/crossfork/hello" && self.greeting.is_some() {
+        let is_hello = request.call.method == "$/crossfork/hello" && self.greeting.is_some();
+        if is_hello && visit.hellos.len() < MOST_HELLOS {
             visit.hellos.push(request.id);
             return self.greet(visit);
         }
         if visit.phase != Phase::Open {
             return self.answer_error(visit, id, &RpcError::not_begun("this process ends"));
         }
-        if visit.is_full() {
+        if is_hello || visit.is_full() {
             let why = RpcError::not_begun("too many calls wait to begin");
             return self.answer_error(visit, id, &why);
         }
         let deadline = request.deadline.and_then(|ms| now.checked_add(Duration::from_millis(ms)));
-        let running = Arc::new(Running::new(request.id.clone(), request.stream.is_some(), deadline));
+        let (place, streams) = (visit.schedule.next_place(), request.stream.is_some());
+        let running = Arc::new(Running::new(request.id.clone(), place, streams, deadline));
         visit.running.insert(request.id.clone(), running.clone());
         visit.schedule.add(Turn::Beside, bytes, Job::call(running, request, handle));
     }
@@ -124,17 +144,23 @@ impl Core {
     }
 
     fn cancelled(&self, visit: &mut State, id: &Id) {
-        let is_it = |job: &Job| job.running.as_ref().is_some_and(|running| running.id == *id);
-        if !visit.schedule.remove(is_it).is_empty() {
+        let Some(running) = visit.running.get(id).cloned() else {
+            return;
+        };
+        if visit.schedule.withdraw(running.place).is_some() {
             visit.running.remove(id);
             self.answer_error(visit, id, &RpcError::cancelled());
-        } else if let Some(running) = visit.running.get(id).cloned() {
+        } else {
             visit.woken.extend(running.cancel());
             visit.end_uploads(Some(id), || CallError::Rpc(RpcError::cancelled()));
         }
     }
 
     fn answer_error(&self, visit: &mut State, id: &Id, error: &RpcError) {
+        if visit.is_deaf {
+            visit.calls.forget(id);
+            return;
+        }
         let extra = Extra::announcing(visit.calls.must_announce());
         if let Ok(body) = write::error(&self.encoder, Some(id), error, extra) {
             visit.calls.answer(id, body);
@@ -142,6 +168,9 @@ impl Core {
     }
 
     fn refuse(&self, visit: &mut State, id: Option<&Id>, error: &RpcError) {
+        if visit.is_deaf {
+            return;
+        }
         let extra = Extra::announcing(visit.calls.must_announce());
         if let Ok(body) = write::error(&self.encoder, id, error, extra) {
             visit.calls.refuse(body);

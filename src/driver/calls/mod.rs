@@ -24,6 +24,7 @@ pub(crate) use handler::Handlers;
 pub(crate) use handler::declarations;
 pub use handler::{ByRef, Handler};
 pub(crate) use in_flight::{Attached, InFlight, Options};
+pub(crate) use incoming::is_survived;
 pub(crate) use job::Job;
 pub(crate) use panics::catch;
 #[cfg(feature = "tokio")]

@@ -10,7 +10,7 @@ use super::core::{Core, Output};
 use super::job::{Job, Running};
 use super::reading::Uploading;
 use crate::calls::machine::Calls;
-use crate::calls::schedule::Schedule;
+use crate::calls::schedule::{Schedule, Turn};
 use crate::calls::{CallError, Id};
 use crate::handle::ReceivedHandle;
 use crate::message::part::Part;
@@ -18,6 +18,9 @@ use crate::message::part::Part;
 /// How many calls and notifications may wait to begin, and how many bytes they may keep.
 const MOST_WAITING: usize = 1 << 16;
 const MOST_WAITING_BYTES: usize = 64 << 20;
+
+/// How many bytes of answers and calls may wait to be written before handlers wait too.
+pub(super) const MOST_QUEUED: usize = 16 << 20;
 
 pub(super) struct State {
     pub(super) calls: Calls,
@@ -36,6 +39,8 @@ pub(super) struct State {
     /// Somebody writes, and will look whether there is more.
     pub(super) is_writing: bool,
     pub(super) writer: Option<Waker>,
+    /// When the last message came, the other end read so little that it is not told of what is refused.
+    pub(super) is_deaf: bool,
     /// Who hands calls to the other end, a few at a time.
     pub(super) freed: Option<Waker>,
     /// Who waits for less to be queued, or for all to have ended.
@@ -84,6 +89,7 @@ impl State {
             memory_told: None,
             is_writing: false,
             writer: None,
+            is_deaf: false,
             freed: None,
             room: Vec::new(),
             idle: Vec::new(),
@@ -109,6 +115,21 @@ impl State {
         self.is_finished().then_some(Err(Some(Output::Finished)))
     }
 
+    /// Takes something that may begin. Nothing does while the other end does not read its answers: what
+    /// they are would be kept here.
+    pub(super) fn take_job(&mut self) -> Option<(Turn, Job)> {
+        if self.has_job() { self.schedule.take() } else { None }
+    }
+
+    fn has_job(&self) -> bool {
+        self.schedule.may_take() && self.calls.queued_answer_bytes() < MOST_QUEUED
+    }
+
+    /// So many answers are unread that nothing more is read that would be answered.
+    pub(super) fn reads_no_answers(&self) -> bool {
+        self.calls.queued_answer_bytes() >= 4 * MOST_QUEUED
+    }
+
     /// So much waits to begin that calls are refused.
     pub(super) fn is_full(&self) -> bool {
         self.holds_more_than(1)
@@ -126,7 +147,10 @@ impl State {
 
     /// Nothing is to be read: enough waits to begin, and none of our calls waits for its answer.
     pub(super) fn reads_nothing(&self) -> bool {
-        self.phase != Phase::Over && self.is_ready && self.is_full() && self.pending.is_empty()
+        self.phase != Phase::Over
+            && self.is_ready
+            && (self.is_full() || self.reads_no_answers())
+            && self.pending.is_empty()
     }
 
     pub(super) fn is_finished(&self) -> bool {
@@ -208,7 +232,7 @@ impl Drop for Visit<'_> {
         if state.schedule.is_idle() {
             woken.append(&mut state.idle);
         }
-        let has_job = state.schedule.may_take();
+        let has_job = state.has_job();
         drop(state);
         if has_output {
             self.core.output.notify_one();

@@ -446,8 +446,9 @@ impl World {
                 let open = worker.requests.get_mut(ack).expect("a reply to a request");
                 *open -= 1;
                 assert!(*open >= 0, "a second reply to the request {ack} of worker {id}");
-                // By then the worker may have closed the server, or been asked to end.
-                if let (Some(Ok(())), Some(key), false) = (server, key, worker.is_asked) {
+                // By then the worker may have announced its exit, or been asked to end: it gets no connections then.
+                let is_ending = worker.is_asked || worker.is_leaving;
+                if let (Some(Ok(())), Some(key), false) = (server, key, is_ending) {
                     worker.keys.insert(key.clone());
                 }
             }
