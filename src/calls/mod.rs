@@ -49,6 +49,7 @@ mod id;
 pub(crate) mod machine;
 mod outbox;
 pub(crate) mod params;
+pub(crate) mod pool;
 pub(crate) mod read;
 pub(crate) mod schedule;
 #[cfg(test)]

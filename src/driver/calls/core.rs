@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::job::Job;
 use super::state::{Phase, State, Visit};
+use super::watch::{Fate, Watch};
 use crate::calls::schedule::Turn;
 use crate::calls::write::{self, Extra};
 use crate::calls::{CallError, Id};
@@ -106,22 +107,16 @@ impl Core {
         self.lock().calls.is_peer_ours()
     }
 
-    /// How many calls of ours have no answer, the cancelled ones too.
-    #[cfg(feature = "tokio")]
-    pub(crate) fn unanswered(&self) -> usize {
-        self.lock().calls.unanswered()
+    /// Tells of what becomes of calls with a tag: whoever is woken takes it.
+    pub(crate) fn watch(&self, waker: Waker) {
+        self.lock().watch = Some(Watch::new(waker));
     }
 
-    /// Whether a call of ours has no answer.
-    #[cfg(feature = "tokio")]
-    pub(crate) fn is_unanswered(&self, id: u64) -> bool {
-        self.lock().calls.is_unanswered(id)
-    }
-
-    /// Who is woken whenever one call of ours less is in flight.
-    #[cfg(feature = "tokio")]
-    pub(crate) fn wake_when_freed(&self, waker: Waker) {
-        self.lock().freed = Some(waker);
+    /// What has become of calls since, by their tags; and how much memory the other end has, if it has said so.
+    pub(crate) fn take_fates(&self) -> (Vec<(u64, Fate)>, Option<u64>) {
+        let mut state = self.lock();
+        let fates = state.watch.as_mut().map(Watch::take).unwrap_or_default();
+        (fates, state.calls.peer_resident())
     }
 
     /// Queues a notification.
@@ -139,7 +134,6 @@ impl Core {
 /// What is carried out.
 impl Core {
     /// Takes something that may begin.
-    #[cfg(feature = "tokio")]
     pub(crate) fn take_job(&self) -> Option<(Turn, Job)> {
         let mut visit = self.visit();
         if visit.is_ready { visit.schedule.take() } else { None }
@@ -214,7 +208,6 @@ impl Core {
     }
 
     /// [`wait_for_output`](Self::wait_for_output) for a task.
-    #[cfg(feature = "tokio")]
     pub(crate) fn poll_output(&self, cx: &mut Context<'_>) -> Poll<Option<Output>> {
         loop {
             let mut state = self.lock();

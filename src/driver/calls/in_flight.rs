@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use super::core::Core;
 use super::state::Pending;
+use super::watch::Fate;
 use crate::calls::CallError;
 use crate::calls::machine::Cancelling;
 use crate::calls::write::{self, Extra};
@@ -22,6 +23,8 @@ pub(crate) struct Options<'a> {
     pub(crate) stream: Option<u32>,
     pub(crate) timeout: Option<Duration>,
     pub(crate) traceparent: Option<&'a str>,
+    /// What the pool that made it calls it.
+    pub(crate) tag: Option<u64>,
 }
 
 /// A call of ours. Dropped before its answer has come, it is cancelled.
@@ -52,14 +55,11 @@ impl InFlight {
             return Err(CallError::Disconnected { begun: false });
         }
         visit.pending.insert(id, Pending::default());
+        if let (Some(watch), Some(tag)) = (&mut visit.watch, options.tag) {
+            watch.began(id, tag);
+        }
         drop(visit);
         Ok(InFlight { core: core.clone(), id, room, taken: 0 })
-    }
-
-    /// Its id.
-    #[cfg(feature = "tokio")]
-    pub(crate) fn id(&self) -> u64 {
-        self.id
     }
 
     /// The next item of a stream; `None` when it has ended well. A result that is no stream is its one item.
@@ -128,7 +128,7 @@ impl Drop for InFlight {
                     let body = write::cancel(self.core.encoder(), self.id);
                     self.core.queue_about(&mut visit, body);
                 }
-                Cancelling::Withdrawn => visit.freed(),
+                Cancelling::Withdrawn => visit.freed(self.id, Fate::Over),
                 Cancelling::Over => {}
             }
         }

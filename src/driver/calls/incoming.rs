@@ -6,11 +6,12 @@ use std::time::{Duration, Instant};
 use super::core::Core;
 use super::job::{Job, Running};
 use super::state::{Phase, State};
+use super::watch::Fate;
 use crate::calls::machine::Event;
 use crate::calls::read::{self, Notification, Request};
 use crate::calls::schedule::Turn;
 use crate::calls::write::{self, Extra};
-use crate::calls::{CallError, Id, RpcError};
+use crate::calls::{CallError, Id, RpcError, code};
 use crate::handle::ReceivedHandle;
 use crate::message::Message;
 use crate::message::body::Body;
@@ -39,10 +40,11 @@ impl Core {
                 }
                 Event::Notify(_) | Event::Dropped => {}
                 Event::Answered { id, outcome, was_cancelled } => {
+                    let is_begun = outcome.as_ref().err().is_none_or(|error| error.code != code::NOT_BEGUN);
                     if !was_cancelled {
                         visit.settle(id, outcome.map_err(CallError::Rpc));
                     }
-                    visit.freed();
+                    visit.freed(id, if is_begun { Fate::Over } else { Fate::NotBegun });
                 }
                 Event::Items { id, items } => visit.tell(id, |pending| pending.items.extend(items)),
                 Event::Progress { id, value } => visit.tell(id, |pending| pending.progress = Some(value)),
@@ -161,12 +163,13 @@ impl Core {
         visit.phase = Phase::Over;
         for unanswered in visit.calls.end() {
             visit.settle(unanswered.id, Err(CallError::Disconnected { begun: unanswered.begun }));
+            if !unanswered.begun {
+                visit.freed(unanswered.id, Fate::NotBegun);
+            }
         }
         // Dropped behind the lock.
         let gone = visit.schedule.remove(|_| true);
         let running = std::mem::take(&mut visit.running);
-        let freed = visit.freed.take();
-        visit.woken.extend(freed);
         visit.woken.extend(running.values().flat_map(|running| running.cancel()).collect::<Vec<_>>());
         drop(visit);
         drop(gone);

@@ -10,6 +10,7 @@ mod job;
 mod panics;
 mod reply;
 mod state;
+mod watch;
 
 pub use context::Context;
 pub(crate) use core::{Core, Greeting, Output, Settings};
@@ -23,3 +24,4 @@ pub(crate) use panics::caught;
 #[cfg(feature = "tokio")]
 pub(crate) use reply::Outcome;
 pub use reply::Reply;
+pub(crate) use watch::Fate;

@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use super::core::{Core, Output};
 use super::job::{Job, Running};
+use super::watch::{Fate, Watch};
 use crate::calls::machine::Calls;
 use crate::calls::schedule::Schedule;
 use crate::calls::{CallError, Id};
@@ -32,8 +33,8 @@ pub(super) struct State {
     /// Somebody writes, and will look whether there is more.
     pub(super) is_writing: bool,
     pub(super) writer: Option<Waker>,
-    /// Who hands calls to the other end, a few at a time.
-    pub(super) freed: Option<Waker>,
+    /// The pool that is told what becomes of its calls.
+    pub(super) watch: Option<Watch>,
     /// Who waits for less to be queued, or for all to have ended.
     pub(super) room: Vec<Waker>,
     pub(super) idle: Vec<Waker>,
@@ -73,7 +74,7 @@ impl State {
             memory_told: None,
             is_writing: false,
             writer: None,
-            freed: None,
+            watch: None,
             room: Vec::new(),
             idle: Vec::new(),
             reader: None,
@@ -127,10 +128,9 @@ impl State {
     }
 
     /// One call of ours less is in flight.
-    pub(super) fn freed(&mut self) {
-        if let Some(freed) = &self.freed {
-            self.woken.push(freed.clone());
-        }
+    pub(super) fn freed(&mut self, id: u64, fate: Fate) {
+        let waker = self.watch.as_mut().and_then(|watch| watch.ended(id, fate));
+        self.woken.extend(waker);
     }
 
     pub(super) fn tell(&mut self, id: u64, tell: impl FnOnce(&mut Pending)) {
