@@ -21,6 +21,8 @@ pub enum Incoming {
         outcome: Result<Part, RpcError>,
         /// The other end reads bundles.
         bundles: bool,
+        /// How much memory it has, if it says so.
+        resident: Option<u64>,
     },
     /// The other end does not want an answer any more.
     Cancel(Id),
@@ -177,9 +179,9 @@ impl Members {
             (Some(result), _) => Ok(result),
             _ => return Incoming::Invalid { is_request: false },
         };
-        let bundles = self.crossfork.as_ref().map(Extra::read).unwrap_or_default().bundles;
+        let Extra { bundles, resident, .. } = self.crossfork.as_ref().map(Extra::read).unwrap_or_default();
         match id {
-            Some(Found::Id(id)) => Incoming::Answer { id, outcome, bundles },
+            Some(Found::Id(id)) => Incoming::Answer { id, outcome, bundles, resident },
             _ => Incoming::Invalid { is_request: false },
         }
     }
@@ -191,6 +193,7 @@ struct Extra {
     bundles: bool,
     stream: Option<u64>,
     deadline: Option<u64>,
+    resident: Option<u64>,
 }
 
 impl Extra {
@@ -200,6 +203,7 @@ impl Extra {
             "bundles" => extra.bundles = value.decode::<f64>().is_ok_and(|n| n >= 1.0),
             "stream" => extra.stream = count(&value).filter(|n| *n > 0),
             "deadline" => extra.deadline = count(&value),
+            "rss" => extra.resident = count(&value),
             _ => {}
         });
         if looked.is_err() { Extra::default() } else { extra }

@@ -1,6 +1,8 @@
 //! Calls over real channels: pools of workers, which are this program itself.
 
-#[path = "calls/pool.rs"]
-mod pool;
+#[path = "calls/blocking.rs"]
+mod blocking;
+#[path = "calls/tasks.rs"]
+mod tasks;
 #[path = "calls/worker.rs"]
 mod worker;

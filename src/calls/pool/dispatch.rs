@@ -67,6 +67,14 @@ impl Machine {
         }
     }
 
+    /// Something has come of a call: it is not made again.
+    pub(crate) fn begun(&mut self, id: CallId) {
+        if let Some(call) = self.calls.get_mut(&id) {
+            call.retries = 0;
+            call.attempts = MOST_ATTEMPTS;
+        }
+    }
+
     /// Has the calls that wait fail.
     pub(crate) fn cancel_waiting(&mut self, now: Time) {
         self.fail_waiting(&Failure::Cancelled);

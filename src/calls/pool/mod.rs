@@ -46,8 +46,9 @@ use std::time::Duration;
 pub(crate) use call::{CallId, Spec};
 pub use histogram::Times;
 pub(crate) use settings::Settings;
-pub(crate) use stats::{Counts, Outcome};
-pub(crate) use worker::{End, WorkerId, WorkerState, WorkerStats};
+pub(crate) use stats::Outcome;
+pub(crate) use worker::{End, WorkerId};
+pub use worker::{WorkerState, WorkerStats};
 
 use call::{Call, Queue};
 use place::Place;
@@ -225,6 +226,11 @@ impl Machine {
     /// Whether as many workers take calls as there are at least.
     pub(crate) fn is_ready(&self) -> bool {
         self.places.iter().filter(|place| place.worker.is_some()).count() >= self.settings.min.max(1)
+    }
+
+    /// What a worker that is there does.
+    pub(crate) fn state_of(&self, id: WorkerId) -> Option<WorkerState> {
+        self.workers.get(&id).map(|worker| worker.state)
     }
 
     /// The workers that have calls or may have some.

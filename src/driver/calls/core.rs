@@ -7,12 +7,12 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-use super::job::Job;
+use super::job::{Job, Running};
 use super::state::{Phase, State, Visit};
 use super::watch::{Fate, Watch};
 use crate::calls::schedule::Turn;
 use crate::calls::write::{self, Extra};
-use crate::calls::{CallError, Id};
+use crate::calls::{CallError, Id, RpcError};
 use crate::error::Error;
 use crate::message::body::Body;
 use crate::message::encoder::Encoder;
@@ -152,6 +152,16 @@ impl Core {
             }
             state = self.jobs.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
+    }
+
+    /// Something that was taken cannot begin.
+    pub(crate) fn give_back(&self, turn: Turn, running: Option<&Running>) {
+        let error = RpcError::not_begun("this process has no thread for it");
+        let body = running.and_then(|call| {
+            let body = write::error(&self.encoder, Some(&call.id), &error, Extra::default()).ok()?;
+            Some((&call.id, body))
+        });
+        self.ended(turn, body, false);
     }
 
     /// Something that was begun has ended, with this answer. True: the caller is to write it, for nobody
