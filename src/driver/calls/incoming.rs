@@ -41,10 +41,11 @@ impl Core {
                 Event::Notify(_) | Event::Dropped => {}
                 Event::Answered { id, outcome, was_cancelled } => {
                     let is_begun = outcome.as_ref().err().is_none_or(|error| error.code != code::NOT_BEGUN);
+                    // First, so that a caller that goes on finds the slot free.
+                    visit.freed(id, if is_begun { Fate::Over } else { Fate::NotBegun });
                     if !was_cancelled {
                         visit.settle(id, outcome.map_err(CallError::Rpc));
                     }
-                    visit.freed(id, if is_begun { Fate::Over } else { Fate::NotBegun });
                 }
                 Event::Items { id, items } => visit.tell(id, |pending| pending.items.extend(items)),
                 Event::Progress { id, value } => visit.tell(id, |pending| pending.progress = Some(value)),

@@ -4,6 +4,7 @@ pub use crossfork::blocking::pool::{Builder, Call, Event, OutputStream, PoolErro
 pub use crossfork::blocking::{Command, Context, Fork, Pool, Service};
 
 pub use crossfork::blocking::Pool as Started;
+use serde::de::IgnoredAny;
 
 pub fn start(builder: Builder) -> Result<Started, crossfork::Error> {
     builder.start()
@@ -11,7 +12,7 @@ pub fn start(builder: Builder) -> Result<Started, crossfork::Error> {
 
 /// With a set-up that calls a method of the worker.
 pub fn with_set_up(builder: Builder, method: &'static str) -> Builder {
-    builder.set_up(move |peer| peer.call::<()>(method, &()))
+    builder.set_up(move |peer| peer.call::<IgnoredAny>(method, &()).map(drop))
 }
 
 #[path = "pool.rs"]

@@ -150,17 +150,28 @@ fn an_idempotent_call_is_made_again_so_many_times() {
 }
 
 #[test]
-fn a_timeout_counts_the_wait_for_a_worker_and_stops_the_handler() {
+fn a_timeout_counts_the_wait_for_a_worker() {
     let pool = start(pool(1).concurrency(n(1)).timeout(Duration::from_millis(30))).unwrap();
     pool.ready().unwrap();
-    let first = beside(&pool, |pool| pool.call::<u64>("rest", &600_000));
+    let long = Call::new().timeout(DEADLINE);
+    let first = beside(&pool, move |pool| pool.call_with::<u64>("rest", &600_000, long));
     until("it runs", || pool.stats().running == 1);
     assert_eq!(pool.call::<u64>("double", &1).unwrap_err().code(), "ERR_CALL_TIMEOUT");
-    assert_eq!(first.join().unwrap().unwrap_err().code(), "ERR_CALL_TIMEOUT");
-    let long = Call::new().timeout(DEADLINE);
-    assert_eq!(pool.call_with::<u64>("double", &2, long).unwrap(), 4, "the handler has stopped");
+    assert_eq!((pool.stats().waiting, pool.stats().timed_out), (0, 1));
+    pool.destroy();
+    first.join().unwrap().unwrap_err();
+}
+
+#[test]
+fn a_timeout_stops_the_handler_and_leaves_the_worker() {
+    let pool = start(pool(1).concurrency(n(1))).unwrap();
+    pool.ready().unwrap();
+    let short = Call::new().timeout(Duration::from_millis(30));
+    let late = pool.call_with::<u64>("rest", &600_000, short).unwrap_err();
+    assert_eq!(late.code(), "ERR_CALL_TIMEOUT");
+    assert_eq!(pool.call::<u64>("double", &2).unwrap(), 4);
     let stats = pool.stats();
-    assert_eq!((stats.restarts, stats.timed_out, stats.completed), (0, 2, 1));
+    assert_eq!((stats.restarts, stats.timed_out, stats.completed), (0, 1, 1));
 }
 
 #[test]

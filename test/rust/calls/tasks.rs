@@ -7,7 +7,7 @@ use crossfork::calls::CallError;
 pub use crossfork::tokio::pool::{Builder, Call, Event, OutputStream, PoolError, Stats, WorkerState};
 pub use crossfork::tokio::{Command, Context, Fork, Pool, Service};
 use serde::Serialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use tokio::runtime::Runtime;
 
 #[derive(Clone, Debug)]
@@ -27,7 +27,7 @@ pub fn start(builder: Builder) -> Result<Started, Error> {
 
 /// With a set-up that calls a method of the worker.
 pub fn with_set_up(builder: Builder, method: &'static str) -> Builder {
-    builder.set_up(move |peer| async move { peer.call::<()>(method, &()).await })
+    builder.set_up(move |peer| async move { peer.call::<IgnoredAny>(method, &()).await.map(drop) })
 }
 
 type Pooled<T> = Result<T, PoolError>;
