@@ -4,8 +4,10 @@ import assert from 'node:assert';
 import { execFile, spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { test } from 'node:test';
 import { promisify } from 'node:util';
 import { artifact } from '../artifacts.mjs';
+import { runtimes } from '../runtimes/index.mjs';
 import { EveryNode } from './every-node.mjs';
 import { modules } from './npm/index.mjs';
 
@@ -43,12 +45,26 @@ for (const driver of ['blocking', 'tokio']) {
   }
 }
 
-for (const serialization of ['json', 'advanced']) {
-  for (const name of ['plain.cjs', 'vscode.cjs']) {
-    suite.test(`a pool calls workers that others wrote (${name}, ${serialization})`, {}, async (_, { bin }) => {
-      await run(pool, [bin, serialization, script(name), modules], { timeout: 60_000 });
+for (const driver of ['blocking', 'tokio']) {
+  for (const serialization of ['json', 'advanced']) {
+    for (const name of ['plain.cjs', 'vscode.cjs']) {
+      suite.test(`a pool calls workers that others wrote (${driver}, ${name}, ${serialization})`, {}, async (_, { bin }) => {
+        await run(pool, [driver, 'plain', bin, serialization, script(name), modules], { timeout: 60_000 });
+      });
+    }
+    suite.test(`a pool calls workers of the npm package (${driver}, ${serialization})`, {}, async (_, { bin }) => {
+      await run(pool, [driver, 'serve', bin, serialization, script('serve.mjs')], { timeout: 60_000 });
     });
   }
 }
 
 suite.register();
+
+// Their `advanced` is another one than Node's.
+for (const { name, kind, bin } of runtimes.filter(({ kind }) => kind !== 'node')) {
+  for (const driver of ['blocking', 'tokio']) {
+    test(`a pool calls workers of the npm package in ${name} (${driver})`, async () => {
+      await run(pool, [driver, 'serve', bin, 'json', script('serve.mjs')], { timeout: 60_000 });
+    });
+  }
+}

@@ -2,6 +2,8 @@
 
 #[path = "calls/blocking.rs"]
 mod blocking;
+#[path = "support/pools.rs"]
+mod pools;
 #[path = "calls/tasks.rs"]
 mod tasks;
 #[path = "calls/worker.rs"]

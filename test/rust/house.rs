@@ -70,6 +70,7 @@ const DATA: &[(&str, &[&str])] = &[
     ("proto", &["std::io::IoSlice", "libc::E"]),
     // A point in time is data, and a `Date`; only `now` would be a clock.
     ("wire", &["std::time::SystemTime;", "std::time::{Duration, SystemTime};"]),
+    ("calls", &["std::time::Duration;"]),
     ("error", &["std::io", "std::{fmt, io}", "libc::E", "libc::$name"]),
 ];
 

@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::pin::Pin;
 use std::process::{ChildStderr, ChildStdout, ExitStatus};
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -72,7 +72,8 @@ impl Member {
         let settings = Settings { concurrency: run.service.most(), greeting: None };
         let core = Core::new(channel.encoder(), settings);
         core.ready();
-        let leash = Arc::new(Tied { process: process.clone(), channel: channel.clone() });
+        let leash = Tied { process: process.clone(), channel: channel.clone(), waker: cx.waker().clone() };
+        let leash = Arc::new(leash);
         run.shared.connected(worker, Held { core: core.clone(), leash, pid: process.id() });
         let greeting = {
             let (run, core) = (run.clone(), core.clone());
@@ -245,7 +246,13 @@ impl Member {
 
     fn write(&mut self, cx: &mut Context<'_>) {
         loop {
-            if self.channel.with_link(|link| link.needs_room()) {
+            let is_full = self.channel.with_link(|link| {
+                if link.needs_room() {
+                    link.write();
+                }
+                link.needs_room()
+            });
+            if is_full {
                 return;
             }
             let frame = match self.talk {
@@ -316,6 +323,8 @@ fn spawn(action: impl FnOnce() + Send + 'static) -> io::Result<()> {
 struct Tied {
     process: Arc<Process>,
     channel: Channel,
+    /// The pool's thread.
+    waker: Waker,
 }
 
 impl Leash for Tied {
@@ -329,5 +338,7 @@ impl Leash for Tied {
     fn disconnect(&self) {
         // It may be over already.
         let _ = self.channel.with_link(Disconnect::submit);
+        // What could not be written at once is to be waited for.
+        self.waker.wake_by_ref();
     }
 }

@@ -5,7 +5,7 @@ mod life;
 mod member;
 
 use std::future::Future;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::peer::{wait, wait_until};
 
@@ -29,8 +29,8 @@ fn finish<F: Future>(future: F) -> F::Output {
     wait(future)
 }
 
-fn within<F: Future>(limit: Option<Duration>, future: F) -> Option<F::Output> {
-    match limit.and_then(|limit| Instant::now().checked_add(limit)) {
+fn within<F: Future>(deadline: Option<Instant>, future: F) -> Option<F::Output> {
+    match deadline {
         None => Some(wait(future)),
         deadline => wait_until(future, deadline),
     }

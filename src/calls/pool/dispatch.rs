@@ -84,20 +84,27 @@ impl Machine {
 
 /// From workers.
 impl Machine {
-    /// A worker has answered a call, or was not given it after all.
+    /// A worker has answered a call.
     pub(crate) fn freed(&mut self, id: CallId, worker: WorkerId, now: Time) {
         let Some(at) = self.handed_at(id, worker) else {
             return;
         };
-        self.release(id, worker, now);
-        self.calls.remove(&id);
         self.stats.ran.record(now.saturating_sub(at));
         if let Some(worker) = self.workers.get_mut(&worker) {
             worker.completed += 1;
             self.places[worker.place].failures = 0;
         }
-        self.end_if_done(worker, now);
-        self.fill(worker, now);
+        self.withdrawn(id, worker, now);
+    }
+
+    /// A worker has a call no more, whose caller has gone before it was sent.
+    pub(crate) fn withdrawn(&mut self, id: CallId, worker: WorkerId, now: Time) {
+        if self.handed_at(id, worker).is_some() {
+            self.release(id, worker, now);
+            self.calls.remove(&id);
+            self.end_if_done(worker, now);
+            self.fill(worker, now);
+        }
     }
 
     /// A worker has not begun a call, and takes no other.

@@ -33,6 +33,7 @@ mod crew;
 mod dispatch;
 mod histogram;
 mod place;
+mod reload;
 mod settings;
 mod stats;
 #[cfg(test)]

@@ -128,7 +128,7 @@ impl Drop for InFlight {
                     let body = write::cancel(self.core.encoder(), self.id);
                     self.core.queue_about(&mut visit, body);
                 }
-                Cancelling::Withdrawn => visit.freed(self.id, Fate::Over),
+                Cancelling::Withdrawn => visit.freed(self.id, Fate::Withdrawn),
                 Cancelling::Over => {}
             }
         }

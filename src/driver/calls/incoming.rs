@@ -42,7 +42,7 @@ impl Core {
                 Event::Answered { id, outcome, was_cancelled } => {
                     let is_begun = outcome.as_ref().err().is_none_or(|error| error.code != code::NOT_BEGUN);
                     // First, so that a caller that goes on finds the slot free.
-                    visit.freed(id, if is_begun { Fate::Over } else { Fate::NotBegun });
+                    visit.freed(id, if is_begun { Fate::Answered } else { Fate::NotBegun });
                     if !was_cancelled {
                         visit.settle(id, outcome.map_err(CallError::Rpc));
                     }

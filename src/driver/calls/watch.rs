@@ -6,8 +6,10 @@ use std::task::Waker;
 /// What a pool is told of one of its calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fate {
-    /// It has an answer, or was never sent: the other end has one call less.
-    Over,
+    /// It has an answer.
+    Answered,
+    /// Its caller has gone before it was sent.
+    Withdrawn,
     /// The other end has not begun it, and takes no others.
     NotBegun,
 }

@@ -107,8 +107,9 @@ macro_rules! pool_face {
                 params: &(impl Serialize + ?Sized),
                 how: Call<'_>,
             ) -> Result<R, PoolError> {
+                let how = how.started(self.shared());
                 let call = trace::pool_call(method, pool::call(self.shared(), method, params, how));
-                within(how.limit(self.shared()), call) $(.$await)?
+                within(how.deadline(), call) $(.$await)?
                     .unwrap_or(Err(PoolError::Call(CallError::TimedOut)))
             }
 
@@ -144,8 +145,9 @@ macro_rules! pool_face {
                 params: &(impl Serialize + ?Sized),
                 how: Call<'_>,
             ) -> Result<Stream<R>, PoolError> {
+                let how = how.started(self.shared());
                 let call = trace::pool_call(method, pool::begin_stream(self.shared(), method, params, how));
-                let begun = within(how.limit(self.shared()), call) $(.$await)?;
+                let begun = within(how.deadline(), call) $(.$await)?;
                 let items = begun.unwrap_or(Err(PoolError::Call(CallError::TimedOut)))?;
                 Ok(Stream { items, of: PhantomData })
             }

@@ -37,12 +37,14 @@ pub struct Call<'a> {
     key: Option<&'a str>,
     priority: i32,
     traceparent: Option<&'a str>,
+    /// When it has timed out, once it has begun.
+    deadline: Option<Instant>,
 }
 
 impl<'a> Call<'a> {
     /// A call with the pool's timeout, for any worker, that is made once.
     pub const fn new() -> Self {
-        Call { timeout: None, retries: 0, key: None, priority: 0, traceparent: None }
+        Call { timeout: None, retries: 0, key: None, priority: 0, traceparent: None, deadline: None }
     }
 
     /// Sets how long the call may take from now on, the wait for a worker included. Default: the pool's
@@ -74,9 +76,14 @@ impl<'a> Call<'a> {
         Call { traceparent: Some(traceparent), ..self }
     }
 
-    /// How long it may take in this pool.
-    pub(crate) fn limit(&self, shared: &Shared) -> Option<Duration> {
-        self.timeout.or(shared.common.timeout)
+    /// With its deadline in this pool.
+    pub(crate) fn started(self, shared: &Shared) -> Self {
+        let limit = self.timeout.or(shared.common.timeout);
+        Call { deadline: limit.and_then(|limit| Instant::now().checked_add(limit)), ..self }
+    }
+
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.deadline
     }
 }
 
@@ -118,7 +125,6 @@ pub(super) struct Taken {
 
 impl Taken {
     pub(super) fn new(shared: &Arc<Shared>, how: &Call<'_>) -> Result<Self, PoolError> {
-        let deadline = how.limit(shared).and_then(|limit| Instant::now().checked_add(limit));
         let spec = Spec { key: how.key, priority: how.priority, retries: how.retries };
         let made = shared.act(|state, now| {
             let made = state.machine.make(spec, now);
@@ -129,7 +135,7 @@ impl Taken {
             made
         });
         let shared = shared.clone();
-        Ok(Taken { shared, id: made?, deadline, outcome: None, unused: None })
+        Ok(Taken { shared, id: made?, deadline: how.deadline, outcome: None, unused: None })
     }
 
     /// Waits for a worker.
@@ -231,7 +237,7 @@ impl Drop for Taken {
             state.machine.settled(outcome);
             let unused = ticket.and_then(|ticket| ticket.grant).map(|grant| grant.worker).or(self.unused);
             match unused {
-                Some(worker) => state.machine.freed(self.id, worker, now),
+                Some(worker) => state.machine.withdrawn(self.id, worker, now),
                 // A worker that has answered has the call no more.
                 None if self.outcome.is_none() => state.machine.abandon(self.id, now),
                 None => {}

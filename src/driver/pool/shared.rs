@@ -252,7 +252,8 @@ impl Shared {
             for (call, fate) in fates {
                 let call = CallId::of(call);
                 match fate {
-                    Fate::Over => state.machine.freed(call, worker, now),
+                    Fate::Answered => state.machine.freed(call, worker, now),
+                    Fate::Withdrawn => state.machine.withdrawn(call, worker, now),
                     Fate::NotBegun => state.machine.not_begun(call, worker, now),
                 }
             }

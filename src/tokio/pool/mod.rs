@@ -6,7 +6,7 @@ mod life;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::Instant;
 
 use futures_core::Stream as _;
 
@@ -28,10 +28,10 @@ async fn finish<F: Future>(future: F) -> F::Output {
     future.await
 }
 
-async fn within<F: Future>(limit: Option<Duration>, future: F) -> Option<F::Output> {
-    match limit {
+async fn within<F: Future>(deadline: Option<Instant>, future: F) -> Option<F::Output> {
+    match deadline {
         None => Some(future.await),
-        Some(limit) => ::tokio::time::timeout(limit, future).await.ok(),
+        Some(deadline) => ::tokio::time::timeout_at(deadline.into(), future).await.ok(),
     }
 }
 
