@@ -1,4 +1,5 @@
 //! Calls over real channels: pools of workers, which are this program itself.
+#![allow(clippy::duplicate_mod, reason = "one body for both drivers")]
 
 #[path = "calls/blocking.rs"]
 mod blocking;

@@ -88,7 +88,7 @@ macro_rules! behaviours {
                 let short = Call::new().timeout(Duration::from_millis(20));
                 for _ in 0..10 {
                     let late = pool.call_with::<()>("forever", &json!([{}]), short).unwrap_err();
-                    assert_eq!(late.code(), "ERR_CALL_TIMEOUT");
+                    assert_eq!(late.code(), "ERR_CALL_TIMEOUT", "{late}");
                 }
                 assert_eq!(pool.call::<u32>("double", &1).unwrap(), 2);
                 assert_eq!(pool.stats().restarts, 0);
@@ -132,7 +132,7 @@ macro_rules! behaviours {
                 // The handler hears of it, and the worker goes on.
                 let short = Call::new().timeout(Duration::from_millis(50)).key("a");
                 let late = pool.call_with::<()>("forever", &(), short).unwrap_err();
-                assert_eq!(late.code(), "ERR_CALL_TIMEOUT");
+                assert_eq!(late.code(), "ERR_CALL_TIMEOUT", "{late}");
                 assert_eq!(pool.call_with::<u32>("double", &1, Call::new().key("a")).unwrap(), 2);
                 assert_eq!(pool.stats().restarts, 0);
 

@@ -7,7 +7,7 @@ serve(
     add: ({ a, b }) => a + b,
     nothing: () => {},
     ask: (n, cx) => cx.peer.call('triple', n),
-    trace: (cx) => cx.traceparent,
+    trace: (_, cx) => cx.traceparent,
     place: () => process.env.CROSSFORK_WORKER_ID,
     fail() {
       throw Object.assign(new TypeError('on purpose'), { code: 'ENOPE' });
@@ -15,7 +15,7 @@ serve(
     *count(n) {
       for (let i = 1; i <= n; i++) yield i;
     },
-    forever: (cx) => new Promise((_, reject) => cx.signal.addEventListener('abort', () => reject(cx.signal.reason))),
+    forever: (_, cx) => new Promise((_, reject) => cx.signal.addEventListener('abort', () => reject(cx.signal.reason))),
     die() {
       process.stderr.write('farewell\n', () => process.exit(7));
       return new Promise(() => {});
