@@ -48,9 +48,13 @@ for (const driver of ['blocking', 'tokio']) {
 for (const driver of ['blocking', 'tokio']) {
   for (const serialization of ['json', 'advanced']) {
     for (const name of ['plain.cjs', 'vscode.cjs']) {
-      suite.test(`a pool calls workers that others wrote (${driver}, ${name}, ${serialization})`, {}, async (_, { bin }) => {
-        await run(pool, [driver, 'plain', bin, serialization, script(name), modules], { timeout: 60_000 });
-      });
+      suite.test(
+        `a pool calls workers that others wrote (${driver}, ${name}, ${serialization})`,
+        {},
+        async (_, { bin }) => {
+          await run(pool, [driver, 'plain', bin, serialization, script(name), modules], { timeout: 60_000 });
+        },
+      );
     }
     suite.test(`a pool calls workers of the npm package (${driver}, ${serialization})`, {}, async (_, { bin }) => {
       await run(pool, [driver, 'serve', bin, serialization, script('serve.mjs')], { timeout: 60_000 });

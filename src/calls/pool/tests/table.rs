@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::calls::pool::WorkerState;
+use crate::calls::pool::place::place_of;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -173,11 +174,11 @@ fn calls_with_a_key_go_to_one_place_and_wait_for_its_worker_alone() {
     kit.all_ready();
     assert_eq!(kit.workers[&kit.worker_of(second).unwrap()], place, "it goes to the one in its place");
     let places: std::collections::BTreeSet<_> =
-        (0..100).map(|i| super::super::place::place_of(&i.to_string(), 4)).collect();
+        (0..100).map(|i| place_of(&i.to_string(), 4)).collect();
     assert_eq!(places.len(), 4, "keys go everywhere");
     let moved = (0..1000)
         .map(|i| i.to_string())
-        .filter(|key| super::super::place::place_of(key, 4) != super::super::place::place_of(key, 5))
+        .filter(|key| place_of(key, 4) != place_of(key, 5))
         .count();
     assert!((100..300).contains(&moved), "one more place takes a fifth: {moved}");
 }
