@@ -65,7 +65,7 @@ for (const driver of ['blocking', 'tokio']) {
 suite.register();
 
 // Their `advanced` is another one than Node's.
-for (const { name, kind, bin } of runtimes.filter(({ kind }) => kind !== 'node')) {
+for (const { name, bin } of runtimes.filter(({ kind }) => kind !== 'node')) {
   for (const driver of ['blocking', 'tokio']) {
     test(`a pool calls workers of the npm package in ${name} (${driver})`, async () => {
       await run(pool, [driver, 'serve', bin, 'json', script('serve.mjs')], { timeout: 60_000 });

@@ -173,13 +173,9 @@ fn calls_with_a_key_go_to_one_place_and_wait_for_its_worker_alone() {
     kit.die(worker);
     kit.all_ready();
     assert_eq!(kit.workers[&kit.worker_of(second).unwrap()], place, "it goes to the one in its place");
-    let places: std::collections::BTreeSet<_> =
-        (0..100).map(|i| place_of(&i.to_string(), 4)).collect();
+    let places: std::collections::BTreeSet<_> = (0..100).map(|i| place_of(&i.to_string(), 4)).collect();
     assert_eq!(places.len(), 4, "keys go everywhere");
-    let moved = (0..1000)
-        .map(|i| i.to_string())
-        .filter(|key| place_of(key, 4) != place_of(key, 5))
-        .count();
+    let moved = (0..1000).map(|i| i.to_string()).filter(|key| place_of(key, 4) != place_of(key, 5)).count();
     assert!((100..300).contains(&moved), "one more place takes a fifth: {moved}");
 }
 
