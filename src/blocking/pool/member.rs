@@ -42,6 +42,8 @@ pub(super) struct Member {
     talk: Talk,
     /// There may be something to receive.
     is_readable: bool,
+    /// So much waits to begin that nothing is received.
+    is_paused: bool,
     stdout: Pipe<ChildStdout>,
     stderr: Pipe<ChildStderr>,
     last_words: LastWords,
@@ -89,6 +91,7 @@ impl Member {
             greeting: Some(greeting),
             talk: Talk::Open,
             is_readable: true,
+            is_paused: false,
             stdout,
             stderr,
             last_words: LastWords::default(),
@@ -147,7 +150,7 @@ impl Member {
         if self.talk != Talk::Over {
             let flags = self.channel.with_link(|link| {
                 let mut flags = PollFlags::empty();
-                flags.set(PollFlags::POLLIN, link.wants_input());
+                flags.set(PollFlags::POLLIN, link.wants_input() && !self.is_paused);
                 flags.set(PollFlags::POLLOUT, link.needs_room());
                 flags
             });
@@ -207,7 +210,8 @@ impl Member {
 
     fn receive(&mut self, cx: &mut Context<'_>) {
         for _ in 0..MOST_MESSAGES {
-            if self.core.poll_reading(cx).is_pending() {
+            self.is_paused = self.core.poll_reading(cx).is_pending();
+            if self.is_paused {
                 return;
             }
             match self.channel.try_recv() {
