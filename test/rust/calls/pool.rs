@@ -47,6 +47,11 @@ pub fn beside<T: Send + 'static>(
     thread::spawn(move || call(pool))
 }
 
+/// Ends the calls of `rest`, now and later.
+pub fn stop_resting(pool: &Started) {
+    pool.call_all::<()>("stop_resting", &()).into_iter().for_each(|told| told.unwrap());
+}
+
 #[test]
 fn calls_go_to_all_workers_and_their_results_come_back() {
     let pool = start(pool(2).concurrency(n(1))).unwrap();
@@ -190,16 +195,17 @@ fn a_worker_that_ignores_a_cancelled_call_is_replaced() {
 fn a_full_queue_refuses_and_tells_when_there_is_room() {
     let pool = start(pool(1).concurrency(n(1)).max_queue(1)).unwrap();
     pool.ready().unwrap();
-    let busy = beside(&pool, |pool| pool.call::<u64>("rest", &200));
+    let busy = beside(&pool, |pool| pool.call::<u64>("rest", &600_000));
     until("it runs", || pool.stats().running == 1);
     let waiting = beside(&pool, |pool| pool.call::<u64>("double", &1));
     until("it waits", || pool.stats().waiting == 1);
     let full = pool.call::<u64>("double", &1).unwrap_err();
     assert_eq!(full.to_string(), "1 calls wait for a worker already: wait for room, or allow more");
+    stop_resting(&pool);
     pool.room().unwrap();
     pool.drained();
     assert_eq!(pool.call::<u64>("double", &2).unwrap(), 4);
-    assert_eq!((busy.join().unwrap().unwrap(), waiting.join().unwrap().unwrap()), (200, 2));
+    assert_eq!((busy.join().unwrap().unwrap(), waiting.join().unwrap().unwrap()), (600_000, 2));
     assert_eq!(pool.stats().refused, 1);
 }
 
@@ -207,7 +213,7 @@ fn a_full_queue_refuses_and_tells_when_there_is_room() {
 fn calls_with_a_higher_priority_go_first() {
     let pool = start(pool(1).concurrency(n(1))).unwrap();
     pool.ready().unwrap();
-    let busy = beside(&pool, |pool| pool.call::<u64>("rest", &100));
+    let busy = beside(&pool, |pool| pool.call::<u64>("rest", &600_000));
     until("it runs", || pool.stats().running == 1);
     let mut waiting = Vec::new();
     for priority in [-1, 0, 1] {
@@ -215,6 +221,7 @@ fn calls_with_a_higher_priority_go_first() {
         waiting.push(beside(&pool, move |pool| pool.call_with::<u64>("turn", &(), how).unwrap()));
         until("it waits", || pool.stats().waiting == waiting.len());
     }
+    stop_resting(&pool);
     let turns: Vec<_> = waiting.into_iter().map(|call| call.join().unwrap()).collect();
     assert_eq!(turns, [3, 2, 1]);
     busy.join().unwrap().unwrap();
@@ -318,13 +325,14 @@ fn destroying_waits_for_nothing() {
 fn cancelling_what_waits_leaves_what_runs() {
     let pool = start(pool(1).concurrency(n(1))).unwrap();
     pool.ready().unwrap();
-    let running = beside(&pool, |pool| pool.call::<u64>("rest", &100));
+    let running = beside(&pool, |pool| pool.call::<u64>("rest", &600_000));
     until("it runs", || pool.stats().running == 1);
     let waiting = beside(&pool, |pool| pool.call::<u64>("double", &1));
     until("it waits", || pool.stats().waiting == 1);
     pool.cancel_waiting();
     assert_eq!(waiting.join().unwrap().unwrap_err().code(), "ERR_CALL_ABORTED");
-    assert_eq!(running.join().unwrap().unwrap(), 100);
+    stop_resting(&pool);
+    assert_eq!(running.join().unwrap().unwrap(), 600_000);
 }
 
 #[test]

@@ -89,10 +89,13 @@ fn die_once(path: String, _: &Context) -> Answer<&'static str> {
     }
 }
 
-/// Sleeps until it is cancelled.
+/// Sleeps until it is cancelled, or told to stop.
 fn rest(ms: u64, cx: &Context) -> Answer<u64> {
     for _ in 0..ms {
-        if cx.is_cancelled() || IS_RESTED.load(Ordering::Relaxed) {
+        if IS_RESTED.load(Ordering::Relaxed) {
+            break;
+        }
+        if cx.is_cancelled() {
             return Err(RpcError::new(code::CANCELLED, "stopped"));
         }
         sleep(Duration::from_millis(1));
