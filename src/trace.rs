@@ -50,6 +50,12 @@ pub(crate) fn listening(worker: u32, address: &dyn Display) {
     debug!(target: "crossfork::cluster", worker, %address, "listening");
 }
 
+/// A worker of a cluster was told that it cannot listen.
+#[cfg(feature = "tokio")]
+pub(crate) fn listen_failed(worker: u32, error: &dyn Display) {
+    warn!(target: "crossfork::cluster", worker, %error, "listen failed");
+}
+
 /// A worker of a cluster has ended.
 #[cfg(feature = "tokio")]
 pub(crate) fn worker_exited(worker: u32, code: Option<i32>, signal: Option<&str>, voluntary: bool) {

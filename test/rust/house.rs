@@ -38,6 +38,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "sys::reap",
             "sys::terminal",
             "trace",
+            "wire::Serialization",
         ],
     ),
 ];

@@ -97,6 +97,7 @@ fn hnd_8_a_disconnect_abandons_an_unacknowledged_handle<D: Driver>() {
         move || channel.send_handle(&json!(1), socket)
     });
     drop(peer.line_with_fd());
+    peer.until_a_call_waits();
     let given_up = channel.disconnect_timeout(Duration::from_millis(20));
     assert!(matches!(given_up, Err(Error::Send(SendError::TimedOut))), "{given_up:?}");
     if D::NAME == "tokio" {

@@ -96,6 +96,7 @@ fn life_9_a_timed_out_send_that_was_not_begun_is_withdrawn<D: Driver>() {
         move || channel.feed(&large)
     });
     eventually("the message is partly written", || (1..1 << 20).contains(&channel.queued_bytes()));
+    peer.until_a_call_waits();
     let before = channel.queued_bytes();
     assert!(timed_out(channel.send_timeout(&json!("taken back"), Duration::from_millis(10))));
     assert_eq!(channel.queued_bytes(), before);

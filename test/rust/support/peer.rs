@@ -15,8 +15,12 @@ use crossfork::{Limits, Serialization};
 use nix::poll::PollFlags;
 use serde_json::Value;
 
+#[cfg(target_os = "linux")]
+use super::deadline::eventually;
 use super::deadline::wait;
 use super::descriptors;
+#[cfg(target_os = "linux")]
+use super::descriptors::unread_by_peer;
 use super::drivers::Driver;
 use super::transcode;
 
@@ -186,6 +190,16 @@ impl Peer {
         let line = self.line();
         let fd = self.fds.pop_front().unwrap_or_else(|| panic!("no descriptor came with {line}"));
         (line, fd)
+    }
+
+    /// Waits until a call of the other end waits: only a call that waits reads. Its timeout has begun by then,
+    /// and does not change with the channel's.
+    pub fn until_a_call_waits(&self) {
+        self.write("\"read by a call that waits\"\n");
+        #[cfg(target_os = "linux")]
+        eventually("a call waits", || unread_by_peer(&self.socket) == 0);
+        #[cfg(not(target_os = "linux"))]
+        std::thread::sleep(std::time::Duration::from_millis(100));
     }
 
     /// Asserts that nothing can be read now.
