@@ -19,6 +19,7 @@ const EXAMPLES = [
     'http_worker',
     'image_service',
     'language_server',
+    'pool',
     'primary',
     'primes_service',
     'render_pool',

@@ -102,6 +102,8 @@ async function runStep({ name, title, command, files: own = [], env }, { run, te
     detail.push(readFileSync(report, 'utf8'));
     rmSync(report);
   }
+  // The draining file of `crossfork run` stays: there is one for each user.
+  rmSync(join(temporary, `crossfork-${process.getuid()}`), { recursive: true, force: true });
   const left = readdirSync(temporary);
   if (left.length > 0) {
     detail.push(`${name}: it has left ${left.join(', ')} in the temporary directory`);

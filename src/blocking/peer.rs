@@ -36,7 +36,7 @@ pub(super) fn wait<F: Future>(future: F) -> F::Output {
 }
 
 /// [`wait`], until a time; `None` if it has come.
-fn wait_until<F: Future>(future: F, deadline: Option<Instant>) -> Option<F::Output> {
+pub(super) fn wait_until<F: Future>(future: F, deadline: Option<Instant>) -> Option<F::Output> {
     struct Unpark(Thread);
     impl Wake for Unpark {
         fn wake(self: Arc<Self>) {

@@ -148,11 +148,8 @@ impl Running<'_> {
             wait(poll_fn(|cx| self.core.poll_reading(cx)));
             match self.channel.recv() {
                 Ok(Some(message)) => {
-                    if let Some(message) = self.core.receive(message)
-                        && let Some(on_message) = &self.service.on_message
-                    {
-                        // It says so on standard error.
-                        let _ = catch(|| on_message(message, &self.peer));
+                    if let Some(message) = self.core.receive(message) {
+                        self.service.message(message, &self.peer);
                     }
                 }
                 Ok(None) => break Ok(()),
@@ -175,25 +172,9 @@ impl Running<'_> {
     }
 
     fn carry_out(&self, turn: Turn, job: Job) {
-        let call = job.running.clone();
-        let handler = self.service.handlers.get(&job.method);
-        let unknown = handler.is_none().then(|| RpcError::unknown(&job.method));
-        let context = Context::new(self.core.clone(), job, self.peer.clone());
-        let to = context.replying();
-        let answer = match (handler, unknown) {
-            (Some(handler), None) => catch(|| handler.call(context).wait(|later| wait(later))),
-            (_, unknown) => Ok(unknown.and_then(|error| to.error(&error))),
-        };
-        let answer = answer.unwrap_or_else(|panic| {
-            if self.service.ends_on_panic {
-                self.core.stop();
-            }
-            to.error(&panic)
-        });
-        let answer = call.as_ref().zip(answer).map(|(call, body)| (&call.id, body));
         // With nothing else to do, this thread writes at once. Otherwise another does, so that no answer
         // waits behind a call, and those that are ready meanwhile go together.
-        if self.core.ended(turn, answer, true) {
+        if carry_out(&self.service, &self.core, &self.peer, turn, job, true) {
             self.write_now();
         }
     }
@@ -225,4 +206,32 @@ impl Running<'_> {
             }
         }
     }
+}
+
+/// Carries out a call or a notification. True: the caller is to write the answer.
+pub(super) fn carry_out(
+    service: &Service,
+    core: &Arc<Core>,
+    peer: &Peer,
+    turn: Turn,
+    job: Job,
+    may_write: bool,
+) -> bool {
+    let call = job.running.clone();
+    let handler = service.handlers.get(&job.method);
+    let unknown = handler.is_none().then(|| RpcError::unknown(&job.method));
+    let context = Context::new(core.clone(), job, peer.clone());
+    let to = context.replying();
+    let answer = match (handler, unknown) {
+        (Some(handler), None) => catch(|| handler.call(context).wait(|later| wait(later))),
+        (_, unknown) => Ok(unknown.and_then(|error| to.error(&error))),
+    };
+    let answer = answer.unwrap_or_else(|panic| {
+        if service.ends_on_panic {
+            core.stop();
+        }
+        to.error(&panic)
+    });
+    let answer = call.as_ref().zip(answer).map(|(call, body)| (&call.id, body));
+    core.ended(turn, answer, may_write)
 }

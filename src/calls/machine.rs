@@ -28,6 +28,7 @@ pub struct Calls {
     has_ended: bool,
     /// The other end has answered all that it has begun, and begins nothing more.
     has_peer_left: bool,
+    peer_resident: Option<u64>,
     dropped: u64,
 }
 
@@ -106,15 +107,14 @@ impl Calls {
     }
 
     /// How many calls of ours have no answer, the cancelled ones too.
-    #[cfg(any(feature = "tokio", test))]
+    #[cfg(test)]
     pub fn unanswered(&self) -> usize {
         self.ours.len()
     }
 
-    /// Whether a call of ours has no answer.
-    #[cfg(feature = "tokio")]
-    pub fn is_unanswered(&self, id: u64) -> bool {
-        self.ours.contains_key(&id)
+    /// How much memory the other end has, as it has said last.
+    pub fn peer_resident(&self) -> Option<u64> {
+        self.peer_resident
     }
 }
 
@@ -238,7 +238,10 @@ impl Calls {
                 self.has_peer_left = true;
                 Event::Dropped
             }
-            Incoming::Answer { id, outcome, bundles } => self.answered(&id, outcome, bundles),
+            Incoming::Answer { id, outcome, bundles, resident } => {
+                self.peer_resident = resident.or(self.peer_resident);
+                self.answered(&id, outcome, bundles)
+            }
             Incoming::Cancel(id) => match self.theirs.get_mut(&id) {
                 Some(call) if !call.is_cancelled => {
                     call.is_cancelled = true;

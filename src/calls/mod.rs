@@ -3,7 +3,8 @@
 //! A program whose functions are called is a service: [`blocking::Service`](crate::blocking::Service) runs its
 //! handlers on threads, `tokio::Service` in tasks. Its parent is a Node program with a pool of such workers,
 //! any Node program that speaks JSON-RPC 2.0 over the channel of `fork`, such as a language client with
-//! `vscode-jsonrpc`, or a `tokio::Pool` in Rust, whose workers may be Node programs too.
+//! `vscode-jsonrpc`, or a program in Rust with a pool: [`blocking::Pool`](crate::blocking::Pool), or
+//! `tokio::Pool`. The workers of such a pool may be Node programs too.
 //!
 //! ```no_run
 //! use crossfork::blocking::{Context, Service};
@@ -51,6 +52,7 @@ mod id;
 pub(crate) mod machine;
 mod outbox;
 pub(crate) mod params;
+pub(crate) mod pool;
 pub(crate) mod read;
 pub(crate) mod schedule;
 #[cfg(any(test, fuzzing))]

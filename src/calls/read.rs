@@ -21,6 +21,8 @@ pub enum Incoming {
         outcome: Result<Part, RpcError>,
         /// The other end reads bundles.
         bundles: bool,
+        /// How much memory it has, if it says so.
+        resident: Option<u64>,
     },
     /// The other end does not want an answer any more.
     Cancel(Id),
@@ -192,9 +194,9 @@ impl Members {
             (Some(result), _) => Ok(result),
             _ => return Incoming::Invalid { is_request: false },
         };
-        let bundles = self.crossfork.as_ref().map(Extra::read).unwrap_or_default().bundles;
+        let Extra { bundles, resident, .. } = self.crossfork.as_ref().map(Extra::read).unwrap_or_default();
         match id {
-            Some(Found::Id(id)) => Incoming::Answer { id, outcome, bundles },
+            Some(Found::Id(id)) => Incoming::Answer { id, outcome, bundles, resident },
             _ => Incoming::Invalid { is_request: false },
         }
     }
@@ -207,6 +209,7 @@ struct Extra {
     stream: Option<u64>,
     deadline: Option<u64>,
     uploads: u32,
+    resident: Option<u64>,
 }
 
 impl Extra {
@@ -219,6 +222,7 @@ impl Extra {
             "uploads" => {
                 extra.uploads = count(&value).and_then(|n| u32::try_from(n).ok()).unwrap_or(0);
             }
+            "rss" => extra.resident = count(&value),
             _ => {}
         });
         if looked.is_err() { Extra::default() } else { extra }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::ffi::OsString;
-use std::mem::Discriminant;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use tokio::io::AsyncRead;
@@ -10,42 +10,44 @@ use tokio::net::unix::pipe::Receiver;
 use tokio::task::JoinSet;
 
 use super::deployment::Deployment;
+use super::listening::failure;
 use super::log::{Log, Origin, Stream};
-use super::policy::{Action, Ended, Notice, Policy, Settings, Time, exit_code};
+use super::policy::{Action, Ended, Notice, Policy, Settings, Subject, Time};
 use super::preload::{KEEP_INTERVAL, Preload};
 use super::program::Program;
-use super::repeats::{Repeats, Verdict};
+use super::questions::{Questions, hang_signal};
+use super::relay::Relay;
+use super::reporter::Reporter;
 use super::signals::{Signals, Told};
 use super::stdin::Stdin;
 use super::workers::Workers;
-use super::{Options, inspect};
+use super::{Options, inspect, relay};
 use crate::error::Error;
-use crate::message::Message;
 use crate::process::Signal;
 use crate::sys::dispositions::is_caught_by;
 use crate::sys::reap::{adopts_orphans, reap_orphans};
 use crate::tokio::cluster::{Event, ForkedWorker, Primary};
 use crate::trace;
 
-/// How long output is waited for when all workers have ended: processes that they started may have
-/// it open for ever, and nobody may read ours.
+/// How long output is waited for when all workers have ended, if processes that they started go on writing,
+/// or nobody reads ours.
 const LAST_OUTPUT: Duration = Duration::from_secs(2);
-
-/// How often the same may be said of an instance; and of errors of a worker.
-const NOTICES_A_MINUTE: u32 = 20;
-const ERRORS_A_MINUTE: u32 = 5;
 
 /// Tells each worker its instance, from 0.
 const INSTANCE: &str = "NODE_APP_INSTANCE";
 
 pub(super) struct Guard {
-    policy: Policy,
+    pub(super) policy: Policy,
     primary: Primary,
     /// Those that have not ended.
-    workers: HashMap<u32, ForkedWorker>,
+    pub(super) workers: HashMap<u32, ForkedWorker>,
     log: Log,
+    pub(super) reporter: Reporter,
+    pub(super) relay: Relay,
     /// What passes on workers' output.
     output: JoinSet<()>,
+    /// What waits for answers of workers.
+    questions: Questions,
     options: Options,
     deployment: Deployment,
     preload: Option<Preload>,
@@ -53,11 +55,17 @@ pub(super) struct Guard {
     stdin: Stdin,
     /// The ports of their inspectors.
     inspected: BTreeMap<u32, u16>,
-    /// What was said of instances, and what of errors of workers.
-    said: Repeats<(usize, Discriminant<Notice>)>,
-    errors: Repeats<u32>,
     adopts_orphans: bool,
-    start: Instant,
+    pub(super) start: Instant,
+}
+
+/// A worker that was started.
+struct Started {
+    worker: ForkedWorker,
+    /// Its output, where that is one.
+    output: Option<Receiver>,
+    /// It drains itself, if any does.
+    drains: bool,
 }
 
 impl Guard {
@@ -65,13 +73,8 @@ impl Guard {
         let deployment = Deployment::find(&options).map_err(std::io::Error::other)?;
         deployment.enter();
         let log = Log::new(options.log)?;
-        let preload = Preload::new(&options, deployment.program()).unwrap_or_else(|e| {
-            log.say(&format!(
-                "cannot write the file that drains workers ({e}): they get {} alone",
-                options.stop_signal
-            ));
-            None
-        });
+        let preload = Preload::new(&options, deployment.program());
+        let node_options = deployment.node_options().into_iter().chain(options.node_args.iter().cloned());
         let settings = Settings {
             instances: options.instances.count(),
             kill_timeout: options.kill_timeout,
@@ -79,48 +82,53 @@ impl Guard {
             min_uptime: options.min_uptime,
             reload_batch: options.reload_batch,
             wait_ready: options.wait_ready,
+            probes: options.ready_url.is_some(),
+            hang_timeout: options.hang_timeout,
+            hang_signal: hang_signal(options.stop_signal, node_options),
             start_attempts: options.start_attempts,
             stop_signal: options.stop_signal,
             signal_after: options.signal_after,
             drains: preload.is_some(),
         };
         let stdin = Stdin::new(settings.instances)?;
-        let preload_ref = preload.as_ref();
         let workers = Workers {
             options: &options,
             deployment: &deployment,
-            preload: preload_ref,
+            preload: None,
             stdin: &stdin,
             inspect: None,
         };
         let primary = workers.settings().start();
         Ok(Guard {
             policy: Policy::new(settings),
+            relay: Relay::new(options.relay, options.wait_ready),
             // Before there is a worker that could be left alone.
             signals: Signals::new()?,
+            reporter: Reporter::new(log.clone()),
             log,
             primary,
             stdin,
             preload,
             workers: HashMap::new(),
             output: JoinSet::new(),
+            questions: Questions::default(),
             options,
             deployment,
             inspected: BTreeMap::new(),
-            said: Repeats::new(NOTICES_A_MINUTE),
-            errors: Repeats::new(ERRORS_A_MINUTE),
             adopts_orphans: adopts_orphans(),
             start: Instant::now(),
         })
     }
 
     pub(super) async fn run(mut self) -> Result<u8, Error> {
+        let (program, instances) = (self.options.app.display(), self.options.instances.count());
+        self.reporter.start(program.to_string(), instances);
         let mut keep = tokio::time::interval(KEEP_INTERVAL);
         loop {
             while let Some(action) = self.policy.poll_action() {
                 match action {
                     Action::Done { code } => {
-                        self.finish(code).await;
+                        self.finish().await;
                         return Ok(code);
                     }
                     action => self.carry_out(action),
@@ -131,7 +139,9 @@ impl Guard {
                 event = self.primary.next() => self.handle(event),
                 told = self.signals.next() => self.obey(told),
                 Some(_) = self.output.join_next() => {}
+                Some(answer) = self.questions.next() => answer.tell(&mut self.policy, self.start.elapsed()),
                 _ = keep.tick() => self.keep_preload(),
+                () = tokio::time::sleep(relay::LOOK), if self.relay.holds() => self.release_senders(),
                 () = tokio::time::sleep(tick) => self.policy.tick(self.now()),
             }
         }
@@ -148,9 +158,24 @@ impl Guard {
     fn carry_out(&mut self, action: Action) {
         match action {
             Action::Fork { slot } => self.fork(slot),
-            Action::Retire { worker } => {
+            Action::Serve { worker } => {
+                if let Some(worker) = self.workers.get(&worker) {
+                    worker.resume();
+                }
+            }
+            Action::Hold { worker } | Action::Retire { worker } => {
                 if let Some(worker) = self.workers.get(&worker) {
                     worker.retire();
+                }
+            }
+            Action::Ask { worker } => {
+                if let Some(worker) = self.workers.get(&worker) {
+                    self.questions.ask(worker.clone());
+                }
+            }
+            Action::Probe { worker } => {
+                if let (Some(worker), Some(url)) = (self.workers.get(&worker), &self.options.ready_url) {
+                    self.questions.probe(worker.clone(), url.clone());
                 }
             }
             Action::Disconnect { worker } => {
@@ -171,69 +196,61 @@ impl Guard {
             }
             Action::CloseUnusedServers => self.primary.close_unused_servers(),
             Action::Print(notice) => {
+                trace::notice(&notice);
                 match notice {
-                    Notice::Reloading => self.refresh(),
-                    Notice::Up(..) => self.log.forget_last_lines(),
+                    Notice::Reloading => {
+                        self.refresh();
+                        self.relay.reloading();
+                    }
+                    Notice::Stopping { .. } => self.stdin.end(),
                     _ => {}
                 }
-                self.print(&notice);
-                trace::notice(&notice);
+                let now = self.now();
+                self.reporter.notice(notice, now);
             }
             Action::Done { .. } => unreachable!("the loop has ended with it"),
         }
     }
 
-    fn print(&mut self, notice: &Notice) {
-        let now = self.now();
-        let mut text = notice.to_string();
-        match notice.repeats().map_or(Verdict::Say, |about| self.said.admit(about, now)) {
-            Verdict::Say => {}
-            Verdict::SayAsLast => text += " (more of these are left out for a minute)",
-            Verdict::LeaveOut => return,
-        }
-        match notice.is_routine() {
-            true => self.log.inform(&text),
-            false => self.log.say(&text),
-        }
-    }
-
     fn fork(&mut self, slot: usize) {
         match self.start(slot) {
-            Ok((worker, output)) => {
-                if self.options.wait_ready {
-                    // Until it is.
-                    worker.retire();
-                }
+            Ok(Started { worker, output, drains }) => {
                 self.stdin.is_for(worker.take_stdin());
                 self.pass_on(output, &worker, slot, Stream::Both);
                 self.pass_on(worker.take_stdout(), &worker, slot, Stream::Stdout);
                 self.pass_on(worker.take_stderr(), &worker, slot, Stream::Stderr);
+                self.relay.joined(worker.id(), Subject { slot, pid: worker.pid() });
                 self.policy.forked(slot, worker.id(), worker.pid(), self.now());
+                if !drains {
+                    self.policy.cannot_drain(worker.id());
+                }
                 self.workers.insert(worker.id(), worker);
             }
             Err(e) => self.policy.fork_failed(slot, e.to_string(), self.now()),
         }
     }
 
-    /// Gives the worker, and its output where that is one.
-    fn start(&mut self, slot: usize) -> Result<(ForkedWorker, Option<Receiver>), Error> {
+    fn start(&mut self, slot: usize) -> Result<Started, Error> {
+        let log = &self.log;
+        let (preload, drain) = self.preload.as_mut().and_then(|it| it.for_worker(log)).unzip();
+        let drains = preload.is_some() || self.preload.is_none();
         let env = self.deployment.env().chain([(INSTANCE.into(), slot.to_string().into())]);
-        let drain = self.preload.as_ref().map(Preload::variable).transpose()?;
         let inspect = self.inspector_port(slot);
         let mut output = None;
+        let workers = self.worker_settings(inspect, preload.as_deref());
         if self.log.is_one_output() {
-            let (settings, reader) = self.worker_settings(inspect).with_one_output()?;
+            let (settings, reader) = workers.with_one_output()?;
             self.primary.set_up(settings);
             output = Some(Receiver::from_owned_fd(reader.into())?);
         } else {
-            self.primary.set_up(self.worker_settings(inspect).settings());
+            self.primary.set_up(workers.settings());
         }
         let forked = self.primary.fork_with(env.chain(drain));
         // Closes our copy of what the worker writes to, or its end would never be seen.
-        self.primary.set_up(self.worker_settings(None).settings());
+        self.primary.set_up(self.worker_settings(None, None).settings());
         let worker = forked?;
         self.inspected.extend(inspect.map(|port| (worker.id(), port)));
-        Ok((worker, output))
+        Ok(Started { worker, output, drains })
     }
 
     fn inspector_port(&self, slot: usize) -> Option<u16> {
@@ -248,14 +265,8 @@ impl Guard {
         )
     }
 
-    fn worker_settings(&self, inspect: Option<u16>) -> Workers<'_> {
-        Workers {
-            inspect,
-            options: &self.options,
-            deployment: &self.deployment,
-            preload: self.preload.as_ref(),
-            stdin: &self.stdin,
-        }
+    fn worker_settings<'a>(&'a self, inspect: Option<u16>, preload: Option<&'a Path>) -> Workers<'a> {
+        Workers { inspect, preload, options: &self.options, deployment: &self.deployment, stdin: &self.stdin }
     }
 
     fn pass_on<R>(&mut self, from: Option<R>, worker: &ForkedWorker, slot: usize, stream: Stream)
@@ -272,9 +283,21 @@ impl Guard {
         let now = self.now();
         match event {
             Some(Event::Online { worker }) => self.policy.online(worker.id(), now),
-            Some(Event::Listening { worker, .. }) => self.policy.listening(worker.id(), now),
-            Some(Event::Leaving { worker }) => self.policy.leaving(worker.id(), now),
-            Some(Event::Disconnect { worker }) => self.policy.disconnected(worker.id(), now),
+            Some(Event::Listening { worker, address }) => {
+                self.reporter.address(&address);
+                self.policy.listening(worker.id(), now);
+            }
+            Some(Event::ListenFailed { worker, address, error }) => {
+                self.policy.listen_failed(worker.id(), failure(&address, &error), now);
+            }
+            Some(Event::Leaving { worker }) => {
+                self.note_service(&worker);
+                self.policy.leaving(worker.id(), now);
+            }
+            Some(Event::Disconnect { worker }) => {
+                self.note_service(&worker);
+                self.policy.disconnected(worker.id(), now);
+            }
             Some(Event::Exit { worker, code, signal }) => {
                 let how = match (code, signal) {
                     (Some(code), _) => Ended::Code(code),
@@ -283,26 +306,21 @@ impl Guard {
                 };
                 self.policy.exited(worker.id(), how, now);
                 self.workers.remove(&worker.id());
+                self.relay.left(worker.id());
                 self.inspected.remove(&worker.id());
                 // Orphans may have waited behind it.
                 self.reap();
             }
-            Some(Event::Error { worker, error }) => {
-                let text = format!("worker with pid {}: {error}", worker.pid());
-                match self.errors.admit(worker.pid(), now) {
-                    Verdict::Say => self.log.say(&text),
-                    Verdict::SayAsLast => {
-                        self.log.say(&format!("{text} (more of this worker are left out for a minute)"));
-                    }
-                    Verdict::LeaveOut => {}
-                }
-            }
-            Some(Event::Message { worker, message }) if self.options.wait_ready && says_ready(&message) => {
-                worker.resume();
-                self.policy.ready(worker.id(), now);
-            }
-            // What else workers say to us means nothing to us.
+            Some(Event::Error { worker, error }) => self.reporter.error(&worker, &error, now),
+            Some(Event::Message { worker, message }) => self.message(&worker, &message),
             Some(_) | None => {}
+        }
+    }
+
+    /// Before it is lost.
+    fn note_service(&mut self, worker: &ForkedWorker) {
+        if worker.may_have_served() {
+            self.policy.served(worker.id());
         }
     }
 
@@ -349,23 +367,18 @@ impl Guard {
         }
     }
 
-    async fn finish(mut self, code: u8) {
+    async fn finish(mut self) {
         // Closes all servers, and removes the paths of those that have one.
         self.primary.disconnect();
+        self.log.end_output();
         let last = async { while self.output.join_next().await.is_some() {} };
         let _ = tokio::time::timeout(LAST_OUTPUT, last).await;
-        if code == exit_code::NEVER_UP {
-            self.log.say_last_lines();
-        }
+        let now = self.now();
+        self.reporter.end(now);
         self.log.flush(LAST_OUTPUT).await;
     }
 
-    fn now(&self) -> Time {
+    pub(super) fn now(&self) -> Time {
         self.start.elapsed()
     }
-}
-
-/// As programs say to pm2: `process.send('ready')`.
-fn says_ready(message: &Message) -> bool {
-    message.payload().as_bytes().len() < 32 && message.decode::<String>().is_ok_and(|text| text == "ready")
 }

@@ -21,11 +21,18 @@ pub mod env_file;
 mod guard;
 pub mod inspect;
 pub mod instances;
+mod listening;
 pub mod log;
+mod messages;
 pub mod policy;
 mod preload;
 pub mod program;
+mod questions;
+pub mod ready_url;
+pub mod relay;
 pub mod repeats;
+pub mod report;
+mod reporter;
 mod signals;
 mod stdin;
 mod workers;
@@ -38,7 +45,9 @@ use crate::error::Error;
 use crate::process::Signal;
 use crate::sys::limit::raise_open_files;
 use crate::tokio::cluster::Balance;
+use crate::wire::Serialization;
 use instances::Instances;
+use ready_url::ReadyUrl;
 
 /// What is run, and how.
 #[derive(Clone, Debug)]
@@ -75,6 +84,15 @@ pub struct Options {
     pub reload_batch: usize,
     /// A worker is up when it has sent the message `'ready'`, and gets no connections before.
     pub wait_ready: bool,
+    /// A worker is up when it answers a request for this with a status of 200 to 399, and gets no connections
+    /// before.
+    pub ready_url: Option<ReadyUrl>,
+    /// A worker that does not answer for so long is ended and replaced: its event loop is blocked. 0: never.
+    pub hang_timeout: Duration,
+    /// A worker's messages go to all other workers.
+    pub relay: bool,
+    /// How messages of workers are written.
+    pub serialization: Serialization,
     /// How many starts must fail in each instance, before any worker was up, for all to be given up (5); 0
     /// for no end.
     pub start_attempts: u32,
@@ -106,6 +124,10 @@ impl Options {
             min_uptime: Duration::from_secs(1),
             reload_batch: 1,
             wait_ready: false,
+            ready_url: None,
+            hang_timeout: Duration::ZERO,
+            relay: false,
+            serialization: Serialization::Json,
             start_attempts: 5,
             drain: true,
             stop_signal: Signal::TERM,

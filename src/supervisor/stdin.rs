@@ -55,6 +55,13 @@ impl Stdin {
         }
     }
 
+    /// No worker gets any more of what is typed. One that only waits for it can end.
+    pub(super) fn end(&mut self) {
+        if let Stdin::Typed(_) = self {
+            *self = Stdin::Nothing;
+        }
+    }
+
     /// From now on this worker gets it.
     pub(super) fn is_for(&self, worker: Option<ChildStdin>) {
         if let (Stdin::Typed(workers), Some(worker)) = (self, worker) {

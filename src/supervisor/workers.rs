@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::deployment::Deployment;
-use super::preload::Preload;
+use super::preload;
 use super::program::Program;
 use super::stdin::Stdin;
 use super::{Options, colors, inspect};
@@ -19,7 +19,8 @@ use crate::tokio::cluster::{Primary, Settings};
 pub(super) struct Workers<'a> {
     pub(super) options: &'a Options,
     pub(super) deployment: &'a Deployment,
-    pub(super) preload: Option<&'a Preload>,
+    /// What Node loads before the program.
+    pub(super) preload: Option<&'a Path>,
     pub(super) stdin: &'a Stdin,
     /// The port of the inspector, for this worker.
     pub(super) inspect: Option<u16>,
@@ -32,7 +33,7 @@ impl Workers<'_> {
         let settings = match deployment.program() {
             Program::Module(path) => {
                 let others = deployment.node_options().into_iter().chain(options.node_args.iter().cloned());
-                let own_args = preload.map(|preload| preload.node_args(others)).unwrap_or_default();
+                let own_args = preload.map(|file| preload::node_args(file, others)).unwrap_or_default();
                 let inspect = inspect.map(inspect::arg);
                 let module = Primary::builder(path).exec_argv(&own_args).exec_argv(&options.node_args);
                 let module = module.exec_argv(inspect);
@@ -67,7 +68,9 @@ impl Workers<'_> {
             .own_process_group()
             // A worker in an endless loop would not see that its channel has ended.
             .ends_with_us()
+            .serialization(options.serialization)
             .keep_servers(true)
+            .rebind_paths(true)
     }
 
     /// With one pipe for both outputs, so that they stay in the order in which they were written. The

@@ -4,6 +4,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use nix::errno::Errno;
@@ -49,13 +50,35 @@ fn make(address: SocketAddr, kind: SockType, bind: Bind) -> io::Result<OwnedFd> 
     Ok(socket)
 }
 
-/// Creates a Unix stream socket that is bound to this path and does not listen yet. The caller owns it
-/// and must remove the path.
+/// Creates a Unix stream socket that is bound to this path and does not listen yet. A path that begins with a
+/// zero byte is a name in Linux's abstract namespace. The caller owns the socket and must remove the path.
 pub fn unix(path: &Path) -> io::Result<OwnedFd> {
-    let address = UnixAddr::new(path)?;
     let socket = new(AddressFamily::Unix, SockType::Stream)?;
-    socket::bind(socket.as_raw_fd(), &address)?;
+    socket::bind(socket.as_raw_fd(), &unix_address(path.as_os_str().as_bytes())?)?;
     Ok(socket)
+}
+
+/// Whether the file at this path is one of a Unix socket that no process has any more. No server notices: the kernel
+/// refuses to connect one for datagrams to a socket of another type, after it has found the socket.
+pub fn is_stale_unix(path: &Path) -> io::Result<bool> {
+    let socket = new(AddressFamily::Unix, SockType::Datagram)?;
+    let address = unix_address(path.as_os_str().as_bytes())?;
+    Ok(socket::connect(socket.as_raw_fd(), &address) == Err(Errno::ECONNREFUSED))
+}
+
+/// The address of a path, or of a name in Linux's abstract namespace.
+pub(super) fn unix_address(path: &[u8]) -> nix::Result<UnixAddr> {
+    match path {
+        [] => Err(Errno::EINVAL),
+        #[cfg(target_os = "linux")]
+        [0, name @ ..] => UnixAddr::new_abstract(name),
+        _ => UnixAddr::new(path),
+    }
+}
+
+/// Creates a Unix stream socket that is connected to nothing. The caller owns it.
+pub fn unconnected() -> io::Result<OwnedFd> {
+    new(AddressFamily::Unix, SockType::Stream)
 }
 
 fn new(family: AddressFamily, kind: SockType) -> io::Result<OwnedFd> {

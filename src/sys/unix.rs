@@ -5,7 +5,9 @@ use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
 use nix::errno::Errno;
-use nix::sys::socket::{self, AddressFamily, Backlog, Shutdown, SockFlag, SockType, UnixAddr, sockopt};
+use nix::sys::socket::{self, AddressFamily, Backlog, Shutdown, SockFlag, SockType, sockopt};
+
+use super::server::unix_address;
 
 /// The type of a Unix socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,7 +61,7 @@ pub fn pair(kind: SocketType, waits: Waits) -> io::Result<(OwnedFd, OwnedFd)> {
 /// If the server's backlog is full, this call waits, or fails with `EAGAIN` on a non-blocking socket. The
 /// kernel does not report when there is room again.
 pub fn connect(path: &[u8], kind: SocketType, waits: Waits) -> io::Result<OwnedFd> {
-    let address = address(path)?;
+    let address = unix_address(path)?;
     let socket = socket::socket(AddressFamily::Unix, kind.into(), waits.flags(), None)?;
     loop {
         match socket::connect(socket.as_raw_fd(), &address) {
@@ -74,7 +76,7 @@ pub fn connect(path: &[u8], kind: SocketType, waits: Waits) -> io::Result<OwnedF
 /// Creates a socket that is bound to a path. If its type has connections, it listens. The caller owns the
 /// socket and must remove the path.
 pub fn bind(path: &[u8], kind: SocketType, backlog: i32, waits: Waits) -> io::Result<OwnedFd> {
-    let address = address(path)?;
+    let address = unix_address(path)?;
     // The kernel reduces a larger backlog too. Checked first, because a later error would leave the path.
     let backlog = Backlog::new(backlog.min(libc::SOMAXCONN))?;
     let socket = socket::socket(AddressFamily::Unix, kind.into(), waits.flags(), None)?;
@@ -160,14 +162,6 @@ fn unread(socket: BorrowedFd<'_>) -> io::Result<libc::c_int> {
     // SAFETY: writes an int to a variable that lives longer than the call.
     let result = unsafe { libc::ioctl(socket.as_raw_fd(), libc::FIONREAD, &mut bytes) };
     if result < 0 { Err(io::Error::last_os_error()) } else { Ok(bytes) }
-}
-
-fn address(path: &[u8]) -> nix::Result<UnixAddr> {
-    match path {
-        [] => Err(Errno::EINVAL),
-        [0, name @ ..] => UnixAddr::new_abstract(name),
-        _ => UnixAddr::new(path),
-    }
 }
 
 impl From<SocketType> for SockType {

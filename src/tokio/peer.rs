@@ -15,16 +15,6 @@ async fn answer_within(mut call: InFlight, timeout: Option<Duration>) -> Result<
 }
 
 impl<R: DeserializeOwned> Stream<R> {
-    /// For a pool, which begins calls by itself.
-    pub(super) fn begin(
-        core: &Arc<Core>,
-        method: &str,
-        params: &(impl Serialize + ?Sized),
-    ) -> Result<Self, CallError> {
-        let options = Options { stream: Some(ROOM), ..Options::default() };
-        Ok(Stream::of(Items::Result(InFlight::begin(core, method, params, options)?)))
-    }
-
     /// Waits for the next item; `None` when there are no more.
     ///
     /// # Cancel safety

@@ -11,7 +11,7 @@ use super::channel::Channel;
 use super::peer::Peer;
 use crate::calls::RpcError;
 use crate::calls::schedule::Turn;
-use crate::driver::calls::{Core, Job, Outcome, Output, catch, caught, is_survived};
+use crate::driver::calls::{Core, Job, Outcome, Output, caught, is_survived};
 use crate::error::Error;
 use crate::limits::Limits;
 
@@ -196,11 +196,8 @@ impl Running {
             poll_fn(|cx| self.core.poll_reading(cx)).await;
             match channel.recv().await {
                 Ok(Some(message)) => {
-                    if let Some(message) = self.core.receive(message)
-                        && let Some(on_message) = &self.service.on_message
-                    {
-                        // It says so on standard error.
-                        let _ = catch(|| on_message(message, &self.peer));
+                    if let Some(message) = self.core.receive(message) {
+                        self.service.message(message, &self.peer);
                     }
                     self.dispatch();
                 }

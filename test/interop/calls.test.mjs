@@ -50,10 +50,19 @@ for (const driver of ['blocking', 'tokio']) {
   }
 }
 
-for (const serialization of ['json', 'advanced']) {
-  for (const name of ['plain.cjs', 'vscode.cjs']) {
-    suite.test(`a pool calls workers that others wrote (${name}, ${serialization})`, {}, async (_, { bin }) => {
-      await run(pool, [bin, serialization, script(name), modules], { timeout: 60_000 });
+for (const driver of ['blocking', 'tokio']) {
+  for (const serialization of ['json', 'advanced']) {
+    for (const name of ['plain.cjs', 'vscode.cjs']) {
+      suite.test(
+        `a pool calls workers that others wrote (${driver}, ${name}, ${serialization})`,
+        {},
+        async (_, { bin }) => {
+          await run(pool, [driver, 'plain', bin, serialization, script(name), modules], { timeout: 60_000 });
+        },
+      );
+    }
+    suite.test(`a pool calls workers of the npm package (${driver}, ${serialization})`, {}, async (_, { bin }) => {
+      await run(pool, [driver, 'serve', bin, serialization, script('serve.mjs')], { timeout: 60_000 });
     });
   }
 }
@@ -77,4 +86,11 @@ for (const runtime of runtimes.filter(({ kind }) => kind !== 'node')) {
     const args = commandLine(runtime, script('uploads.cjs'), [worker, 'tokio', 'json']);
     await run(runtime.bin, args, { timeout: 60_000 });
   });
+
+  // Their `advanced` is another one than Node's.
+  for (const driver of ['blocking', 'tokio']) {
+    test(`a pool calls workers of the npm package in ${runtime.name} (${driver})`, async () => {
+      await run(pool, [driver, 'serve', runtime.bin, 'json', script('serve.mjs')], { timeout: 60_000 });
+    });
+  }
 }

@@ -139,11 +139,21 @@ describe('options', { concurrency: 2, skip: withoutNode }, () => {
         expected,
       );
     }
-    const ours = plain.filter(({ stream }) => stream === 'crossfork').map(({ text, to }) => ({ text, to }));
+    const ours = plain.filter(({ stream }) => stream === 'crossfork').map(({ stream, ...rest }) => rest);
+    const program = app('plain');
+    const address = `127.0.0.1:${port}`;
+    const manager = run.child.pid;
+    const version = spawnSync(crossfork, ['--version'], { encoding: 'utf8' }).stdout.trim().split(' ').at(-1);
+    const worker = { instance: 0, pid, to: 'stderr' };
     assert.deepStrictEqual(ours, [
-      { text: `worker 0 (pid ${pid}) listens`, to: 'stderr' },
-      { text: 'SIGTERM: stopping', to: 'stderr' },
-      { text: `worker 0 (pid ${pid}) has ended: exit code 0`, to: 'stderr' },
+      {
+        ...{ event: 'started', version, pid: manager, program, workers: 1, to: 'stderr' },
+        text: `crossfork ${version} (pid ${manager}) starts ${program} with 1 worker`,
+      },
+      { event: 'listening', address, text: `listening on ${address}`, to: 'stderr' },
+      { event: 'worker_up', ...worker, listens: true, text: `worker 0 (pid ${pid}) listens` },
+      { event: 'stopping', signal: 'SIGTERM', text: 'SIGTERM: stopping', to: 'stderr' },
+      { event: 'worker_ended', ...worker, code: 0, text: `worker 0 (pid ${pid}) has ended: exit code 0` },
     ]);
   });
 
@@ -194,6 +204,36 @@ describe('options', { concurrency: 2, skip: withoutNode }, () => {
   });
 });
 
+describe('the draining file', { concurrency: 2, skip: withoutNode }, () => {
+  test('managers that are killed leave one file, however many there were', DEADLINE, async (t) => {
+    const TMPDIR = scratch(t);
+    for (let round = 0; round < 2; round++) {
+      const run = supervise(t, runtime, { args: ['-i', '1'], env: { TMPDIR } });
+      await run.port(1);
+      run.kill('SIGKILL');
+      assert.strictEqual(await run.end(), 'SIGKILL');
+    }
+    const folder = `crossfork-${process.getuid()}`;
+    assert.deepStrictEqual(readdirSync(TMPDIR), [folder]);
+    assert.match(readdirSync(join(TMPDIR, folder)).join(), /^drain-[0-9a-f]{16}\.cjs$/);
+  });
+
+  test('without room for it, workers start and are told to end by a signal', DEADLINE, async (t) => {
+    // No file may become longer than nothing, and that is an error.
+    const wrapper = ['sh', '-c', 'trap "" XFSZ; ulimit -f 0; exec "$@"', 'sh'];
+    const run = supervise(t, runtime, { wrapper });
+    const port = await run.port();
+    await assert.rejects(get(port, '/crash'));
+    await run.workers(3);
+    assert.strictEqual((await get(port)).status, 200);
+    const said = await run.said(
+      /^\[crossfork\] cannot write the file that drains workers \(.*\): they start without it/,
+    );
+    assert.strictEqual(said.length, 1, run.text);
+    assert.strictEqual(await run.stop(), 0, run.text);
+  });
+});
+
 describe('a wrong command line', () => {
   const runs = (...args) => {
     const { status, stderr } = spawnSync(crossfork, ['run', ...args], { encoding: 'utf8', timeout: 240_000 });
@@ -224,7 +264,7 @@ describe('a wrong command line', () => {
   test('without a node executable nothing is started, and it is reported once', () => {
     const { status, stderr } = runs('--node', ABSENT, app('plain'));
     assert.strictEqual(status, 1, stderr);
-    assert.match(stderr, /^\[crossfork\] instance 0 cannot be started: .*absent/);
+    assert.match(stderr, /^\[crossfork\] instance 0 cannot be started: .*absent/m);
     assert.ok(!stderr.includes('instance 1'), stderr);
   });
 

@@ -1,6 +1,8 @@
 // `crossfork run`: SIGHUP replaces all workers without a gap.
 import assert from 'node:assert';
+import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
@@ -114,7 +116,9 @@ suite.test('a replacement that hangs is killed, and another one is started', DEA
   const [old] = await run.workers();
   variables.write('hang');
   process.kill(old, 'SIGKILL');
-  await run.said(/^\[crossfork\] worker \d \(pid \d+\) has not come up in [\d.]+m?s, and is killed$/);
+  await run.said(
+    /^\[crossfork\] worker \d \(pid \d+\) has not come up in [\d.]+m?s, and is killed: it does not listen$/,
+  );
   variables.write('');
   const [, , fresh] = await run.workers(3);
   const pids = new Set();
@@ -192,6 +196,24 @@ describe('reloads', { concurrency: 2, skip: withoutNode }, () => {
     await run.said(/^\[crossfork\] reloaded$/);
     assert.strictEqual(JSON.parse((await get(port, '/about')).body).env.A, '1');
     assert.strictEqual(await run.stop(), 0, run.text);
+  });
+
+  test('a new worker that continues although it cannot listen fails the reload', DEADLINE, async (t) => {
+    const occupied = net.createServer().listen(0, '127.0.0.1');
+    t.after(() => occupied.close());
+    await once(occupied, 'listening');
+    const variables = file(t, '');
+    // The reload does not wait so long for it.
+    const args = ['--env-file', variables.path, '--listen-timeout', '200'];
+    const run = supervise(t, someNode, { args, env: { MODE: 'swallows' } });
+    const port = await run.port();
+    const old = await run.workers();
+    variables.write(`PORT=${occupied.address().port}`);
+    run.kill('SIGHUP');
+    await run.said(/^\[crossfork\] RELOAD FAILED: the new worker 0 \(pid \d+\) cannot listen\./);
+    assert.ok(old.includes(Number((await get(port)).body)));
+    assert.strictEqual(await run.stop(), 0, run.text);
+    for (const pid of old) await run.said(new RegExp(`\\(pid ${pid}\\) has ended: exit code 0$`));
   });
 
   test('a port that the new program does not use is closed after a while', DEADLINE, async (t) => {

@@ -1,12 +1,17 @@
 //! A primary of a cluster with shell scripts as workers, whose channel is at 3. For real workers see
 //! test/interop/cluster-primary.test.mjs.
 
+#[path = "cluster_primary/delay.rs"]
+mod delay;
+#[path = "cluster_primary/paths.rs"]
+mod paths;
+
 use std::io::ErrorKind;
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::MetadataExt;
 use std::time::Duration;
 
-use crossfork::tokio::cluster::{Event, ForkedWorker, Primary, Settings};
+use crossfork::tokio::cluster::{Balance, Event, ForkedWorker, Primary, Settings};
 use crossfork::{Error, Signal};
 use nix::unistd::{Pid, getpgid, getsid};
 use tokio::io::AsyncReadExt;
@@ -254,6 +259,26 @@ const IS_SLOW: &str = r#"read reply <&3; printf '%s\n' "{\"reply\":$reply}" >&3
         sleep 0.01
         printf '{"cmd":"NODE_HANDLE_ACK"}\n{"cmd":"NODE_CLUSTER","ack":%d,"accepted":true}\n' "$seq" >&3
     done"#;
+
+/// The program may swallow the error that it gets: then nothing else tells that it serves nobody.
+#[tokio::test]
+async fn clu_12_a_worker_that_cannot_listen_is_told_to_the_user_too() {
+    let occupied = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = occupied.local_addr().expect("its name").port();
+    for balance in [Balance::RoundRobin, Balance::Shared] {
+        let query = QUERY.replace(r#""port":0"#, &format!(r#""port":{port}"#));
+        let primary = script(&(cluster(&query) + "read reply <&3")).balance(balance).start();
+        primary.fork().expect("is started");
+        let (address, error) = loop {
+            if let Event::ListenFailed { address, error, .. } = next(&primary).await.expect("an event") {
+                break (address, error);
+            }
+        };
+        assert_eq!(address.to_string(), format!("127.0.0.1:{port}"));
+        assert_eq!(error.code(), "EADDRINUSE");
+        assert!(error.to_string().starts_with(&format!("cannot listen on 127.0.0.1:{port}: ")), "{error}");
+    }
+}
 
 #[tokio::test]
 async fn life_12_dropping_the_last_primary_closes_everything_and_kills_no_worker() {

@@ -38,6 +38,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "sys::reap",
             "sys::terminal",
             "trace",
+            "wire::Serialization",
         ],
     ),
 ];
@@ -79,6 +80,7 @@ const DATA: &[(&str, &[&str])] = &[
             "std::io::Result<()> {",
         ],
     ),
+    ("calls", &["std::time::Duration;"]),
     ("error", &["std::io", "std::{fmt, io}", "libc::E", "libc::$name"]),
 ];
 

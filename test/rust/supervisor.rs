@@ -4,8 +4,16 @@
 mod any_order;
 #[path = "supervisor/lines.rs"]
 mod lines;
+#[path = "supervisor/listening.rs"]
+mod listening;
+#[path = "supervisor/probes.rs"]
+mod probes;
 #[path = "supervisor/reading.rs"]
 mod reading;
+#[path = "supervisor/ready_url.rs"]
+mod ready_url;
+#[path = "supervisor/relay.rs"]
+mod relay;
 #[path = "supervisor/reload.rs"]
 mod reload;
 #[path = "supervisor/repeats.rs"]
@@ -18,6 +26,8 @@ mod sink;
 mod stop;
 #[path = "supervisor/texts.rs"]
 mod texts;
+#[path = "supervisor/watch.rs"]
+mod watch;
 #[path = "supervisor/world.rs"]
 mod world;
 

@@ -5,10 +5,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
-use crossfork::Signal;
 use crossfork::supervisor::instances::Instances;
 use crossfork::supervisor::log::{Format, LIMITS, LONGEST_LINE};
+use crossfork::supervisor::ready_url::ReadyUrl;
 use crossfork::tokio::cluster::Balance;
+use crossfork::{Serialization, Signal};
 
 #[derive(Parser)]
 #[command(name = "crossfork", version, about = "Rust and Node fork each other")]
@@ -94,7 +95,23 @@ pub(crate) struct RunOptions {
     #[arg(help_heading = WORKERS, long)]
     pub(crate) wait_ready: bool,
 
-    /// Kill a worker that does not come up in this time, once its instance has listened or with --wait-ready
+    /// Count a worker as up, and give it connections, when it answers a GET of this with status 200 to 399
+    #[arg(help_heading = WORKERS, long, value_name = "URL|/PATH")]
+    pub(crate) ready_url: Option<ReadyUrl>,
+
+    /// Replace a worker whose event loop has been blocked for this long; 0: do not watch
+    #[arg(help_heading = WORKERS, long, value_name = "SECONDS", default_value = "0", value_parser = seconds)]
+    pub(crate) hang_timeout: Duration,
+
+    /// Pass on what a worker sends with process.send to all other workers
+    #[arg(help_heading = WORKERS, long)]
+    pub(crate) relay: bool,
+
+    /// Format of messages of process.send, as in fork()
+    #[arg(help_heading = WORKERS, long, value_name = "json|advanced", default_value = "json", value_parser = serialization)]
+    pub(crate) serialization: Serialization,
+
+    /// Kill a worker that does not come up in this time, once its instance has listened, or with --wait-ready or --ready-url
     #[arg(help_heading = WORKERS, long, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
     pub(crate) listen_timeout: Duration,
 
@@ -163,6 +180,10 @@ fn balance(text: &str) -> Result<Balance, String> {
         "shared" => Ok(Balance::Shared),
         _ => Err("neither rr nor shared".to_owned()),
     }
+}
+
+fn serialization(text: &str) -> Result<Serialization, String> {
+    Serialization::from_name(text).ok_or_else(|| "neither json nor advanced".to_owned())
 }
 
 pub(crate) fn parse() -> Command {

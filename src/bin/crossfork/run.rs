@@ -54,6 +54,10 @@ fn prepare(options: RunOptions) -> Result<Options, Failure> {
     all.min_uptime = options.min_uptime;
     all.reload_batch = options.reload_batch.into();
     all.wait_ready = options.wait_ready;
+    all.ready_url = options.ready_url;
+    all.hang_timeout = options.hang_timeout;
+    all.relay = options.relay;
+    all.serialization = options.serialization;
     all.start_attempts = options.start_attempts;
     all.drain = !options.no_shim;
     all.stop_signal = options.stop_signal;

@@ -8,8 +8,9 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 
 use super::in_flight::Attached;
-use super::job::Job;
+use super::job::{Job, Running};
 use super::state::{MOST_QUEUED, Phase, State, Visit};
+use super::watch::{Fate, Watch};
 use crate::calls::machine::About;
 use crate::calls::schedule::Turn;
 use crate::calls::write::{self, Extra};
@@ -114,22 +115,16 @@ impl Core {
         self.lock().calls.is_peer_ours()
     }
 
-    /// How many calls of ours have no answer, the cancelled ones too.
-    #[cfg(feature = "tokio")]
-    pub(crate) fn unanswered(&self) -> usize {
-        self.lock().calls.unanswered()
+    /// Tells of what becomes of calls with a tag: whoever is woken takes it.
+    pub(crate) fn watch(&self, waker: Waker) {
+        self.lock().watch = Some(Watch::new(waker));
     }
 
-    /// Whether a call of ours has no answer.
-    #[cfg(feature = "tokio")]
-    pub(crate) fn is_unanswered(&self, id: u64) -> bool {
-        self.lock().calls.is_unanswered(id)
-    }
-
-    /// Who is woken whenever one call of ours less is in flight.
-    #[cfg(feature = "tokio")]
-    pub(crate) fn wake_when_freed(&self, waker: Waker) {
-        self.lock().freed = Some(waker);
+    /// What has become of calls since, by their tags; and how much memory the other end has, if it has said so.
+    pub(crate) fn take_fates(&self) -> (Vec<(u64, Fate)>, Option<u64>) {
+        let mut state = self.lock();
+        let fates = state.watch.as_mut().map(Watch::take).unwrap_or_default();
+        (fates, state.calls.peer_resident())
     }
 
     /// The handle, if it may be sent to this end.
@@ -164,7 +159,6 @@ impl Core {
 /// What is carried out.
 impl Core {
     /// Takes something that may begin.
-    #[cfg(feature = "tokio")]
     pub(crate) fn take_job(&self) -> Option<(Turn, Job)> {
         let mut visit = self.visit();
         if visit.is_ready { visit.take_job() } else { None }
@@ -183,6 +177,16 @@ impl Core {
             }
             state = self.jobs.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
+    }
+
+    /// Something that was taken cannot begin.
+    pub(crate) fn give_back(&self, turn: Turn, running: Option<&Running>) {
+        let error = RpcError::not_begun("this process has no thread for it");
+        let body = running.and_then(|call| {
+            let body = write::error(&self.encoder, Some(&call.id), &error, Extra::default()).ok()?;
+            Some((&call.id, body))
+        });
+        self.ended(turn, body, false);
     }
 
     /// Something that was begun has ended, with this answer. True: the caller is to write it, for nobody
@@ -234,7 +238,7 @@ impl Core {
                 if visit.calls.unsent(id) {
                     visit.settle(id, Err(CallError::Send(error)));
                 }
-                visit.freed();
+                visit.became(id, Fate::Withdrawn);
             }
             Some(About::Answer(id)) => {
                 let why = RpcError::internal(format!("the result's handle cannot be sent: {error}"));
@@ -266,7 +270,6 @@ impl Core {
     }
 
     /// [`wait_for_output`](Self::wait_for_output) for a task.
-    #[cfg(feature = "tokio")]
     pub(crate) fn poll_output(&self, cx: &mut Context<'_>) -> Poll<Option<Output>> {
         loop {
             let mut state = self.lock();

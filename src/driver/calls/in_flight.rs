@@ -11,6 +11,7 @@ use serde::Serialize;
 use super::core::Core;
 use super::sending::Sending;
 use super::state::{Answer, Pending};
+use super::watch::Fate;
 use crate::calls::machine::Cancelling;
 use crate::calls::uploads::token;
 use crate::calls::write::{self, Extra};
@@ -25,6 +26,8 @@ pub(crate) struct Options<'a> {
     pub(crate) stream: Option<u32>,
     pub(crate) timeout: Option<Duration>,
     pub(crate) traceparent: Option<&'a str>,
+    /// What the pool that made it calls it.
+    pub(crate) tag: Option<u64>,
 }
 
 /// A handle that goes with a call.
@@ -80,17 +83,14 @@ impl InFlight {
         }
         visit.calls.has_uploads(id, count);
         visit.pending.insert(id, Pending::default());
+        if let (Some(watch), Some(tag)) = (&mut visit.watch, options.tag) {
+            watch.began(id, tag);
+        }
         drop(visit);
         let uploads = sources.into_iter().zip(0..);
         let uploads =
             uploads.map(|(source, number)| Sending::new(token(&id.into(), number), source)).collect();
         Ok(InFlight { core: core.clone(), id, uploads, room, taken: 0 })
-    }
-
-    /// Its id.
-    #[cfg(feature = "tokio")]
-    pub(crate) fn id(&self) -> u64 {
-        self.id
     }
 
     /// The next item of a stream; `None` when it has ended well. A result that is no stream is its one item.
@@ -131,6 +131,11 @@ impl InFlight {
 }
 
 impl InFlight {
+    /// Whether streams are among its parameters. They are read once, so that it cannot be made again.
+    pub(crate) fn has_uploads(&self) -> bool {
+        !self.uploads.is_empty()
+    }
+
     /// Sends what the other end has room for.
     fn send_uploads(&mut self, cx: &mut Context<'_>) {
         // Registered first, so that credit that comes meanwhile wakes this task.
@@ -181,7 +186,7 @@ impl Drop for InFlight {
                     let body = write::cancel(self.core.encoder(), self.id);
                     self.core.queue_about(&mut visit, body);
                 }
-                Cancelling::Withdrawn => visit.freed(),
+                Cancelling::Withdrawn => visit.became(self.id, Fate::Withdrawn),
                 Cancelling::Over => {}
             }
         }

@@ -6,11 +6,12 @@ use std::time::{Duration, Instant};
 use super::core::Core;
 use super::job::{Job, Running};
 use super::state::{Answer, Phase, State};
+use super::watch::Fate;
 use crate::calls::machine::Event;
 use crate::calls::read::{self, Notification, Request};
 use crate::calls::schedule::Turn;
 use crate::calls::write::{self, Extra};
-use crate::calls::{CallError, Id, RpcError};
+use crate::calls::{CallError, Id, RpcError, code};
 use crate::error::{Error, ProtocolError};
 use crate::handle::ReceivedHandle;
 use crate::message::Message;
@@ -52,16 +53,19 @@ impl Core {
                 }
                 Event::Notify(_) | Event::Dropped => {}
                 Event::Answered { id, outcome, was_cancelled } => {
+                    let is_begun = outcome.as_ref().err().is_none_or(|error| error.code != code::NOT_BEGUN);
+                    // First, so that a caller that goes on finds the slot free.
+                    visit.became(id, if is_begun { Fate::Answered } else { Fate::NotBegun });
                     if !was_cancelled {
                         // One that nobody waits for stays here.
                         let handle = visit.pending.contains_key(&id).then(|| handle.take()).flatten();
                         let outcome = outcome.map(|result| Answer { result, handle });
                         visit.settle(id, outcome.map_err(CallError::Rpc));
                     }
-                    visit.freed();
                 }
                 Event::Items { id, items } => visit.tell(id, |pending| pending.items.extend(items)),
                 Event::Overrun { id } => {
+                    visit.became(id, Fate::Broken);
                     let why = RpcError::internal("more items came than were asked for");
                     visit.settle(id, Err(CallError::Rpc(why)));
                     self.queue_about(&mut visit, write::cancel(&self.encoder, id));
@@ -208,13 +212,14 @@ impl Core {
         visit.phase = Phase::Over;
         for unanswered in visit.calls.end() {
             visit.settle(unanswered.id, Err(CallError::Disconnected { begun: unanswered.begun }));
+            if !unanswered.begun {
+                visit.became(unanswered.id, Fate::NotBegun);
+            }
         }
         visit.end_uploads(None, || CallError::Disconnected { begun: true });
         // Dropped behind the lock.
         let gone = visit.schedule.remove(|_| true);
         let running = std::mem::take(&mut visit.running);
-        let freed = visit.freed.take();
-        visit.woken.extend(freed);
         visit.woken.extend(running.values().flat_map(|running| running.cancel()).collect::<Vec<_>>());
         drop(visit);
         drop(gone);

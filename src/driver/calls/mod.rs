@@ -16,6 +16,7 @@ mod sending;
 mod state;
 #[cfg(feature = "types")]
 mod types;
+mod watch;
 
 pub use context::Context;
 pub(crate) use core::{Core, Frame, Greeting, Output, Settings};
@@ -36,3 +37,4 @@ pub use reply::Reply;
 pub(crate) use state::Answer;
 #[cfg(feature = "types")]
 pub use types::{Returns, Typed, typed};
+pub(crate) use watch::Fate;

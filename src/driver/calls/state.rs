@@ -9,6 +9,7 @@ use std::time::Instant;
 use super::core::{Core, Output};
 use super::job::{Job, Running};
 use super::reading::Uploading;
+use super::watch::{Fate, Watch};
 use crate::calls::machine::Calls;
 use crate::calls::schedule::{Schedule, Turn};
 use crate::calls::{CallError, Id};
@@ -41,8 +42,8 @@ pub(super) struct State {
     pub(super) writer: Option<Waker>,
     /// When the last message came, the other end read so little that it is not told of what is refused.
     pub(super) is_deaf: bool,
-    /// Who hands calls to the other end, a few at a time.
-    pub(super) freed: Option<Waker>,
+    /// The pool that is told what becomes of its calls.
+    pub(super) watch: Option<Watch>,
     /// Who waits for less to be queued, or for all to have ended.
     pub(super) room: Vec<Waker>,
     pub(super) idle: Vec<Waker>,
@@ -90,7 +91,7 @@ impl State {
             is_writing: false,
             writer: None,
             is_deaf: false,
-            freed: None,
+            watch: None,
             room: Vec::new(),
             idle: Vec::new(),
             reader: None,
@@ -161,11 +162,10 @@ impl State {
         self.tell(id, |pending| pending.outcome = Some(outcome));
     }
 
-    /// One call of ours less is in flight.
-    pub(super) fn freed(&mut self) {
-        if let Some(freed) = &self.freed {
-            self.woken.push(freed.clone());
-        }
+    /// Tells the pool what has become of a call of ours.
+    pub(super) fn became(&mut self, id: u64, fate: Fate) {
+        let waker = self.watch.as_mut().and_then(|watch| watch.became(id, fate));
+        self.woken.extend(waker);
     }
 
     /// Who is woken for a call of ours.

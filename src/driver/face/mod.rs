@@ -20,6 +20,10 @@ mod listener;
 mod output;
 #[cfg(feature = "calls")]
 mod peer;
+#[cfg(feature = "calls")]
+mod pool;
+#[cfg(feature = "calls")]
+mod pool_builder;
 mod process;
 #[cfg(feature = "calls")]
 mod service;
@@ -36,6 +40,10 @@ pub(crate) use listener::listener_face;
 pub(crate) use output::output_face;
 #[cfg(feature = "calls")]
 pub(crate) use peer::peer_face;
+#[cfg(feature = "calls")]
+pub(crate) use pool::pool_face;
+#[cfg(feature = "calls")]
+pub(crate) use pool_builder::pool_builder_face;
 pub(crate) use process::process_face;
 #[cfg(feature = "calls")]
 pub(crate) use service::service_face;

@@ -190,7 +190,8 @@ macro_rules! peer_face {
 
             fn begin(self, stream: Option<u32>) -> Result<InFlight, CallError> {
                 let Request { core, method, params, timeout, traceparent, attached } = self;
-                InFlight::begin_with(core, method, params, Options { stream, timeout, traceparent }, attached)
+                let options = Options { stream, timeout, traceparent, tag: None };
+                InFlight::begin_with(core, method, params, options, attached)
             }
         }
 

@@ -88,6 +88,14 @@ macro_rules! service_face {
                 if self.is_ordered { 1 } else { self.concurrency.map_or_else(concurrency, NonZero::get) }
             }
 
+            /// Hands on what is no call.
+            pub(super) fn message(&self, message: Message, peer: &Peer) {
+                if let Some(on_message) = &self.on_message {
+                    // A panic is told by the hook.
+                    let _ = calls::catch(|| on_message(message, peer));
+                }
+            }
+
             fn core(&self, channel: &Channel) -> Arc<Core> {
                 let concurrency = self.most();
                 let methods = self.handlers.keys().cloned().collect();

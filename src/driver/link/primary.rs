@@ -40,6 +40,10 @@ pub(crate) struct PrimaryRole {
 pub(crate) enum SentFor {
     /// A connection, offered in the message of this number (CLU-13).
     Connection(u64),
+    /// A connection of our own, which is the worker's when it has it.
+    Own,
+    /// Nothing: its worker is asked whether its event loop runs.
+    Ping,
     /// A server's socket, with the reply to a query (CLU-11).
     Server(ServerId, Box<Message>),
 }
@@ -137,6 +141,20 @@ impl Link {
             }
             Err((_, fd)) => Err(Returned { sent_for, fd, arrived: Err(libc::EPIPE) }),
         }
+    }
+
+    /// Accepts a message of another worker's, to be written with others, unless more than `most` bytes would wait.
+    /// One that is longer is accepted if nothing else waits. Gives how many bytes wait.
+    #[cfg(feature = "cli")]
+    pub(crate) fn offer_frame(&mut self, frame: &[u8], most: usize) -> Option<usize> {
+        let queued = self.queued_bytes();
+        if queued > 0 && queued + frame.len() > most {
+            return None;
+        }
+        // This fails if the channel is closed, of which an event tells.
+        let _ = self.core.feed(frame);
+        self.write();
+        Some(self.queued_bytes())
     }
 
     /// What has happened, descriptors first: what comes from the worker may be about them.

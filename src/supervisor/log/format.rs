@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::lines::Piece;
 use super::sink::{CAPACITY, Trouble};
 use super::{plain, time};
+use crate::supervisor::report::Report;
 
 /// What is done to each line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -69,13 +70,20 @@ impl FromStr for Format {
 }
 
 #[derive(Serialize)]
-struct Line<'a, S> {
+struct OurLine<'a> {
     time: u64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    instance: Option<usize>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pid: Option<u32>,
-    stream: S,
+    stream: &'static str,
+    #[serde(flatten)]
+    report: Option<&'a Report>,
+    text: &'a str,
+}
+
+#[derive(Serialize)]
+struct Line<'a> {
+    time: u64,
+    instance: usize,
+    pid: u32,
+    stream: Stream,
     /// Which part of a line that is too long.
     #[serde(skip_serializing_if = "Option::is_none")]
     part: Option<u64>,
@@ -112,27 +120,22 @@ impl Style {
                     Piece::Whole => (None, None),
                     Piece::Part { number, is_last } => (Some(number), is_last.then_some(true)),
                 };
-                let (instance, pid) = (Some(slot), Some(pid));
                 let text = &String::from_utf8_lossy(line);
-                json(&Line { time: time::now(), instance, pid, stream, part, last, text }, to);
+                json(&Line { time: time::now(), instance: slot, pid, stream, part, last, text }, to);
             }
         }
         to.push(b'\n');
     }
 
-    /// Appends a line of our own.
-    pub fn ours(self, text: &str, to: &mut Vec<u8>) {
+    /// Appends a line of our own. Only in JSON it has the fields of its event.
+    pub fn ours(self, text: &str, report: Option<&Report>, to: &mut Vec<u8>) {
         match self.format {
             Format::Raw | Format::Formatted => {
                 self.time(to);
                 to.extend_from_slice(b"[crossfork] ");
                 plain::push(text.as_bytes(), to);
             }
-            Format::Json => {
-                let (instance, pid, part, last) = (None, None, None, None);
-                let stream = "crossfork";
-                json(&Line { time: time::now(), instance, pid, stream, part, last, text }, to);
-            }
+            Format::Json => json(&OurLine { time: time::now(), stream: "crossfork", report, text }, to),
         }
         to.push(b'\n');
     }
@@ -168,12 +171,12 @@ impl Style {
 
     fn line(self, text: &str) -> Vec<u8> {
         let mut line = Vec::new();
-        self.ours(text, &mut line);
+        self.ours(text, None, &mut line);
         line
     }
 }
 
 /// Writing to memory does not fail, and such a line has no key that is not text.
-fn json<S: Serialize>(line: &Line<'_, S>, to: &mut Vec<u8>) {
+fn json(line: &impl Serialize, to: &mut Vec<u8>) {
     let _ = serde_json::to_writer(to, line);
 }

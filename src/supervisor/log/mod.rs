@@ -1,10 +1,10 @@
 //! What workers write, passed on line by line, and never at the price that a worker waits for ever.
 
+mod cold;
 mod format;
 mod lines;
 mod plain;
 mod sink;
-mod tail;
 mod time;
 
 use std::io;
@@ -12,13 +12,16 @@ use std::os::fd::AsFd;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::sync::watch;
+use tokio::time::Instant;
 
+use cold::{Block, Cold, QUIET};
 pub use format::{Format, Origin, Stream, Style};
 pub use lines::{LIMITS, LONGEST_LINE, Lines, Piece};
 pub use sink::{CAPACITY, PATIENCE, RETRY, Sink, Source, Trouble, WeakSink};
-use tail::Tail;
 pub use time::utc;
 
+use super::report::Report;
 use crate::sys::output::{BlockingWriter, are_same};
 
 const STDOUT: &str = "standard output";
@@ -51,7 +54,17 @@ pub struct Log {
     /// The same sink where both are one file, so that no line is written into another.
     stderr: Sink,
     is_one: bool,
-    tail: Tail,
+    cold: Cold,
+    stage: watch::Sender<Stage>,
+}
+
+/// What is passed on how.
+#[derive(Clone, Copy, Debug)]
+struct Stage {
+    /// No worker has ever been up: see [`cold`].
+    is_cold: bool,
+    /// All workers have ended. Processes that they started may keep their outputs open for ever.
+    is_ending: bool,
 }
 
 impl Log {
@@ -74,7 +87,8 @@ impl Log {
                 sink.on_trouble(move |trouble| other.write_now(&style.trouble(name, &trouble), 1));
             }
         }
-        Ok(Log { settings, stdout, stderr, is_one, tail: Tail::new() })
+        let stage = watch::Sender::new(Stage { is_cold: true, is_ending: false });
+        Ok(Log { settings, stdout, stderr, is_one, cold: Cold::default(), stage })
     }
 
     /// Whether a worker can have one pipe for both of its outputs.
@@ -83,67 +97,105 @@ impl Log {
     }
 
     /// A line of our own that says that all is well.
-    pub fn inform(&self, text: &str) {
+    pub fn inform(&self, text: &str, report: &Report) {
         if !self.settings.quiet {
-            self.say(text);
+            self.report(text, report);
         }
     }
 
     /// A line of our own.
     pub fn say(&self, text: &str) {
+        self.write(text, None);
+    }
+
+    /// A line of our own about an event.
+    pub fn report(&self, text: &str, report: &Report) {
+        self.write(text, Some(report));
+    }
+
+    fn write(&self, text: &str, report: Option<&Report>) {
         let mut line = Vec::new();
-        self.settings.style.ours(text, &mut line);
+        self.settings.style.ours(text, report, &mut line);
         self.stderr.write_now(&line, 1);
     }
 
-    /// Says what one of the workers has written last on standard error, if it has.
-    pub fn say_last_lines(&self) {
-        let lines = self.tail.of_last();
-        if !lines.is_empty() {
-            self.say("the last lines of a worker on standard error:");
-        }
-        for line in lines {
-            self.say(&format!("  {line}"));
+    /// A worker is up, or all are to end: from now on everything is passed on as it comes.
+    pub fn end_cold_start(&self) {
+        if self.stage.send_if_modified(|stage| std::mem::replace(&mut stage.is_cold, false)) {
+            self.say_repeats();
         }
     }
 
-    /// No lines need to be kept for that any more.
-    pub fn forget_last_lines(&self) {
-        self.tail.forget();
+    /// All workers have ended: what they have written is passed on, and nothing more is waited for.
+    pub fn end_output(&self) {
+        self.stage.send_modify(|stage| stage.is_ending = true);
+    }
+
+    /// Says for how many workers their output was left out.
+    pub fn say_repeats(&self) {
+        match self.cold.take_repeats() {
+            0 => {}
+            1 => self.say("1 more worker wrote the same to standard error"),
+            more => self.say(&format!("{more} more workers wrote the same to standard error")),
+        }
     }
 
     /// Passes on what comes from there, until its end.
     pub async fn pass_on(self, mut from: impl AsyncRead + Unpin, origin: Origin) {
-        let sink = match origin.stream {
-            Stream::Stdout | Stream::Both => &self.stdout,
-            Stream::Stderr => &self.stderr,
+        let (sink, may_repeat) = match origin.stream {
+            Stream::Stdout => (&self.stdout, false),
+            Stream::Both => (&self.stdout, true),
+            Stream::Stderr => (&self.stderr, true),
         };
         let source = Source::Worker(origin.pid, origin.stream);
+        let mut stage = self.stage.subscribe();
         let mut lines = Lines::new(self.settings.longest_line);
         let mut buffer = vec![0; 16 * 1024];
-        let (mut text, mut count) = (Vec::new(), 0);
+        let mut block = Block::new(self.cold.clone());
         loop {
-            // An error is an end.
-            let read = from.read(&mut buffer).await.unwrap_or(0);
-            let mut take = |line: &[u8], piece: Piece| {
-                if origin.stream != Stream::Stdout {
-                    self.tail.add(origin.pid, line);
+            let Stage { is_cold, is_ending } = *stage.borrow_and_update();
+            let is_cold = is_cold && may_repeat;
+            if !is_cold && block.has_anything() {
+                let text = block.take();
+                sink.write(&text.bytes, text.lines, source).await;
+            }
+            let has_waited = async {
+                match is_ending || is_cold && !block.is_empty() {
+                    true => tokio::time::sleep(QUIET).await,
+                    false => std::future::pending().await,
                 }
-                self.settings.style.theirs(&origin, line, piece, &mut text);
-                count += 1;
+            };
+            let read = tokio::select! {
+                biased;
+                // An error is an end.
+                read = from.read(&mut buffer) => Some(read.unwrap_or(0)),
+                _ = stage.changed() => continue,
+                () = has_waited => is_ending.then_some(0),
+            };
+            let mut take = |line: &[u8], piece: Piece| {
+                if is_cold {
+                    block.compare(line);
+                }
+                self.settings.style.theirs(&origin, line, piece, block.add());
             };
             match read {
-                0 => lines.end(&mut take),
-                n => lines.feed(&buffer[..n], &mut take),
+                Some(0) => lines.end(&mut take),
+                Some(n) => lines.feed(&buffer[..n], &mut take),
+                None => {}
             }
-            if count > 0 {
-                sink.write(&text, count, source).await;
+            let text = match read {
+                _ if !is_cold || block.is_too_long() => block.take(),
+                Some(0) => block.end(Instant::now()),
+                Some(_) => continue,
+                None => block.settle(Instant::now()),
+            };
+            if text.lines > 0 {
+                sink.write(&text.bytes, text.lines, source).await;
+                block.reuse(text);
             }
-            if read == 0 {
+            if read == Some(0) {
                 return;
             }
-            text.clear();
-            count = 0;
         }
     }
 

@@ -21,6 +21,12 @@ pub struct Settings {
     pub reload_batch: usize,
     /// A worker is up when it has sent `'ready'`, and not when it listens.
     pub wait_ready: bool,
+    /// A worker is up when it then answers a request well.
+    pub probes: bool,
+    /// A worker that is up and has not answered for so long hangs; 0 if none is asked.
+    pub hang_timeout: Duration,
+    /// The signal that such a worker gets before SIGKILL.
+    pub hang_signal: Signal,
     /// How many starts must have failed in each instance for all to be given up, if no worker was ever up; 0
     /// for no end.
     pub start_attempts: u32,
@@ -41,8 +47,29 @@ pub enum Action {
         /// Its instance.
         slot: usize,
     },
+    /// Give a worker no connections yet.
+    Hold {
+        /// Its id.
+        worker: u32,
+    },
+    /// Give a worker connections from now on.
+    Serve {
+        /// Its id.
+        worker: u32,
+    },
     /// Give a worker no more connections.
     Retire {
+        /// Its id.
+        worker: u32,
+    },
+    /// Ask a worker whether its event loop runs, and call [`Policy::answered`](super::Policy::answered) when it
+    /// answers, or [`Policy::not_asked`](super::Policy::not_asked) if it cannot be asked.
+    Ask {
+        /// Its id.
+        worker: u32,
+    },
+    /// Send a worker a request, and call [`Policy::probed`](super::Policy::probed).
+    Probe {
         /// Its id.
         worker: u32,
     },

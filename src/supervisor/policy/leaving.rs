@@ -10,6 +10,10 @@ use crate::process::Signal;
 /// if that is shorter.
 pub const LAST_WARNING: Duration = Duration::from_secs(2);
 
+/// How long a worker that hangs has from its signal to SIGKILL. Half of the kill timeout if that is
+/// shorter.
+pub const HANGING_GRACE: Duration = Duration::from_secs(2);
+
 /// How long a worker gets no more connections before it is asked to go. Asked at once, an HTTP
 /// server of Node 26 would close those that it has just got, and that have not brought their
 /// request yet.
@@ -20,6 +24,8 @@ pub(super) struct Leaving {
     pub(super) subject: Subject,
     /// By us, and it has not said since that it leaves by itself.
     was_asked: bool,
+    /// It drains itself, and tells its program.
+    pub(super) drains: bool,
     press: Press,
 }
 
@@ -34,6 +40,8 @@ enum Press {
     Warn { at: Time, kill: Time },
     /// SIGKILL. It may have had the last warning.
     Kill { at: Time, was_warned: bool },
+    /// SIGKILL, for it hangs and has had the stop signal.
+    KillHanging(Time),
     /// Nothing comes after SIGKILL.
     Killed,
 }
@@ -41,9 +49,11 @@ enum Press {
 impl Leaving {
     pub(super) fn next_tick(&self) -> Option<Time> {
         match self.press {
-            Press::Ask(at) | Press::Signal { at, .. } | Press::Warn { at, .. } | Press::Kill { at, .. } => {
-                Some(at)
-            }
+            Press::Ask(at)
+            | Press::Signal { at, .. }
+            | Press::Warn { at, .. }
+            | Press::Kill { at, .. }
+            | Press::KillHanging(at) => Some(at),
             Press::Killed => None,
         }
     }
@@ -64,7 +74,11 @@ impl Leaving {
             Press::Warn { at, kill } if self.was_asked && signal < at => {
                 self.press = Press::Signal { at: signal, kill };
             }
-            Press::Signal { .. } | Press::Warn { .. } | Press::Kill { .. } | Press::Killed => {}
+            Press::Signal { .. }
+            | Press::Warn { .. }
+            | Press::Kill { .. }
+            | Press::KillHanging(_)
+            | Press::Killed => {}
         }
     }
 
@@ -72,6 +86,7 @@ impl Leaving {
     pub(super) fn was_cut(&self, how: Ended) -> bool {
         match self.press {
             Press::Kill { was_warned, .. } => was_warned && matches!(how, Ended::Signal(_)),
+            Press::KillHanging(_) => matches!(how, Ended::Signal(_)),
             Press::Killed => true,
             Press::Ask(_) | Press::Signal { .. } | Press::Warn { .. } => false,
         }
@@ -91,6 +106,18 @@ impl Policy {
         self.keep(worker, slot, false, Press::Ask(now.saturating_add(RETIREMENT)));
     }
 
+    /// It hangs, and cannot finish anything. A signal comes first all the same: a program without a handler for it
+    /// ends at once, and one that computes for long, and has a handler, may come to it.
+    pub(super) fn break_off(&mut self, worker: Worker, slot: usize, now: Time) {
+        let signal = self.settings.hang_signal;
+        self.actions.push_back(Action::Kill { worker: worker.id, signal });
+        self.keep(worker, slot, false, Press::KillHanging(now.saturating_add(self.hanging_grace())));
+    }
+
+    fn hanging_grace(&self) -> Duration {
+        HANGING_GRACE.min(self.settings.kill_timeout / 2)
+    }
+
     pub(super) fn keep_until_it_ends(&mut self, worker: Worker, slot: usize, now: Time) {
         self.keep(worker, slot, false, self.end(now));
     }
@@ -105,12 +132,13 @@ impl Policy {
 
     pub(super) fn channel_ended(&mut self, id: u32, now: Time) {
         let end = self.end(now);
-        let signal = match self.settings.drains {
-            // It tells the program itself, and the program may be about to finish.
-            true => Time::MAX,
-            false => now.saturating_add(self.settings.signal_after),
-        };
+        let signal_after = self.settings.signal_after;
         if let Some(leaving) = self.leaving.get_mut(&id) {
+            let signal = match leaving.drains {
+                // It tells the program itself, and the program may be about to finish.
+                true => Time::MAX,
+                false => now.saturating_add(signal_after),
+            };
             leaving.disconnected(signal, end);
         }
     }
@@ -124,7 +152,8 @@ impl Policy {
 
     fn keep(&mut self, worker: Worker, slot: usize, was_asked: bool, press: Press) {
         let subject = Subject { slot, pid: worker.pid };
-        self.leaving.insert(worker.id, Leaving { subject, was_asked, press });
+        self.end_probe(worker.id);
+        self.leaving.insert(worker.id, Leaving { subject, was_asked, drains: worker.drains, press });
     }
 
     /// Those that were to be asked later are asked at once.
@@ -140,6 +169,7 @@ impl Policy {
     /// Those whose time is up.
     pub(super) fn press(&mut self, now: Time) {
         let end = self.end(now);
+        let grace = self.hanging_grace();
         for (&worker, leaving) in &mut self.leaving {
             let signal = self.settings.stop_signal;
             match leaving.press {
@@ -160,10 +190,14 @@ impl Policy {
                     leaving.press = end;
                     self.actions.push_back(Action::Disconnect { worker });
                 }
-                Press::Kill { at, .. } if at <= now => {
+                Press::Kill { at, .. } | Press::KillHanging(at) if at <= now => {
+                    let time = match leaving.press {
+                        Press::KillHanging(_) => grace,
+                        _ => self.settings.kill_timeout,
+                    };
                     leaving.press = Press::Killed;
                     let kill = Action::Kill { worker, signal: Signal::KILL };
-                    let notice = Notice::Killed(leaving.subject, self.settings.kill_timeout);
+                    let notice = Notice::Killed(leaving.subject, time);
                     self.actions.extend([Action::Print(notice), kill]);
                 }
                 _ => {}

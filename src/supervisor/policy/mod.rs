@@ -14,32 +14,38 @@
 //!
 //! Besides there are workers that leave, each with a deadline, and in a reload one newcomer, which
 //! takes its slot when it listens. A worker is lost when it says that it leaves, when its channel
-//! ends, or when it ends itself, whichever is first.
+//! ends, when it ends itself, or when it hangs (`watch`), whichever is first.
 //!
 //! A slot whose workers never listened has no server in it. A worker there is up when it has been
 //! online for [`SETTLE`], or until the deadline of a reload if that is shorter.
 
 mod action;
+mod coming_up;
 mod leaving;
 mod notice;
+mod probes;
 mod reload;
 mod restarts;
 mod slots;
+mod watch;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use crate::process::Signal;
 use leaving::Leaving;
+use probes::Probe;
 use reload::{Newcomer, Reload};
 use restarts::Restarts;
 use slots::{Place, Slot, State, Worker};
 
 pub use action::{Action, Settings, exit_code};
-pub use leaving::{LAST_WARNING, RETIREMENT};
-pub use notice::{Ended, Notice, Subject};
-pub use restarts::{DARK_PAUSE, FIRST_PAUSE, LONGEST_PAUSE, MANY_RESTARTS, SPACING};
-pub use slots::MOST_PATIENCE;
+pub use leaving::{HANGING_GRACE, LAST_WARNING, RETIREMENT};
+pub use notice::{Ended, ListenFailure, Notice, Subject};
+pub use probes::{PROBE_PAUSE, Probed};
+pub use restarts::{DARK_PAUSE, FIRST_PAUSE, LONGEST_PAUSE, MANY_RESTARTS, PROVEN, SPACING};
+pub use slots::{MOST_PATIENCE, SECOND_LISTEN};
+pub use watch::LONGEST_STEP;
 
 /// A point in time: how long after some moment that is the same for all calls.
 pub type Time = Duration;
@@ -58,6 +64,8 @@ pub struct Policy {
     slots: Vec<Slot>,
     leaving: BTreeMap<u32, Leaving>,
     reload: Option<Reload>,
+    /// Workers that start and are asked for a page, by their ids.
+    probes: BTreeMap<u32, Probe>,
     /// Another reload was asked for meanwhile.
     again: bool,
     /// When the sockets are to be closed that no worker wants any more since one was replaced.
@@ -95,6 +103,7 @@ impl Policy {
             slots,
             leaving: BTreeMap::new(),
             reload: None,
+            probes: BTreeMap::new(),
             again: false,
             tidy_at: None,
             restarts: Restarts::default(),
@@ -126,7 +135,8 @@ impl Policy {
             State::Forking | State::Up(..) | State::Closed => None,
         });
         let leaving = self.leaving.values().filter_map(Leaving::next_tick);
-        slots.chain(leaving).chain(self.reload_tick()).chain(self.tidy_at).min()
+        let others = [self.reload_tick(), self.probe_tick(), self.watch_tick(), self.tidy_at];
+        slots.chain(leaving).chain(others.into_iter().flatten()).min()
     }
 
     /// The time has come that [`next_tick`](Self::next_tick) said.
@@ -136,6 +146,8 @@ impl Policy {
             self.tick_slot(i, now);
         }
         self.tick_reload(now);
+        self.tick_probes(now);
+        self.tick_watch(now);
         self.tidy(now);
     }
 
@@ -157,7 +169,11 @@ impl Policy {
     pub fn forked(&mut self, slot: usize, id: u32, pid: u32, now: Time) {
         self.forking -= 1;
         self.has_forked = true;
-        let worker = Worker { id, pid, started: now, online: None };
+        let is_held = self.tells_when_up() || self.is_for_trial(slot);
+        if is_held {
+            self.actions.push_back(Action::Hold { worker: id });
+        }
+        let worker = Worker::new(id, pid, now, is_held, self.settings.drains);
         if let Some(newcomer) = self.newcomer(slot)
             && matches!(newcomer, Newcomer::Forking)
         {
@@ -167,6 +183,16 @@ impl Policy {
         } else {
             self.slots[slot].close_if_forking();
             self.dismiss(worker, slot, now);
+        }
+    }
+
+    /// This worker does not drain itself, although others do.
+    pub fn cannot_drain(&mut self, id: u32) {
+        if let Some(worker) = self.worker_mut(id) {
+            worker.drains = false;
+        }
+        if let Some(leaving) = self.leaving.get_mut(&id) {
+            leaving.drains = false;
         }
     }
 
@@ -186,55 +212,17 @@ impl Policy {
         self.finish_if_all_have_ended();
     }
 
-    /// The worker runs.
-    pub fn online(&mut self, id: u32, now: Time) {
-        if let Some(worker) = self.starting(id) {
-            worker.online.get_or_insert(now);
-        }
-    }
-
-    /// The worker listens.
-    pub fn listening(&mut self, id: u32, now: Time) {
-        let Some(Place::Slot(slot) | Place::Newcomer(slot)) = self.place(id) else {
-            return;
-        };
-        let is_first = !std::mem::replace(&mut self.slots[slot].has_listened, true);
-        match self.slots[slot].state {
-            // It was said that it does not.
-            State::Up(worker, _) if is_first && worker.id == id => {
-                self.print(Notice::Up(Subject { slot, pid: worker.pid }, true));
-            }
-            _ if !self.settings.wait_ready => self.is_up(id, now),
-            _ => {}
-        }
-    }
-
-    /// The worker has sent the message `'ready'`.
-    pub fn ready(&mut self, id: u32, now: Time) {
-        if self.settings.wait_ready {
-            self.is_up(id, now);
-        }
-    }
-
-    fn is_up(&mut self, id: u32, now: Time) {
-        match self.place(id) {
-            Some(Place::Slot(slot)) => self.up(slot, now),
-            Some(Place::Newcomer(slot)) => self.newcomer_is_up(slot, now),
-            None => {}
-        }
-    }
-
     /// The worker has said that it leaves (CLU-10): its successor is not to wait for its end.
     pub fn leaving(&mut self, id: u32, now: Time) {
-        let serves = |slot: &Slot| matches!(slot.state, State::Up(..));
         match self.place(id) {
-            Some(Place::Slot(slot)) if serves(&self.slots[slot]) => {
+            Some(Place::Slot(slot)) if matches!(self.slots[slot].state, State::Up(..)) => {
+                let up_since = self.slots[slot].up_since();
                 let worker = self.vacate(slot);
                 self.keep_until_it_ends(worker, slot, now);
                 self.print(Notice::Leaving(Subject { slot, pid: worker.pid }));
-                match self.newcomer_moves_in(slot) {
-                    true => self.keep_serving(now),
-                    false => self.replace(slot, worker, now),
+                match (self.newcomer_moves_in(slot), up_since) {
+                    (false, Some(since)) => self.replace(slot, worker, since, now),
+                    _ => self.keep_serving(now),
                 }
             }
             // Who leaves before having been of use would be replaced without end.
@@ -303,13 +291,13 @@ impl Policy {
     fn lost(&mut self, id: u32, now: Time) {
         match self.place(id) {
             Some(Place::Slot(slot)) => {
-                let was_up = matches!(self.slots[slot].state, State::Up(..));
+                let up_since = self.slots[slot].up_since();
                 let worker = self.vacate(slot);
                 self.keep_until_it_ends(worker, slot, now);
                 if self.newcomer_moves_in(slot) {
                     self.keep_serving(now);
-                } else if was_up {
-                    self.replace(slot, worker, now);
+                } else if let Some(since) = up_since {
+                    self.replace(slot, worker, since, now);
                 } else {
                     self.start_failed(slot, "exited before it was up", now);
                 }

@@ -1,5 +1,6 @@
 //! What the user is told.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::mem::{Discriminant, discriminant};
 use std::time::Duration;
@@ -8,14 +9,20 @@ use super::MANY_RESTARTS;
 use crate::process::Signal;
 
 /// A sentence for the user.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Notice {
     /// It is of use now; whether because it listens.
     Up(Subject, bool),
     /// The first new worker of a reload is up, and watched for so long.
     OnTrial(Subject, Duration),
-    /// It was not up after so long, and is killed.
-    NotUp(Subject, Duration),
+    /// It was told that it cannot listen there.
+    ListenFailed(Subject, ListenFailure),
+    /// It could not listen, listens on nothing else, and is killed.
+    ListensNowhere(Subject),
+    /// It was not up after so long, and is killed; and why it was not, as in "does not listen".
+    NotUp(Subject, Duration, String),
+    /// It has not answered for so long; it is ended and replaced.
+    Hangs(Subject, Duration),
     /// It has said that it leaves; it is replaced at once.
     Leaving(Subject),
     /// It has ended.
@@ -59,7 +66,7 @@ pub enum Notice {
         /// The new worker.
         worker: Option<Subject>,
         /// What it did.
-        why: &'static str,
+        why: Cow<'static, str>,
     },
     /// All workers are asked to go.
     Stopping {
@@ -68,8 +75,19 @@ pub enum Notice {
     },
 }
 
+/// Why a worker cannot listen.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ListenFailure {
+    /// On what.
+    pub address: String,
+    /// A half sentence.
+    pub reason: String,
+    /// Its name, such as `EADDRINUSE`.
+    pub code: &'static str,
+}
+
 /// A worker, as the user knows it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Subject {
     /// Its instance.
     pub slot: usize,
@@ -78,7 +96,7 @@ pub struct Subject {
 }
 
 /// How a worker has ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Ended {
     /// With this exit code.
     Code(i32),
@@ -89,11 +107,31 @@ pub enum Ended {
 }
 
 impl Notice {
+    /// The same, if it is about one of many starts, without what differs from one instance to the next.
+    pub fn of_any_instance(&self) -> Option<Notice> {
+        let any = Subject { slot: 0, pid: 0 };
+        Some(match self {
+            Notice::Ended(_, how) => Notice::Ended(any, *how),
+            Notice::Leaving(_) => Notice::Leaving(any),
+            Notice::ListenFailed(_, failure) => Notice::ListenFailed(any, failure.clone()),
+            Notice::ListensNowhere(_) => Notice::ListensNowhere(any),
+            Notice::NotUp(.., why) => Notice::NotUp(any, Duration::ZERO, why.clone()),
+            Notice::Pause { pause, .. } => Notice::Pause { slot: 0, pause: *pause },
+            Notice::ForkFailed { reason, .. } => Notice::ForkFailed { slot: 0, reason: reason.clone() },
+            _ => return None,
+        })
+    }
+
     /// What it is about, if programs that crash as soon as they are up can cause any number of them: the
     /// instance, and what happens there.
     pub fn repeats(&self) -> Option<(usize, Discriminant<Notice>)> {
         let slot = match self {
-            Notice::Up(worker, _) | Notice::Leaving(worker) | Notice::Ended(worker, _) => worker.slot,
+            Notice::Up(worker, _)
+            | Notice::Leaving(worker)
+            | Notice::Ended(worker, _)
+            | Notice::ListenFailed(worker, _)
+            | Notice::ListensNowhere(worker) => worker.slot,
+            Notice::Pause { slot, .. } => *slot,
             _ => return None,
         };
         Some((slot, discriminant(self)))
@@ -122,7 +160,17 @@ impl fmt::Display for Notice {
             Notice::OnTrial(worker, time) => {
                 write!(f, "{worker} is up: watching it for {time:?} before an old worker goes")
             }
-            Notice::NotUp(worker, time) => write!(f, "{worker} has not come up in {time:?}, and is killed"),
+            Notice::ListenFailed(worker, ListenFailure { address, reason, code }) => {
+                write!(f, "{worker} cannot listen on {address}: {reason} ({code})")
+            }
+            Notice::ListensNowhere(worker) => write!(f, "{worker} listens on nothing, and is killed"),
+            Notice::NotUp(worker, time, why) => {
+                write!(f, "{worker} has not come up in {time:?}, and is killed: it {why}")
+            }
+            Notice::Hangs(worker, time) => write!(
+                f,
+                "{worker} has not answered for {time:?}: its event loop is blocked. It is ended and replaced"
+            ),
             Notice::Leaving(worker) => write!(f, "{worker} leaves, and is replaced"),
             Notice::Ended(worker, how) => write!(f, "{worker} has ended: {how}"),
             Notice::Warned(worker, signal) => {

@@ -10,6 +10,7 @@
 //! If a new worker fails, the reload does: old ones that are still there stay, and new ones that have not taken
 //! over go. A slot without an old worker gets the new one in its place.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -51,12 +52,21 @@ enum New {
 pub(super) enum Newcomer {
     Forking,
     Starting(Worker),
-    /// It serves, and so does the old one.
+    /// It could serve, and the old one does.
     OnTrial {
         worker: Worker,
         since: Time,
         until: Time,
     },
+}
+
+impl New {
+    fn second_listen_is_due(&self) -> Option<Time> {
+        match self {
+            New::Beside(Newcomer::Starting(worker)) => worker.second_listen_is_due(),
+            New::Beside(Newcomer::Forking | Newcomer::OnTrial { .. }) | New::InPlace(_) => None,
+        }
+    }
 }
 
 impl Newcomer {
@@ -156,8 +166,18 @@ impl Policy {
         }
     }
 
+    /// Whether the worker that comes beside the old one of this slot has to show that it works. Until then no client
+    /// of it can be lost.
+    pub(super) fn is_for_trial(&self, slot: usize) -> bool {
+        let Some(Reload { stage: Stage::Trial, steps, .. }) = &self.reload else {
+            return false;
+        };
+        matches!(steps.get(&slot), Some(Step { new: New::Beside(Newcomer::Forking), .. }))
+    }
+
     fn take_over(&mut self, slot: usize, worker: Worker, now: Time) {
         let old = self.vacate(slot);
+        self.slots[slot].failures = 0;
         self.enter(slot, worker, now);
         self.retire(old, slot, now);
         self.end_step(slot, now);
@@ -170,6 +190,22 @@ impl Policy {
             Some(Step { new: New::InPlace(trial @ None), .. }) if until.is_some() => *trial = until,
             Some(Step { new: New::InPlace(_), .. }) => self.end_step(slot, now),
             _ => {}
+        }
+    }
+
+    /// A newcomer that was taken for up cannot listen.
+    pub(super) fn newcomer_is_not_up(&mut self, slot: usize) {
+        if let Some(newcomer) = self.newcomer(slot)
+            && let Newcomer::OnTrial { worker, .. } = *newcomer
+        {
+            *newcomer = Newcomer::Starting(worker);
+        }
+    }
+
+    /// So it is with the worker in this slot.
+    pub(super) fn trial_in_place_is_off(&mut self, slot: usize) {
+        if let Some(Step { new: New::InPlace(trial), .. }) = self.step(slot) {
+            *trial = None;
         }
     }
 
@@ -206,7 +242,7 @@ impl Policy {
             let Some(Step { new, deadline }) = self.step(slot).copied() else {
                 continue;
             };
-            let is_late = deadline <= now;
+            let is_late = deadline.min(new.second_listen_is_due().unwrap_or(Time::MAX)) <= now;
             match (new, self.slots[slot].state) {
                 (New::Beside(Newcomer::OnTrial { until, .. }) | New::InPlace(Some(until)), _)
                     if until > now => {}
@@ -216,8 +252,7 @@ impl Policy {
                     if self.may_be_taken_for_up(slot, &worker, is_late, now) {
                         self.newcomer_is_up(slot, now);
                     } else if is_late {
-                        self.kill(worker, slot);
-                        self.reload_failed(slot, "does not listen", now);
+                        self.newcomer_timed_out(slot, now);
                     }
                 }
                 (New::InPlace(None), State::Starting(worker))
@@ -226,9 +261,22 @@ impl Policy {
                     self.up(slot, now);
                 }
                 // It stays, for there is no other.
+                (New::InPlace(None), State::Starting(worker)) if is_late => {
+                    let why = self.why_not_up(&worker);
+                    self.reload_failed(slot, why, now);
+                }
                 _ if is_late => self.reload_failed(slot, "does not listen", now),
                 _ => {}
             }
+        }
+    }
+
+    /// It does not come up, and the old one stays.
+    pub(super) fn newcomer_timed_out(&mut self, slot: usize, now: Time) {
+        if let Some(worker) = self.newcomer(slot).and_then(|newcomer| newcomer.worker().copied()) {
+            let why = self.why_not_up(&worker);
+            self.kill(worker, slot);
+            self.reload_failed(slot, why, now);
         }
     }
 
@@ -243,7 +291,8 @@ impl Policy {
         let ticks = reload.steps.iter().map(|(slot, Step { new, deadline })| match new {
             New::Beside(Newcomer::OnTrial { until, .. }) | New::InPlace(Some(until)) => *until,
             New::Beside(Newcomer::Starting(worker)) => {
-                self.settled(*slot, worker).map_or(*deadline, |at| at.min(*deadline))
+                let due = self.settled(*slot, worker).into_iter().chain(worker.second_listen_is_due());
+                due.chain([*deadline]).min().unwrap_or(*deadline)
             }
             New::Beside(Newcomer::Forking) | New::InPlace(None) => *deadline,
         });
@@ -251,7 +300,7 @@ impl Policy {
     }
 
     /// Because of the new worker of this slot. The workers that serve stay, old and new.
-    pub(super) fn reload_failed(&mut self, slot: usize, why: &'static str, now: Time) {
+    pub(super) fn reload_failed(&mut self, slot: usize, why: impl Into<Cow<'static, str>>, now: Time) {
         let Some(Reload { steps, .. }) = self.reload.take() else {
             return;
         };
@@ -261,7 +310,7 @@ impl Policy {
             (New::InPlace(_), _) => None,
         });
         let worker = worker.map(|worker| Subject { slot, pid: worker.pid });
-        self.print(Notice::ReloadFailed { slot, worker, why });
+        self.print(Notice::ReloadFailed { slot, worker, why: why.into() });
         for (other, step) in steps {
             if let New::Beside(newcomer) = step.new
                 && let Some(worker) = newcomer.worker().copied()
@@ -336,11 +385,26 @@ impl Policy {
 }
 
 impl Reload {
-    /// Those that are not up yet.
-    pub(super) fn newcomers_that_start(&mut self) -> impl Iterator<Item = &mut Worker> {
-        self.steps.values_mut().filter_map(|step| match &mut step.new {
-            New::Beside(Newcomer::Starting(worker)) => Some(worker),
+    /// Those that are up, and watched before an old worker goes.
+    pub(super) fn newcomers_on_trial(&self) -> impl Iterator<Item = &Worker> {
+        self.steps.values().filter_map(|step| match &step.new {
+            New::Beside(Newcomer::OnTrial { worker, .. }) => Some(worker),
             _ => None,
+        })
+    }
+
+    pub(super) fn newcomers_on_trial_mut(&mut self) -> impl Iterator<Item = &mut Worker> {
+        self.steps.values_mut().filter_map(|step| match &mut step.new {
+            New::Beside(Newcomer::OnTrial { worker, .. }) => Some(worker),
+            _ => None,
+        })
+    }
+
+    /// Those that are not up yet, and those on trial.
+    pub(super) fn newcomers(&mut self) -> impl Iterator<Item = &mut Worker> {
+        self.steps.values_mut().filter_map(|step| match &mut step.new {
+            New::Beside(Newcomer::Starting(worker) | Newcomer::OnTrial { worker, .. }) => Some(worker),
+            New::Beside(Newcomer::Forking) | New::InPlace(_) => None,
         })
     }
 }

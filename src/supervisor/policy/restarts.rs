@@ -1,19 +1,23 @@
 //! When a lost worker is replaced.
 //!
-//! A worker that was up is replaced at once: its start succeeded, so will the next. Only starts that fail
-//! are followed by pauses, each slot by its own.
+//! A worker that has served is replaced at once: its start succeeded, so will the next. Starts that fail are
+//! followed by pauses, each slot by its own. A worker that is lost soon after it was up, and that has accepted no
+//! connection, is such a failure too: nobody's request has ended it.
 //!
 //! ```text
-//!   it was up ──── another slot serves, and this one was started less than SPACING ago ──► wait for the rest
-//!       └───────── else ──► start
-//!   it never was ─ its slot's first failure in a row ──► start
-//!       └───────── else ──► wait: 100 ms, 200 ms, ... 15 s
+//!   it has served, or was up for PROVEN
+//!       ├── another slot serves, and this one was started less than SPACING ago ──► wait for the rest
+//!       └── else ──► start
+//!   it has not
+//!       ├── its slot's first failure in a row ──► start
+//!       └── else ──► wait: 100 ms, 200 ms, ... 15 s
 //! ```
 //!
-//! No wait lasts longer than it helps. When no worker is up any more, slots that wait for [`SPACING`] start
-//! at once, and of the others one tries again after [`DARK_PAUSE`] at the most; when that one is up, the
-//! others try again at once.
+//! No wait lasts longer than it helps. While no worker is up and none is starting, one slot is started: at once if
+//! its worker has served, else after [`DARK_PAUSE`] at the latest. One is enough, for all together could keep every
+//! processor busy with starts. When it is up, those whose starts had failed try again at once.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -27,8 +31,11 @@ pub const FIRST_PAUSE: Duration = Duration::from_millis(100);
 /// Each pause is twice the one before, up to this.
 pub const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 
-/// The longest pause of one slot while no worker is up.
+/// The longest pause while no worker is up and none is starting.
 pub const DARK_PAUSE: Duration = Duration::from_secs(1);
+
+/// A worker that was up for so long is no failed start, even if it has accepted no connection.
+pub const PROVEN: Duration = Duration::from_secs(10);
 
 /// The shortest time between two starts in one slot, while other slots serve: for programs that end
 /// whenever they are up.
@@ -47,51 +54,54 @@ fn pause(failures: u32) -> Duration {
 }
 
 impl Policy {
-    /// This worker, which was up, is gone from this slot.
-    pub(super) fn replace(&mut self, slot: usize, lost: Worker, now: Time) {
+    /// This worker, which was up since then, is gone from this slot.
+    pub(super) fn replace(&mut self, slot: usize, lost: Worker, up_since: Time, now: Time) {
         if self.phase != Phase::Running {
             return;
         }
+        let (loss, failures) = match lost.has_served || now.saturating_sub(up_since) >= PROVEN {
+            true => (Loss::Server, 0),
+            false => (Loss::Idler, self.slots[slot].failures.saturating_add(1)),
+        };
+        self.slots[slot].failures = failures;
         if self.is_reloaded_in_place(slot) {
             self.reload_failed(slot, "exited too soon after it was up", now);
-            if !matches!(self.slots[slot].state, State::Closed) {
-                return;
-            }
         }
-        let until = lost.started.saturating_add(SPACING);
-        if until <= now {
-            self.start(slot, now);
-        } else {
-            self.slots[slot].state = State::Waiting { since: now, until, after: Loss::Server };
+        let mut pause = pause(failures);
+        if self.is_one_up() {
+            pause = pause.max(lost.started.saturating_add(SPACING).saturating_sub(now));
         }
-        self.keep_serving(now);
+        self.start_after(slot, pause, loss, now);
     }
 
     /// A start in this slot has failed.
-    pub(super) fn start_failed(&mut self, slot: usize, why: &'static str, now: Time) {
+    pub(super) fn start_failed(&mut self, slot: usize, why: impl Into<Cow<'static, str>>, now: Time) {
         if self.phase != Phase::Running {
             return;
         }
-        self.slots[slot].failures += 1;
+        self.slots[slot].failures = self.slots[slot].failures.saturating_add(1);
         if self.is_reloaded_in_place(slot) {
             self.reload_failed(slot, why, now);
         }
         if self.is_hopeless() {
             return self.give_up(now);
         }
-        // That may have begun another reload, and with it another worker here.
+        self.start_after(slot, pause(self.slots[slot].failures), Loss::Start, now);
+    }
+
+    fn start_after(&mut self, slot: usize, pause: Duration, after: Loss, now: Time) {
+        // The end of a reload may have begun another, and with it another worker here.
         if !matches!(self.slots[slot].state, State::Closed) {
             return;
         }
-        let pause = pause(self.slots[slot].failures);
-        if pause.is_zero() {
-            self.start(slot, now);
-        } else {
-            let until = now.saturating_add(pause);
-            self.slots[slot].state = State::Waiting { since: now, until, after: Loss::Start };
+        match pause.is_zero() {
+            true => self.start(slot, now),
+            false => self.slots[slot].state = State::Waiting { until: now.saturating_add(pause), after },
         }
         self.keep_serving(now);
-        if let State::Waiting { until, .. } = self.slots[slot].state {
+        if let State::Waiting { until, .. } = self.slots[slot].state
+            && after != Loss::Server
+        {
             self.print(Notice::Pause { slot, pause: until.saturating_sub(now) });
         }
     }
@@ -107,43 +117,41 @@ impl Policy {
         self.tidy_at.get_or_insert(tidy_at);
     }
 
-    /// Shortens what slots wait, if no worker is up.
+    fn is_one_up(&self) -> bool {
+        self.slots.iter().any(|slot| matches!(slot.state, State::Up(..)))
+    }
+
+    /// Shortens what one slot waits, if no worker is up.
     pub(super) fn keep_serving(&mut self, now: Time) {
-        if self.phase != Phase::Running || self.slots.iter().any(|slot| matches!(slot.state, State::Up(..))) {
+        if self.phase != Phase::Running || self.is_one_up() {
             return;
         }
         self.dark = true;
-        self.start_those_that_wait(|loss| loss == Loss::Server, now);
         let is_on_its_way = |state: &State| matches!(state, State::Forking | State::Starting(_));
         if self.slots.iter().any(|slot| is_on_its_way(&slot.state)) {
             return;
         }
         let waits = self.slots.iter().enumerate().filter_map(|(slot, it)| match it.state {
-            State::Waiting { since, until, .. } => Some((until, since, slot)),
+            State::Waiting { until, after: Loss::Server } => Some((until.min(now), slot)),
+            State::Waiting { until, .. } => Some((until.min(now.saturating_add(DARK_PAUSE)), slot)),
             _ => None,
         });
-        if let Some((until, since, slot)) = waits.min() {
-            let until = until.min(since.saturating_add(DARK_PAUSE));
-            match until <= now {
-                true => self.start(slot, now),
-                false => self.slots[slot].state = State::Waiting { since, until, after: Loss::Start },
+        if let Some((at, slot)) = waits.min() {
+            match &mut self.slots[slot].state {
+                State::Waiting { until, .. } if at > now => *until = at,
+                _ => self.start(slot, now),
             }
         }
     }
 
-    /// A worker is up: if none was, others may succeed as well.
+    /// A worker is up: if none was, other starts may succeed as well.
     pub(super) fn came_up(&mut self, now: Time) {
         self.has_been_up = true;
-        if std::mem::take(&mut self.dark) {
-            self.start_those_that_wait(|_| true, now);
+        if !std::mem::take(&mut self.dark) {
+            return;
         }
-    }
-
-    fn start_those_that_wait(&mut self, which: impl Fn(Loss) -> bool, now: Time) {
         for slot in 0..self.slots.len() {
-            if let State::Waiting { after, .. } = self.slots[slot].state
-                && which(after)
-            {
+            if let State::Waiting { after: Loss::Start, .. } = self.slots[slot].state {
                 self.start(slot, now);
             }
         }

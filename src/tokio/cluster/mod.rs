@@ -16,6 +16,8 @@ pub use crate::proto::cluster::primary::{Balance, WorkerId};
 pub use axum::{PeerAddr, Served};
 pub use connection::Connection;
 pub use listener::Listener;
+#[cfg(feature = "cli")]
+pub(crate) use primary::Direct;
 pub use primary::{Address, Event, ForkedWorker, Primary, Settings};
 pub use udp::UdpSocket;
 pub use worker::Worker;

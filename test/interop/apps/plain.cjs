@@ -1,10 +1,10 @@
-// An HTTP server that can be told what to do. It listens on SOCKET, a path, or on any port.
+// An HTTP server that can be told what to do. It listens on SOCKET, a path, or on PORT, or on any port.
 const cluster = require('node:cluster');
 const { spawnSync } = require('node:child_process');
 const { readFileSync } = require('node:fs');
 const http = require('node:http');
 
-const { GATE, HANGS, MODE, NODE_APP_INSTANCE, SOCKET } = process.env;
+const { GATE, HANGS, MODE, NODE_APP_INSTANCE, PORT, SOCKET } = process.env;
 
 // It starts when somebody writes to this pipe.
 if (GATE) readFileSync(GATE);
@@ -69,6 +69,15 @@ switch (MODE) {
   case 'crashes':
     setTimeout(() => process.exit(9), 300);
     break;
+  // It listens, and ends before anybody has asked for anything.
+  case 'ends':
+    server.on('listening', () => setTimeout(() => process.exit(9), 20));
+    break;
+  // As with Express 5, where `listen` gives the error to its callback.
+  case 'swallows':
+    console.error(`about to listen in ${process.pid}`);
+    server.on('error', () => {});
+    break;
   // It does something else before it can serve, and fails requests until then.
   case 'prepares':
     requests['/'] = (response) => {
@@ -101,5 +110,7 @@ switch (MODE) {
     break;
 }
 if (MODE !== 'silent') {
-  server.listen(...(SOCKET ? [SOCKET] : [0, '127.0.0.1']), () => console.log(`port ${server.address().port}`));
+  server.listen(...(SOCKET ? [SOCKET] : [Number(PORT ?? 0), '127.0.0.1']), () =>
+    console.log(`port ${server.address().port}`),
+  );
 }

@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::net::{TcpListener, TcpStream};
 use std::os::fd::{AsFd, AsRawFd};
+use std::time::Duration;
 
 use crossfork::tokio::cluster::{Event, ForkedWorker, Primary, WorkerId};
 use crossfork::{Error, Handle, Signal};
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use tokio::time::timeout;
 
 use crate::{report, starving};
 
@@ -32,6 +34,11 @@ enum Command {
     /// Sends back the handle that came last.
     ReturnHandle {
         worker: WorkerId,
+    },
+    /// How long the worker's event loop takes to answer, in milliseconds; null if it does not for `patience`.
+    Delay {
+        worker: WorkerId,
+        patience: u64,
     },
     DisconnectWorker {
         worker: WorkerId,
@@ -121,6 +128,13 @@ impl State {
                 let handle = self.handle.take().expect("a handle has come");
                 self.worker(worker).send_handle(&"your handle", handle).await?;
                 Value::Null
+            }
+            Command::Delay { worker, patience } => {
+                let delay = self.worker(worker).event_loop_delay();
+                match timeout(Duration::from_millis(patience), delay).await {
+                    Ok(delay) => json!(delay?.as_secs_f64() * 1000.0),
+                    Err(_) => Value::Null,
+                }
             }
             Command::DisconnectWorker { worker } => {
                 self.worker(worker).disconnect();

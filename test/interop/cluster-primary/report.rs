@@ -27,6 +27,9 @@ fn describe(event: &Event) -> Value {
         Event::Listening { address, .. } => {
             json!({ "event": "listening", "address": self::address(address) })
         }
+        Event::ListenFailed { address, error, .. } => {
+            json!({ "event": "listenFailed", "address": self::address(address), "code": error.code() })
+        }
         Event::Message { message, .. } => {
             let text: Value = match message.decode::<Value>() {
                 Ok(value) => value,

@@ -320,13 +320,18 @@ export const addresses = {
     assert.deepStrictEqual(await workers[0].does('listen', { name: 'b', ...listen(where) }), { failed: 'EADDRINUSE' });
   },
 
-  async 'CLU-11: an address that cannot be bound is reported with its error'(t, { start }) {
+  async 'CLU-11: an address that cannot be bound is reported with its error, to the worker and to the primary'(
+    t,
+    { start },
+  ) {
     const primary = start();
     const worker = await primary.fork();
     const elsewhere = await worker.does('listen', listen({ port: 0, host: '192.0.2.1' }));
     assert.deepStrictEqual(elsewhere, { failed: 'EADDRNOTAVAIL' });
     const nowhere = await worker.does('listen', { name: 'b', ...listen(join(folder(t), 'absent', 's')) });
     assert.deepStrictEqual(nowhere, { failed: 'EACCES' });
+    await primary.event({ event: 'listenFailed', worker: 1, code: 'EADDRNOTAVAIL' });
+    await primary.event({ event: 'listenFailed', worker: 1, code: 'EACCES' });
   },
 
   async 'CLU-9: a closed server can be reopened at once'(_, { start }) {

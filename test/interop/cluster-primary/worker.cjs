@@ -4,7 +4,7 @@
 
 const cluster = require('node:cluster');
 const dgram = require('node:dgram');
-const { closeSync, openSync } = require('node:fs');
+const { closeSync, existsSync, openSync } = require('node:fs');
 const http = require('node:http');
 const net = require('node:net');
 const tls = require('node:tls');
@@ -68,6 +68,10 @@ const commands = {
   },
   feed() {
     while (hoard.length > 0) closeSync(hoard.pop());
+  },
+  /** Blocks the event loop until there is a file at this path. */
+  block({ path }) {
+    while (!existsSync(path));
   },
   connections: ({ name = 'a' }) => new Promise((resolve) => servers.get(name).getConnections((_, n) => resolve(n))),
   /** Sends a connection to this port to the primary, and says when it has come back. */

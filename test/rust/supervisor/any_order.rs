@@ -24,14 +24,30 @@ enum Input {
 enum Said {
     Online,
     Listening,
+    ListenFails,
+    Accepts,
     Ready,
+    Well,
+    Badly,
+    Answers,
     Leaving,
     Disconnected,
     Exit,
 }
 
-const SAID: [Said; 6] =
-    [Said::Online, Said::Listening, Said::Ready, Said::Leaving, Said::Disconnected, Said::Exit];
+const SAID: [Said; 11] = [
+    Said::Online,
+    Said::Listening,
+    Said::ListenFails,
+    Said::Accepts,
+    Said::Ready,
+    Said::Well,
+    Said::Badly,
+    Said::Answers,
+    Said::Leaving,
+    Said::Disconnected,
+    Said::Exit,
+];
 
 fn happens(world: &mut World, input: Input) {
     match input {
@@ -45,7 +61,12 @@ fn happens(world: &mut World, input: Input) {
                 _ if world.workers[&id].disconnected => {}
                 Said::Online => world.online(id),
                 Said::Listening => world.listening(id),
+                Said::ListenFails => world.listen_fails(id),
+                Said::Accepts => world.accepts(id),
                 Said::Ready => world.ready(id),
+                Said::Well => world.probed(id, true),
+                Said::Badly => world.probed(id, false),
+                Said::Answers => world.answers(id),
                 Said::Leaving => world.leaving(id),
                 Said::Disconnected => world.disconnected(id),
             }
@@ -63,8 +84,10 @@ fn happens(world: &mut World, input: Input) {
 /// From then on all is well: each instance gets its one worker.
 fn recovers(mut world: World) {
     world.forks_fail = false;
-    for _ in 0..100 {
+    let watches = !world.settings.hang_timeout.is_zero();
+    for _ in 0..if watches { 300 } else { 100 } {
         for id in world.ids() {
+            world.answers(id);
             match &world.workers[&id] {
                 worker if !worker.stays() => world.exits(id),
                 _ if !world.serves(id) => world.starts(id),
@@ -75,7 +98,8 @@ fn recovers(mut world: World) {
             break;
         }
     }
-    assert_eq!(world.policy.next_tick(), None, "it never comes to rest");
+    assert!(watches || world.policy.next_tick().is_none(), "it never comes to rest");
+    assert!(world.workers.values().all(|worker| !worker.held), "one gets no connections");
     let mut slots: Vec<_> = world.workers.values().map(|worker| worker.slot).collect();
     slots.sort();
     assert_eq!(slots, (0..world.settings.instances).collect::<Vec<_>>());
@@ -114,7 +138,13 @@ fn explore(world: &World, depth: usize) {
     if depth == 0 || world.done.is_some() {
         return;
     }
-    let says = |said: &Said| world.settings.wait_ready || !matches!(said, Said::Ready);
+    let Settings { wait_ready, probes, hang_timeout, .. } = world.settings;
+    let says = |said: &Said| match said {
+        Said::Ready => wait_ready,
+        Said::Well | Said::Badly => probes,
+        Said::Answers => !hang_timeout.is_zero(),
+        _ => true,
+    };
     let workers = (0..world.workers.len())
         .flat_map(|place| SAID.into_iter().filter(says).map(move |said| Input::Worker(place, said)));
     let others = [Input::Reload, Input::Tick, Input::LongWait, Input::ForksFail(!world.forks_fail)];
@@ -195,6 +225,43 @@ fn every_order_of_few_things_of_workers_that_say_when_they_are_ready() {
 }
 
 #[test]
+fn every_order_of_few_things_of_workers_that_are_sent_a_request() {
+    let settings = Settings { probes: true, min_uptime: Duration::from_secs(1), ..settings(2) };
+    let mut world = World::with(settings);
+    world.online(1);
+    world.listening(1);
+    explore(&world, 2);
+    for id in 1..=2 {
+        world.starts(id);
+    }
+    world.reload();
+    world.online(3);
+    world.listening(3);
+    explore(&world, 2);
+}
+
+#[test]
+fn every_order_of_few_things_of_workers_that_are_watched() {
+    let settings =
+        Settings { hang_timeout: Duration::from_secs(2), min_uptime: Duration::from_secs(3), ..settings(2) };
+    let mut world = World::with(settings);
+    for id in 1..=2 {
+        world.starts(id);
+    }
+    world.tick();
+    explore(&world, 2);
+    for _ in 0..3 {
+        world.tick();
+    }
+    explore(&world, 2);
+    world.answers(1);
+    world.reload();
+    world.starts(3);
+    world.tick();
+    explore(&world, 2);
+}
+
+#[test]
 fn every_order_of_few_things_late_in_a_reload_while_an_instance_waits() {
     let mut world = World::serving(2);
     world.wait(SPACING);
@@ -212,10 +279,12 @@ fn every_order_of_few_things_late_in_a_reload_while_an_instance_waits() {
 }
 
 fn some_settings() -> impl Strategy<Value = Settings> {
-    (0..4u32, any::<bool>(), 0..2u64, 1..4usize, any::<bool>()).prop_map(
-        |(start_attempts, drains, uptime, reload_batch, wait_ready)| Settings {
+    (0..4u32, any::<bool>(), 0..2u64, 1..4usize, any::<bool>(), any::<bool>(), 0..3u64).prop_map(
+        |(start_attempts, drains, uptime, reload_batch, wait_ready, probes, hang_timeout)| Settings {
             start_attempts,
             drains,
+            probes,
+            hang_timeout: Duration::from_secs(hang_timeout),
             min_uptime: Duration::from_secs(uptime),
             reload_batch,
             wait_ready,

@@ -1,7 +1,13 @@
 //! Output is cut into lines, and each gets its form.
 
-use crossfork::supervisor::log::{Format, Lines, Origin, Piece, Stream, Style, utc};
+use std::time::Duration;
+
+use crossfork::Signal;
+use crossfork::supervisor::log::{self, Format, Lines, Log, Origin, Piece, Stream, Style, utc};
+use crossfork::supervisor::policy::{Ended, ListenFailure, Notice, Subject};
+use crossfork::supervisor::report::Report;
 use proptest::prelude::*;
+use serde_json::json;
 
 const LIMIT: usize = 64 * 1024;
 
@@ -129,14 +135,55 @@ fn bytes_that_are_no_text_do_not_spoil_json() {
 #[test]
 fn our_own_lines_can_be_told_from_theirs() {
     let mut text = Vec::new();
-    Style::from(Format::Formatted).ours("reloaded", &mut text);
-    Style::from(Format::Raw).ours("reloaded", &mut text);
+    Style::from(Format::Formatted).ours("reloaded", None, &mut text);
+    Style::from(Format::Raw).ours("reloaded", None, &mut text);
     assert_eq!(text, b"[crossfork] reloaded\n[crossfork] reloaded\n");
     text.clear();
-    Style::from(Format::Json).ours("reloaded", &mut text);
+    Style::from(Format::Json).ours("reloaded", None, &mut text);
     let value: serde_json::Value = serde_json::from_slice(&text).unwrap();
     assert_eq!((&value["stream"], &value["text"]), (&"crossfork".into(), &"reloaded".into()));
     assert_eq!(value.as_object().unwrap().len(), 3);
+}
+
+#[test]
+fn our_own_lines_in_json_have_the_fields_of_their_event() {
+    let worker = Subject { slot: 2, pid: 4711 };
+    let failure = ListenFailure { address: "port 80".into(), reason: "no".into(), code: "EACCES" };
+    for (notice, expected) in [
+        (
+            Notice::Up(worker, true),
+            json!({ "event": "worker_up", "instance": 2, "pid": 4711, "listens": true }),
+        ),
+        (
+            Notice::ListenFailed(worker, failure),
+            json!({ "event": "listen_failed", "instance": 2, "pid": 4711, "address": "port 80", "error": "EACCES" }),
+        ),
+        (
+            Notice::Ended(worker, Ended::Code(3)),
+            json!({ "event": "worker_ended", "instance": 2, "pid": 4711, "code": 3 }),
+        ),
+        (
+            Notice::Ended(worker, Ended::Signal(Signal::KILL)),
+            json!({ "event": "worker_ended", "instance": 2, "pid": 4711, "signal": "SIGKILL" }),
+        ),
+        (
+            Notice::Pause { slot: 1, pause: Duration::from_millis(100) },
+            json!({ "event": "restart_delayed", "instance": 1, "seconds": 0.1 }),
+        ),
+        (Notice::Stopping { signal: Signal::TERM }, json!({ "event": "stopping", "signal": "SIGTERM" })),
+    ] {
+        let mut text = Vec::new();
+        Style::from(Format::Json).ours(&notice.to_string(), Some(&Report::from(&notice)), &mut text);
+        let mut value: serde_json::Value = serde_json::from_slice(&text).unwrap();
+        let fields = value.as_object_mut().unwrap();
+        assert!(fields.remove("time").is_some());
+        assert_eq!(fields.remove("stream"), Some("crossfork".into()));
+        assert_eq!(fields.remove("text"), Some(notice.to_string().into()));
+        assert_eq!(value, expected);
+        text.clear();
+        Style::from(Format::Formatted).ours("a sentence", Some(&Report::from(&notice)), &mut text);
+        assert_eq!(text, b"[crossfork] a sentence\n");
+    }
 }
 
 #[test]
@@ -168,7 +215,7 @@ fn no_worker_can_write_over_other_lines() {
         assert_eq!(String::from_utf8(formatted(Format::Formatted, theirs.as_bytes())).unwrap(), expected);
     }
     let mut ours = Vec::new();
-    Style::from(Format::Formatted).ours("it said \u{1b}[2K", &mut ours);
+    Style::from(Format::Formatted).ours("it said \u{1b}[2K", None, &mut ours);
     assert_eq!(ours, b"[crossfork] it said \\u{1b}[2K\n");
 }
 
@@ -222,5 +269,34 @@ proptest! {
             prop_assert!(parameters.is_some_and(|p| p.chars().all(|c| c.is_ascii_digit() || ";:".contains(c))));
             rest = after;
         }
+    }
+}
+
+/// A process that a worker has started may keep its outputs open for ever.
+#[tokio::test(start_paused = true)]
+async fn at_the_end_an_output_that_stays_open_is_not_waited_for() {
+    let log = Log::new(log::Settings::default()).unwrap();
+    let (ours, theirs) = tokio::io::duplex(64);
+    let origin = Origin { slot: 0, pid: 4711, stream: Stream::Stderr };
+    let passing = tokio::spawn(log.clone().pass_on(theirs, origin));
+    log.end_cold_start();
+    tokio::time::sleep(Duration::from_secs(3600)).await;
+    assert!(!passing.is_finished(), "more may come");
+    log.end_output();
+    passing.await.unwrap();
+    drop(ours);
+}
+
+#[test]
+fn every_event_is_in_the_documentation() {
+    let (source, documentation) =
+        (include_str!("../../../src/supervisor/report.rs"), include_str!("../../../docs/run.md"));
+    let events: Vec<_> = ["Report::new(\"", "Report::of(\""]
+        .into_iter()
+        .flat_map(|start| source.split(start).skip(1).filter_map(|rest| rest.split('"').next()))
+        .collect();
+    assert!(events.len() > 15, "{events:?}");
+    for event in events {
+        assert!(documentation.contains(&format!("`{event}`")), "{event}");
     }
 }

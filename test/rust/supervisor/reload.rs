@@ -414,3 +414,32 @@ fn a_worker_that_never_says_that_it_is_ready_is_replaced() {
     assert_eq!(world.workers[&2].signals, [Signal::KILL]);
     assert_eq!(world.newest(), 3);
 }
+
+/// A program that crashes soon after it listens must not take clients with it.
+#[test]
+fn a_new_worker_on_trial_gets_no_connections_before_it_takes_over() {
+    let uptime = Duration::from_secs(1);
+    let mut world = World::with(Settings { min_uptime: uptime, ..settings(2) });
+    for id in 1..=2 {
+        world.starts(id);
+    }
+    world.reload();
+    world.starts(3);
+    world.wait(uptime - Duration::from_millis(1));
+    assert!(world.workers[&3].held && !world.workers[&1].retired);
+    world.wait(Duration::from_millis(1));
+    assert!(!world.workers[&3].held && world.workers[&1].retired);
+    assert!(!world.workers[&4].held, "only the first is on trial");
+}
+
+/// Otherwise nobody would serve in its instance.
+#[test]
+fn a_new_worker_on_trial_gets_connections_as_soon_as_the_old_one_is_gone() {
+    let mut world = World::with(Settings { min_uptime: Duration::from_secs(60), ..settings(1) });
+    world.starts(1);
+    world.reload();
+    world.starts(2);
+    assert!(world.workers[&2].held);
+    world.exits(1);
+    assert!(!world.workers[&2].held);
+}

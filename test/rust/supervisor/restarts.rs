@@ -5,7 +5,7 @@ use std::time::Duration;
 use crossfork::Signal;
 use crossfork::supervisor::policy::{
     DARK_PAUSE, Ended, FIRST_PAUSE, LAST_WARNING, LONGEST_PAUSE, MANY_RESTARTS, MOST_PATIENCE, Notice,
-    SETTLE, SPACING, Settings, Subject, exit_code,
+    PROVEN, SETTLE, SPACING, Settings, Subject, exit_code,
 };
 
 use crate::world::{KILL_TIMEOUT, LISTEN_TIMEOUT, World, settings};
@@ -103,13 +103,102 @@ fn while_others_serve_an_instance_is_not_started_twice_in_a_second() {
     assert_eq!(world.now - since, SPACING * 2, "counted from its start");
 }
 
+/// One is enough: all at once, again and again, could keep every processor busy with starts.
 #[test]
-fn an_instance_that_waits_to_be_started_again_is_started_when_the_last_other_ends() {
-    let mut world = World::serving(2);
+fn when_the_last_worker_that_serves_ends_one_instance_is_started_at_once_and_the_others_wait_for_their_second()
+ {
+    let mut world = World::serving(3);
     world.exits(1);
-    let since = world.now;
     world.exits(2);
-    assert_eq!(world.forks_since(since)[2..], [Duration::ZERO; 2]);
+    let since = world.now;
+    world.exits(3);
+    assert_eq!(world.forks_since(since)[3..], [Duration::ZERO]);
+    world.wait(SPACING);
+    assert_eq!(world.forks_since(since)[3..], [Duration::ZERO, SPACING, SPACING]);
+}
+
+/// A program that listens and then cannot reach its database, at night.
+#[test]
+fn workers_that_end_as_soon_as_they_listen_and_serve_nobody_are_not_started_in_a_loop_without_pauses() {
+    let mut world = World::new(4);
+    let start = world.now;
+    for _ in 0..10_000 {
+        for id in world.ids() {
+            world.comes_up(id);
+            world.exits(id);
+        }
+        if world.now - start >= MINUTE * 10 {
+            break;
+        }
+        world.tick();
+    }
+    assert!(world.now - start >= MINUTE * 10, "{} starts in {:?}", world.forks.len(), world.now - start);
+    // In each second one, and each instance after its own pauses.
+    assert!(world.forks.len() < 600 + 4 * 60, "{}", world.forks.len());
+    // And all of that was no reason to wait longer than that while nobody serves: see `World`.
+    for id in world.ids() {
+        world.starts(id);
+    }
+    world.wait(LONGEST_PAUSE);
+    for id in world.ids() {
+        world.starts(id);
+    }
+    assert_eq!(world.workers.len(), 4);
+}
+
+#[test]
+fn one_that_ends_soon_after_it_was_up_and_has_served_nobody_is_a_failed_start() {
+    let mut world = World::serving(2);
+    world.wait(SPACING);
+    let since = world.now;
+    world.exits(1);
+    for _ in 0..4 {
+        while world.workers.len() == 1 {
+            world.tick();
+        }
+        world.comes_up(world.newest());
+        world.exits(world.newest());
+    }
+    world.tick();
+    let millis: Vec<_> = world.forks_since(since).iter().map(Duration::as_millis).collect();
+    // The second that is between two starts while others serve is longer than the first pauses.
+    assert_eq!(millis, [0, 1000, 2000, 3000, 4000]);
+    for _ in 0..2 {
+        world.comes_up(world.newest());
+        world.exits(world.newest());
+        world.tick();
+    }
+    assert_eq!(world.forks_since(since)[6] - world.forks_since(since)[5], Duration::from_millis(1600));
+}
+
+#[test]
+fn one_that_was_up_for_ten_seconds_is_no_failed_start_even_if_nobody_came() {
+    let mut world = World::new(2);
+    for _ in 0..20 {
+        for id in world.ids() {
+            world.comes_up(id);
+        }
+        world.wait(PROVEN);
+        let (since, id) = (world.now, world.of(1));
+        world.exits(id);
+        assert_eq!(world.forks_since(since), [Duration::ZERO]);
+    }
+}
+
+#[test]
+fn when_one_has_served_the_pauses_are_over() {
+    let mut world = World::serving(1);
+    for _ in 0..10 {
+        world.comes_up(world.newest());
+        world.exits(world.newest());
+        while world.workers.is_empty() {
+            world.tick();
+        }
+    }
+    world.starts(world.newest());
+    let since = world.now;
+    world.exits(world.newest());
+    assert_eq!(world.forks_since(since).last(), Some(&Duration::ZERO));
 }
 
 #[test]
@@ -409,7 +498,7 @@ fn a_replacement_that_hangs_is_killed_and_each_next_has_more_time() {
         }
         assert_eq!(world.now - since, LISTEN_TIMEOUT * attempt);
         assert!(
-            world.has_said(|notice| matches!(notice, Notice::NotUp(worker, _) if worker.pid == 10_000 + id))
+            world.has_said(|notice| matches!(notice, Notice::NotUp(worker, ..) if worker.pid == 10_000 + id))
         );
         world.exits(id);
         while world.newest() == id {

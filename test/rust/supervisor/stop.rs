@@ -184,3 +184,20 @@ fn nothing_is_reloaded_or_replaced_any_more() {
     assert_eq!(world.forks.len(), 2);
     assert!(!world.has_said(|notice| *notice == Notice::Reloading));
 }
+
+/// The disk was full when it was started.
+#[test]
+fn a_worker_without_the_file_that_drains_it_gets_a_real_signal_among_others_that_have_it() {
+    let mut world = World::with(Settings { drains: true, ..settings(2) });
+    for id in 1..=2 {
+        world.starts(id);
+    }
+    world.cannot_drain(1);
+    world.stop(Signal::TERM);
+    for id in 1..=2 {
+        world.disconnected(id);
+    }
+    world.wait(SIGNAL_AFTER);
+    assert_eq!(world.workers[&1].signals, [Signal::TERM]);
+    assert!(world.workers[&2].signals.is_empty());
+}

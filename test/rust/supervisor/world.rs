@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use crossfork::Signal;
 use crossfork::supervisor::policy::{
-    Action, DARK_PAUSE, Ended, LAST_WARNING, Notice, Policy, Settings, Time,
+    Action, DARK_PAUSE, Ended, LAST_WARNING, ListenFailure, Notice, Policy, Probed, SECOND_LISTEN, Settings,
+    Time,
 };
 
 pub const KILL_TIMEOUT: Duration = Duration::from_secs(30);
@@ -21,11 +22,18 @@ pub fn settings(instances: usize) -> Settings {
         min_uptime: Duration::ZERO,
         reload_batch: 1,
         wait_ready: false,
+        probes: false,
+        hang_timeout: Duration::ZERO,
+        hang_signal: Signal::TERM,
         stop_signal: Signal::TERM,
         signal_after: SIGNAL_AFTER,
         drains: false,
         start_attempts: 0,
     }
+}
+
+pub fn port_in_use() -> ListenFailure {
+    ListenFailure { address: "port 80".into(), reason: "the address is in use".into(), code: "EADDRINUSE" }
 }
 
 #[derive(Clone)]
@@ -52,6 +60,18 @@ pub struct Worker {
     pub is_online: bool,
     pub listens: bool,
     pub is_ready: bool,
+    /// Since when it was told that it cannot listen, if it does not listen.
+    pub cannot_listen: Option<Time>,
+    /// The file that drains it could not be written.
+    pub cannot_drain: bool,
+    /// It was sent a request, and whether it has answered that well.
+    pub probe: Option<bool>,
+    /// It was asked whether its event loop runs, then, and has not answered.
+    pub asked_to_answer: Option<Time>,
+    /// It is to be ended, for it does not answer, or never will as it should.
+    pub hung: bool,
+    /// It gets no connections yet.
+    pub held: bool,
     /// It gets no more connections.
     pub retired: bool,
     /// It was asked to go.
@@ -67,7 +87,7 @@ pub struct Worker {
 impl Worker {
     /// Takes new connections, or will.
     pub fn stays(&self) -> bool {
-        !self.retired && !self.asked && !self.left && !self.signals.contains(&Signal::KILL)
+        !self.retired && !self.asked && !self.left && !self.hung && !self.signals.contains(&Signal::KILL)
     }
 }
 
@@ -120,18 +140,81 @@ impl World {
         self.ids
     }
 
-    /// Comes up as a server does.
+    /// Comes up as a server does, and serves.
     pub fn starts(&mut self, id: u32) {
+        self.comes_up(id);
+        self.accepts(id);
+    }
+
+    /// Comes up, and no connection comes.
+    pub fn comes_up(&mut self, id: u32) {
         self.online(id);
         self.listening(id);
         if self.settings.wait_ready {
             self.ready(id);
         }
+        if self.settings.probes {
+            self.probed(id, true);
+        }
     }
 
     pub fn serves(&self, id: u32) -> bool {
         let worker = &self.workers[&id];
-        if self.settings.wait_ready { worker.is_ready } else { worker.listens }
+        let has_come = if self.settings.wait_ready {
+            worker.is_ready && worker.cannot_listen.is_none()
+        } else {
+            worker.listens
+        };
+        has_come && (!self.settings.probes || worker.probe == Some(true))
+    }
+
+    pub fn cannot_drain(&mut self, id: u32) {
+        self.worker(id).cannot_drain = true;
+        self.policy.cannot_drain(id);
+    }
+
+    /// Answers the request that it was sent, if it was.
+    pub fn probed(&mut self, id: u32, well: bool) {
+        if self.worker(id).probe == Some(false) {
+            self.worker(id).probe = well.then_some(true);
+            let result = match well {
+                true => Probed::Well,
+                false => Probed::NotYet("answers with status 500".to_owned()),
+            };
+            self.policy.probed(id, result, self.now);
+            self.obey();
+        }
+    }
+
+    /// Answers the request in a way that shows that it never will well.
+    pub fn never_answers_well(&mut self, id: u32, why: &str) {
+        assert_eq!(self.worker(id).probe, Some(false), "it was not sent one");
+        self.worker(id).hung = true;
+        self.policy.probed(id, Probed::Never(why.to_owned()), self.now);
+        self.obey();
+    }
+
+    /// Says that its event loop runs, if it was asked.
+    pub fn answers(&mut self, id: u32) {
+        let now = self.now;
+        if let Some(asked) = self.worker(id).asked_to_answer.take() {
+            self.policy.answered(id, now - asked, now);
+            self.obey();
+        }
+    }
+
+    /// Goes on for so long, in which all answer but these.
+    pub fn wait_while_all_answer_but(&mut self, silent: &[u32], time: Duration) {
+        let end = self.now + time;
+        while self.policy.next_tick().is_some_and(|at| at <= end) {
+            self.tick();
+            for id in self.ids() {
+                if !silent.contains(&id) {
+                    self.answers(id);
+                }
+            }
+        }
+        self.now = end;
     }
 
     pub fn ready(&mut self, id: u32) {
@@ -146,8 +229,25 @@ impl World {
         self.obey();
     }
 
+    /// It may have accepted a connection.
+    pub fn accepts(&mut self, id: u32) {
+        self.policy.served(id);
+    }
+
+    pub fn listen_fails(&mut self, id: u32) {
+        let now = self.now;
+        let worker = self.worker(id);
+        if !worker.listens {
+            worker.cannot_listen.get_or_insert(now);
+        }
+        self.policy.listen_failed(id, port_in_use(), self.now);
+        self.obey();
+    }
+
     pub fn listening(&mut self, id: u32) {
-        self.worker(id).listens = true;
+        let worker = self.worker(id);
+        worker.listens = true;
+        worker.cannot_listen = None;
         self.policy.listening(id, self.now);
         self.obey();
     }
@@ -243,9 +343,23 @@ impl World {
             assert_eq!(self.done, None, "{action:?} after the end");
             match action {
                 Action::Fork { slot } => self.fork(slot),
+                Action::Hold { worker } => {
+                    assert!(!self.worker(worker).listens, "it may have connections");
+                    self.worker(worker).held = true;
+                }
+                Action::Serve { worker } => {
+                    assert!(std::mem::take(&mut self.worker(worker).held), "it was not held");
+                    assert!(self.worker(worker).stays());
+                }
                 Action::Retire { worker } => self.retire(worker),
                 Action::Disconnect { worker } => self.disconnect(worker),
                 Action::Kill { worker, signal } => self.kill(worker, signal),
+                Action::Ask { worker } => self.ask(worker),
+                Action::Probe { worker } => {
+                    assert_ne!(self.worker(worker).probe, Some(false), "two requests at once");
+                    assert_ne!(self.worker(worker).probe, Some(true), "it has answered well");
+                    self.worker(worker).probe = Some(false);
+                }
                 Action::CloseUnusedServers => self.closed_servers += 1,
                 Action::Print(notice) => {
                     assert!(!notice.to_string().is_empty());
@@ -285,14 +399,27 @@ impl World {
         assert!(there <= 2, "{there} workers in one instance");
     }
 
+    /// Only those are asked that are up, stay, and have answered before.
+    fn ask(&mut self, id: u32) {
+        let now = self.now;
+        let worker = self.worker(id);
+        assert!(worker.stays() && worker.asked_to_answer.is_none(), "{worker:?}");
+        worker.asked_to_answer = Some(now);
+    }
+
     /// Nobody is to go in whose place nobody is up.
     fn retire(&mut self, id: u32) {
         let worker = self.worker(id);
         assert!(worker.stays(), "it goes already: {worker:?}");
         worker.retired = true;
         let slot = worker.slot;
-        let is_successor =
-            |w: &Worker| w.slot == slot && w.stays() && (w.listens || w.is_online || w.is_ready);
+        let is_successor = |w: &Worker| {
+            w.slot == slot
+                && w.stays()
+                && !w.held
+                && w.cannot_listen.is_none()
+                && (w.listens || w.is_online || w.is_ready)
+        };
         assert!(self.workers.values().any(is_successor), "instance {slot} is empty now");
     }
 
@@ -307,18 +434,21 @@ impl World {
     /// Nobody who serves is killed, if it is not that all are to end.
     fn kill(&mut self, id: u32, signal: Signal) {
         let stopping = self.stopping;
-        let (now, drains) = (self.now, self.settings.drains);
+        let (now, drains, hang_timeout) = (self.now, self.settings.drains, self.settings.hang_timeout);
         let worker = self.worker(id);
         assert!(stopping || !worker.signals.contains(&signal), "again {signal}");
         worker.signals.push(signal);
         let worker = worker.clone();
-        if signal == Signal::TERM {
+        if signal != Signal::KILL {
             let is_last = worker.leaves_since.is_some_and(|since| now >= since + KILL_TIMEOUT - LAST_WARNING);
-            let is_free = !drains && worker.asked && worker.disconnected;
-            assert!(is_last || is_free, "SIGTERM while it may have connections: {worker:?}");
-        } else if !stopping && !worker.retired && !worker.left {
+            let is_free = (!drains || worker.cannot_drain) && worker.asked && worker.disconnected;
+            let hangs = worker.asked_to_answer.is_some_and(|asked| now >= asked + hang_timeout);
+            self.worker(id).hung = !is_last && !is_free && hangs;
+            assert!(is_last || is_free || hangs, "SIGTERM while it may have connections: {worker:?}");
+        } else if !stopping && !worker.retired && !worker.left && !worker.hung {
             let is_old = |(other, w): (&u32, &Worker)| *other < id && w.slot == worker.slot && w.stays();
-            let had_time = now >= worker.forked + LISTEN_TIMEOUT;
+            let had_time = now >= worker.forked + LISTEN_TIMEOUT
+                || worker.cannot_listen.is_some_and(|since| now >= since + SECOND_LISTEN);
             assert!(!self.serves(id), "it serves: {worker:?}");
             assert!(
                 had_time || self.workers.iter().any(is_old),

@@ -56,6 +56,28 @@ pub enum Action<F> {
         /// The connection.
         fd: F,
     },
+    /// Send this to the worker with a connection of our own. Close that when the channel is done with it.
+    Connect {
+        /// The worker.
+        worker: WorkerId,
+        /// The message.
+        message: Message,
+        /// The connection.
+        fd: F,
+    },
+    /// Send this to the worker with a socket that is connected to nothing. When the channel is done with that:
+    /// [`handle_pinged`](super::PrimaryMachine::handle_pinged).
+    Ping {
+        /// The worker.
+        worker: WorkerId,
+        /// The message.
+        message: Message,
+    },
+    /// The worker was asked whether its event loop runs, and answers.
+    Answers {
+        /// The worker.
+        worker: WorkerId,
+    },
     /// Send this to the worker with a duplicate of the server's socket. If it cannot be sent, or
     /// does not arrive: [`handle_unshared`](super::PrimaryMachine::handle_unshared).
     Share {
@@ -74,6 +96,18 @@ pub enum Action<F> {
         query: Query,
         /// Whether we accept its connections, or else it is shared.
         accept: bool,
+    },
+    /// Look whether the file of the server's path is still its own, and make the socket anew if it is not.
+    /// Then call [`handle_rebound`](super::PrimaryMachine::handle_rebound).
+    Rebind {
+        /// The server, which listens.
+        server: ServerId,
+        /// Where.
+        query: Query,
+        /// Who has asked.
+        worker: WorkerId,
+        /// In the message of this number.
+        seq: u64,
     },
     /// Close the server's socket.
     Close {
@@ -102,6 +136,15 @@ pub enum Action<F> {
         worker: WorkerId,
         /// On what.
         query: Query,
+    },
+    /// The worker was told that it cannot listen (CLU-11).
+    ListenFailed {
+        /// The worker.
+        worker: WorkerId,
+        /// On what, without its data.
+        query: Query,
+        /// The number of the system's error.
+        errno: i32,
     },
     /// The worker announces that it will exit on its own account (CLU-10). Once.
     Leaving {

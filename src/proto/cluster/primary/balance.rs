@@ -10,7 +10,7 @@
 //! ```
 //!
 //! `add` leads to `Free`, or to `Busy` if the worker still has an offer from before; `remove` takes it
-//! out of the rotation.
+//! out of the rotation. `hold` leads from `Free` and `Resting` to `Busy`.
 //!
 //! A worker has one offer at a time. A worker that refuses a connection gets no other before a pause is
 //! over, and the connection goes to the next worker. When all workers rest, it waits. (Node offers it to
@@ -83,6 +83,14 @@ impl<F> Rotation<F> {
         if self.busy.remove(&worker).is_none() {
             self.free.retain(|free| *free != worker);
             self.resting.retain(|resting| *resting != worker);
+        }
+    }
+
+    /// The worker is asked something else, in the message of this number, and gets no offer before it has
+    /// answered that.
+    pub(super) fn hold(&mut self, worker: WorkerId, number: u64) {
+        if self.free.contains(&worker) || self.resting.contains(&worker) {
+            self.add(worker, Some(number));
         }
     }
 
@@ -202,9 +210,10 @@ mod tests {
         use State::*;
         type Input = fn(&mut Rotation<u32>);
         let states = [Absent, Free, Busy, Resting];
-        let rows: [(&str, Input, [&str; 4]); 8] = [
+        let rows: [(&str, Input, [&str; 4]); 9] = [
             ("add", |r| r.add(WORKER, None), ["free", "free", "free", "free"]),
             ("add, with an offer", |r| r.add(WORKER, Some(3)), ["busy 3", "busy 3", "busy 3", "busy 3"]),
+            ("hold", |r| r.hold(WORKER, 6), ["absent", "busy 6", "busy 5", "busy 6"]),
             ("remove", |r| r.remove(WORKER), ["absent", "absent", "absent", "absent"]),
             ("next", |r| _ = r.next(6), ["absent", "busy 6", "busy 5", "resting"]),
             ("accepted", |r| r.answered(WORKER, 5, true), ["absent", "free", "free", "resting"]),

@@ -20,8 +20,12 @@ impl<F> PrimaryMachine<F> {
     /// The channel is done with a connection that was offered in the message of this number: it
     /// has `arrived`, and is kept until the worker replies; or it has not.
     pub fn handle_returned(&mut self, seq: u64, fd: F, arrived: bool) {
+        let worker = self.offers.worker(seq);
         let known = self.offers.returned(seq, fd, arrived);
         self.known(seq, known);
+        if let Some(worker) = worker {
+            self.connection_returned(worker, arrived);
+        }
     }
 
     /// An [`Action::Pause`] is over.
@@ -46,11 +50,15 @@ impl<F> PrimaryMachine<F> {
         let Some(OfferOutcome { server, answer, back }) = known else {
             return;
         };
+        let ping = answer.and_then(|(worker, _)| self.workers.get(&worker)?.pulse.ping());
         let Some(rotation) = self.rotation(server) else {
             return;
         };
         if let Some((worker, accepted)) = answer {
             rotation.answered(worker, seq, accepted);
+            if let Some(ping) = ping {
+                rotation.hold(worker, ping);
+            }
         }
         if let Some(connection) = back {
             rotation.came_back(connection);

@@ -2,8 +2,8 @@
 
 use super::balance::Rotation;
 use super::servers::{ServerState, key};
-use super::{Action, Balance, PrimaryMachine, ServerId, WorkerId};
-use crate::proto::cluster::message::{Body, Message, Query, Reply, SockName};
+use super::{Action, Balance, Member, PrimaryMachine, ServerId, WorkerId};
+use crate::proto::cluster::message::{AddressType, Body, Message, Query, Reply, SockName};
 
 /// How many servers one worker may have. Each may cost the primary a descriptor.
 const MAX_SERVERS_OF_ONE: usize = 256;
@@ -30,22 +30,36 @@ impl<F> PrimaryMachine<F> {
         }
     }
 
-    /// The worker cannot have the shared socket that this reply was to bring.
-    pub fn handle_unshared(&mut self, id: WorkerId, server: ServerId, reply: Message, errno: i32) {
-        let Body::Reply(reply) = reply.body else {
+    /// The server's path leads to its socket: to the one before, or to a new one. Or the system gave the number of
+    /// an error, and this worker cannot listen. The others keep the socket that they have.
+    pub fn handle_rebound(&mut self, id: WorkerId, seq: u64, server: ServerId, bound: Result<(), i32>) {
+        let asks = |worker: &Member| worker.servers.contains(&server);
+        if !self.workers.get(&id).is_some_and(asks) {
+            return;
+        }
+        let Err(errno) = bound else {
+            return self.admit(id, seq, server);
+        };
+        let Some(found) = self.servers.get_mut(server) else {
             return;
         };
-        if self.workers.get_mut(&id).is_some_and(|worker| worker.servers.remove(&server)) {
-            self.leave(id, server);
+        let (key, data) = (Some(found.key.clone()), found.query.data.clone());
+        self.refuse(id, server, Reply { ack: seq, key, data, ..Reply::default() }, errno);
+    }
+
+    /// The worker cannot have the shared socket that this reply was to bring.
+    pub fn handle_unshared(&mut self, id: WorkerId, server: ServerId, reply: Message, errno: i32) {
+        if let Body::Reply(reply) = reply.body {
+            self.refuse(id, server, reply, errno);
         }
-        self.send(id, Body::Reply(Reply { server: Some(Err(errno)), ..reply }));
     }
 }
 
 impl<F> PrimaryMachine<F> {
     /// A worker wants to listen (CLU-6).
     pub(super) fn query(&mut self, id: WorkerId, seq: u64, query: Query) {
-        let shared = self.balance == Balance::Shared || query.address_type.is_udp();
+        let rebinds = self.rebinds_paths && query.address_type == AddressType::Path;
+        let shared = query.address_type.is_udp() || self.balance == Balance::Shared && !rebinds;
         let its = self.workers.get(&id).map_or(0, |worker| worker.servers.len());
         let found = match its < MAX_SERVERS_OF_ONE {
             true => self.servers.join(id, &query, shared),
@@ -56,6 +70,9 @@ impl<F> PrimaryMachine<F> {
                 if let Some(worker) = self.workers.get_mut(&id) {
                     worker.servers.insert(server);
                 }
+                if rebinds && self.rotation(server).is_some() {
+                    return self.actions.push_back(Action::Rebind { server, query, worker: id, seq });
+                }
                 if is_new {
                     self.actions.push_back(Action::Bind { server, query, accept: !shared });
                 }
@@ -64,10 +81,9 @@ impl<F> PrimaryMachine<F> {
             Err(errno) => {
                 let key = Some(key(&query));
                 let server = Some(Err(errno));
-                self.send(
-                    id,
-                    Body::Reply(Reply { ack: seq, server, key, data: query.data, ..Reply::default() }),
-                );
+                let data = query.data.clone();
+                self.send(id, Body::Reply(Reply { ack: seq, server, key, data, ..Reply::default() }));
+                self.listen_failed(id, query, errno);
             }
         }
     }
@@ -75,6 +91,7 @@ impl<F> PrimaryMachine<F> {
     /// Answers a query, now or when the socket is made (CLU-11).
     fn admit(&mut self, id: WorkerId, seq: u64, server: ServerId) {
         let takes_connections = self.workers.get(&id).is_some_and(|worker| worker.life.takes_connections());
+        let unanswered = self.unanswered(id, server);
         let Some(found) = self.servers.get_mut(server) else {
             return;
         };
@@ -82,7 +99,7 @@ impl<F> PrimaryMachine<F> {
             ack: seq,
             server: Some(Ok(())),
             key: Some(found.key.clone()),
-            data: found.data.clone(),
+            data: found.query.data.clone(),
             ..Reply::default()
         };
         match &mut found.state {
@@ -90,16 +107,34 @@ impl<F> PrimaryMachine<F> {
             ServerState::Listening { sockname, rotation } => {
                 reply.sockname = sockname.clone();
                 if takes_connections {
-                    rotation.add(id, self.offers.unanswered(id, server));
+                    rotation.add(id, unanswered);
                 }
                 self.send(id, Body::Reply(reply));
                 self.distribute(server);
             }
             ServerState::Shared => {
+                if let Some(worker) = self.workers.get_mut(&id) {
+                    worker.may_have_served = true;
+                }
                 let reply = self.message(Body::Reply(reply));
                 self.actions.push_back(Action::Share { worker: id, server, reply });
             }
         }
+    }
+
+    /// The worker was to have this server, and cannot.
+    fn refuse(&mut self, id: WorkerId, server: ServerId, reply: Reply, errno: i32) {
+        // If the worker is gone, it has not failed to listen.
+        if errno != libc::EPIPE
+            && let Some(found) = self.servers.get_mut(server)
+        {
+            let query = found.query.clone();
+            self.listen_failed(id, query, errno);
+        }
+        if self.workers.get_mut(&id).is_some_and(|worker| worker.servers.remove(&server)) {
+            self.leave(id, server);
+        }
+        self.send(id, Body::Reply(Reply { server: Some(Err(errno)), ..reply }));
     }
 
     /// The socket could not be made. The next query for it tries again.
@@ -111,10 +146,16 @@ impl<F> PrimaryMachine<F> {
             if let Some(worker) = self.workers.get_mut(&worker) {
                 worker.servers.remove(&server);
             }
-            let (key, data) = (Some(gone.key.clone()), gone.data.clone());
+            let (key, data) = (Some(gone.key.clone()), gone.query.data.clone());
             let server = Some(Err(errno));
             self.send(worker, Body::Reply(Reply { ack: seq, server, key, data, ..Reply::default() }));
+            self.listen_failed(worker, gone.query.clone(), errno);
         }
+    }
+
+    fn listen_failed(&mut self, worker: WorkerId, query: Query, errno: i32) {
+        let query = Query { data: None, ..query };
+        self.actions.push_back(Action::ListenFailed { worker, query, errno });
     }
 
     /// The worker does not listen on this server any more. Without workers, it is closed.
@@ -144,7 +185,7 @@ impl<F> PrimaryMachine<F> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::proto::cluster::message::{Act, AddressType};
+    use crate::proto::cluster::message::Act;
 
     const SERVER: ServerId = ServerId(1);
     const KEY: &str = "null:80:4:undefined";
@@ -196,6 +237,7 @@ mod tests {
                 Action::Share { worker, .. } => format!("share with {worker}"),
                 Action::Offer { worker, fd, .. } => format!("offer {fd} to {worker}"),
                 Action::Close { .. } => "close".to_owned(),
+                Action::ListenFailed { worker, errno, .. } => format!("{errno} told of {worker}"),
                 other => format!("{other:?}"),
             });
         }
@@ -221,7 +263,12 @@ mod tests {
             (
                 "not bound",
                 |machine| machine.handle_bound(SERVER, Err(98)),
-                [("none", "98 to 1"), ("none", "98 to 1"), ("listening", ""), ("shared", "")],
+                [
+                    ("none", "98 to 1, 98 told of 1"),
+                    ("none", "98 to 1, 98 told of 1"),
+                    ("listening", ""),
+                    ("shared", ""),
+                ],
             ),
             (
                 "another asks",
@@ -232,10 +279,10 @@ mod tests {
                 "the same asks",
                 |machine| listen(machine, 1),
                 [
-                    ("binding", "98 to 1"),
-                    ("binding", "98 to 1"),
-                    ("listening", "98 to 1"),
-                    ("shared", "98 to 1"),
+                    ("binding", "98 to 1, 98 told of 1"),
+                    ("binding", "98 to 1, 98 told of 1"),
+                    ("listening", "98 to 1, 98 told of 1"),
+                    ("shared", "98 to 1, 98 told of 1"),
                 ],
             ),
             (

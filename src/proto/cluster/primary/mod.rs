@@ -2,35 +2,41 @@
 //!
 //! **Commands**: [`add_worker`](PrimaryMachine::add_worker), [`remove_worker`](PrimaryMachine::remove_worker),
 //! [`retire`](PrimaryMachine::retire), [`disconnect`](PrimaryMachine::disconnect),
-//! [`close_unused`](PrimaryMachine::close_unused). **Input**:
+//! [`close_unused`](PrimaryMachine::close_unused), [`ask`](PrimaryMachine::ask) (`pulse`),
+//! [`connect`](PrimaryMachine::connect) (`direct`). **Input**:
 //! [`handle_message`](PrimaryMachine::handle_message), here; about servers (`granting`)
-//! [`handle_bound`](PrimaryMachine::handle_bound) and [`handle_unshared`](PrimaryMachine::handle_unshared); about
-//! connections (`connections`) [`handle_connection`](PrimaryMachine::handle_connection),
-//! [`handle_returned`](PrimaryMachine::handle_returned) and
+//! [`handle_bound`](PrimaryMachine::handle_bound), [`handle_rebound`](PrimaryMachine::handle_rebound) and
+//! [`handle_unshared`](PrimaryMachine::handle_unshared); about connections (`connections`)
+//! [`handle_connection`](PrimaryMachine::handle_connection), [`handle_returned`](PrimaryMachine::handle_returned) and
 //! [`handle_pause_over`](PrimaryMachine::handle_pause_over). **What is to be done**:
 //! [`poll_action`](PrimaryMachine::poll_action), after each of these, until there is nothing.
 
 mod action;
 mod balance;
 mod connections;
+mod direct;
 mod granting;
 mod life;
 mod offers;
+mod pulse;
 mod servers;
 
 pub use action::{AcceptDemand, Action, Balance, ServerId, WorkerId};
+pub use direct::Transport;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::proto::cluster::message::{Act, Body, Message, Reply};
 use life::WorkerLife;
 use offers::Offers;
+use pulse::Pulse;
 use servers::Servers;
 
 /// The machine of a cluster's primary, generic over the descriptor type `F` of connections.
 pub struct PrimaryMachine<F> {
     balance: Balance,
     keep_servers: bool,
+    rebinds_paths: bool,
     workers: BTreeMap<WorkerId, Member>,
     servers: Servers<F>,
     offers: Offers<F>,
@@ -43,7 +49,11 @@ pub struct PrimaryMachine<F> {
 struct Member {
     /// It has said that it runs (CLU-5).
     is_online: bool,
+    /// It has accepted a connection, or has a socket that it accepts from by itself.
+    may_have_served: bool,
     life: WorkerLife,
+    /// What it was asked and has not answered.
+    pulse: Pulse,
     servers: BTreeSet<ServerId>,
 }
 
@@ -55,12 +65,19 @@ impl<F> PrimaryMachine<F> {
         PrimaryMachine {
             balance,
             keep_servers,
+            rebinds_paths: false,
             workers: BTreeMap::new(),
             servers: Servers::new(),
             offers: Offers::new(),
             actions: VecDeque::new(),
             next_seq: 0,
         }
+    }
+
+    /// From now on, a query for a path whose file is not ours any more binds it anew. All workers of such a
+    /// server must get connections of the new socket, so the primary accepts them, whatever the [`Balance`].
+    pub fn rebind_paths(&mut self) {
+        self.rebinds_paths = true;
     }
 
     /// There is a new worker.
@@ -113,7 +130,7 @@ impl<F> PrimaryMachine<F> {
             return;
         }
         for server in worker.servers.clone() {
-            let unanswered = self.offers.unanswered(id, server);
+            let unanswered = self.unanswered(id, server);
             if let Some(rotation) = self.rotation(server) {
                 rotation.add(id, unanswered);
                 self.distribute(server);
@@ -181,6 +198,8 @@ impl<F> PrimaryMachine<F> {
             }
             Body::Reply(Reply { ack, accepted, .. }) => {
                 let known = self.offers.replied(ack, id, accepted.unwrap_or(false));
+                worker.may_have_served |=
+                    known.as_ref().is_some_and(|known| matches!(known.answer, Some((_, true))));
                 self.known(ack, known);
             }
             Body::Act(Act::NewConnection { .. } | Act::Disconnect) | Body::Unknown => {}
@@ -198,6 +217,18 @@ impl<F> PrimaryMachine<F> {
     /// Whether the worker's exit is voluntary: it has announced it, or was asked to disconnect (CLU-21).
     pub fn is_leaving(&self, id: WorkerId) -> bool {
         self.workers.get(&id).is_some_and(|worker| worker.life.is_leaving())
+    }
+
+    /// Whether the worker has accepted a connection, as far as we can know: one with a socket that it shares
+    /// may have. False when its channel is closed.
+    pub fn may_have_served(&self, id: WorkerId) -> bool {
+        self.workers.get(&id).is_some_and(|worker| worker.may_have_served)
+    }
+
+    /// What the worker has not answered before which it gets no connection of this server.
+    fn unanswered(&self, id: WorkerId, server: ServerId) -> Option<u64> {
+        let ping = self.workers.get(&id).and_then(|worker| worker.pulse.ping());
+        self.offers.unanswered(id, server).or(ping)
     }
 
     fn send(&mut self, worker: WorkerId, body: Body) {

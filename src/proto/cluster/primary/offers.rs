@@ -72,6 +72,17 @@ impl<F> Offers<F> {
             .map(|(number, _)| *number)
     }
 
+    /// The worker that was offered this.
+    pub(super) fn worker(&self, number: u64) -> Option<WorkerId> {
+        self.0.get(&number).map(|offer| offer.worker)
+    }
+
+    /// Whether the channel to the worker has a connection that it has not acknowledged.
+    pub(super) fn is_on_its_way(&self, worker: WorkerId) -> bool {
+        let is_sent = |state: &OfferState<F>| matches!(state, OfferState::Sent | OfferState::Answered { .. });
+        self.0.values().any(|offer| offer.worker == worker && is_sent(&offer.state))
+    }
+
     /// The worker replied. A reply to another worker's offer, or a second one, is none (CLU-2).
     pub(super) fn replied(
         &mut self,

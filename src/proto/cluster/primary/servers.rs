@@ -8,7 +8,8 @@
 //!        +---- all left --------+------- all left -----------+
 //! ```
 //!
-//! What happens to them is in `granting`.
+//! What happens to them is in `granting`. A server of a path that is asked for again while it is Listening may get
+//! another socket: its number, its workers and the connections that wait stay.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -35,8 +36,8 @@ pub(super) struct Servers<F> {
 
 pub(super) struct PrimaryServer<F> {
     pub(super) key: String,
-    /// The first worker's, for all (CLU-11).
-    pub(super) data: Option<Value>,
+    /// The first worker's: its data is for all (CLU-11).
+    pub(super) query: Query,
     data_length: usize,
     /// Those who listen on it, or have asked to.
     pub(super) workers: BTreeSet<WorkerId>,
@@ -55,6 +56,10 @@ pub(super) enum ServerState<F> {
 impl<F> Servers<F> {
     pub(super) fn new() -> Self {
         Servers { all: BTreeMap::new(), keys: HashMap::new(), last: 0 }
+    }
+
+    pub(super) fn get(&self, id: ServerId) -> Option<&PrimaryServer<F>> {
+        self.all.get(&id)
     }
 
     pub(super) fn get_mut(&mut self, id: ServerId) -> Option<&mut PrimaryServer<F>> {
@@ -120,7 +125,7 @@ impl<F> Servers<F> {
         self.keys.insert(key.clone(), id);
         let state = ServerState::Binding { shared, asked: Vec::new() };
         let workers = BTreeSet::from([worker]);
-        self.all.insert(id, PrimaryServer { key, data: query.data.clone(), data_length, workers, state });
+        self.all.insert(id, PrimaryServer { key, query: query.clone(), data_length, workers, state });
         Ok((id, true))
     }
 }

@@ -1,12 +1,10 @@
 //! From a worker's query to a socket, as Node makes it (CLU-6).
 
-use std::fs;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
-use std::path::{Path, PathBuf};
 
+use super::unix_path::{self, OwnPath};
 use crate::proto::cluster::{AddressType, Query, SockName};
 use crate::sys::server::{self, Bind};
 
@@ -19,9 +17,6 @@ const BACKLOG: u32 = 511;
 
 /// From this backlog on, there is room for the clients of some milliseconds.
 const LONG_BACKLOG: u32 = 256;
-
-/// The longest path that an address has room for.
-const MAX_PATH: usize = 107;
 
 /// A socket that was made for workers.
 pub(super) struct Bound {
@@ -40,12 +35,13 @@ pub(super) fn is_patient(query: &Query) -> bool {
 }
 
 /// Makes the socket that the query asks for. It listens, if it can: also where the workers will
-/// accept, so that an address in use is known now, and not when they listen (CLU-12).
-pub(super) fn bind(query: &Query) -> io::Result<Bound> {
+/// accept, so that an address in use is known now, and not when they listen (CLU-12). With `replaces_stale`, a
+/// socket file on which nobody listens is not in use.
+pub(super) fn bind(query: &Query, replaces_stale: bool) -> io::Result<Bound> {
     let (socket, path) = match query.address_type {
         AddressType::Tcp4 | AddressType::Tcp6 => (tcp(query)?, None),
         AddressType::Udp4 | AddressType::Udp6 => (udp(query)?, None),
-        AddressType::Path => unix(query).map(|(socket, path)| (socket, Some(path)))?,
+        AddressType::Path => unix_path::bind(query, replaces_stale)?,
         AddressType::Fd => (server::given(query.fd.unwrap_or(-1))?, None),
     };
     if !query.address_type.is_udp() {
@@ -94,58 +90,4 @@ fn parse(address: &str, port: u16, is_ipv6: bool) -> io::Result<SocketAddr> {
         IpAddr::V6(ip) if is_ipv6 => Ok(SocketAddrV6::new(ip, port, 0, scope).into()),
         _ => Err(invalid()),
     }
-}
-
-fn unix(query: &Query) -> io::Result<(OwnedFd, OwnPath)> {
-    let path = PathBuf::from(query.address.as_deref().unwrap_or_default());
-    let socket = server::unix(&shorter(&path)).map_err(|e| match e.raw_os_error() {
-        // As libuv has it.
-        Some(libc::ENOENT) => io::Error::from_raw_os_error(libc::EACCES),
-        _ => e,
-    })?;
-    let own = OwnPath::new(path)?;
-    let more = if query.readable_all { 0o444 } else { 0 } | if query.writable_all { 0o222 } else { 0 };
-    if more != 0 {
-        let mut permissions = fs::metadata(&own.path)?.permissions();
-        permissions.set_mode(permissions.mode() | more);
-        fs::set_permissions(&own.path, permissions)?;
-    }
-    Ok((socket, own))
-}
-
-/// The worker has made the path absolute, which may be too long; from here it may be shorter
-/// (CLU-15).
-fn shorter(path: &Path) -> PathBuf {
-    if path.as_os_str().len() <= MAX_PATH {
-        return path.to_owned();
-    }
-    let from_here =
-        std::env::current_dir().ok().and_then(|here| Some(path.strip_prefix(here).ok()?.to_owned()));
-    from_here.unwrap_or_else(|| path.to_owned())
-}
-
-/// The path of a socket, removed when it is dropped, unless there is another file now.
-pub(super) struct OwnPath {
-    path: PathBuf,
-    identity: (u64, u64),
-}
-
-impl OwnPath {
-    fn new(path: PathBuf) -> io::Result<Self> {
-        let identity = identity(&path)?;
-        Ok(OwnPath { path, identity })
-    }
-}
-
-impl Drop for OwnPath {
-    fn drop(&mut self) {
-        if identity(&self.path).is_ok_and(|now| now == self.identity) {
-            let _ = fs::remove_file(&self.path);
-        }
-    }
-}
-
-fn identity(path: &Path) -> io::Result<(u64, u64)> {
-    let file = fs::symlink_metadata(path)?;
-    Ok((file.dev(), file.ino()))
 }

@@ -16,6 +16,9 @@ use std::time::Duration;
 
 use tokio::runtime::Handle;
 
+use super::delays::{Answer, Delays};
+#[cfg(feature = "cli")]
+use super::direct::{self, Direct};
 use super::event::{Event, Events};
 use super::forked_worker::{Commands, ForkedWorker};
 use super::server_socket::ServerSocket;
@@ -37,6 +40,7 @@ pub(super) struct Cluster {
     state: Mutex<ClusterState>,
     /// The runtime of the tasks.
     pub(super) runtime: Handle,
+    pub(super) rebinds_paths: bool,
     pub(super) me: Weak<Cluster>,
 }
 
@@ -44,6 +48,7 @@ pub(super) struct ClusterState {
     pub(super) machine: primary::PrimaryMachine<OwnedFd>,
     pub(super) workers: BTreeMap<WorkerId, ForkedWorker>,
     pub(super) servers: BTreeMap<ServerId, ServerSocket>,
+    pub(super) delays: Delays,
     last: WorkerId,
 }
 
@@ -52,10 +57,16 @@ impl Cluster {
     #[track_caller]
     pub(super) fn new(settings: Settings) -> Arc<Self> {
         let balance = settings.balance.unwrap_or_else(default_balance);
+        let mut machine = primary::PrimaryMachine::new(balance, settings.keep_servers);
+        let rebinds_paths = settings.rebind_paths;
+        if rebinds_paths {
+            machine.rebind_paths();
+        }
         let state = ClusterState {
-            machine: primary::PrimaryMachine::new(balance, settings.keep_servers),
+            machine,
             workers: BTreeMap::new(),
             servers: BTreeMap::new(),
+            delays: Delays::default(),
             last: 0,
         };
         let runtime = Handle::current();
@@ -66,6 +77,7 @@ impl Cluster {
             settings: Mutex::new(Arc::new(settings)),
             state: Mutex::new(state),
             runtime,
+            rebinds_paths,
             me: me.clone(),
         })
     }
@@ -118,6 +130,24 @@ impl Commands for Cluster {
         self.perform(&mut state);
     }
 
+    fn ask(&self, id: WorkerId) -> Option<Answer> {
+        let mut state = self.lock();
+        let answer = state.machine.ask(id).then(|| state.delays.ask(id));
+        self.perform(&mut state);
+        answer
+    }
+
+    #[cfg(feature = "cli")]
+    fn connect(&self, id: WorkerId, port: Option<u16>) -> io::Result<Direct> {
+        let mut state = self.lock();
+        let (server, transport) = state.machine.server_of(id, port).ok_or(io::ErrorKind::NotFound)?;
+        let _inside = self.runtime.enter();
+        let (ours, its) = direct::pair(transport)?;
+        state.machine.connect(id, server, its);
+        self.perform(&mut state);
+        Ok(ours)
+    }
+
     fn retire(&self, id: WorkerId) {
         let mut state = self.lock();
         state.machine.retire(id);
@@ -148,7 +178,10 @@ impl Cluster {
                     if let Some(error) = error {
                         self.events.push(Event::Error { worker: worker.clone(), error });
                     }
+                    worker.set_may_have_served(state.machine.may_have_served(worker.id()));
                     state.machine.remove_worker(worker.id());
+                    state.delays.forget(worker.id());
+                    self.rebind_unreachable(&mut state);
                     self.events.push(Event::Disconnect { worker: worker.clone() });
                 }
             }
@@ -161,7 +194,8 @@ impl Cluster {
         let mut guard = self.lock();
         for _ in 0..BATCH {
             let state = &mut *guard;
-            let Some(listener) = state.servers.get_mut(&id).and_then(ServerSocket::listener) else {
+            let listener = state.servers.get_mut(&id).and_then(ServerSocket::listener);
+            let Some(listener) = listener.filter(|listener| listener.is_served_here()) else {
                 return Poll::Ready(None);
             };
             let demand = state.machine.accept_demand(id);
@@ -209,7 +243,10 @@ async fn tend(cluster: Weak<Cluster>, worker: ForkedWorker) {
     if let Some(cluster) = cluster.upgrade() {
         let code = status.and_then(|status| status.code());
         let signal = status.and_then(|status| status.signal()).and_then(Signal::from_number);
-        cluster.lock().workers.remove(&worker.id());
+        let mut state = cluster.lock();
+        state.workers.remove(&worker.id());
+        cluster.rebind_unreachable(&mut state);
+        drop(state);
         cluster.events.push(Event::Exit { worker, code, signal });
     }
 }

@@ -19,7 +19,7 @@ use crate::trace;
 const PAGE: usize = 4096;
 
 /// Something that happened in a cluster, in the order of Node's events ([CLU-22](crate::protocol#CLU-22)). Of each worker:
-/// `Fork`, `Online`, then `Listening` and `Message`s, `Disconnect`, `Exit`.
+/// `Fork`, `Online`, then `Listening`, `ListenFailed` and `Message`s, `Disconnect`, `Exit`.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Event {
@@ -41,6 +41,18 @@ pub enum Event {
         worker: ForkedWorker,
         /// On what.
         address: Address,
+    },
+    /// The worker was told that it cannot listen, because the primary could not make the socket, or could not
+    /// share it. In a Node worker, the server emits `'error'`. A program that ignores this goes on running
+    /// without listening: this event is the only sign of it. The next attempt on the same address tries again.
+    /// Sockets that a worker binds by itself (`exclusive`, `reusePort`) cause no event.
+    ListenFailed {
+        /// The worker.
+        worker: ForkedWorker,
+        /// On what.
+        address: Address,
+        /// Why: an [`Error::Listen`], with a [code](Error::code) such as `EADDRINUSE`.
+        error: Error,
     },
     /// The worker has sent a message, perhaps with a handle.
     Message {
@@ -119,6 +131,7 @@ impl Event {
             Event::Fork { worker }
             | Event::Online { worker }
             | Event::Listening { worker, .. }
+            | Event::ListenFailed { worker, .. }
             | Event::Message { worker, .. }
             | Event::Leaving { worker }
             | Event::Disconnect { worker }
@@ -134,6 +147,7 @@ impl Event {
             Event::Leaving { worker } => trace::worker("leaving", worker.id()),
             Event::Disconnect { worker } => trace::worker("disconnected", worker.id()),
             Event::Listening { worker, address } => trace::listening(worker.id(), address),
+            Event::ListenFailed { worker, error, .. } => trace::listen_failed(worker.id(), error),
             Event::Exit { worker, code, signal } => {
                 let signal = signal.map(Signal::name);
                 trace::worker_exited(worker.id(), *code, signal, worker.exited_after_disconnect());
@@ -150,10 +164,18 @@ impl Event {
                 1 + message.payload().as_bytes().len() / PAGE
                     + if message.handle().is_some() { 15 } else { 0 }
             }
-            Event::Listening { address, .. } => 1 + address.address.as_deref().map_or(0, str::len) / PAGE,
+            Event::Listening { address, .. } => address.pages(),
+            // Its error has the address, too.
+            Event::ListenFailed { address, .. } => 2 * address.pages(),
             Event::Error { error, .. } => 1 + error.kept_bytes() / PAGE,
             _ => 0,
         }
+    }
+}
+
+impl Address {
+    fn pages(&self) -> usize {
+        1 + self.address.as_deref().map_or(0, str::len) / PAGE
     }
 }
 

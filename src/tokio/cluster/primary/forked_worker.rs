@@ -5,15 +5,21 @@ use std::io;
 use std::process::ExitStatus;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
 
 use serde::Serialize;
 use tokio::process::{ChildStderr, ChildStdin, ChildStdout};
 use tokio::sync::watch;
 
+use super::delays::Answer;
+#[cfg(feature = "cli")]
+use super::direct::Direct;
 use crate::driver::link::Link;
 use crate::driver::link::primary::LinkEvent;
-use crate::error::Error;
+use crate::error::{Error, SendError};
 use crate::handle::{IntoOutgoing, Unsent};
+#[cfg(feature = "cli")]
+use crate::message::Payload;
 use crate::process::Signal;
 use crate::proto::cluster::primary::WorkerId;
 use crate::tokio::{Channel, Child, Process};
@@ -38,6 +44,8 @@ struct Forked {
     ended: watch::Sender<Option<Option<ExitStatus>>>,
     /// Its exit is voluntary.
     leaving: AtomicBool,
+    /// It has accepted a connection, as far as we can know. Set when it leaves, or its channel ends.
+    may_have_served: AtomicBool,
     /// What its events make us keep that nobody has taken.
     unread_pages: AtomicUsize,
     cluster: Weak<dyn Commands>,
@@ -52,6 +60,11 @@ struct Streams {
 
 /// What a worker asks of its cluster, whose tasks it knows nothing of.
 pub(super) trait Commands: Send + Sync {
+    /// Asks whether its event loop runs. `None` if it cannot be asked.
+    fn ask(&self, id: WorkerId) -> Option<Answer>;
+    #[cfg(feature = "cli")]
+    /// Connects with it, at this port or at its first server.
+    fn connect(&self, id: WorkerId, port: Option<u16>) -> io::Result<Direct>;
     /// Gives it no more connections.
     fn retire(&self, id: WorkerId);
     /// Gives it connections again.
@@ -95,6 +108,38 @@ impl ForkedWorker {
         handle: impl IntoOutgoing,
     ) -> Result<(), Unsent> {
         self.0.channel.send_handle(message, handle).await
+    }
+
+    /// Measures how long its event loop takes to come to a message: below a millisecond when it is idle, and as
+    /// long as the program computes without a pause otherwise. The program has no part in it. Use it to find
+    /// workers that hang: put a [timeout](tokio::time::timeout) around it.
+    ///
+    /// A connection that is on its way to the worker serves as the question. If there is none, the worker is sent
+    /// a connection for a server that does not exist, which it refuses ([CLU-13](crate::protocol#CLU-13)), and it gets no other before
+    /// it has. So a worker that hangs gets no more connections while this waits, if others listen on the same
+    /// address. Several calls at once ask once.
+    ///
+    /// In a Rust worker, the task or thread that has the channel answers, whatever others do. Do not call it for
+    /// Deno, which can lose what it is sent and then seems to hang.
+    ///
+    /// # Errors
+    /// [`Error::Io`] of the kind [`NotConnected`](io::ErrorKind::NotConnected) if the worker cannot be asked: it has
+    /// not said that it runs ([`Event::Online`](super::Event::Online)), or is shutting down. Another
+    /// [`Error::Io`] if this process has no descriptor free. [`SendError::Closed`] if the channel has ended, or
+    /// ends while this waits.
+    ///
+    /// # Cancel safety
+    /// Nothing is lost if the future is dropped. The next call waits for the same answer.
+    pub async fn event_loop_delay(&self) -> Result<Duration, Error> {
+        let answer = match self.0.cluster.upgrade() {
+            Some(cluster) if self.is_connected() => cluster.ask(self.0.id),
+            _ => return Err(SendError::Closed.into()),
+        };
+        let cannot_be_asked = || {
+            let why = "the worker cannot be asked: it does not run yet, or is shutting down";
+            io::Error::new(io::ErrorKind::NotConnected, why)
+        };
+        answer.ok_or_else(cannot_be_asked)?.delay().await
     }
 
     /// Offers it no more connections, without telling it: it goes on with those that it has. Call this
@@ -177,6 +222,13 @@ impl ForkedWorker {
         self.streams().stderr.take()
     }
 
+    /// Whether it has accepted a connection, as far as the primary can know. Known from its
+    /// [`Leaving`](super::Event::Leaving) or its [`Disconnect`](super::Event::Disconnect) on.
+    #[cfg(feature = "cli")]
+    pub(crate) fn may_have_served(&self) -> bool {
+        self.0.may_have_served.load(Ordering::Relaxed)
+    }
+
     fn streams(&self) -> MutexGuard<'_, Streams> {
         self.0.streams.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -199,6 +251,24 @@ impl fmt::Debug for ForkedWorker {
     }
 }
 
+/// For the supervisor.
+#[cfg(feature = "cli")]
+impl ForkedWorker {
+    /// Connects with this worker, whichever is next: over TCP at this port or at its first server, or over a Unix
+    /// socket if that is its first server. Works for a worker that is retired, and for one that accepts by
+    /// itself. A worker that refuses it closes it.
+    ///
+    /// # Errors
+    /// [`Error::Io`] of the kind [`NotFound`](io::ErrorKind::NotFound) if it does not listen there. Another
+    /// [`Error::Io`] if this process has no descriptor free. [`SendError::Closed`] if its channel has ended.
+    pub(crate) fn connect(&self, port: Option<u16>) -> Result<Direct, Error> {
+        match self.0.cluster.upgrade() {
+            Some(cluster) if self.is_connected() => Ok(cluster.connect(self.0.id, port)?),
+            _ => Err(SendError::Closed.into()),
+        }
+    }
+}
+
 /// For the cluster.
 impl ForkedWorker {
     pub(super) fn new(id: WorkerId, child: Child, cluster: Weak<dyn Commands>) -> Self {
@@ -217,6 +287,7 @@ impl ForkedWorker {
             streams: Mutex::new(streams),
             ended: watch::Sender::new(None),
             leaving: AtomicBool::new(false),
+            may_have_served: AtomicBool::new(false),
             unread_pages: AtomicUsize::new(0),
             cluster,
         }))
@@ -228,6 +299,10 @@ impl ForkedWorker {
 
     pub(super) fn set_leaving(&self) {
         self.0.leaving.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn set_may_have_served(&self, served: bool) {
+        self.0.may_have_served.fetch_or(served, Ordering::Relaxed);
     }
 
     /// What happens on its channel.
@@ -248,6 +323,35 @@ impl ForkedWorker {
         let mut ended = self.0.ended.subscribe();
         // Cannot fail, for the worker is here.
         ended.wait_for(Option::is_some).await.ok().and_then(|status| *status).flatten()
+    }
+}
+
+/// For `crossfork run`, which passes on messages among its workers, and must not wait for any of them.
+#[cfg(feature = "cli")]
+impl ForkedWorker {
+    /// Makes the frame of a message that another worker has sent, for this one and all with its serialization.
+    pub(crate) fn frame_of(&self, payload: &Payload) -> Result<Vec<u8>, Error> {
+        self.0.channel.with_link(|link| link.encoder()).forward(payload)
+    }
+
+    /// Sends such a frame, as soon as the worker reads, unless more than `most` bytes would wait for it. Gives how
+    /// many bytes wait now.
+    pub(crate) fn offer_frame(&self, frame: &[u8], most: usize) -> Option<usize> {
+        self.0.channel.with_link(|link| link.offer_frame(frame, most))
+    }
+
+    /// How many bytes wait for it.
+    pub(crate) fn queued_bytes(&self) -> usize {
+        self.0.channel.queued_bytes()
+    }
+
+    /// Reads no more from it, until a `release`.
+    pub(crate) fn hold(&self) {
+        self.event_queued(MAX_UNREAD_PAGES);
+    }
+
+    pub(crate) fn release(&self) {
+        self.event_taken(MAX_UNREAD_PAGES);
     }
 }
 

@@ -16,6 +16,7 @@
 //!                                                    +-- none waits any more --> Looking
 //! ```
 
+use std::collections::VecDeque;
 use std::future::Future;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -36,6 +37,10 @@ use crate::sys::{reactor, server};
 /// this time.
 const REST: Duration = Duration::from_millis(20);
 
+/// How many replaced sockets may have clients that wait. A program that removes its path all the time must not
+/// cost us any number of descriptors.
+const MOST_REPLACED: usize = 8;
+
 pub(super) struct Listener {
     socket: Arc<OwnedFd>,
     /// We have made it: no other process has it.
@@ -49,6 +54,9 @@ pub(super) struct Listener {
     /// The task, while it waits for more demand.
     waiting: Option<Waker>,
     task: Option<AbortHandle>,
+    /// Those that this one has replaced, [`MOST_REPLACED`] at most: nobody can reach them any more, and their
+    /// clients were there first.
+    replaced: VecDeque<Arc<OwnedFd>>,
 }
 
 /// How we learn of connections.
@@ -69,7 +77,23 @@ impl Listener {
         let socket = Arc::new(socket);
         let watch = Watch::of(&socket)?;
         let alarm = Box::pin(tokio::time::sleep(REST));
-        Ok(Listener { socket, is_ours, is_patient, watch, alarm, waiting: None, task: None })
+        let replaced = VecDeque::new();
+        Ok(Listener { socket, is_ours, is_patient, watch, alarm, waiting: None, task: None, replaced })
+    }
+
+    /// Whether the task that asks is the one, and not that of a listener that this one has replaced.
+    pub(super) fn is_served_here(&self) -> bool {
+        self.task.as_ref().map(AbortHandle::id) == tokio::task::try_id()
+    }
+
+    /// Takes the place of another. Its clients that wait in the kernel are accepted from here.
+    pub(super) fn replaces(&mut self, mut old: Listener) {
+        self.replaced = std::mem::take(&mut old.replaced);
+        if self.replaced.len() == MOST_REPLACED {
+            self.replaced.pop_front();
+        }
+        // When it is dropped, the kernel lets no more in, and keeps those that are there.
+        self.replaced.push_back(old.socket.clone());
     }
 
     /// This task accepts from it, and ends with it.
@@ -83,6 +107,14 @@ impl Listener {
         demand: AcceptDemand,
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<OwnedFd>> {
+        while let Some(old) = self.replaced.front().filter(|_| demand < AcceptDemand::None) {
+            match server::accept(old.as_fd()) {
+                Ok(connection) => return Poll::Ready(Ok(connection)),
+                Err(e) if is_exhausted(&e) => return Poll::Ready(Err(e)),
+                // None is left.
+                Err(_) => drop(self.replaced.pop_front()),
+            }
+        }
         let rests = demand == AcceptDemand::Low && self.is_patient;
         loop {
             match &mut self.watch {
@@ -137,6 +169,11 @@ impl Listener {
             waker.wake();
         }
     }
+}
+
+/// It was no fault of the socket's.
+fn is_exhausted(e: &io::Error) -> bool {
+    matches!(e.raw_os_error(), Some(libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::ENOMEM))
 }
 
 impl Watch {

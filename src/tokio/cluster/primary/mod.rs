@@ -3,12 +3,18 @@
 mod actions;
 mod address;
 mod cluster;
+mod delays;
+#[cfg(feature = "cli")]
+mod direct;
 mod event;
 mod forked_worker;
 mod listener;
 mod server_socket;
 mod settings;
+mod unix_path;
 
+#[cfg(feature = "cli")]
+pub(crate) use direct::Direct;
 pub use event::{Address, Event};
 pub use forked_worker::ForkedWorker;
 pub use settings::Settings;

@@ -30,6 +30,7 @@ pub struct Settings {
     limits: Limits,
     pub(super) balance: Option<Balance>,
     pub(super) keep_servers: bool,
+    pub(super) rebind_paths: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -77,6 +78,7 @@ impl Settings {
             limits: Limits::default(),
             balance: None,
             keep_servers: false,
+            rebind_paths: false,
         }
     }
 
@@ -206,6 +208,25 @@ impl Settings {
     /// next worker that does. In Node, and by default, they are refused.
     pub fn keep_servers(mut self, keep: bool) -> Self {
         self.keep_servers = keep;
+        self
+    }
+
+    /// Whether the path of a Unix socket is bound again when that is needed. In Node, and by default, it is not.
+    /// Use it for programs that remove their path and then listen, in each worker: otherwise the second worker
+    /// removes the file of the socket that all share, and no client finds it any more.
+    ///
+    /// - If a worker asks for a path whose file was removed, or replaced by another, the primary makes a new
+    ///   socket there. All workers of the path get connections from it, and the clients of the old one are served.
+    ///   The same is done when a worker ends, because programs remove their path then too.
+    /// - A file of a socket that no process has any more, such as that of a server that was killed, is replaced.
+    ///   Other files, and those of sockets that a process has, are not touched: the worker gets `EADDRINUSE`. The
+    ///   file is moved aside before it is removed, so that a server which binds the path at this moment keeps it.
+    /// - With [`Balance::Shared`], the primary accepts the connections of paths all the same, and gives them to
+    ///   the workers in turn.
+    ///
+    /// Servers with [`exclusive`](crate::cluster::ListenOptions) are not affected.
+    pub fn rebind_paths(mut self, rebind: bool) -> Self {
+        self.rebind_paths = rebind;
         self
     }
 

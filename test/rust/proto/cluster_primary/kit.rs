@@ -17,6 +17,8 @@ pub struct Hub {
     pub sent: BTreeMap<u64, Token>,
     /// Replies that carry a shared socket.
     pub shared: Vec<(WorkerId, ServerId, Message)>,
+    /// Queries that wait for a look at a path.
+    pub rebinds: Vec<(WorkerId, u64, ServerId)>,
     /// Actions that were already read.
     earlier: Vec<String>,
 }
@@ -33,6 +35,7 @@ impl Hub {
             servers: Vec::new(),
             sent: BTreeMap::new(),
             shared: Vec::new(),
+            rebinds: Vec::new(),
             earlier: Vec::new(),
         }
     }
@@ -137,6 +140,9 @@ impl Hub {
                 self.sent.insert(message.seq, fd);
                 line
             }
+            Action::Connect { worker, message, fd } => format!("{worker} <- {} +{fd:?}", text(&message)),
+            Action::Ping { worker, message } => format!("{worker} <- {} +a dummy", text(&message)),
+            Action::Answers { worker } => format!("{worker} answers"),
             Action::Share { worker, server, reply } => {
                 let line = format!("{worker} <- {} +{}", text(&reply), self.name(server));
                 self.shared.push((worker, server, reply));
@@ -149,12 +155,20 @@ impl Hub {
                 let what = if accept { "listen" } else { "share" };
                 format!("{what} {} at {address}{port}", self.name(server))
             }
+            Action::Rebind { server, query, worker, seq } => {
+                let line = format!("rebind {} at {:?} for {worker}", self.name(server), query.address);
+                self.rebinds.push((worker, seq, server));
+                line
+            }
             Action::Close { server } => format!("close {}", self.name(server)),
             Action::Resume { server } => format!("resume {}", self.name(server)),
             Action::Pause { server } => format!("pause {}", self.name(server)),
             Action::Online { worker } => format!("{worker} is online"),
             Action::Listening { worker, query } => {
                 format!("{worker} listens at {:?}:{:?}", query.address, query.port)
+            }
+            Action::ListenFailed { worker, query, errno } => {
+                format!("{worker} cannot listen at {:?}:{:?}: {errno}", query.address, query.port)
             }
             Action::Leaving { worker } => format!("{worker} is leaving"),
         }

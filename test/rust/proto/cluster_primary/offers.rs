@@ -1,5 +1,6 @@
 //! Every state of an offer with every input.
 
+use crossfork::proto::cluster::primary::Balance;
 use serde_json::json;
 
 use crate::cluster_primary::kit::Hub;
@@ -123,4 +124,30 @@ fn clu_18_an_offer_of_a_closed_server_is_closed_instead_of_offered_again() {
             assert_eq!(fate(&mut hub, file), expected, "{state:?} and {input:?}");
         }
     }
+}
+
+/// For supervisors: a worker that ends before it was of use is not started again in a loop.
+#[test]
+fn clu_13_whether_a_worker_may_have_served_is_known_until_it_is_gone() {
+    let mut hub = Hub::serving(2);
+    hub.connects();
+    assert!(!hub.machine.may_have_served(1), "it was only offered");
+    hub.actions();
+    hub.arrived(2);
+    hub.replies(1, 2, false);
+    assert!(!hub.machine.may_have_served(1), "it has refused");
+    let mut hub = Hub::serving(2);
+    hub.connects();
+    hub.actions();
+    hub.arrived(2);
+    hub.replies(1, 2, true);
+    assert!(hub.machine.may_have_served(1) && !hub.machine.may_have_served(2));
+    hub.machine.remove_worker(1);
+    assert!(!hub.machine.may_have_served(1));
+    let mut hub = Hub::with(Balance::Shared, false);
+    hub.machine.add_worker(1);
+    hub.says(1, json!({ "act": "queryServer", "port": 80, "addressType": 4, "seq": 1 }));
+    hub.actions();
+    hub.bound(80);
+    assert!(hub.machine.may_have_served(1), "it accepts by itself");
 }

@@ -143,7 +143,9 @@ fn clu_12_a_failed_bind_is_reported_to_all_waiting_workers_and_retried_for_the_n
             hub.actions(),
             [
                 r#"1 <- {"ack":1,"errno":-98,"key":"null:80:4:undefined","seq":0}"#,
-                r#"2 <- {"ack":1,"errno":-98,"key":"null:80:4:undefined","seq":1}"#
+                "1 cannot listen at None:Some(80): 98",
+                r#"2 <- {"ack":1,"errno":-98,"key":"null:80:4:undefined","seq":1}"#,
+                "2 cannot listen at None:Some(80): 98"
             ]
         );
         hub.says(1, query(80));
@@ -245,4 +247,74 @@ fn clu_2_invalid_messages_are_ignored() {
     }
     hub.says(7, query(8000));
     assert!(hub.actions().is_empty());
+}
+
+fn path_query() -> Value {
+    json!({ "act": "queryServer", "address": "/s", "port": -1, "addressType": -1, "seq": 4 })
+}
+
+/// Two workers that listen on the same path; the second query looks at the file.
+fn rebinding(balance: Balance) -> Hub {
+    let mut hub = Hub::with(balance, true);
+    hub.machine.rebind_paths();
+    for id in [1, 2, 3] {
+        hub.machine.add_worker(id);
+    }
+    hub.says(1, path_query());
+    assert_eq!(hub.actions(), ["listen a at /s"], "accepted by the primary, whatever the balance");
+    hub.machine.handle_bound(hub.servers[0], Ok(None));
+    assert_eq!(hub.actions().len(), 1);
+    hub.says(2, path_query());
+    assert_eq!(hub.actions(), [r#"rebind a at Some("/s") for 2"#], "no answer before that");
+    hub
+}
+
+#[test]
+fn clu_16_a_path_is_looked_at_for_each_worker_that_asks_and_all_get_its_connections() {
+    for balance in [Balance::RoundRobin, Balance::Shared] {
+        let mut hub = rebinding(balance);
+        let (worker, seq, server) = hub.rebinds.remove(0);
+        hub.machine.handle_rebound(worker, seq, server, Ok(()));
+        assert_eq!(hub.actions(), [r#"2 <- {"ack":4,"errno":0,"key":"/s:-1:-1:undefined","seq":1}"#]);
+        for to in [1, 2] {
+            hub.connects();
+            let actions = hub.actions();
+            assert!(actions[0].starts_with(&format!("{to} <- ")), "{actions:?}");
+        }
+        // One that asks twice is told so, and nothing is looked at.
+        hub.says(2, path_query());
+        let actions = hub.actions();
+        assert!(actions.len() == 1 && actions[0].contains(r#""errno":-98"#), "{actions:?}");
+    }
+}
+
+#[test]
+fn clu_16_a_path_that_cannot_be_bound_again_is_an_error_for_the_worker_that_asked() {
+    let mut hub = rebinding(Balance::RoundRobin);
+    let (worker, seq, server) = hub.rebinds.remove(0);
+    hub.machine.handle_rebound(worker, seq, server, Err(EADDRINUSE));
+    assert_eq!(hub.actions(), [r#"2 <- {"ack":4,"errno":-98,"key":"/s:-1:-1:undefined","seq":1}"#]);
+    hub.connects();
+    assert!(hub.actions()[0].starts_with("1 <- "), "the other keeps the socket");
+    hub.says(2, path_query());
+    assert_eq!(hub.actions(), [r#"rebind a at Some("/s") for 2"#], "the next query tries again");
+}
+
+#[test]
+fn clu_16_a_worker_that_is_gone_when_its_path_was_looked_at_gets_nothing() {
+    let ends: [fn(&mut Hub); 3] = [
+        |hub| hub.machine.remove_worker(2),
+        |hub| hub.machine.disconnect(2),
+        |hub| hub.says(2, json!({ "act": "close", "key": "/s:-1:-1:undefined" })),
+    ];
+    for end in ends {
+        for bound in [Ok(()), Err(EADDRINUSE)] {
+            let mut hub = rebinding(Balance::RoundRobin);
+            end(&mut hub);
+            hub.actions();
+            let (worker, seq, server) = hub.rebinds.remove(0);
+            hub.machine.handle_rebound(worker, seq, server, bound);
+            assert!(hub.actions().is_empty());
+        }
+    }
 }

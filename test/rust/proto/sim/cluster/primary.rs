@@ -30,8 +30,12 @@ struct World {
     closed: BTreeSet<ServerId>,
     connections: BTreeMap<usize, Connection>,
     offers: BTreeMap<u64, Offer>,
+    /// Pings in the channels, by worker, and their numbers.
+    pings: BTreeMap<WorkerId, u64>,
     /// Replies with a shared socket.
     shares: Vec<(WorkerId, ServerId, Message)>,
+    /// Queries for a path, until its file was looked at.
+    rebinds: Vec<(WorkerId, u64, ServerId)>,
     seq: Option<u64>,
 }
 
@@ -42,6 +46,8 @@ struct Worker {
     is_leaving: bool,
     is_asked: bool,
     is_retired: bool,
+    /// Whether its event loop runs is to be told.
+    is_asked_to_answer: bool,
     /// By request number, how many answers are outstanding.
     requests: BTreeMap<u64, i64>,
     /// Servers that it closed. Open queries for these are not answered.
@@ -86,9 +92,13 @@ pub fn run(serialization: Serialization, script: &[u8]) {
     let mut script = Script::new(script);
     let setting = script.byte();
     let balance = if setting & 1 == 0 { Balance::RoundRobin } else { Balance::Shared };
+    let mut machine = PrimaryMachine::new(balance, setting & 2 != 0);
+    if setting & 8 != 0 {
+        machine.rebind_paths();
+    }
     let mut world = World {
         serialization,
-        machine: PrimaryMachine::new(balance, setting & 2 != 0),
+        machine,
         ledger: Ledger::default(),
         is_slow: setting & 4 != 0,
         workers: BTreeMap::new(),
@@ -97,7 +107,9 @@ pub fn run(serialization: Serialization, script: &[u8]) {
         closed: BTreeSet::new(),
         connections: BTreeMap::new(),
         offers: BTreeMap::new(),
+        pings: BTreeMap::new(),
         shares: Vec::new(),
+        rebinds: Vec::new(),
         seq: None,
     };
     while let Some(operation) = script.next() {
@@ -109,7 +121,7 @@ pub fn run(serialization: Serialization, script: &[u8]) {
 
 impl World {
     fn step(&mut self, operation: u8, script: &mut Script) {
-        match operation % 28 {
+        match operation % 31 {
             0 | 1 => self.joins(),
             2..=5 => {
                 let mut query = script.query();
@@ -168,11 +180,24 @@ impl World {
                 if let Some(server) = script.pick(unbound.collect::<Vec<_>>()) {
                     self.binds(server, errno);
                 }
+                if !self.rebinds.is_empty() {
+                    let rebind = self.rebinds.remove(0);
+                    self.rebinds_now(rebind, errno);
+                }
             }
             26 => {
                 if !self.shares.is_empty() {
                     let share = self.shares.swap_remove(script.below(self.shares.len()));
                     self.shared(share, script.byte().is_multiple_of(2));
+                }
+            }
+            27 | 28 => self.each_worker(script, |world, id, _| {
+                world.worker(id).is_asked_to_answer |= world.machine.ask(id);
+            }),
+            29 => {
+                let answered = !script.byte().is_multiple_of(4);
+                if let Some(id) = script.pick(self.pings.keys().copied()) {
+                    self.pinged(id, answered);
                 }
             }
             _ => match script.byte() {
@@ -258,6 +283,19 @@ impl World {
         connection.place = place;
     }
 
+    /// The channel is done with a ping.
+    fn pinged(&mut self, id: WorkerId, answered: bool) {
+        self.pings.remove(&id);
+        if let Some(worker) = self.workers.get_mut(&id)
+            && !answered
+        {
+            // Nobody is told.
+            worker.is_asked_to_answer = false;
+        }
+        self.machine.handle_pinged(id, answered);
+        self.look();
+    }
+
     fn reply(&mut self, script: &mut Script) -> Value {
         let guess = u64::from(script.byte());
         let ack = script.pick(self.offers.keys().copied()).filter(|_| guess >= 16).unwrap_or(guess);
@@ -329,6 +367,7 @@ impl World {
             }
         }
         self.workers.remove(&id);
+        self.pings.remove(&id);
         for seq in self.offers_of(id) {
             let Some(offer) = self.offers.get_mut(&seq) else { continue };
             if offer.fd.is_none() {
@@ -374,6 +413,11 @@ impl World {
         self.look();
     }
 
+    fn rebinds_now(&mut self, (worker, seq, server): (WorkerId, u64, ServerId), errno: u8) {
+        self.machine.handle_rebound(worker, seq, server, if errno < 248 { Ok(()) } else { Err(98) });
+        self.look();
+    }
+
     fn shared(&mut self, (worker, server, reply): (WorkerId, ServerId, Message), arrived: bool) {
         if !arrived {
             return self.machine.handle_unshared(worker, server, reply, 24);
@@ -388,6 +432,21 @@ impl World {
                 Action::Send { worker, message } => {
                     self.number(&message);
                     self.said(worker, &message);
+                }
+                Action::Connect { .. } => unreachable!("nothing is sent by itself"),
+                Action::Ping { worker, message } => {
+                    self.number(&message);
+                    let Body::Act(Act::NewConnection { key }) = &message.body else {
+                        panic!("{message:?} is no ping");
+                    };
+                    assert!(!self.keys().contains(key), "a ping for a server that exists");
+                    let its = self.offers.values().filter(|offer| offer.worker == worker);
+                    assert!(!its.into_iter().any(|offer| offer.fd.is_some()), "a connection is on its way");
+                    assert!(self.pings.insert(worker, message.seq).is_none(), "two pings at once");
+                }
+                Action::Answers { worker } => {
+                    let worker = self.workers.get_mut(&worker).expect("a worker");
+                    assert!(std::mem::take(&mut worker.is_asked_to_answer), "nobody has asked");
                 }
                 Action::Share { worker, server, reply } => {
                     let found = self.servers.get(&server);
@@ -406,6 +465,15 @@ impl World {
                     assert!(self.servers.len() <= MOST_SERVERS);
                     if !self.is_slow {
                         self.binds(server, 1);
+                    }
+                }
+                Action::Rebind { server, worker, seq, .. } => {
+                    let found = self.servers.get(&server);
+                    assert!(found.is_some_and(|server| server.is_bound && server.accept));
+                    self.rebinds.push((worker, seq, server));
+                    if !self.is_slow {
+                        let rebind = self.rebinds.remove(0);
+                        self.rebinds_now(rebind, 1);
                     }
                 }
                 Action::Close { server } => {
@@ -427,7 +495,9 @@ impl World {
                     worker.told_leaving += 1;
                     assert_eq!(worker.told_leaving, 1);
                 }
-                Action::Listening { worker, .. } => assert!(self.workers.contains_key(&worker)),
+                Action::Listening { worker, .. } | Action::ListenFailed { worker, .. } => {
+                    assert!(self.workers.contains_key(&worker));
+                }
             }
         }
     }
@@ -474,6 +544,7 @@ impl World {
         let its = connection.server;
         let mut unanswered =
             self.offers.values().filter(|offer| offer.answer.is_none() && !offer.is_orphaned);
+        assert!(!self.pings.contains_key(&id), "worker {id} has not answered a ping (HND-7)");
         let is_busy =
             unanswered.any(|offer| offer.worker == id && self.connections[&offer.file].server == its);
         assert!(!is_busy, "worker {id} has not answered (CLU-13)");
@@ -499,7 +570,7 @@ impl World {
         // Returned connections may exceed the limit.
         assert!(waiting.values().all(|count| *count <= MOST_WAITING + self.offers.len() + 6));
         for (id, worker) in &self.workers {
-            let is_settled = !self.is_slow && self.shares.is_empty();
+            let is_settled = !self.is_slow && self.shares.is_empty() && self.rebinds.is_empty();
             let open: i64 = worker.requests.values().sum();
             assert!(open == 0 || worker.forgiven || !is_settled, "worker {id} has no answer");
             assert_eq!(self.machine.is_leaving(*id), worker.is_leaving || worker.is_asked);
@@ -516,15 +587,20 @@ impl World {
         while let Some(share) = self.shares.pop() {
             self.shared(share, true);
         }
+        while let Some(rebind) = self.rebinds.pop() {
+            self.rebinds_now(rebind, 1);
+        }
         self.is_slow = false;
         self.check();
         loop {
             let pausing: Vec<_> =
                 self.servers.iter().filter(|(_, server)| server.pausing).map(|(id, _)| *id).collect();
             let offers: Vec<_> = self.offers.iter().map(|(seq, offer)| (*seq, offer.worker)).collect();
-            if pausing.is_empty() && offers.is_empty() {
+            let pings: Vec<_> = self.pings.keys().copied().collect();
+            if pausing.is_empty() && offers.is_empty() && pings.is_empty() {
                 break;
             }
+            pings.into_iter().for_each(|id| self.pinged(id, true));
             pausing.into_iter().for_each(|server| self.pause_over(server));
             for (seq, worker) in offers {
                 self.returns(seq, true);
@@ -547,6 +623,7 @@ impl World {
             let is_over = connection.place == Where::Accepted || connection.deaths >= MOST_DEATHS;
             assert!(is_over || !is_served, "connection {file} waits although there are workers");
         }
+        assert!(!self.workers.values().any(|worker| worker.is_asked_to_answer), "an answer is missing");
         for id in self.workers.keys().copied().collect::<Vec<_>>() {
             self.dies(id, true);
         }

@@ -1,0 +1,58 @@
+//! What workers are asked while they run, and their answers.
+
+use std::ffi::OsString;
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+
+use super::policy::{Policy, Probed, Time};
+use super::ready_url::ReadyUrl;
+use crate::process::Signal;
+use crate::tokio::cluster::ForkedWorker;
+
+/// Those that wait for an answer. The end of a worker's channel is one, too.
+#[derive(Default)]
+pub(super) struct Questions(JoinSet<Answer>);
+
+pub(super) enum Answer {
+    /// How long its event loop took, if it could be asked.
+    Alive(u32, Option<Duration>),
+    /// Whether it is ready.
+    Probe(u32, Probed),
+}
+
+impl Questions {
+    /// Whether its event loop runs.
+    pub(super) fn ask(&mut self, worker: ForkedWorker) {
+        self.0.spawn(async move { Answer::Alive(worker.id(), worker.event_loop_delay().await.ok()) });
+    }
+
+    /// Whether it is ready.
+    pub(super) fn probe(&mut self, worker: ForkedWorker, url: ReadyUrl) {
+        self.0.spawn(async move { Answer::Probe(worker.id(), url.ask(&worker).await) });
+    }
+
+    /// The next answer. `None` if there is no question.
+    pub(super) async fn next(&mut self) -> Option<Answer> {
+        self.0.join_next().await?.ok()
+    }
+}
+
+impl Answer {
+    pub(super) fn tell(self, policy: &mut Policy, now: Time) {
+        match self {
+            Answer::Alive(worker, Some(delay)) => policy.answered(worker, delay, now),
+            Answer::Alive(worker, None) => policy.not_asked(worker, now),
+            Answer::Probe(worker, result) => policy.probed(worker, result, now),
+        }
+    }
+}
+
+/// What a worker gets that hangs, if Node has these options: with `--trace-sigint` it writes a stack at SIGINT
+/// although the event loop is blocked, and ends.
+pub(super) fn hang_signal(stop_signal: Signal, mut node_options: impl Iterator<Item = OsString>) -> Signal {
+    match node_options.any(|option| option == "--trace-sigint") {
+        true => Signal::INT,
+        false => stop_signal,
+    }
+}

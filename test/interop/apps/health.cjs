@@ -1,0 +1,68 @@
+// An HTTP server that can be blocked, and that says at /health whether it is well. MODE says how it is.
+const http = require('node:http');
+const https = require('node:https');
+const { readFileSync } = require('node:fs');
+const { join } = require('node:path');
+
+const { MODE, OTHER, SOCKET } = process.env;
+
+let asked = 0;
+
+function health(request, response) {
+  asked++;
+  const { remoteAddress = 'none' } = request.socket;
+  const answers = {
+    // It is well when it has been asked three times.
+    slowly: () => (asked < 3 ? 503 : 200),
+    moved: () => 302,
+    unwell: () => 500,
+    resets: () => request.socket.resetAndDestroy?.() ?? request.socket.destroy(),
+    mute: () => {},
+    early: () => {
+      request.socket.write('HTTP/1.1 103 Early Hints\r\nLink: </style.css>; rel=preload\r\n\r\n');
+      return 200;
+    },
+  };
+  const status = answers[MODE] ? answers[MODE]() : 200;
+  if (typeof status !== 'number') return;
+  console.log(`health: ${status} for ${request.headers.host} from ${remoteAddress}`);
+  response.statusCode = status;
+  response.end();
+}
+
+const server = MODE === 'tls' ? https.createServer(credentials()) : http.createServer();
+server.on('request', (request, response) => {
+  const { pathname, searchParams } = new URL(request.url, 'http://localhost');
+  if (pathname === '/health') return health(request, response);
+  const time = searchParams.get('ms') ?? Infinity;
+  if (pathname === '/block') {
+    console.log('blocked');
+    for (const end = performance.now() + Number(time); performance.now() < end; );
+  }
+  response.end(`${process.pid}`);
+});
+
+// Blocks most of the time.
+if (MODE === 'busy') {
+  setInterval(() => {
+    for (const end = performance.now() + 8; performance.now() < end; );
+  }, 10);
+}
+if (MODE === 'handler') process.on('SIGTERM', () => process.exit(5));
+if (MODE === 'throws') throw new Error('it cannot start');
+if (MODE === 'crashes') setTimeout(() => process.exit(9), 1000);
+if (MODE === 'hangs') for (;;);
+
+if (MODE === 'silent') setInterval(() => {}, 1000);
+else if (OTHER) http.createServer((_, response) => response.end()).listen(0, '127.0.0.1', listen);
+else listen();
+
+function listen() {
+  const place = SOCKET ? [SOCKET] : [Number(process.env.PORT ?? 0), '127.0.0.1'];
+  server.listen(...place, () => console.log(`port ${server.address().port}`));
+}
+
+function credentials() {
+  const pem = readFileSync(join(__dirname, 'localhost.pem'));
+  return { key: pem, cert: pem };
+}
