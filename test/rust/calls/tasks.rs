@@ -2,12 +2,16 @@
 
 pub use crate::pools::tasks::*;
 
+#[path = "broken.rs"]
+mod broken;
 #[path = "pool.rs"]
 mod pool;
 #[path = "recycling.rs"]
 mod recycling;
 #[path = "seeing.rs"]
 mod seeing;
+#[path = "travelling.rs"]
+mod travelling;
 
 /// What only tasks have: a call is cancelled when its future is dropped.
 #[test]

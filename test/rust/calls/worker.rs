@@ -6,8 +6,10 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::sleep;
 use std::time::Duration;
 
-use crossfork::blocking::{Context, Service};
-use crossfork::calls::{RpcError, code};
+use crossfork::blocking::{Channel, Context, Service};
+use crossfork::calls::{CallError, RpcError, Upload, code};
+use crossfork::{Handle, ReceivedHandle};
+use serde_json::{Value, json};
 
 /// How it is started.
 pub const EXACT: &str = "--exact";
@@ -25,6 +27,9 @@ fn serves_if_it_was_started_with_a_channel() {
     if std::env::var_os("FAILS_IF").is_some_and(|path| std::fs::exists(path).unwrap()) {
         exit(1);
     }
+    if let Some(what) = std::env::var_os("BREAKS_RULES") {
+        break_rules(what.to_str().unwrap());
+    }
     // At least one thread more than a pool uses, for calls of every worker.
     let service = service().threads(4.try_into().unwrap());
     let ends = std::env::var_os("ENDS_ON_PANIC").is_some();
@@ -36,6 +41,38 @@ fn serves_if_it_was_started_with_a_channel() {
     exit(0);
 }
 
+/// A worker that is none of ours: it answers `pid`, and does what it must not do when it is called otherwise.
+fn break_rules(what: &str) -> ! {
+    let channel = Channel::from_env().unwrap();
+    while let Some(message) = channel.recv().unwrap() {
+        let call: Value = message.decode().unwrap();
+        let answer = |result: Value| {
+            let answer = json!({ "jsonrpc": "2.0", "id": call["id"], "result": result });
+            channel.send(&answer).unwrap();
+        };
+        match call["method"].as_str() {
+            Some("$/crossfork/hello") => answer(json!({ "concurrency": 2 })),
+            Some("pid") => answer(json!(std::process::id())),
+            Some("$/cancelRequest") if what == "overruns" => {
+                let params = json!({ "token": call["params"]["id"], "value": { "items": [1] } });
+                channel.send(&json!({ "jsonrpc": "2.0", "method": "$/progress", "params": params })).unwrap();
+                let error = json!({ "code": code::CANCELLED, "message": "stopped" });
+                let answer = json!({ "jsonrpc": "2.0", "id": call["params"]["id"], "error": error });
+                channel.send(&answer).unwrap();
+            }
+            Some("$/cancelRequest") | None => {}
+            Some(_) if what == "is too long" => channel.send(&"y".repeat(100_000)).unwrap(),
+            Some(_) => {
+                let params =
+                    json!({ "token": call["id"], "value": { "items": (0..65).collect::<Vec<_>>() } });
+                channel.send(&json!({ "jsonrpc": "2.0", "method": "$/progress", "params": params })).unwrap();
+            }
+        }
+    }
+    exit(0)
+}
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
 type Answer<T> = Result<T, RpcError>;
 
 fn service() -> Service {
@@ -67,6 +104,22 @@ fn service() -> Service {
         })
         .method("count", |n: u32, _: &Context| Answer::Ok((0..n).fuse()))
         .method("ask", |n: u32, cx: &Context| cx.peer().call::<u32>("triple", &n))
+        .method("note_and_ask", |n: u32, cx: &Context| {
+            cx.peer().notify("note", &n)?;
+            cx.peer().call::<u32>("noted", &())
+        })
+        .method("sum", |items: Upload<u64>, cx: &Context| cx.items(items)?.sum::<Result<u64, CallError>>())
+        .method("sum_and_die", |items: Upload<u64>, cx: &Context| -> Result<u64, CallError> {
+            cx.items(items)?.next();
+            exit(7)
+        })
+        .method("listen", |(): (), cx: &Context| -> Result<bool, BoxError> {
+            let (port, handle) = cx.peer().request("listen", &()).call_for_handle::<u16>()?;
+            let Some((Handle::TcpListener(listener), _)) = handle.map(ReceivedHandle::into_parts) else {
+                return Ok(false);
+            };
+            Ok(listener.local_addr()?.port() == port)
+        })
         .method("crash", |(): (), _: &Context| -> Answer<()> { panic!("on purpose") })
 }
 
