@@ -175,7 +175,12 @@ class Connection {
   }
 
   #sent(entries, error) {
-    if (isNode && !error) for (const { kind, owner } of entries) if (kind === 'request') owner.isWritten = true;
+    if (isNode && !error) {
+      for (const { kind, owner } of entries) {
+        // Another may have the call already: Node calls all that was left written when a process is gone.
+        if (kind === 'request' && owner.connection === this) owner.isWritten = true;
+      }
+    }
     if (this.#blockedBy === entries) {
       this.#blockedBy = undefined;
       this.flush();

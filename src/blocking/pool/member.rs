@@ -1,20 +1,20 @@
 //! [`Member`]: a worker as the pool's thread sees it. Nothing here waits.
 
 use std::future::Future;
-use std::io::{self, Read};
+use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::pin::Pin;
 use std::process::{ChildStderr, ChildStdout, ExitStatus};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags};
 
 use super::builder::Run;
+use super::callee::{Callee, spawn};
+use super::pipe::Pipe;
 use super::{Child, OutputStream, Peer};
-use crate::blocking::service::carry_out;
 use crate::blocking::{Channel, Process};
 use crate::calls::machine::About;
 use crate::calls::pool::WorkerId;
@@ -63,12 +63,6 @@ enum Talk {
     /// Messages were taken off the core, and there may be more.
     Writing,
     Over,
-}
-
-/// A stream of the process, and whether it can be read now.
-struct Pipe<R> {
-    pipe: Option<R>,
-    is_readable: bool,
 }
 
 impl Member {
@@ -331,56 +325,6 @@ impl Member {
         self.stdout.read(|bytes| run.shared.output(worker, OutputStream::Stdout, bytes, last_words));
         self.stderr.read(|bytes| run.shared.output(worker, OutputStream::Stderr, bytes, last_words));
     }
-}
-
-/// What the worker calls.
-#[derive(Clone)]
-struct Callee {
-    run: Arc<Run>,
-    core: Arc<Core>,
-    peer: Peer,
-}
-
-impl Callee {
-    /// Begins what may begin, each on a thread of its own.
-    fn dispatch(&self) {
-        while let Some((turn, job)) = self.core.take_job() {
-            let (callee, call) = (self.clone(), job.running.clone());
-            let begun = spawn(move || {
-                carry_out(&callee.run.service, &callee.core, &callee.peer, turn, job, false);
-                // What has waited for this.
-                callee.dispatch();
-            });
-            if begun.is_err() {
-                self.core.give_back(turn, call.as_deref());
-            }
-        }
-    }
-}
-
-impl<R: Read> Pipe<R> {
-    fn new(pipe: Option<R>) -> Self {
-        Pipe { pipe, is_readable: false }
-    }
-
-    /// Reads once what is there.
-    fn read(&mut self, take: impl FnOnce(&[u8])) {
-        let Some(pipe) = self.pipe.as_mut().filter(|_| self.is_readable) else {
-            return;
-        };
-        self.is_readable = false;
-        let mut buffer = [0; 16 * 1024];
-        match pipe.read(&mut buffer) {
-            Ok(n @ 1..) => take(&buffer[..n]),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Ok(0) | Err(_) => self.pipe = None,
-        }
-    }
-}
-
-/// Runs code of users, which may wait.
-fn spawn(action: impl FnOnce() + Send + 'static) -> io::Result<()> {
-    thread::Builder::new().name("crossfork-pool-call".to_owned()).spawn(action).map(drop)
 }
 
 struct Tied {

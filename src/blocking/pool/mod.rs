@@ -1,8 +1,10 @@
 //! [`Pool`]: workers that carry out calls, for threads.
 
 mod builder;
+mod callee;
 mod life;
 mod member;
+mod pipe;
 
 use std::future::Future;
 use std::time::Instant;
