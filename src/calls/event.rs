@@ -53,6 +53,9 @@ pub enum Event {
         /// In their order.
         items: Vec<Part>,
     },
+    /// More items of an upload came than there was room for. It is not read any more, and the other end is to be
+    /// told.
+    UploadOverrun { token: Id },
     /// There are no more items of an upload.
     UploadEnded {
         /// The upload's.

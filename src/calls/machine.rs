@@ -269,7 +269,12 @@ impl Calls {
         if self.uploads.is_open(token) {
             return match self.uploads.came(token, came) {
                 true => Event::UploadItems { token: token.clone(), items },
-                false => self.drop_it(),
+                // As for items of a result: without some of them there is no upload.
+                false => {
+                    self.uploads.close(token);
+                    self.dropped += 1;
+                    Event::UploadOverrun { token: token.clone() }
+                }
             };
         }
         match self.in_flight(token) {

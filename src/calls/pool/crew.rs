@@ -120,7 +120,9 @@ impl Machine {
             return;
         };
         end.cause = end.cause.or(worker.cause);
-        self.killed += usize::from(worker.state == WorkerState::Killed && self.phase >= Phase::Closing);
+        // One that was still starting had nothing to end in order.
+        let had_to_be = worker.state == WorkerState::Killed && worker.ready_at.is_some();
+        self.killed += usize::from(had_to_be && self.phase >= Phase::Closing);
         let at = worker.place;
         let place = &mut self.places[at];
         if place.next == Next::Starting(id) {

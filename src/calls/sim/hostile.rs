@@ -38,7 +38,10 @@ pub fn run<'a>(serialization: Serialization, messages: impl IntoIterator<Item = 
             }
             Event::Cancelled(id) | Event::Credit(id) => assert!(open.contains(&id)),
             Event::Refused(..) | Event::Notify(_) | Event::Dropped => {}
-            event @ (Event::UploadMoves { .. } | Event::UploadItems { .. } | Event::UploadEnded { .. }) => {
+            event @ (Event::UploadMoves { .. }
+            | Event::UploadItems { .. }
+            | Event::UploadOverrun { .. }
+            | Event::UploadEnded { .. }) => {
                 panic!("there are no uploads: {event:?}")
             }
         });

@@ -122,7 +122,8 @@ fn no_item_is_sent_without_credit_and_none_is_kept_without_room() {
         let events = b.receive_all();
         let kept = events.iter().filter(|event| matches!(event, Event::UploadItems { .. })).count();
         assert_eq!((kept, b.calls.dropped()), (2, 1));
-        assert!(b.calls.grant_upload(&token, 1));
+        assert!(matches!(events.last(), Some(Event::UploadOverrun { .. })), "without some items it is none");
+        assert!(!b.calls.grant_upload(&token, 1));
     }
 }
 
@@ -229,7 +230,7 @@ proptest! {
                             assert!(token == first(id) && !has_ended);
                             came += items.len() as u64;
                         }
-                        Event::UploadEnded { token, .. } => {
+                        Event::UploadEnded { token, .. } | Event::UploadOverrun { token } => {
                             assert!(token == first(id) && !has_ended);
                             has_ended = true;
                         }

@@ -85,6 +85,14 @@ impl Core {
                         visit.woken.extend(waker);
                     }
                 }
+                Event::UploadOverrun { token } => {
+                    if let Some(uploading) = visit.uploading.get_mut(&token) {
+                        let why = RpcError::internal("more items of an upload came than were asked for");
+                        let waker = uploading.ended(Err(CallError::Rpc(why)));
+                        visit.woken.extend(waker);
+                    }
+                    self.queue_about(&mut visit, write::upload_left(&self.encoder, &token));
+                }
                 Event::Cancelled(id) => self.cancelled(&mut visit, &id),
                 Event::Credit(id) => {
                     if let Some(running) = visit.running.get(&id).cloned() {

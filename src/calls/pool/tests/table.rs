@@ -330,6 +330,16 @@ fn closing_waits_for_all_calls_and_kills_only_workers_that_do_not_end() {
 }
 
 #[test]
+fn a_worker_that_still_starts_when_the_pool_closes_is_ended_and_does_not_count_as_one_that_would_not() {
+    let mut kit = Kit::new(settings(1, 1));
+    kit.close();
+    assert_eq!(kit.kills.len(), 1);
+    kit.obey();
+    assert!(kit.is_over());
+    assert_eq!(kit.machine.killed(), 0);
+}
+
+#[test]
 fn destroying_fails_all_calls_and_kills_all_workers() {
     let mut kit = Kit::ready(settings(1, 1));
     let (first, second) = (kit.call(), kit.call());
