@@ -24,6 +24,22 @@ const RSS_EVERY = 1000;
 const isDeno = process.versions.deno !== undefined;
 const isNode = process.versions.bun === undefined && !isDeno;
 
+/**
+ * Who is told what happens.
+ * @typedef {object} Sink
+ * @property {(call, result, handle) => void} answered
+ * @property {(call, error) => void} failed the `error` of the answer, which may be anything
+ * @property {(call, items: unknown[]) => void} items
+ * @property {(call, value) => void} progress
+ * @property {(upload, value) => void} uploaded something of an upload that a handler reads: items, its end, or an error
+ * @property {(incoming: Incoming) => void} request
+ * @property {(incoming: Incoming) => void} cancelled
+ * @property {(incoming: Incoming) => void} credited
+ * @property {(method: string, params, handle) => void} notification
+ * @property {(message, handle) => void} message what is no call
+ * @property {(handle) => void} unwanted a handle that nobody takes
+ */
+
 class Connection {
   machine = new Machine(this);
   /** The peer is told of this process's memory. */

@@ -6,32 +6,15 @@
 const { Incoming } = require('./incoming.cjs');
 const { Outbox } = require('./outbox.cjs');
 const { sizeOf } = require('./size.cjs');
+const { Tokens } = require('./tokens.cjs');
 const { Uploads } = require('./uploads.cjs');
 const wire = require('./wire.cjs');
-
-const { CODES } = wire;
 
 /** How many calls of the peer's are kept; more are answered as not begun. */
 const MOST_INCOMING = 65_536;
 
 /** Items that are ready in one turn travel in one message, up to so many bytes. */
 const MOST_BYTES_OF_ITEMS = 64 * 1024;
-
-/**
- * Who is told what happens.
- * @typedef {object} Sink
- * @property {(call, result, handle) => void} answered
- * @property {(call, error) => void} failed the `error` of the answer, which may be anything
- * @property {(call, items: unknown[]) => void} items
- * @property {(call, value) => void} progress
- * @property {(upload, value) => void} uploaded something of an upload that a handler reads: items, its end, or an error
- * @property {(incoming: Incoming) => void} request
- * @property {(incoming: Incoming) => void} cancelled
- * @property {(incoming: Incoming) => void} credited
- * @property {(method: string, params, handle) => void} notification
- * @property {(message, handle) => void} message what is no call
- * @property {(handle) => void} unwanted a handle that nobody takes
- */
 
 class Machine {
   /** The peer reads bundles, and knows credit and our extra members. */
@@ -46,7 +29,7 @@ class Machine {
   #calls = new Map();
   #incoming = new Map();
   /** Calls by the tokens that their parameters have, for plain peers. */
-  #tokens = new Map();
+  #tokens = new Tokens();
   /** Streams among parameters. */
   uploads = new Uploads((method, params) => this.#push(method, params));
   #outbox = new Outbox();
@@ -58,7 +41,7 @@ class Machine {
   #isAnnounced = false;
   #mostIncoming;
 
-  /** @param {Sink} sink */
+  /** @param {import('./connection.cjs').Sink} sink */
   constructor(sink, { mostIncoming = MOST_INCOMING } = {}) {
     this.#sink = sink;
     this.#mostIncoming = mostIncoming;
@@ -98,12 +81,9 @@ class Machine {
     if (place !== undefined) this.uploads.begin(call, message, place(call));
     else if (call.params !== undefined) message.params = call.params;
     if (call.traceparent !== undefined) message.traceparent = call.traceparent;
-    if (call.credit !== undefined || deadline !== undefined) {
-      message.crossfork ??= {};
-      if (call.credit !== undefined) message.crossfork.stream = call.credit;
-      if (deadline !== undefined) message.crossfork.deadline = deadline;
-    }
-    if (!this.peerIsOurs) for (const token of tokensOf(call.params)) this.#tokens.set(token, call);
+    wire.addExtra(message, 'stream', call.credit);
+    wire.addExtra(message, 'deadline', deadline);
+    if (!this.peerIsOurs) this.#tokens.add(call);
     call.entry = this.#outbox.push(message, 'request', call, call.handle);
   }
 
@@ -148,7 +128,7 @@ class Machine {
   answer(incoming, result, handle) {
     // JSON would leave it out in silence.
     if (typeof result === 'function' || typeof result === 'symbol') {
-      this.fail(incoming, { code: CODES.internal, message: `The result cannot be sent: it is a ${typeof result}` });
+      this.fail(incoming, { code: wire.CODES.internal, message: `The result cannot be sent: it is a ${typeof result}` });
       return;
     }
     this.#finish(incoming, { jsonrpc: '2.0', id: incoming.id, result: result === undefined ? null : result }, handle);
@@ -209,7 +189,7 @@ class Machine {
       return;
     }
     if (kind !== 'answer' && kind !== 'items') return;
-    const error = { code: CODES.internal, message: `The result cannot be sent: ${problem.message}` };
+    const error = { code: wire.CODES.internal, message: `The result cannot be sent: ${problem.message}` };
     if (kind === 'items' && owner.isUpload) {
       this.uploads.unsendable(owner, error);
     } else if (kind === 'items') {
@@ -228,10 +208,10 @@ class Machine {
       else this.#answers -= 1;
       if (!this.#isAnnounced) {
         this.#isAnnounced = true;
-        message.crossfork = { ...message.crossfork, bundles: 1 };
+        wire.addExtra(message, 'bundles', 1);
       }
-      if (kind === 'answer' && this.rss !== undefined && this.peerIsOurs) {
-        message.crossfork = { ...message.crossfork, rss: this.rss };
+      if (kind === 'answer' && this.peerIsOurs) {
+        wire.addExtra(message, 'rss', this.rss);
         this.rss = undefined;
       }
     }
@@ -257,7 +237,7 @@ class Machine {
     this.#calls.delete(call.id);
     this.uploads.stop(call);
     call.entry = undefined;
-    if (this.#tokens.size > 0) for (const token of tokensOf(call.params)) this.#tokens.delete(token);
+    this.#tokens.remove(call);
   }
 
   // What is received
@@ -311,18 +291,14 @@ class Machine {
     const { id, method } = message;
     const extras = wire.extrasOf(message);
     if (extras !== undefined) this.#learn(extras);
-    if (!wire.isId(id) || typeof method !== 'string' || this.#incoming.has(id)) {
-      const why = wire.isId(id)
-        ? typeof method === 'string'
-          ? 'A call with this id is in flight already'
-          : 'The method must be a string'
-        : 'The id must be a string or a number';
-      this.#refuse(wire.isId(id) ? id : null, CODES.invalidRequest, why, handle);
+    const why = this.#incoming.has(id) ? 'A call with this id is in flight already' : wire.problemOf(id, method);
+    if (why !== undefined) {
+      this.#refuse(wire.isId(id) ? id : null, wire.CODES.invalidRequest, why, handle);
       return;
     }
     const kept = this.#incoming.size + this.#answers;
     if (kept >= this.#mostIncoming) {
-      this.#refuse(id, CODES.notBegun, `${kept} calls are in flight already`, handle);
+      this.#refuse(id, wire.CODES.notBegun, `${kept} calls are in flight already`, handle);
       return;
     }
     const incoming = new Incoming(id, method, message.params, extras);
@@ -334,22 +310,21 @@ class Machine {
   }
 
   #receiveNotification(method, params, handle) {
-    if (method === wire.CANCEL) {
-      if (handle !== undefined) this.#sink.unwanted(handle);
+    if (!this.#receiveOwn(method, params)) this.#sink.notification(method, params, handle);
+    else if (handle !== undefined) this.#sink.unwanted(handle);
+  }
+
+  /** Returns false for what is the user's. */
+  #receiveOwn(method, params) {
+    if (method === wire.PROGRESS) return this.#receiveProgress(params);
+    if (method === wire.CREDIT) this.#receiveCredit(params);
+    else if (method === wire.LEAVE) this.dropped += this.uploads.left(params?.token) ? 0 : 1;
+    else if (method === wire.CANCEL) {
       const incoming = this.#incoming.get(params?.id);
       if (incoming === undefined) this.dropped += 1;
       else this.#cancelled(incoming);
-    } else if (method === wire.CREDIT) {
-      if (handle !== undefined) this.#sink.unwanted(handle);
-      this.#receiveCredit(params);
-    } else if (method === wire.LEAVE) {
-      if (handle !== undefined) this.#sink.unwanted(handle);
-      if (!this.uploads.left(params?.token)) this.dropped += 1;
-    } else if (method === wire.PROGRESS && this.#receiveProgress(params)) {
-      if (handle !== undefined) this.#sink.unwanted(handle);
-    } else {
-      this.#sink.notification(method, params, handle);
-    }
+    } else return false;
+    return true;
   }
 
   #receiveCredit(params) {
@@ -419,12 +394,6 @@ class Machine {
     this.dropped += 1;
     if (handle !== undefined) this.#sink.unwanted(handle);
   }
-}
-
-/** Where a plain peer of the Language Server Protocol is asked to send progress and partial results. */
-function tokensOf(params) {
-  if (typeof params !== 'object' || params === null) return [];
-  return [params.workDoneToken, params.partialResultToken].filter(wire.isId);
 }
 
 module.exports = { Machine };

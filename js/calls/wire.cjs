@@ -71,6 +71,19 @@ function extrasOf(message) {
   return typeof extras === 'object' && extras !== null ? extras : undefined;
 }
 
+/** Adds one of our own extra members, if there is something to say. */
+function addExtra(message, name, value) {
+  if (value === undefined) return;
+  message.crossfork ??= {};
+  message.crossfork[name] = value;
+}
+
+/** What is wrong with a request, if something is. */
+function problemOf(id, method) {
+  if (!isId(id)) return 'The id must be a string or a number';
+  return typeof method === 'string' ? undefined : 'The method must be a string';
+}
+
 /** A number of items or milliseconds that a peer has sent, or undefined. */
 function countOf(value, min) {
   return Number.isSafeInteger(value) && value >= min ? value : undefined;
@@ -84,6 +97,7 @@ module.exports = {
   HELLO,
   LEAVE,
   PROGRESS,
+  addExtra,
   argumentsOf,
   countOf,
   extrasOf,
@@ -91,4 +105,5 @@ module.exports = {
   isCall,
   isId,
   paramsOf,
+  problemOf,
 };

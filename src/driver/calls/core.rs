@@ -111,6 +111,10 @@ impl Core {
         self.last_id.fetch_add(1, Ordering::Relaxed) + 1
     }
 
+    pub(super) fn is_over(&self) -> bool {
+        self.lock().phase == Phase::Over
+    }
+
     pub(crate) fn is_peer_ours(&self) -> bool {
         self.lock().calls.is_peer_ours()
     }

@@ -66,6 +66,10 @@ impl InFlight {
         options: Options<'_>,
         attached: Option<Attached>,
     ) -> Result<InFlight, CallError> {
+        // First, so that the streams among the parameters are still there for another end.
+        if core.is_over() {
+            return Err(CallError::Disconnected { begun: false });
+        }
         let handle = core.allowed(attached)?;
         let id = core.next_id();
         let deadline = options.timeout.map(|left| left.as_millis().try_into().unwrap_or(u64::MAX));

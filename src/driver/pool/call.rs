@@ -55,7 +55,8 @@ impl<'a> Call<'a> {
     }
 
     /// Says that the call may be carried out more than once. If its worker dies, it is made again, at most so
-    /// many times.
+    /// many times. A call with an [`Upload`](crate::calls::Upload) among its parameters is not, for its items are
+    /// gone.
     pub const fn idempotent(self, retries: u32) -> Self {
         Call { retries, ..self }
     }
