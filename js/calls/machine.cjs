@@ -128,7 +128,10 @@ class Machine {
   answer(incoming, result, handle) {
     // JSON would leave it out in silence.
     if (typeof result === 'function' || typeof result === 'symbol') {
-      this.fail(incoming, { code: wire.CODES.internal, message: `The result cannot be sent: it is a ${typeof result}` });
+      this.fail(incoming, {
+        code: wire.CODES.internal,
+        message: `The result cannot be sent: it is a ${typeof result}`,
+      });
       return;
     }
     this.#finish(incoming, { jsonrpc: '2.0', id: incoming.id, result: result === undefined ? null : result }, handle);
