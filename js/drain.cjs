@@ -13,8 +13,12 @@ hideThisFile();
 const settings = takeSettings();
 if (settings && isWorkerOfACluster()) install(settings);
 
-/** Keeps processes that the program forks from loading this file. Threads still do: Node copied the arguments before. */
+/**
+ * Keeps processes that the program forks from loading this file, and the program from seeing it among the loaded ones.
+ * Threads still load it: Node copied the arguments before.
+ */
 function hideThisFile() {
+  delete require.cache[__filename];
   const at = process.execArgv.indexOf(__filename);
   if (at > 0) process.execArgv.splice(at - 1, 2);
 }

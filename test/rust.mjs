@@ -13,6 +13,8 @@ const IS_BACKTRACE = /^ +(\d+: |at )|^stack backtrace:$|^note: /;
 const [report, ...args] = process.argv.slice(2);
 const cargo = spawn('cargo', ['test', ...args], { stdio: ['inherit', 'pipe', 'inherit'] });
 const ended = once(cargo, 'exit');
+// A process that a test has left may keep the pipe open.
+cargo.once('exit', () => setTimeout(() => cargo.stdout.destroy(), 2000).unref());
 // Ctrl-C reaches cargo by itself.
 process.on('SIGINT', () => {});
 for (const signal of ['SIGTERM', 'SIGHUP']) process.on(signal, () => cargo.kill(signal));

@@ -198,6 +198,7 @@ export function how() {
     cluster: 'npm run bench:cluster',
     fd: 'npm run bench:fd',
     calls: 'npm run bench:calls',
+    run: 'npm run bench:run',
   };
   const rows = Object.entries(benches).map(([bench, { date, node, runs, processors, load }]) => {
     return [`\`${names[bench]}\``, date, `Node ${node}`, processors, `${runs}`, `${load}`];

@@ -4,6 +4,7 @@ import { gapsOf as childGaps } from '../../test/interop/gaps.mjs';
 import { gapsOf as parentGaps } from '../../test/interop/parent-gaps.mjs';
 import { chart, picture, THEMES } from './drawings.mjs';
 import * as figures from './figures.mjs';
+import * as run from './run-figures.mjs';
 
 /** @type {Record<string, (tools: { command: string }) => string>} `command` is the path of a `crossfork` that is built */
 export const made = {
@@ -15,6 +16,10 @@ export const made = {
   'bench-calls': figures.calls,
   'bench-calls-beside': figures.callsBeside,
   'bench-fd': figures.fd,
+  'bench-run': run.summary,
+  'bench-run-handover': run.handover,
+  'bench-run-cost': run.cost,
+  'bench-run-preload': run.preload,
   'bench-how': figures.how,
   'gaps-of-parents': () => gapTables(childGaps),
   'gaps-of-children': () => gapTables(parentGaps),

@@ -47,12 +47,11 @@ class Machine {
     this.#mostIncoming = mostIncoming;
   }
 
-  /** How many of our calls have no answer yet. */
+  /** How many of our calls have no answer yet; and those. */
   get inFlight() {
     return this.#calls.size;
   }
 
-  /** Those calls. */
   get calls() {
     return this.#calls.values();
   }
@@ -128,10 +127,7 @@ class Machine {
   answer(incoming, result, handle) {
     // JSON would leave it out in silence.
     if (typeof result === 'function' || typeof result === 'symbol') {
-      this.fail(incoming, {
-        code: wire.CODES.internal,
-        message: `The result cannot be sent: it is a ${typeof result}`,
-      });
+      this.fail(incoming, wire.unsendable(`it is a ${typeof result}`));
       return;
     }
     this.#finish(incoming, { jsonrpc: '2.0', id: incoming.id, result: result === undefined ? null : result }, handle);
@@ -192,7 +188,7 @@ class Machine {
       return;
     }
     if (kind !== 'answer' && kind !== 'items') return;
-    const error = { code: wire.CODES.internal, message: `The result cannot be sent: ${problem.message}` };
+    const error = wire.unsendable(problem.message);
     if (kind === 'items' && owner.isUpload) {
       this.uploads.unsendable(owner, error);
     } else if (kind === 'items') {

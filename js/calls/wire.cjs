@@ -78,6 +78,11 @@ function addExtra(message, name, value) {
   message.crossfork[name] = value;
 }
 
+/** The error of a call whose result can't be written. */
+function unsendable(why) {
+  return { code: CODES.internal, message: `The result cannot be sent: ${why}` };
+}
+
 /** What is wrong with a request, if something is. */
 function problemOf(id, method) {
   if (!isId(id)) return 'The id must be a string or a number';
@@ -106,4 +111,5 @@ module.exports = {
   isId,
   paramsOf,
   problemOf,
+  unsendable,
 };

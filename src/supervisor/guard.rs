@@ -326,7 +326,11 @@ impl Guard {
 
     fn obey(&mut self, told: Told) {
         match told {
-            Told::Stop(signal) => self.policy.stop(signal, self.now()),
+            Told::Stop(signal) => {
+                // Clients that have connected already are served by workers that have not been asked to go.
+                self.primary.stop_accepting();
+                self.policy.stop(signal, self.now());
+            }
             Told::Reload => self.policy.reload(self.now()),
             Told::PassOn(signal) => self.pass_signal_on(signal),
             Told::Child => self.reap(),

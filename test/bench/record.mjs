@@ -7,7 +7,7 @@ import { join } from 'node:path';
 const FILE = join(import.meta.dirname, '../../docs/figures.json');
 
 /**
- * @param {'ipc' | 'fd' | 'cluster' | 'calls'} bench
+ * @param {'ipc' | 'fd' | 'cluster' | 'calls' | 'run'} bench
  * @param {{ node: string, runs: number }} how
  * @param {Record<string, Record<string, number>>} figures what was measured: contestants and their medians. What was not
  *   measured this time stays as it was.
@@ -20,10 +20,15 @@ export function record(bench, how, figures) {
     ...how,
     processors: `${cpus().length} x ${cpus()[0].model.trim()}`,
     load: Number(load.toFixed(1)),
-    figures: { ...all[bench]?.figures, ...rounded(figures) },
+    figures: merged(all[bench]?.figures, rounded(figures)),
   };
   writeFileSync(FILE, `${JSON.stringify(all, null, 2)}\n`);
   console.log('\nRecorded in docs/figures.json: `npm run docs:write` brings the documents up to date.');
+}
+
+function merged(old = {}, fresh) {
+  const titles = Object.entries(fresh).map(([title, own]) => [title, { ...old[title], ...own }]);
+  return { ...old, ...Object.fromEntries(titles) };
 }
 
 /** Four digits: more say nothing, and make each recording a large change. */

@@ -3,13 +3,13 @@ import assert from 'node:assert';
 import { once } from 'node:events';
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import http from 'node:http';
-import http2 from 'node:http2';
 import { createRequire } from 'node:module';
 import net from 'node:net';
 import { dirname } from 'node:path';
 import { app } from './apps/index.mjs';
 import { EveryNode } from './every-node.mjs';
-import { get, supervise, until, within } from './supervised.mjs';
+import { Load } from './load.mjs';
+import { get, supervise, within } from './supervised.mjs';
 
 const { WebSocket } = createRequire(new URL('apps/package.json', import.meta.url))('ws');
 
@@ -23,41 +23,22 @@ function start(t, runtime, { instances = 1, args = [], ...what } = {}) {
   return supervise(t, runtime, { app: 'drain', args: ['-i', `${instances}`, ...args], ...what });
 }
 
-for (const pause of [0, 50]) {
-  suite.test(
-    `keep-alive clients with a pause of ${pause} ms lose no request in three reloads`,
-    DEADLINE,
-    async (t, runtime) => {
-      const run = start(t, runtime, { instances: 2 });
-      const port = await run.port();
-      const clients = Array.from({ length: 8 }, () => new Client((stopped) => askHttp1(port, pause, stopped)));
-      await Promise.all(clients.map((client) => client.served(20)));
-      for (let round = 1; round <= 3; round++) {
-        run.kill('SIGHUP');
-        await run.said(/^\[crossfork\] reloaded$/, round);
-        await run.said(/has ended: exit code 0$/, round * 2);
-        await Promise.all(clients.map((client) => client.served(20)));
-      }
-      const failures = await Promise.all(clients.map((client) => client.stop()));
-      assert.deepStrictEqual(failures.flat(), []);
-      assert.strictEqual(await run.stop(), 0, run.text);
-    },
-  );
+for (const kind of ['keep-alive', 'keep-alive with pauses', 'HTTP/2']) {
+  suite.test(`${kind}: three reloads of a program without a handler lose no request`, DEADLINE, async (t, runtime) => {
+    const run = start(t, runtime, { instances: 2, ...(kind === 'HTTP/2' && { env: { HTTP2: '1' } }) });
+    const load = new Load(kind, await run.port());
+    t.after(() => load.stop());
+    await load.answered(100);
+    for (let round = 1; round <= 3; round++) {
+      run.kill('SIGHUP');
+      await run.said(/^\[crossfork\] reloaded$/, round);
+      await run.said(/has ended: exit code 0$/, round * 2);
+      await load.answered(100);
+    }
+    assert.deepStrictEqual(await load.stop(), []);
+    assert.strictEqual(await run.stop(), 0, run.text);
+  });
 }
-
-suite.test('over HTTP/2, no stream that reached the program is lost', DEADLINE, async (t, runtime) => {
-  const run = start(t, runtime, { instances: 2, env: { HTTP2: '1' } });
-  const port = await run.port();
-  const clients = Array.from({ length: 4 }, () => new Client((stopped) => askHttp2(port, stopped)));
-  await Promise.all(clients.map((client) => client.served(20)));
-  run.kill('SIGHUP');
-  await run.said(/^\[crossfork\] reloaded$/);
-  await run.said(/has ended: exit code 0$/, 2);
-  await Promise.all(clients.map((client) => client.served(20)));
-  const failures = await Promise.all(clients.map((client) => client.stop()));
-  assert.deepStrictEqual(failures.flat(), []);
-  assert.strictEqual(await run.stop(), 0, run.text);
-});
 
 const skip = ({ major }) => major < 20 && 'it has no permission model';
 suite.test('under the permission model the preload can be read', { ...DEADLINE, skip }, async (t, runtime) => {
@@ -91,6 +72,21 @@ suite.test('on a stop, requests in flight are answered with Connection: close', 
     assert.deepStrictEqual([connection, keepAlive], ['close', undefined]);
   }
   assert.deepStrictEqual(headers['/keep-alive']['set-cookie'], ['a=1', 'b=2']);
+  assert.strictEqual(await run.end(), 0, run.text);
+});
+
+suite.test('on a stop, connections that wait for a busy worker are served', DEADLINE, async (t, runtime) => {
+  const run = start(t, runtime);
+  const port = await run.port(1);
+  const blocks = get(port, '/blocks');
+  await run.said(/blocks$/);
+  // One is on its way to the worker, and the others wait in the primary or in the kernel.
+  const clients = Array.from({ length: 5 }, () => net.connect(port, '127.0.0.1').setEncoding('utf8'));
+  await Promise.all(clients.map((client) => once(client, 'connect')));
+  for (const client of clients) client.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
+  run.kill('SIGTERM');
+  assert.strictEqual((await blocks).body, 'done');
+  for (const client of clients) assert.match((await client.toArray()).join(''), /^HTTP\/1.1 200 OK\r\n/);
   assert.strictEqual(await run.end(), 0, run.text);
 });
 
@@ -286,74 +282,4 @@ suite.register();
 async function arrived(port) {
   await get(port);
   await get(port);
-}
-
-/** Sends requests continuously, and returns the failures. */
-class Client {
-  #failures = [];
-  #count = 0;
-  #stopped = false;
-  #done;
-
-  /** @param {(stopped: () => boolean) => AsyncIterable<string | undefined>} ask yields each failure, or undefined */
-  constructor(ask) {
-    this.#done = this.#run(ask(() => this.#stopped));
-  }
-
-  async #run(answers) {
-    for await (const failure of answers) {
-      this.#count += 1;
-      if (failure) this.#failures.push(failure);
-    }
-  }
-
-  /** Waits until this many more requests were answered. */
-  async served(more) {
-    const goal = this.#count + more;
-    await until(() => this.#count >= goal, 'answers');
-  }
-
-  async stop() {
-    this.#stopped = true;
-    await this.#done;
-    return this.#failures;
-  }
-}
-
-/** Sends requests over one connection as long as the server keeps it open. */
-async function* askHttp1(port, pause, stopped) {
-  const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
-  while (!stopped()) {
-    yield await get(port, '/', { agent }).then(
-      () => undefined,
-      (error) => error.code ?? error.message,
-    );
-    if (pause > 0) await new Promise((resolve) => setTimeout(resolve, pause));
-  }
-  agent.destroy();
-}
-
-/** Sends HTTP/2 requests. A refused stream is no failure: the program never saw it, so it can be retried (RFC 9113, 8.7). */
-async function* askHttp2(port, stopped) {
-  let session;
-  while (!stopped()) {
-    if (!session || session.closed || session.destroyed) {
-      session = http2.connect(`http://127.0.0.1:${port}`);
-      session.on('error', () => {});
-    }
-    yield await new Promise((resolve) => {
-      const stream = session.request({ ':path': '/' });
-      const { NGHTTP2_REFUSED_STREAM } = http2.constants;
-      stream.on('error', (error) =>
-        resolve(
-          stream.rstCode === NGHTTP2_REFUSED_STREAM || error.code === 'ERR_HTTP2_GOAWAY_SESSION'
-            ? undefined
-            : error.message,
-        ),
-      );
-      stream.on('close', () => resolve(undefined));
-      stream.resume().end();
-    });
-  }
-  session.destroy();
 }

@@ -329,6 +329,23 @@ async fn clu_16_connections_that_arrive_while_all_workers_are_busy_are_served() 
 }
 
 #[tokio::test]
+async fn clu_18_clients_that_have_connected_before_a_disconnect_are_served() {
+    let (primary, _worker, port) = serving(script(&(cluster(QUERY) + IS_SLOW))).await;
+    // The runtime does not run in the meantime, so that nothing is accepted.
+    let clients: Vec<_> =
+        (0..20).map(|_| TcpStream::connect(("127.0.0.1", port)).expect("it listens")).collect();
+    primary.disconnect();
+    let refused = TcpStream::connect(("127.0.0.1", port)).map(drop).map_err(|e| e.kind());
+    assert_eq!(refused, Err(ErrorKind::ConnectionRefused));
+    for (i, client) in clients.into_iter().enumerate() {
+        client.set_nonblocking(true).expect("a flag");
+        let mut client = tokio::net::TcpStream::from_std(client).expect("a client");
+        let ended = timeout(PATIENCE, client.read(&mut [0])).await;
+        assert!(matches!(ended, Ok(Ok(0))), "client {i}: {ended:?}");
+    }
+}
+
+#[tokio::test]
 #[cfg(target_os = "linux")]
 async fn clu_16_connections_are_accepted_even_if_no_worker_answers() {
     let (_primary, _worker, port) = serving(server()).await;

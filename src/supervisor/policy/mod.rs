@@ -27,6 +27,7 @@ mod probes;
 mod reload;
 mod restarts;
 mod slots;
+mod tidy;
 mod watch;
 
 use std::collections::{BTreeMap, VecDeque};

@@ -6,12 +6,13 @@
 //   --record     writes the medians to docs/figures.json, which the documents show
 //   --node PATH  the Node of the workers, and of Node's primary (the one that runs this)
 
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { parseArgs } from 'node:util';
 
 import { median } from '../figures.mjs';
 import { record } from '../record.mjs';
+import { load, needWrk } from '../wrk.mjs';
 import { CONTESTANTS, Contestant } from './contestant.mjs';
 
 const { values: options } = parseArgs({
@@ -27,10 +28,7 @@ const SECONDS = options.quick ? 1 : 4;
 const WORKERS = 2;
 const CLIENTS = 32;
 
-if (spawnSync('wrk', ['--version']).error) {
-  console.error('This bench needs wrk on the PATH (Debian and Ubuntu: apt install wrk).');
-  process.exit(2);
-}
+needWrk();
 const { build } = createRequire(import.meta.url)('../../../js/build.cjs');
 const crossfork = build({ bin: 'crossfork', features: ['cli'], release: true });
 const limit = build({ example: 'bench-cluster-limit', release: true });
@@ -55,31 +53,17 @@ report();
 async function measure(name) {
   const contestant = await Contestant.start(name, setup);
   try {
-    load(contestant, false, 0.5);
+    await load(contestant, { close: false, seconds: 0.5, clients: CLIENTS });
     const before = contestant.cpu();
-    const each = load(contestant, true, SECONDS);
+    const each = await load(contestant, { close: true, seconds: SECONDS, clients: CLIENTS });
     const cpu = (contestant.cpu() - before) / each.requests;
-    const kept = load(contestant, false, SECONDS);
+    const kept = await load(contestant, { close: false, seconds: SECONDS, clients: CLIENTS });
     const memory = contestant.memory() / 1e6;
     const replaced = contestant.replaces ? await contestant.replace() : NaN;
     return [each.rate, cpu, kept.rate, memory, contestant.firstAnswer, replaced];
   } finally {
     await contestant.stop();
   }
-}
-
-/** A load from another process, with new connections for all requests or the same ones. */
-function load({ port }, close, seconds) {
-  const header = close ? ['--header', 'Connection: close'] : [];
-  const args = ['--threads', '1', '--connections', CLIENTS, '--duration', `${Math.ceil(seconds)}s`, ...header];
-  const text = execFileSync('wrk', [...args.map(String), `http://127.0.0.1:${port}/`], { encoding: 'utf8' });
-  const errors = /Socket errors: (.*)|Non-2xx[^\n]*/.exec(text);
-  // wrk counts as a read error that a server closes, which it was asked to.
-  if (errors && !/connect 0, read \d+, write 0, timeout 0/.test(errors[0])) throw new Error(errors[0]);
-  return {
-    requests: Number(/(\d+) requests in/.exec(text)[1]),
-    rate: Number(/Requests\/sec:\s+([\d.]+)/.exec(text)[1]),
-  };
 }
 
 function report() {

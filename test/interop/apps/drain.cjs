@@ -14,6 +14,12 @@ const streams = new Set();
 const requests = {
   '/': (response) => response.end(`${process.pid}`),
   '/slow': (response) => setTimeout(() => response.end('done'), 1500),
+  '/blocks': (response) => {
+    console.log('blocks');
+    const end = Date.now() + 500;
+    while (Date.now() < end);
+    response.end('done');
+  },
   '/events': (response) => {
     response.writeHead(200, { 'Content-Type': 'text/event-stream' });
     response.write('data: hello\n\n');

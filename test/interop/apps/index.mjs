@@ -1,8 +1,8 @@
 // Servers as people write them, with frameworks from npm and without.
-import { join } from 'node:path';
+import { extname, join } from 'node:path';
 import { install } from '../install.mjs';
 
 install(import.meta.dirname);
 
-/** The path of one of the programs here. */
-export const app = (name) => join(import.meta.dirname, `${name}.cjs`);
+/** The path of one of the programs here. They are CommonJS, unless the name says something else. */
+export const app = (name) => join(import.meta.dirname, extname(name) ? name : `${name}.cjs`);

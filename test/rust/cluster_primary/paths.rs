@@ -40,7 +40,10 @@ fn worker(path: &Path) -> String {
         r#""act":"queryServer","index":0,"address":"{}","port":-1,"addressType":-1,"readableAll":true,"writableAll":true,"seq":1"#,
         path.display()
     );
-    let waits = format!("while [ ! -e {} ]; do sleep 0.01; done; ", path.with_file_name("go").display());
+    let (folder, go) = (path.parent().expect("a folder"), path.with_file_name("go"));
+    // Without the folder, the test is over.
+    let waits =
+        format!("while [ -d {} ] && [ ! -e {} ]; do sleep 0.01; done; ", folder.display(), go.display());
     cluster(&query)
         + r#"read reply <&3; printf '%s\n' "{\"reply\":$reply}" >&3; "#
         + &waits

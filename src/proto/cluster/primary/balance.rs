@@ -119,6 +119,18 @@ impl<F> Rotation<F> {
         Some((worker, self.waiting.pop_front()?))
     }
 
+    /// All that wait, each with one of the workers in turn, busy or not. Nothing if there is no worker.
+    pub(super) fn hand_out(&mut self) -> Vec<(WorkerId, Connection<F>)> {
+        let mut workers: Vec<WorkerId> = self.free.iter().chain(self.busy.keys()).copied().collect();
+        if workers.is_empty() {
+            workers.extend(&self.resting);
+        }
+        if workers.is_empty() {
+            return Vec::new();
+        }
+        workers.into_iter().cycle().zip(self.waiting.drain(..)).collect()
+    }
+
     /// The worker has answered the offer of this number, or will not.
     pub(super) fn answered(&mut self, worker: WorkerId, number: u64, accepted: bool) {
         // It may have left since, and come again.

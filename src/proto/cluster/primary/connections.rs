@@ -1,11 +1,11 @@
 //! Which worker gets which connection: a server's rotation chooses, the worker is offered the
 //! connection, and accepts or refuses it.
 
-use super::balance::Rotation;
+use super::balance::{Connection, Rotation};
 use super::offers::OfferOutcome;
 use super::servers::ServerState;
-use super::{AcceptDemand, Action, PrimaryMachine, ServerId};
-use crate::proto::cluster::message::{Act, Body, Message};
+use super::{AcceptDemand, Action, PrimaryMachine, ServerId, WorkerId};
+use crate::proto::cluster::message::{Act, Body};
 
 /// Input.
 impl<F> PrimaryMachine<F> {
@@ -33,6 +33,21 @@ impl<F> PrimaryMachine<F> {
         if let Some(rotation) = self.rotation(server) {
             rotation.end_pause();
             self.distribute(server);
+        }
+    }
+
+    /// The server accepts no more connections. Those that wait are offered at once, although their workers have
+    /// not answered earlier offers: what a worker is told afterwards comes behind them.
+    pub fn hand_out(&mut self, server: ServerId) {
+        let Some(found) = self.servers.get_mut(server) else {
+            return;
+        };
+        let ServerState::Listening { rotation, .. } = &mut found.state else {
+            return;
+        };
+        let key = found.key.clone();
+        for (worker, connection) in rotation.hand_out() {
+            self.offer(worker, server, key.clone(), connection);
         }
     }
 
@@ -71,22 +86,30 @@ impl<F> PrimaryMachine<F> {
         let Some(found) = self.servers.get_mut(server) else {
             return;
         };
-        let ServerState::Listening { rotation, .. } = &mut found.state else {
+        let key = found.key.clone();
+        while let Some((worker, connection)) = self.next_offer(server) {
+            self.offer(worker, server, key.clone(), connection);
+        }
+        let Some(rotation) = self.rotation(server) else {
             return;
         };
-        while let Some((worker, connection)) = rotation.next(self.next_seq) {
-            let body = Body::Act(Act::NewConnection { key: found.key.clone() });
-            let message = Message { seq: self.next_seq, body };
-            let fd = self.offers.insert(self.next_seq, worker, server, connection);
-            self.actions.push_back(Action::Offer { worker, message, fd });
-            self.next_seq += 1;
-        }
         if rotation.begins_pause() {
             self.actions.push_back(Action::Pause { server });
         }
-        if rotation.demand_has_grown() {
+        if self.rotation(server).is_some_and(Rotation::demand_has_grown) {
             self.actions.push_back(Action::Resume { server });
         }
+    }
+
+    fn next_offer(&mut self, server: ServerId) -> Option<(WorkerId, Connection<F>)> {
+        let number = self.next_seq;
+        self.rotation(server)?.next(number)
+    }
+
+    fn offer(&mut self, worker: WorkerId, server: ServerId, key: String, connection: Connection<F>) {
+        let message = self.message(Body::Act(Act::NewConnection { key }));
+        let fd = self.offers.insert(message.seq, worker, server, connection);
+        self.actions.push_back(Action::Offer { worker, message, fd });
     }
 
     pub(super) fn rotation(&mut self, server: ServerId) -> Option<&mut Rotation<F>> {

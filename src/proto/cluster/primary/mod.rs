@@ -8,7 +8,8 @@
 //! [`handle_bound`](PrimaryMachine::handle_bound), [`handle_rebound`](PrimaryMachine::handle_rebound) and
 //! [`handle_unshared`](PrimaryMachine::handle_unshared); about connections (`connections`)
 //! [`handle_connection`](PrimaryMachine::handle_connection), [`handle_returned`](PrimaryMachine::handle_returned) and
-//! [`handle_pause_over`](PrimaryMachine::handle_pause_over). **What is to be done**:
+//! [`handle_pause_over`](PrimaryMachine::handle_pause_over), and the command
+//! [`hand_out`](PrimaryMachine::hand_out). **What is to be done**:
 //! [`poll_action`](PrimaryMachine::poll_action), after each of these, until there is nothing.
 
 mod action;

@@ -31,6 +31,10 @@ use crate::proto::cluster::primary::{self, Balance, ServerId, WorkerId};
 /// How many connections are accepted before others come to the lock.
 const BATCH: usize = 16;
 
+/// How many are accepted at most before a server stops: as many as the kernel has room for by default. Clients
+/// cannot hold up the stop.
+const LAST: usize = 4096;
+
 /// How long to wait when this process has no descriptor free for a connection.
 const EXHAUSTED: Duration = Duration::from_millis(100);
 
@@ -113,6 +117,25 @@ impl Cluster {
 
     pub(super) fn workers(&self) -> Vec<ForkedWorker> {
         self.lock().workers.values().cloned().collect()
+    }
+
+    /// Accepts what has come before, and closes the sockets. The servers stay, and what was accepted goes to workers.
+    pub(super) fn stop_accepting(&self) {
+        let mut state = self.lock();
+        let ids: Vec<ServerId> = state.servers.keys().copied().collect();
+        for id in ids {
+            let ClusterState { servers, machine, .. } = &mut *state;
+            let Some(listener) = servers.get_mut(&id).and_then(ServerSocket::listener) else {
+                continue;
+            };
+            // Until there is none, or no descriptor is free for it.
+            for connection in std::iter::from_fn(|| listener.accept().ok()).take(LAST) {
+                machine.handle_connection(id, connection);
+            }
+            machine.hand_out(id);
+            servers.remove(&id);
+        }
+        self.perform(&mut state);
     }
 
     pub(super) fn close_unused(&self) {

@@ -157,6 +157,11 @@ impl Listener {
         }
     }
 
+    /// Accepts a connection that has come already.
+    pub(super) fn accept(&self) -> io::Result<OwnedFd> {
+        server::accept(self.socket.as_fd())
+    }
+
     /// [`resume`](Self::resume) will wake the task.
     fn wait<T>(&mut self, cx: &Context<'_>) -> Poll<T> {
         self.waiting = Some(cx.waker().clone());

@@ -121,14 +121,21 @@ impl Primary {
         self.0.workers()
     }
 
-    /// Shuts the cluster down gracefully: asks all workers to disconnect ([CLU-18](crate::protocol#CLU-18)), and closes the
-    /// servers. [`next`](Self::next) gives `None` when all workers have exited.
+    /// Shuts the cluster down gracefully: closes the servers, gives connections that have come before to workers, and
+    /// asks all workers to disconnect ([CLU-18](crate::protocol#CLU-18)). [`next`](Self::next) gives `None` when all workers have exited.
     pub fn disconnect(&self) {
+        self.stop_accepting();
         for worker in self.workers() {
             worker.disconnect();
         }
         self.close_unused_servers();
         self.0.events.end();
+    }
+
+    /// Closes the sockets from which the primary accepts. Connections that have come before go to workers, ahead of all
+    /// that these are told later.
+    pub(crate) fn stop_accepting(&self) {
+        self.0.stop_accepting();
     }
 
     /// Closes the servers on which no worker listens. There are such servers only with

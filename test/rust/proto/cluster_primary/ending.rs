@@ -45,6 +45,56 @@ fn clu_18_a_worker_asked_to_end_gets_no_more_connections() {
 }
 
 #[test]
+fn clu_18_connections_that_wait_are_handed_out_before_workers_are_asked_to_end() {
+    let mut hub = Hub::serving(2);
+    let files: Vec<_> = (0..5).map(|_| hub.connects()).collect();
+    let first = offers(&hub.actions());
+    assert_eq!(first.len(), 2, "one for each worker");
+    hub.machine.hand_out(hub.servers[0]);
+    let rest = offers(&hub.actions());
+    assert_eq!(rest.iter().map(|(_, _, file)| *file).collect::<Vec<_>>(), files[2..]);
+    for worker in [1, 2] {
+        assert!(rest.iter().any(|(to, _, _)| *to == worker), "worker {worker} gets some");
+        hub.machine.disconnect(worker);
+    }
+    hub.actions();
+    for (worker, seq, _) in first.into_iter().chain(rest) {
+        hub.takes(worker, seq);
+    }
+    assert!(files.into_iter().all(|file| !hub.is_open(file)), "our copies");
+    assert!(hub.actions().is_empty());
+}
+
+#[test]
+fn clu_18_a_handed_out_connection_that_is_refused_goes_to_another_worker() {
+    let mut hub = Hub::serving(2);
+    let files: Vec<_> = (0..3).map(|_| hub.connects()).collect();
+    let first = offers(&hub.actions());
+    hub.machine.hand_out(hub.servers[0]);
+    let [(to, seq, file)] = offers(&hub.actions())[..] else { panic!("one is left") };
+    assert_eq!(file, files[2]);
+    for (worker, seq, _) in first {
+        hub.takes(worker, seq);
+    }
+    hub.refuses(to, seq);
+    assert_eq!(offers(&hub.actions()).first().map(|(_, _, file)| *file), Some(file));
+}
+
+#[test]
+fn clu_16_without_workers_connections_wait_although_they_are_to_be_handed_out() {
+    let mut hub = Hub::with(Balance::RoundRobin, true);
+    hub.joins(1);
+    hub.actions();
+    hub.machine.disconnect(1);
+    let file = hub.connects();
+    hub.machine.hand_out(hub.servers[0]);
+    assert!(offers(&hub.actions()).is_empty());
+    assert!(hub.is_open(file));
+    hub.joins(2);
+    assert_eq!(offers(&hub.actions()).first().map(|(to, _, file)| (*to, *file)), Some((2, file)));
+}
+
+#[test]
 fn clu_18_a_connection_refused_by_an_ending_worker_goes_to_another() {
     let mut hub = Hub::serving(2);
     let file = hub.connects();

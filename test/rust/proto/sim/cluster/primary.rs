@@ -32,6 +32,7 @@ struct World {
     offers: BTreeMap<u64, Offer>,
     /// Pings in the channels, by worker, and their numbers.
     pings: BTreeMap<WorkerId, u64>,
+    is_handing_out: bool,
     /// Replies with a shared socket.
     shares: Vec<(WorkerId, ServerId, Message)>,
     /// Queries for a path, until its file was looked at.
@@ -108,6 +109,7 @@ pub fn run(serialization: Serialization, script: &[u8]) {
         connections: BTreeMap::new(),
         offers: BTreeMap::new(),
         pings: BTreeMap::new(),
+        is_handing_out: false,
         shares: Vec::new(),
         rebinds: Vec::new(),
         seq: None,
@@ -202,6 +204,7 @@ impl World {
             }
             _ => match script.byte() {
                 255 => self.machine.close_unused(),
+                252 => self.hands_out(),
                 // An endless series of queries.
                 254 => {
                     for port in 0..300 {
@@ -237,6 +240,16 @@ impl World {
             self.workers.insert(self.last, Worker::default());
             self.machine.add_worker(self.last);
         }
+    }
+
+    /// All that waits goes to workers, also to those that have not answered.
+    fn hands_out(&mut self) {
+        self.is_handing_out = true;
+        for server in self.servers.keys().copied().collect::<Vec<_>>() {
+            self.machine.hand_out(server);
+        }
+        self.look();
+        self.is_handing_out = false;
     }
 
     fn connects(&mut self, server: ServerId) {
@@ -544,10 +557,13 @@ impl World {
         let its = connection.server;
         let mut unanswered =
             self.offers.values().filter(|offer| offer.answer.is_none() && !offer.is_orphaned);
-        assert!(!self.pings.contains_key(&id), "worker {id} has not answered a ping (HND-7)");
+        assert!(
+            self.is_handing_out || !self.pings.contains_key(&id),
+            "worker {id} has not answered a ping (HND-7)"
+        );
         let is_busy =
             unanswered.any(|offer| offer.worker == id && self.connections[&offer.file].server == its);
-        assert!(!is_busy, "worker {id} has not answered (CLU-13)");
+        assert!(self.is_handing_out || !is_busy, "worker {id} has not answered (CLU-13)");
         let offer = Offer { worker: id, file, fd: Some(fd), answer: None, is_orphaned: false };
         self.offers.insert(message.seq, offer);
     }
