@@ -45,6 +45,10 @@ impl Policy {
         match result {
             Probed::Well => {
                 self.end_probe(id);
+                // So it listens somewhere.
+                if let Some(worker) = self.worker_mut(id) {
+                    worker.cannot_listen = None;
+                }
                 self.is_up(id, now);
             }
             Probed::NotYet(why) => {

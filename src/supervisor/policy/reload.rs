@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::notice::{Notice, Subject};
-use super::{Action, Phase, Place, Policy, SETTLE, State, Time, Worker};
+use super::{Phase, Place, Policy, State, Time, Worker};
 
 #[derive(Clone, Debug)]
 pub(super) struct Reload {
@@ -198,7 +198,7 @@ impl Policy {
         if let Some(newcomer) = self.newcomer(slot)
             && let Newcomer::OnTrial { worker, .. } = *newcomer
         {
-            *newcomer = Newcomer::Starting(worker);
+            *newcomer = Newcomer::Starting(worker.unwatched());
         }
     }
 

@@ -85,6 +85,11 @@ impl Worker {
         }
     }
 
+    /// It is not asked any more, and what it was asked does not count.
+    pub(super) fn unwatched(self) -> Self {
+        Worker { watch: Watch::default(), ..self }
+    }
+
     /// When it has had its time to listen on something else.
     pub(super) fn second_listen_is_due(&self) -> Option<Time> {
         self.cannot_listen.map(|since| since.saturating_add(SECOND_LISTEN))
@@ -202,7 +207,7 @@ impl Policy {
     /// A worker that was taken for up cannot listen: it is starting still. If none has ever listened, none was up.
     pub(super) fn is_not_up(&mut self, slot: usize) {
         if let State::Up(worker, _) = self.slots[slot].state {
-            self.slots[slot].state = State::Starting(worker);
+            self.slots[slot].state = State::Starting(worker.unwatched());
             self.has_been_up = self.slots.iter().any(|slot| slot.has_listened);
             self.trial_in_place_is_off(slot);
         }

@@ -177,6 +177,9 @@ impl World {
     pub fn probed(&mut self, id: u32, well: bool) {
         if self.worker(id).probe == Some(false) {
             self.worker(id).probe = well.then_some(true);
+            if well {
+                self.worker(id).cannot_listen = None;
+            }
             let result = match well {
                 true => Probed::Well,
                 false => Probed::NotYet("answers with status 500".to_owned()),
@@ -239,6 +242,9 @@ impl World {
         let worker = self.worker(id);
         if !worker.listens {
             worker.cannot_listen.get_or_insert(now);
+            // If it was up, it is starting again, and is asked again.
+            worker.probe = worker.probe.filter(|answered| !answered);
+            worker.asked_to_answer = None;
         }
         self.policy.listen_failed(id, port_in_use(), self.now);
         self.obey();
@@ -424,9 +430,11 @@ impl World {
     }
 
     fn disconnect(&mut self, id: u32) {
-        let stopping = self.stopping;
+        let (stopping, now) = (self.stopping, self.now);
         let worker = self.worker(id);
-        assert!(stopping || worker.retired, "it serves: {worker:?}");
+        // Its reload has failed while it was forked.
+        let is_unwanted = worker.forked == now && !worker.is_online && !worker.listens;
+        assert!(stopping || worker.retired || is_unwanted, "it serves: {worker:?}");
         assert!(!worker.asked && !worker.left, "it goes already: {worker:?}");
         self.leaves(id).asked = true;
     }

@@ -124,17 +124,15 @@ impl<F> PrimaryMachine<F> {
 
     /// The worker was to have this server, and cannot.
     fn refuse(&mut self, id: WorkerId, server: ServerId, reply: Reply, errno: i32) {
-        // If the worker is gone, it has not failed to listen.
-        if errno != libc::EPIPE
-            && let Some(found) = self.servers.get_mut(server)
-        {
-            let query = found.query.clone();
-            self.listen_failed(id, query, errno);
-        }
+        let query = self.servers.get_mut(server).map(|found| found.query.clone());
         if self.workers.get_mut(&id).is_some_and(|worker| worker.servers.remove(&server)) {
             self.leave(id, server);
         }
         self.send(id, Body::Reply(Reply { server: Some(Err(errno)), ..reply }));
+        // If the worker is gone, it has not failed to listen.
+        if let Some(query) = query.filter(|_| errno != libc::EPIPE) {
+            self.listen_failed(id, query, errno);
+        }
     }
 
     /// The socket could not be made. The next query for it tries again.

@@ -85,9 +85,13 @@ impl<F> PrimaryMachine<F> {
         let Some(worker) = self.workers.get_mut(&id).filter(|worker| worker.pulse == Pulse::Watched) else {
             return;
         };
-        worker.pulse = Pulse::Quiet;
         match arrived {
-            true => self.actions.push_back(Action::Answers { worker: id }),
+            true => {
+                worker.pulse = Pulse::Quiet;
+                self.actions.push_back(Action::Answers { worker: id });
+            }
+            // Several are on their way when all that waited was handed out.
+            false if self.offers.is_on_its_way(id) => {}
             false => self.ping(id),
         }
     }

@@ -89,8 +89,9 @@ fn clu_15_a_worker_cannot_have_the_same_port_or_path_twice() {
             again["index"] = json!(1);
             hub.says(1, again);
             let actions = hub.actions();
-            assert_eq!(actions.len(), 1, "{actions:?}");
+            assert_eq!(actions.len(), 2, "{actions:?}");
             assert!(actions[0].contains(&format!(r#""errno":{errno},"#)), "{actions:?}");
+            assert!(actions[1].starts_with("1 cannot listen"), "{actions:?}");
         }
     }
 }
@@ -167,12 +168,17 @@ fn clu_11_a_worker_that_cannot_get_the_shared_socket_is_told_and_the_others_keep
     hub.actions();
     let (worker, server, reply) = hub.shared.remove(0);
     hub.machine.handle_unshared(worker, server, reply, 24);
-    assert_eq!(hub.actions(), [r#"1 <- {"ack":1,"errno":-24,"key":"null:80:4:undefined","seq":2}"#]);
+    let reply = r#"1 <- {"ack":1,"errno":-24,"key":"null:80:4:undefined","seq":2}"#;
+    assert_eq!(hub.actions(), [reply, "1 cannot listen at None:Some(80): 24"]);
     let (worker, server, reply) = hub.shared.remove(0);
     hub.machine.handle_unshared(worker, server, reply, 24);
     assert_eq!(
         hub.actions(),
-        ["close a", r#"2 <- {"ack":1,"errno":-24,"key":"null:80:4:undefined","seq":3}"#]
+        [
+            "close a",
+            r#"2 <- {"ack":1,"errno":-24,"key":"null:80:4:undefined","seq":3}"#,
+            "2 cannot listen at None:Some(80): 24",
+        ]
     );
 }
 
@@ -284,7 +290,8 @@ fn clu_16_a_path_is_looked_at_for_each_worker_that_asks_and_all_get_its_connecti
         // One that asks twice is told so, and nothing is looked at.
         hub.says(2, path_query());
         let actions = hub.actions();
-        assert!(actions.len() == 1 && actions[0].contains(r#""errno":-98"#), "{actions:?}");
+        assert!(actions[0].contains(r#""errno":-98"#), "{actions:?}");
+        assert_eq!(actions[1..], [r#"2 cannot listen at Some("/s"):None: 98"#]);
     }
 }
 
@@ -293,7 +300,8 @@ fn clu_16_a_path_that_cannot_be_bound_again_is_an_error_for_the_worker_that_aske
     let mut hub = rebinding(Balance::RoundRobin);
     let (worker, seq, server) = hub.rebinds.remove(0);
     hub.machine.handle_rebound(worker, seq, server, Err(EADDRINUSE));
-    assert_eq!(hub.actions(), [r#"2 <- {"ack":4,"errno":-98,"key":"/s:-1:-1:undefined","seq":1}"#]);
+    let reply = r#"2 <- {"ack":4,"errno":-98,"key":"/s:-1:-1:undefined","seq":1}"#;
+    assert_eq!(hub.actions(), [reply, r#"2 cannot listen at Some("/s"):None: 98"#]);
     hub.connects();
     assert!(hub.actions()[0].starts_with("1 <- "), "the other keeps the socket");
     hub.says(2, path_query());
