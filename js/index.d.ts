@@ -567,6 +567,8 @@ export interface CallOptions {
   onProgress?: (value: Untyped) => void;
   /** A socket or server that goes with the call. What a handler does not take is closed. */
   handle?: SendHandle;
+  /** Sends the handle even to an end that has not said that it knows handles, and that may leave it open. */
+  handleToAnyPeer?: boolean;
   /** The result is `{ result, handle }`, with the handle that came with it. Otherwise such a handle is closed. */
   takesHandle?: boolean;
   /** A W3C trace context, which the handler finds as `cx.traceparent`. */
@@ -576,7 +578,10 @@ export interface CallOptions {
 /** What `process.send` can send. */
 export type SendHandle = import('node:child_process').SendHandle;
 
-/** Calls a method with one value, or with a list of arguments. */
+/**
+ * Calls a method with one value, or with a list of arguments. An async iterable, a generator or a `Readable` as the value, as a
+ * member of the only object or as an argument is an upload: the handler reads its items as they come.
+ */
 export interface CallFunction<Options> {
   <Result = Untyped>(method: string, params?: unknown, options?: Options): Promise<Result>;
   args<Result = Untyped>(method: string, args: readonly unknown[], options?: Options): Promise<Result>;
@@ -623,8 +628,11 @@ export interface CallContext {
   readonly peer: Peer;
   /** Reports progress to the caller. */
   progress(value: unknown): void;
-  /** A result that brings a handle: `return cx.withHandle(result, socket)`. */
-  withHandle(result: unknown, handle: SendHandle): unknown;
+  /**
+   * A result that brings a handle: `return cx.withHandle(result, socket)`. To an end that has not said that it knows handles the
+   * call fails instead, unless `toAnyPeer` is set.
+   */
+  withHandle(result: unknown, handle: SendHandle, options?: { toAnyPeer?: boolean }): unknown;
 }
 
 /**
@@ -668,7 +676,7 @@ export class Peer extends EventEmitter implements Disposable {
   private constructor();
   readonly call: CallFunction<CallOptions>;
   readonly stream: StreamFunction<CallOptions>;
-  readonly notify: NotifyFunction<{ handle?: SendHandle }>;
+  readonly notify: NotifyFunction<{ handle?: SendHandle; handleToAnyPeer?: boolean }>;
   readonly connected: boolean;
   /** How many of our calls have no answer yet. */
   readonly inFlight: number;
@@ -841,7 +849,7 @@ export class Pool extends EventEmitter implements AsyncDisposable {
   readonly call: CallFunction<PoolCallOptions>;
   readonly stream: StreamFunction<PoolCallOptions>;
   /** Tells every worker that is ready; with a `key` the worker of that key. */
-  readonly notify: NotifyFunction<{ handle?: SendHandle; key?: string | number }>;
+  readonly notify: NotifyFunction<{ handle?: SendHandle; handleToAnyPeer?: boolean; key?: string | number }>;
   readonly workers: PoolWorker[];
   readonly closed: boolean;
   /** As many calls wait as run at a time, or as may wait; 'drain' will come. */

@@ -92,16 +92,18 @@
 //! | `futures` | a `Stream` of a channel's messages and a `Sink` for them (and `tokio`) |
 //! | `axum` | `axum::serve::Listener` for `tokio::cluster::Listener` (and `tokio`) |
 //! | `tracing` | events of processes, channels and clusters for the crate `tracing`: see [below](#events) |
+//! | `calls` | [`calls`]: services whose functions are called, and pools of workers |
+//! | `types` | the types of a service's methods for TypeScript (and `calls`) |
 //! | `cli` | the command `crossfork` (and `tokio`) |
 //!
 //! # Threads or tasks
 //!
 //! [`blocking`] is for threads, and needs no feature. [`tokio`] (feature `tokio`) is for tasks. They have
 //! the same names and behave alike. Neither starts a thread or a task: a caller that waits does the work for
-//! all. There are three exceptions. One thread of the crate, for all channels, bounds the time for which
+//! all. There are four exceptions. One thread of the crate, for all channels, bounds the time for which
 //! a channel that we have ended waits for its peer. A `disconnect` whose future was dropped may go on in
 //! a task. And a cluster's primary has tasks of its own, because it hands out connections whatever its user
-//! does.
+//! does. A pool of workers has one thread, or one task for each worker.
 //!
 //! # JSON or advanced
 //!
@@ -139,6 +141,11 @@
 //! | `crossfork::cluster` | debug | `forked`, `online`, `leaving`, `disconnected` | `worker` |
 //! | `crossfork::cluster` | debug | `listening` | `worker`, `address` |
 //! | `crossfork::cluster` | debug | `exited` | `worker`, `code` or `signal`, `voluntary` |
+//! | `crossfork::pool` | debug | the span `call`, around each call | `method` |
+//! | `crossfork::pool` | debug | `ready` | `worker`, `pid` |
+//! | `crossfork::pool` | debug | `exited` | `worker`, `code` or `signal`, `reason` if the pool killed it |
+//! | `crossfork::pool` | warn | `start failed` | `worker`, `reason` |
+//! | `crossfork::pool` | debug | `drained`: no call waits any more | |
 //! | `crossfork::supervisor` | info | what `crossfork run` prints, restarts among it | |
 //!
 //! # What may change

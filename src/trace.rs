@@ -62,6 +62,41 @@ pub(crate) fn worker_exited(worker: u32, code: Option<i32>, signal: Option<&str>
     debug!(target: "crossfork::cluster", worker, code, signal, voluntary, "exited");
 }
 
+/// A worker of a pool takes calls.
+#[cfg(feature = "calls")]
+pub(crate) fn pool_ready(worker: u64, pid: u32) {
+    debug!(target: "crossfork::pool", worker, pid, "ready");
+}
+
+/// A worker of a pool has ended.
+#[cfg(feature = "calls")]
+pub(crate) fn pool_exited(worker: u64, code: Option<i32>, signal: Option<i32>, reason: Option<&str>) {
+    debug!(target: "crossfork::pool", worker, code, signal, reason, "exited");
+}
+
+/// A worker of a pool did not start.
+#[cfg(feature = "calls")]
+pub(crate) fn pool_start_failed(worker: u64, reason: &str) {
+    warn!(target: "crossfork::pool", worker, reason, "start failed");
+}
+
+/// No call of a pool waits any more.
+#[cfg(feature = "calls")]
+pub(crate) fn pool_drained() {
+    debug!(target: "crossfork::pool", "drained");
+}
+
+/// Makes a call of a pool in a span of its own.
+#[cfg(feature = "calls")]
+pub(crate) fn pool_call<F: Future>(method: &str, call: F) -> impl Future<Output = F::Output> {
+    #[cfg(feature = "tracing")]
+    let call = tracing::Instrument::instrument(
+        call,
+        tracing::debug_span!(target: "crossfork::pool", "call", method),
+    );
+    call
+}
+
 /// What `crossfork run` prints.
 #[cfg(feature = "cli")]
 pub(crate) fn notice(notice: &dyn Display) {

@@ -147,12 +147,57 @@ export function fd() {
   return table(['in a second', 'ours', 'compared with', 'times as many'], rows);
 }
 
+/** What is measured of calls, and how it is shown. */
+const CALLS = [
+  ['single', 'one call at a time, µs'],
+  ['flight', 'calls in a second, 64 in flight'],
+  ['objects', 'the same with objects of 1 KiB'],
+  ['buffers', '1 MiB there and back, ms'],
+  ['stream', 'a stream of 10,000 items, ms'],
+  ['start', 'start of four workers, ms'],
+  ['memory', 'memory of four workers, MB'],
+];
+
+const notRecorded = 'Not recorded yet: `npm run bench:calls -- --record`.';
+
+/** Each pool's figures. */
+export function calls() {
+  if (!benches.calls) return notRecorded;
+  const { figures } = benches.calls;
+  const isRate = (name) => name === 'flight' || name === 'objects';
+  const show = (name, value) => (isRate(name) ? Math.round(value * 1000).toLocaleString('en') : short(value));
+  const cell = (name, who) => (figures[name]?.[who] === undefined ? '–' : show(name, figures[name][who]));
+  const rows = Object.keys(figures.flight).map((who) => [who, ...CALLS.map(([name]) => cell(name, who))]);
+  return table(['', ...CALLS.map(([, title]) => title)], rows);
+}
+
+/** Ours as multiples of the best of the other pools. */
+export function callsBeside() {
+  if (!benches.calls) return notRecorded;
+  const { figures } = benches.calls;
+  const processes = ['tinypool (processes)', 'jest-worker (processes)', 'workerpool (processes)'];
+  const best = (name, pick, all) => pick(...all.map((who) => figures[name]?.[who]).filter(Number.isFinite));
+  const ratio = (name, who, pick, all) => short(figures[name][who] / best(name, pick, all));
+  const rows = ['Node pool, Rust (blocking)', 'Node pool, Node', 'Rust pool, Node', 'Rust pool, Rust'].map((who) => [
+    who,
+    ratio('flight', who, Math.max, processes),
+    ratio('flight', who, Math.max, ['piscina (threads)']),
+    ratio('single', who, Math.min, processes),
+    ratio('start', who, Math.min, processes),
+    ratio('memory', who, Math.min, processes),
+  ]);
+  const of = (what) => `${what}, of the best process pool's`;
+  const head = ['', of('calls in a second'), "of piscina's", of('time of one call'), of('start'), of('memory')];
+  return table(head, rows);
+}
+
 /** Where and how the figures were measured. */
 export function how() {
   const names = {
     ipc: 'npm run bench',
     cluster: 'npm run bench:cluster',
     fd: 'npm run bench:fd',
+    calls: 'npm run bench:calls',
     run: 'npm run bench:run',
   };
   const rows = Object.entries(benches).map(([bench, { date, node, runs, processors, load }]) => {

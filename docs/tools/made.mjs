@@ -13,6 +13,8 @@ export const made = {
   'bench-processes': figures.processes,
   'bench-modes': figures.modes,
   'bench-cluster': figures.cluster,
+  'bench-calls': figures.calls,
+  'bench-calls-beside': figures.callsBeside,
   'bench-fd': figures.fd,
   'bench-run': run.summary,
   'bench-run-handover': run.handover,

@@ -22,6 +22,14 @@ async function main() {
 
   const wrong = pool.call('scale', { picture: { ...picture, width: 'wide' }, width: 200 });
   await wrong.catch((error) => console.log(`the third was refused: ${error.message}`));
+
+  // Pictures that are made while they are read.
+  async function* pictures() {
+    for (let width = 1; width <= 3; width++) yield { width, height: 1, pixels: Buffer.alloc(width, 50) };
+  }
+  for await (const { pixels, mean } of pool.stream('album.measure', { pictures: pictures() })) {
+    console.log(`${pixels} pixels, ${mean} on average`);
+  }
   await pool.close();
 }
 

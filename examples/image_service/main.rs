@@ -1,22 +1,37 @@
 //! An image service: Node in front ([`front.js`](front.js)), Rust behind. Each call scales one picture, tells
 //! how far it is, and stops when nobody waits for it any more.
 
-use crossfork::blocking::{Context, Service};
+use crossfork::blocking::{Context, Service, typed};
+use crossfork::calls::{Bytes, CallError, Upload};
 use serde::{Deserialize, Serialize};
+use ts_rs::TS;
 
 /// A picture: one byte for each pixel, row by row.
-#[derive(Deserialize, Serialize)]
+#[derive(Deserialize, Serialize, TS)]
 struct Picture {
     width: usize,
     height: usize,
-    /// In the `advanced` mode a `Buffer`, as it is.
-    pixels: Vec<u8>,
+    pixels: Bytes,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, TS)]
 struct Scale {
     picture: Picture,
     width: usize,
+    /// As before, unless it is said.
+    height: Option<usize>,
+}
+
+#[derive(Deserialize, TS)]
+struct Album {
+    /// They come one by one.
+    pictures: Upload<Picture>,
+}
+
+#[derive(Serialize, TS)]
+struct Size {
+    pixels: u64,
+    mean: Option<f64>,
 }
 
 #[derive(Debug)]
@@ -39,7 +54,7 @@ impl std::fmt::Display for ImageError {
 impl std::error::Error for ImageError {}
 
 /// Each pixel of the result is the mean of those that it stands for.
-fn scale(Scale { picture, width }: Scale, cx: &Context) -> Result<Picture, ImageError> {
+fn scale(Scale { picture, width, height }: Scale, cx: &Context) -> Result<Picture, ImageError> {
     let expected = picture.width * picture.height;
     if expected == 0 || width == 0 {
         return Err(ImageError::Empty);
@@ -47,7 +62,7 @@ fn scale(Scale { picture, width }: Scale, cx: &Context) -> Result<Picture, Image
     if expected != picture.pixels.len() {
         return Err(ImageError::WrongSize { expected, found: picture.pixels.len() });
     }
-    let height = (picture.height * width / picture.width).max(1);
+    let height = height.unwrap_or(picture.height * width / picture.width).max(1);
     let mut pixels = Vec::with_capacity(width * height);
     for y in 0..height {
         if cx.is_cancelled() {
@@ -63,7 +78,20 @@ fn scale(Scale { picture, width }: Scale, cx: &Context) -> Result<Picture, Image
             pixels.push((sum / count) as u8);
         }
     }
-    Ok(Picture { width, height, pixels })
+    Ok(Picture { width, height, pixels: pixels.into() })
+}
+
+/// Measures pictures while they come. No more of them are here than are read.
+fn measure(
+    album: Album,
+    cx: &Context,
+) -> Result<impl Iterator<Item = Result<Size, CallError>> + use<>, CallError> {
+    let size = |picture: Picture| {
+        let pixels = picture.pixels.len() as u64;
+        let sum: u64 = picture.pixels.iter().map(|pixel| u64::from(*pixel)).sum();
+        Size { pixels, mean: (pixels > 0).then(|| sum as f64 / pixels as f64) }
+    };
+    Ok(cx.items(album.pictures)?.map(move |picture| picture.map(size)))
 }
 
 /// The pixels of a line that one of `parts` stands for: one at least.
@@ -73,5 +101,11 @@ fn part(at: usize, parts: usize, length: usize) -> std::ops::Range<usize> {
 }
 
 fn main() -> Result<(), crossfork::Error> {
-    Service::new().method("scale", scale).run()
+    let service = Service::new().method("scale", typed(scale)).method("album.measure", typed(measure));
+    // `image_service --types api.d.ts` writes what TypeScript checks calls by.
+    let mut arguments = std::env::args().skip(1);
+    match (arguments.next().as_deref(), arguments.next()) {
+        (Some("--types"), Some(path)) => Ok(service.types(path)?),
+        _ => service.run(),
+    }
 }

@@ -14,6 +14,7 @@ const CHECKS = {
   timeout: checkTimeout,
   traceparent: checkString,
   handle: (value) => value ?? undefined,
+  handleToAnyPeer: checkBoolean,
   takesHandle: checkBoolean,
   // What the peer triggers runs where the call was made.
   onProgress: (value, name) => AsyncResource.bind(checkFunction(value, name)),
@@ -28,6 +29,8 @@ const POOL_CHECKS = {
   priority: (value, name) => checkInteger(value, name, -MAX_INT, MAX_INT),
   retries: (value, name) => checkInteger(value, name, 0, MAX_INT),
 };
+
+const NOTIFY_CHECKS = { handle: CHECKS.handle, handleToAnyPeer: CHECKS.handleToAnyPeer };
 
 /** In milliseconds; infinite is none. */
 function checkTimeout(value, name) {
@@ -51,4 +54,4 @@ function callOptions(options, checks = CHECKS) {
   return checked;
 }
 
-module.exports = { CHECKS, POOL_CHECKS, callOptions, checkTimeout };
+module.exports = { CHECKS, NOTIFY_CHECKS, POOL_CHECKS, callOptions, checkTimeout };

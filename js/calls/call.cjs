@@ -5,6 +5,7 @@ const { closeHandle } = require('./handles.cjs');
 const { deadlines } = require('./deadlines.cjs');
 const { fromWire } = require('./remote-error.cjs');
 const { Items } = require('./items.cjs');
+const { leave, streamsIn } = require('./streams.cjs');
 const { withCaller } = require('./with-caller.cjs');
 
 /**
@@ -26,6 +27,9 @@ class Call {
   /** The channel had not taken it when it closed. */
   isLost = false;
   items = undefined;
+  /** The streams among its parameters, and what sends them. */
+  streams = undefined;
+  uploads = undefined;
   /** The caller's outcome, if it is an error. */
   error = undefined;
   /** What a pool keeps of it: its place in the queue, who has it, and how often it was given away. */
@@ -38,6 +42,7 @@ class Call {
   sentAt = 0;
   attempts = 0;
   retried = 0;
+  deaths = 0;
   #owner;
   #options;
   #settle;
@@ -52,6 +57,7 @@ class Call {
   constructor(owner, method, params, options) {
     this.method = method;
     this.params = params;
+    this.streams = streamsIn(params);
     this.handle = options.handle;
     this.traceparent = options.traceparent;
     this.madeAt = performance.now();
@@ -187,6 +193,7 @@ class Call {
   /** Somebody else begins it, as if nobody had. */
   reset() {
     Object.assign(this, { state: 'waiting', id: undefined, entry: undefined, isWritten: false, isLost: false });
+    this.uploads = undefined;
     this.connection = undefined;
   }
 
@@ -195,7 +202,13 @@ class Call {
     const { signal } = this.#options;
     if (this.#step !== undefined) deadlines.remove(this, this.#step);
     if (signal !== undefined) signal.removeEventListener('abort', this.#onAbort);
+    for (const { iterable, hasBegun } of this.streams ?? []) if (!hasBegun) leave(iterable);
     this.#owner.settled(this);
+  }
+
+  /** Items of an upload were taken: it cannot be made again. */
+  get hasBegunUpload() {
+    return this.streams?.some(({ hasBegun }) => hasBegun) ?? false;
   }
 }
 

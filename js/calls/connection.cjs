@@ -3,13 +3,19 @@
 // A machine and its channel: a process that was forked, or the one that has forked this one.
 
 const { coded } = require('../errors.cjs');
+const { carriesBytes, pack, unpack } = require('./bytes.cjs');
 const { CallError } = require('./errors.cjs');
 const { closeHandle } = require('./handles.cjs');
 const { Machine } = require('./machine.cjs');
-const { CODES } = require('./wire.cjs');
+const { streamsIn } = require('./streams.cjs');
+const { placed } = require('./upload.cjs');
+const { CODES, isBundle, isCall } = require('./wire.cjs');
 
 /** A handler that has kept the process for so long, in milliseconds: its answer does not wait for those behind it. */
 const LONG = 2;
+
+/** So many messages may wait for a full channel before calls that come wait too. */
+const MOST_WAITING = 16;
 
 /** How often the peer is told how much memory this process has, in milliseconds. */
 const RSS_EVERY = 1000;
@@ -18,6 +24,22 @@ const RSS_EVERY = 1000;
 const isDeno = process.versions.deno !== undefined;
 const isNode = process.versions.bun === undefined && !isDeno;
 
+/**
+ * Who is told what happens.
+ * @typedef {object} Sink
+ * @property {(call, result, handle) => void} answered
+ * @property {(call, error) => void} failed the `error` of the answer, which may be anything
+ * @property {(call, items: unknown[]) => void} items
+ * @property {(call, value) => void} progress
+ * @property {(upload, value) => void} uploaded something of an upload that a handler reads: items, its end, or an error
+ * @property {(incoming: Incoming) => void} request
+ * @property {(incoming: Incoming) => void} cancelled
+ * @property {(incoming: Incoming) => void} credited
+ * @property {(method: string, params, handle) => void} notification
+ * @property {(message, handle) => void} message what is no call
+ * @property {(handle) => void} unwanted a handle that nobody takes
+ */
+
 class Connection {
   machine = new Machine(this);
   /** The peer is told of this process's memory. */
@@ -25,6 +47,7 @@ class Connection {
   #target;
   #runner;
   #onOther;
+  #carriesBytes;
   #isScheduled = false;
   /** The entries of the message that the channel was full with. */
   #blockedBy = undefined;
@@ -35,6 +58,7 @@ class Connection {
     this.#isScheduled = false;
     this.flush();
   };
+  #place = (call) => placed(call, this);
   #onMessage = (message, handle) => this.#receive(message, handle);
 
   /**
@@ -46,6 +70,7 @@ class Connection {
     this.#target = target;
     this.#runner = runner;
     this.#onOther = onOther;
+    this.#carriesBytes = carriesBytes(target);
     target.on('message', this.#onMessage);
   }
 
@@ -53,23 +78,29 @@ class Connection {
     return !this.#isOver && this.#target.connected === true;
   }
 
+  /** The peer does not read what there is for it already. */
+  get isFull() {
+    return this.#blockedBy !== undefined && this.machine.queued >= MOST_WAITING;
+  }
+
   // Our calls
 
   /** Gives the peer a call. */
   hand(call) {
-    if (call.handle !== undefined && !this.machine.peerIsOurs) {
-      call.reject(
-        new CallError(
-          `'${call.method}' has a handle, and the other side has not said that it takes handles. Wait for ready() first`,
-          'ERR_CALL_HANDLE',
-        ),
-      );
+    if (call.handle !== undefined && !this.machine.peerIsOurs && !call.options.handleToAnyPeer) {
+      call.reject(handleError(call.method));
+      call.released();
+      return;
+    }
+    if (call.streams !== undefined && !this.machine.peerIsOurs) {
+      const why = 'the other side has not said that it reads uploads. Wait for ready() first';
+      call.reject(new CallError(`'${call.method}' has a stream among its parameters, and ${why}`, 'ERR_CALL_UPLOAD'));
       call.released();
       return;
     }
     call.state = 'sent';
     call.connection = this;
-    this.machine.request(call, call.timeLeft());
+    this.machine.request(call, call.timeLeft(), call.streams === undefined ? undefined : this.#place);
     this.schedule();
   }
 
@@ -86,7 +117,14 @@ class Connection {
     this.schedule();
   }
 
-  notify(method, params, handle) {
+  notify(method, params, handle, toAnyPeer = false) {
+    if (streamsIn(params) !== undefined) {
+      throw new CallError(
+        `A notification has no uploads, and '${method}' has a stream among its parameters`,
+        'ERR_CALL_UPLOAD',
+      );
+    }
+    if (handle !== undefined && !toAnyPeer && !this.machine.peerIsOurs) throw handleError(method);
     this.machine.notify(method, params, handle);
     this.schedule();
   }
@@ -142,7 +180,8 @@ class Connection {
     try {
       // Deno ends with a panic where it meets a cycle.
       if (isDeno) JSON.stringify(message);
-      const goesOn = this.#target.send(message, entries[0].handle, undefined, (error) => this.#sent(entries, error));
+      const written = this.#carriesBytes ? message : pack(message);
+      const goesOn = this.#target.send(written, entries[0].handle, undefined, (error) => this.#sent(entries, error));
       if (!goesOn && isNode) this.#blockedBy = entries;
     } catch (error) {
       if (!this.isOpen) return;
@@ -152,11 +191,17 @@ class Connection {
   }
 
   #sent(entries, error) {
-    if (isNode && !error) for (const { kind, owner } of entries) if (kind === 'request') owner.isWritten = true;
+    if (isNode && !error) {
+      for (const { kind, owner } of entries) {
+        // Another may have the call already: Node calls all that was left written when a process is gone.
+        if (kind === 'request' && owner.connection === this) owner.isWritten = true;
+      }
+    }
     if (this.#blockedBy === entries) {
       this.#blockedBy = undefined;
       this.flush();
       this.#wake();
+      if (!this.isFull) this.#runner.goOn();
     }
   }
 
@@ -173,6 +218,7 @@ class Connection {
   }
 
   #receive(message, handle) {
+    if (!this.#carriesBytes && (isCall(message) || isBundle(message))) unpack(message);
     this.machine.receive(message, handle ?? undefined);
     if (this.machine.hasOutput) this.schedule();
   }
@@ -209,7 +255,12 @@ class Connection {
   }
 
   credited(incoming) {
-    this.#runner.credited(incoming);
+    if (incoming.isUpload) incoming.goOn();
+    else this.#runner.credited(incoming);
+  }
+
+  uploaded(upload, value) {
+    upload.got(value);
   }
 
   notification(method, params, handle) {
@@ -223,6 +274,11 @@ class Connection {
   unwanted(handle) {
     closeHandle(handle);
   }
+}
+
+function handleError(method) {
+  const why = 'the other side has not said that it takes handles. Wait for ready() first';
+  return new CallError(`'${method}' has a handle, and ${why}`, 'ERR_CALL_HANDLE');
 }
 
 module.exports = { Connection, isNode };

@@ -1,13 +1,15 @@
 'use strict';
 
 const { AsyncResource } = require('node:async_hooks');
+const { checkBoolean, checkOptions } = require('../checks.cjs');
 const { CallAbortedError } = require('./errors.cjs');
 
 /** A result that brings a handle. */
 class WithHandle {
-  constructor(result, handle) {
+  constructor(result, handle, toAnyPeer) {
     this.result = result;
     this.handle = handle;
+    this.toAnyPeer = toAnyPeer;
   }
 }
 
@@ -60,8 +62,9 @@ class Context {
     this.#connection.schedule();
   }
 
-  withHandle(result, handle) {
-    return new WithHandle(result, handle);
+  withHandle(result, handle, options) {
+    const { toAnyPeer = false } = checkOptions(options);
+    return new WithHandle(result, handle, checkBoolean(toAnyPeer, 'options.toAnyPeer'));
   }
 
   /** For the runner: the peer has cancelled. */

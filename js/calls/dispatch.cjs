@@ -17,6 +17,9 @@ const { Stats } = require('./stats.cjs');
 /** A call that so many workers have passed on goes to no other. */
 const MOST_ATTEMPTS = 16;
 
+/** A call that so many workers have died of before they had read it goes to no other: it may be too long for each of them. */
+const MOST_DEATHS = 4;
+
 class Dispatch {
   /** @type {'open' | 'closing' | 'closed'} whether calls are taken, and whether those there are go on */
   state = 'open';
@@ -200,7 +203,8 @@ class Dispatch {
 
   notBegun(call) {
     const { worker } = call;
-    const goesOn = this.state !== 'closed' && call.handle === undefined && call.attempts < MOST_ATTEMPTS;
+    const goesOn =
+      this.state !== 'closed' && call.handle === undefined && !call.hasBegunUpload && call.attempts < MOST_ATTEMPTS;
     if (!goesOn) return false;
     this.#free(call);
     this.#crew.isLeaving(worker);
@@ -216,9 +220,10 @@ class Dispatch {
     if (call.isSettled) return;
     const begun = mayHaveBegun(call);
     const { retries = 0 } = call.options;
+    call.deaths += 1;
     const mayGoOn = this.state !== 'closed' && call.items?.hasBegun !== true && call.attempts < MOST_ATTEMPTS;
-    const canTravel = call.handle === undefined || call.entry !== undefined;
-    if (mayGoOn && canTravel && (!begun || call.retried < retries)) {
+    const canTravel = (call.handle === undefined || call.entry !== undefined) && !call.hasBegunUpload;
+    if (mayGoOn && canTravel && (begun ? call.retried < retries : call.deaths < MOST_DEATHS)) {
       if (begun) call.retried += 1;
       this.#again(call);
     } else call.reject(worker.diedError(call, end));

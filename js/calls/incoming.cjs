@@ -2,6 +2,12 @@
 
 const { countOf, isId } = require('./wire.cjs');
 
+/** How many of a call's parameters may be streams. */
+const MOST_UPLOADS = 1024;
+
+/** The token of a call's upload. */
+const tokenOf = (id, number) => `${typeof id === 'string' ? JSON.stringify(id) : id}.${number}`;
+
 /** A call of the peer's, until it is answered. */
 class Incoming {
   /** @type {'waiting' | 'running' | 'answered'} */
@@ -10,8 +16,11 @@ class Incoming {
   /** What is not sent yet of its items and of its progress. */
   itemsEntry = undefined;
   progressEntry = undefined;
+  /** The tokens of its parameters that are streams, and what reads them. */
+  tokens = undefined;
+  uploads = [];
 
-  constructor(id, method, params, { stream, deadline } = {}) {
+  constructor(id, method, params, { stream, deadline, uploads } = {}) {
     this.id = id;
     this.method = method;
     this.params = params;
@@ -19,6 +28,8 @@ class Incoming {
     this.credit = countOf(stream, 1);
     /** How many milliseconds the caller waits. */
     this.deadline = countOf(deadline, 0);
+    const count = Math.min(countOf(uploads, 1) ?? 0, MOST_UPLOADS);
+    if (count > 0) this.tokens = new Set(Array.from({ length: count }, (_, number) => tokenOf(id, number)));
     this.traceparent = undefined;
     this.handle = undefined;
   }
@@ -38,4 +49,4 @@ class Incoming {
   itemsToken = undefined;
 }
 
-module.exports = { Incoming };
+module.exports = { Incoming, tokenOf };

@@ -6,30 +6,15 @@
 const { Incoming } = require('./incoming.cjs');
 const { Outbox } = require('./outbox.cjs');
 const { sizeOf } = require('./size.cjs');
+const { Tokens } = require('./tokens.cjs');
+const { Uploads } = require('./uploads.cjs');
 const wire = require('./wire.cjs');
-
-const { CODES } = wire;
 
 /** How many calls of the peer's are kept; more are answered as not begun. */
 const MOST_INCOMING = 65_536;
 
 /** Items that are ready in one turn travel in one message, up to so many bytes. */
 const MOST_BYTES_OF_ITEMS = 64 * 1024;
-
-/**
- * Who is told what happens.
- * @typedef {object} Sink
- * @property {(call, result, handle) => void} answered
- * @property {(call, error) => void} failed the `error` of the answer, which may be anything
- * @property {(call, items: unknown[]) => void} items
- * @property {(call, value) => void} progress
- * @property {(incoming: Incoming) => void} request
- * @property {(incoming: Incoming) => void} cancelled
- * @property {(incoming: Incoming) => void} credited
- * @property {(method: string, params, handle) => void} notification
- * @property {(message, handle) => void} message what is no call
- * @property {(handle) => void} unwanted a handle that nobody takes
- */
 
 class Machine {
   /** The peer reads bundles, and knows credit and our extra members. */
@@ -44,26 +29,36 @@ class Machine {
   #calls = new Map();
   #incoming = new Map();
   /** Calls by the tokens that their parameters have, for plain peers. */
-  #tokens = new Map();
+  #tokens = new Tokens();
+  /** Streams among parameters. */
+  uploads = new Uploads((method, params) => this.#push(method, params));
   #outbox = new Outbox();
   #lastId = 0;
+  /** Answers that are not sent yet. */
+  #answers = 0;
+  /** The peer has left so many of them unread that it gets no refusals. */
+  #isDeaf = false;
   #isAnnounced = false;
   #mostIncoming;
 
-  /** @param {Sink} sink */
+  /** @param {import('./connection.cjs').Sink} sink */
   constructor(sink, { mostIncoming = MOST_INCOMING } = {}) {
     this.#sink = sink;
     this.#mostIncoming = mostIncoming;
   }
 
-  /** How many of our calls have no answer yet. */
+  /** How many of our calls have no answer yet; and those. */
   get inFlight() {
     return this.#calls.size;
   }
 
-  /** Those calls. */
   get calls() {
     return this.#calls.values();
+  }
+
+  /** How many messages wait to be sent. */
+  get queued() {
+    return this.#outbox.length;
   }
 
   get hasOutput() {
@@ -74,21 +69,20 @@ class Machine {
 
   /**
    * Calls a method. `call` is an object of the caller's, with `method`, `params` and, if it likes, `handle`, `credit` (it
-   * wants a stream) and `traceparent`; it gets an `id`.
+   * wants a stream) and `traceparent`; it gets an `id`. `place`, for one with streams among its parameters, gives its
+   * parameters as they travel, and the uploads.
    */
-  request(call, deadline) {
+  request(call, deadline, place) {
     const id = ++this.#lastId;
     call.id = id;
     this.#calls.set(id, call);
     const message = { jsonrpc: '2.0', id, method: call.method };
-    if (call.params !== undefined) message.params = call.params;
+    if (place !== undefined) this.uploads.begin(call, message, place(call));
+    else if (call.params !== undefined) message.params = call.params;
     if (call.traceparent !== undefined) message.traceparent = call.traceparent;
-    if (call.credit !== undefined || deadline !== undefined) {
-      message.crossfork = {};
-      if (call.credit !== undefined) message.crossfork.stream = call.credit;
-      if (deadline !== undefined) message.crossfork.deadline = deadline;
-    }
-    if (!this.peerIsOurs) for (const token of tokensOf(call.params)) this.#tokens.set(token, call);
+    wire.addExtra(message, 'stream', call.credit);
+    wire.addExtra(message, 'deadline', deadline);
+    if (!this.peerIsOurs) this.#tokens.add(call);
     call.entry = this.#outbox.push(message, 'request', call, call.handle);
   }
 
@@ -100,6 +94,7 @@ class Machine {
       this.#forget(call);
       return true;
     }
+    this.uploads.stop(call);
     this.#push(wire.CANCEL, { id: call.id });
     return false;
   }
@@ -116,8 +111,10 @@ class Machine {
   /** The conversation is over. Returns our calls that have no answer. */
   end() {
     const left = [...this.#calls.values()];
+    for (const call of left) this.uploads.stop(call);
     this.#calls.clear();
     this.#tokens.clear();
+    this.uploads.clear();
     this.#outbox.clear();
     const abandoned = [...this.#incoming.values()];
     this.#incoming.clear();
@@ -130,7 +127,7 @@ class Machine {
   answer(incoming, result, handle) {
     // JSON would leave it out in silence.
     if (typeof result === 'function' || typeof result === 'symbol') {
-      this.fail(incoming, { code: CODES.internal, message: `The result cannot be sent: it is a ${typeof result}` });
+      this.fail(incoming, wire.unsendable(`it is a ${typeof result}`));
       return;
     }
     this.#finish(incoming, { jsonrpc: '2.0', id: incoming.id, result: result === undefined ? null : result }, handle);
@@ -191,8 +188,10 @@ class Machine {
       return;
     }
     if (kind !== 'answer' && kind !== 'items') return;
-    const error = { code: CODES.internal, message: `The result cannot be sent: ${problem.message}` };
-    if (kind === 'items') {
+    const error = wire.unsendable(problem.message);
+    if (kind === 'items' && owner.isUpload) {
+      this.uploads.unsendable(owner, error);
+    } else if (kind === 'items') {
       this.fail(owner, error);
       this.#cancelled(owner);
     } else this.#outbox.push({ jsonrpc: '2.0', id: owner.id, error }, 'other');
@@ -205,12 +204,13 @@ class Machine {
     } else if (kind === 'progress') owner.progressEntry = undefined;
     else if (kind === 'request' || kind === 'answer') {
       if (kind === 'request') owner.entry = undefined;
+      else this.#answers -= 1;
       if (!this.#isAnnounced) {
         this.#isAnnounced = true;
-        message.crossfork = { ...message.crossfork, bundles: 1 };
+        wire.addExtra(message, 'bundles', 1);
       }
-      if (kind === 'answer' && this.rss !== undefined && this.peerIsOurs) {
-        message.crossfork = { ...message.crossfork, rss: this.rss };
+      if (kind === 'answer' && this.peerIsOurs) {
+        wire.addExtra(message, 'rss', this.rss);
         this.rss = undefined;
       }
     }
@@ -227,19 +227,24 @@ class Machine {
     // What has ended meanwhile is answered to nobody.
     if (this.#incoming.get(incoming.id) !== incoming) return;
     this.#incoming.delete(incoming.id);
+    this.uploads.close(incoming);
+    this.#answers += 1;
     this.#outbox.push(message, 'answer', incoming, handle);
   }
 
   #forget(call) {
     this.#calls.delete(call.id);
+    this.uploads.stop(call);
     call.entry = undefined;
-    if (this.#tokens.size > 0) for (const token of tokensOf(call.params)) this.#tokens.delete(token);
+    this.#tokens.remove(call);
   }
 
   // What is received
 
   /** Any message that has come, with the handle that has come with it. */
   receive(message, handle) {
+    // What one message makes us answer is bounded by the message.
+    this.#isDeaf = this.#answers >= 2 * this.#mostIncoming;
     if (wire.isCall(message)) {
       this.#receiveOne(message, handle);
     } else if (wire.isBundle(message)) {
@@ -285,17 +290,14 @@ class Machine {
     const { id, method } = message;
     const extras = wire.extrasOf(message);
     if (extras !== undefined) this.#learn(extras);
-    if (!wire.isId(id) || typeof method !== 'string' || this.#incoming.has(id)) {
-      const why = wire.isId(id)
-        ? typeof method === 'string'
-          ? 'A call with this id is in flight already'
-          : 'The method must be a string'
-        : 'The id must be a string or a number';
-      this.#refuse(wire.isId(id) ? id : null, CODES.invalidRequest, why, handle);
+    const why = this.#incoming.has(id) ? 'A call with this id is in flight already' : wire.problemOf(id, method);
+    if (why !== undefined) {
+      this.#refuse(wire.isId(id) ? id : null, wire.CODES.invalidRequest, why, handle);
       return;
     }
-    if (this.#incoming.size >= this.#mostIncoming) {
-      this.#refuse(id, CODES.notBegun, `${this.#incoming.size} calls are in flight already`, handle);
+    const kept = this.#incoming.size + this.#answers;
+    if (kept >= this.#mostIncoming) {
+      this.#refuse(id, wire.CODES.notBegun, `${kept} calls are in flight already`, handle);
       return;
     }
     const incoming = new Incoming(id, method, message.params, extras);
@@ -307,23 +309,25 @@ class Machine {
   }
 
   #receiveNotification(method, params, handle) {
-    if (method === wire.CANCEL) {
-      if (handle !== undefined) this.#sink.unwanted(handle);
+    if (!this.#receiveOwn(method, params)) this.#sink.notification(method, params, handle);
+    else if (handle !== undefined) this.#sink.unwanted(handle);
+  }
+
+  /** Returns false for what is the user's. */
+  #receiveOwn(method, params) {
+    if (method === wire.PROGRESS) return this.#receiveProgress(params);
+    if (method === wire.CREDIT) this.#receiveCredit(params);
+    else if (method === wire.LEAVE) this.dropped += this.uploads.left(params?.token) ? 0 : 1;
+    else if (method === wire.CANCEL) {
       const incoming = this.#incoming.get(params?.id);
       if (incoming === undefined) this.dropped += 1;
       else this.#cancelled(incoming);
-    } else if (method === wire.CREDIT) {
-      if (handle !== undefined) this.#sink.unwanted(handle);
-      this.#receiveCredit(params);
-    } else if (method === wire.PROGRESS && this.#receiveProgress(params)) {
-      if (handle !== undefined) this.#sink.unwanted(handle);
-    } else {
-      this.#sink.notification(method, params, handle);
-    }
+    } else return false;
+    return true;
   }
 
   #receiveCredit(params) {
-    const incoming = this.#incoming.get(params?.token);
+    const incoming = this.#incoming.get(params?.token) ?? this.uploads.sent(params?.token);
     const n = wire.countOf(params?.n, 1);
     if (incoming?.credit === undefined || n === undefined) {
       this.dropped += 1;
@@ -341,6 +345,11 @@ class Machine {
     if (plain !== undefined) {
       if (token === plain.params.partialResultToken && plain.credit !== undefined) this.#sink.items(plain, [value]);
       else this.#sink.progress(plain, value);
+      return true;
+    }
+    const upload = this.uploads.read(token, value);
+    if (upload !== undefined) {
+      this.#sink.uploaded(upload, value);
       return true;
     }
     const call = this.#calls.get(token);
@@ -371,6 +380,12 @@ class Machine {
 
   #refuse(id, code, message, handle) {
     if (handle !== undefined) this.#sink.unwanted(handle);
+    // Who reads no answers is not even told that.
+    if (this.#isDeaf) {
+      this.dropped += 1;
+      return;
+    }
+    this.#answers += 1;
     this.#outbox.push({ jsonrpc: '2.0', id, error: { code, message } }, 'answer');
   }
 
@@ -378,12 +393,6 @@ class Machine {
     this.dropped += 1;
     if (handle !== undefined) this.#sink.unwanted(handle);
   }
-}
-
-/** Where a plain peer of the Language Server Protocol is asked to send progress and partial results. */
-function tokensOf(params) {
-  if (typeof params !== 'object' || params === null) return [];
-  return [params.workDoneToken, params.partialResultToken].filter(wire.isId);
 }
 
 module.exports = { Machine };

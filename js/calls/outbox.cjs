@@ -33,6 +33,10 @@ class Outbox {
     entry.owner = undefined;
   }
 
+  get length() {
+    return this.#entries.length - this.#head;
+  }
+
   get isEmpty() {
     return this.#first() === undefined;
   }

@@ -5,7 +5,7 @@ const { checkString } = require('../checks.cjs');
 const { makeDisposable } = require('../dispose.cjs');
 const { coded } = require('../errors.cjs');
 const { Call } = require('./call.cjs');
-const { callOptions, CHECKS } = require('./call-options.cjs');
+const { callOptions, NOTIFY_CHECKS } = require('./call-options.cjs');
 const { callable } = require('./callable.cjs');
 const { Connection, isNode } = require('./connection.cjs');
 const { diedError, watchEnd } = require('./ending.cjs');
@@ -108,8 +108,8 @@ class Peer extends EventEmitter {
   }
 
   #notify(method, params, options) {
-    const { handle } = callOptions(options, { handle: CHECKS.handle });
-    this.#connection.notify(checkString(method, 'method'), params, handle);
+    const { handle, handleToAnyPeer } = callOptions(options, NOTIFY_CHECKS);
+    this.#connection.notify(checkString(method, 'method'), params, handle, handleToAnyPeer);
   }
 
   /** In Node, what the channel has not taken when it closes was never sent. Later all is called taken. */

@@ -3,7 +3,7 @@
 const { EventEmitter } = require('node:events');
 const { checkInteger, checkOptions, checkString, MAX_INT } = require('../checks.cjs');
 const { makeDisposable } = require('../dispose.cjs');
-const { callOptions, CHECKS, POOL_CHECKS } = require('./call-options.cjs');
+const { callOptions, NOTIFY_CHECKS, POOL_CHECKS } = require('./call-options.cjs');
 const { callable } = require('./callable.cjs');
 const { Crew } = require('./crew.cjs');
 const { channels } = require('./diagnostics.cjs');
@@ -176,12 +176,13 @@ class Pool extends EventEmitter {
   }
 
   #notify(method, params, options) {
-    const { handle, key } = callOptions(options, { handle: CHECKS.handle, key: POOL_CHECKS.key });
+    const { handle, handleToAnyPeer, key } = callOptions(options, { ...NOTIFY_CHECKS, key: POOL_CHECKS.key });
     checkString(method, 'method');
     const place = key === undefined ? undefined : placeOf(key, this.#crew.places);
     const workers = this.#crew.workers.filter(({ state }) => state === 'ready' || state === 'retiring');
     for (const worker of workers) {
-      if (place === undefined || place.worker === worker) worker.connection.notify(method, params, handle);
+      if (place === undefined || place.worker === worker)
+        worker.connection.notify(method, params, handle, handleToAnyPeer);
     }
   }
 

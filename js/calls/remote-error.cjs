@@ -55,7 +55,9 @@ function fromWire(error, method) {
   const { code, message, data } = typeof error === 'object' && error !== null ? error : { message: error };
   const details = typeof data === 'object' && data !== null ? data : {};
   const text = typeof message === 'string' ? message : textOf(message);
-  const result = withDetails(new RemoteError(text, NAMES[code]), details, MOST_CAUSES);
+  // An object is no property's name: to make it one may throw.
+  const name = typeof code === 'number' ? NAMES[code] : undefined;
+  const result = withDetails(new RemoteError(text, name), details, MOST_CAUSES);
   hide(result, 'method', method);
   hide(result, 'rpcCode', Number.isInteger(code) ? code : CODES.internal);
   // Ours have the handler's own data inside, others have nothing else.

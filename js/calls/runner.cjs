@@ -6,12 +6,17 @@
 const { coded } = require('../errors.cjs');
 const { Context, WithHandle } = require('./context.cjs');
 const { closeHandle } = require('./handles.cjs');
-const { isStream, Sending } = require('./sending.cjs');
+const { Sending } = require('./sending.cjs');
+const { isStream } = require('./streams.cjs');
 const { textOf, toWire } = require('./remote-error.cjs');
+const { withUploads } = require('./upload.cjs');
 const { argumentsOf, CODES, HELLO, BYE } = require('./wire.cjs');
 
 /** How many notifications may wait; more are dropped. */
 const MOST_NOTIFICATIONS = 65_536;
+
+/** Cancelled calls among those that wait are left where they are until there are so many, and then removed together. */
+const MOST_CANCELLED = 64;
 
 /**
  * @typedef {object} Settings
@@ -28,6 +33,8 @@ class Runner {
   #connection;
   #waiting = [];
   #head = 0;
+  /** How many of those that wait are answered already. */
+  #cancelledWaiting = 0;
   #running = new Map();
   #notificationsWaiting = 0;
   #isNotified = false;
@@ -67,7 +74,9 @@ class Runner {
   async leave() {
     this.#state = 'leaving';
     for (const { incoming } of this.#waiting.slice(this.#head)) {
-      if (incoming !== undefined && incoming.state === 'waiting') this.#refuse(incoming);
+      if (incoming === undefined || incoming.state !== 'waiting') continue;
+      this.#refuse(incoming);
+      this.#cancelledWaiting += 1;
     }
     this.#pump();
     while (this.#running.size > 0 || this.#isNotified || this.#head < this.#waiting.length) {
@@ -75,6 +84,11 @@ class Runner {
         this.#onIdle = resolve;
       });
     }
+  }
+
+  /** The channel takes answers again. */
+  goOn() {
+    this.#pump();
   }
 
   // From the machine
@@ -116,11 +130,14 @@ class Runner {
   cancelled(incoming) {
     if (incoming.state === 'waiting') {
       this.#fail(incoming, { code: CODES.cancelled, message: `'${incoming.method}' was cancelled before it began` });
+      this.#cancelledWaiting += 1;
+      this.#removeCancelled();
       return;
     }
     const { context, sending } = this.#running.get(incoming) ?? {};
     if (context !== undefined) Context.abort(context);
     sending?.stop();
+    for (const upload of incoming.uploads) upload.end();
   }
 
   credited(incoming) {
@@ -136,6 +153,7 @@ class Runner {
     while (this.#head < this.#waiting.length) {
       const { incoming, notification } = this.#waiting[this.#head];
       if (incoming !== undefined && incoming.state !== 'waiting') {
+        this.#cancelledWaiting -= 1;
         this.#shift();
         continue;
       }
@@ -150,10 +168,20 @@ class Runner {
   }
 
   #mayBegin(isNotification) {
-    if (this.#state === 'closed' || this.#isNotified) return false;
+    if (this.#state === 'closed' || this.#isNotified || this.#connection.isFull) return false;
     const { ordered, concurrency } = this.#settings;
     if (ordered) return this.#running.size === 0;
     return isNotification || this.#running.size < concurrency;
+  }
+
+  /** A peer that calls and cancels behind a call that takes long would else make us keep all of it. */
+  #removeCancelled() {
+    const count = this.#cancelledWaiting;
+    if (count < MOST_CANCELLED || count * 2 < this.#waiting.length - this.#head) return;
+    const isLeft = ({ incoming }) => incoming === undefined || incoming.state === 'waiting';
+    this.#waiting = this.#waiting.slice(this.#head).filter(isLeft);
+    this.#head = 0;
+    this.#cancelledWaiting = 0;
   }
 
   #shift() {
@@ -169,7 +197,9 @@ class Runner {
     const context = new Context(this.#peer, this.#connection, incoming);
     this.#running.set(incoming, { context, sending: undefined });
     try {
-      const result = this.#settings.methods.get(incoming.method)(...argumentsOf(incoming.params), context);
+      const { params, tokens } = incoming;
+      const args = argumentsOf(tokens === undefined ? params : withUploads(params, incoming, this.#connection));
+      const result = this.#settings.methods.get(incoming.method)(...args, context);
       if (typeof result?.then === 'function') {
         result.then(
           (value) => this.#completed(incoming, context, value),
@@ -190,7 +220,7 @@ class Runner {
         (error) => this.#thrown(incoming, error),
       );
     } else if (result instanceof WithHandle) {
-      this.#end(incoming, () => this.#answer(incoming, result.result, result.handle));
+      this.#end(incoming, () => this.#answerWithHandle(incoming, result));
     } else {
       this.#end(incoming, () => this.#answer(incoming, result));
     }
@@ -208,6 +238,7 @@ class Runner {
     const { context } = this.#running.get(incoming);
     this.#running.delete(incoming);
     closeHandle(Context.leftHandle(context));
+    for (const upload of incoming.uploads) upload.end();
     answer();
     this.#pump();
   }
@@ -246,6 +277,17 @@ class Runner {
   #answer(incoming, result, handle) {
     this.#connection.machine.answer(incoming, result, handle);
     this.#connection.schedule();
+  }
+
+  /** What is no end of ours would leave the handle open. */
+  #answerWithHandle(incoming, { result, handle, toAnyPeer }) {
+    if (toAnyPeer || this.#connection.machine.peerIsOurs) {
+      this.#answer(incoming, result, handle);
+      return;
+    }
+    closeHandle(handle);
+    const message = 'The result has a handle, and the other side has not said that it takes handles';
+    this.#fail(incoming, { code: CODES.internal, message });
   }
 
   #fail(incoming, error) {

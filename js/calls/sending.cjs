@@ -6,14 +6,7 @@ const { CODES } = require('./wire.cjs');
 /** After so many items others have their turn, and the channel its time. */
 const TURN = 64;
 
-/** What is sent item by item: async iterables, and what generators give. An array is a value like any other. */
-function isStream(value) {
-  if (typeof value !== 'object' || value === null) return false;
-  if (typeof value[Symbol.asyncIterator] === 'function') return true;
-  return typeof value.next === 'function' && typeof value[Symbol.iterator] === 'function';
-}
-
-/** The items of one result, on their way to its caller, as far as the caller has room for them. */
+/** The items of a result or an upload, on their way to the other side, as far as it has room for them. */
 class Sending {
   #incoming;
   #iterator;
@@ -89,4 +82,4 @@ class Sending {
   }
 }
 
-module.exports = { isStream, Sending };
+module.exports = { Sending };

@@ -2,6 +2,8 @@
 
 // What is a call, and how parameters travel: JSON-RPC 2.0, with the Language Server Protocol's cancel and progress.
 
+const { isStream } = require('./streams.cjs');
+
 /** `error.code` of an answer. */
 const CODES = {
   invalidRequest: -32600,
@@ -16,6 +18,7 @@ const CODES = {
 const CANCEL = '$/cancelRequest';
 const PROGRESS = '$/progress';
 const CREDIT = '$/crossfork/credit';
+const LEAVE = '$/crossfork/leave';
 const HELLO = '$/crossfork/hello';
 const BYE = '$/crossfork/bye';
 
@@ -43,7 +46,7 @@ function isId(value) {
 /** `params` for one value: an object goes by name, and anything else as the only element of an array. */
 function paramsOf(value) {
   if (value === undefined) return undefined;
-  return isNamed(value) ? value : [value];
+  return isNamed(value) && !isStream(value) ? value : [value];
 }
 
 /** What becomes a JSON object, whichever serialization it meets. */
@@ -68,6 +71,24 @@ function extrasOf(message) {
   return typeof extras === 'object' && extras !== null ? extras : undefined;
 }
 
+/** Adds one of our own extra members, if there is something to say. */
+function addExtra(message, name, value) {
+  if (value === undefined) return;
+  message.crossfork ??= {};
+  message.crossfork[name] = value;
+}
+
+/** The error of a call whose result can't be written. */
+function unsendable(why) {
+  return { code: CODES.internal, message: `The result cannot be sent: ${why}` };
+}
+
+/** What is wrong with a request, if something is. */
+function problemOf(id, method) {
+  if (!isId(id)) return 'The id must be a string or a number';
+  return typeof method === 'string' ? undefined : 'The method must be a string';
+}
+
 /** A number of items or milliseconds that a peer has sent, or undefined. */
 function countOf(value, min) {
   return Number.isSafeInteger(value) && value >= min ? value : undefined;
@@ -79,7 +100,9 @@ module.exports = {
   CODES,
   CREDIT,
   HELLO,
+  LEAVE,
   PROGRESS,
+  addExtra,
   argumentsOf,
   countOf,
   extrasOf,
@@ -87,4 +110,6 @@ module.exports = {
   isCall,
   isId,
   paramsOf,
+  problemOf,
+  unsendable,
 };

@@ -23,6 +23,8 @@ pub mod cluster;
 mod output;
 #[cfg(feature = "calls")]
 mod peer;
+#[cfg(feature = "calls")]
+pub mod pool;
 mod process;
 #[cfg(feature = "calls")]
 mod service;
@@ -32,10 +34,14 @@ mod wakers;
 
 #[cfg(feature = "calls")]
 pub use crate::driver::calls::{ByRef, Handler, Reply};
+#[cfg(feature = "types")]
+pub use crate::driver::calls::{Returns, Typed, typed};
 pub use channel::Channel;
 pub use child::{Blocking, Child, Command, Fork};
 #[cfg(feature = "calls")]
-pub use peer::{Peer, Stream};
+pub use peer::{Peer, Request, Stream};
+#[cfg(feature = "calls")]
+pub use pool::Pool;
 pub use process::Process;
 #[cfg(feature = "calls")]
 pub use service::{Context, Service};

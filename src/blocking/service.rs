@@ -1,100 +1,58 @@
 //! [`Service`]: a program whose functions its parent calls, on threads.
 
-use std::fmt;
 use std::future::poll_fn;
-use std::num::NonZero;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::thread;
 
 use super::channel::Channel;
 use super::peer::{Peer, wait};
 use crate::calls::RpcError;
 use crate::calls::schedule::Turn;
-use crate::driver::calls::{self, Core, Greeting, Handler, Handlers, Job, Output, Settings, catch};
+use crate::driver::calls::{Core, Job, Output, catch, is_survived};
 use crate::error::Error;
-use crate::message::Message;
 use crate::sys::terminate;
 
-/// What a handler knows of its call besides the parameters, and the way to the other end.
-pub type Context = calls::Context<Peer>;
+crate::driver::face::service_face! {
+    "blocking" "`&Context`"
+    #[doc = r#"A program whose functions its parent calls: a worker of a pool, a language server, or any child of
+`fork`. Its handlers run on threads.
 
-type OnMessage = Box<dyn Fn(Message, &Peer) + Send + Sync>;
-type BoxError = Box<dyn std::error::Error + Send + Sync>;
+```no_run
+use crossfork::blocking::{Context, Service};
+
+#[derive(serde::Deserialize)]
+struct Rectangle {
+    width: f64,
+    height: f64,
+}
+
+fn area(r: Rectangle, _: &Context) -> Result<f64, std::num::ParseFloatError> {
+    Ok(r.width * r.height)
+}
+
+fn main() -> Result<(), crossfork::Error> {
+    Service::new().method("area", area).run()
+}
+```
+
+A handler may return an iterator, whose items the caller gets one by one. It can look whether its call
+was cancelled, report progress, and call the parent: see [`Context`]. If it panics, its caller
+gets an error with the message and the place of the panic, and the service goes on."#]
+    threads #[doc = ""]
+}
+
+/// How many calls are carried out at once, unless said.
+fn concurrency() -> usize {
+    thread::available_parallelism().map_or(1, NonZero::get)
+}
+
 type OnStart = Box<dyn FnOnce(&Peer) -> Result<(), BoxError> + Send>;
 type OnEnd = Box<dyn FnOnce() + Send>;
 
-/// A program whose functions its parent calls: a worker of a pool, a language server, or any child of
-/// `fork`. Its handlers run on threads.
-///
-/// ```no_run
-/// use crossfork::blocking::{Context, Service};
-///
-/// #[derive(serde::Deserialize)]
-/// struct Rectangle {
-///     width: f64,
-///     height: f64,
-/// }
-///
-/// fn area(r: Rectangle, _: &Context) -> Result<f64, std::num::ParseFloatError> {
-///     Ok(r.width * r.height)
-/// }
-///
-/// fn main() -> Result<(), crossfork::Error> {
-///     Service::new().method("area", area).run()
-/// }
-/// ```
-///
-/// A handler may return an iterator, whose items the caller gets one by one. It can look whether its call
-/// was cancelled, report progress, and call the parent: see [`Context`]. If it panics, its caller
-/// gets an error with the message and the place of the panic, and the service goes on.
-///
-/// Notifications are handled one after the other, in their order, by the handler of that name. A call does
-/// not begin before the notifications that came before it have ended.
-#[derive(Default)]
-pub struct Service {
-    handlers: Handlers<Peer>,
-    threads: Option<NonZero<usize>>,
-    is_ordered: bool,
-    ends_on_panic: bool,
-    on_message: Option<OnMessage>,
-    on_start: Mutex<Option<OnStart>>,
-    on_end: Mutex<Option<OnEnd>>,
-}
-
 impl Service {
-    /// A service without methods.
-    pub fn new() -> Self {
-        Service::default()
-    }
-
-    /// Adds a method. Calls and notifications of this name go to the handler: a function that takes the
-    /// parameters and `&Context`, and returns a `Result`. See [`Handler`] and
-    /// [`Reply`](super::Reply).
-    pub fn method<M>(mut self, name: impl Into<String>, handler: impl Handler<Peer, M>) -> Self {
-        self.handlers.insert(name.into(), handler.prepare());
-        self
-    }
-
     /// Sets the number of handler threads. Default: the number of CPUs that the process may use.
     pub fn threads(self, threads: NonZero<usize>) -> Self {
-        Service { threads: Some(threads), ..self }
-    }
-
-    /// Handles calls and notifications one after the other, in the order of arrival. A language server needs
-    /// this.
-    pub fn ordered(self) -> Self {
-        Service { is_ordered: true, ..self }
-    }
-
-    /// Shuts down gracefully, as on SIGTERM, when a handler has panicked. Use it if handlers share state that a
-    /// panic may leave inconsistent. A pool then starts another worker.
-    pub fn end_on_panic(self) -> Self {
-        Service { ends_on_panic: true, ..self }
-    }
-
-    /// Sets the handler for messages that are not calls. Without it they are dropped.
-    pub fn on_message(self, handler: impl Fn(Message, &Peer) + Send + Sync + 'static) -> Self {
-        Service { on_message: Some(Box::new(handler)), ..self }
+        Service { concurrency: Some(threads), ..self }
     }
 
     /// Sets what runs before the first call, such as loading a model. A pool waits for it.
@@ -135,18 +93,6 @@ impl Service {
         self.run_with(channel, core)
     }
 
-    fn most(&self) -> usize {
-        let threads = self.threads.or_else(|| thread::available_parallelism().ok()).map_or(1, NonZero::get);
-        if self.is_ordered { 1 } else { threads }
-    }
-
-    fn core(&self, channel: &Channel) -> Arc<Core> {
-        let concurrency = self.most();
-        let methods = self.handlers.keys().cloned().collect();
-        let greeting = Some(Greeting { concurrency, methods });
-        Core::new(channel.encoder(), Settings { concurrency, greeting })
-    }
-
     fn run_with(self, channel: &Channel, core: Arc<Core>) -> Result<(), Error> {
         let threads = self.most();
         let running = Running { service: self, core: core.clone(), channel, peer: Peer::new(core) };
@@ -166,14 +112,6 @@ impl Service {
         });
         running.tear_down();
         result
-    }
-}
-
-impl fmt::Debug for Service {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut methods: Vec<_> = self.handlers.keys().collect();
-        methods.sort();
-        f.debug_struct("blocking::Service").field("methods", &methods).finish_non_exhaustive()
     }
 }
 
@@ -210,19 +148,18 @@ impl Running<'_> {
             wait(poll_fn(|cx| self.core.poll_reading(cx)));
             match self.channel.recv() {
                 Ok(Some(message)) => {
-                    if let Some(message) = self.core.receive(message)
-                        && let Some(on_message) = &self.service.on_message
-                    {
-                        // It says so on standard error.
-                        let _ = catch(|| on_message(message, &self.peer));
+                    if let Some(message) = self.core.receive(message) {
+                        self.service.message(message, &self.peer);
                     }
                 }
                 Ok(None) => break Ok(()),
-                // About one message.
-                Err(Error::Protocol(_)) => {}
+                Err(error) if is_survived(&error) => {}
                 Err(error) => break Err(error),
             }
         };
+        if result.is_err() {
+            self.channel.close();
+        }
         self.core.end();
         result
     }
@@ -235,25 +172,9 @@ impl Running<'_> {
     }
 
     fn carry_out(&self, turn: Turn, job: Job) {
-        let call = job.running.clone();
-        let handler = self.service.handlers.get(&job.method);
-        let unknown = handler.is_none().then(|| RpcError::unknown(&job.method));
-        let context = Context::new(self.core.clone(), job, self.peer.clone());
-        let to = context.replying();
-        let answer = match (handler, unknown) {
-            (Some(handler), None) => catch(|| handler.call(context).wait(|later| wait(later))),
-            (_, unknown) => Ok(unknown.and_then(|error| to.error(&error))),
-        };
-        let answer = answer.unwrap_or_else(|panic| {
-            if self.service.ends_on_panic {
-                self.core.stop();
-            }
-            to.error(&panic)
-        });
-        let answer = call.as_ref().zip(answer).map(|(call, body)| (&call.id, body));
         // With nothing else to do, this thread writes at once. Otherwise another does, so that no answer
         // waits behind a call, and those that are ready meanwhile go together.
-        if self.core.ended(turn, answer, true) {
+        if carry_out(&self.service, &self.core, &self.peer, turn, job, true) {
             self.write_now();
         }
     }
@@ -261,15 +182,7 @@ impl Running<'_> {
     /// Writes what is queued. The end of the channel is seen where it is received from.
     fn write_now(&self) {
         while let Some(frame) = self.core.next_frame() {
-            self.send(frame);
-        }
-    }
-
-    /// What cannot be sent would leave somebody waiting: it ends the channel. If the peer has, what it has
-    /// sent before is still received.
-    fn send(&self, frame: Vec<u8>) {
-        if self.channel.send_frame(Ok(frame)).is_err() && self.channel.is_connected() {
-            self.channel.close();
+            self.channel.send_call_frame(&self.core, frame);
         }
     }
 
@@ -278,13 +191,13 @@ impl Running<'_> {
         while let Some(output) = self.core.wait_for_output() {
             match output {
                 Output::Frame(frame) => {
-                    self.send(frame);
+                    self.channel.send_call_frame(&self.core, frame);
                     self.write_now();
                 }
                 Output::Finished => {
                     self.tear_down();
                     if let Some(farewell) = self.core.farewell() {
-                        self.send(farewell);
+                        let _ = self.channel.send_frame(Ok(farewell));
                     }
                     // It may be over already.
                     let _ = self.channel.disconnect();
@@ -295,6 +208,30 @@ impl Running<'_> {
     }
 }
 
-fn take<T>(once: &Mutex<Option<T>>) -> Option<T> {
-    once.lock().unwrap_or_else(PoisonError::into_inner).take()
+/// Carries out a call or a notification. True: the caller is to write the answer.
+pub(super) fn carry_out(
+    service: &Service,
+    core: &Arc<Core>,
+    peer: &Peer,
+    turn: Turn,
+    job: Job,
+    may_write: bool,
+) -> bool {
+    let call = job.running.clone();
+    let handler = service.handlers.get(&job.method);
+    let unknown = handler.is_none().then(|| RpcError::unknown(&job.method));
+    let context = Context::new(core.clone(), job, peer.clone());
+    let to = context.replying();
+    let answer = match (handler, unknown) {
+        (Some(handler), None) => catch(|| handler.call(context).wait(|later| wait(later))),
+        (_, unknown) => Ok(unknown.and_then(|error| to.error(&error))),
+    };
+    let answer = answer.unwrap_or_else(|panic| {
+        if service.ends_on_panic {
+            core.stop();
+        }
+        to.error(&panic)
+    });
+    let answer = call.as_ref().zip(answer).map(|(call, body)| (&call.id, body));
+    core.ended(turn, answer, may_write)
 }

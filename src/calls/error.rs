@@ -172,6 +172,19 @@ pub enum CallError {
     },
     /// The time for the call went by. The other end was told.
     TimedOut,
+    /// The call has a handle or an [`Upload`](super::Upload), and the other end has not said that it knows
+    /// them. The call was not sent, and the handle is closed.
+    Unsupported(Extension),
+}
+
+/// What only ends of this project can do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Extension {
+    /// To take, or close, the handle that comes with a call.
+    Handles,
+    /// To read a parameter that is a stream.
+    Uploads,
 }
 
 impl CallError {
@@ -183,6 +196,8 @@ impl CallError {
             CallError::Send(error) => error.code(),
             CallError::Disconnected { .. } => "ERR_IPC_DISCONNECTED",
             CallError::TimedOut => "ERR_CALL_TIMEOUT",
+            CallError::Unsupported(Extension::Handles) => "ERR_CALL_HANDLE",
+            CallError::Unsupported(Extension::Uploads) => "ERR_CALL_UPLOAD",
         }
     }
 
@@ -208,6 +223,14 @@ impl fmt::Display for CallError {
                 f.write_str("the channel ended before the call was sent")
             }
             CallError::TimedOut => f.write_str("the call timed out"),
+            CallError::Unsupported(Extension::Handles) => f.write_str(
+                "the call has a handle, and the other end has not said that it takes handles; it says so in \
+                 its first call or answer",
+            ),
+            CallError::Unsupported(Extension::Uploads) => f.write_str(
+                "the call has an upload, and the other end has not said that it reads uploads; it says so in \
+                 its first call or answer",
+            ),
         }
     }
 }

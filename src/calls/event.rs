@@ -29,12 +29,39 @@ pub enum Event {
         /// In their order.
         items: Vec<Part>,
     },
+    /// More items came than were asked for. Nobody waits for the call any more, and the other end is to be told.
+    Overrun {
+        /// The call's id.
+        id: u64,
+    },
     /// How far a call of ours is.
     Progress {
         /// The call's id.
         id: u64,
         /// What the handler reports.
         value: Part,
+    },
+    /// There is credit for an upload of a call of ours, or nobody reads it any more.
+    UploadMoves {
+        /// The call's id.
+        id: u64,
+    },
+    /// Items of an upload that a call of theirs has among its parameters.
+    UploadItems {
+        /// The upload's.
+        token: Id,
+        /// In their order.
+        items: Vec<Part>,
+    },
+    /// More items of an upload came than there was room for. It is not read any more, and the other end is to be
+    /// told.
+    UploadOverrun { token: Id },
+    /// There are no more items of an upload.
+    UploadEnded {
+        /// The upload's.
+        token: Id,
+        /// Or what it failed with.
+        outcome: Result<(), RpcError>,
     },
     /// A call of theirs is not wanted any more.
     Cancelled(Id),
@@ -66,6 +93,15 @@ pub enum Credit {
     Wait,
     /// Nobody wants it.
     Gone,
+}
+
+/// What a message was about that could not be sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum About {
+    /// A call of ours.
+    Call(u64),
+    /// The answer to a call of theirs.
+    Answer(Id),
 }
 
 /// A call of ours that the end has come for.

@@ -1,13 +1,16 @@
 //! [`Calls`]: one end of the calls on a channel, as a machine. No I/O, no clock, no encoding: what is
 //! queued was written before, and what comes out is framed behind it.
 
+mod uploading;
+
 use std::collections::HashMap;
 
 use super::error::RpcError;
-pub use super::event::{Cancelling, Credit, Event, Unanswered};
+pub use super::event::{About, Cancelling, Credit, Event, Unanswered};
 use super::id::Id;
 use super::outbox::{Kind, Outbox};
 use super::read::{Incoming, Request};
+use super::uploads::{Announced, Uploads};
 use crate::message::body::Body;
 use crate::message::part::Part;
 
@@ -17,6 +20,9 @@ pub struct Calls {
     ours: HashMap<u64, Ours>,
     theirs: HashMap<Id, Theirs>,
     outbox: Outbox,
+    uploads: Uploads,
+    /// What the message was about that was taken last.
+    last_taken: Option<About>,
     /// The other end reads bundles, and knows credit.
     is_peer_ours: bool,
     /// A message of ours has gone, and so has said that this end reads bundles.
@@ -24,6 +30,7 @@ pub struct Calls {
     has_ended: bool,
     /// The other end has answered all that it has begun, and begins nothing more.
     has_peer_left: bool,
+    peer_resident: Option<u64>,
     dropped: u64,
 }
 
@@ -32,14 +39,19 @@ struct Ours {
     is_cancelled: bool,
     /// It has left the outbox, and may be begun.
     is_handed_over: bool,
+    /// The result may come as a stream.
+    streams: bool,
     /// How many items may still come.
     room: u64,
+    /// How many of its parameters are streams.
+    uploads: u32,
 }
 
 struct Theirs {
     is_cancelled: bool,
     /// How many items of its stream may still be sent.
     credit: u64,
+    uploads: Announced,
 }
 
 /// Our own calls.
@@ -49,9 +61,18 @@ impl Calls {
         if self.has_ended {
             return false;
         }
-        self.ours.insert(id, Ours { is_cancelled: false, is_handed_over: false, room });
+        let streams = room > 0;
+        self.ours.insert(id, Ours { is_cancelled: false, is_handed_over: false, streams, room, uploads: 0 });
         self.queue(Kind::Call(id), body);
         true
+    }
+
+    /// A call that was queued has streams among its parameters.
+    pub fn has_uploads(&mut self, id: u64, count: u32) {
+        if let Some(call) = self.ours.get_mut(&id) {
+            call.uploads = count;
+            self.uploads.begin(id, count);
+        }
     }
 
     /// Queues a notification.
@@ -64,6 +85,9 @@ impl Calls {
         let Some(call) = self.ours.get_mut(&id).filter(|call| !call.is_cancelled) else {
             return Cancelling::Over;
         };
+        if call.uploads > 0 {
+            self.uploads.remove_sent_by(id);
+        }
         if call.is_handed_over {
             call.is_cancelled = true;
             return Cancelling::Tell;
@@ -85,15 +109,14 @@ impl Calls {
     }
 
     /// How many calls of ours have no answer, the cancelled ones too.
-    #[cfg(any(feature = "tokio", test))]
+    #[cfg(test)]
     pub fn unanswered(&self) -> usize {
         self.ours.len()
     }
 
-    /// Whether a call of ours has no answer.
-    #[cfg(feature = "tokio")]
-    pub fn is_unanswered(&self, id: u64) -> bool {
-        self.ours.contains_key(&id)
+    /// How much memory the other end has, as it has said last.
+    pub fn peer_resident(&self) -> Option<u64> {
+        self.peer_resident
     }
 }
 
@@ -101,22 +124,33 @@ impl Calls {
 impl Calls {
     /// Queues an answer. False if there is no such call, or its answer was queued before.
     pub fn answer(&mut self, id: &Id, body: Body) -> bool {
-        let was_open = self.theirs.remove(id).is_some();
-        if was_open {
-            self.queue(Kind::Answer, body);
+        let Some(call) = self.theirs.remove(id) else {
+            return false;
+        };
+        if call.uploads.count > 0 {
+            self.uploads.close_those_of(id);
         }
-        was_open
+        self.queue(Kind::Answer(Some(id.clone())), body);
+        true
     }
 
     /// Queues the answer to what was [refused](Event::Refused).
     pub fn refuse(&mut self, body: Body) {
-        self.queue(Kind::Answer, body);
+        self.queue(Kind::Answer(None), body);
+    }
+
+    /// A call of the other end gets no answer, for it reads none.
+    pub fn forget(&mut self, id: &Id) {
+        if self.theirs.remove(id).is_some_and(|call| call.uploads.count > 0) {
+            self.uploads.close_those_of(id);
+        }
+        self.dropped += 1;
     }
 
     /// Asks whether an item of a stream may be sent.
     pub fn take_credit(&mut self, id: &Id) -> Credit {
         match self.theirs.get_mut(id) {
-            Some(Theirs { is_cancelled: false, credit }) => match credit.checked_sub(1) {
+            Some(Theirs { is_cancelled: false, credit, .. }) => match credit.checked_sub(1) {
                 Some(left) => {
                     *credit = left;
                     Credit::Taken
@@ -161,7 +195,10 @@ impl Calls {
                 self.has_peer_left = true;
                 Event::Dropped
             }
-            Incoming::Answer { id, outcome, bundles } => self.answered(&id, outcome, bundles),
+            Incoming::Answer { id, outcome, bundles, resident } => {
+                self.peer_resident = resident.or(self.peer_resident);
+                self.answered(&id, outcome, bundles)
+            }
             Incoming::Cancel(id) => match self.theirs.get_mut(&id) {
                 Some(call) if !call.is_cancelled => {
                     call.is_cancelled = true;
@@ -179,7 +216,18 @@ impl Calls {
                     call.credit = call.credit.saturating_add(n);
                     Event::Credit(token)
                 }
-                None => self.drop_it(),
+                None => {
+                    let call = self.uploads.add_credit(&token, n);
+                    self.upload_moves(call)
+                }
+            },
+            Incoming::UploadLeft { token } => {
+                let call = self.uploads.remove(&token);
+                self.upload_moves(call)
+            }
+            Incoming::UploadEnd { token, outcome } => match self.uploads.close(&token) {
+                true => Event::UploadEnded { token, outcome },
+                false => self.drop_it(),
             },
             Incoming::Invalid { is_request: true } => {
                 let why = "the id of a call is a string or a number, and its method a string";
@@ -196,7 +244,8 @@ impl Calls {
             return Event::Refused(Some(request.id), RpcError::new(super::code::INVALID_REQUEST, why));
         }
         let credit = request.stream.unwrap_or(0);
-        self.theirs.insert(request.id.clone(), Theirs { is_cancelled: false, credit });
+        let uploads = Announced { count: request.uploads, ..Announced::default() };
+        self.theirs.insert(request.id.clone(), Theirs { is_cancelled: false, credit, uploads });
         Event::Call(request)
     }
 
@@ -205,20 +254,49 @@ impl Calls {
         // Of a call that was not sent there is no answer.
         let call = id.ours().filter(|id| self.ours.get(id).is_some_and(|call| call.is_handed_over));
         match call.and_then(|id| Some((id, self.ours.remove(&id)?))) {
-            Some((id, call)) => Event::Answered { id, outcome, was_cancelled: call.is_cancelled },
+            Some((id, call)) => {
+                if call.uploads > 0 {
+                    self.uploads.remove_sent_by(id);
+                }
+                Event::Answered { id, outcome, was_cancelled: call.is_cancelled }
+            }
             None => self.drop_it(),
         }
     }
 
     fn items(&mut self, token: &Id, items: Vec<Part>) -> Event {
         let came = items.len() as u64;
+        if self.uploads.is_open(token) {
+            return match self.uploads.came(token, came) {
+                true => Event::UploadItems { token: token.clone(), items },
+                // As for items of a result: without some of them there is no upload.
+                false => {
+                    self.uploads.close(token);
+                    self.dropped += 1;
+                    Event::UploadOverrun { token: token.clone() }
+                }
+            };
+        }
         match self.in_flight(token) {
             Some((id, call)) if call.room >= came => {
                 call.room -= came;
                 Event::Items { id, items }
             }
-            // Nobody waits, or there is no room: what was not asked for is not kept.
+            // What was not asked for is not kept, and a stream without some of its items is none.
+            Some((id, call)) if call.streams => {
+                call.is_cancelled = true;
+                self.uploads.remove_sent_by(id);
+                self.dropped += 1;
+                Event::Overrun { id }
+            }
             _ => self.drop_it(),
+        }
+    }
+
+    fn upload_moves(&mut self, call: Option<u64>) -> Event {
+        match call {
+            Some(id) => Event::UploadMoves { id },
+            None => self.drop_it(),
         }
     }
 
@@ -250,20 +328,42 @@ impl Calls {
         self.outbox.bytes()
     }
 
+    /// How many bytes of answers wait to be sent.
+    pub fn queued_answer_bytes(&self) -> usize {
+        self.outbox.answer_bytes()
+    }
+
     /// Takes what is to be sent next, as one message: several only for an end that reads bundles. Empty if
     /// there is nothing.
     pub fn take_output(&mut self) -> Vec<Body> {
-        let Calls { outbox, ours, has_announced, .. } = self;
-        outbox.take(self.is_peer_ours, |kind| match kind {
-            Kind::Call(id) => {
-                *has_announced = true;
-                if let Some(call) = ours.get_mut(&id) {
-                    call.is_handed_over = true;
+        let Calls { outbox, ours, has_announced, last_taken, .. } = self;
+        outbox.take(self.is_peer_ours, |kind| {
+            *last_taken = match kind {
+                Kind::Call(id) => {
+                    *has_announced = true;
+                    if let Some(call) = ours.get_mut(&id) {
+                        call.is_handed_over = true;
+                    }
+                    Some(About::Call(id))
                 }
+                Kind::Answer(id) => {
+                    *has_announced = true;
+                    id.map(About::Answer)
+                }
+                Kind::Progress(_) | Kind::Other => None,
             }
-            Kind::Answer => *has_announced = true,
-            Kind::Progress(_) | Kind::Other => {}
         })
+    }
+
+    /// What the message was about that was taken last. One with a handle is alone in its message.
+    pub fn last_taken(&mut self) -> Option<About> {
+        self.last_taken.take()
+    }
+
+    /// A call of ours that was taken could not be sent. False if nobody waits for it.
+    pub fn unsent(&mut self, id: u64) -> bool {
+        self.uploads.remove_sent_by(id);
+        self.ours.remove(&id).is_some_and(|call| !call.is_cancelled)
     }
 
     /// The channel is over: nothing comes or goes any more. Tells of the calls of ours that have no
@@ -271,6 +371,7 @@ impl Calls {
     pub fn end(&mut self) -> Vec<Unanswered> {
         self.has_ended = true;
         self.outbox = Outbox::default();
+        self.uploads = Uploads::default();
         self.theirs.clear();
         let has_peer_left = self.has_peer_left;
         let ours = self.ours.drain().filter(|(_, call)| !call.is_cancelled);

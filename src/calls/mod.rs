@@ -3,7 +3,8 @@
 //! A program whose functions are called is a service: [`blocking::Service`](crate::blocking::Service) runs its
 //! handlers on threads, `tokio::Service` in tasks. Its parent is a Node program with a pool of such workers,
 //! any Node program that speaks JSON-RPC 2.0 over the channel of `fork`, such as a language client with
-//! `vscode-jsonrpc`, or a `tokio::Pool` in Rust, whose workers may be Node programs too.
+//! `vscode-jsonrpc`, or a program in Rust with a pool: [`blocking::Pool`](crate::blocking::Pool), or
+//! `tokio::Pool`. The workers of such a pool may be Node programs too.
 //!
 //! ```no_run
 //! use crossfork::blocking::{Context, Service};
@@ -34,8 +35,9 @@
 //! A struct or a map travels as parameters by name, any other value as the one element of an array, and `()`
 //! as no parameters. On arrival, an array of one element is that element, and a longer one a tuple.
 //!
-//! Between two ends of this project, calls that are ready at the same time travel in one message, and a
-//! result can be a stream, of which no more items are sent than are read.
+//! Between two ends of this project, calls that are ready at the same time travel in one message. A result
+//! can be a stream, and so can a parameter ([`Upload`]), of which no more items are sent than are read. Handles
+//! go both ways: with a call, and with its result ([`WithHandle`]).
 //!
 //! # Errors
 //!
@@ -43,17 +45,30 @@
 //! what the handler takes are answered with the name of the field. A panic is answered with what it said and
 //! where; with `panic = "abort"` it ends the process. [`CallError`] is what a caller gets.
 
+mod bytes;
 mod error;
 mod event;
 mod id;
 pub(crate) mod machine;
 mod outbox;
 pub(crate) mod params;
+pub(crate) mod pool;
 pub(crate) mod read;
 pub(crate) mod schedule;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+#[allow(missing_docs, clippy::missing_panics_doc, reason = "for the tests and the fuzzer")]
+pub mod sim;
 #[cfg(test)]
 mod tests;
+mod upload;
+pub(crate) mod uploads;
+mod with_handle;
 pub(crate) mod write;
 
-pub use error::{CallError, ErrorData, RpcError, code};
+pub use self::bytes::Bytes;
+pub use error::{CallError, ErrorData, Extension, RpcError, code};
 pub use id::Id;
+pub use upload::Upload;
+pub(crate) use upload::{Source, collected};
+pub use with_handle::WithHandle;

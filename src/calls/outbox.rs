@@ -15,13 +15,15 @@ const MOST_BYTES: usize = 64 * 1024;
 pub(super) struct Outbox {
     waiting: VecDeque<(Kind, Body)>,
     bytes: usize,
+    answer_bytes: usize,
 }
 
 /// What a message is about.
 #[derive(PartialEq)]
 pub(super) enum Kind {
     Call(u64),
-    Answer,
+    /// Of the call with this id, if it has one.
+    Answer(Option<Id>),
     /// How far a call of the other end is: a later one takes its place.
     Progress(Id),
     Other,
@@ -30,6 +32,9 @@ pub(super) enum Kind {
 impl Outbox {
     pub(super) fn push(&mut self, kind: Kind, body: Body) {
         self.bytes += body.len();
+        if matches!(kind, Kind::Answer(_)) {
+            self.answer_bytes += body.len();
+        }
         self.waiting.push_back((kind, body));
     }
 
@@ -43,6 +48,11 @@ impl Outbox {
 
     pub(super) fn bytes(&self) -> usize {
         self.bytes
+    }
+
+    /// How many bytes the answers have that wait.
+    pub(super) fn answer_bytes(&self) -> usize {
+        self.answer_bytes
     }
 
     /// Takes what goes in one message: several only in a bundle. Tells what each is about.
@@ -63,6 +73,9 @@ impl Outbox {
                 break;
             };
             bytes += body.len();
+            if matches!(kind, Kind::Answer(_)) {
+                self.answer_bytes -= body.len();
+            }
             gone(kind);
             taken.push(body);
         }

@@ -6,6 +6,7 @@ use serde::de::DeserializeOwned;
 use serde::ser::{self, Impossible, Serialize, SerializeTuple, Serializer};
 
 use super::error::{RpcError, code};
+use super::upload;
 use crate::message::part::{Kind, Part};
 
 /// Parameters as they travel: an object by itself, anything else as the one element of an array.
@@ -158,8 +159,9 @@ impl Serializer for Probe {
         OBJECT
     }
 
-    fn serialize_struct(self, _: &'static str, _: usize) -> Result<Self::SerializeStruct, Probed> {
-        OBJECT
+    fn serialize_struct(self, name: &'static str, _: usize) -> Result<Self::SerializeStruct, Probed> {
+        // What stands for a stream is one value.
+        if name == upload::NAME { LIST } else { OBJECT }
     }
 
     fn serialize_struct_variant(

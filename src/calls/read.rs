@@ -21,6 +21,8 @@ pub enum Incoming {
         outcome: Result<Part, RpcError>,
         /// The other end reads bundles.
         bundles: bool,
+        /// How much memory it has, if it says so.
+        resident: Option<u64>,
     },
     /// The other end does not want an answer any more.
     Cancel(Id),
@@ -44,6 +46,18 @@ pub enum Incoming {
         token: Id,
         /// For how many.
         n: u64,
+    },
+    /// There are no more items of an upload.
+    UploadEnd {
+        /// The upload's.
+        token: Id,
+        /// Or what it failed with.
+        outcome: Result<(), RpcError>,
+    },
+    /// The other end reads no more of an upload.
+    UploadLeft {
+        /// The upload's.
+        token: Id,
     },
     /// The other end has answered all that it has begun, and leaves.
     Left,
@@ -69,6 +83,8 @@ pub struct Request {
     pub traceparent: Option<String>,
     /// The other end reads bundles.
     pub bundles: bool,
+    /// How many of its parameters are streams.
+    pub uploads: u32,
 }
 
 /// A method and its parameters.
@@ -165,6 +181,7 @@ impl Members {
                 deadline: extra.deadline,
                 traceparent: self.traceparent.and_then(|text| text.decode().ok()),
                 bundles: extra.bundles,
+                uploads: extra.uploads,
             }),
             Some(Found::Invalid) => Incoming::Invalid { is_request: true },
             None => notification(method, self.params),
@@ -177,9 +194,9 @@ impl Members {
             (Some(result), _) => Ok(result),
             _ => return Incoming::Invalid { is_request: false },
         };
-        let bundles = self.crossfork.as_ref().map(Extra::read).unwrap_or_default().bundles;
+        let Extra { bundles, resident, .. } = self.crossfork.as_ref().map(Extra::read).unwrap_or_default();
         match id {
-            Some(Found::Id(id)) => Incoming::Answer { id, outcome, bundles },
+            Some(Found::Id(id)) => Incoming::Answer { id, outcome, bundles, resident },
             _ => Incoming::Invalid { is_request: false },
         }
     }
@@ -191,6 +208,8 @@ struct Extra {
     bundles: bool,
     stream: Option<u64>,
     deadline: Option<u64>,
+    uploads: u32,
+    resident: Option<u64>,
 }
 
 impl Extra {
@@ -200,6 +219,10 @@ impl Extra {
             "bundles" => extra.bundles = value.decode::<f64>().is_ok_and(|n| n >= 1.0),
             "stream" => extra.stream = count(&value).filter(|n| *n > 0),
             "deadline" => extra.deadline = count(&value),
+            "uploads" => {
+                extra.uploads = count(&value).and_then(|n| u32::try_from(n).ok()).unwrap_or(0);
+            }
+            "rss" => extra.resident = count(&value),
             _ => {}
         });
         if looked.is_err() { Extra::default() } else { extra }
@@ -220,6 +243,9 @@ fn count(part: &Part) -> Option<u64> {
     (n >= 0.0 && n.fract() == 0.0).then_some(n as u64)
 }
 
+/// No end of ours has credit for so many items. What is kept of one is many times what it is in the message.
+const MOST_ITEMS: usize = 1 << 16;
+
 /// A notification, or one of those that are about a call. One of another shape than ours is ignored.
 fn notification(method: String, params: Option<Part>) -> Incoming {
     const IGNORED: Incoming = Incoming::Invalid { is_request: false };
@@ -235,13 +261,27 @@ fn notification(method: String, params: Option<Part>) -> Incoming {
                 && list.kind() == Kind::Array
             {
                 let mut items = Vec::new();
-                let looked = list.elements(|item| items.push(item));
-                return if looked.is_ok() { Incoming::Items { token, items } } else { IGNORED };
+                let mut is_sane = true;
+                let looked = list.elements(|item| match items.len() < MOST_ITEMS {
+                    true => items.push(item),
+                    false => is_sane = false,
+                });
+                return if looked.is_ok() && is_sane { Incoming::Items { token, items } } else { IGNORED };
+            }
+            if matches!(token, Id::Text(_)) {
+                // An upload's: a call of ours has a number, and another end's may be asked for with a text.
+                if value.get("end").is_some() {
+                    return Incoming::UploadEnd { token, outcome: Ok(()) };
+                }
+                if let Some(error) = value.get("error").filter(|error| error.kind() == Kind::Object) {
+                    return Incoming::UploadEnd { token, outcome: Err(RpcError::read(&error)) };
+                }
             }
             let value = value.get("progress").unwrap_or(value);
             Incoming::Progress { token, value }
         }
         "$/crossfork/left" => Incoming::Left,
+        "$/crossfork/leave" => id("token").map_or(IGNORED, |token| Incoming::UploadLeft { token }),
         "$/crossfork/credit" => {
             let n = params.as_ref().and_then(|p| p.get("n")).and_then(|n| count(&n)).filter(|n| *n > 0);
             match (id("token"), n) {

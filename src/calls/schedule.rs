@@ -1,13 +1,15 @@
 //! [`Schedule`]: which of the things that came may begin.
 
-use std::collections::VecDeque;
+use std::collections::BTreeMap;
 
 /// What waits to be carried out, in the order in which it came.
 ///
 /// Notifications are handled one after the other, and what came behind one does not begin before it has
 /// ended. So many calls run beside each other.
 pub(crate) struct Schedule<T> {
-    waiting: VecDeque<Waiting<T>>,
+    /// By their places, which grow.
+    waiting: BTreeMap<u64, Waiting<T>>,
+    next_place: u64,
     /// What those who wait keep of the messages that they came in.
     bytes: usize,
     most: usize,
@@ -32,13 +34,27 @@ pub(crate) enum Turn {
 
 impl<T> Schedule<T> {
     pub(crate) fn new(most: usize) -> Self {
-        Schedule { waiting: VecDeque::new(), bytes: 0, most, running: 0, is_held: false }
+        Schedule { waiting: BTreeMap::new(), next_place: 0, bytes: 0, most, running: 0, is_held: false }
+    }
+
+    /// The place that what is added next will have.
+    pub(crate) fn next_place(&self) -> u64 {
+        self.next_place
     }
 
     /// Adds something that keeps so many bytes.
     pub(crate) fn add(&mut self, turn: Turn, bytes: usize, what: T) {
         self.bytes += bytes;
-        self.waiting.push_back(Waiting { turn, bytes, what });
+        self.waiting.insert(self.next_place, Waiting { turn, bytes, what });
+        self.next_place += 1;
+    }
+
+    /// Takes what waits in this place; `None` if it has begun. The time does not depend on how many wait: a
+    /// peer that cancels all of its calls would keep this end busy for a long time.
+    pub(crate) fn withdraw(&mut self, place: u64) -> Option<T> {
+        let Waiting { bytes, what, .. } = self.waiting.remove(&place)?;
+        self.bytes -= bytes;
+        Some(what)
     }
 
     /// Takes what may begin now. Each that was taken is to [end](Self::ended).
@@ -46,7 +62,7 @@ impl<T> Schedule<T> {
         if !self.may_take() {
             return None;
         }
-        let Waiting { turn, bytes, what } = self.waiting.pop_front()?;
+        let (_, Waiting { turn, bytes, what }) = self.waiting.pop_first()?;
         self.bytes -= bytes;
         self.running += 1;
         self.is_held = turn == Turn::Alone;
@@ -78,10 +94,10 @@ impl<T> Schedule<T> {
 
     /// Takes all that has not begun and is wanted.
     pub(crate) fn remove(&mut self, is_wanted: impl Fn(&T) -> bool) -> Vec<T> {
-        let (gone, left): (VecDeque<_>, _) =
-            self.waiting.drain(..).partition(|waiting| is_wanted(&waiting.what));
+        let (gone, left): (BTreeMap<_, _>, _) =
+            std::mem::take(&mut self.waiting).into_iter().partition(|(_, waiting)| is_wanted(&waiting.what));
         self.waiting = left;
-        self.bytes -= gone.iter().map(|waiting| waiting.bytes).sum::<usize>();
-        gone.into_iter().map(|waiting| waiting.what).collect()
+        self.bytes -= gone.values().map(|waiting| waiting.bytes).sum::<usize>();
+        gone.into_values().map(|waiting| waiting.what).collect()
     }
 }

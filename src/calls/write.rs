@@ -5,6 +5,7 @@ use serde::Serialize;
 use super::error::{RpcError, Written};
 use super::id::Id;
 use super::params::{self, Wrapped};
+use super::upload;
 use crate::error::Error;
 use crate::message::body::Body;
 use crate::message::encoder::Encoder;
@@ -26,6 +27,24 @@ pub(crate) struct Extra {
     /// The resident memory of this process.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) rss: Option<u64>,
+    /// How many of the parameters are streams. They are counted while they are written, before this.
+    #[serde(skip_serializing_if = "Uploads::is_empty")]
+    pub(crate) uploads: Uploads,
+}
+
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Uploads;
+
+impl Uploads {
+    fn is_empty(&self) -> bool {
+        upload::count() == 0
+    }
+}
+
+impl Serialize for Uploads {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u32(upload::count())
+    }
 }
 
 impl Extra {
@@ -33,10 +52,10 @@ impl Extra {
         Extra { bundles: announces.then_some(1), ..Extra::default() }
     }
 
-    fn written(self) -> Option<Self> {
-        let Extra { bundles, stream, deadline, rss } = self;
-        let is_there = bundles.is_some() || stream.is_some() || deadline.is_some() || rss.is_some();
-        is_there.then_some(self)
+    /// Whether it says nothing. Asked behind the parameters.
+    fn is_empty(&self) -> bool {
+        let Extra { bundles, stream, deadline, rss, uploads } = self;
+        bundles.is_none() && stream.is_none() && deadline.is_none() && rss.is_none() && uploads.is_empty()
     }
 }
 
@@ -48,8 +67,8 @@ struct Call<'a, I, P> {
     method: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     params: Option<P>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    crossfork: Option<Extra>,
+    #[serde(skip_serializing_if = "Extra::is_empty")]
+    crossfork: Extra,
     #[serde(skip_serializing_if = "Option::is_none")]
     traceparent: Option<&'a str>,
 }
@@ -59,8 +78,8 @@ struct Answer<'a, T: ?Sized> {
     jsonrpc: &'static str,
     id: &'a Id,
     result: &'a T,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    crossfork: Option<Extra>,
+    #[serde(skip_serializing_if = "Extra::is_empty")]
+    crossfork: Extra,
 }
 
 #[derive(Serialize)]
@@ -69,8 +88,8 @@ struct Failure<'a> {
     /// `null` if the call had none that can be answered.
     id: Option<&'a Id>,
     error: Written<'a>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    crossfork: Option<Extra>,
+    #[serde(skip_serializing_if = "Extra::is_empty")]
+    crossfork: Extra,
 }
 
 /// Writes a call.
@@ -83,14 +102,7 @@ pub(crate) fn call<P: Serialize + ?Sized>(
     traceparent: Option<&str>,
 ) -> Result<Body, Error> {
     let params = params::some(params).map(Wrapped);
-    encoder.body(&Call {
-        jsonrpc: VERSION,
-        id: Some(id),
-        method,
-        params,
-        crossfork: extra.written(),
-        traceparent,
-    })
+    encoder.body(&Call { jsonrpc: VERSION, id: Some(id), method, params, crossfork: extra, traceparent })
 }
 
 /// Writes a call that is not answered.
@@ -108,7 +120,7 @@ fn notify<P: Serialize>(encoder: &Encoder, method: &str, params: Option<P>) -> R
         id: None::<u64>,
         method,
         params,
-        crossfork: None,
+        crossfork: Extra::default(),
         traceparent: None,
     })
 }
@@ -120,7 +132,7 @@ pub(crate) fn result<T: Serialize + ?Sized>(
     result: &T,
     extra: Extra,
 ) -> Result<Body, Error> {
-    encoder.body(&Answer { jsonrpc: VERSION, id, result, crossfork: extra.written() })
+    encoder.body(&Answer { jsonrpc: VERSION, id, result, crossfork: extra })
 }
 
 /// Writes an error.
@@ -130,7 +142,7 @@ pub(crate) fn error(
     error: &RpcError,
     extra: Extra,
 ) -> Result<Body, Error> {
-    encoder.body(&Failure { jsonrpc: VERSION, id, error: error.into(), crossfork: extra.written() })
+    encoder.body(&Failure { jsonrpc: VERSION, id, error: error.into(), crossfork: extra })
 }
 
 /// Writes that a call of ours is not wanted any more. Of another shape, this ends a peer that uses
@@ -186,11 +198,38 @@ pub(crate) fn progressed<T: Serialize + ?Sized>(
 }
 
 /// Writes that there is room for more items of a stream.
-pub(crate) fn credit(encoder: &Encoder, token: u64, n: u64) -> Result<Body, Error> {
+pub(crate) fn credit(encoder: &Encoder, token: impl Into<Id>, n: u64) -> Result<Body, Error> {
     #[derive(Serialize)]
     struct Credit {
-        token: u64,
+        token: Id,
         n: u64,
     }
-    notify(encoder, "$/crossfork/credit", Some(Credit { token, n }))
+    notify(encoder, "$/crossfork/credit", Some(Credit { token: token.into(), n }))
+}
+
+/// Writes that there are no more items of an upload.
+pub(crate) fn upload_end(encoder: &Encoder, token: &Id) -> Result<Body, Error> {
+    #[derive(Serialize)]
+    struct End {
+        end: bool,
+    }
+    progressed(encoder, token, &End { end: true })
+}
+
+/// Writes what an upload has failed with.
+pub(crate) fn upload_error(encoder: &Encoder, token: &Id, error: &RpcError) -> Result<Body, Error> {
+    #[derive(Serialize)]
+    struct Failed<'a> {
+        error: Written<'a>,
+    }
+    progressed(encoder, token, &Failed { error: error.into() })
+}
+
+/// Writes that nobody reads an upload any more.
+pub(crate) fn upload_left(encoder: &Encoder, token: &Id) -> Result<Body, Error> {
+    #[derive(Serialize)]
+    struct Left<'a> {
+        token: &'a Id,
+    }
+    notify(encoder, "$/crossfork/leave", Some(Left { token }))
 }

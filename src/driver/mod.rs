@@ -9,3 +9,5 @@ pub(crate) mod holders;
 pub(crate) mod link;
 pub(crate) mod listen;
 pub(crate) mod op;
+#[cfg(feature = "calls")]
+pub(crate) mod pool;

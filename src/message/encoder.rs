@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::error::{Error, SendError};
 use crate::message::Payload;
 #[cfg(feature = "calls")]
-use crate::message::body::Body;
+use crate::message::body::{Body, Written};
 use crate::wire::v8::Options;
 use crate::wire::{Serialization, advanced, json};
 
@@ -59,12 +59,12 @@ impl Encoder {
     /// Writes a message that may be sent together with others.
     #[cfg(feature = "calls")]
     pub(crate) fn body<T: Serialize + ?Sized>(&self, message: &T) -> Result<Body, Error> {
-        Ok(match self.serialization {
-            Serialization::Json => Body::Json(json::unfinished(message)?),
+        Ok(Body::new(match self.serialization {
+            Serialization::Json => Written::Json(json::unfinished(message)?),
             Serialization::Advanced => {
-                Body::Advanced(advanced::Unfinished::new(message, &self.v8_options())?)
+                Written::Advanced(advanced::Unfinished::new(message, &self.v8_options())?)
             }
-        })
+        }))
     }
 
     /// Makes the frame of a message in memory that this thread keeps for it, unless it is taken.

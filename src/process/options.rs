@@ -79,6 +79,13 @@ macro_rules! options {
                 self
             }
 
+            /// [`stdio`](Self::stdio), unless it was said before.
+            #[cfg(feature = "calls")]
+            pub(crate) fn stdio_unless_said(mut self, number: usize, stdio: Stdio) -> Self {
+                self.spec.stdio.entry(number).or_insert(stdio);
+                self
+            }
+
             /// The user that it runs as.
             pub fn uid(mut self, uid: u32) -> Self {
                 self.spec.uid = Some(uid);

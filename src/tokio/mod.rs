@@ -66,12 +66,14 @@ mod socket_list;
 
 #[cfg(feature = "calls")]
 pub use crate::driver::calls::{ByRef, Handler, Reply};
+#[cfg(feature = "types")]
+pub use crate::driver::calls::{Returns, Typed, typed};
 pub use channel::Channel;
 #[cfg(feature = "futures")]
 pub use channel::futures::{MessageSink, Messages};
 pub use child::{Child, Command, Fork, Tokio};
 #[cfg(feature = "calls")]
-pub use peer::{Peer, Stream};
+pub use peer::{Peer, Request, Stream};
 #[cfg(feature = "calls")]
 pub use pool::Pool;
 pub use process::Process;

@@ -1,10 +1,8 @@
 //! [`Service`]: a program whose functions its parent calls, in tasks.
 
-use std::fmt;
 use std::future::{Future, poll_fn};
-use std::num::NonZero;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use ::tokio::runtime::Builder;
 use ::tokio::signal::unix::{SignalKind, signal};
@@ -13,95 +11,50 @@ use super::channel::Channel;
 use super::peer::Peer;
 use crate::calls::RpcError;
 use crate::calls::schedule::Turn;
-use crate::driver::calls::{
-    self, Core, Greeting, Handler, Handlers, Job, Outcome, Output, Settings, catch, caught,
-};
+use crate::driver::calls::{Core, Job, Outcome, Output, caught, is_survived};
 use crate::error::Error;
 use crate::limits::Limits;
-use crate::message::Message;
 
-/// What a handler knows of its call besides the parameters, and the way to the other end.
-pub type Context = calls::Context<Peer>;
+crate::driver::face::service_face! {
+    "tokio" "`Context` or `&Context`"
+    #[doc = r#"A program whose functions its parent calls: a worker of a pool, a language server, or any child of
+`fork`. Its handlers run in tasks.
 
-type BoxError = Box<dyn std::error::Error + Send + Sync>;
+```no_run
+use crossfork::tokio::{Context, Service};
+use std::{io, time::Duration};
+
+async fn later(text: String, _: Context) -> io::Result<String> {
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    Ok(text)
+}
+
+fn main() -> Result<(), crossfork::Error> {
+    Service::new().method("later", later).run()
+}
+```
+
+A handler is an asynchronous function that takes the context by value or by reference, or a
+synchronous one that does not take long. It may return a stream or an iterator, whose items the caller
+gets one by one. When its call is cancelled, its future is dropped. If it panics, its caller gets an
+error with the message and the place of the panic, and the service goes on."#]
+    tasks #[doc = ""] async await
+}
+
+/// How many calls are carried out at once, unless said.
+fn concurrency() -> usize {
+    64
+}
+
 type Boxed<T> = Pin<Box<dyn Future<Output = T> + Send>>;
-type OnMessage = Box<dyn Fn(Message, &Peer) + Send + Sync>;
 type OnStart = Box<dyn FnOnce(Peer) -> Boxed<Result<(), BoxError>> + Send>;
 type OnEnd = Box<dyn FnOnce() -> Boxed<()> + Send>;
 
-/// How many calls are carried out at once, unless said.
-const CONCURRENCY: usize = 64;
-
-/// A program whose functions its parent calls: a worker of a pool, a language server, or any child of
-/// `fork`. Its handlers run in tasks.
-///
-/// ```no_run
-/// use crossfork::tokio::{Context, Service};
-/// use std::{io, time::Duration};
-///
-/// async fn later(text: String, _: Context) -> io::Result<String> {
-///     tokio::time::sleep(Duration::from_secs(1)).await;
-///     Ok(text)
-/// }
-///
-/// fn main() -> Result<(), crossfork::Error> {
-///     Service::new().method("later", later).run()
-/// }
-/// ```
-///
-/// A handler is an asynchronous function that takes the context by value or by reference, or a
-/// synchronous one that does not take long. It may return a stream or an iterator, whose items the caller
-/// gets one by one. When its call is cancelled, its future is dropped. If it panics, its caller gets an
-/// error with the message and the place of the panic, and the service goes on.
-///
-/// Notifications are handled one after the other, in their order, by the handler of that name. A call does
-/// not begin before the notifications that came before it have ended.
-#[derive(Default)]
-pub struct Service {
-    handlers: Handlers<Peer>,
-    concurrency: Option<NonZero<usize>>,
-    is_ordered: bool,
-    ends_on_panic: bool,
-    on_message: Option<OnMessage>,
-    on_start: Mutex<Option<OnStart>>,
-    on_end: Mutex<Option<OnEnd>>,
-}
-
 impl Service {
-    /// A service without methods.
-    pub fn new() -> Self {
-        Service::default()
-    }
-
-    /// Adds a method. Calls and notifications of this name go to the handler: a function that takes the
-    /// parameters and `Context` or `&Context`, and returns a `Result`. See [`Handler`] and
-    /// [`Reply`](super::Reply).
-    pub fn method<M>(mut self, name: impl Into<String>, handler: impl Handler<Peer, M>) -> Self {
-        self.handlers.insert(name.into(), handler.prepare());
-        self
-    }
-
     /// Sets the maximum number of calls that run at once (64). Further calls wait, and a pool sends this
     /// service no more than that.
     pub fn concurrency(self, calls: NonZero<usize>) -> Self {
         Service { concurrency: Some(calls), ..self }
-    }
-
-    /// Handles calls and notifications one after the other, in the order of arrival. A language server needs
-    /// this.
-    pub fn ordered(self) -> Self {
-        Service { is_ordered: true, ..self }
-    }
-
-    /// Shuts down gracefully, as on SIGTERM, when a handler has panicked. Use it if handlers share state that a
-    /// panic may leave inconsistent. A pool then starts another worker.
-    pub fn end_on_panic(self) -> Self {
-        Service { ends_on_panic: true, ..self }
-    }
-
-    /// Sets the handler for messages that are not calls. Without it they are dropped.
-    pub fn on_message(self, handler: impl Fn(Message, &Peer) + Send + Sync + 'static) -> Self {
-        Service { on_message: Some(Box::new(handler)), ..self }
     }
 
     /// Sets what runs before the first call, such as loading a model. A pool waits for it.
@@ -123,11 +76,6 @@ impl Service {
     ) -> Self {
         let end: OnEnd = Box::new(|| Box::pin(end()));
         Service { on_end: Mutex::new(Some(end)), ..self }
-    }
-
-    /// How many calls are carried out at once.
-    pub(super) fn most(&self) -> usize {
-        if self.is_ordered { 1 } else { self.concurrency.map_or(CONCURRENCY, NonZero::get) }
     }
 
     /// Carries out calls until the parent has disconnected, in a runtime of its own with one thread. For a
@@ -178,10 +126,7 @@ impl Service {
     }
 
     async fn run_with(self, channel: &Channel, asked: impl Future<Output = ()>) -> Result<(), Error> {
-        let concurrency = self.most();
-        let methods = self.handlers.keys().cloned().collect();
-        let greeting = Some(Greeting { concurrency, methods });
-        let core = Core::new(channel.encoder(), Settings { concurrency, greeting });
+        let core = self.core(channel);
         let peer = Peer::new(core.clone());
         let running = Arc::new(Running { service: Arc::new(self), core, peer });
         let _end = EndOnDrop(running.core.clone());
@@ -201,14 +146,6 @@ impl Service {
         poll_fn(|cx| running.core.poll_idle(cx)).await;
         running.tear_down().await;
         started.and(received)
-    }
-}
-
-impl fmt::Debug for Service {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut methods: Vec<_> = self.handlers.keys().collect();
-        methods.sort();
-        f.debug_struct("tokio::Service").field("methods", &methods).finish_non_exhaustive()
     }
 }
 
@@ -259,20 +196,19 @@ impl Running {
             poll_fn(|cx| self.core.poll_reading(cx)).await;
             match channel.recv().await {
                 Ok(Some(message)) => {
-                    if let Some(message) = self.core.receive(message)
-                        && let Some(on_message) = &self.service.on_message
-                    {
-                        // It says so on standard error.
-                        let _ = catch(|| on_message(message, &self.peer));
+                    if let Some(message) = self.core.receive(message) {
+                        self.service.message(message, &self.peer);
                     }
                     self.dispatch();
                 }
                 Ok(None) => break Ok(()),
-                // About one message.
-                Err(Error::Protocol(_)) => {}
+                Err(error) if is_survived(&error) => {}
                 Err(error) => break Err(error),
             }
         };
+        if result.is_err() {
+            channel.close();
+        }
         self.core.end();
         result
     }
@@ -318,17 +254,15 @@ impl Running {
     }
 
     /// Writes what comes, until all was said. The end of the channel is seen where it is received from.
-    pub(super) async fn write(&self, channel: &Channel) {
+    pub(super) async fn write(self: &Arc<Self>, channel: &Channel) {
         while let Some(output) = poll_fn(|cx| self.core.poll_output(cx)).await {
             match output {
                 Output::Frame(frame) => {
                     let mut frame = Some(frame);
                     while let Some(next) = frame {
-                        // What cannot be sent would leave somebody waiting: it ends the channel. If the
-                        // peer has, what it has sent before is still received.
-                        if channel.send_frame(Ok(next)).await.is_err() && channel.is_connected() {
-                            channel.close();
-                        }
+                        channel.send_call_frame(&self.core, next).await;
+                        // There may be room for more answers.
+                        self.dispatch();
                         frame = self.core.next_frame();
                     }
                 }
@@ -352,8 +286,4 @@ fn terminated() -> Result<impl Future<Output = ()>, Error> {
     Ok(async move {
         signal.recv().await;
     })
-}
-
-fn take<T>(once: &Mutex<Option<T>>) -> Option<T> {
-    once.lock().unwrap_or_else(PoisonError::into_inner).take()
 }

@@ -1,6 +1,8 @@
 //! Bytes to messages and back: no descriptors, no I/O, no clock.
 
 pub mod advanced;
+#[cfg(feature = "calls")]
+pub(crate) mod base64;
 pub mod control;
 pub mod frame;
 pub mod json;

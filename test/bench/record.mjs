@@ -7,7 +7,7 @@ import { join } from 'node:path';
 const FILE = join(import.meta.dirname, '../../docs/figures.json');
 
 /**
- * @param {'ipc' | 'fd' | 'cluster' | 'run'} bench
+ * @param {'ipc' | 'fd' | 'cluster' | 'calls' | 'run'} bench
  * @param {{ node: string, runs: number }} how
  * @param {Record<string, Record<string, number>>} figures what was measured: contestants and their medians. What was not
  *   measured this time stays as it was.

@@ -8,6 +8,7 @@ import { parseArgs } from 'node:util';
 const ROOT = join(import.meta.dirname, '../..');
 
 const TARGETS = {
+  calls: ['-dict=test/fuzz/calls.dict'],
   decode: ['-dict=test/fuzz/decode.dict'],
   pair: [],
   cluster_primary: ['-rss_limit_mb=1024'],

@@ -4,8 +4,11 @@ import assert from 'node:assert';
 import { execFile, spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { test } from 'node:test';
 import { promisify } from 'node:util';
 import { artifact } from '../artifacts.mjs';
+import { modules as languages } from '../node/calls/npm/index.mjs';
+import { commandLine, runtimes } from '../runtimes/index.mjs';
 import { EveryNode } from './every-node.mjs';
 import { modules } from './npm/index.mjs';
 
@@ -37,18 +40,57 @@ for (const driver of ['blocking', 'tokio']) {
       await run(bin, [script('package.cjs'), worker, driver, serialization], { timeout: 60_000 });
     });
 
+    suite.test(`uploads and handles, both ways (${driver}, ${serialization})`, {}, async (_, { bin }) => {
+      await run(bin, [script('uploads.cjs'), worker, driver, serialization], { timeout: 60_000 });
+    });
+
     suite.test(`vscode-jsonrpc calls a service (${driver}, ${serialization})`, {}, async (_, { bin }) => {
       await run(bin, [script('vscode.cjs'), modules, worker, driver, serialization], { timeout: 60_000 });
     });
   }
 }
 
-for (const serialization of ['json', 'advanced']) {
-  for (const name of ['plain.cjs', 'vscode.cjs']) {
-    suite.test(`a pool calls workers that others wrote (${name}, ${serialization})`, {}, async (_, { bin }) => {
-      await run(pool, [bin, serialization, script(name), modules], { timeout: 60_000 });
+for (const driver of ['blocking', 'tokio']) {
+  for (const serialization of ['json', 'advanced']) {
+    for (const name of ['plain.cjs', 'vscode.cjs']) {
+      suite.test(
+        `a pool calls workers that others wrote (${driver}, ${name}, ${serialization})`,
+        {},
+        async (_, { bin }) => {
+          await run(pool, [driver, 'plain', bin, serialization, script(name), modules], { timeout: 60_000 });
+        },
+      );
+    }
+    suite.test(`a pool calls workers of the npm package (${driver}, ${serialization})`, {}, async (_, { bin }) => {
+      await run(pool, [driver, 'serve', bin, serialization, script('serve.mjs')], { timeout: 60_000 });
     });
   }
 }
 
+for (const [name, ...more] of [['language_server'], ['calls-language-server', 'slow']]) {
+  suite.test(`an editor starts ${name} as it starts any language server`, {}, async (_, { bin }) => {
+    await run(bin, [script('editor.cjs'), languages, artifact(name), ...more], { timeout: 60_000 });
+  });
+}
+
+suite.test('a pool calls a server made with vscode-languageserver', {}, async (_, { bin }) => {
+  const server = join(import.meta.dirname, '../node/calls/lsp/language-server.cjs');
+  const env = { ...process.env, CROSSFORK_TEST_MODULES: languages };
+  await run(artifact('calls-language-client'), [bin, server], { timeout: 60_000, env });
+});
+
 suite.register();
+
+for (const runtime of runtimes.filter(({ kind }) => kind !== 'node')) {
+  test(`${runtime.name}: uploads, both ways`, async () => {
+    const args = commandLine(runtime, script('uploads.cjs'), [worker, 'tokio', 'json']);
+    await run(runtime.bin, args, { timeout: 60_000 });
+  });
+
+  // Their `advanced` is another one than Node's.
+  for (const driver of ['blocking', 'tokio']) {
+    test(`a pool calls workers of the npm package in ${runtime.name} (${driver})`, async () => {
+      await run(pool, [driver, 'serve', runtime.bin, 'json', script('serve.mjs')], { timeout: 60_000 });
+    });
+  }
+}

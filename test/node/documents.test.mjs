@@ -65,7 +65,7 @@ const examples = execFileSync('git', ['ls-files', 'examples'], { cwd: ROOT, enco
 
 test('documents: every example has a line in examples/README.md', () => {
   const listed = read('examples/README.md');
-  const helpers = /README|rust\.cjs|node\/|run\/|render_pool\/(pool|worker)|demo\/(front|screen|worker)/;
+  const helpers = /README|rust\.cjs|node\/|run\/|demo\/(front|screen|worker)/;
   for (const file of examples.filter((file) => !helpers.test(file))) {
     const name = basename(file).replace(/\.\w+$/, '');
     assert.ok(

@@ -15,7 +15,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("wire", &["error"]),
     ("message", &["wire", "handle", "error"]),
     ("proto", &["wire", "message::Payload", "error", "limits"]),
-    ("calls", &["message", "wire", "error", "limits"]),
+    ("calls", &["message", "wire", "handle", "error", "limits"]),
     ("handle", &["wire::control", "sys", "error"]),
     ("env", &["wire", "sys", "error"]),
     ("process", &["env", "sys", "error", "limits", "wire"]),
@@ -70,7 +70,17 @@ const IMPURE: &[&str] = &[
 const DATA: &[(&str, &[&str])] = &[
     ("proto", &["std::io::IoSlice", "libc::E"]),
     // A point in time is data, and a `Date`; only `now` would be a clock.
-    ("wire", &["std::time::SystemTime;", "std::time::{Duration, SystemTime};"]),
+    // serde_json's formatters write into memory by the traits of `std::io`.
+    (
+        "wire",
+        &[
+            "std::time::SystemTime;",
+            "std::time::{Duration, SystemTime};",
+            "std::io::Write>(",
+            "std::io::Result<()> {",
+        ],
+    ),
+    ("calls", &["std::time::Duration;"]),
     ("error", &["std::io", "std::{fmt, io}", "libc::E", "libc::$name"]),
 ];
 

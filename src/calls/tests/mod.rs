@@ -1,116 +1,17 @@
-//! Two ends, and a network between them that cuts at any byte.
+//! What two ends say to each other, and what they make of what others say.
 
 mod advanced;
 mod properties;
 mod shapes;
+mod uploads;
 
-use bytes::BytesMut;
-
-use super::machine::{Calls, Cancelling, Credit, Event};
-use super::read::read;
-use super::write::{self, Extra};
-use super::{Id, RpcError};
-use crate::message::Payload;
-use crate::message::body::Body;
-use crate::message::encoder::Encoder;
+use super::RpcError;
+use super::machine::{Cancelling, Event};
+use super::sim::End;
+use super::write;
 use crate::wire::Serialization;
-use crate::wire::frame::{Frame, Splitter};
 
 const BOTH: [Serialization; 2] = [Serialization::Json, Serialization::Advanced];
-
-/// One end, and what came to it.
-struct End {
-    calls: Calls,
-    encoder: Encoder,
-    last_id: u64,
-    splitter: Splitter,
-    /// What is on its way to it.
-    network: BytesMut,
-    input: BytesMut,
-    messages: usize,
-}
-
-impl End {
-    fn new(serialization: Serialization) -> Self {
-        End {
-            calls: Calls::default(),
-            encoder: Encoder::new(serialization),
-            last_id: 0,
-            splitter: Splitter::new(serialization),
-            network: BytesMut::new(),
-            input: BytesMut::new(),
-            messages: 0,
-        }
-    }
-
-    fn extra(&self, stream: Option<u32>) -> Extra {
-        Extra { stream, ..Extra::announcing(self.calls.must_announce()) }
-    }
-
-    fn call(&mut self, stream: u32) -> u64 {
-        self.last_id += 1;
-        let (id, extra) = (self.last_id, self.extra((stream > 0).then_some(stream)));
-        let body = write::call(&self.encoder, id, "method", &id, extra, None).unwrap();
-        assert!(self.calls.call(id, stream.into(), body));
-        id
-    }
-
-    fn cancel(&mut self, id: u64) -> Cancelling {
-        let cancelling = self.calls.cancel(id);
-        if cancelling == Cancelling::Tell {
-            self.calls.notify(write::cancel(&self.encoder, id).unwrap());
-        }
-        cancelling
-    }
-
-    fn answer(&mut self, id: &Id) {
-        let extra = self.extra(None);
-        let body = write::result(&self.encoder, id, &vec![id; 2], extra).unwrap();
-        assert!(self.calls.answer(id, body));
-    }
-
-    fn fail(&mut self, id: &Id, error: &RpcError) {
-        let extra = self.extra(None);
-        let body = write::error(&self.encoder, Some(id), error, extra).unwrap();
-        assert!(self.calls.answer(id, body));
-    }
-
-    fn item(&mut self, id: &Id, n: u64) -> Credit {
-        let credit = self.calls.take_credit(id);
-        if credit == Credit::Taken {
-            self.calls.notify(write::item(&self.encoder, id, &n).unwrap());
-        }
-        credit
-    }
-
-    /// Sends what is ready: one message.
-    fn send(&mut self, to: &mut End) -> bool {
-        let bodies = self.calls.take_output();
-        if bodies.is_empty() {
-            return false;
-        }
-        to.network.extend_from_slice(&Body::frame(bodies).unwrap());
-        true
-    }
-
-    /// So many bytes come.
-    fn receive(&mut self, bytes: usize) -> Vec<Event> {
-        let come = self.network.split_to(bytes.min(self.network.len()));
-        self.input.extend_from_slice(&come);
-        let mut events = Vec::new();
-        while let Some(frame) = self.splitter.next_frame(&mut self.input, 1 << 20) {
-            let Frame::Whole(bytes) = frame else { panic!("{frame:?}") };
-            self.messages += 1;
-            let payload = Payload::new(self.encoder.serialization(), bytes);
-            assert!(read(&payload, |incoming| events.push(self.calls.handle(incoming))));
-        }
-        events
-    }
-
-    fn receive_all(&mut self) -> Vec<Event> {
-        self.receive(usize::MAX)
-    }
-}
 
 fn pair(serialization: Serialization) -> (End, End) {
     (End::new(serialization), End::new(serialization))
@@ -234,7 +135,7 @@ fn what_an_end_has_not_answered_when_it_leaves_was_not_begun() {
 }
 
 #[test]
-fn items_without_room_are_not_kept() {
+fn items_without_room_are_not_kept_and_fail_the_call() {
     let (mut a, mut b) = acquainted(Serialization::Json);
     let id = a.call(2);
     a.send(&mut b);
@@ -244,6 +145,20 @@ fn items_without_room_are_not_kept() {
     }
     while b.send(&mut a) {}
     let events = a.receive_all();
-    let kept = events.iter().filter(|event| matches!(event, Event::Items { .. })).count();
-    assert_eq!((kept, a.calls.dropped()), (2, 3));
+    let [
+        Event::Items { .. },
+        Event::Items { .. },
+        Event::Overrun { id: over },
+        Event::Dropped,
+        Event::Dropped,
+    ] = &events[..]
+    else {
+        panic!("{events:?}");
+    };
+    assert_eq!((*over, a.calls.dropped()), (id, 3));
+    // Its end is nobody's, and comes once.
+    assert_eq!(a.cancel(id), Cancelling::Over);
+    b.answer(&id.into());
+    b.send(&mut a);
+    assert!(matches!(a.receive_all()[..], [Event::Answered { was_cancelled: true, .. }]));
 }

@@ -8,9 +8,10 @@ use serde::Serialize;
 
 use super::core::Core;
 use super::job::{Job, Running};
+use super::reading::Reading;
 use super::reply::Replying;
 use crate::calls::read::id_in;
-use crate::calls::write;
+use crate::calls::{CallError, RpcError, Upload, write};
 use crate::handle::ReceivedHandle;
 use crate::message::part::Part;
 
@@ -73,6 +74,13 @@ impl<P> Context<P> {
     /// The handle that came with the call. One that is not taken is closed when the handler ends.
     pub fn take_handle(&self) -> Option<ReceivedHandle> {
         self.handle.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Reads a parameter that is a stream. To be wrapped by the driver.
+    pub(crate) fn reading<T>(&self, upload: Upload<T>) -> Result<Reading, CallError> {
+        let token = upload.into_token().zip(self.running.as_ref());
+        let (token, running) = token.ok_or_else(|| RpcError::internal("it is no upload of this call"))?;
+        Reading::begin(&self.core, &running.id, token)
     }
 
     /// The W3C trace context that the caller has sent along.

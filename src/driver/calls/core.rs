@@ -7,18 +7,19 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-use super::job::Job;
-use super::state::{Phase, State, Visit};
+use super::in_flight::Attached;
+use super::job::{Job, Running};
+use super::state::{MOST_QUEUED, Phase, State, Visit};
+use super::watch::{Fate, Watch};
+use crate::calls::machine::About;
 use crate::calls::schedule::Turn;
 use crate::calls::write::{self, Extra};
-use crate::calls::{CallError, Id};
+use crate::calls::{CallError, Extension, Id, RpcError};
 use crate::error::Error;
+use crate::handle::Outgoing;
 use crate::message::body::Body;
 use crate::message::encoder::Encoder;
 use crate::sys::resident::resident;
-
-/// How many bytes of answers and calls may wait to be written before handlers wait too.
-const MOST_QUEUED: usize = 16 << 20;
 
 /// How often a pool is told how much memory this process has, at most.
 const MEMORY_TOLD: Duration = Duration::from_secs(1);
@@ -50,9 +51,17 @@ pub(crate) struct Greeting {
 
 /// What the writer is to do.
 pub(crate) enum Output {
-    Frame(Vec<u8>),
+    Frame(Frame),
     /// All that was to be said before the end has been said.
     Finished,
+}
+
+/// A message that is ready to be written.
+pub(crate) struct Frame {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) handle: Option<Outgoing>,
+    /// What it is about, if it is one call or one answer.
+    pub(crate) about: Option<About>,
 }
 
 impl Core {
@@ -102,31 +111,46 @@ impl Core {
         self.last_id.fetch_add(1, Ordering::Relaxed) + 1
     }
 
+    pub(super) fn is_over(&self) -> bool {
+        self.lock().phase == Phase::Over
+    }
+
     pub(crate) fn is_peer_ours(&self) -> bool {
         self.lock().calls.is_peer_ours()
     }
 
-    /// How many calls of ours have no answer, the cancelled ones too.
-    #[cfg(feature = "tokio")]
-    pub(crate) fn unanswered(&self) -> usize {
-        self.lock().calls.unanswered()
+    /// Tells of what becomes of calls with a tag: whoever is woken takes it.
+    pub(crate) fn watch(&self, waker: Waker) {
+        self.lock().watch = Some(Watch::new(waker));
     }
 
-    /// Whether a call of ours has no answer.
-    #[cfg(feature = "tokio")]
-    pub(crate) fn is_unanswered(&self, id: u64) -> bool {
-        self.lock().calls.is_unanswered(id)
+    /// What has become of calls since, by their tags; and how much memory the other end has, if it has said so.
+    pub(crate) fn take_fates(&self) -> (Vec<(u64, Fate)>, Option<u64>) {
+        let mut state = self.lock();
+        let fates = state.watch.as_mut().map(Watch::take).unwrap_or_default();
+        (fates, state.calls.peer_resident())
     }
 
-    /// Who is woken whenever one call of ours less is in flight.
-    #[cfg(feature = "tokio")]
-    pub(crate) fn wake_when_freed(&self, waker: Waker) {
-        self.lock().freed = Some(waker);
+    /// The handle, if it may be sent to this end.
+    pub(super) fn allowed(&self, attached: Option<Attached>) -> Result<Option<Outgoing>, CallError> {
+        match attached {
+            Some(Attached { to_any_peer: false, .. }) if !self.is_peer_ours() => {
+                Err(CallError::Unsupported(Extension::Handles))
+            }
+            attached => Ok(attached.map(|attached| attached.handle)),
+        }
     }
 
     /// Queues a notification.
-    pub(crate) fn notify<P: Serialize + ?Sized>(&self, method: &str, params: &P) -> Result<(), CallError> {
+    pub(crate) fn notify<P: Serialize + ?Sized>(
+        &self,
+        method: &str,
+        params: &P,
+        attached: Option<Attached>,
+    ) -> Result<(), CallError> {
+        let handle = self.allowed(attached)?;
         let body = write::notification(&self.encoder, method, params).map_err(CallError::Send)?;
+        let body = body.with_handle(handle);
         let mut visit = self.visit();
         if visit.phase == Phase::Over {
             return Err(CallError::Disconnected { begun: false });
@@ -139,17 +163,16 @@ impl Core {
 /// What is carried out.
 impl Core {
     /// Takes something that may begin.
-    #[cfg(feature = "tokio")]
     pub(crate) fn take_job(&self) -> Option<(Turn, Job)> {
         let mut visit = self.visit();
-        if visit.is_ready { visit.schedule.take() } else { None }
+        if visit.is_ready { visit.take_job() } else { None }
     }
 
     /// Waits for something to do. `None`: there will be nothing any more.
     pub(crate) fn wait_for_job(&self) -> Option<(Turn, Job)> {
         let mut state = self.lock();
         loop {
-            if let Some(job) = state.schedule.take() {
+            if let Some(job) = state.take_job() {
                 drop(Visit { core: self, state: Some(state) });
                 return Some(job);
             }
@@ -160,6 +183,16 @@ impl Core {
         }
     }
 
+    /// Something that was taken cannot begin.
+    pub(crate) fn give_back(&self, turn: Turn, running: Option<&Running>) {
+        let error = RpcError::not_begun("this process has no thread for it");
+        let body = running.and_then(|call| {
+            let body = write::error(&self.encoder, Some(&call.id), &error, Extra::default()).ok()?;
+            Some((&call.id, body))
+        });
+        self.ended(turn, body, false);
+    }
+
     /// Something that was begun has ended, with this answer. True: the caller is to write it, for nobody
     /// else does and nothing else is to be done.
     pub(crate) fn ended(&self, turn: Turn, answer: Option<(&Id, Body)>, may_write: bool) -> bool {
@@ -168,6 +201,9 @@ impl Core {
         if let Some((id, body)) = answer {
             visit.running.remove(id);
             visit.calls.answer(id, body);
+            visit.end_uploads(Some(id), || {
+                RpcError::internal("the call has ended, and its upload with it").into()
+            });
         }
         let writes =
             may_write && visit.schedule.is_idle() && !visit.is_writing && visit.calls.queued_bytes() > 0;
@@ -179,9 +215,10 @@ impl Core {
 /// What is written.
 impl Core {
     /// The next frame, for who has taken it on to write. `None`: there is nothing more, and nobody writes.
-    pub(crate) fn next_frame(&self) -> Option<Vec<u8>> {
+    pub(crate) fn next_frame(&self) -> Option<Frame> {
         let mut visit = self.visit();
-        let bodies = visit.calls.take_output();
+        let mut bodies = visit.calls.take_output();
+        let about = visit.calls.last_taken();
         if bodies.is_empty() {
             visit.is_writing = false;
             return None;
@@ -191,8 +228,31 @@ impl Core {
             woken.append(room);
         }
         drop(visit);
+        let handle = bodies.iter_mut().find_map(Body::take_handle);
         // What a frame can fail with was found when its bodies were written.
-        Body::frame(bodies).ok().or_else(|| self.next_frame())
+        let frame = Body::frame(bodies).ok().map(|bytes| Frame { bytes, handle, about });
+        frame.or_else(|| self.next_frame())
+    }
+
+    /// The handle of a message cannot be sent, and so the message was not. Who waits for it is told.
+    pub(crate) fn unsent(&self, about: Option<About>, error: Error) {
+        match about {
+            Some(About::Call(id)) => {
+                let mut visit = self.visit();
+                if visit.calls.unsent(id) {
+                    visit.settle(id, Err(CallError::Send(error)));
+                }
+                visit.became(id, Fate::Withdrawn);
+            }
+            Some(About::Answer(id)) => {
+                let why = RpcError::internal(format!("the result's handle cannot be sent: {error}"));
+                let extra = Extra::announcing(false);
+                if let Ok(body) = write::error(&self.encoder, Some(&id), &why, extra) {
+                    self.visit().calls.refuse(body);
+                }
+            }
+            None => {}
+        }
     }
 
     /// Waits for something to write. `None`: the channel is over.
@@ -214,7 +274,6 @@ impl Core {
     }
 
     /// [`wait_for_output`](Self::wait_for_output) for a task.
-    #[cfg(feature = "tokio")]
     pub(crate) fn poll_output(&self, cx: &mut Context<'_>) -> Poll<Option<Output>> {
         loop {
             let mut state = self.lock();

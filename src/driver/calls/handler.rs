@@ -23,6 +23,13 @@ use crate::calls::params;
 )]
 pub trait Handler<P, M>: Send + std::marker::Sync + 'static {
     #[doc(hidden)]
+    type Params;
+    /// What it returns, or its future gives, and of which kind that is.
+    #[doc(hidden)]
+    type Output;
+    #[doc(hidden)]
+    type Kind;
+    #[doc(hidden)]
     fn prepare(self) -> Prepared<P>;
 }
 
@@ -35,16 +42,34 @@ pub struct AsyncRef<M>(PhantomData<M>);
 
 /// A handler whose types are not known any more.
 #[doc(hidden)]
-pub struct Prepared<P>(Box<dyn Fn(Context<P>) -> Outcome + Send + std::marker::Sync>);
+pub struct Prepared<P> {
+    pub(super) call: Box<dyn Fn(Context<P>) -> Outcome + Send + std::marker::Sync>,
+    #[cfg(feature = "types")]
+    pub(super) signature: Option<super::types::Signature>,
+}
 
 impl<P> Prepared<P> {
+    fn new(call: impl Fn(Context<P>) -> Outcome + Send + std::marker::Sync + 'static) -> Self {
+        Prepared {
+            call: Box::new(call),
+            #[cfg(feature = "types")]
+            signature: None,
+        }
+    }
+
     pub(crate) fn call(&self, context: Context<P>) -> Outcome {
-        (self.0)(context)
+        (self.call)(context)
     }
 }
 
 /// The handlers of a service, by their methods' names.
 pub(crate) type Handlers<P> = HashMap<String, Prepared<P>>;
+
+/// The types of a service's methods, for TypeScript.
+#[cfg(feature = "types")]
+pub(crate) fn declarations<P>(handlers: &Handlers<P>) -> std::io::Result<String> {
+    super::types::Declarations::of(handlers.iter().map(|(name, handler)| (&**name, handler.signature)))
+}
 
 impl<P, F, A, R, K> Handler<P, Sync<(A, R, K)>> for F
 where
@@ -53,14 +78,18 @@ where
     A: DeserializeOwned,
     R: Reply<K>,
 {
+    type Params = A;
+    type Output = R;
+    type Kind = K;
+
     fn prepare(self) -> Prepared<P> {
-        Prepared(Box::new(move |context| {
+        Prepared::new(move |context| {
             let to = context.replying();
             match params::decode(context.params()) {
                 Ok(params) => self(params, &context).reply(to),
                 Err(error) => Outcome::Done(to.error(&error)),
             }
-        }))
+        })
     }
 }
 
@@ -72,14 +101,18 @@ where
     Fut: Future<Output = R> + Send + 'static,
     R: Reply<K>,
 {
+    type Params = A;
+    type Output = R;
+    type Kind = K;
+
     fn prepare(self) -> Prepared<P> {
-        Prepared(Box::new(move |context| {
+        Prepared::new(move |context| {
             let to = context.replying();
             match params::decode(context.params()) {
                 Ok(params) => later(self(params, context), to),
                 Err(error) => Outcome::Done(to.error(&error)),
             }
-        }))
+        })
     }
 }
 
@@ -108,16 +141,20 @@ where
     A: DeserializeOwned + Send + 'static,
     R: Reply<K> + Send,
 {
+    type Params = A;
+    type Output = R;
+    type Kind = K;
+
     fn prepare(self) -> Prepared<P> {
         let this = Arc::new(self);
-        Prepared(Box::new(move |context| {
+        Prepared::new(move |context| {
             let to = context.replying();
             let handler = this.clone();
             match params::decode::<A>(context.params()) {
                 Ok(params) => later(async move { handler(params, &context).await }, to),
                 Err(error) => Outcome::Done(to.error(&error)),
             }
-        }))
+        })
     }
 }
 

@@ -9,10 +9,14 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::core::Core;
-use super::state::Pending;
-use crate::calls::CallError;
+use super::sending::Sending;
+use super::state::{Answer, Pending};
+use super::watch::Fate;
 use crate::calls::machine::Cancelling;
+use crate::calls::uploads::token;
 use crate::calls::write::{self, Extra};
+use crate::calls::{CallError, Extension, collected};
+use crate::handle::Outgoing;
 use crate::message::part::Part;
 
 /// How a call is made.
@@ -22,12 +26,22 @@ pub(crate) struct Options<'a> {
     pub(crate) stream: Option<u32>,
     pub(crate) timeout: Option<Duration>,
     pub(crate) traceparent: Option<&'a str>,
+    /// What the pool that made it calls it.
+    pub(crate) tag: Option<u64>,
+}
+
+/// A handle that goes with a call.
+pub(crate) struct Attached {
+    pub(crate) handle: Outgoing,
+    /// Even if the other end has not said that it takes handles.
+    pub(crate) to_any_peer: bool,
 }
 
 /// A call of ours. Dropped before its answer has come, it is cancelled.
 pub(crate) struct InFlight {
     core: Arc<Core>,
     id: u64,
+    uploads: Vec<Sending>,
     room: u32,
     /// Items that were taken and for which no new credit was given.
     taken: u32,
@@ -41,29 +55,53 @@ impl InFlight {
         params: &P,
         options: Options<'_>,
     ) -> Result<InFlight, CallError> {
+        Self::begin_with(core, method, params, options, None)
+    }
+
+    /// [`begin`](Self::begin) with a handle.
+    pub(crate) fn begin_with<P: Serialize + ?Sized>(
+        core: &Arc<Core>,
+        method: &str,
+        params: &P,
+        options: Options<'_>,
+        attached: Option<Attached>,
+    ) -> Result<InFlight, CallError> {
+        // First, so that the streams among the parameters are still there for another end.
+        if core.is_over() {
+            return Err(CallError::Disconnected { begun: false });
+        }
+        let handle = core.allowed(attached)?;
         let id = core.next_id();
         let deadline = options.timeout.map(|left| left.as_millis().try_into().unwrap_or(u64::MAX));
         let extra = Extra { stream: options.stream, deadline, ..core.extra() };
-        let body = write::call(core.encoder(), id, method, params, extra, options.traceparent)
-            .map_err(CallError::Send)?;
+        let write = || write::call(core.encoder(), id, method, params, extra, options.traceparent);
+        let (body, sources) = collected(id, write).map_err(CallError::Send)?;
+        if !sources.is_empty() && !core.is_peer_ours() {
+            return Err(CallError::Unsupported(Extension::Uploads));
+        }
+        let count = sources.len() as u32;
         let room = options.stream.unwrap_or(0);
         let mut visit = core.visit();
-        if !visit.calls.call(id, room.into(), body) {
+        if !visit.calls.call(id, room.into(), body.with_handle(handle)) {
             return Err(CallError::Disconnected { begun: false });
         }
+        visit.calls.has_uploads(id, count);
         visit.pending.insert(id, Pending::default());
+        if let (Some(watch), Some(tag)) = (&mut visit.watch, options.tag) {
+            watch.began(id, tag);
+        }
         drop(visit);
-        Ok(InFlight { core: core.clone(), id, room, taken: 0 })
-    }
-
-    /// Its id.
-    #[cfg(feature = "tokio")]
-    pub(crate) fn id(&self) -> u64 {
-        self.id
+        let uploads = sources.into_iter().zip(0..);
+        let uploads =
+            uploads.map(|(source, number)| Sending::new(token(&id.into(), number), source)).collect();
+        Ok(InFlight { core: core.clone(), id, uploads, room, taken: 0 })
     }
 
     /// The next item of a stream; `None` when it has ended well. A result that is no stream is its one item.
     pub(crate) fn poll_item(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Part, CallError>>> {
+        if !self.uploads.is_empty() {
+            self.send_uploads(cx);
+        }
         let mut visit = self.core.visit();
         let Some(pending) = visit.pending.get_mut(&self.id) else {
             return Poll::Ready(None);
@@ -84,8 +122,8 @@ impl InFlight {
                 drop(visit);
                 // The answer of a stream has no result.
                 Poll::Ready(match outcome {
-                    Ok(result) if result.is_null() => None,
-                    outcome => Some(outcome),
+                    Ok(Answer { result, .. }) if result.is_null() => None,
+                    outcome => Some(outcome.map(|answer| answer.result)),
                 })
             }
             None => {
@@ -96,10 +134,26 @@ impl InFlight {
     }
 }
 
-impl Future for InFlight {
-    type Output = Result<Part, CallError>;
+impl InFlight {
+    /// Whether streams are among its parameters. They are read once, so that it cannot be made again.
+    pub(crate) fn has_uploads(&self) -> bool {
+        !self.uploads.is_empty()
+    }
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+    /// Sends what the other end has room for.
+    fn send_uploads(&mut self, cx: &mut Context<'_>) {
+        // Registered first, so that credit that comes meanwhile wakes this task.
+        self.core.visit().tell_waker(self.id, cx.waker());
+        for upload in &mut self.uploads {
+            upload.go_on(&self.core, cx);
+        }
+    }
+
+    /// The answer, with the handle that has come with it.
+    pub(crate) fn poll_answer(&mut self, cx: &mut Context<'_>) -> Poll<Result<Answer, CallError>> {
+        if !self.uploads.is_empty() {
+            self.send_uploads(cx);
+        }
         let mut visit = self.core.visit();
         let Some(pending) = visit.pending.get_mut(&self.id) else {
             return Poll::Ready(Err(CallError::Disconnected { begun: true }));
@@ -117,6 +171,14 @@ impl Future for InFlight {
     }
 }
 
+impl Future for InFlight {
+    type Output = Result<Part, CallError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.poll_answer(cx).map(|outcome| outcome.map(|answer| answer.result))
+    }
+}
+
 impl Drop for InFlight {
     fn drop(&mut self) {
         let mut visit = self.core.visit();
@@ -128,7 +190,7 @@ impl Drop for InFlight {
                     let body = write::cancel(self.core.encoder(), self.id);
                     self.core.queue_about(&mut visit, body);
                 }
-                Cancelling::Withdrawn => visit.freed(),
+                Cancelling::Withdrawn => visit.became(self.id, Fate::Withdrawn),
                 Cancelling::Over => {}
             }
         }

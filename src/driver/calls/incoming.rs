@@ -5,15 +5,27 @@ use std::time::{Duration, Instant};
 
 use super::core::Core;
 use super::job::{Job, Running};
-use super::state::{Phase, State};
+use super::state::{Answer, Phase, State};
+use super::watch::Fate;
 use crate::calls::machine::Event;
 use crate::calls::read::{self, Notification, Request};
 use crate::calls::schedule::Turn;
 use crate::calls::write::{self, Extra};
-use crate::calls::{CallError, Id, RpcError};
+use crate::calls::{CallError, Id, RpcError, code};
+use crate::error::{Error, ProtocolError};
 use crate::handle::ReceivedHandle;
 use crate::message::Message;
 use crate::message::body::Body;
+
+/// How many pools may ask before the set-up is over whether this end is ready. There is one.
+const MOST_HELLOS: usize = 64;
+
+/// Whether calls go on after what receiving has failed with. It is about one message then, which was none that
+/// a peer of ours sends. A message that is too long may have been a call or an answer, and nobody knows which:
+/// somebody would wait for ever.
+pub(crate) fn is_survived(error: &Error) -> bool {
+    matches!(error, Error::Protocol(problem) if !matches!(problem, ProtocolError::TooLong { .. }))
+}
 
 impl Core {
     /// Takes a message; gives it back if it is the user's.
@@ -28,6 +40,8 @@ impl Core {
         let mut handle = message.take_handle();
         // Those that are not handed on are dropped behind the lock, which a handle visits when it is closed.
         let mut visit = self.visit();
+        // What one message makes us answer is bounded by the message.
+        visit.is_deaf = visit.reads_no_answers();
         for incoming in came {
             match visit.calls.handle(incoming) {
                 Event::Call(request) => self.begin(&mut visit, request, handle.take(), bytes, now),
@@ -39,13 +53,46 @@ impl Core {
                 }
                 Event::Notify(_) | Event::Dropped => {}
                 Event::Answered { id, outcome, was_cancelled } => {
+                    let is_begun = outcome.as_ref().err().is_none_or(|error| error.code != code::NOT_BEGUN);
+                    // First, so that a caller that goes on finds the slot free.
+                    visit.became(id, if is_begun { Fate::Answered } else { Fate::NotBegun });
                     if !was_cancelled {
+                        // One that nobody waits for stays here.
+                        let handle = visit.pending.contains_key(&id).then(|| handle.take()).flatten();
+                        let outcome = outcome.map(|result| Answer { result, handle });
                         visit.settle(id, outcome.map_err(CallError::Rpc));
                     }
-                    visit.freed();
                 }
                 Event::Items { id, items } => visit.tell(id, |pending| pending.items.extend(items)),
+                Event::Overrun { id } => {
+                    visit.became(id, Fate::Broken);
+                    let why = RpcError::internal("more items came than were asked for");
+                    visit.settle(id, Err(CallError::Rpc(why)));
+                    self.queue_about(&mut visit, write::cancel(&self.encoder, id));
+                }
                 Event::Progress { id, value } => visit.tell(id, |pending| pending.progress = Some(value)),
+                Event::UploadMoves { id } => visit.tell(id, |_| {}),
+                Event::UploadItems { token, items } => {
+                    if let Some(uploading) = visit.uploading.get_mut(&token) {
+                        uploading.items.extend(items);
+                        let waker = uploading.waker.take();
+                        visit.woken.extend(waker);
+                    }
+                }
+                Event::UploadEnded { token, outcome } => {
+                    if let Some(uploading) = visit.uploading.get_mut(&token) {
+                        let waker = uploading.ended(outcome.map_err(CallError::Rpc));
+                        visit.woken.extend(waker);
+                    }
+                }
+                Event::UploadOverrun { token } => {
+                    if let Some(uploading) = visit.uploading.get_mut(&token) {
+                        let why = RpcError::internal("more items of an upload came than were asked for");
+                        let waker = uploading.ended(Err(CallError::Rpc(why)));
+                        visit.woken.extend(waker);
+                    }
+                    self.queue_about(&mut visit, write::upload_left(&self.encoder, &token));
+                }
                 Event::Cancelled(id) => self.cancelled(&mut visit, &id),
                 Event::Credit(id) => {
                     if let Some(running) = visit.running.get(&id).cloned() {
@@ -69,19 +116,21 @@ impl Core {
         now: Instant,
     ) {
         let id = &request.id;
-        if request.call.method == "$/crossfork/hello" && self.greeting.is_some() {
+        let is_hello = request.call.method == "$/crossfork/hello" && self.greeting.is_some();
+        if is_hello && visit.hellos.len() < MOST_HELLOS {
             visit.hellos.push(request.id);
             return self.greet(visit);
         }
         if visit.phase != Phase::Open {
             return self.answer_error(visit, id, &RpcError::not_begun("this process ends"));
         }
-        if visit.is_full() {
+        if is_hello || visit.is_full() {
             let why = RpcError::not_begun("too many calls wait to begin");
             return self.answer_error(visit, id, &why);
         }
         let deadline = request.deadline.and_then(|ms| now.checked_add(Duration::from_millis(ms)));
-        let running = Arc::new(Running::new(request.id.clone(), request.stream.is_some(), deadline));
+        let (place, streams) = (visit.schedule.next_place(), request.stream.is_some());
+        let running = Arc::new(Running::new(request.id.clone(), place, streams, deadline));
         visit.running.insert(request.id.clone(), running.clone());
         visit.schedule.add(Turn::Beside, bytes, Job::call(running, request, handle));
     }
@@ -107,16 +156,23 @@ impl Core {
     }
 
     fn cancelled(&self, visit: &mut State, id: &Id) {
-        let is_it = |job: &Job| job.running.as_ref().is_some_and(|running| running.id == *id);
-        if !visit.schedule.remove(is_it).is_empty() {
+        let Some(running) = visit.running.get(id).cloned() else {
+            return;
+        };
+        if visit.schedule.withdraw(running.place).is_some() {
             visit.running.remove(id);
             self.answer_error(visit, id, &RpcError::cancelled());
-        } else if let Some(running) = visit.running.get(id).cloned() {
+        } else {
             visit.woken.extend(running.cancel());
+            visit.end_uploads(Some(id), || CallError::Rpc(RpcError::cancelled()));
         }
     }
 
     fn answer_error(&self, visit: &mut State, id: &Id, error: &RpcError) {
+        if visit.is_deaf {
+            visit.calls.forget(id);
+            return;
+        }
         let extra = Extra::announcing(visit.calls.must_announce());
         if let Ok(body) = write::error(&self.encoder, Some(id), error, extra) {
             visit.calls.answer(id, body);
@@ -124,6 +180,9 @@ impl Core {
     }
 
     fn refuse(&self, visit: &mut State, id: Option<&Id>, error: &RpcError) {
+        if visit.is_deaf {
+            return;
+        }
         let extra = Extra::announcing(visit.calls.must_announce());
         if let Ok(body) = write::error(&self.encoder, id, error, extra) {
             visit.calls.refuse(body);
@@ -161,12 +220,14 @@ impl Core {
         visit.phase = Phase::Over;
         for unanswered in visit.calls.end() {
             visit.settle(unanswered.id, Err(CallError::Disconnected { begun: unanswered.begun }));
+            if !unanswered.begun {
+                visit.became(unanswered.id, Fate::NotBegun);
+            }
         }
+        visit.end_uploads(None, || CallError::Disconnected { begun: true });
         // Dropped behind the lock.
         let gone = visit.schedule.remove(|_| true);
         let running = std::mem::take(&mut visit.running);
-        let freed = visit.freed.take();
-        visit.woken.extend(freed);
         visit.woken.extend(running.values().flat_map(|running| running.cancel()).collect::<Vec<_>>());
         drop(visit);
         drop(gone);

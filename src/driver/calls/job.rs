@@ -35,6 +35,8 @@ impl Job {
 /// A call of the other end that has no answer.
 pub(crate) struct Running {
     pub(crate) id: Id,
+    /// Where it waits to begin.
+    pub(super) place: u64,
     /// The result may be sent as a stream.
     pub(crate) streams: bool,
     pub(crate) deadline: Option<Instant>,
@@ -44,9 +46,9 @@ pub(crate) struct Running {
 }
 
 impl Running {
-    pub(super) fn new(id: Id, streams: bool, deadline: Option<Instant>) -> Self {
+    pub(super) fn new(id: Id, place: u64, streams: bool, deadline: Option<Instant>) -> Self {
         let is_cancelled = AtomicBool::new(false);
-        Running { id, streams, deadline, is_cancelled, wakers: Mutex::default() }
+        Running { id, place, streams, deadline, is_cancelled, wakers: Mutex::default() }
     }
 
     pub(crate) fn is_cancelled(&self) -> bool {

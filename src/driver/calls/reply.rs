@@ -9,16 +9,18 @@ use std::task::Poll;
 use serde::Serialize;
 
 use super::core::Core;
+use super::in_flight::Attached;
 use super::job::Running;
 use crate::calls::machine::Credit;
-use crate::calls::{RpcError, write};
+use crate::calls::{RpcError, WithHandle, write};
+use crate::handle::Outgoing;
 use crate::message::body::Body;
 
 /// How many items are collected for a caller who does not ask for a stream.
 const MOST_COLLECTED: usize = 1 << 16;
 
 /// What a handler may return: a `Result` whose value serde can write, or an iterator or a stream of such
-/// values, or of `Result`s with such values. The error is any error.
+/// values, or of `Result`s with such values. A [`WithHandle`] brings a handle. The error is any error.
 ///
 /// `K` tells these apart, and is inferred. A type that is both a value and an iterator, such as `Range`, is made
 /// one of them by an adapter such as [`fuse`](Iterator::fuse).
@@ -34,6 +36,8 @@ pub trait Reply<K>: Sized {
 
 /// The result is one value.
 pub struct Plain(());
+/// The result is one value, with a handle.
+pub struct Handed(());
 /// The result is an iterator of values.
 pub struct Items(());
 /// The result is an iterator of results.
@@ -66,6 +70,21 @@ impl<T: Serialize, E: Into<BoxError>> Reply<Plain> for Result<T, E> {
     fn reply(self, to: Replying) -> Outcome {
         Outcome::Done(match self {
             Ok(value) => to.result(&value),
+            Err(error) => to.error(&RpcError::of(error.into())),
+        })
+    }
+}
+
+impl<T: Serialize, E: Into<BoxError>> Reply<Handed> for Result<WithHandle<T>, E> {
+    fn reply(self, to: Replying) -> Outcome {
+        Outcome::Done(match self {
+            Ok(WithHandle { result, handle, to_any_peer }) => match to
+                .core
+                .allowed(Some(Attached { handle, to_any_peer }))
+            {
+                Ok(handle) => to.result_with(&result, handle),
+                Err(error) => to.error(&RpcError::internal(format!("the result cannot be sent: {error}"))),
+            },
             Err(error) => to.error(&RpcError::of(error.into())),
         })
     }
@@ -137,9 +156,13 @@ impl Replying {
 
     /// The answer with a result.
     pub(super) fn result<T: Serialize + ?Sized>(&self, value: &T) -> Option<Body> {
+        self.result_with(value, None)
+    }
+
+    fn result_with<T: Serialize + ?Sized>(&self, value: &T, handle: Option<Outgoing>) -> Option<Body> {
         let id = &self.running.as_ref()?.id;
         match write::result(self.core.encoder(), id, value, self.core.answer_extra()) {
-            Ok(body) => Some(body),
+            Ok(body) => Some(body.with_handle(handle)),
             Err(error) => self.error(&RpcError::internal(format!("the result cannot be sent: {error}"))),
         }
     }

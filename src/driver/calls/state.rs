@@ -8,19 +8,27 @@ use std::time::Instant;
 
 use super::core::{Core, Output};
 use super::job::{Job, Running};
+use super::reading::Uploading;
+use super::watch::{Fate, Watch};
 use crate::calls::machine::Calls;
-use crate::calls::schedule::Schedule;
+use crate::calls::schedule::{Schedule, Turn};
 use crate::calls::{CallError, Id};
+use crate::handle::ReceivedHandle;
 use crate::message::part::Part;
 
 /// How many calls and notifications may wait to begin, and how many bytes they may keep.
 const MOST_WAITING: usize = 1 << 16;
 const MOST_WAITING_BYTES: usize = 64 << 20;
 
+/// How many bytes of answers and calls may wait to be written before handlers wait too.
+pub(super) const MOST_QUEUED: usize = 16 << 20;
+
 pub(super) struct State {
     pub(super) calls: Calls,
     pub(super) pending: HashMap<u64, Pending>,
     pub(super) running: HashMap<Id, Arc<Running>>,
+    /// Uploads that handlers read, by their tokens.
+    pub(super) uploading: HashMap<Id, Uploading>,
     pub(super) schedule: Schedule<Job>,
     pub(super) phase: Phase,
     /// The set-up is over.
@@ -32,8 +40,10 @@ pub(super) struct State {
     /// Somebody writes, and will look whether there is more.
     pub(super) is_writing: bool,
     pub(super) writer: Option<Waker>,
-    /// Who hands calls to the other end, a few at a time.
-    pub(super) freed: Option<Waker>,
+    /// When the last message came, the other end read so little that it is not told of what is refused.
+    pub(super) is_deaf: bool,
+    /// The pool that is told what becomes of its calls.
+    pub(super) watch: Option<Watch>,
     /// Who waits for less to be queued, or for all to have ended.
     pub(super) room: Vec<Waker>,
     pub(super) idle: Vec<Waker>,
@@ -51,10 +61,16 @@ pub(super) enum Phase {
     Over,
 }
 
+/// A result, and what has come with it.
+pub(crate) struct Answer {
+    pub(crate) result: Part,
+    pub(crate) handle: Option<ReceivedHandle>,
+}
+
 /// A call of ours, as its caller sees it.
 #[derive(Default)]
 pub(super) struct Pending {
-    pub(super) outcome: Option<Result<Part, CallError>>,
+    pub(super) outcome: Option<Result<Answer, CallError>>,
     pub(super) items: VecDeque<Part>,
     pub(super) progress: Option<Part>,
     pub(super) waker: Option<Waker>,
@@ -66,6 +82,7 @@ impl State {
             calls: Calls::default(),
             pending: HashMap::new(),
             running: HashMap::new(),
+            uploading: HashMap::new(),
             schedule: Schedule::new(concurrency),
             phase: Phase::Open,
             is_ready: false,
@@ -73,7 +90,8 @@ impl State {
             memory_told: None,
             is_writing: false,
             writer: None,
-            freed: None,
+            is_deaf: false,
+            watch: None,
             room: Vec::new(),
             idle: Vec::new(),
             reader: None,
@@ -98,6 +116,21 @@ impl State {
         self.is_finished().then_some(Err(Some(Output::Finished)))
     }
 
+    /// Takes something that may begin. Nothing does while the other end does not read its answers: what
+    /// they are would be kept here.
+    pub(super) fn take_job(&mut self) -> Option<(Turn, Job)> {
+        if self.has_job() { self.schedule.take() } else { None }
+    }
+
+    fn has_job(&self) -> bool {
+        self.schedule.may_take() && self.calls.queued_answer_bytes() < MOST_QUEUED
+    }
+
+    /// So many answers are unread that nothing more is read that would be answered.
+    pub(super) fn reads_no_answers(&self) -> bool {
+        self.calls.queued_answer_bytes() >= 4 * MOST_QUEUED
+    }
+
     /// So much waits to begin that calls are refused.
     pub(super) fn is_full(&self) -> bool {
         self.holds_more_than(1)
@@ -115,21 +148,39 @@ impl State {
 
     /// Nothing is to be read: enough waits to begin, and none of our calls waits for its answer.
     pub(super) fn reads_nothing(&self) -> bool {
-        self.phase != Phase::Over && self.is_ready && self.is_full() && self.pending.is_empty()
+        self.phase != Phase::Over
+            && self.is_ready
+            && (self.is_full() || self.reads_no_answers())
+            && self.pending.is_empty()
     }
 
     pub(super) fn is_finished(&self) -> bool {
         self.phase == Phase::Stopping && self.schedule.is_idle() && self.calls.open() == 0
     }
 
-    pub(super) fn settle(&mut self, id: u64, outcome: Result<Part, CallError>) {
+    pub(super) fn settle(&mut self, id: u64, outcome: Result<Answer, CallError>) {
         self.tell(id, |pending| pending.outcome = Some(outcome));
     }
 
-    /// One call of ours less is in flight.
-    pub(super) fn freed(&mut self) {
-        if let Some(freed) = &self.freed {
-            self.woken.push(freed.clone());
+    /// Tells the pool what has become of a call of ours.
+    pub(super) fn became(&mut self, id: u64, fate: Fate) {
+        let waker = self.watch.as_mut().and_then(|watch| watch.became(id, fate));
+        self.woken.extend(waker);
+    }
+
+    /// Who is woken for a call of ours.
+    pub(super) fn tell_waker(&mut self, id: u64, waker: &Waker) {
+        if let Some(pending) = self.pending.get_mut(&id) {
+            pending.waker = Some(waker.clone());
+        }
+    }
+
+    /// Tells those who read uploads of a call, or of all calls, that nothing more comes.
+    pub(super) fn end_uploads(&mut self, call: Option<&Id>, error: impl Fn() -> CallError) {
+        for uploading in self.uploading.values_mut() {
+            if call.is_none_or(|call| uploading.call == *call) {
+                self.woken.extend(uploading.ended(Err(error())));
+            }
         }
     }
 
@@ -181,7 +232,7 @@ impl Drop for Visit<'_> {
         if state.schedule.is_idle() {
             woken.append(&mut state.idle);
         }
-        let has_job = state.schedule.may_take();
+        let has_job = state.has_job();
         drop(state);
         if has_output {
             self.core.output.notify_one();

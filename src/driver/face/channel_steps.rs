@@ -18,6 +18,24 @@ macro_rules! channel_steps {
                 self.0.call_bounded(op) $(.$await)?
             }
 
+            /// Sends a message of calls. Tells of one whose handle cannot be sent; what cannot be sent
+            /// otherwise ends the channel, for somebody would wait for it. If the peer has ended it, what it has
+            /// sent before is still received.
+            #[cfg(feature = "calls")]
+            pub(super) $($async)? fn send_call_frame(&self, core: &crate::driver::calls::Core, frame: crate::driver::calls::Frame) {
+                let crate::driver::calls::Frame { bytes, handle, about } = frame;
+                let sent = match handle {
+                    None => self.send_frame(Ok(bytes)) $(.$await)?,
+                    Some(handle) => match self.send_frame_with(Ok(bytes), handle, None) $(.$await)? {
+                        Err(unsent) if self.is_connected() => return core.unsent(about, unsent.error),
+                        _ => Ok(()),
+                    },
+                };
+                if sent.is_err() && self.is_connected() {
+                    self.close();
+                }
+            }
+
             $($async)? fn accept(&self, queued: Result<usize, Error>) -> Result<(), Error> {
                 if queued? < HIGH_WATER { Ok(()) } else { self.flush() $(.$await)? }
             }

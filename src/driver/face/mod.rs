@@ -18,7 +18,15 @@ mod child;
 mod connection;
 mod listener;
 mod output;
+#[cfg(feature = "calls")]
+mod peer;
+#[cfg(feature = "calls")]
+mod pool;
+#[cfg(feature = "calls")]
+mod pool_builder;
 mod process;
+#[cfg(feature = "calls")]
+mod service;
 mod socket_list;
 mod udp;
 mod worker;
@@ -30,7 +38,15 @@ pub(crate) use child::child_face;
 pub(crate) use connection::connection_face;
 pub(crate) use listener::listener_face;
 pub(crate) use output::output_face;
+#[cfg(feature = "calls")]
+pub(crate) use peer::peer_face;
+#[cfg(feature = "calls")]
+pub(crate) use pool::pool_face;
+#[cfg(feature = "calls")]
+pub(crate) use pool_builder::pool_builder_face;
 pub(crate) use process::process_face;
+#[cfg(feature = "calls")]
+pub(crate) use service::service_face;
 pub(crate) use socket_list::socket_list_face;
 pub(crate) use udp::udp_face;
 pub(crate) use worker::worker_face;

@@ -1,156 +1,159 @@
-//! One place of a pool: a worker after the other.
+//! One task that starts workers when they are wanted, and one for each worker.
 
-use std::process::ExitStatus;
+use std::future::{Future, pending, poll_fn};
+use std::pin::pin;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::task::Poll;
+use std::time::Duration;
 
-use ::tokio::time::timeout;
-use serde::Deserialize;
+use ::tokio::io::{AsyncRead, AsyncReadExt};
+use ::tokio::time::{sleep, timeout};
 
-use super::shared::{Phase, Shared, Worker};
-use crate::calls::{CallError, code};
-use crate::driver::calls::{Core, Settings};
+use super::builder::Run;
+use super::{Child, OutputStream, Peer};
+use crate::calls::pool::{End, WorkerId};
+use crate::driver::calls::{Core, Settings, caught};
+use crate::driver::op::Disconnect;
+use crate::driver::pool::{Duty, Held, LastWords, Leash, end_of};
+use crate::error::Error;
 use crate::process::Signal;
 use crate::tokio::service::Running;
-use crate::tokio::{Channel, Child, Peer, Process};
+use crate::tokio::{Channel, Process};
 
-/// A worker that lives so long has not failed to start.
-const STABLE: Duration = Duration::from_secs(1);
-/// How long is waited before a worker that has failed is replaced: it doubles from time to time.
-const FIRST_PAUSE: Duration = Duration::from_millis(100);
-const LONGEST_PAUSE: Duration = Duration::from_secs(10);
-/// So many workers in a row that do not start are a pool that does not.
-const MOST_FAILURES: u32 = 3;
+/// What a process has written is read for so long behind its end: a process that it has started may keep the
+/// streams open.
+const AFTER_EXIT: Duration = Duration::from_millis(100);
 
-/// Keeps a place filled, until the pool ends.
-pub(super) async fn keep_filled(shared: Arc<Shared>) {
-    let mut failures = 0;
-    while shared.phase() < Phase::Ending {
-        let began = Instant::now();
-        let ended = one_life(&shared).await;
-        if ended.was_ready && began.elapsed() >= STABLE {
-            failures = 0;
-            continue;
+/// Does what a pool needs at its time, until it is over.
+pub(super) async fn keep(run: Arc<Run>) {
+    let mut alarm = pin!(sleep(Duration::ZERO));
+    poll_fn(|cx| {
+        loop {
+            match run.shared.duty(cx) {
+                Duty::Start { worker, place } => {
+                    ::tokio::spawn(live(run.clone(), worker, place));
+                }
+                Duty::Over => return Poll::Ready(()),
+                Duty::Wait(None) => return Poll::Pending,
+                Duty::Wait(Some(at)) => {
+                    alarm.as_mut().reset(at.into());
+                    if alarm.as_mut().poll(cx).is_pending() {
+                        return Poll::Pending;
+                    }
+                }
+            }
         }
-        failures += 1;
-        if !ended.was_ready && failures >= MOST_FAILURES {
-            shared.failed(ended.how);
-        }
-        // The first that was ready and has ended is replaced at once.
-        if !ended.was_ready || failures > 1 {
-            let pause = FIRST_PAUSE.saturating_mul(1 << failures.min(8)).min(LONGEST_PAUSE);
-            let mut phase = shared.phase.subscribe();
-            let _ = timeout(pause, phase.wait_for(|phase| *phase >= Phase::Ending)).await;
-        }
-    }
-    shared.emptied();
-}
-
-struct Ended {
-    was_ready: bool,
-    how: String,
+    })
+    .await;
 }
 
 /// Starts a worker, and stays with it until it has ended.
-async fn one_life(shared: &Arc<Shared>) -> Ended {
-    let child = match shared.builder.spawn() {
-        Ok(child) => child,
-        Err(error) => return Ended { was_ready: false, how: error.to_string() },
+async fn live(run: Arc<Run>, worker: WorkerId, place: usize) {
+    let end = match run.spawn(place) {
+        Ok(child) => stay_with(&run, worker, child).await,
+        Err(error) => End { cause: Some(error.to_string()), ..End::default() },
     };
+    run.shared.gone(worker, end);
+}
+
+async fn stay_with(run: &Run, worker: WorkerId, child: Child) -> End {
     let Child { mut process, channel } = child;
-    let service = shared.builder.service.clone();
-    let core = Core::new(channel.encoder(), Settings { concurrency: service.most(), greeting: None });
+    let (stdout, stderr) = (process.stdout.take(), process.stderr.take());
+    let process = Arc::new(process);
+    let settings = Settings { concurrency: run.service.most(), greeting: None };
+    let core = Core::new(channel.encoder(), settings);
     core.ready();
-    let running = Arc::new(Running { service, core: core.clone(), peer: Peer::new(core.clone()) });
-    let mut ready = None;
-    let why = ::tokio::select! {
-        _ = async { ::tokio::join!(running.receive(&channel), running.write(&channel)) } => None,
-        why = lead(shared, &running, &channel, &mut ready) => Some(why),
+    let leash = Arc::new(Tied { process: process.clone(), channel: channel.clone() });
+    run.shared.connected(worker, Held { core: core.clone(), leash, pid: process.id() });
+
+    let peer = Peer::new(core.clone());
+    let running = Arc::new(Running { service: run.service.clone(), core: core.clone(), peer });
+    let mut broken = None;
+    let talk = async {
+        let both = async { ::tokio::join!(running.receive(&channel), running.write(&channel)) };
+        let begin = async {
+            greet(run, worker, &running).await;
+            pending::<()>().await;
+        };
+        ::tokio::select! {
+            (received, ()) = both => if let Err(Error::Protocol(error)) = received {
+                broken = Some(error);
+            },
+            () = begin => {}
+        }
+        channel.close();
+        core.end();
+        run.shared.closed(worker);
     };
-    if let Some(worker) = &ready {
-        shared.left(worker);
-    }
+    let (mut last_words, mut unused) = (LastWords::default(), LastWords::default());
+    let status = {
+        let read_all = async {
+            ::tokio::join!(
+                talk,
+                read(run, worker, OutputStream::Stdout, stdout, &mut unused),
+                read(run, worker, OutputStream::Stderr, stderr, &mut last_words),
+            );
+        };
+        let mut read_all = pin!(read_all);
+        ::tokio::select! {
+            () = &mut read_all => process.wait().await,
+            status = process.wait() => {
+                let _ = timeout(AFTER_EXIT, read_all).await;
+                status
+            }
+        }
+    };
     channel.close();
     core.end();
-    let how = end(shared, &mut process, why.as_deref()).await;
-    if let Some(worker) = &ready {
-        worker.death.send_replace(Some(how.clone()));
-    }
-    Ended { was_ready: ready.is_some(), how }
+    end_of(status, &last_words, broken)
 }
 
-#[derive(Deserialize)]
-struct Hello {
-    concurrency: f64,
-}
-
-/// Waits until a worker is ready, and until it is to end. Tells why it is to be killed.
-async fn lead(
-    shared: &Arc<Shared>,
-    running: &Running,
-    channel: &Channel,
-    ready: &mut Option<Arc<Worker>>,
-) -> String {
-    let limit = shared.builder.start_timeout;
-    let hello = timeout(limit, running.peer.call::<Hello>("$/crossfork/hello", &()));
-    let announced = match hello.await {
-        Ok(Ok(Hello { concurrency })) => concurrency.clamp(1.0, 65536.0) as usize,
-        // It is no end of ours, and gets one call at a time.
-        Ok(Err(CallError::Rpc(error))) if error.code == code::METHOD_NOT_FOUND => 1,
-        Ok(Err(error)) => return format!("did not start: {error}"),
-        Err(_) => {
-            return format!("was not ready in {limit:?}: does it call serve(), or run a Service?");
-        }
+/// Waits until a worker is ready, and prepares it.
+async fn greet(run: &Run, worker: WorkerId, running: &Running) {
+    let Some(announced) = run.shared.greet(worker, &running.core).await else {
+        return;
     };
-    let concurrency = shared.builder.concurrency.map_or(announced, std::num::NonZero::get);
-    let worker = Worker::new(running.core.clone(), concurrency);
-    *ready = Some(worker.clone());
-    shared.joined(&worker);
-    let (mut kill, mut phase) = (worker.kill.subscribe(), shared.phase.subscribe());
-    ::tokio::select! {
-        Ok(why) = kill.wait_for(Option::is_some) => return why.clone().unwrap_or_default(),
-        _ = phase.wait_for(|phase| *phase >= Phase::Ending) => {}
-        () = worker.retires.notified() => {}
-    }
-    let _ = running.peer.notify("$/crossfork/bye", &());
-    // One that does not know this ends when the channel does, and has to answer before.
-    if !running.core.is_peer_ours() {
-        shared.until(|_| (worker.busy() == 0).then_some(())).await;
-    }
-    if !running.core.is_peer_ours() {
-        let _ = timeout(shared.builder.grace, channel.disconnect()).await;
-    }
-    // It may take as long as it likes for what it has begun.
-    loop {
-        let _ = timeout(shared.builder.grace, phase.wait_for(|phase| *phase == Phase::Destroyed)).await;
-        if shared.phase() == Phase::Destroyed || worker.core.unanswered() == 0 {
-            return "did not end in time".to_owned();
+    if let Some(set_up) = &run.set_up {
+        let prepared = caught(async { set_up(running.peer.clone()).await }).await;
+        if let Err(error) = prepared.unwrap_or_else(|panic| Err(panic.into())) {
+            return run.shared.not_ready(worker, format!("its set-up failed: {error}"));
         }
+    }
+    run.shared.ready(worker, announced);
+}
+
+/// Reads what a worker writes, to the end.
+async fn read(
+    run: &Run,
+    worker: WorkerId,
+    stream: OutputStream,
+    pipe: Option<impl AsyncRead + Unpin>,
+    last_words: &mut LastWords,
+) {
+    let Some(mut pipe) = pipe else {
+        return;
+    };
+    let mut buffer = vec![0; 16 * 1024];
+    while let Ok(n @ 1..) = pipe.read(&mut buffer).await {
+        run.shared.output(worker, stream, &buffer[..n], last_words);
     }
 }
 
-/// Waits for the process, and sees to it that it ends. Tells how it did.
-async fn end(shared: &Shared, process: &mut Process, killed_for: Option<&str>) -> String {
-    let mut phase = shared.phase.subscribe();
-    if killed_for.is_none() {
-        // It has left by itself, or crashed.
-        let exit = process.wait_timeout(shared.builder.grace);
-        let status = ::tokio::select! {
-            status = exit => status,
-            _ = phase.wait_for(|phase| *phase == Phase::Destroyed) => Ok(None),
-        };
-        if let Ok(Some(status)) = status {
-            return ended_with(status);
-        }
-    }
-    let _ = process.kill(Signal::KILL);
-    match (process.wait().await, killed_for) {
-        (_, Some(why)) => format!("{why}, and was killed"),
-        (Ok(status), None) => ended_with(status),
-        (Err(error), None) => format!("ended: {error}"),
-    }
+struct Tied {
+    process: Arc<Process>,
+    channel: Channel,
 }
 
-fn ended_with(status: ExitStatus) -> String {
-    format!("ended with {status}")
+impl Leash for Tied {
+    fn kill(&self) {
+        // It fails only if the process runs as somebody else now, and ends when its channel does.
+        if self.process.end(Signal::KILL).is_err() {
+            self.channel.close();
+        }
+    }
+
+    fn disconnect(&self) {
+        // It may be over already.
+        let _ = self.channel.with_link(Disconnect::submit);
+    }
 }

@@ -3,100 +3,108 @@
 // medians of the rounds. Our statistics, histograms and deadlines are included: each call has a timeout.
 //
 //   --quick       a tenth of each round, and three rounds
-//   --only NAME   one of single, flight, objects, buffers, stream, start
+//   --only NAME   one of single, flight, objects, buffers, stream, start, memory
+//   --pools TEXT  only contestants with this in their names
+//   --record      writes the medians to docs/figures.json, which the documents show
+//   --debug       debug builds: to try it, not to measure
+import { execFileSync } from 'node:child_process';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { median } from '../figures.mjs';
+import { record } from '../record.mjs';
 import { contestants } from './contestants.mjs';
+import { verdicts } from './expectations.mjs';
 
 const { values: options } = parseArgs({
-  options: { quick: { type: 'boolean', default: false }, only: { type: 'string' } },
+  options: {
+    quick: { type: 'boolean', default: false },
+    only: { type: 'string' },
+    pools: { type: 'string', default: '' },
+    record: { type: 'boolean', default: false },
+    debug: { type: 'boolean', default: false },
+  },
 });
+if (options.debug) process.env.CROSSFORK_BENCH_DEBUG = '1';
 const ROUNDS = options.quick ? 3 : 7;
 const SIZE = 2;
 const few = (count) => (options.quick ? Math.ceil(count / 10) : count);
+const chosen = Object.entries(contestants).filter(([name]) => name.includes(options.pools));
 
-/** Calls one after another, or so many at a time. Returns calls a second. */
-async function rate(pool, value, count, inFlight) {
-  let left = count;
-  const start = performance.now();
-  const caller = async () => {
-    while (left-- > 0) await pool.echo(value);
-  };
-  await Promise.all(Array.from({ length: inFlight }, caller));
-  return (count / (performance.now() - start)) * 1000;
-}
-
-const record = {
-  id: 12345,
-  name: 'x'.repeat(400),
-  tags: Array.from({ length: 20 }, (_, i) => `tag ${i}`),
-  text: 'y'.repeat(300),
+/** What each round measures: `of` makes the figure of the milliseconds that so many calls took. */
+const CASES = {
+  single: { title: 'one empty call at a time, µs', what: 'number', count: few(2000), inFlight: 1, of: each(1000) },
+  flight: { title: '64 empty calls in flight, 1000/s', what: 'number', count: few(20_000), inFlight: 64, of: rate },
+  objects: { title: '64 objects of 1 KiB, 1000/s', what: 'object', count: few(10_000), inFlight: 64, of: rate },
+  buffers: { title: '1 MiB there and back, ms', what: 'bytes', count: few(20), inFlight: 1, of: each(1) },
+  stream: { title: 'a stream of 10,000 items, ms', what: 'items', count: few(10_000), inFlight: 64, of: (ms) => ms },
 };
 
-/** What each round measures, and in what unit. */
-const cases = {
-  single: {
-    title: 'one empty call at a time, µs',
-    inFlight: 1,
-    measure: async (pool) => 1e6 / (await rate(pool, 0, few(1000), 1)),
-  },
-  flight: {
-    title: '64 empty calls in flight, 1000/s',
-    measure: async (pool) => (await rate(pool, 0, few(20_000), 64)) / 1000,
-  },
-  objects: {
-    title: '64 objects of 1 KiB in flight, 1000/s',
-    measure: async (pool) => (await rate(pool, record, few(10_000), 64)) / 1000,
-  },
-  buffers: {
-    title: '1 MiB there and back, ms',
-    measure: async (pool) => 1000 / (await rate(pool, Buffer.alloc(2 ** 20, 1), few(40), 1)),
-  },
-  stream: { title: 'a stream of 10,000 items, ms', measure: stream },
-};
-
-async function stream(pool) {
-  if (pool.items === undefined) return undefined;
-  const start = performance.now();
-  let count = 0;
-  for await (const _ of pool.items(few(10_000))) count += 1;
-  if (count !== few(10_000)) throw new Error(`${count} items`);
-  return performance.now() - start;
+function each(units) {
+  return (ms, count) => (ms * units) / count;
 }
 
-for (const [name, { title, measure }] of Object.entries(cases)) {
-  if (options.only !== undefined && options.only !== name) continue;
-  const pools = {};
-  for (const [one, start] of Object.entries(contestants)) pools[one] = await start(SIZE, 64);
-  const figures = Object.fromEntries(Object.keys(pools).map((one) => [one, []]));
+function rate(ms, count) {
+  return count / ms;
+}
+
+/** The medians, by case and contestant. */
+const figures = {};
+
+function note(name, title, seen) {
+  console.log(`\n${title}`);
+  figures[name] = {};
+  for (const [one, values] of Object.entries(seen)) {
+    if (values.length === 0) continue;
+    figures[name][one] = median(values);
+    console.log(`  ${one.padEnd(38)} ${figures[name][one].toPrecision(4)}`);
+  }
+}
+
+const wants = (name) => options.only === undefined || options.only === name;
+const nothingSeen = () => Object.fromEntries(chosen.map(([one]) => [one, []]));
+
+for (const [name, { title, what, count, inFlight, of }] of Object.entries(CASES)) {
+  if (!wants(name)) continue;
+  const seen = nothingSeen();
+  const pools = [];
+  for (const [one, start] of chosen) pools.push([one, await start(SIZE, 64)]);
   for (let round = 0; round <= ROUNDS; round++) {
-    for (const [one, pool] of Object.entries(pools)) {
-      const figure = await measure(pool);
+    for (const [one, pool] of pools) {
+      const ms = await pool.run(what, count, inFlight);
       // The first round warms up.
-      if (round > 0 && figure !== undefined) figures[one].push(figure);
+      if (round > 0 && ms !== undefined) seen[one].push(of(ms, count));
     }
   }
-  for (const pool of Object.values(pools)) await pool.close();
-  print(title, figures);
+  for (const [, pool] of pools) await pool.close();
+  note(name, title, seen);
 }
 
-if (options.only === undefined || options.only === 'start') {
-  const figures = Object.fromEntries(Object.keys(contestants).map((one) => [one, []]));
-  for (let round = 0; round < ROUNDS; round++) {
-    for (const [one, start] of Object.entries(contestants)) {
+if (wants('start')) {
+  const seen = nothingSeen();
+  for (let round = 0; round <= ROUNDS; round++) {
+    for (const [one, start] of chosen) {
       const begin = performance.now();
       const pool = await start(4, 4);
-      figures[one].push(performance.now() - begin);
+      const ms = pool.startedIn ?? performance.now() - begin;
+      if (round > 0) seen[one].push(ms);
       await pool.close();
     }
   }
-  print('start of a pool of 4, ms', figures);
+  note('start', 'start of a pool of 4, ms', seen);
 }
 
-function print(title, figures) {
-  console.log(`\n${title}`);
-  for (const [one, values] of Object.entries(figures)) {
-    if (values.length > 0) console.log(`  ${one.padEnd(26)} ${median(values).toPrecision(4)}`);
+if (wants('memory')) {
+  const seen = nothingSeen();
+  const memory = join(import.meta.dirname, 'memory.mjs');
+  for (let round = 0; round < (options.quick ? 1 : 3); round++) {
+    for (const [one] of chosen) {
+      const output = execFileSync(process.execPath, ['--expose-gc', memory, one, '4'], { encoding: 'utf8' });
+      seen[one].push(JSON.parse(output).bytes / 1e6);
+    }
   }
+  note('memory', 'memory of a pool of 4 (PSS), MB', seen);
 }
+
+console.log(`\n${verdicts((name, one) => figures[name]?.[one]).join('\n')}`);
+if (options.record) record('calls', { node: process.version, runs: ROUNDS }, figures);
 process.exit();

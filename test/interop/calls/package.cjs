@@ -63,9 +63,10 @@ const [, , program, driver, serialization] = process.argv;
   assert.deepStrictEqual(progress, ['begun']);
   await assert.rejects(pool.call('rest', 60_000, { timeout: 50 }), { code: 'ERR_CALL_TIMEOUT' });
 
-  if (serialization === 'advanced') {
-    const reversed = await pool.call('reverse', Buffer.from([1, 2, 3]));
-    assert.deepStrictEqual([...reversed], [3, 2, 1]);
+  for (const bytes of [Buffer.from([1, 2, 3]), new Uint8Array([0, 1, 2, 3]).subarray(1), Buffer.alloc(0)]) {
+    const expected = Buffer.from(bytes).reverse();
+    assert.deepStrictEqual(await pool.call('someBytes', bytes), expected);
+    assert.deepStrictEqual(await pool.call('bytes', { inner: { bytes } }), { inner: { bytes: expected } });
   }
   await pool.destroy();
 })();

@@ -9,13 +9,14 @@ use std::task::Poll;
 use std::time::Duration;
 
 use crossfork::Handle;
-use crossfork::calls::RpcError;
-use crossfork::tokio::{Context, Service};
+use crossfork::calls::{Bytes, CallError, RpcError, Upload, WithHandle};
+use crossfork::tokio::{Context, Service, Stream};
 use crossfork::v8::Value;
 use serde::de::IgnoredAny;
+use tokio::net::TcpListener;
 use tokio::time::sleep;
 
-use super::{Rectangle, Size};
+use super::{Import, Inner, Outer, Rectangle, Size};
 
 async fn area(r: Rectangle, _: Context) -> Result<Size, io::Error> {
     match r.width.checked_mul(r.height) {
@@ -41,6 +42,15 @@ async fn nothing((): (), _: &Context) -> Result<(), RpcError> {
 async fn reverse(mut bytes: Vec<u8>, _: Context) -> Result<Vec<u8>, RpcError> {
     bytes.reverse();
     Ok(bytes)
+}
+
+async fn bytes(outer: Outer, _: Context) -> Result<Outer, RpcError> {
+    let bytes = outer.inner.bytes.iter().rev().copied().collect();
+    Ok(Outer { inner: Inner { bytes } })
+}
+
+async fn some_bytes(bytes: Bytes, _: Context) -> Result<Bytes, RpcError> {
+    Ok(bytes.iter().rev().copied().collect())
 }
 
 async fn open(path: String, _: Context) -> Result<(), io::Error> {
@@ -131,6 +141,58 @@ async fn greet((): (), cx: &Context) -> Result<bool, io::Error> {
     Ok(true)
 }
 
+async fn import(job: Import, cx: &Context) -> Result<(String, u32), CallError> {
+    let mut rows = cx.items(job.rows)?;
+    let (mut sum, mut left) = (0, job.most.unwrap_or(usize::MAX));
+    while left > 0
+        && let Some(row) = rows.next().await
+    {
+        sum += row?;
+        left -= 1;
+    }
+    Ok((job.table, sum))
+}
+
+async fn sum(rows: Upload<u32>, cx: &Context) -> Result<u32, CallError> {
+    let (mut rows, mut sum) = (cx.items(rows)?, 0);
+    while let Some(row) = rows.next().await {
+        sum += row?;
+    }
+    Ok(sum)
+}
+
+async fn pipe(rows: Upload<Value>, cx: Context) -> Result<Stream<Value>, CallError> {
+    cx.items(rows)
+}
+
+async fn upload((count, fails): (u32, bool), cx: Context) -> Result<u32, CallError> {
+    let rows = match fails {
+        false => Upload::stream(Count { next: 0, end: count, was_pending: false }),
+        true => Upload::try_new((0..count).map(Ok).chain([Err(io::Error::other("no more rows"))])),
+    };
+    cx.peer().call("import", &Import { table: "t".to_owned(), rows, most: None }).await
+}
+
+async fn listen((): (), _: &Context) -> io::Result<WithHandle<u16>> {
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    Ok(WithHandle::new(listener.local_addr()?.port(), listener))
+}
+
+async fn exchange((): (), cx: Context) -> Result<(u16, u16, bool), Box<dyn Error + Send + Sync>> {
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let port = listener.local_addr()?.port();
+    let request = cx.peer().request("exchange", &port).handle(listener);
+    let (other, handle) = request.call_for_handle::<u16>().await?;
+    let got = match handle.map(|handle| handle.into_parts()) {
+        Some((Handle::TcpListener(listener), _)) => listener.local_addr()?.port(),
+        _ => 0,
+    };
+    let left: u16 = cx.peer().call("exchange", &0).await?;
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let taken = cx.peer().request("ignore", &()).handle(listener).call::<bool>().await?;
+    Ok((other, got, left > 0 && taken))
+}
+
 static TICKS: AtomicU32 = AtomicU32::new(0);
 
 async fn tick(n: u32, _: &Context) -> Result<(), RpcError> {
@@ -159,12 +221,16 @@ async fn notes((): (), _: Context) -> Result<Vec<u32>, RpcError> {
 pub fn service() -> Service {
     let ordered = std::env::args().any(|arg| arg == "ordered");
     let service = if ordered { Service::new().ordered() } else { Service::new() };
+    let ends = std::env::args().any(|arg| arg == "ends");
+    let service = if ends { service.end_on_panic() } else { service };
     service
         .method("area", area)
         .method("echo", echo)
         .method("add", add)
         .method("nothing", nothing)
         .method("reverse", reverse)
+        .method("bytes", bytes)
+        .method("someBytes", some_bytes)
         .method("open", open)
         .method("choose", choose)
         .method("crash", crash)
@@ -176,6 +242,13 @@ pub fn service() -> Service {
         .method("collect", collect)
         .method("deadline", deadline)
         .method("greet", greet)
+        .method("import", import)
+        .method("sum", sum)
+        .method("pipe", pipe)
+        .method("upload", upload)
+        .method("listen", listen)
+        .method("exchange", exchange)
+        .method("descriptors", |(): (), _: &Context| std::fs::read_dir("/proc/self/fd").map(Iterator::count))
         .method("tick", tick)
         .method("ticks", ticks)
         .method("note", note)

@@ -3,6 +3,7 @@
 mod tasks;
 
 use std::io;
+use std::net::TcpListener;
 use std::process::ExitCode;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -11,7 +12,7 @@ use std::time::Duration;
 
 use crossfork::Handle;
 use crossfork::blocking::{Context, Service};
-use crossfork::calls::RpcError;
+use crossfork::calls::{Bytes, CallError, RpcError, Upload, WithHandle};
 use crossfork::v8::Value;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
@@ -50,6 +51,25 @@ fn nothing((): (), _: &Context) -> Result<(), RpcError> {
 fn reverse(mut bytes: Vec<u8>, _: &Context) -> Result<Vec<u8>, RpcError> {
     bytes.reverse();
     Ok(bytes)
+}
+
+#[derive(Deserialize, Serialize)]
+struct Outer {
+    inner: Inner,
+}
+
+#[derive(Deserialize, Serialize)]
+struct Inner {
+    bytes: Bytes,
+}
+
+fn bytes(outer: Outer, _: &Context) -> Result<Outer, RpcError> {
+    let bytes = outer.inner.bytes.iter().rev().copied().collect();
+    Ok(Outer { inner: Inner { bytes } })
+}
+
+fn some_bytes(bytes: Bytes, _: &Context) -> Result<Bytes, RpcError> {
+    Ok(bytes.iter().rev().copied().collect())
 }
 
 fn open(path: String, _: &Context) -> Result<(), io::Error> {
@@ -115,6 +135,67 @@ fn greet((): (), cx: &Context) -> Result<bool, io::Error> {
     Ok(true)
 }
 
+#[derive(Deserialize, Serialize)]
+struct Import {
+    table: String,
+    rows: Upload<u32>,
+    /// How many are read; all if it is not there.
+    most: Option<usize>,
+}
+
+fn import(job: Import, cx: &Context) -> Result<(String, u32), CallError> {
+    let mut sum = 0;
+    for row in cx.items(job.rows)?.take(job.most.unwrap_or(usize::MAX)) {
+        sum += row?;
+    }
+    Ok((job.table, sum))
+}
+
+fn sum(rows: Upload<u32>, cx: &Context) -> Result<u32, CallError> {
+    cx.items(rows)?.sum()
+}
+
+/// Sends back what it reads.
+fn pipe(
+    rows: Upload<Value>,
+    cx: &Context,
+) -> Result<impl Iterator<Item = Result<Value, CallError>> + use<>, CallError> {
+    cx.items(rows)
+}
+
+/// Its parent reads what it sends.
+fn upload((count, fails): (u32, bool), cx: &Context) -> Result<u32, CallError> {
+    let end = fails.then(|| Err(io::Error::other("no more rows")));
+    let rows = Upload::try_new((0..count).map(Ok).chain(end));
+    cx.peer().call("import", &Import { table: "t".to_owned(), rows, most: None })
+}
+
+/// Gives its caller a server.
+fn listen((): (), _: &Context) -> io::Result<WithHandle<u16>> {
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    Ok(WithHandle::new(listener.local_addr()?.port(), listener))
+}
+
+/// Gives its parent a server, and gets one.
+fn exchange((): (), cx: &Context) -> Result<(u16, u16, bool), Box<dyn std::error::Error + Send + Sync>> {
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let port = listener.local_addr()?.port();
+    let request = cx.peer().request("exchange", &port).handle(listener);
+    let (other, handle) = request.call_for_handle::<u16>()?;
+    let got = match handle.map(|handle| handle.into_parts()) {
+        Some((Handle::TcpListener(listener), _)) => listener.local_addr()?.port(),
+        _ => 0,
+    };
+    // One that nobody asks for, and one that nobody takes.
+    let left: u16 = cx.peer().call("exchange", &0)?;
+    let taken = cx.peer().request("ignore", &()).handle(TcpListener::bind("127.0.0.1:0")?).call::<bool>()?;
+    Ok((other, got, left > 0 && taken))
+}
+
+fn descriptors((): (), _: &Context) -> io::Result<usize> {
+    Ok(std::fs::read_dir("/proc/self/fd")?.count())
+}
+
 static TICKS: AtomicU32 = AtomicU32::new(0);
 
 fn tick(n: u32, _: &Context) -> Result<(), RpcError> {
@@ -157,12 +238,16 @@ fn main() -> ExitCode {
 fn service() -> Service {
     let ordered = std::env::args().any(|arg| arg == "ordered");
     let service = if ordered { Service::new().ordered() } else { Service::new() };
+    let ends = std::env::args().any(|arg| arg == "ends");
+    let service = if ends { service.end_on_panic() } else { service };
     service
         .method("area", area)
         .method("echo", echo)
         .method("add", add)
         .method("nothing", nothing)
         .method("reverse", reverse)
+        .method("bytes", bytes)
+        .method("someBytes", some_bytes)
         .method("open", open)
         .method("choose", choose)
         .method("crash", crash)
@@ -174,6 +259,13 @@ fn service() -> Service {
         .method("collect", collect)
         .method("deadline", deadline)
         .method("greet", greet)
+        .method("import", import)
+        .method("sum", sum)
+        .method("pipe", pipe)
+        .method("upload", upload)
+        .method("listen", listen)
+        .method("exchange", exchange)
+        .method("descriptors", descriptors)
         .method("tick", tick)
         .method("ticks", ticks)
         .method("note", note)

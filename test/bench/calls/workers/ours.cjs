@@ -2,8 +2,13 @@
 
 const { serve } = require('../../../../js/index.cjs');
 
+const echo = (value) => value;
+
 serve({
-  echo: (value) => value,
+  echo,
+  // As the handlers in Rust are called, each of which has one type.
+  record: echo,
+  bytes: echo,
   *items(count) {
     for (let i = 0; i < count; i++) yield i;
   },

@@ -41,6 +41,25 @@ run(
       assert.strictEqual(await peer.call('isUndefined', null), false);
       assert.strictEqual(await peer.call('nothing'), null);
     }),
+    ...inEachMode('bytes are bytes, wherever they are', async (t, options) => {
+      const peer = t.connect('methods', options);
+      const bytes = Buffer.from([0, 1, 250, 255]);
+      assert.deepStrictEqual(await peer.call('echo', bytes), bytes);
+      const inside = { a: [{ bytes }, bytes], length: 4 };
+      assert.deepStrictEqual(await peer.call('echo', inside), inside);
+      assert.deepStrictEqual(
+        Buffer.from(await peer.call('echo', new Uint8Array(bytes).subarray(1, 3))),
+        bytes.subarray(1, 3),
+      );
+      assert.strictEqual(inside.a[1], bytes, 'what is sent is not changed');
+      const data = { type: 'Buffer', data: 'AAH6/w==', more: 1 };
+      assert.deepStrictEqual(await peer.call('echo', data), data, 'with a member more it is none');
+      const cycle = { list: [] };
+      cycle.list.push(cycle, cycle, cycle);
+      if (options.serialization === 'json') {
+        await assert.rejects(peer.call('echo', cycle), { code: 'ERR_CALL_PARAMETERS' });
+      }
+    }),
     ...inEachMode('call.args gives each its place', async (t, options) => {
       const peer = t.connect('methods', options);
       assert.deepStrictEqual(await peer.call.args('arguments', [1, 'two', { three: 3 }]), [1, 'two', { three: 3 }]);

@@ -6,7 +6,7 @@ const assert = require('node:assert');
 const { existsSync, mkdtempSync, readFileSync, rmSync } = require('node:fs');
 const { tmpdir } = require('node:os');
 const { join } = require('node:path');
-const { crossfork, isNode, MODES, openFds, run, until } = require('./kit.cjs');
+const { alone, crossfork, isNode, MODES, openFds, run, until } = require('./kit.cjs');
 
 const upTo = (count) => Array.from({ length: count }, (_, i) => i);
 const failure = (promise) =>
@@ -26,19 +26,11 @@ function journal(t) {
   };
 }
 
-/** Of the scenario in which everything happens at random. */
-const CALLS = process.env.CROSSFORK_TIER === 'full' ? 100_000 : 1000;
+/** Of the scenario in which everything happens at random. `test/interop/calls-soak.test.mjs` has many more. */
+const CALLS = 600;
 
 /** Where in a call a worker can die; `method` of the worker `dies` does so. */
-const POINTS = [
-  'beforeReading',
-  'onArrival',
-  'running',
-  'afterProgress',
-  'afterItems',
-  'whileAnswering',
-  'afterAnswering',
-];
+const POINTS = ['stopped', 'onArrival', 'running', 'afterProgress', 'afterItems', 'whileAnswering', 'afterAnswering'];
 
 const inEachMode = (name, scenario) =>
   MODES.map((serialization) => [`${name} (${serialization})`, (t) => scenario(t, serialization)]);
@@ -56,11 +48,21 @@ run(
             (value) => outcomes.push(value),
             (error) => outcomes.push(error),
           );
-        const calls = [
-          note(pool.call('die', { point })),
-          ...upTo(6).map((i) => note(pool.call('work', { i }))),
+        let stopped;
+        const onProgress = (pid) => {
+          if (point !== 'stopped') return;
+          process.kill(pid, 'SIGSTOP');
+          stopped(pid);
+        };
+        const calls = [note(pool.call('die', { point }, { onProgress }))];
+        const pid = point === 'stopped' && (await new Promise((resolve) => (stopped = resolve)));
+        // Of one of them the channel takes a part.
+        const large = point === 'stopped' ? 'x'.repeat(1_000_000) : undefined;
+        calls.push(
+          ...upTo(6).map((i) => note(pool.call('work', { i, large }))),
           note(collect(pool.stream('dieStreaming', { point }))),
-        ];
+        );
+        if (pid) setTimeout(() => process.kill(pid, 'SIGKILL'), 20);
         await Promise.all(calls);
         assert.strictEqual(outcomes.length, 8, 'each call has one outcome');
         for (const error of outcomes.filter((each) => each instanceof Error)) {
@@ -187,7 +189,7 @@ run(
 
     [
       `${CALLS} calls with random deaths, cancels and reloads leave nothing behind`,
-      async (t) => {
+      alone(async (t) => {
         const { env, begun } = journal(t);
         const pool = t.pool('dies', { size: 2, concurrency: 8, grace: 500, fork: { env } });
         pool.on('stderr', () => {});
@@ -229,9 +231,10 @@ run(
             () => `as few descriptors as before: ${before}, not ${openFds()}`,
           );
         assert.deepStrictEqual(await pool.close(), { killed: 0 });
-      },
+      }),
     ],
   ]),
+  { atOnce: 4 },
 );
 
 async function collect(iterable) {

@@ -1,7 +1,7 @@
 'use strict';
 
-// Runs the scenarios of one file inside one runtime, one after the other, and prints a JSON line for each, as
-// `test/node/inside/kit.cjs` does, which needs the addon. Calls do not.
+// Runs the scenarios of one file inside one runtime, and prints a JSON line for each, as `test/node/inside/kit.cjs` does,
+// which needs the addon. Calls do not.
 
 const childProcess = require('node:child_process');
 const { readdirSync } = require('node:fs');
@@ -18,13 +18,23 @@ const MODES = isNode ? ['json', 'advanced'] : ['json'];
 
 const workerPath = (name) => join(__dirname, '../workers', `${name}.cjs`);
 
-async function run(all) {
+/** Runs the scenarios, so many at once; those that look at the whole process have it for themselves in the end. */
+async function run(all, { atOnce = 1 } = {}) {
   let failed = false;
-  for (const [name, scenario] of Object.entries(all)) {
-    const result = await one(name, typeof scenario === 'function' ? { run: scenario } : scenario);
-    failed ||= result.outcome === 'failed';
-    console.log(JSON.stringify(result));
-  }
+  const scenarios = Object.entries(all).map(([name, scenario]) => [
+    name,
+    typeof scenario === 'function' ? { run: scenario } : scenario,
+  ]);
+  const runEach = async (some) => {
+    for (let next = some.shift(); next !== undefined; next = some.shift()) {
+      const result = await one(...next);
+      failed ||= result.outcome === 'failed';
+      console.log(JSON.stringify(result));
+    }
+  };
+  const beside = scenarios.filter(([, { isAlone }]) => !isAlone);
+  await Promise.all(Array.from({ length: atOnce }, () => runEach(beside)));
+  await runEach(scenarios.filter(([, { isAlone }]) => isAlone));
   console.log(JSON.stringify({ finished: true }));
   process.exit(failed ? 1 : 0);
 }
@@ -78,7 +88,10 @@ class Scope {
   }
 }
 
+/** A scenario that no other runs beside. */
+const alone = (run) => ({ run, isAlone: true });
+
 /** How many descriptors there are, where the runtime does not open some by itself. */
 const openFds = () => readdirSync('/proc/self/fd').length;
 
-module.exports = { crossfork, isNode, MODES, openFds, run, until, within, workerPath };
+module.exports = { alone, crossfork, isNode, MODES, openFds, run, until, within, workerPath };

@@ -3,6 +3,7 @@
 // Results that are streams.
 
 const assert = require('node:assert');
+const { Readable } = require('node:stream');
 const { MODES, run, until } = require('./kit.cjs');
 
 const inEachMode = (name, scenario) =>
@@ -12,6 +13,19 @@ async function collect(iterable) {
   const all = [];
   for await (const item of iterable) all.push(item);
   return all;
+}
+
+/** Numbers without an end, and how many were made. */
+function endless() {
+  const made = { count: 0, isClosed: false };
+  async function* numbers() {
+    try {
+      while (true) yield made.count++;
+    } finally {
+      made.isClosed = true;
+    }
+  }
+  return { made, rows: numbers() };
 }
 
 const upTo = (count) => Array.from({ length: count }, (_, i) => i);
@@ -107,6 +121,81 @@ run(
       };
       const peer = t.connect('odd-items', { ...options, methods });
       assert.strictEqual(await peer.call('upload', 200), (200 * 199) / 2);
+    }),
+    ...inEachMode('a parameter that is a stream is read as it comes', async (t, options) => {
+      const peer = t.connect('uploads', options);
+      await peer.ready();
+      for (const count of [0, 1, 63, 64, 65, 1000]) {
+        const rows = upTo(count)[Symbol.iterator]();
+        assert.deepStrictEqual(await peer.call('sum', { rows, factor: 2 }), count * Math.max(0, count - 1));
+      }
+      const two = [[1, 2].values(), Readable.from([3, 4])];
+      assert.deepStrictEqual(await peer.call.args('zip', two), [1, 3, 2, 4]);
+      const bytes = await collect(peer.stream('pipe', Readable.from([Buffer.from('a'), Buffer.from('b')])));
+      assert.deepStrictEqual(bytes, [Buffer.from('a'), Buffer.from('b')]);
+    }),
+    ...inEachMode('a slow reader bounds an upload, and who leaves it ends it', async (t, options) => {
+      const peer = t.connect('uploads', options);
+      await peer.ready();
+      const { made, rows } = endless();
+      assert.deepStrictEqual(await peer.call('first', { rows, count: 100, pause: 1 }), upTo(100));
+      await until(() => made.isClosed, 'the generator is closed');
+      assert.ok(made.count <= 200, `${made.count} were made for 100`);
+    }),
+    ...inEachMode('an upload that nobody reads is not begun, and is closed', async (t, options) => {
+      const peer = t.connect('uploads', options);
+      await peer.ready();
+      const { made, rows } = endless();
+      const file = new Readable({ read() {} });
+      assert.strictEqual(await peer.call('ignore', { rows, file }), 'ignored');
+      assert.strictEqual(made.count, 0);
+      assert.ok(file.destroyed);
+      await assert.rejects(peer.call('nobody', { rows: endless().rows }), { code: 'ERR_CALL_UNKNOWN_METHOD' });
+    }),
+    ...inEachMode('an error of an upload arrives behind the items before it', async (t, options) => {
+      const peer = t.connect('uploads', options);
+      await peer.ready();
+      async function* bad() {
+        yield 1;
+        throw new RangeError('no more');
+      }
+      assert.deepStrictEqual(await peer.call('untilError', bad()), [1, 'RangeError', 'no more']);
+      const unsendable = [1, () => {}].values();
+      if (options.serialization === 'advanced') {
+        assert.match((await peer.call('untilError', unsendable)).at(-1), /cannot be sent/);
+        assert.strictEqual(await peer.call('echo', 1), 1);
+      }
+    }),
+    ...inEachMode('a call that is cancelled ends its upload on both sides', async (t, options) => {
+      const peer = t.connect('uploads', options);
+      await peer.ready();
+      const { made, rows } = endless();
+      const stop = new AbortController();
+      const call = peer.call('stuck', { rows }, { signal: stop.signal });
+      await until(() => made.count > 0, 'it has begun');
+      stop.abort();
+      await assert.rejects(call, { code: 'ERR_CALL_ABORTED' });
+      await until(() => made.isClosed, 'the generator is closed');
+      await until(async () => (await peer.call('seen')).at(-1) === 'AbortError', 'the handler hears of it');
+      await until(() => peer.inFlight === 0, 'the call is answered');
+    }),
+    ...inEachMode('who has not said that it reads uploads gets none', async (t, options) => {
+      const peer = t.connect('uploads', options);
+      const { made, rows } = endless();
+      await assert.rejects(peer.call('sum', { rows }), { code: 'ERR_CALL_UPLOAD' });
+      assert.strictEqual(made.count, 0);
+      assert.throws(() => peer.notify('sum', { rows }), { code: 'ERR_CALL_UPLOAD' });
+      // What looks like one is a value.
+      await peer.ready();
+      const place = { '$/crossfork/upload': '1.0' };
+      assert.deepStrictEqual(await peer.call('echo', { place }), { place });
+    }),
+    ...inEachMode('a call whose upload has begun is not made again', async (t, { serialization }) => {
+      const pool = t.pool('uploads', { size: 1, fork: { serialization } });
+      const begun = endless();
+      await assert.rejects(pool.call('die', { rows: begun.rows }, { retries: 3 }), { code: 'ERR_WORKER_DIED' });
+      await until(() => begun.made.isClosed, 'the generator is closed');
+      assert.strictEqual(await pool.call('sum', { rows: [1, 2].values(), factor: 1 }), 3);
     }),
     ...inEachMode('an end of ours that sends more than it was asked for fails the call', async (t, options) => {
       const peer = t.connect('floods', options);

@@ -35,7 +35,11 @@ const points = {
     setTimeout(die, 1);
     return 'answered';
   },
-  beforeReading: die,
+  // The parent stops it, so that what comes then is not read, and kills it.
+  stopped(cx) {
+    cx.progress(process.pid);
+    return never();
+  },
 };
 
 const parent = serve(

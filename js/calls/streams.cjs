@@ -1,0 +1,46 @@
+'use strict';
+
+// What is a stream, as a result or as a parameter, and where it is among parameters.
+
+/** What is sent item by item: async iterables, and what generators give. An array is a value like any other. */
+function isStream(value) {
+  if (typeof value !== 'object' || value === null) return false;
+  if (typeof value[Symbol.asyncIterator] === 'function') return true;
+  return typeof value.next === 'function' && typeof value[Symbol.iterator] === 'function';
+}
+
+/**
+ * A parameter that is a stream.
+ * @typedef {object} Streamed
+ * @property {string | number} key where it is among the parameters
+ * @property {AsyncIterable<unknown> | Iterable<unknown>} iterable
+ * @property {boolean} hasBegun its items are being taken: they cannot be sent to somebody else
+ */
+
+/**
+ * The streams among parameters: those that are one, and those that are a member of the only object. Deeper none is looked for.
+ * @returns {Streamed[] | undefined}
+ */
+function streamsIn(params) {
+  if (typeof params !== 'object' || params === null) return undefined;
+  let found;
+  for (const key in params) {
+    const iterable = params[key];
+    if (!isStream(iterable)) continue;
+    found ??= [];
+    found.push({ key, iterable, hasBegun: false });
+  }
+  return found;
+}
+
+/** Lets go of a stream that nobody reads. */
+function leave(iterable) {
+  if (typeof iterable.destroy === 'function') {
+    iterable.destroy();
+    return;
+  }
+  const iterator = iterable[Symbol.asyncIterator]?.() ?? iterable;
+  Promise.resolve(iterator.return?.()).catch(() => {});
+}
+
+module.exports = { isStream, leave, streamsIn };

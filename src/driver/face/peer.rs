@@ -1,0 +1,256 @@
+//! `Peer`: the other end of a channel, to be called.
+
+macro_rules! peer_face {
+    (
+        $name:literal $who:literal
+        $(threads #[$threads:meta])?
+        $(tasks #[$tasks:meta] $async:ident $await:ident)?
+    ) => {
+        use std::fmt;
+        use std::marker::PhantomData;
+        use std::sync::Arc;
+        use std::time::Duration;
+
+        use serde::Serialize;
+        use serde::de::DeserializeOwned;
+
+        use crate::calls::{CallError, Upload};
+        use crate::driver::calls::{self, Answer, Attached, Core, InFlight, Items, Options, ROOM};
+        use crate::handle::{IntoOutgoing, ReceivedHandle};
+
+        #[doc = concat!("The other end of a channel, to be called and notified by ", $who, ". It is cheap to clone.")]
+        #[derive(Clone)]
+        pub struct Peer(Arc<Core>);
+
+        impl Peer {
+            pub(super) fn new(core: Arc<Core>) -> Self {
+                Peer(core)
+            }
+
+            /// Calls a method, and waits for its result. A struct or a map travels as parameters by name, any
+            /// other value as the only one, and `()` as none.
+            ///
+            /// # Errors
+            /// [`CallError`]: the other end answers with an error, the result is not an `R`, the parameters
+            /// cannot be sent, or the channel ends.
+            $(#[$tasks]
+            /// # Cancel safety
+            /// If the future is dropped, the call is cancelled. If it was sent, the other end gets a
+            /// cancellation.
+            )?
+            pub $($async)? fn call<R: DeserializeOwned>(
+                &self,
+                method: &str,
+                params: &(impl Serialize + ?Sized),
+            ) -> Result<R, CallError> {
+                self.request(method, params).call() $(.$await)?
+            }
+
+            /// [`call`](Self::call) with a timeout. The other end gets the deadline, and a cancellation when it
+            /// has passed.
+            ///
+            /// # Errors
+            /// [`CallError::TimedOut`]; otherwise as [`call`](Self::call).
+            $(#[$tasks]
+            /// # Cancel safety
+            /// As [`call`](Self::call).
+            )?
+            pub $($async)? fn call_timeout<R: DeserializeOwned>(
+                &self,
+                method: &str,
+                params: &(impl Serialize + ?Sized),
+                timeout: Duration,
+            ) -> Result<R, CallError> {
+                self.request(method, params).timeout(timeout).call() $(.$await)?
+            }
+
+            /// Calls a method whose result is a stream, and gives its items as they come. The other end sends
+            /// no more than are read. Dropped before its end, it cancels the call.
+            ///
+            /// # Errors
+            /// The parameters cannot be sent, or the channel is over; the items have their own.
+            pub fn stream<R: DeserializeOwned>(
+                &self,
+                method: &str,
+                params: &(impl Serialize + ?Sized),
+            ) -> Result<Stream<R>, CallError> {
+                self.request(method, params).stream()
+            }
+
+            /// Sends a notification: a call without an answer. The other end handles notifications in the order
+            /// in which they were sent.
+            ///
+            /// # Errors
+            /// The parameters cannot be sent, or the channel is closed.
+            pub fn notify(&self, method: &str, params: &(impl Serialize + ?Sized)) -> Result<(), CallError> {
+                self.request(method, params).notify()
+            }
+
+            /// Prepares a call that has more than a method and parameters: a timeout, a handle, a trace.
+            pub fn request<'a, P: Serialize + ?Sized>(&'a self, method: &'a str, params: &'a P) -> Request<'a, P> {
+                Request { core: &self.0, method, params, timeout: None, traceparent: None, attached: None }
+            }
+        }
+
+        impl fmt::Debug for Peer {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.debug_struct(concat!($name, "::Peer")).finish_non_exhaustive()
+            }
+        }
+
+        /// A call that is being prepared: made by [`Peer::request`].
+        #[must_use = "it is not sent before `call`, `stream` or `notify`"]
+        pub struct Request<'a, P: ?Sized> {
+            core: &'a Arc<Core>,
+            method: &'a str,
+            params: &'a P,
+            timeout: Option<Duration>,
+            traceparent: Option<&'a str>,
+            attached: Option<Attached>,
+        }
+
+        impl<'a, P: Serialize + ?Sized> Request<'a, P> {
+            /// Sets how long the result is waited for. The other end gets the deadline, and a cancellation when
+            /// it has passed.
+            pub fn timeout(self, timeout: Duration) -> Self {
+                Request { timeout: Some(timeout), ..self }
+            }
+
+            /// Sets the W3C trace context that the call belongs to.
+            pub fn traceparent(self, traceparent: &'a str) -> Self {
+                Request { traceparent: Some(traceparent), ..self }
+            }
+
+            /// Adds a handle: a socket, a server or a pipe. It travels alone, and what is sent behind it waits
+            /// until the other end has it. A handler that does not take it closes it. To an end that has not
+            /// said that it does so it is not sent.
+            pub fn handle(self, handle: impl IntoOutgoing) -> Self {
+                let attached = Attached { handle: handle.into(), to_any_peer: false };
+                Request { attached: Some(attached), ..self }
+            }
+
+            /// [`handle`](Self::handle) for any other end. One that does not look for handles may leave it open.
+            pub fn handle_to_any_peer(self, handle: impl IntoOutgoing) -> Self {
+                let attached = Attached { handle: handle.into(), to_any_peer: true };
+                Request { attached: Some(attached), ..self }
+            }
+
+            /// Makes the call, and waits for its result. A handle that comes with it is closed.
+            ///
+            /// # Errors
+            /// As [`Peer::call`]; and [`CallError::TimedOut`], or [`CallError::Unsupported`] for a handle or an
+            /// upload.
+            $(#[$tasks]
+            /// # Cancel safety
+            /// As [`Peer::call`].
+            )?
+            pub $($async)? fn call<R: DeserializeOwned>(self) -> Result<R, CallError> {
+                let answer = self.answer() $(.$await)??;
+                answer.result.decode_naming("result").map_err(CallError::Result)
+            }
+
+            /// [`call`](Self::call), and the handle that comes with the result.
+            ///
+            /// # Errors
+            /// As [`call`](Self::call).
+            $(#[$tasks]
+            /// # Cancel safety
+            /// As [`Peer::call`]. A handle that comes later is closed.
+            )?
+            pub $($async)? fn call_for_handle<R: DeserializeOwned>(
+                self,
+            ) -> Result<(R, Option<ReceivedHandle>), CallError> {
+                let Answer { result, handle } = self.answer() $(.$await)??;
+                Ok((result.decode_naming("result").map_err(CallError::Result)?, handle))
+            }
+
+            $($async)? fn answer(self) -> Result<Answer, CallError> {
+                let timeout = self.timeout;
+                // The parameters need not outlive this.
+                let in_flight = self.begin(None)?;
+                answer_within(in_flight, timeout) $(.$await)?
+            }
+
+            /// Makes the call, and gives the items of its result as they come, as [`Peer::stream`] does. The
+            /// timeout is for the other end alone.
+            ///
+            /// # Errors
+            /// As [`Peer::stream`].
+            pub fn stream<R: DeserializeOwned>(self) -> Result<Stream<R>, CallError> {
+                Ok(Stream::of(Items::Result(self.begin(Some(ROOM))?)))
+            }
+
+            /// Sends a notification instead of a call.
+            ///
+            /// # Errors
+            /// As [`Peer::notify`]; and [`CallError::Unsupported`] for a handle.
+            pub fn notify(self) -> Result<(), CallError> {
+                self.core.notify(self.method, self.params, self.attached)
+            }
+
+            fn begin(self, stream: Option<u32>) -> Result<InFlight, CallError> {
+                let Request { core, method, params, timeout, traceparent, attached } = self;
+                let options = Options { stream, timeout, traceparent, tag: None };
+                InFlight::begin_with(core, method, params, options, attached)
+            }
+        }
+
+        impl<P: ?Sized> fmt::Debug for Request<'_, P> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.debug_struct("Request").field("method", &self.method).finish_non_exhaustive()
+            }
+        }
+
+        /// The items of a result, or of a parameter, that is a stream. An error is the last item. Dropped before
+        /// its end, it cancels the call that it is the result of; the caller that it is a parameter of sends no
+        /// more.
+        pub struct Stream<R> {
+            /// There until the end.
+            items: Option<Items>,
+            decoded: PhantomData<fn() -> R>,
+        }
+
+        impl<R: DeserializeOwned> Stream<R> {
+            fn of(items: Items) -> Self {
+                Stream { items: Some(items), decoded: PhantomData }
+            }
+
+            fn poll_item(
+                &mut self,
+                cx: &mut std::task::Context<'_>,
+            ) -> std::task::Poll<Option<Result<R, CallError>>> {
+                let Some(items) = &mut self.items else {
+                    return std::task::Poll::Ready(None);
+                };
+                items.poll_item(cx).map(|item| {
+                    let decode = |item: crate::message::part::Part| {
+                        item.decode_naming("item").map_err(CallError::Result)
+                    };
+                    let item = item.map(|item| item.and_then(decode));
+                    if !matches!(item, Some(Ok(_))) {
+                        self.items = None;
+                    }
+                    item
+                })
+            }
+        }
+
+        impl<R> fmt::Debug for Stream<R> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.debug_struct(concat!($name, "::Stream")).finish_non_exhaustive()
+            }
+        }
+
+        impl calls::Context<Peer> {
+            /// Reads a parameter that is a stream. The caller sends its items when they are read, and no more
+            /// than are read. A handler that drops the stream before its end tells the caller so.
+            ///
+            /// # Errors
+            /// It is not a parameter of this call, or it was read before; or the caller has cancelled.
+            pub fn items<T: DeserializeOwned>(&self, upload: Upload<T>) -> Result<Stream<T>, CallError> {
+                Ok(Stream::of(Items::Upload(self.reading(upload)?)))
+            }
+        }
+    };
+}
+pub(crate) use peer_face;

@@ -1,0 +1,51 @@
+//! [`Held`]: a worker whose process runs.
+
+use std::io;
+use std::os::unix::process::ExitStatusExt;
+use std::process::ExitStatus;
+use std::sync::Arc;
+
+use super::LastWords;
+use crate::calls::pool::End;
+use crate::driver::calls::Core;
+use crate::error::ProtocolError;
+
+/// A worker whose process runs.
+#[derive(Clone)]
+pub(crate) struct Held {
+    pub(crate) core: Arc<Core>,
+    pub(crate) leash: Arc<dyn Leash>,
+    pub(crate) pid: u32,
+}
+
+/// What can be done to a worker at any time, without waiting.
+pub(crate) trait Leash: Send + Sync {
+    fn kill(&self);
+    /// Ends the channel behind what is being written.
+    fn disconnect(&self);
+}
+
+impl Held {
+    /// Asks it to end.
+    pub(super) fn say_bye(&self) {
+        if self.core.is_peer_ours() {
+            let _ = self.core.notify("$/crossfork/bye", &(), None);
+        } else {
+            self.leash.disconnect();
+        }
+    }
+}
+
+/// How a process has ended. `broken`: what it has sent against the rules, for which its channel was closed.
+pub(crate) fn end_of(
+    status: io::Result<ExitStatus>,
+    last_words: &LastWords,
+    broken: Option<ProtocolError>,
+) -> End {
+    let stderr = last_words.to_string();
+    let cause = broken.map(|error| error.to_string());
+    match status {
+        Ok(status) => End { exit_code: status.code(), signal: status.signal(), stderr, cause },
+        Err(error) => End { stderr, cause: cause.or(Some(error.to_string())), ..End::default() },
+    }
+}

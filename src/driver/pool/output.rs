@@ -1,0 +1,76 @@
+//! What workers write to their standard output and standard error.
+
+use std::fmt;
+use std::io::{Write, stderr};
+use std::sync::Arc;
+
+use super::Shared;
+use crate::calls::pool::WorkerId;
+use crate::driver::calls::catch;
+
+/// So much of the end of a worker's standard error is kept, for the errors of its calls.
+const KEPT: usize = 4096;
+
+/// What a worker has written.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Output<'a> {
+    /// The worker's number in the pool.
+    pub worker: u64,
+    /// Where it has written.
+    pub stream: OutputStream,
+    /// What came in one read: a line, a part of one, or several.
+    pub bytes: &'a [u8],
+}
+
+/// One of a worker's streams.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OutputStream {
+    /// Standard output.
+    Stdout,
+    /// Standard error.
+    Stderr,
+}
+
+pub(crate) type OnOutput = Arc<dyn Fn(Output<'_>) + Send + Sync>;
+
+/// The end of what a worker has written to its standard error.
+#[derive(Default)]
+pub(crate) struct LastWords(Vec<u8>);
+
+impl LastWords {
+    fn push(&mut self, bytes: &[u8]) {
+        self.0.extend_from_slice(&bytes[bytes.len().saturating_sub(KEPT)..]);
+        let over = self.0.len().saturating_sub(KEPT);
+        self.0.drain(..over);
+    }
+}
+
+impl fmt::Display for LastWords {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(String::from_utf8_lossy(&self.0).trim())
+    }
+}
+
+impl Shared {
+    /// A worker has written something.
+    pub(crate) fn output(
+        &self,
+        worker: WorkerId,
+        stream: OutputStream,
+        bytes: &[u8],
+        last_words: &mut LastWords,
+    ) {
+        if stream == OutputStream::Stderr {
+            last_words.push(bytes);
+        }
+        match &self.common.on_output {
+            // A panic is told by the hook.
+            Some(on_output) => {
+                let _ = catch(|| on_output(Output { worker: worker.number(), stream, bytes }));
+            }
+            // Nobody may read it any more.
+            None => drop(stderr().write_all(bytes)),
+        }
+    }
+}

@@ -1,0 +1,385 @@
+//! [`Shared`]: the machine under a lock, and who is woken for what it asks for.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::future::poll_fn;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::task::{Context, Poll, Wake, Waker};
+use std::time::{Duration, Instant, SystemTime};
+
+use super::call::{Grant, Ticket};
+use super::{Common, Event, Held, PoolError, Stats};
+use crate::calls::pool::{Action, CallId, End, Failure, Machine, Phase, Time, WorkerId, WorkerState};
+use crate::driver::calls::{Fate, catch};
+
+/// A pool, without what it runs.
+pub(crate) struct Shared {
+    pub(crate) common: Common,
+    began: Instant,
+    state: Mutex<State>,
+}
+
+pub(super) struct State {
+    pub(super) machine: Machine,
+    pub(super) tickets: HashMap<CallId, Ticket>,
+    pub(super) held: BTreeMap<WorkerId, Held>,
+    starts: VecDeque<(WorkerId, usize)>,
+    /// Who starts workers, and knows the time.
+    keeper: Option<Waker>,
+    /// Until when it sleeps.
+    sleeps_until: Option<Time>,
+    /// Who waits for something else.
+    others: Vec<Waker>,
+    /// Up to which number reloads are over, and with what.
+    reloaded: (u64, Result<(), Failure>),
+}
+
+/// What the keeper of a pool is to do.
+pub(crate) enum Duty {
+    Start {
+        worker: WorkerId,
+        place: usize,
+    },
+    /// Nothing, until it is woken, or until this time.
+    Wait(Option<Instant>),
+    /// The pool is over.
+    Over,
+}
+
+/// What is done when the lock is free: all of it is the code of others, or waits.
+#[derive(Default)]
+struct Aftermath {
+    woken: Vec<Waker>,
+    asked: Vec<(Held, bool)>,
+    events: Vec<Event>,
+}
+
+impl Shared {
+    pub(crate) fn new(common: Common) -> Arc<Self> {
+        // Only so that pools are not alike.
+        let seed = SystemTime::UNIX_EPOCH.elapsed().map_or(1, |time| time.as_nanos() as u64);
+        let machine = Machine::new(common.settings.clone(), seed, Time::ZERO);
+        let state = State {
+            machine,
+            tickets: HashMap::new(),
+            held: BTreeMap::new(),
+            starts: VecDeque::new(),
+            keeper: None,
+            sleeps_until: None,
+            others: Vec::new(),
+            reloaded: (0, Ok(())),
+        };
+        let shared = Shared { common, began: Instant::now(), state: Mutex::new(state) };
+        shared.act(|_, _| ());
+        Arc::new(shared)
+    }
+
+    /// Changes something, and does what comes of it.
+    pub(super) fn act<T>(&self, change: impl FnOnce(&mut State, Time) -> T) -> T {
+        let mut state = self.lock();
+        let now = self.began.elapsed();
+        let result = change(&mut state, now);
+        let mut after = Aftermath::default();
+        while let Some(action) = state.machine.next_action() {
+            state.carry_out(action, &mut after);
+        }
+        let is_due = match (state.machine.deadline(), state.sleeps_until) {
+            (Some(due), Some(until)) => due < until,
+            (due, None) => due.is_some(),
+            (None, Some(_)) => false,
+        };
+        if is_due || !state.starts.is_empty() || state.machine.phase() == Phase::Over {
+            after.woken.extend(state.keeper.take());
+        }
+        after.woken.append(&mut state.others);
+        drop(state);
+        self.follow(after);
+        result
+    }
+
+    fn follow(&self, after: Aftermath) {
+        after.woken.into_iter().for_each(Waker::wake);
+        for (held, is_killed) in after.asked {
+            if is_killed { held.leash.kill() } else { held.say_bye() }
+        }
+        for event in after.events {
+            event.trace();
+            if let Some(on_event) = &self.common.on_event {
+                // A panic is told by the hook.
+                let _ = catch(|| on_event(&event));
+            }
+        }
+    }
+
+    /// A panic elsewhere cannot leave the state half changed: no code of our users runs under the lock.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn with_tickets<T>(&self, act: impl FnOnce(&mut HashMap<CallId, Ticket>) -> T) -> T {
+        act(&mut self.lock().tickets)
+    }
+
+    pub(super) fn look<T>(&self, look: impl FnOnce(&State) -> T) -> T {
+        look(&self.lock())
+    }
+
+    /// Waits until `condition` gives something.
+    async fn until<T>(&self, condition: impl Fn(&State) -> Option<T>) -> T {
+        poll_fn(|cx| {
+            let mut state = self.lock();
+            match condition(&state) {
+                Some(found) => Poll::Ready(found),
+                None => {
+                    if !state.others.iter().any(|other| other.will_wake(cx.waker())) {
+                        state.others.push(cx.waker().clone());
+                    }
+                    Poll::Pending
+                }
+            }
+        })
+        .await
+    }
+}
+
+impl State {
+    fn carry_out(&mut self, action: Action, after: &mut Aftermath) {
+        match action {
+            Action::Start { worker, place } => self.starts.push_back((worker, place)),
+            Action::Hand { call, worker } => {
+                // A worker that takes calls is held, and a call without a ticket is abandoned.
+                if let (Some(held), Some(ticket)) = (self.held.get(&worker), self.tickets.get_mut(&call)) {
+                    after.woken.extend(ticket.grant(Grant { worker, core: held.core.clone() }));
+                }
+            }
+            Action::Fail { call, why } => {
+                if let Some(ticket) = self.tickets.get_mut(&call) {
+                    after.woken.extend(ticket.fail(why.into()));
+                }
+            }
+            Action::Bye(worker) => {
+                after.asked.extend(self.held.get(&worker).map(|held| (held.clone(), false)))
+            }
+            Action::Kill(worker) => {
+                after.asked.extend(self.held.get(&worker).map(|held| (held.clone(), true)))
+            }
+            Action::Ready(worker) => {
+                let pid = self.held.get(&worker).map_or(0, |held| held.pid);
+                after.events.push(Event::WorkerReady { worker: worker.number(), pid });
+            }
+            Action::Ended { worker, end: End { exit_code, signal, cause, .. } } => {
+                let worker = worker.number();
+                after.events.push(Event::WorkerExited { worker, exit_code, signal, reason: cause });
+            }
+            Action::NotStarted { worker, reason } => {
+                after.events.push(Event::StartFailed { worker: worker.number(), reason });
+            }
+            Action::Drained => after.events.push(Event::Drained),
+            Action::Reloaded { upto, result } => self.reloaded = (upto, result),
+        }
+    }
+}
+
+/// For the keeper, and what looks after one worker.
+impl Shared {
+    /// What is to be done next. With nothing to do, the waker is kept.
+    pub(crate) fn duty(&self, cx: &mut Context<'_>) -> Duty {
+        self.act(|state, now| {
+            state.machine.tick(now);
+            state.sleeps_until = None;
+        });
+        let mut state = self.lock();
+        while let Some((worker, place)) = state.starts.pop_front() {
+            if state.machine.state_of(worker) == Some(WorkerState::Starting) {
+                return Duty::Start { worker, place };
+            }
+            // It is not wanted any more.
+            drop(state);
+            self.gone(worker, End::default());
+            state = self.lock();
+        }
+        if state.machine.phase() == Phase::Over {
+            return Duty::Over;
+        }
+        state.keeper = Some(cx.waker().clone());
+        state.sleeps_until = state.machine.deadline();
+        Duty::Wait(state.sleeps_until.and_then(|until| self.began.checked_add(until)))
+    }
+
+    /// A worker's process runs. What becomes of its calls is heard of from now on.
+    pub(crate) fn connected(self: &Arc<Self>, worker: WorkerId, held: Held) {
+        held.core.watch(Waker::from(Arc::new(Hears { shared: Arc::downgrade(self), worker })));
+        let leash = held.leash.clone();
+        let is_wanted = self.act(|state, _| {
+            state.held.insert(worker, held);
+            state.machine.state_of(worker) == Some(WorkerState::Starting)
+        });
+        if !is_wanted {
+            leash.kill();
+        }
+    }
+
+    pub(crate) fn ready(&self, worker: WorkerId, announced: usize) {
+        self.act(|state, now| state.machine.ready(worker, announced, now));
+    }
+
+    pub(crate) fn not_ready(&self, worker: WorkerId, reason: String) {
+        self.act(|state, _| state.machine.not_ready(worker, reason));
+    }
+
+    /// A worker's channel is over.
+    pub(crate) fn closed(&self, worker: WorkerId) {
+        self.hear(worker);
+        self.act(|state, now| state.machine.closed(worker, now));
+    }
+
+    /// A worker's process has ended, or was never there.
+    pub(crate) fn gone(&self, worker: WorkerId, end: End) {
+        self.hear(worker);
+        self.act(|state, now| {
+            state.held.remove(&worker);
+            state.machine.gone(worker, end, now);
+        });
+    }
+
+    /// Takes note of what has become of a worker's calls.
+    fn hear(&self, worker: WorkerId) {
+        let Some(core) = self.look(|state| state.held.get(&worker).map(|held| held.core.clone())) else {
+            return;
+        };
+        self.act(|state, now| {
+            // Under the lock, so that they are told in their order.
+            let (fates, resident) = core.take_fates();
+            for (call, fate) in fates {
+                let call = CallId::of(call);
+                match fate {
+                    Fate::Answered => state.machine.freed(call, worker, now),
+                    Fate::Withdrawn => state.machine.withdrawn(call, worker, now),
+                    Fate::NotBegun => state.machine.not_begun(call, worker, now),
+                    Fate::Broken => state.machine.abandon(call, now),
+                }
+            }
+            if let Some(bytes) = resident {
+                state.machine.resident(worker, bytes, now);
+            }
+        });
+    }
+}
+
+/// Woken when something has become of a worker's calls.
+struct Hears {
+    shared: Weak<Shared>,
+    worker: WorkerId,
+}
+
+impl Wake for Hears {
+    fn wake(self: Arc<Self>) {
+        if let Some(shared) = self.shared.upgrade() {
+            shared.hear(self.worker);
+        }
+    }
+}
+
+/// For users.
+impl Shared {
+    pub(crate) async fn is_ready(&self) -> Result<(), PoolError> {
+        self.act(|state, now| state.machine.need_least(now));
+        self.until(|state| {
+            if state.machine.is_ready() {
+                return Some(Ok(()));
+            }
+            if state.machine.phase() != Phase::Open {
+                return Some(Err(PoolError::Closed));
+            }
+            state.machine.problem().map(|reason| Err(PoolError::Start { reason: reason.to_owned() }))
+        })
+        .await
+    }
+
+    /// Waits until one more call may wait.
+    pub(crate) async fn room(&self) -> Result<(), PoolError> {
+        self.until(|state| match state.machine.phase() {
+            Phase::Open => state.machine.has_room().then_some(Ok(())),
+            _ => Some(Err(PoolError::Closed)),
+        })
+        .await
+    }
+
+    /// Waits until no call waits.
+    pub(crate) async fn drained(&self) {
+        self.until(|state| (state.machine.waiting() == 0).then_some(())).await;
+    }
+
+    pub(crate) async fn reload(&self) -> Result<(), PoolError> {
+        if self.look(|state| state.machine.phase()) != Phase::Open {
+            return Err(PoolError::Closed);
+        }
+        let number = self.act(|state, now| state.machine.reload(now));
+        let over = |state: &State| (state.reloaded.0 >= number).then(|| state.reloaded.1.clone());
+        self.until(over).await.map_err(PoolError::from)
+    }
+
+    pub(crate) fn cancel_waiting(&self) {
+        self.act(|state, now| state.machine.cancel_waiting(now));
+    }
+
+    pub(crate) async fn close(&self) -> usize {
+        self.act(|state, now| state.machine.close(now));
+        self.over().await
+    }
+
+    pub(crate) fn destroy(&self) {
+        self.act(|state, now| state.machine.destroy(now));
+    }
+
+    /// Waits until no worker is left. Tells how many had to be killed.
+    pub(crate) async fn over(&self) -> usize {
+        self.until(|state| (state.machine.phase() == Phase::Over).then(|| state.machine.killed())).await
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.look(|state| state.machine.phase() != Phase::Open)
+    }
+
+    pub(crate) fn stats(&self) -> Stats {
+        self.look(|state| {
+            let now = self.began.elapsed();
+            let mut workers = state.machine.worker_stats(now);
+            for worker in &mut workers {
+                let held = state.held.iter().find(|(id, _)| id.number() == worker.id);
+                worker.pid = held.map(|(_, held)| held.pid);
+            }
+            let counts = state.machine.counts();
+            let (wait_time, run_time) = state.machine.times();
+            let busy: f64 = workers.iter().map(|worker| worker.utilization).sum();
+            Stats {
+                waiting: state.machine.waiting(),
+                running: state.machine.running(),
+                restarts: counts.restarts,
+                completed: counts.completed,
+                failed: counts.failed,
+                timed_out: counts.timed_out,
+                cancelled: counts.cancelled,
+                lost: counts.lost,
+                refused: counts.refused,
+                utilization: if workers.is_empty() { 0.0 } else { busy / workers.len() as f64 },
+                wait_time,
+                run_time,
+                workers,
+            }
+        })
+    }
+}
+
+/// Ends the pool with its last clone.
+pub(crate) struct Owner(pub(crate) Arc<Shared>);
+
+impl Drop for Owner {
+    fn drop(&mut self) {
+        self.0.destroy();
+    }
+}
+
+/// The time that is left until a deadline.
+pub(super) fn left(deadline: Option<Instant>) -> Option<Duration> {
+    deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()))
+}

@@ -1,0 +1,58 @@
+//! What travels with the calls of a pool and of its workers: streams, handles, and what waits for its turn. For both
+//! drivers.
+
+use std::net::TcpListener;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use crossfork::calls::{RpcError, Upload, WithHandle};
+
+use super::pool::pool;
+use super::*;
+
+#[test]
+fn a_parameter_may_be_a_stream() {
+    let pool = start(pool(1)).unwrap();
+    pool.ready().unwrap();
+    assert_eq!(pool.call::<u64>("sum", &Upload::new(1..=1000)).unwrap(), 500_500);
+}
+
+#[test]
+fn a_call_with_a_stream_is_not_made_again_for_its_items_are_gone() {
+    let pool = start(pool(1)).unwrap();
+    pool.ready().unwrap();
+    let again = Call::new().idempotent(3);
+    let error = pool.call_with::<u64>("sum_and_die", &Upload::new(1..=1000), again).unwrap_err();
+    assert!(matches!(error, PoolError::WorkerDied { begun: true, exit_code: Some(7), .. }), "{error}");
+    assert_eq!(pool.call::<u64>("sum", &Upload::new(1..=3)).unwrap(), 6, "another worker");
+}
+
+#[test]
+fn a_pool_gives_its_workers_handles() {
+    let listen = |(): (), _: &Context| {
+        let listener = TcpListener::bind("127.0.0.1:0")?;
+        Ok::<_, std::io::Error>(WithHandle::new(listener.local_addr()?.port(), listener))
+    };
+    let pool = start(pool(2).service(Service::new().method("listen", listen))).unwrap();
+    for _ in 0..10 {
+        assert!(pool.call::<bool>("listen", &()).unwrap());
+    }
+}
+
+/// Nothing else comes that would make the pool look again.
+#[test]
+fn what_a_worker_calls_waits_for_its_notifications_and_then_begins() {
+    static NOTED: AtomicU32 = AtomicU32::new(0);
+    let note = |n: u32, _: &Context| {
+        std::thread::sleep(Duration::from_millis(50));
+        NOTED.store(n, Ordering::Relaxed);
+        Ok::<_, RpcError>(())
+    };
+    let noted = |(): (), _: &Context| Ok::<_, RpcError>(NOTED.load(Ordering::Relaxed));
+    let service = Service::new().method("note", note).method("noted", noted);
+    let pool = start(pool(1).service(service)).unwrap();
+    for n in 1..4 {
+        let in_time = Call::new().timeout(Duration::from_secs(60));
+        assert_eq!(pool.call_with::<u32>("note_and_ask", &n, in_time).unwrap(), n);
+    }
+}
