@@ -122,6 +122,20 @@ impl ForkedWorker {
     /// In a Rust worker, the task or thread that has the channel answers, whatever others do. Do not call it for
     /// Deno, which can lose what it is sent and then seems to hang.
     ///
+    /// ```no_run
+    /// # async fn example(worker: crossfork::tokio::cluster::ForkedWorker) -> std::io::Result<()> {
+    /// use crossfork::Signal;
+    /// use std::time::Duration;
+    ///
+    /// match tokio::time::timeout(Duration::from_secs(10), worker.event_loop_delay()).await {
+    ///     Ok(Ok(delay)) => println!("worker {}: {delay:?}", worker.id()),
+    ///     Ok(Err(_)) => {} // it does not run yet, is shutting down, or is gone
+    ///     Err(_) => drop(worker.kill(Signal::KILL)?), // blocked for 10 s
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// [`Error::Io`] of the kind [`NotConnected`](io::ErrorKind::NotConnected) if the worker cannot be asked: it has
     /// not said that it runs ([`Event::Online`](super::Event::Online)), or is shutting down. Another
