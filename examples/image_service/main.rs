@@ -34,39 +34,20 @@ struct Size {
     mean: Option<f64>,
 }
 
-#[derive(Debug)]
-enum ImageError {
-    Empty,
-    WrongSize { expected: usize, found: usize },
-    Cancelled,
-}
-
-impl std::fmt::Display for ImageError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            ImageError::Empty => f.write_str("the picture has no pixels"),
-            ImageError::WrongSize { expected, found } => write!(f, "{expected} pixels are {found} bytes"),
-            ImageError::Cancelled => f.write_str("nobody waits for the picture"),
-        }
-    }
-}
-
-impl std::error::Error for ImageError {}
-
 /// Each pixel of the result is the mean of those that it stands for.
-fn scale(Scale { picture, width, height }: Scale, cx: &Context) -> Result<Picture, ImageError> {
+fn scale(Scale { picture, width, height }: Scale, cx: &Context) -> Result<Picture, String> {
     let expected = picture.width * picture.height;
     if expected == 0 || width == 0 {
-        return Err(ImageError::Empty);
+        return Err("the picture has no pixels".to_owned());
     }
     if expected != picture.pixels.len() {
-        return Err(ImageError::WrongSize { expected, found: picture.pixels.len() });
+        return Err(format!("{expected} pixels are {} bytes", picture.pixels.len()));
     }
     let height = height.unwrap_or(picture.height * width / picture.width).max(1);
     let mut pixels = Vec::with_capacity(width * height);
     for y in 0..height {
         if cx.is_cancelled() {
-            return Err(ImageError::Cancelled);
+            return Err("nobody waits for the picture".to_owned());
         }
         cx.progress(&(100 * y / height));
         let rows = part(y, height, picture.height);

@@ -81,7 +81,7 @@ test('pack: the addon uses Node-API up to version 8, and no V8 symbols', () => {
 
 test('pack: the package is small', () => {
   assert.ok(statSync(tarball).size < 3 * 1024 * 1024, `${statSync(tarball).size} bytes`);
-  assert.ok(packed.unpackedSize < 6 * 1024 * 1024, `${packed.unpackedSize} bytes unpacked`);
+  assert.ok(packed.unpackedSize < 7 * 1024 * 1024, `${packed.unpackedSize} bytes unpacked`);
 });
 
 test('pack: the command stays executable', () => {
