@@ -579,8 +579,8 @@ export interface CallOptions {
 export type SendHandle = import('node:child_process').SendHandle;
 
 /**
- * Calls a method with one value, or with a list of arguments. An async iterable, a generator or a `Readable` as the value, as a
- * member of the only object or as an argument is an upload: the handler reads its items as they come.
+ * Calls a method with one value, or with a list of arguments. An async iterable, a generator or a `Readable` is an upload: the
+ * handler reads its items as they come. It can be the value, a member of the only object, or an argument.
  */
 export interface CallFunction<Options> {
   <Result = Untyped>(method: string, params?: unknown, options?: Options): Promise<Result>;
