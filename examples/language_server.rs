@@ -18,14 +18,9 @@ struct Documents {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Opened {
+struct Params {
     text_document: Document,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Changed {
-    text_document: Document,
+    #[serde(default)]
     content_changes: Vec<Document>,
 }
 
@@ -65,13 +60,13 @@ fn read<T: serde::de::DeserializeOwned>(params: Value) -> Result<T, CallError> {
 }
 
 fn opened(documents: &mut Documents, params: Value, cx: &Context) -> Result<Value, CallError> {
-    let Opened { text_document: Document { uri, text } } = read(params)?;
+    let Params { text_document: Document { uri, text }, .. } = read(params)?;
     look(documents, uri, text, cx)
 }
 
 /// The editor sends the whole text each time, as `textDocumentSync` says.
 fn changed(documents: &mut Documents, params: Value, cx: &Context) -> Result<Value, CallError> {
-    let Changed { text_document, mut content_changes } = read(params)?;
+    let Params { text_document, mut content_changes } = read(params)?;
     let text = content_changes.pop().map(|change| change.text).unwrap_or_default();
     look(documents, text_document.uri, text, cx)
 }
@@ -93,7 +88,7 @@ fn look(documents: &mut Documents, uri: String, text: String, cx: &Context) -> R
 }
 
 fn hover(documents: &mut Documents, params: Value, _: &Context) -> Result<Value, CallError> {
-    let Opened { text_document: Document { uri, .. } } = read(params)?;
+    let Params { text_document: Document { uri, .. }, .. } = read(params)?;
     let words = documents.texts.get(&uri).map_or(0, |text| text.split_whitespace().count());
     Ok(json!({ "contents": format!("{words} words") }))
 }
