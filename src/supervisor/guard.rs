@@ -306,7 +306,8 @@ impl Guard {
                 };
                 self.policy.exited(worker.id(), how, now);
                 self.workers.remove(&worker.id());
-                self.relay.left(worker.id());
+                self.relay.left(worker.id(), now);
+                self.say_of_messages();
                 self.inspected.remove(&worker.id());
                 // Orphans may have waited behind it.
                 self.reap();

@@ -51,7 +51,7 @@ impl Guard {
         }
     }
 
-    fn say_of_messages(&mut self) {
+    pub(super) fn say_of_messages(&mut self) {
         while let Some(text) = self.relay.poll_notice() {
             self.reporter.messages(&text);
         }

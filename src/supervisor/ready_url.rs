@@ -23,6 +23,9 @@ const ALERT: u8 = 0x15;
 /// How long that is waited for. A server of something else may wait for more.
 const TLS_PATIENCE: Duration = Duration::from_secs(1);
 
+/// How long an answer may take.
+const ANSWER_PATIENCE: Duration = Duration::from_secs(5);
+
 /// Where to ask: `http://HOST:PORT/PATH`, or a path alone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReadyUrl {
@@ -76,8 +79,8 @@ impl ReadyUrl {
             Err(e) => return Probed::NotYet(format!("cannot be connected to for GET {path}: {e}")),
         };
         let status = match connection {
-            Direct::Tcp(stream) => self.get(stream).await,
-            Direct::Unix(stream) => self.get(stream).await,
+            Direct::Tcp(stream) => self.get_in_time(stream).await,
+            Direct::Unix(stream) => self.get_in_time(stream).await,
         };
         match status {
             Ok(200..=399) => Probed::Well,
@@ -98,6 +101,12 @@ impl ReadyUrl {
             }
         };
         timeout(TLS_PATIENCE, first).await == Ok(Some(ALERT))
+    }
+
+    /// A worker that does not answer is asked again, over another connection.
+    async fn get_in_time(&self, stream: impl AsyncRead + AsyncWrite + Unpin) -> io::Result<u16> {
+        let late = |_| io::Error::other(format!("no answer in {ANSWER_PATIENCE:?}"));
+        timeout(ANSWER_PATIENCE, self.get(stream)).await.map_err(late)?
     }
 
     /// Gives the status of the answer.

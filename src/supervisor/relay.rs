@@ -8,7 +8,7 @@
 //! [`MUCH_QUEUED`] wait for each of the others, nothing is read from the sender. But it gets no connections
 //! meanwhile, so this ends after [`PATIENCE`], and does not begin again before some worker has caught up.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
 use std::time::Duration;
 
@@ -38,8 +38,8 @@ pub struct Relay {
     workers: BTreeMap<u32, Worker>,
     /// Senders that are not read, until then.
     held: BTreeMap<u32, Time>,
-    /// A sender has waited in vain, and none has caught up since.
-    is_impatient: bool,
+    /// Senders that have waited in vain, while none has caught up since.
+    impatient: BTreeSet<u32>,
     said_ready: bool,
     said_unread: bool,
     said: Repeats<u32>,
@@ -83,7 +83,7 @@ impl Relay {
             wait_ready,
             workers: BTreeMap::new(),
             held: BTreeMap::new(),
-            is_impatient: false,
+            impatient: BTreeSet::new(),
             said_ready: false,
             said_unread: false,
             said: Repeats::new(A_MINUTE),
@@ -97,9 +97,12 @@ impl Relay {
     }
 
     /// It is gone.
-    pub fn left(&mut self, id: u32) {
-        self.workers.remove(&id);
+    pub fn left(&mut self, id: u32, now: Time) {
+        if let Some(Worker { subject, lost: lost @ 1.. }) = self.workers.remove(&id) {
+            self.say(id, format!("{subject} has ended: {lost} messages to it were lost"), now);
+        }
         self.held.remove(&id);
+        self.impatient.remove(&id);
     }
 
     /// Another program may run from now on: what was said of the one before may be said again.
@@ -180,8 +183,10 @@ impl Relay {
     /// wait for the other worker that is the least behind.
     pub fn passed_on(&mut self, id: u32, least: Option<usize>, now: Time) -> bool {
         let least = least.unwrap_or(0);
-        self.is_impatient &= least >= MUCH_QUEUED / 2;
-        let holds = least >= MUCH_QUEUED && !self.is_impatient && !self.held.contains_key(&id);
+        if least < MUCH_QUEUED / 2 {
+            self.impatient.remove(&id);
+        }
+        let holds = least >= MUCH_QUEUED && !self.impatient.contains(&id) && !self.held.contains_key(&id);
         if holds {
             self.held.insert(id, now.saturating_add(PATIENCE));
         }
@@ -201,7 +206,9 @@ impl Relay {
             let has_caught_up = least(id).is_none_or(|least| least < MUCH_QUEUED / 2);
             if has_caught_up || until <= now {
                 released.push(id);
-                self.is_impatient |= !has_caught_up;
+                if !has_caught_up {
+                    self.impatient.insert(id);
+                }
             }
         }
         self.held.retain(|id, _| !released.contains(id));

@@ -90,7 +90,9 @@ impl From<&Notice> for Report {
                 error: Some((*code).to_owned()),
                 ..Report::of("listen_failed", worker)
             },
-            Notice::ListensNowhere(worker) => Report::of("worker_not_up", worker),
+            Notice::ListensNowhere(worker) => {
+                Report { error: Some("cannot listen".to_owned()), ..Report::of("worker_not_up", worker) }
+            }
             Notice::NotUp(worker, time, why) => {
                 Report { error: Some(why.clone()), ..Report::of("worker_not_up", worker) }.after(time)
             }

@@ -20,6 +20,9 @@ use crate::supervisor::repeats::WINDOW;
 /// How long nothing more must come for what has come to be a block.
 pub(super) const QUIET: Duration = Duration::from_millis(100);
 
+/// How long a block may go on. What comes after it is another.
+const LONGEST_TIME: Duration = Duration::from_secs(1);
+
 /// A block that is longer, with what is held before it, is told at once.
 const LONGEST: usize = 64 * 1024;
 
@@ -50,6 +53,8 @@ pub(super) struct Block {
     cold: Cold,
     held: Text,
     new: Text,
+    /// When the first new line came.
+    since: Option<Instant>,
     hash: DefaultHasher,
 }
 
@@ -84,7 +89,7 @@ impl Text {
 
 impl Block {
     pub(super) fn new(cold: Cold) -> Self {
-        Block { cold, held: Text::default(), new: Text::default(), hash: DefaultHasher::new() }
+        Block { cold, held: Text::default(), new: Text::default(), since: None, hash: DefaultHasher::new() }
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -106,7 +111,19 @@ impl Block {
     /// One more line: where to write it as it is passed on.
     pub(super) fn add(&mut self) -> &mut Vec<u8> {
         self.new.lines += 1;
+        self.since.get_or_insert_with(Instant::now);
         &mut self.new.bytes
+    }
+
+    fn take_new(&mut self) -> Text {
+        self.since = None;
+        std::mem::take(&mut self.new)
+    }
+
+    /// When it is a block, if nothing more comes from now on.
+    pub(super) fn settles_at(&self, now: Instant) -> Instant {
+        let longest = self.since.map(|since| since + LONGEST_TIME);
+        longest.into_iter().chain([now + QUIET]).min().unwrap_or(now)
     }
 
     /// What makes that line like others.
@@ -124,7 +141,7 @@ impl Block {
     /// Nothing more comes for now: gives what is news.
     pub(super) fn settle(&mut self, now: Instant) -> Text {
         let hash = std::mem::take(&mut self.hash).finish();
-        let new = std::mem::take(&mut self.new);
+        let new = self.take_new();
         if new.lines == 0 {
             return new;
         }
@@ -150,7 +167,7 @@ impl Block {
 
     /// Everything.
     pub(super) fn take(&mut self) -> Text {
-        let new = std::mem::take(&mut self.new);
+        let new = self.take_new();
         if !self.has_held() {
             return new;
         }

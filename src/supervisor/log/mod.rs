@@ -160,8 +160,9 @@ impl Log {
                 sink.write(&text.bytes, text.lines, source).await;
             }
             let has_waited = async {
-                match is_ending || is_cold && !block.is_empty() {
-                    true => tokio::time::sleep(QUIET).await,
+                match is_cold && !block.is_empty() {
+                    true => tokio::time::sleep_until(block.settles_at(Instant::now())).await,
+                    false if is_ending => tokio::time::sleep(QUIET).await,
                     false => std::future::pending().await,
                 }
             };

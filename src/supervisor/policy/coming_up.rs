@@ -1,7 +1,7 @@
 //! What workers say on their way up.
 
 use super::notice::{ListenFailure, Notice, Subject};
-use super::{Place, Policy, State, Time};
+use super::{PROVEN, Place, Policy, State, Time};
 
 impl Policy {
     /// The worker runs.
@@ -38,11 +38,18 @@ impl Policy {
         let (Some(place), Some(worker)) = (self.place(id), self.worker_mut(id)) else {
             return;
         };
-        let (pid, listens) = (worker.pid, worker.listens);
+        let pid = worker.pid;
+        let (Place::Slot(slot) | Place::Newcomer(slot)) = place;
+        // One that has been up for long has something else to do, or a server of which we do not know.
+        let is_proven = self.slots[slot].up_since().is_some_and(|since| now.saturating_sub(since) >= PROVEN)
+            && matches!(place, Place::Slot(_));
+        let Some(worker) = self.worker_mut(id) else {
+            return;
+        };
+        let listens = worker.listens || is_proven;
         if !listens {
             worker.cannot_listen.get_or_insert(now);
         }
-        let (Place::Slot(slot) | Place::Newcomer(slot)) = place;
         self.print(Notice::ListenFailed(Subject { slot, pid }, failure));
         match place {
             _ if listens => {}

@@ -86,9 +86,9 @@ impl Leaving {
     pub(super) fn was_cut(&self, how: Ended) -> bool {
         match self.press {
             Press::Kill { was_warned, .. } => was_warned && matches!(how, Ended::Signal(_)),
-            Press::KillHanging(_) => matches!(how, Ended::Signal(_)),
             Press::Killed => true,
-            Press::Ask(_) | Press::Signal { .. } | Press::Warn { .. } => false,
+            // What was cut was cut before, and not by a stop.
+            Press::KillHanging(_) | Press::Ask(_) | Press::Signal { .. } | Press::Warn { .. } => false,
         }
     }
 }
@@ -111,6 +111,8 @@ impl Policy {
     pub(super) fn break_off(&mut self, worker: Worker, slot: usize, now: Time) {
         let signal = self.settings.hang_signal;
         self.actions.push_back(Action::Kill { worker: worker.id, signal });
+        // When its event loop runs again, it is to get no more connections.
+        self.actions.push_back(Action::Retire { worker: worker.id });
         self.keep(worker, slot, false, Press::KillHanging(now.saturating_add(self.hanging_grace())));
     }
 

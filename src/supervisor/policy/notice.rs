@@ -165,6 +165,8 @@ impl fmt::Display for Notice {
             }
             Notice::ListensNowhere(worker) => write!(f, "{worker} listens on nothing, and is killed"),
             Notice::NotUp(worker, time, why) => {
+                let tenths = u64::try_from(time.as_millis() / 100).unwrap_or(u64::MAX);
+                let time = Duration::from_millis(tenths.saturating_mul(100));
                 write!(f, "{worker} has not come up in {time:?}, and is killed: it {why}")
             }
             Notice::Hangs(worker, time) => write!(

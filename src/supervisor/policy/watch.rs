@@ -23,6 +23,9 @@ pub const LONGEST_STEP: Duration = Duration::from_secs(1);
 /// How many steps the silence has at least after which a worker hangs.
 const FEWEST_STEPS: u32 = 4;
 
+/// Why a reload fails.
+const WHY: &str = "does not answer: its event loop is blocked";
+
 /// What is known of a worker's event loop.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Watch {
@@ -120,6 +123,11 @@ impl Policy {
                 let up_since = self.slots[slot].up_since();
                 let worker = self.vacate(slot);
                 self.end_hanging(worker, slot, now);
+                if self.is_reloaded_in_place(slot) {
+                    self.reload_failed(slot, WHY, now);
+                }
+                // It was of use before it hung.
+                let worker = Worker { has_served: true, ..worker };
                 match (self.newcomer_moves_in(slot), up_since) {
                     (false, Some(since)) => self.replace(slot, worker, since, now),
                     _ => self.keep_serving(now),
@@ -128,7 +136,7 @@ impl Policy {
             Some(Place::Newcomer(slot)) => {
                 if let Some(worker) = self.newcomer(slot).and_then(|newcomer| newcomer.worker().copied()) {
                     self.end_hanging(worker, slot, now);
-                    self.reload_failed(slot, "does not answer: its event loop is blocked", now);
+                    self.reload_failed(slot, WHY, now);
                 }
             }
             None => {}

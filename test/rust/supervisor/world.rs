@@ -416,6 +416,10 @@ impl World {
     /// Nobody is to go in whose place nobody is up.
     fn retire(&mut self, id: u32) {
         let worker = self.worker(id);
+        if worker.hung {
+            worker.retired = true;
+            return;
+        }
         assert!(worker.stays(), "it goes already: {worker:?}");
         worker.retired = true;
         let slot = worker.slot;

@@ -157,8 +157,14 @@ impl Listener {
         }
     }
 
-    /// Accepts a connection that has come already.
-    pub(super) fn accept(&self) -> io::Result<OwnedFd> {
+    /// Accepts a connection that has come already, to a socket that was replaced or to this one.
+    pub(super) fn accept(&mut self) -> io::Result<OwnedFd> {
+        while let Some(old) = self.replaced.front() {
+            match server::accept(old.as_fd()) {
+                Err(e) if !is_exhausted(&e) => drop(self.replaced.pop_front()),
+                accepted => return accepted,
+            }
+        }
         server::accept(self.socket.as_fd())
     }
 
