@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crossfork::supervisor::policy::{Notice, SECOND_LISTEN, SETTLE, Settings, exit_code};
+use crossfork::supervisor::policy::{Notice, PROVEN, SECOND_LISTEN, SETTLE, Settings, exit_code};
 
 use crate::world::{World, settings};
 
@@ -25,6 +25,18 @@ fn a_worker_that_stays_though_it_cannot_listen_is_a_failed_start_and_is_killed()
     world.wait(SECOND_LISTEN);
     assert!(!world.workers[&3].stays());
     assert_eq!(world.workers[&4].slot, 0, "and is replaced");
+}
+
+/// It may have servers of which the primary does not know, or do something else.
+#[test]
+fn a_worker_that_has_been_up_for_long_stays_although_it_cannot_listen() {
+    let mut world = World::new(1);
+    world.online(1);
+    world.wait(SETTLE + PROVEN);
+    world.listen_fails(1);
+    assert!(world.has_said(is_failure));
+    world.wait(SECOND_LISTEN * 10);
+    assert!(world.workers[&1].stays() && world.workers[&1].signals.is_empty());
 }
 
 #[test]

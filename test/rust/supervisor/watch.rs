@@ -29,6 +29,7 @@ fn a_worker_that_does_not_answer_gets_sigterm_and_sigkill_and_is_replaced_while_
     world.wait_while_all_answer_but(&[2], NOTICED);
     assert!(is_said_to_hang(&world, 2));
     assert_eq!(world.workers[&2].signals, [Signal::TERM]);
+    assert!(world.workers[&2].retired, "it gets no connections, even if its event loop runs again");
     assert_eq!((world.newest(), world.workers[&4].slot), (4, 1));
     world.starts(4);
     world.wait_while_all_answer_but(&[2], HANGING_GRACE);
@@ -39,6 +40,21 @@ fn a_worker_that_does_not_answer_gets_sigterm_and_sigkill_and_is_replaced_while_
     for id in [1, 3, 4] {
         assert!(world.workers[&id].stays());
     }
+}
+
+#[test]
+fn workers_that_hang_soon_after_they_are_up_are_replaced_at_once_again_and_again() {
+    let mut world = World::with(Settings { hang_timeout: Duration::from_secs(2), ..settings(1) });
+    world.starts(1);
+    for id in 1..=10 {
+        let noticed = world.now + Duration::from_secs(4);
+        while world.newest() == id && world.now < noticed {
+            world.tick();
+        }
+        assert_eq!(world.newest(), id + 1);
+        world.starts(id + 1);
+    }
+    assert!(!world.has_said(|notice| matches!(notice, Notice::Pause { .. })));
 }
 
 #[test]
