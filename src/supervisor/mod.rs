@@ -78,7 +78,7 @@ pub struct Options {
     /// How long a worker may take to be up, if one of its instance has listened before; and how long a reload
     /// waits for a new one (30 s).
     pub listen_timeout: Duration,
-    /// How long the first new worker of a reload must be up before an old one goes (1 s).
+    /// How long the first new worker of a reload must be up before an old one goes (2 s).
     pub min_uptime: Duration,
     /// How many workers a reload replaces at once (1).
     pub reload_batch: usize,
@@ -121,7 +121,7 @@ impl Options {
             log: log::Settings::default(),
             kill_timeout: Duration::from_secs(30),
             listen_timeout: Duration::from_secs(30),
-            min_uptime: Duration::from_secs(1),
+            min_uptime: Duration::from_secs(2),
             reload_batch: 1,
             wait_ready: false,
             ready_url: None,

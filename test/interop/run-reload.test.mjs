@@ -84,7 +84,7 @@ suite.test('if a new worker listens and then crashes, the old ones stay', DEADLI
   const old = await run.workers();
   variables.write('MODE=crashes');
   run.kill('SIGHUP');
-  await run.said(/^\[crossfork\] worker 0 \(pid \d+\) is up: watching it for 1s before an old worker goes$/);
+  await run.said(/^\[crossfork\] worker 0 \(pid \d+\) is up: watching it for 2s before an old worker goes$/);
   await run.said(/^\[crossfork\] RELOAD FAILED: the new worker 0 \(pid \d+\) exited too soon after it was up\./);
   const pids = new Set();
   for (let i = 0; i < 10; i++) pids.add(Number((await get(port)).body));

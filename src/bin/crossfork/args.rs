@@ -120,7 +120,7 @@ pub(crate) struct RunOptions {
     pub(crate) start_attempts: u32,
 
     /// Watch the first new worker for this long before stopping an old one
-    #[arg(help_heading = RELOAD, long, value_name = "SECONDS", default_value = "1", value_parser = seconds)]
+    #[arg(help_heading = RELOAD, long, value_name = "SECONDS", default_value = "2", value_parser = seconds)]
     pub(crate) min_uptime: Duration,
 
     /// Replace this many workers at a time, after the first
