@@ -9,20 +9,23 @@ const TURN = 64;
 /** The items of a result or an upload, on their way to the other side, as far as it has room for them. */
 class Sending {
   #incoming;
-  #iterator;
+  #iterable;
+  #iterator = undefined;
   #connection;
   #maxCollected;
   #wake = undefined;
 
   constructor(incoming, iterable, connection, maxCollected) {
     this.#incoming = incoming;
-    this.#iterator = iterable[Symbol.asyncIterator]?.() ?? iterable[Symbol.iterator]();
+    this.#iterable = iterable;
     this.#connection = connection;
     this.#maxCollected = maxCollected;
   }
 
   /** Sends all of them; or returns them in an array, if the caller wants a single result. */
-  run() {
+  async run() {
+    // Here, for it throws if somebody else reads the stream already.
+    this.#iterator = this.#iterable[Symbol.asyncIterator]?.() ?? this.#iterable[Symbol.iterator]();
     return this.#incoming.credit === undefined ? this.#collect() : this.#send();
   }
 

@@ -1,0 +1,164 @@
+'use strict';
+
+// What handlers and peers do that they should not: streams that cannot be read, results that cannot be written, and more room
+// than anybody has. This file is the worker of its scenarios too.
+
+const assert = require('node:assert');
+const net = require('node:net');
+const { Readable } = require('node:stream');
+const { alone, crossfork, MODES, run, until } = require('./kit.cjs');
+const { pack, unpack } = require('../../../../js/calls/bytes.cjs');
+const { Incoming } = require('../../../../js/calls/incoming.cjs');
+const { Machine } = require('../../../../js/calls/machine.cjs');
+const { withUploads } = require('../../../../js/calls/upload.cjs');
+
+const THIS = '../inside/bad-input';
+
+const inEachMode = (name, scenario) =>
+  MODES.map((serialization) => [`${name} (${serialization})`, (t) => scenario(t, { serialization })]);
+
+/** Streams that are there, and that nobody can read. */
+const UNREADABLE = {
+  locked() {
+    const stream = new ReadableStream({ start: (controller) => controller.close() });
+    stream.getReader();
+    return stream;
+  },
+  throwing: () => ({
+    [Symbol.asyncIterator]() {
+      throw new RangeError('not now');
+    },
+  }),
+  hidden: () => ({
+    get [Symbol.asyncIterator]() {
+      throw new RangeError('not now');
+    },
+  }),
+};
+
+/** Gives one item, and then none for as long as it is not closed. */
+function quiet() {
+  const seen = { isClosed: false };
+  let count = 0;
+  const iterator = {
+    next: () => (count++ === 0 ? Promise.resolve({ done: false, value: 1 }) : new Promise(() => {})),
+    return() {
+      seen.isClosed = true;
+      return Promise.reject(new Error('nobody hears of this'));
+    },
+  };
+  return { seen, iterable: { [Symbol.asyncIterator]: () => iterator } };
+}
+
+/** A quiet one that gives an item more as it is closed. */
+function late() {
+  let count = 0;
+  let resolve;
+  const iterator = {
+    next: () => (count++ === 0 ? Promise.resolve({ done: false, value: 1 }) : new Promise((r) => (resolve = r))),
+    return() {
+      resolve({ done: false, value: 'late' });
+      return Promise.resolve({ done: true, value: undefined });
+    },
+  };
+  return { [Symbol.asyncIterator]: () => iterator };
+}
+
+const openSockets = async () => {
+  const server = net.createServer();
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return server;
+};
+
+function worker() {
+  let closed = 0;
+  /** One that counts when it is closed. */
+  const counted = async () => {
+    const server = await openSockets();
+    server.once('close', () => closed++);
+    return server;
+  };
+  let made = 0;
+  const methods = {
+    echo: (value) => value,
+    locked: UNREADABLE.locked,
+    throwing: UNREADABLE.throwing,
+    hidden: UNREADABLE.hidden,
+    laterHidden: async () => UNREADABLE.hidden(),
+    twice: () => ({
+      // biome-ignore lint/suspicious/noThenProperty: it stands for a promise that keeps no promise
+      then(resolve, reject) {
+        resolve(1);
+        resolve(2);
+        reject(new Error('three'));
+      },
+    }),
+    async read(items) {
+      for await (const _ of items);
+      return 'all';
+    },
+    async first(items) {
+      const { value } = await items.next();
+      return value;
+    },
+    *numbers() {
+      while (true) yield made++;
+    },
+    made: () => made,
+    late,
+    aFunction: async (_, cx) => cx.withHandle(() => 1, await counted()),
+    inside: async (_, cx) => cx.withHandle({ toJSON: () => assert.fail('no JSON'), f() {} }, await counted()),
+    async afterwards(_, cx) {
+      await new Promise((resolve) => cx.signal.addEventListener('abort', resolve));
+      return cx.withHandle(1, await counted());
+    },
+    closed: () => closed,
+  };
+  crossfork.serve(methods, { concurrency: 8 });
+}
+
+/** A machine that notes what it is told. */
+function machineWith() {
+  const told = { unwanted: [], requests: [] };
+  const sink = new Proxy(
+    { unwanted: (handle) => told.unwanted.push(handle), request: (incoming) => told.requests.push(incoming) },
+    { get: (target, name) => target[name] ?? (() => {}) },
+  );
+  const machine = new Machine(sink);
+  const call = (id) => {
+    machine.receive({ jsonrpc: '2.0', id, method: 'm', crossfork: { bundles: 1 } });
+    return told.requests.at(-1);
+  };
+  return { machine, told, call };
+}
+
+const scenarios = Object.fromEntries([
+  ...inEachMode('a parameter that is a stream nobody can read fails where it is read', async (t, options) => {
+    const peer = t.connect(THIS, options);
+    await peer.ready();
+    await assert.rejects(peer.call('read', UNREADABLE.locked()), { name: 'TypeError' });
+    await assert.rejects(peer.call('read', UNREADABLE.throwing()), { name: 'RangeError', message: 'not now' });
+    for (const make of [UNREADABLE.locked, UNREADABLE.throwing]) {
+      // Nobody reads this one: it is let go of.
+      await assert.rejects(peer.call('nobody', make()), { code: 'ERR_CALL_UNKNOWN_METHOD' });
+    }
+    assert.strictEqual(await peer.call('echo', 1), 1);
+  }),
+  ...inEachMode('a result that is a stream nobody can read is an error', async (t, options) => {
+    const peer = t.connect(THIS, options);
+    await assert.rejects(peer.call('locked'), { name: 'TypeError' });
+    for (const method of ['throwing', 'hidden', 'laterHidden']) {
+      await assert.rejects(peer.call(method), { name: 'RangeError', message: 'not now' });
+      await assert.rejects(peer.stream(method).next(), { name: 'RangeError', message: 'not now' });
+    }
+    assert.strictEqual(await peer.call('echo', 1), 1);
+  }),
+  ...inEachMode('a promise that settles more than once is one answer', async (t, options) => {
+    const peer = t.connect(THIS, options);
+    assert.strictEqual(await peer.call('twice'), 1);
+    assert.strictEqual(await peer.call('echo', 1), 1);
+  }),
+]);
+
+if (process.send === undefined) run(scenarios);
+else worker();
