@@ -145,10 +145,10 @@ class Connection {
     }
   }
 
-  /** Waits for the next turn, and until the channel takes more. */
+  /** Waits for the next turn, and as long as the channel is full. It may be so again when those that waited go on. */
   async room() {
     await new Promise(setImmediate);
-    if (this.#blockedBy !== undefined && !this.#isOver) await new Promise((resolve) => this.#waiting.push(resolve));
+    while (this.isFull && !this.#isOver) await new Promise((resolve) => this.#waiting.push(resolve));
   }
 
   #wake() {

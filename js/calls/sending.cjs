@@ -51,7 +51,8 @@ class Sending {
       if (done) return null;
       this.#connection.machine.item(incoming, value);
       this.#connection.schedule();
-      if (incoming.credit === Number.POSITIVE_INFINITY && count % TURN === 0) await this.#connection.room();
+      // Whatever the credit is: with a lot of it, nothing else would have its turn.
+      if (count % TURN === 0 || this.#connection.isFull) await this.#connection.room();
     }
   }
 

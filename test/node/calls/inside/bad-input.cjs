@@ -158,6 +158,20 @@ const scenarios = Object.fromEntries([
     assert.strictEqual(await peer.call('twice'), 1);
     assert.strictEqual(await peer.call('echo', 1), 1);
   }),
+  ...inEachMode('who grants room without an end does not stop the other side', async (t, options) => {
+    const child = t.fork(THIS, options);
+    const answers = [];
+    child.on('message', (message) => {
+      for (const one of Array.isArray(message) ? message : [message]) if (one.id !== undefined) answers.push(one);
+    });
+    const send = (message) => child.send({ jsonrpc: '2.0', ...message });
+    send({ id: 1, method: 'numbers', crossfork: { bundles: 1, stream: Number.MAX_SAFE_INTEGER } });
+    send({ id: 2, method: 'made' });
+    await until(() => answers.some(({ id }) => id === 2), 'another call is answered');
+    send({ method: '$/cancelRequest', params: { id: 1 } });
+    await until(() => answers.some(({ id }) => id === 1), 'the call is cancelled');
+    assert.strictEqual(answers.find(({ id }) => id === 1).error.code, -32800);
+  }),
 ]);
 
 if (process.send === undefined) run(scenarios);
