@@ -197,8 +197,8 @@ class Runner {
     const context = new Context(this.#peer, this.#connection, incoming);
     this.#running.set(incoming, { context, sending: undefined });
     try {
-      const { params, tokens } = incoming;
-      const args = argumentsOf(tokens === undefined ? params : withUploads(params, incoming, this.#connection));
+      const { params, hasUploads } = incoming;
+      const args = argumentsOf(hasUploads ? withUploads(params, incoming, this.#connection) : params);
       const result = this.#settings.methods.get(incoming.method)(...args, context);
       if (typeof result?.then === 'function') {
         // A promise of somebody else's may settle more than once.

@@ -172,6 +172,42 @@ const scenarios = Object.fromEntries([
     await until(() => answers.some(({ id }) => id === 1), 'the call is cancelled');
     assert.strictEqual(answers.find(({ id }) => id === 1).error.code, -32800);
   }),
+  [
+    'a call keeps nothing for uploads that it only announces',
+    () => {
+      const incoming = new Incoming(1, 'm', undefined, { uploads: 1024 });
+      const kept = Object.values(incoming).filter(
+        (value) => value instanceof Set || (Array.isArray(value) && value.length > 0),
+      );
+      assert.deepStrictEqual(kept, []);
+    },
+  ],
+  [
+    'each token of an upload counts once, and nothing else is one',
+    () => {
+      const place = (token) => ({ '$/crossfork/upload': token });
+      for (const [id, base] of [
+        [1, '1'],
+        [1.5, '1.5'],
+        ['a.b', '"a.b"'],
+      ]) {
+        const incoming = new Incoming(id, 'm', undefined, { uploads: 2 });
+        const no = ['2', '-1', '01', '1.0', '1e0', '', ' 1', 'NaN'].map((number) => place(`${base}.${number}`));
+        const more = [place(0), place({}), place(null), place(`x${base}.0`), place('9.0')];
+        for (const value of [...no, ...more]) assert.strictEqual(withUploads([value], incoming)[0], value);
+        const params = [place(`${base}.1`), place(`${base}.0`), place(`${base}.1`)];
+        const read = withUploads(params, incoming);
+        assert.deepStrictEqual(
+          read.map((value, i) => value === params[i]),
+          [false, false, true],
+        );
+        assert.deepStrictEqual(
+          incoming.uploads.map(({ token }) => token),
+          [`${base}.1`, `${base}.0`],
+        );
+      }
+    },
+  ],
 ]);
 
 if (process.send === undefined) run(scenarios);
