@@ -172,6 +172,38 @@ const scenarios = Object.fromEntries([
     await until(() => answers.some(({ id }) => id === 1), 'the call is cancelled');
     assert.strictEqual(answers.find(({ id }) => id === 1).error.code, -32800);
   }),
+  ...inEachMode('the handle of a result that cannot be written is closed', async (t, options) => {
+    const peer = t.connect(THIS, options);
+    await peer.ready();
+    await assert.rejects(peer.call('aFunction', null, { takesHandle: true }), { rpcCode: -32603 });
+    await until(async () => (await peer.call('closed')) === 1, 'it is closed');
+    await assert.rejects(peer.call('inside', null, { takesHandle: true }), { rpcCode: -32603 });
+    await until(async () => (await peer.call('closed')) === 2, 'it is closed');
+  }),
+  [
+    'the handles of answers that reach nobody are given back, and those of calls are not',
+    () => {
+      const { machine, told, call } = machineWith();
+      machine.answer(call(1), () => {}, 'of a function');
+      assert.deepStrictEqual(told.unwanted.splice(0), ['of a function']);
+      const twice = call(2);
+      machine.answer(twice, 1);
+      machine.answer(twice, 1, 'of a second answer');
+      assert.deepStrictEqual(told.unwanted.splice(0), ['of a second answer']);
+      while (machine.take() !== undefined);
+      machine.answer(call(3), 1, 'of what cannot be written');
+      const { entries } = machine.take();
+      machine.unsendable(entries[0], new Error('no'));
+      assert.deepStrictEqual(told.unwanted.splice(0), ['of what cannot be written']);
+      machine.answer(call(4), 1, 'of what was not sent');
+      machine.request({ method: 'm', handle: 'of a call' });
+      const left = call(5);
+      machine.end();
+      assert.deepStrictEqual(told.unwanted.splice(0), ['of what was not sent']);
+      machine.answer(left, 1, 'of what has ended');
+      assert.deepStrictEqual(told.unwanted, ['of what has ended']);
+    },
+  ],
   [
     'a call keeps nothing for uploads that it only announces',
     () => {
