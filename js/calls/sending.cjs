@@ -1,6 +1,7 @@
 'use strict';
 
 const { CallError } = require('./errors.cjs');
+const { leave } = require('./streams.cjs');
 const { CODES } = require('./wire.cjs');
 
 /** After so many items others have their turn, and the channel its time. */
@@ -14,6 +15,8 @@ class Sending {
   #connection;
   #maxCollected;
   #wake = undefined;
+  #hasEnded = false;
+  #left = undefined;
 
   constructor(incoming, iterable, connection, maxCollected) {
     this.#incoming = incoming;
@@ -26,7 +29,11 @@ class Sending {
   async run() {
     // Here, for it throws if somebody else reads the stream already.
     this.#iterator = this.#iterable[Symbol.asyncIterator]?.() ?? this.#iterable[Symbol.iterator]();
-    return this.#incoming.credit === undefined ? this.#collect() : this.#send();
+    try {
+      return await (this.#incoming.credit === undefined ? this.#collect() : this.#send());
+    } finally {
+      this.#hasEnded = true;
+    }
   }
 
   /** The caller has room again. */
@@ -34,9 +41,15 @@ class Sending {
     this.#wake?.();
   }
 
-  /** The caller has cancelled. */
+  /** Nobody wants more. Who makes the items is told at once: the next one may never come. */
   stop() {
+    this.#leave();
     this.#wake?.();
+  }
+
+  #leave() {
+    if (!this.#hasEnded) this.#left ??= leave(this.#iterable, this.#iterator);
+    return this.#left;
   }
 
   async #send() {
@@ -62,7 +75,7 @@ class Sending {
       const { done, value } = await this.#next();
       if (done) return all;
       if (all.length === this.#maxCollected) {
-        await this.#iterator.return?.();
+        await this.#leave();
         throw Object.assign(
           new CallError(
             `'${this.#incoming.method}' has more than ${all.length} items: call it as a stream`,
@@ -78,11 +91,11 @@ class Sending {
 
   /** The next one; a call that was cancelled has none. */
   async #next() {
-    if (this.#incoming.isCancelled) {
-      await this.#iterator.return?.();
-      throw new CallError('its caller does not want more items', 'ERR_CALL_ABORTED');
-    }
-    return this.#iterator.next();
+    const next = this.#incoming.isCancelled ? undefined : await this.#iterator.next();
+    // While it was waited for, too.
+    if (!this.#incoming.isCancelled) return next;
+    await this.#leave();
+    throw new CallError('its caller does not want more items', 'ERR_CALL_ABORTED');
   }
 }
 

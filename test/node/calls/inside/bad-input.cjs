@@ -172,6 +172,46 @@ const scenarios = Object.fromEntries([
     await until(() => answers.some(({ id }) => id === 1), 'the call is cancelled');
     assert.strictEqual(answers.find(({ id }) => id === 1).error.code, -32800);
   }),
+  ...inEachMode('a quiet upload is closed when its call has ended', async (t, options) => {
+    const peer = t.connect(THIS, options);
+    await peer.ready();
+    const { seen, iterable } = quiet();
+    assert.strictEqual(await peer.call('first', iterable), 1);
+    await until(() => seen.isClosed, 'the iterator is closed');
+    const readable = new Readable({ objectMode: true, read() {} });
+    readable.push(1);
+    assert.strictEqual(await peer.call('first', readable), 1);
+    await until(() => readable.destroyed, 'the stream is destroyed');
+  }),
+  ...inEachMode('an upload that has ended is left alone', async (t, options) => {
+    const peer = t.connect(THIS, options);
+    await peer.ready();
+    let closed = 0;
+    const iterator = {
+      next: () => Promise.resolve({ done: true, value: undefined }),
+      return: () => Promise.resolve(closed++),
+    };
+    assert.strictEqual(await peer.call('read', { [Symbol.asyncIterator]: () => iterator }), 'all');
+    await peer.call('echo', 1);
+    assert.strictEqual(closed, 0);
+  }),
+  ...inEachMode('no item is sent of what was cancelled', async (t, options) => {
+    const child = t.fork(THIS, options);
+    const items = [];
+    let answer;
+    child.on('message', (message) => {
+      for (const one of Array.isArray(message) ? message : [message]) {
+        if (one.id === 1) answer = one;
+        else items.push(...(one.params?.value.items ?? []));
+      }
+    });
+    child.send({ jsonrpc: '2.0', id: 1, method: 'late', crossfork: { bundles: 1, stream: 64 } });
+    await until(() => items.length === 1, 'the first item has come');
+    child.send({ jsonrpc: '2.0', method: '$/cancelRequest', params: { id: 1 } });
+    await until(() => answer !== undefined, 'the call is answered');
+    assert.strictEqual(answer.error.code, -32800);
+    assert.deepStrictEqual(items, [1]);
+  }),
   ...inEachMode('the handle of a result that cannot be written is closed', async (t, options) => {
     const peer = t.connect(THIS, options);
     await peer.ready();
