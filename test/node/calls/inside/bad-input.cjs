@@ -280,6 +280,23 @@ const scenarios = Object.fromEntries([
       }
     },
   ],
+  [
+    'bytes in long arrays are found without the names of all elements',
+    alone(() => {
+      const bytes = Buffer.from([1, 2]);
+      const list = [0, [bytes], 'a', { bytes }];
+      const { keys } = Object;
+      Object.keys = (value) => (Array.isArray(value) ? assert.fail('the names of an array') : keys(value));
+      try {
+        const packed = pack(list);
+        const form = { type: 'Buffer', data: 'AQI=' };
+        assert.deepStrictEqual(packed, [0, [form], 'a', { bytes: form }]);
+        assert.deepStrictEqual(unpack(packed), list);
+      } finally {
+        Object.keys = keys;
+      }
+    }),
+  ],
 ]);
 
 if (process.send === undefined) run(scenarios);
