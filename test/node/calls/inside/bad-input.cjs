@@ -117,6 +117,20 @@ function worker() {
   crossfork.serve(methods, { concurrency: 8 });
 }
 
+/** By hand: gives an item, and then says that it has not begun the call. */
+function liar() {
+  process.on('message', ({ id, method }) => {
+    const send = (message) => process.send({ jsonrpc: '2.0', ...message });
+    if (method === '$/crossfork/bye') process.disconnect();
+    else if (method === '$/crossfork/hello') {
+      send({ id, result: { concurrency: 1, methods: ['m'] }, crossfork: { bundles: 1 } });
+    } else {
+      send({ method: '$/progress', params: { token: id, value: { items: ['once'] } } });
+      send({ id, error: { code: -32099, message: 'not begun' } });
+    }
+  });
+}
+
 /** A machine that notes what it is told. */
 function machineWith() {
   const told = { unwanted: [], requests: [] };
@@ -133,6 +147,16 @@ function machineWith() {
 }
 
 const scenarios = Object.fromEntries([
+  ...inEachMode('a call that has given items is not taken for one that has not begun', async (t, { serialization }) => {
+    const env = { ...process.env, CROSSFORK_TEST_LIES: '1' };
+    const pool = t.pool(THIS, { size: 1, fork: { serialization, env } });
+    const items = [];
+    const read = async () => {
+      for await (const item of pool.stream('m')) items.push(item);
+    };
+    await assert.rejects(read(), { code: 'ERR_CALL_NOT_BEGUN' });
+    assert.deepStrictEqual(items, ['once']);
+  }),
   ...inEachMode('a parameter that is a stream nobody can read fails where it is read', async (t, options) => {
     const peer = t.connect(THIS, options);
     await peer.ready();
@@ -300,4 +324,5 @@ const scenarios = Object.fromEntries([
 ]);
 
 if (process.send === undefined) run(scenarios);
-else worker();
+else if (process.env.CROSSFORK_TEST_LIES === undefined) worker();
+else liar();
