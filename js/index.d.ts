@@ -580,7 +580,8 @@ export type SendHandle = import('node:child_process').SendHandle;
 
 /**
  * Calls a method with one value, or with a list of arguments. An async iterable, a generator or a `Readable` is an upload: the
- * handler reads its items as they come. It can be the value, a member of the only object, or an argument.
+ * handler reads its items as they come. It can be the value, a member of the only object, or an argument. When nobody reads it any
+ * more it is closed at once: a `Readable` is destroyed, and of any other iterator `return` is called.
  */
 export interface CallFunction<Options> {
   <Result = Untyped>(method: string, params?: unknown, options?: Options): Promise<Result>;
@@ -630,7 +631,7 @@ export interface CallContext {
   progress(value: unknown): void;
   /**
    * A result that brings a handle: `return cx.withHandle(result, socket)`. To an end that has not said that it knows handles the
-   * call fails instead, unless `toAnyPeer` is set.
+   * call fails instead, unless `toAnyPeer` is set. The handle is closed if the answer cannot be sent.
    */
   withHandle(result: unknown, handle: SendHandle, options?: { toAnyPeer?: boolean }): unknown;
 }

@@ -20,16 +20,25 @@ function pack(value, around = []) {
   if (ArrayBuffer.isView(value) || typeof value.toJSON === 'function' || isTooDeep(value, around)) return value;
   around.push(value);
   let copy;
-  for (const key of Object.keys(value)) {
-    const was = value[key];
-    if (typeof was !== 'object' || was === null) continue;
+  eachInside(value, (was, key) => {
     const is = pack(was, around);
-    if (is === was) continue;
+    if (is === was) return;
     copy ??= Array.isArray(value) ? [...value] : { ...value };
     set(copy, key, is);
-  }
+  });
   around.pop();
   return copy ?? value;
+}
+
+/** Calls back with each object inside. An array goes by index: a text for each of its elements takes longer than the rest. */
+function eachInside(value, found) {
+  const keys = Array.isArray(value) ? undefined : Object.keys(value);
+  const { length } = keys ?? value;
+  for (let i = 0; i < length; i++) {
+    const key = keys === undefined ? i : keys[i];
+    const inside = value[key];
+    if (typeof inside === 'object' && inside !== null) found(inside, key);
+  }
 }
 
 function viewOf({ buffer, byteOffset, byteLength }) {
@@ -42,12 +51,10 @@ function unpack(value, around = []) {
     return typeof value.data === 'string' ? Buffer.from(value.data, 'base64') : Buffer.from(value.data);
   if (ArrayBuffer.isView(value) || isTooDeep(value, around)) return value;
   around.push(value);
-  for (const key of Object.keys(value)) {
-    const was = value[key];
-    if (typeof was !== 'object' || was === null) continue;
+  eachInside(value, (was, key) => {
     const is = unpack(was, around);
     if (is !== was) set(value, key, is);
-  }
+  });
   around.pop();
   return value;
 }

@@ -145,10 +145,10 @@ class Connection {
     }
   }
 
-  /** Waits for the next turn, and until the channel takes more. */
+  /** Waits for the next turn, and as long as the channel is full. It may be so again when those that waited go on. */
   async room() {
     await new Promise(setImmediate);
-    if (this.#blockedBy !== undefined && !this.#isOver) await new Promise((resolve) => this.#waiting.push(resolve));
+    while (this.isFull && !this.#isOver) await new Promise((resolve) => this.#waiting.push(resolve));
   }
 
   #wake() {
@@ -184,13 +184,17 @@ class Connection {
       const goesOn = this.#target.send(written, entries[0].handle, undefined, (error) => this.#sent(entries, error));
       if (!goesOn && isNode) this.#blockedBy = entries;
     } catch (error) {
-      if (!this.isOpen) return;
+      if (!this.isOpen) {
+        closeHandles(entries);
+        return;
+      }
       if (entries.length > 1) for (const entry of entries) this.#send({ message: entry.message, entries: [entry] });
       else this.#unsendable(entries[0], error);
     }
   }
 
   #sent(entries, error) {
+    if (error) closeHandles(entries);
     if (isNode && !error) {
       for (const { kind, owner } of entries) {
         // Another may have the call already: Node calls all that was left written when a process is gone.
@@ -274,6 +278,11 @@ class Connection {
   unwanted(handle) {
     closeHandle(handle);
   }
+}
+
+/** The channel has not taken these. The handle of a call stays its caller's, and that of an answer is nobody's. */
+function closeHandles(entries) {
+  for (const { kind, handle } of entries) if (kind === 'answer') closeHandle(handle);
 }
 
 function handleError(method) {

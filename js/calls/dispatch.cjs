@@ -203,8 +203,9 @@ class Dispatch {
 
   notBegun(call) {
     const { worker } = call;
-    const goesOn =
-      this.state !== 'closed' && call.handle === undefined && !call.hasBegunUpload && call.attempts < MOST_ATTEMPTS;
+    // Whatever the worker says: what it has taken or given cannot be taken or given again.
+    const isUntouched = call.handle === undefined && !call.hasBegunUpload && call.items?.hasBegun !== true;
+    const goesOn = this.state !== 'closed' && isUntouched && call.attempts < MOST_ATTEMPTS;
     if (!goesOn) return false;
     this.#free(call);
     this.#crew.isLeaving(worker);

@@ -16,9 +16,11 @@ class Incoming {
   /** What is not sent yet of its items and of its progress. */
   itemsEntry = undefined;
   progressEntry = undefined;
-  /** The tokens of its parameters that are streams, and what reads them. */
-  tokens = undefined;
+  /** What reads its parameters that are streams. */
   uploads = [];
+  #uploadCount;
+  /** The tokens of those. Until somebody reads one there is only the count, for the peer can announce what it does not send. */
+  #taken = undefined;
 
   constructor(id, method, params, { stream, deadline, uploads } = {}) {
     this.id = id;
@@ -28,10 +30,24 @@ class Incoming {
     this.credit = countOf(stream, 1);
     /** How many milliseconds the caller waits. */
     this.deadline = countOf(deadline, 0);
-    const count = Math.min(countOf(uploads, 1) ?? 0, MOST_UPLOADS);
-    if (count > 0) this.tokens = new Set(Array.from({ length: count }, (_, number) => tokenOf(id, number)));
+    this.#uploadCount = Math.min(countOf(uploads, 1) ?? 0, MOST_UPLOADS);
     this.traceparent = undefined;
     this.handle = undefined;
+  }
+
+  get hasUploads() {
+    return this.#uploadCount > 0;
+  }
+
+  /** Takes one of its uploads. Returns false if there is none with this token, or if it was taken already. */
+  take(token) {
+    if (typeof token !== 'string') return false;
+    const number = Number(token.slice(token.lastIndexOf('.') + 1));
+    const isOne = number >= 0 && number < this.#uploadCount && token === tokenOf(this.id, number);
+    if (!isOne || !Number.isInteger(number) || this.#taken?.has(token)) return false;
+    this.#taken ??= new Set();
+    this.#taken.add(token);
+    return true;
   }
 
   /** A plain peer of the Language Server Protocol gets its partial results where it asks for them. */

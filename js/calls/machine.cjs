@@ -115,7 +115,7 @@ class Machine {
     this.#calls.clear();
     this.#tokens.clear();
     this.uploads.clear();
-    this.#outbox.clear();
+    for (const { kind, handle } of this.#outbox.clear()) if (kind === 'answer') this.#unwanted(handle);
     const abandoned = [...this.#incoming.values()];
     this.#incoming.clear();
     for (const incoming of abandoned) this.#cancelled(incoming);
@@ -127,10 +127,9 @@ class Machine {
   answer(incoming, result, handle) {
     // JSON would leave it out in silence.
     if (typeof result === 'function' || typeof result === 'symbol') {
+      this.#unwanted(handle);
       this.fail(incoming, wire.unsendable(`it is a ${typeof result}`));
-      return;
-    }
-    this.#finish(incoming, { jsonrpc: '2.0', id: incoming.id, result: result === undefined ? null : result }, handle);
+    } else this.#finish(incoming, { jsonrpc: '2.0', id: incoming.id, result: result ?? null }, handle);
   }
 
   /** @param {{ code: number, message: string, data?: unknown }} error */
@@ -182,19 +181,17 @@ class Machine {
   }
 
   /** One of what was taken cannot be sent, for its values can't be written. The others are sent one by one. */
-  unsendable({ kind, owner }, problem) {
-    if (kind === 'request') {
-      this.#forget(owner);
-      return;
-    }
-    if (kind !== 'answer' && kind !== 'items') return;
+  unsendable({ kind, owner, handle }, problem) {
     const error = wire.unsendable(problem.message);
-    if (kind === 'items' && owner.isUpload) {
-      this.uploads.unsendable(owner, error);
-    } else if (kind === 'items') {
+    if (kind === 'request') this.#forget(owner);
+    else if (kind === 'items' && owner.isUpload) this.uploads.unsendable(owner, error);
+    else if (kind === 'items') {
       this.fail(owner, error);
       this.#cancelled(owner);
-    } else this.#outbox.push({ jsonrpc: '2.0', id: owner.id, error }, 'other');
+    } else if (kind === 'answer') {
+      this.#unwanted(handle);
+      this.#outbox.push({ jsonrpc: '2.0', id: owner.id, error }, 'other');
+    }
   }
 
   #beforeSending(entry) {
@@ -222,10 +219,12 @@ class Machine {
   }
 
   #finish(incoming, message, handle) {
-    if (incoming.state === 'answered') return;
     incoming.state = 'answered';
-    // What has ended meanwhile is answered to nobody.
-    if (this.#incoming.get(incoming.id) !== incoming) return;
+    // What is answered already, or has ended meanwhile, is answered to nobody.
+    if (this.#incoming.get(incoming.id) !== incoming) {
+      this.#unwanted(handle);
+      return;
+    }
     this.#incoming.delete(incoming.id);
     this.uploads.close(incoming);
     this.#answers += 1;
@@ -248,7 +247,7 @@ class Machine {
     if (wire.isCall(message)) {
       this.#receiveOne(message, handle);
     } else if (wire.isBundle(message)) {
-      if (handle !== undefined) this.#sink.unwanted(handle);
+      this.#unwanted(handle);
       for (const each of message) {
         if (wire.isCall(each)) this.#receiveOne(each, undefined);
         else this.dropped += 1;
@@ -281,7 +280,7 @@ class Machine {
     if (error === undefined || (error === null && message.result !== undefined)) {
       this.#sink.answered(call, message.result, handle);
     } else {
-      if (handle !== undefined) this.#sink.unwanted(handle);
+      this.#unwanted(handle);
       this.#sink.failed(call, error);
     }
   }
@@ -310,7 +309,7 @@ class Machine {
 
   #receiveNotification(method, params, handle) {
     if (!this.#receiveOwn(method, params)) this.#sink.notification(method, params, handle);
-    else if (handle !== undefined) this.#sink.unwanted(handle);
+    else this.#unwanted(handle);
   }
 
   /** Returns false for what is the user's. */
@@ -379,18 +378,21 @@ class Machine {
   }
 
   #refuse(id, code, message, handle) {
-    if (handle !== undefined) this.#sink.unwanted(handle);
+    this.#unwanted(handle);
     // Who reads no answers is not even told that.
-    if (this.#isDeaf) {
-      this.dropped += 1;
-      return;
+    if (this.#isDeaf) this.dropped += 1;
+    else {
+      this.#answers += 1;
+      this.#outbox.push({ jsonrpc: '2.0', id, error: { code, message } }, 'answer');
     }
-    this.#answers += 1;
-    this.#outbox.push({ jsonrpc: '2.0', id, error: { code, message } }, 'answer');
   }
 
   #drop(handle) {
     this.dropped += 1;
+    this.#unwanted(handle);
+  }
+
+  #unwanted(handle) {
     if (handle !== undefined) this.#sink.unwanted(handle);
   }
 }

@@ -197,11 +197,12 @@ class Runner {
     const context = new Context(this.#peer, this.#connection, incoming);
     this.#running.set(incoming, { context, sending: undefined });
     try {
-      const { params, tokens } = incoming;
-      const args = argumentsOf(tokens === undefined ? params : withUploads(params, incoming, this.#connection));
+      const { params, hasUploads } = incoming;
+      const args = argumentsOf(hasUploads ? withUploads(params, incoming, this.#connection) : params);
       const result = this.#settings.methods.get(incoming.method)(...args, context);
       if (typeof result?.then === 'function') {
-        result.then(
+        // A promise of somebody else's may settle more than once.
+        Promise.resolve(result).then(
           (value) => this.#completed(incoming, context, value),
           (error) => this.#thrown(incoming, error),
         );
@@ -212,14 +213,21 @@ class Runner {
   }
 
   #completed(incoming, context, result) {
-    if (isStream(result)) {
+    let kind;
+    try {
+      kind = kindOf(result);
+    } catch (error) {
+      this.#thrown(incoming, error);
+      return;
+    }
+    if (kind === 'stream') {
       const sending = new Sending(incoming, result, this.#connection, this.#settings.maxCollected);
       this.#running.set(incoming, { context, sending });
       sending.run().then(
         (collected) => this.#end(incoming, () => this.#answer(incoming, collected)),
         (error) => this.#thrown(incoming, error),
       );
-    } else if (result instanceof WithHandle) {
+    } else if (kind === 'with handle') {
       this.#end(incoming, () => this.#answerWithHandle(incoming, result));
     } else {
       this.#end(incoming, () => this.#answer(incoming, result));
@@ -299,6 +307,12 @@ class Runner {
   #refuse(incoming) {
     this.#fail(incoming, { code: CODES.notBegun, message: 'This worker is ending, and has not begun the call' });
   }
+}
+
+/** What a handler has returned. To look at it may throw: it can have getters, or be a proxy. */
+function kindOf(result) {
+  if (isStream(result)) return 'stream';
+  return result instanceof WithHandle ? 'with handle' : 'value';
 }
 
 module.exports = { Runner };

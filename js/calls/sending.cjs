@@ -1,6 +1,7 @@
 'use strict';
 
 const { CallError } = require('./errors.cjs');
+const { leave } = require('./streams.cjs');
 const { CODES } = require('./wire.cjs');
 
 /** After so many items others have their turn, and the channel its time. */
@@ -9,21 +10,30 @@ const TURN = 64;
 /** The items of a result or an upload, on their way to the other side, as far as it has room for them. */
 class Sending {
   #incoming;
-  #iterator;
+  #iterable;
+  #iterator = undefined;
   #connection;
   #maxCollected;
   #wake = undefined;
+  #hasEnded = false;
+  #left = undefined;
 
   constructor(incoming, iterable, connection, maxCollected) {
     this.#incoming = incoming;
-    this.#iterator = iterable[Symbol.asyncIterator]?.() ?? iterable[Symbol.iterator]();
+    this.#iterable = iterable;
     this.#connection = connection;
     this.#maxCollected = maxCollected;
   }
 
   /** Sends all of them; or returns them in an array, if the caller wants a single result. */
-  run() {
-    return this.#incoming.credit === undefined ? this.#collect() : this.#send();
+  async run() {
+    // Here, for it throws if somebody else reads the stream already.
+    this.#iterator = this.#iterable[Symbol.asyncIterator]?.() ?? this.#iterable[Symbol.iterator]();
+    try {
+      return await (this.#incoming.credit === undefined ? this.#collect() : this.#send());
+    } finally {
+      this.#hasEnded = true;
+    }
   }
 
   /** The caller has room again. */
@@ -31,9 +41,15 @@ class Sending {
     this.#wake?.();
   }
 
-  /** The caller has cancelled. */
+  /** Nobody wants more. Who makes the items is told at once: the next one may never come. */
   stop() {
+    this.#leave();
     this.#wake?.();
+  }
+
+  #leave() {
+    if (!this.#hasEnded) this.#left ??= leave(this.#iterable, this.#iterator);
+    return this.#left;
   }
 
   async #send() {
@@ -48,7 +64,8 @@ class Sending {
       if (done) return null;
       this.#connection.machine.item(incoming, value);
       this.#connection.schedule();
-      if (incoming.credit === Number.POSITIVE_INFINITY && count % TURN === 0) await this.#connection.room();
+      // Whatever the credit is: with a lot of it, nothing else would have its turn.
+      if (count % TURN === 0 || this.#connection.isFull) await this.#connection.room();
     }
   }
 
@@ -58,7 +75,7 @@ class Sending {
       const { done, value } = await this.#next();
       if (done) return all;
       if (all.length === this.#maxCollected) {
-        await this.#iterator.return?.();
+        await this.#leave();
         throw Object.assign(
           new CallError(
             `'${this.#incoming.method}' has more than ${all.length} items: call it as a stream`,
@@ -74,11 +91,11 @@ class Sending {
 
   /** The next one; a call that was cancelled has none. */
   async #next() {
-    if (this.#incoming.isCancelled) {
-      await this.#iterator.return?.();
-      throw new CallError('its caller does not want more items', 'ERR_CALL_ABORTED');
-    }
-    return this.#iterator.next();
+    const next = this.#incoming.isCancelled ? undefined : await this.#iterator.next();
+    // While it was waited for, too.
+    if (!this.#incoming.isCancelled) return next;
+    await this.#leave();
+    throw new CallError('its caller does not want more items', 'ERR_CALL_ABORTED');
   }
 }
 

@@ -33,14 +33,14 @@ function streamsIn(params) {
   return found;
 }
 
-/** Lets go of a stream that nobody reads. */
-function leave(iterable) {
-  if (typeof iterable.destroy === 'function') {
-    iterable.destroy();
-    return;
+/** Lets go of a stream that nobody reads any more, and whose iterator was got, if there is one. Never rejects. */
+async function leave(iterable, iterator) {
+  try {
+    if (typeof iterable.destroy === 'function') iterable.destroy();
+    else await (iterator ?? iterable[Symbol.asyncIterator]?.() ?? iterable).return?.();
+  } catch {
+    // It cannot be read, as a ReadableStream that is locked, or cannot be closed: both are the business of who has made it.
   }
-  const iterator = iterable[Symbol.asyncIterator]?.() ?? iterable;
-  Promise.resolve(iterator.return?.()).catch(() => {});
 }
 
 module.exports = { isStream, leave, streamsIn };

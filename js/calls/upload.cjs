@@ -163,7 +163,7 @@ function withUploads(params, incoming, connection) {
   const read = (value) => {
     const token = typeof value === 'object' && value !== null && Object.hasOwn(value, PLACE) ? value[PLACE] : undefined;
     // Each once.
-    if (token === undefined || !incoming.tokens.delete(token)) return value;
+    if (token === undefined || !incoming.take(token)) return value;
     const upload = new IncomingUpload(token, incoming, connection);
     incoming.uploads.push(upload);
     return upload;
