@@ -28,7 +28,8 @@ pub mod code {
 
 /// The error of an answer: JSON-RPC's, with what JavaScript's errors have besides.
 ///
-/// A handler that returns one chooses the code. Every other error travels with [`code::HANDLER`].
+/// A handler that returns one chooses the code. Every other error travels with [`code::HANDLER`]. So do
+/// [`code::NOT_BEGUN`], and [`code::CANCELLED`] if the caller has not cancelled: the code is kept in `data`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RpcError {
@@ -96,6 +97,17 @@ impl RpcError {
         }
         let data = Some(Box::new(ErrorData::of(&*error)));
         RpcError { code: code::HANDLER, message: error.to_string(), data }
+    }
+
+    /// The error as an answer of a handler. That a call was not begun, or was cancelled, a handler cannot say: a
+    /// pool would make the call again. [`code::CANCELLED`] stays where the caller has cancelled.
+    pub(crate) fn of_handler(mut self, is_cancelled: bool) -> Self {
+        if self.code == code::NOT_BEGUN || (self.code == code::CANCELLED && !is_cancelled) {
+            let said = self.code.to_string();
+            self.data.get_or_insert_default().code.get_or_insert(said);
+            self.code = code::HANDLER;
+        }
+        self
     }
 
     /// Reads what a peer sent. Of what has another form, as much as there is.

@@ -169,8 +169,9 @@ impl Replying {
 
     /// The answer with an error.
     pub(crate) fn error(&self, error: &RpcError) -> Option<Body> {
-        let id = &self.running.as_ref()?.id;
-        write::error(self.core.encoder(), Some(id), error, self.core.answer_extra()).ok()
+        let running = self.running.as_ref()?;
+        let error = error.clone().of_handler(running.is_cancelled());
+        write::error(self.core.encoder(), Some(&running.id), &error, self.core.answer_extra()).ok()
     }
 
     /// The answer behind items, each of which `next` gives.

@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use crossfork::calls::{RpcError, Upload, WithHandle};
+use crossfork::calls::{RpcError, Upload, WithHandle, code};
 
 use super::pool::pool;
 use super::*;
@@ -55,4 +55,22 @@ fn what_a_worker_calls_waits_for_its_notifications_and_then_begins() {
         let in_time = Call::new().timeout(Duration::from_secs(60));
         assert_eq!(pool.call_with::<u32>("note_and_ask", &n, in_time).unwrap(), n);
     }
+}
+
+/// Otherwise a pool would make the call again and again.
+#[test]
+fn a_handler_cannot_say_that_its_call_was_not_begun_or_was_cancelled() {
+    let fail_with = |code: i64, _: &Context| Err::<(), _>(RpcError::new(code, "on purpose"));
+    let pool = start(pool(1).service(Service::new().method("fail_with", fail_with))).unwrap();
+    let pid: u32 = pool.call("pid", &()).unwrap();
+    for method in ["fail_with", "fail_nested"] {
+        for said in [code::NOT_BEGUN, code::CANCELLED] {
+            let failed = pool.call::<()>(method, &said).unwrap_err();
+            let error = failed.rpc().expect("the handler's error");
+            assert_eq!((error.code, error.message.as_str()), (code::HANDLER, "on purpose"));
+            assert_eq!(error.data.as_ref().unwrap().code.as_deref(), Some(&*said.to_string()));
+        }
+    }
+    assert_eq!(pool.call::<u32>("pid", &()).unwrap(), pid, "no worker was replaced");
+    assert_eq!(pool.call::<()>("fail_with", &7).unwrap_err().rpc().unwrap().code, 7, "others stay");
 }
