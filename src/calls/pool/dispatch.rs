@@ -62,7 +62,10 @@ impl Machine {
                 if let Some(worker) = self.workers.get_mut(&worker) {
                     worker.overdue += 1;
                 }
-                self.timers.set(now + self.settings.grace, Timer::Grace(id, worker));
+                // Without end it is no limit.
+                if let Some(at) = now.checked_add(self.settings.grace) {
+                    self.timers.set(at, Timer::Grace(id, worker));
+                }
             }
         }
     }

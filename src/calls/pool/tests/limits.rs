@@ -1,0 +1,31 @@
+//! Limits that users set: the longest, and the smallest.
+
+use std::time::Duration;
+
+use super::*;
+use crate::calls::pool::WorkerState;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn settings(min: usize, max: usize) -> Settings {
+    Settings { min, max, ..Settings::default() }
+}
+
+#[test]
+fn durations_without_end_are_no_limits() {
+    const EVER: Duration = Duration::MAX;
+    let limits =
+        Settings { grace: EVER, start_timeout: EVER, close_timeout: EVER, max_age: Some(EVER), ..settings(1, 2) };
+    let mut kit = Kit::new(Settings { idle_timeout: Some(EVER), ..limits });
+    kit.pass(SECOND);
+    kit.all_ready();
+    let call = kit.call();
+    kit.machine.abandon(call, kit.now);
+    kit.pass(3600 * SECOND);
+    let stats = kit.machine.worker_stats(kit.now);
+    assert_eq!(stats[0].state, WorkerState::Ready, "it is not killed");
+    kit.answer(call);
+    kit.close();
+    kit.pass(3600 * SECOND);
+    assert_eq!((kit.byes.len(), kit.kills.len()), (1, 0));
+}
