@@ -145,7 +145,7 @@ impl InFlight {
         // Registered first, so that credit that comes meanwhile wakes this task.
         self.core.visit().tell_waker(self.id, cx.waker());
         for upload in &mut self.uploads {
-            upload.go_on(&self.core, cx);
+            upload.go_on(&self.core, self.id, cx);
         }
     }
 
