@@ -24,7 +24,7 @@ impl Machine {
         }
         let place = spec.key.map(|key| place_of(key, self.places.len()));
         let worker = self.worker_for(place);
-        if worker.is_none() && !self.has_room() {
+        if worker.is_none() && !self.may_wait() {
             self.needs_drain = true;
             return Err(Failure::QueueFull { limit: self.settings.max_queue });
         }

@@ -192,7 +192,8 @@ macro_rules! pool_face {
                 self.shared().notify(method, params, Some(key))
             }
 
-            /// Waits until the queue has [room](Builder::max_queue) for a call. Another caller may take it.
+            /// Waits until a worker is free, or the queue has [room](Builder::max_queue) for a call. Another caller may
+            /// take it.
             ///
             /// # Errors
             /// [`PoolError::Closed`].

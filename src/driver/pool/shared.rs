@@ -295,7 +295,7 @@ impl Shared {
         .await
     }
 
-    /// Waits until one more call may wait.
+    /// Waits until one more call can be taken on.
     pub(crate) async fn room(&self) -> Result<(), PoolError> {
         self.until(|state| match state.machine.phase() {
             Phase::Open => state.machine.has_room().then_some(Ok(())),

@@ -29,3 +29,25 @@ fn durations_without_end_are_no_limits() {
     kit.pass(3600 * SECOND);
     assert_eq!((kit.byes.len(), kit.kills.len()), (1, 0));
 }
+
+#[test]
+fn without_a_queue_there_is_room_as_long_as_a_worker_is_free() {
+    let mut kit = Kit::new(Settings { max_queue: 0, ..settings(1, 1) });
+    assert!(!kit.machine.has_room(), "none is ready");
+    kit.all_ready();
+    assert!(kit.machine.has_room());
+    let call = kit.call();
+    assert!(!kit.machine.has_room());
+    assert_eq!(kit.make(Spec::default()), Err(Failure::QueueFull { limit: 0 }));
+    kit.answer(call);
+    assert!(kit.machine.has_room());
+}
+
+#[test]
+fn a_free_worker_is_no_room_for_a_call_that_waits_for_another() {
+    let mut kit = Kit::ready(Settings { max_queue: 0, ..settings(2, 2) });
+    let keyed = || Spec { key: Some("a"), ..Spec::default() };
+    kit.make(keyed()).unwrap();
+    assert!(kit.machine.has_room());
+    assert_eq!(kit.make(keyed()), Err(Failure::QueueFull { limit: 0 }));
+}
