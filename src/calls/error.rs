@@ -172,7 +172,7 @@ impl StdError for RpcError {}
 pub enum CallError {
     /// The other end answered with an error.
     Rpc(RpcError),
-    /// The result is not what was asked for: the field, and what is wrong with it.
+    /// The result cannot be decoded into the requested type: the field, and what is wrong with it.
     Result(String),
     /// The parameters cannot be sent.
     Send(Error),
@@ -226,7 +226,9 @@ impl fmt::Display for CallError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             CallError::Rpc(error) => error.fmt(f),
-            CallError::Result(reason) => write!(f, "the result is not what was asked for: {reason}"),
+            CallError::Result(reason) => {
+                write!(f, "the result cannot be decoded into the requested type: {reason}")
+            }
             CallError::Send(error) => error.fmt(f),
             CallError::Disconnected { begun: true } => {
                 f.write_str("the channel ended before the answer; the call may have been carried out")

@@ -190,7 +190,9 @@ impl<T> Serialize for Upload<T> {
                 collecting.sources.push(source);
                 Ok(token)
             }
-            (Some(_), _) => Err("an Upload can be sent once, by who has made it"),
+            (Some(_), _) => {
+                Err("this Upload was already sent, or was received: create a new one for each call")
+            }
         });
         object.serialize_field(PROPERTY, &token.map_err(ser::Error::custom)?)?;
         object.end()

@@ -185,7 +185,7 @@ impl Core {
 
     /// Something that was taken cannot begin.
     pub(crate) fn give_back(&self, turn: Turn, running: Option<&Running>) {
-        let error = RpcError::not_begun("this process has no thread for it");
+        let error = RpcError::not_begun("cannot start a handler thread");
         let body = running.and_then(|call| {
             let body = write::error(&self.encoder, Some(&call.id), &error, Extra::default()).ok()?;
             Some((&call.id, body))

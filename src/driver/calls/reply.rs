@@ -25,7 +25,7 @@ const MOST_COLLECTED: usize = 1 << 16;
 /// `K` tells these apart, and is inferred. A type that is both a value and an iterator, such as `Range`, is made
 /// one of them by an adapter such as [`fuse`](Iterator::fuse).
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is nothing that a handler can return",
+    message = "a handler cannot return `{Self}`",
     label = "the handler returns this",
     note = "a handler returns a `Result<T, E>`: `T` is a value that serde can write, or an iterator or a stream of such values, and `E` is an error"
 )]

@@ -14,8 +14,13 @@ fn settings(min: usize, max: usize) -> Settings {
 #[test]
 fn durations_without_end_are_no_limits() {
     const EVER: Duration = Duration::MAX;
-    let limits =
-        Settings { grace: EVER, start_timeout: EVER, close_timeout: EVER, max_age: Some(EVER), ..settings(1, 2) };
+    let limits = Settings {
+        grace: EVER,
+        start_timeout: EVER,
+        close_timeout: EVER,
+        max_age: Some(EVER),
+        ..settings(1, 2)
+    };
     let mut kit = Kit::new(Settings { idle_timeout: Some(EVER), ..limits });
     kit.pass(SECOND);
     kit.all_ready();
