@@ -140,6 +140,11 @@ impl InFlight {
 }
 
 impl InFlight {
+    /// See [`Core::can_wait`].
+    pub(crate) fn can_wait(&self) -> Result<(), CallError> {
+        self.core.can_wait()
+    }
+
     /// Sends what the other end has room for.
     fn send_uploads(&mut self, cx: &mut Context<'_>) {
         // Registered first, so that credit that comes meanwhile wakes this task.
