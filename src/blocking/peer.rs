@@ -9,6 +9,7 @@ use std::time::Instant;
 crate::driver::face::peer_face! { "blocking" "threads" threads #[doc = ""] }
 
 fn answer_within(mut call: InFlight, timeout: Option<Duration>) -> Result<Answer, CallError> {
+    call.can_wait()?;
     let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
     match wait_until(poll_fn(|cx| call.poll_answer(cx)), deadline) {
         Some(answer) => answer,
@@ -21,6 +22,10 @@ impl<R: DeserializeOwned> Iterator for Stream<R> {
     type Item = Result<R, CallError>;
 
     fn next(&mut self) -> Option<Self::Item> {
+        if let Some(Err(error)) = self.items.as_ref().map(Items::can_wait) {
+            self.items = None;
+            return Some(Err(error));
+        }
         wait(poll_fn(|cx| self.poll_item(cx)))
     }
 }

@@ -144,6 +144,7 @@ impl Running<'_> {
 
     /// Takes what comes, until nothing comes any more.
     fn receive(&self) -> Result<(), Error> {
+        self.core.received_here();
         let result = loop {
             wait(poll_fn(|cx| self.core.poll_reading(cx)));
             match self.channel.recv() {

@@ -28,7 +28,8 @@ pub mod code {
 
 /// The error of an answer: JSON-RPC's, with what JavaScript's errors have besides.
 ///
-/// A handler that returns one chooses the code. Every other error travels with [`code::HANDLER`].
+/// A handler that returns one chooses the code. Every other error travels with [`code::HANDLER`]. So do
+/// [`code::NOT_BEGUN`], and [`code::CANCELLED`] if the caller has not cancelled: the code is kept in `data`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RpcError {
@@ -98,6 +99,17 @@ impl RpcError {
         RpcError { code: code::HANDLER, message: error.to_string(), data }
     }
 
+    /// The error as an answer of a handler. That a call was not begun, or was cancelled, a handler cannot say: a
+    /// pool would make the call again. [`code::CANCELLED`] stays where the caller has cancelled.
+    pub(crate) fn of_handler(mut self, is_cancelled: bool) -> Self {
+        if self.code == code::NOT_BEGUN || (self.code == code::CANCELLED && !is_cancelled) {
+            let said = self.code.to_string();
+            self.data.get_or_insert_default().code.get_or_insert(said);
+            self.code = code::HANDLER;
+        }
+        self
+    }
+
     /// Reads what a peer sent. Of what has another form, as much as there is.
     pub(crate) fn read(part: &Part) -> Self {
         let member = |name: &str| part.get(name);
@@ -160,7 +172,7 @@ impl StdError for RpcError {}
 pub enum CallError {
     /// The other end answered with an error.
     Rpc(RpcError),
-    /// The result is not what was asked for: the field, and what is wrong with it.
+    /// The result cannot be decoded into the requested type: the field, and what is wrong with it.
     Result(String),
     /// The parameters cannot be sent.
     Send(Error),
@@ -214,7 +226,9 @@ impl fmt::Display for CallError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             CallError::Rpc(error) => error.fmt(f),
-            CallError::Result(reason) => write!(f, "the result is not what was asked for: {reason}"),
+            CallError::Result(reason) => {
+                write!(f, "the result cannot be decoded into the requested type: {reason}")
+            }
             CallError::Send(error) => error.fmt(f),
             CallError::Disconnected { begun: true } => {
                 f.write_str("the channel ended before the answer; the call may have been carried out")

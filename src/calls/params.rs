@@ -33,8 +33,7 @@ pub(crate) fn decode<A: DeserializeOwned>(params: Option<&Part>) -> Result<A, Rp
     let invalid = |reason: String| RpcError::new(code::INVALID_PARAMS, reason);
     let absent = || {
         let absent = serde::de::value::UnitDeserializer::<serde::de::value::Error>::new();
-        A::deserialize(absent)
-            .map_err(|_| invalid("params: there are none, and the method takes some".into()))
+        A::deserialize(absent).map_err(|_| invalid("missing params: the method requires parameters".into()))
     };
     let Some(params) = params else {
         return absent();

@@ -51,7 +51,9 @@ const PROPERTY: &str = "$/crossfork/upload";
 /// }
 /// ```
 ///
-/// The items are sent while the caller waits for the result of the call. It cannot be made again with the
+/// The items are sent while the caller waits for the result of the call. Between items the caller looks at its
+/// timeout, at a cancellation and at the answer. An iterator whose `next` waits holds them up for as long, for
+/// nothing can interrupt it: in a task, prefer a `Stream`. A call cannot be made again with the
 /// same upload, for its items are gone.
 pub struct Upload<T> {
     inner: Mutex<Inner>,
@@ -188,7 +190,9 @@ impl<T> Serialize for Upload<T> {
                 collecting.sources.push(source);
                 Ok(token)
             }
-            (Some(_), _) => Err("an Upload can be sent once, by who has made it"),
+            (Some(_), _) => {
+                Err("this Upload was already sent, or was received: create a new one for each call")
+            }
         });
         object.serialize_field(PROPERTY, &token.map_err(ser::Error::custom)?)?;
         object.end()

@@ -135,7 +135,7 @@ suite.test(`render_pool: Node does not render for clients that have disconnected
   for (const client of clients) client.on('error', () => {});
   const refused = Promise.race(clients.map((client) => new Promise((resolve) => client.once('data', resolve))));
   for (const [i, client] of clients.entries()) client.write(`GET /left/${i} HTTP/1.1\r\nHost: x\r\n\r\n`);
-  assert.match(String(await refused), /^HTTP\/1.1 503 [\s\S]*calls wait for a worker already[\s\S]*$/);
+  assert.match(String(await refused), /^HTTP\/1.1 503 [\s\S]*the queue is full[\s\S]*$/);
   // The server closes a connection after it has noticed that the client disconnected.
   await Promise.all(clients.map((client) => new Promise((resolve) => client.end().once('close', resolve))));
   const rendering = () => readFileSync(log, 'utf8').split('\n').slice(0, -1);
@@ -240,7 +240,7 @@ describe('examples', { concurrency: 2, skip: withoutNode }, () => {
     const [, address] = await server.line(/^(http:.*) is rendered by Node$/m);
     const response = await fetch(address);
     assert.strictEqual(response.status, 503);
-    assert.match(await response.text(), /^no worker of the pool starts: /);
+    assert.match(await response.text(), /^cannot start a worker: /);
   });
 
   test('drive_node: without a node executable it reports an error', DEADLINE, async (t) => {

@@ -32,6 +32,7 @@ struct Thread {
 
 impl Thread {
     fn run(mut self) {
+        self.run.shared.kept_here();
         let waker = Waker::from(self.wakeup.clone());
         let mut cx = Context::from_waker(&waker);
         loop {

@@ -72,6 +72,7 @@ impl Member {
         let process = Arc::new(process);
         let settings = Settings { concurrency: run.service.most(), greeting: None };
         let core = Core::new(channel.encoder(), settings);
+        core.received_here();
         core.ready();
         let leash = Tied { process: process.clone(), channel: channel.clone(), waker: cx.waker().clone() };
         let leash = Arc::new(leash);

@@ -98,7 +98,7 @@ impl Machine {
         };
         if worker.state < WorkerState::Ending {
             worker.state = WorkerState::Ending;
-            self.limit(id, now + AFTER_CHANNEL);
+            self.limit(id, now.saturating_add(AFTER_CHANNEL));
         }
     }
 

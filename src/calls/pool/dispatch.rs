@@ -24,7 +24,7 @@ impl Machine {
         }
         let place = spec.key.map(|key| place_of(key, self.places.len()));
         let worker = self.worker_for(place);
-        if worker.is_none() && !self.has_room() {
+        if worker.is_none() && !self.may_wait() {
             self.needs_drain = true;
             return Err(Failure::QueueFull { limit: self.settings.max_queue });
         }
@@ -62,7 +62,10 @@ impl Machine {
                 if let Some(worker) = self.workers.get_mut(&worker) {
                     worker.overdue += 1;
                 }
-                self.timers.set(now + self.settings.grace, Timer::Grace(id, worker));
+                // Without end it is no limit.
+                if let Some(at) = now.checked_add(self.settings.grace) {
+                    self.timers.set(at, Timer::Grace(id, worker));
+                }
             }
         }
     }

@@ -220,8 +220,19 @@ impl Machine {
         self.waiting
     }
 
+    /// Whether one more call can be taken on: a worker is free, or the call may wait.
     pub(crate) fn has_room(&self) -> bool {
+        self.may_wait() || (self.queue.is_empty() && self.is_one_free())
+    }
+
+    /// Whether one more call may wait.
+    fn may_wait(&self) -> bool {
         self.waiting < self.settings.max_queue
+    }
+
+    fn is_one_free(&self) -> bool {
+        let is_free = |id| self.workers.get(id).is_some_and(Worker::is_free);
+        self.places.iter().filter_map(|place| place.worker.as_ref()).any(is_free)
     }
 
     /// Whether as many workers take calls as there are at least.

@@ -44,8 +44,9 @@ impl Place {
     pub(super) fn pause(&mut self, now: Time) -> Time {
         let pause = FIRST_PAUSE.saturating_mul(1 << self.failures.min(16)).min(LONGEST_PAUSE);
         self.failures = self.failures.saturating_add(1);
-        self.next = Next::Pausing(now + pause);
-        now + pause
+        let end = now.saturating_add(pause);
+        self.next = Next::Pausing(end);
+        end
     }
 }
 

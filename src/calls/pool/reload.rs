@@ -78,7 +78,7 @@ impl Machine {
         };
         if !self.is_sweeping {
             self.is_sweeping = true;
-            self.timers.set(now + (idle / 2).max(Duration::from_millis(1)), Timer::Sweep);
+            self.timers.set(now.saturating_add((idle / 2).max(Duration::from_millis(1))), Timer::Sweep);
         }
     }
 

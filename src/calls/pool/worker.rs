@@ -53,7 +53,7 @@ impl fmt::Display for End {
         }
         match self.stderr.as_str() {
             "" => Ok(()),
-            stderr => write!(f, "\nIts last words:\n{stderr}"),
+            stderr => write!(f, "\nLast lines of stderr:\n{stderr}"),
         }
     }
 }

@@ -79,7 +79,8 @@ impl<P> Context<P> {
     /// Reads a parameter that is a stream. To be wrapped by the driver.
     pub(crate) fn reading<T>(&self, upload: Upload<T>) -> Result<Reading, CallError> {
         let token = upload.into_token().zip(self.running.as_ref());
-        let (token, running) = token.ok_or_else(|| RpcError::internal("it is no upload of this call"))?;
+        let why = "this upload does not belong to this call, or was already read";
+        let (token, running) = token.ok_or_else(|| RpcError::internal(why))?;
         Reading::begin(&self.core, &running.id, token)
     }
 

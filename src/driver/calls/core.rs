@@ -1,8 +1,9 @@
 //! [`Core`]: the machine, and what waits for it.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Context, Poll, Waker};
+use std::thread::{self, ThreadId};
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
@@ -24,6 +25,10 @@ use crate::sys::resident::resident;
 /// How often a pool is told how much memory this process has, at most.
 const MEMORY_TOLD: Duration = Duration::from_secs(1);
 
+/// Why the thread that receives does not wait.
+pub(crate) const CANNOT_WAIT: &str = "this thread receives the answers and cannot wait for one: `on_message`, `on_event` \
+                                      and `on_output` are called on it, so start a thread there for what waits";
+
 pub(crate) struct Core {
     pub(super) encoder: Arc<Encoder>,
     last_id: AtomicU64,
@@ -33,6 +38,8 @@ pub(crate) struct Core {
     pub(super) jobs: Condvar,
     /// The thread that waits for something to write.
     pub(super) output: Condvar,
+    /// The thread that receives, if it is one: it cannot wait for what it has to receive.
+    receiver: OnceLock<ThreadId>,
 }
 
 pub(crate) struct Settings {
@@ -73,7 +80,23 @@ impl Core {
             state: Mutex::new(State::new(settings.concurrency)),
             jobs: Condvar::new(),
             output: Condvar::new(),
+            receiver: OnceLock::new(),
         })
+    }
+
+    /// From now on this thread receives.
+    pub(crate) fn received_here(&self) {
+        let _ = self.receiver.set(thread::current().id());
+    }
+
+    /// An error on the thread that receives, which would wait for itself.
+    pub(crate) fn can_wait(&self) -> Result<(), CallError> {
+        match self.receiver.get() {
+            Some(receiver) if *receiver == thread::current().id() => {
+                Err(RpcError::internal(CANNOT_WAIT).into())
+            }
+            _ => Ok(()),
+        }
     }
 
     pub(crate) fn encoder(&self) -> &Encoder {
@@ -185,7 +208,7 @@ impl Core {
 
     /// Something that was taken cannot begin.
     pub(crate) fn give_back(&self, turn: Turn, running: Option<&Running>) {
-        let error = RpcError::not_begun("this process has no thread for it");
+        let error = RpcError::not_begun("cannot start a handler thread");
         let body = running.and_then(|call| {
             let body = write::error(&self.encoder, Some(&call.id), &error, Extra::default()).ok()?;
             Some((&call.id, body))

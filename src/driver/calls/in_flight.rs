@@ -28,6 +28,8 @@ pub(crate) struct Options<'a> {
     pub(crate) traceparent: Option<&'a str>,
     /// What the pool that made it calls it.
     pub(crate) tag: Option<u64>,
+    /// Told that there are streams among the parameters, before anything is sent.
+    pub(crate) on_uploads: Option<&'a dyn Fn()>,
 }
 
 /// A handle that goes with a call.
@@ -78,6 +80,9 @@ impl InFlight {
         let (body, sources) = collected(id, write).map_err(CallError::Send)?;
         if !sources.is_empty() && !core.is_peer_ours() {
             return Err(CallError::Unsupported(Extension::Uploads));
+        }
+        if let Some(tell) = options.on_uploads.filter(|_| !sources.is_empty()) {
+            tell();
         }
         let count = sources.len() as u32;
         let room = options.stream.unwrap_or(0);
@@ -135,9 +140,9 @@ impl InFlight {
 }
 
 impl InFlight {
-    /// Whether streams are among its parameters. They are read once, so that it cannot be made again.
-    pub(crate) fn has_uploads(&self) -> bool {
-        !self.uploads.is_empty()
+    /// See [`Core::can_wait`].
+    pub(crate) fn can_wait(&self) -> Result<(), CallError> {
+        self.core.can_wait()
     }
 
     /// Sends what the other end has room for.
@@ -145,7 +150,7 @@ impl InFlight {
         // Registered first, so that credit that comes meanwhile wakes this task.
         self.core.visit().tell_waker(self.id, cx.waker());
         for upload in &mut self.uploads {
-            upload.go_on(&self.core, cx);
+            upload.go_on(&self.core, self.id, cx);
         }
     }
 

@@ -66,7 +66,7 @@ impl Core {
                 Event::Items { id, items } => visit.tell(id, |pending| pending.items.extend(items)),
                 Event::Overrun { id } => {
                     visit.became(id, Fate::Broken);
-                    let why = RpcError::internal("more items came than were asked for");
+                    let why = RpcError::internal("the peer sent more items than it had credit for");
                     visit.settle(id, Err(CallError::Rpc(why)));
                     self.queue_about(&mut visit, write::cancel(&self.encoder, id));
                 }
@@ -87,7 +87,9 @@ impl Core {
                 }
                 Event::UploadOverrun { token } => {
                     if let Some(uploading) = visit.uploading.get_mut(&token) {
-                        let why = RpcError::internal("more items of an upload came than were asked for");
+                        let why = RpcError::internal(
+                            "the peer sent more items of an upload than it had credit for",
+                        );
                         let waker = uploading.ended(Err(CallError::Rpc(why)));
                         visit.woken.extend(waker);
                     }

@@ -19,7 +19,7 @@ mod types;
 mod watch;
 
 pub use context::Context;
-pub(crate) use core::{Core, Frame, Greeting, Output, Settings};
+pub(crate) use core::{CANNOT_WAIT, Core, Frame, Greeting, Output, Settings};
 pub(crate) use handler::Handlers;
 #[cfg(feature = "types")]
 pub(crate) use handler::declarations;

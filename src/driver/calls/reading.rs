@@ -20,6 +20,14 @@ pub(crate) enum Items {
 }
 
 impl Items {
+    /// See [`Core::can_wait`].
+    pub(crate) fn can_wait(&self) -> Result<(), CallError> {
+        match self {
+            Items::Result(call) => call.can_wait(),
+            Items::Upload(upload) => upload.core.can_wait(),
+        }
+    }
+
     /// The next item; `None` when they have ended well.
     pub(crate) fn poll_item(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Part, CallError>>> {
         match self {

@@ -25,7 +25,7 @@ const MOST_COLLECTED: usize = 1 << 16;
 /// `K` tells these apart, and is inferred. A type that is both a value and an iterator, such as `Range`, is made
 /// one of them by an adapter such as [`fuse`](Iterator::fuse).
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is nothing that a handler can return",
+    message = "a handler cannot return `{Self}`",
     label = "the handler returns this",
     note = "a handler returns a `Result<T, E>`: `T` is a value that serde can write, or an iterator or a stream of such values, and `E` is an error"
 )]
@@ -169,8 +169,9 @@ impl Replying {
 
     /// The answer with an error.
     pub(crate) fn error(&self, error: &RpcError) -> Option<Body> {
-        let id = &self.running.as_ref()?.id;
-        write::error(self.core.encoder(), Some(id), error, self.core.answer_extra()).ok()
+        let running = self.running.as_ref()?;
+        let error = error.clone().of_handler(running.is_cancelled());
+        write::error(self.core.encoder(), Some(&running.id), &error, self.core.answer_extra()).ok()
     }
 
     /// The answer behind items, each of which `next` gives.

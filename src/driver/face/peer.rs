@@ -190,7 +190,7 @@ macro_rules! peer_face {
 
             fn begin(self, stream: Option<u32>) -> Result<InFlight, CallError> {
                 let Request { core, method, params, timeout, traceparent, attached } = self;
-                let options = Options { stream, timeout, traceparent, tag: None };
+                let options = Options { stream, timeout, traceparent, ..Options::default() };
                 InFlight::begin_with(core, method, params, options, attached)
             }
         }

@@ -35,6 +35,15 @@ macro_rules! pool_face {
         /// to a cancelled call is killed, and replaced.
         ///
         /// A pool is cheap to clone. When the last clone is dropped, the workers are killed.
+        $(
+            #[$threads]
+            ///
+            /// # Threads
+            /// One thread does everything for the pool. The functions of [`on_event`](Builder::on_event),
+            /// [`on_output`](Builder::on_output) and [`on_message`](Service::on_message) are called on it, and all
+            /// workers wait meanwhile. A call that is made there fails at once, and what else waits for the pool,
+            /// such as [`close`](Self::close), is begun and then panics: start a thread for it.
+        )?
         #[derive(Clone)]
         pub struct Pool(Arc<Owner>);
 
@@ -73,7 +82,7 @@ macro_rules! pool_face {
             /// Nothing is lost if the future is dropped.
             )?
             pub $($async)? fn ready(&self) -> Result<(), PoolError> {
-                finish(self.shared().is_ready()) $(.$await)?
+                finish(self.shared(), self.shared().is_ready()) $(.$await)?
             }
 
             /// Calls a method of one of the workers, and waits for its result. A struct or a map travels as
@@ -109,8 +118,8 @@ macro_rules! pool_face {
             ) -> Result<R, PoolError> {
                 let how = how.started(self.shared());
                 let call = trace::pool_call(method, pool::call(self.shared(), method, params, how));
-                within(how.deadline(), call) $(.$await)?
-                    .unwrap_or(Err(PoolError::Call(CallError::TimedOut)))
+                within(self.shared(), how.deadline(), call) $(.$await)?
+                    .unwrap_or_else(|error| Err(error.into()))
             }
 
             /// Calls a method whose result is a stream. Returns when its first item has come, or its end. The
@@ -147,8 +156,8 @@ macro_rules! pool_face {
             ) -> Result<Stream<R>, PoolError> {
                 let how = how.started(self.shared());
                 let call = trace::pool_call(method, pool::begin_stream(self.shared(), method, params, how));
-                let begun = within(how.deadline(), call) $(.$await)?;
-                let items = begun.unwrap_or(Err(PoolError::Call(CallError::TimedOut)))?;
+                let begun = within(self.shared(), how.deadline(), call) $(.$await)?;
+                let items = begun??;
                 Ok(Stream { items, of: PhantomData })
             }
 
@@ -164,7 +173,7 @@ macro_rules! pool_face {
                 method: &str,
                 params: &(impl Serialize + ?Sized),
             ) -> Vec<Result<R, CallError>> {
-                finish(pool::call_all(self.shared(), method, params)) $(.$await)?
+                finish(self.shared(), pool::call_all(self.shared(), method, params)) $(.$await)?
             }
 
             /// Notifies every worker that takes calls. A worker that starts later is not told.
@@ -192,7 +201,8 @@ macro_rules! pool_face {
                 self.shared().notify(method, params, Some(key))
             }
 
-            /// Waits until the queue has [room](Builder::max_queue) for a call. Another caller may take it.
+            /// Waits until a worker is free, or the queue has [room](Builder::max_queue) for a call. Another caller may
+            /// take it.
             ///
             /// # Errors
             /// [`PoolError::Closed`].
@@ -201,7 +211,7 @@ macro_rules! pool_face {
             /// Nothing is lost if the future is dropped.
             )?
             pub $($async)? fn room(&self) -> Result<(), PoolError> {
-                finish(self.shared().room()) $(.$await)?
+                finish(self.shared(), self.shared().room()) $(.$await)?
             }
 
             /// Waits until no call waits for a worker.
@@ -210,7 +220,7 @@ macro_rules! pool_face {
             /// Nothing is lost if the future is dropped.
             )?
             pub $($async)? fn drained(&self) {
-                finish(self.shared().drained()) $(.$await)?
+                finish(self.shared(), self.shared().drained()) $(.$await)?
             }
 
             /// Has the calls that wait for a worker fail with [`PoolError::Cancelled`]. Calls that a worker has go
@@ -230,7 +240,7 @@ macro_rules! pool_face {
             /// If the future is dropped, the workers are replaced all the same.
             )?
             pub $($async)? fn reload(&self) -> Result<(), PoolError> {
-                finish(self.shared().reload()) $(.$await)?
+                finish(self.shared(), self.shared().reload()) $(.$await)?
             }
 
             /// What the pool is doing, and has done.
@@ -251,7 +261,7 @@ macro_rules! pool_face {
             /// If the future is dropped, the pool ends all the same, as long as a clone of it is there.
             )?
             pub $($async)? fn close(&self) -> usize {
-                finish(self.shared().close()) $(.$await)?
+                finish(self.shared(), self.shared().close()) $(.$await)?
             }
 
             /// Kills the workers, and waits until they have ended. All calls fail with [`PoolError::Closed`].
@@ -261,7 +271,7 @@ macro_rules! pool_face {
             )?
             pub $($async)? fn destroy(&self) {
                 self.shared().destroy();
-                finish(self.shared().over()) $(.$await)?;
+                finish(self.shared(), self.shared().over()) $(.$await)?;
             }
         }
 

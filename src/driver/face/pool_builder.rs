@@ -144,14 +144,16 @@ macro_rules! pool_builder_face {
             }
 
             /// Sets a function that is told what happens to the workers. It may be called from any thread, and
-            /// calls wait for it: it should not take long.
+            /// calls wait for it: it must not wait for the pool, and should not take long.
             pub fn on_event(mut self, listener: impl Fn(&Event) + Send + Sync + 'static) -> Self {
                 self.common.on_event = Some(Arc::new(listener));
                 self
             }
 
             /// Sets a function that gets what the workers write to their standard output and standard error.
-            /// Without it standard output is inherited, and standard error is written to this process's.
+            /// Without it standard output is inherited, and standard error is written to this process's. What
+            /// that does not take within 100 ms is dropped, so that calls go on. All workers wait for the
+            /// function.
             pub fn on_output(mut self, reader: impl Fn(Output<'_>) + Send + Sync + 'static) -> Self {
                 self.common.on_output = Some(Arc::new(reader));
                 self

@@ -78,7 +78,9 @@ macro_rules! service_face {
                 Service { ends_on_panic: true, ..self }
             }
 
-            /// Sets the handler for messages that are not calls. Without it they are dropped.
+            /// Sets the handler for messages that are not calls. Without it they are dropped. It is called where
+            /// messages are received, and nothing else is received meanwhile: it must not wait. A blocking call
+            /// of the peer that is made in it fails at once.
             pub fn on_message(self, handler: impl Fn(Message, &Peer) + Send + Sync + 'static) -> Self {
                 Service { on_message: Some(Box::new(handler)), ..self }
             }

@@ -97,7 +97,6 @@ fn told_by_what_it_is<D>(path: &OsStr) -> io::Result<Program<D>> {
     if found.is_file() && found.permissions().mode() & 0o111 != 0 {
         return Ok(program());
     }
-    let why = "it is neither a script, by its name, nor a program that can be executed: say which with \
-               Pool::fork or Pool::command";
+    let why = "not a script (by its file extension) and not executable: use `Pool::fork` or `Pool::command`";
     Err(io::Error::new(io::ErrorKind::InvalidInput, why))
 }

@@ -171,13 +171,14 @@ impl Taken {
         traceparent: Option<&str>,
     ) -> Result<Option<InFlight>, PoolError> {
         let timeout = left(self.deadline);
-        let options = Options { stream, timeout, traceparent, tag: Some(self.id.number()) };
+        // Its streams are read once, so that it cannot be made again. Said first: the worker may be gone before
+        // this goes on.
+        let on_uploads = || self.is_begun();
+        let tag = Some(self.id.number());
+        let options = Options { stream, timeout, traceparent, tag, on_uploads: Some(&on_uploads) };
         match InFlight::begin(&grant.core, method, params, options) {
             Ok(call) => {
                 self.unused = None;
-                if call.has_uploads() {
-                    self.is_begun();
-                }
                 Ok(Some(call))
             }
             Err(CallError::Disconnected { .. }) => {

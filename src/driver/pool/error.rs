@@ -85,15 +85,15 @@ impl fmt::Display for PoolError {
                 })?;
                 match stderr.as_str() {
                     "" => Ok(()),
-                    stderr => write!(f, "\nIts last words:\n{stderr}"),
+                    stderr => write!(f, "\nLast lines of stderr:\n{stderr}"),
                 }
             }
             PoolError::QueueFull { limit } => {
-                write!(f, "{limit} calls wait for a worker already: wait for room, or allow more")
+                write!(f, "the queue is full ({limit} calls wait): wait with room(), or raise max_queue")
             }
             PoolError::Cancelled => f.write_str("the call was cancelled before it began"),
             PoolError::Closed => f.write_str("the pool is closed"),
-            PoolError::Start { reason } => write!(f, "no worker of the pool starts: {reason}"),
+            PoolError::Start { reason } => write!(f, "cannot start a worker: {reason}"),
         }
     }
 }

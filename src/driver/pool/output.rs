@@ -1,8 +1,15 @@
 //! What workers write to their standard output and standard error.
 
 use std::fmt;
-use std::io::{Write, stderr};
+use std::io::stderr;
+use std::os::fd::AsFd;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use nix::errno::Errno;
+use nix::libc::PIPE_BUF;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::unistd::write;
 
 use super::Shared;
 use crate::calls::pool::WorkerId;
@@ -52,6 +59,29 @@ impl fmt::Display for LastWords {
     }
 }
 
+/// Writes what standard error takes, and drops the rest: one that is full must not stop the workers. Not with the
+/// lock of `std`, which another thread may have while it waits.
+fn write_to_stderr(mut bytes: &[u8]) {
+    /// Who reads it may only be slow. In milliseconds. Waited for once, until it takes something again.
+    const PATIENCE: u8 = 100;
+    static IS_STUCK: AtomicBool = AtomicBool::new(false);
+    let stderr = stderr();
+    while !bytes.is_empty() {
+        let patience = if IS_STUCK.load(Ordering::Relaxed) { 0 } else { PATIENCE };
+        match poll(&mut [PollFd::new(stderr.as_fd(), PollFlags::POLLOUT)], PollTimeout::from(patience)) {
+            Err(Errno::EINTR) => continue,
+            Ok(0) | Err(_) => return IS_STUCK.store(true, Ordering::Relaxed),
+            Ok(_) => IS_STUCK.store(false, Ordering::Relaxed),
+        }
+        // A pipe that takes anything takes so much at once.
+        match write(&stderr, &bytes[..bytes.len().min(PIPE_BUF)]) {
+            Ok(written) => bytes = &bytes[written..],
+            Err(Errno::EINTR) => {}
+            Err(_) => return,
+        }
+    }
+}
+
 impl Shared {
     /// A worker has written something.
     pub(crate) fn output(
@@ -70,7 +100,7 @@ impl Shared {
                 let _ = catch(|| on_output(Output { worker: worker.number(), stream, bytes }));
             }
             // Nobody may read it any more.
-            None => drop(stderr().write_all(bytes)),
+            None => write_to_stderr(bytes),
         }
     }
 }

@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::future::poll_fn;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::task::{Context, Poll, Wake, Waker};
+use std::thread::{self, ThreadId};
 use std::time::{Duration, Instant, SystemTime};
 
 use super::call::{Grant, Ticket};
@@ -16,6 +17,8 @@ pub(crate) struct Shared {
     pub(crate) common: Common,
     began: Instant,
     state: Mutex<State>,
+    /// The thread that does everything for the pool, if it is one: it cannot wait for the pool.
+    keeper: OnceLock<ThreadId>,
 }
 
 pub(super) struct State {
@@ -68,9 +71,19 @@ impl Shared {
             others: Vec::new(),
             reloaded: (0, Ok(())),
         };
-        let shared = Shared { common, began: Instant::now(), state: Mutex::new(state) };
+        let shared =
+            Shared { common, began: Instant::now(), state: Mutex::new(state), keeper: OnceLock::new() };
         shared.act(|_, _| ());
         Arc::new(shared)
+    }
+
+    /// From now on this thread keeps the pool.
+    pub(crate) fn kept_here(&self) {
+        let _ = self.keeper.set(thread::current().id());
+    }
+
+    pub(crate) fn is_kept_here(&self) -> bool {
+        self.keeper.get() == Some(&thread::current().id())
     }
 
     /// Changes something, and does what comes of it.
@@ -295,7 +308,7 @@ impl Shared {
         .await
     }
 
-    /// Waits until one more call may wait.
+    /// Waits until one more call can be taken on.
     pub(crate) async fn room(&self) -> Result<(), PoolError> {
         self.until(|state| match state.machine.phase() {
             Phase::Open => state.machine.has_room().then_some(Ok(())),

@@ -24,14 +24,16 @@ crate::driver::face::pool_face! {
     Tokio tasks #[doc = ""] async await
 }
 
-async fn finish<F: Future>(future: F) -> F::Output {
+async fn finish<F: Future>(_: &Shared, future: F) -> F::Output {
     future.await
 }
 
-async fn within<F: Future>(deadline: Option<Instant>, future: F) -> Option<F::Output> {
+async fn within<F: Future>(_: &Shared, deadline: Option<Instant>, future: F) -> Result<F::Output, CallError> {
     match deadline {
-        None => Some(future.await),
-        Some(deadline) => ::tokio::time::timeout_at(deadline.into(), future).await.ok(),
+        None => Ok(future.await),
+        Some(deadline) => {
+            ::tokio::time::timeout_at(deadline.into(), future).await.map_err(|_| CallError::TimedOut)
+        }
     }
 }
 

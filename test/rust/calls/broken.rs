@@ -19,7 +19,7 @@ fn a_worker_that_sends_more_items_than_were_asked_for_fails_that_call_alone() {
     let mut stream = pool.stream::<u32>("overrun", &()).unwrap();
     let error = stream.next().unwrap().unwrap_err();
     assert_eq!(error.rpc().unwrap().code, code::INTERNAL);
-    assert!(error.to_string().contains("more items came than were asked for"), "{error}");
+    assert!(error.to_string().contains("the peer sent more items than it had credit for"), "{error}");
     assert!(stream.next().is_none());
     until("its slot is free", || pool.stats().running == 0);
     assert_eq!(pool.call::<u32>("pid", &()).unwrap(), pid);
@@ -33,7 +33,7 @@ fn a_worker_that_sends_too_many_items_and_does_not_react_is_replaced() {
     let pool = start(breaking("overruns and stays").grace(Duration::from_millis(100))).unwrap();
     let pid: u32 = pool.call("pid", &()).unwrap();
     let error = pool.stream::<u32>("overrun", &()).unwrap().next().unwrap().unwrap_err();
-    assert!(error.to_string().contains("more items came than were asked for"), "{error}");
+    assert!(error.to_string().contains("the peer sent more items than it had credit for"), "{error}");
     until("another takes calls", || pool.call::<u32>("pid", &()).is_ok_and(|other| other != pid));
     assert_eq!(pool.stats().restarts, 1);
 }

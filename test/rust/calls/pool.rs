@@ -133,7 +133,7 @@ fn a_worker_that_dies_fails_the_calls_that_it_had_and_no_others() {
         };
         assert_eq!((*begun, *exit_code, *signal, stderr.as_str()), (true, Some(7), None, "farewell"));
         let text = "the worker ended with exit code 7 before it answered; the call may have begun\n\
-                    Its last words:\nfarewell";
+                    Last lines of stderr:\nfarewell";
         assert_eq!(error.to_string(), text);
     }
     assert_eq!(waited.join().unwrap().unwrap(), 42, "it went to the next worker");
@@ -200,7 +200,7 @@ fn a_full_queue_refuses_and_tells_when_there_is_room() {
     let waiting = beside(&pool, |pool| pool.call::<u64>("double", &1));
     until("it waits", || pool.stats().waiting == 1);
     let full = pool.call::<u64>("double", &1).unwrap_err();
-    assert_eq!(full.to_string(), "1 calls wait for a worker already: wait for room, or allow more");
+    assert_eq!(full.to_string(), "the queue is full (1 calls wait): wait with room(), or raise max_queue");
     stop_resting(&pool);
     pool.room().unwrap();
     pool.drained();
@@ -267,13 +267,13 @@ fn a_pool_that_cannot_start_says_why_to_all() {
 
     let crashing = start(Pool::command(Command::shell("echo no database >&2; exit 3")).size(n(1))).unwrap();
     let error = crashing.call::<()>("a", &()).unwrap_err().to_string();
-    assert!(error.contains("it ended with exit code 3\nIts last words:\nno database"), "{error}");
+    assert!(error.contains("it ended with exit code 3\nLast lines of stderr:\nno database"), "{error}");
 }
 
 #[test]
 fn what_is_neither_a_script_nor_a_program_is_refused_at_once() {
     let error = start(Pool::builder("/etc/passwd")).unwrap_err();
-    assert!(error.to_string().contains("neither a script"), "{error}");
+    assert!(error.to_string().contains("not a script"), "{error}");
     for missing in ["/does/not/exist", "./does-not-exist.mjs"] {
         assert_eq!(start(Pool::builder(missing)).unwrap_err().code(), "ENOENT");
     }

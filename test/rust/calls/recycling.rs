@@ -117,5 +117,5 @@ fn a_worker_is_prepared_before_its_first_call() {
 
     let failing = start(with_set_up(super::pool::pool(1), "fail")).unwrap();
     let error = failing.call::<()>("pid", &()).unwrap_err();
-    assert_eq!(error.to_string(), "no worker of the pool starts: its set-up failed: on purpose");
+    assert_eq!(error.to_string(), "cannot start a worker: its set-up failed: on purpose");
 }

@@ -2,10 +2,11 @@
 //! drivers.
 
 use std::net::TcpListener;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
-use crossfork::calls::{RpcError, Upload, WithHandle};
+use crossfork::calls::{CallError, RpcError, Upload, WithHandle, code};
 
 use super::pool::pool;
 use super::*;
@@ -55,4 +56,56 @@ fn what_a_worker_calls_waits_for_its_notifications_and_then_begins() {
         let in_time = Call::new().timeout(Duration::from_secs(60));
         assert_eq!(pool.call_with::<u32>("note_and_ask", &n, in_time).unwrap(), n);
     }
+}
+
+/// Otherwise a pool would make the call again and again.
+#[test]
+fn a_handler_cannot_say_that_its_call_was_not_begun_or_was_cancelled() {
+    let fail_with = |code: i64, _: &Context| Err::<(), _>(RpcError::new(code, "on purpose"));
+    let pool = start(pool(1).service(Service::new().method("fail_with", fail_with))).unwrap();
+    let pid: u32 = pool.call("pid", &()).unwrap();
+    for method in ["fail_with", "fail_nested"] {
+        for said in [code::NOT_BEGUN, code::CANCELLED] {
+            let failed = pool.call::<()>(method, &said).unwrap_err();
+            let error = failed.rpc().expect("the handler's error");
+            assert_eq!((error.code, error.message.as_str()), (code::HANDLER, "on purpose"));
+            assert_eq!(error.data.as_ref().unwrap().code.as_deref(), Some(&*said.to_string()));
+        }
+    }
+    assert_eq!(pool.call::<u32>("pid", &()).unwrap(), pid, "no worker was replaced");
+    assert_eq!(pool.call::<()>("fail_with", &7).unwrap_err().rpc().unwrap().code, 7, "others stay");
+}
+
+/// Numbers that take a while each, and how many were taken.
+fn slow_items() -> (Upload<u64>, Arc<AtomicU64>) {
+    let taken = Arc::new(AtomicU64::new(0));
+    let count = taken.clone();
+    let next = move |n| {
+        std::thread::sleep(Duration::from_millis(1));
+        count.fetch_add(1, Ordering::Relaxed);
+        n
+    };
+    (Upload::new((0..SLOW_ITEMS).map(next)), taken)
+}
+
+const SLOW_ITEMS: u64 = 20_000;
+
+#[test]
+fn a_timeout_holds_while_an_upload_is_sent() {
+    let pool = start(pool(1)).unwrap();
+    pool.ready().unwrap();
+    let (items, taken) = slow_items();
+    let in_time = Call::new().timeout(Duration::from_millis(300));
+    let error = pool.call_with::<u64>("sum", &items, in_time).unwrap_err();
+    assert!(matches!(error, PoolError::Call(CallError::TimedOut)), "{error}");
+    assert!(taken.load(Ordering::Relaxed) < SLOW_ITEMS, "it goes on until there is no more");
+}
+
+#[test]
+fn an_answer_ends_an_upload() {
+    let pool = start(pool(1)).unwrap();
+    pool.ready().unwrap();
+    let (items, taken) = slow_items();
+    assert_eq!(pool.call::<Option<u64>>("first", &items).unwrap(), Some(0));
+    assert!(taken.load(Ordering::Relaxed) < SLOW_ITEMS, "it goes on until there is no more");
 }

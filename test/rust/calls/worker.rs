@@ -61,6 +61,10 @@ fn break_rules(what: &str) -> ! {
                 channel.send(&answer).unwrap();
             }
             Some("$/cancelRequest") | None => {}
+            Some(_) if what == "posts" => {
+                channel.send(&"no call").unwrap();
+                answer(Value::Null);
+            }
             Some(_) if what == "is too long" => channel.send(&"y".repeat(100_000)).unwrap(),
             Some(_) => {
                 let params =
@@ -83,6 +87,8 @@ fn service() -> Service {
         .method("turn", |(): (), _: &Context| Answer::Ok(TURN.fetch_add(1, Ordering::Relaxed) + 1))
         .method("double", |n: u64, _: &Context| Answer::Ok(2 * n))
         .method("fail", |(): (), _: &Context| Err::<(), _>(io::Error::other("on purpose")))
+        .method("fail_with", |code: i64, _: &Context| Err::<(), _>(RpcError::new(code, "on purpose")))
+        .method("fail_nested", |code: i64, cx: &Context| cx.peer().call::<()>("fail_with", &code))
         .method("die", |(): (), _: &Context| -> Answer<()> { exit(7) })
         .method("die_slowly", die_slowly)
         .method("die_once", die_once)
@@ -109,6 +115,7 @@ fn service() -> Service {
             cx.peer().call::<u32>("noted", &())
         })
         .method("sum", |items: Upload<u64>, cx: &Context| cx.items(items)?.sum::<Result<u64, CallError>>())
+        .method("first", |items: Upload<u64>, cx: &Context| cx.items(items)?.next().transpose())
         .method("sum_and_die", |items: Upload<u64>, cx: &Context| -> Result<u64, CallError> {
             cx.items(items)?.next();
             exit(7)

@@ -1,5 +1,6 @@
 //! The machine of a pool, by hand and in any order.
 
+mod limits;
 mod properties;
 mod table;
 
