@@ -71,7 +71,7 @@ const behaviours = {
     assert.strictEqual(wrong.code, -32602);
     assert.match(wrong.message, /^params\.width: invalid type: string "a", expected u32$/);
     assert.match((await error('area', { width: 1 })).message, /^params: missing field `height`$/);
-    assert.match((await error('area')).message, /^params: there are none/);
+    assert.match((await error('area')).message, /^missing params: the method requires parameters/);
     assert.match((await error('add', ['a', 1])).message, /^params\[0\]: invalid type/);
   },
 
