@@ -80,7 +80,7 @@ function diedError(call, { exitCode, signal }, stderr, cause) {
     ? `'${call.method}' has no answer, and may have begun`
     : `'${call.method}' was not begun, and nobody else can take it`;
   const why = cause === undefined ? '' : ` (${cause.message})`;
-  const told = stderr === undefined || stderr === '' ? '' : `\nIts last words:\n${stderr}`;
+  const told = stderr === undefined || stderr === '' ? '' : `\nLast lines of stderr:\n${stderr}`;
   const message = `The worker ${how}${why}. ${what}${told}`;
   return new WorkerDiedError(message, { begun, exitCode, signal, stderr }, cause && { cause });
 }

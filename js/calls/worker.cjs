@@ -180,7 +180,7 @@ class Worker {
       this.problem?.message ??
       end.error?.message ??
       (end.signal !== null ? `it was ended by ${end.signal}` : `it has ended with exit code ${end.exitCode}`);
-    const told = details.stderr === '' ? '' : `\nIts last words:\n${details.stderr}`;
+    const told = details.stderr === '' ? '' : `\nLast lines of stderr:\n${details.stderr}`;
     const cause = this.cause ?? this.problem ?? end.error;
     return new WorkerDiedError(`${how}${told}`, details, cause && { cause });
   }
