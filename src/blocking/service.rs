@@ -197,8 +197,8 @@ impl Running<'_> {
                 }
                 Output::Finished => {
                     self.tear_down();
-                    if let Some(farewell) = self.core.farewell() {
-                        let _ = self.channel.send_frame(Ok(farewell));
+                    if let Some(last_frame) = self.core.last_frame() {
+                        let _ = self.channel.send_frame(Ok(last_frame));
                     }
                     // It may be over already.
                     let _ = self.channel.disconnect();

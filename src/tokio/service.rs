@@ -268,8 +268,8 @@ impl Running {
                 }
                 Output::Finished => {
                     self.tear_down().await;
-                    if let Some(farewell) = self.core.farewell() {
-                        let _ = channel.send_frame(Ok(farewell)).await;
+                    if let Some(last_frame) = self.core.last_frame() {
+                        let _ = channel.send_frame(Ok(last_frame)).await;
                     }
                     // It may be over already.
                     let _ = channel.disconnect().await;

@@ -21,7 +21,7 @@ use crate::calls::pool::WorkerId;
 use crate::driver::calls::{Core, Frame, Output, Settings, catch, is_survived};
 use crate::driver::link::Step;
 use crate::driver::op::{Disconnect, Operation, SendHandle};
-use crate::driver::pool::{Held, LastWords, Leash, end_of};
+use crate::driver::pool::{Control, Held, StderrTail, end_of};
 use crate::error::{Error, ProtocolError, SendError};
 use crate::process::Signal;
 
@@ -40,14 +40,14 @@ pub(super) struct Member {
     channel: Channel,
     callee: Callee,
     greeting: Option<Pin<Box<dyn Future<Output = Option<usize>> + Send>>>,
-    talk: Talk,
+    conversation: Conversation,
     /// There may be something to receive.
     is_readable: bool,
     /// So much waits to begin that nothing is received.
     is_paused: bool,
     stdout: Pipe<ChildStdout>,
     stderr: Pipe<ChildStderr>,
-    last_words: LastWords,
+    stderr_tail: StderrTail,
     /// A handle on its way, and what its message is about. What follows waits until the worker has it.
     handle: Option<(SendHandle, Option<About>)>,
     /// What it has sent against the rules.
@@ -58,7 +58,7 @@ pub(super) struct Member {
 
 /// How far the conversation over the channel is.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Talk {
+enum Conversation {
     Open,
     /// Messages were taken off the core, and there may be more.
     Writing,
@@ -74,9 +74,10 @@ impl Member {
         let core = Core::new(channel.encoder(), settings);
         core.received_here();
         core.ready();
-        let leash = Tied { process: process.clone(), channel: channel.clone(), waker: cx.waker().clone() };
-        let leash = Arc::new(leash);
-        run.shared.connected(worker, Held { core: core.clone(), leash, pid: process.id() });
+        let control =
+            ProcessControl { process: process.clone(), channel: channel.clone(), waker: cx.waker().clone() };
+        let control = Arc::new(control);
+        run.shared.connected(worker, Held { core: core.clone(), control, pid: process.id() });
         let greeting = {
             let (run, core) = (run.clone(), core.clone());
             Box::pin(async move { run.shared.greet(worker, &core).await })
@@ -88,12 +89,12 @@ impl Member {
             channel,
             callee: Callee { run: run.clone(), peer: Peer::new(core.clone()), core },
             greeting: Some(greeting),
-            talk: Talk::Open,
+            conversation: Conversation::Open,
             is_readable: true,
             is_paused: false,
             stdout,
             stderr,
-            last_words: LastWords::default(),
+            stderr_tail: StderrTail::default(),
             handle: None,
             broken: None,
             exited: None,
@@ -105,10 +106,10 @@ impl Member {
     /// Does all that can be done now.
     pub(super) fn go_on(&mut self, cx: &mut Context<'_>) {
         self.greet(cx);
-        if self.talk != Talk::Over && self.is_readable {
+        if self.conversation != Conversation::Over && self.is_readable {
             self.receive(cx);
         }
-        if self.talk != Talk::Over {
+        if self.conversation != Conversation::Over {
             self.write(cx);
         }
         self.read_output();
@@ -123,14 +124,16 @@ impl Member {
 
     /// The process has ended, and all that it has said was heard.
     pub(super) fn is_gone(&self) -> bool {
-        let is_heard = self.talk == Talk::Over && self.stdout.pipe.is_none() && self.stderr.pipe.is_none();
-        self.exited.as_ref().is_some_and(|(_, at)| is_heard || at.elapsed() >= AFTER_EXIT)
+        let is_all_read = self.conversation == Conversation::Over
+            && self.stdout.pipe.is_none()
+            && self.stderr.pipe.is_none();
+        self.exited.as_ref().is_some_and(|(_, at)| is_all_read || at.elapsed() >= AFTER_EXIT)
     }
 
     pub(super) fn leave(mut self) {
-        self.end_talk();
+        self.end_conversation();
         if let Some((status, _)) = self.exited {
-            self.run.shared.gone(self.worker, end_of(status, &self.last_words, self.broken));
+            self.run.shared.gone(self.worker, end_of(status, &self.stderr_tail, self.broken));
         }
     }
 
@@ -148,7 +151,7 @@ impl Member {
         let read = |fd| PollFd::new(fd, PollFlags::POLLIN);
         fds.extend(self.stdout.pipe.as_ref().map(|pipe| read(pipe.as_fd())));
         fds.extend(self.stderr.pipe.as_ref().map(|pipe| read(pipe.as_fd())));
-        if self.talk != Talk::Over {
+        if self.conversation != Conversation::Over {
             let flags = self.channel.with_link(|link| {
                 let mut flags = PollFlags::empty();
                 flags
@@ -230,9 +233,9 @@ impl Member {
                 Err(error) if is_survived(&error) => {}
                 Err(Error::Protocol(error)) => {
                     self.broken = Some(error);
-                    return self.end_talk();
+                    return self.end_conversation();
                 }
-                Ok(None) | Err(_) => return self.end_talk(),
+                Ok(None) | Err(_) => return self.end_conversation(),
             }
         }
         // There may be more, of which no descriptor tells.
@@ -262,20 +265,20 @@ impl Member {
             if is_full || self.is_handle_on_its_way() {
                 return;
             }
-            let frame = match self.talk {
-                Talk::Writing => self.callee.core.next_frame(),
+            let frame = match self.conversation {
+                Conversation::Writing => self.callee.core.next_frame(),
                 _ => match self.callee.core.poll_output(cx) {
                     Poll::Pending => return,
                     Poll::Ready(Some(Output::Frame(frame))) => Some(frame),
-                    Poll::Ready(Some(Output::Finished) | None) => return self.end_talk(),
+                    Poll::Ready(Some(Output::Finished) | None) => return self.end_conversation(),
                 },
             };
-            self.talk = if frame.is_some() { Talk::Writing } else { Talk::Open };
+            self.conversation = if frame.is_some() { Conversation::Writing } else { Conversation::Open };
             if let Some(frame) = frame {
                 // What cannot be sent would leave somebody waiting. If the peer has ended the channel, what it
                 // has sent before is still received.
                 if self.send(frame).is_err() && self.channel.is_connected() {
-                    return self.end_talk();
+                    return self.end_conversation();
                 }
                 // There may be room for more answers.
                 self.callee.dispatch();
@@ -312,9 +315,9 @@ impl Member {
         self.handle.is_some()
     }
 
-    fn end_talk(&mut self) {
-        if self.talk != Talk::Over {
-            self.talk = Talk::Over;
+    fn end_conversation(&mut self) {
+        if self.conversation != Conversation::Over {
+            self.conversation = Conversation::Over;
             self.channel.close();
             self.callee.core.end();
             self.run.shared.closed(self.worker);
@@ -322,20 +325,20 @@ impl Member {
     }
 
     fn read_output(&mut self) {
-        let (run, worker, last_words) = (&self.run, self.worker, &mut self.last_words);
-        self.stdout.read(|bytes| run.shared.output(worker, OutputStream::Stdout, bytes, last_words));
-        self.stderr.read(|bytes| run.shared.output(worker, OutputStream::Stderr, bytes, last_words));
+        let (run, worker, stderr_tail) = (&self.run, self.worker, &mut self.stderr_tail);
+        self.stdout.read(|bytes| run.shared.output(worker, OutputStream::Stdout, bytes, stderr_tail));
+        self.stderr.read(|bytes| run.shared.output(worker, OutputStream::Stderr, bytes, stderr_tail));
     }
 }
 
-struct Tied {
+struct ProcessControl {
     process: Arc<Process>,
     channel: Channel,
     /// The pool's thread.
     waker: Waker,
 }
 
-impl Leash for Tied {
+impl Control for ProcessControl {
     fn kill(&self) {
         // It fails only if the process runs as somebody else now, and ends when its channel does.
         if self.process.end(Signal::KILL).is_err() {

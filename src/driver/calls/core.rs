@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::in_flight::Attached;
 use super::job::{Job, Running};
 use super::state::{MOST_QUEUED, Phase, State, Visit};
-use super::watch::{Fate, Watch};
+use super::watch::{CallState, Watch};
 use crate::calls::machine::About;
 use crate::calls::schedule::Turn;
 use crate::calls::write::{self, Extra};
@@ -148,10 +148,10 @@ impl Core {
     }
 
     /// What has become of calls since, by their tags; and how much memory the other end has, if it has said so.
-    pub(crate) fn take_fates(&self) -> (Vec<(u64, Fate)>, Option<u64>) {
+    pub(crate) fn take_changes(&self) -> (Vec<(u64, CallState)>, Option<u64>) {
         let mut state = self.lock();
-        let fates = state.watch.as_mut().map(Watch::take).unwrap_or_default();
-        (fates, state.calls.peer_resident())
+        let changes = state.watch.as_mut().map(Watch::take).unwrap_or_default();
+        (changes, state.calls.peer_resident())
     }
 
     /// The handle, if it may be sent to this end.
@@ -265,7 +265,7 @@ impl Core {
                 if visit.calls.unsent(id) {
                     visit.settle(id, Err(CallError::Send(error)));
                 }
-                visit.became(id, Fate::Withdrawn);
+                visit.became(id, CallState::Withdrawn);
             }
             Some(About::Answer(id)) => {
                 let why = RpcError::internal(format!("the result's handle cannot be sent: {error}"));

@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::core::Core;
 use super::sending::Sending;
 use super::state::{Answer, Pending};
-use super::watch::Fate;
+use super::watch::CallState;
 use crate::calls::machine::Cancelling;
 use crate::calls::uploads::token;
 use crate::calls::write::{self, Extra};
@@ -195,7 +195,7 @@ impl Drop for InFlight {
                     let body = write::cancel(self.core.encoder(), self.id);
                     self.core.queue_about(&mut visit, body);
                 }
-                Cancelling::Withdrawn => visit.became(self.id, Fate::Withdrawn),
+                Cancelling::Withdrawn => visit.became(self.id, CallState::Withdrawn),
                 Cancelling::Over => {}
             }
         }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::core::Core;
 use super::job::{Job, Running};
 use super::state::{Answer, Phase, State};
-use super::watch::Fate;
+use super::watch::CallState;
 use crate::calls::machine::Event;
 use crate::calls::read::{self, Notification, Request};
 use crate::calls::schedule::Turn;
@@ -41,7 +41,7 @@ impl Core {
         // Those that are not handed on are dropped behind the lock, which a handle visits when it is closed.
         let mut visit = self.visit();
         // What one message makes us answer is bounded by the message.
-        visit.is_deaf = visit.reads_no_answers();
+        visit.drops_refusals = visit.reads_no_answers();
         for incoming in came {
             match visit.calls.handle(incoming) {
                 Event::Call(request) => self.begin(&mut visit, request, handle.take(), bytes, now),
@@ -55,7 +55,7 @@ impl Core {
                 Event::Answered { id, outcome, was_cancelled } => {
                     let is_begun = outcome.as_ref().err().is_none_or(|error| error.code != code::NOT_BEGUN);
                     // First, so that a caller that goes on finds the slot free.
-                    visit.became(id, if is_begun { Fate::Answered } else { Fate::NotBegun });
+                    visit.became(id, if is_begun { CallState::Answered } else { CallState::NotBegun });
                     if !was_cancelled {
                         // One that nobody waits for stays here.
                         let handle = visit.pending.contains_key(&id).then(|| handle.take()).flatten();
@@ -65,7 +65,7 @@ impl Core {
                 }
                 Event::Items { id, items } => visit.tell(id, |pending| pending.items.extend(items)),
                 Event::Overrun { id } => {
-                    visit.became(id, Fate::Broken);
+                    visit.became(id, CallState::Broken);
                     let why = RpcError::internal("the peer sent more items than it had credit for");
                     visit.settle(id, Err(CallError::Rpc(why)));
                     self.queue_about(&mut visit, write::cancel(&self.encoder, id));
@@ -171,7 +171,7 @@ impl Core {
     }
 
     fn answer_error(&self, visit: &mut State, id: &Id, error: &RpcError) {
-        if visit.is_deaf {
+        if visit.drops_refusals {
             visit.calls.forget(id);
             return;
         }
@@ -182,7 +182,7 @@ impl Core {
     }
 
     fn refuse(&self, visit: &mut State, id: Option<&Id>, error: &RpcError) {
-        if visit.is_deaf {
+        if visit.drops_refusals {
             return;
         }
         let extra = Extra::announcing(visit.calls.must_announce());
@@ -192,7 +192,7 @@ impl Core {
     }
 
     /// The last frame to an end that understands it: all that was begun has been answered.
-    pub(crate) fn farewell(&self) -> Option<Vec<u8>> {
+    pub(crate) fn last_frame(&self) -> Option<Vec<u8>> {
         let is_understood = self.is_peer_ours();
         let body = is_understood.then(|| write::left(&self.encoder).ok()).flatten()?;
         Body::frame(vec![body]).ok()
@@ -223,7 +223,7 @@ impl Core {
         for unanswered in visit.calls.end() {
             visit.settle(unanswered.id, Err(CallError::Disconnected { begun: unanswered.begun }));
             if !unanswered.begun {
-                visit.became(unanswered.id, Fate::NotBegun);
+                visit.became(unanswered.id, CallState::NotBegun);
             }
         }
         visit.end_uploads(None, || CallError::Disconnected { begun: true });

@@ -37,4 +37,4 @@ pub use reply::Reply;
 pub(crate) use state::Answer;
 #[cfg(feature = "types")]
 pub use types::{Returns, Typed, typed};
-pub(crate) use watch::Fate;
+pub(crate) use watch::CallState;

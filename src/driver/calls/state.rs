@@ -9,7 +9,7 @@ use std::time::Instant;
 use super::core::{Core, Output};
 use super::job::{Job, Running};
 use super::reading::Uploading;
-use super::watch::{Fate, Watch};
+use super::watch::{CallState, Watch};
 use crate::calls::machine::Calls;
 use crate::calls::schedule::{Schedule, Turn};
 use crate::calls::{CallError, Id};
@@ -41,7 +41,7 @@ pub(super) struct State {
     pub(super) is_writing: bool,
     pub(super) writer: Option<Waker>,
     /// When the last message came, the other end read so little that it is not told of what is refused.
-    pub(super) is_deaf: bool,
+    pub(super) drops_refusals: bool,
     /// The pool that is told what becomes of its calls.
     pub(super) watch: Option<Watch>,
     /// Who waits for less to be queued, or for all to have ended.
@@ -90,7 +90,7 @@ impl State {
             memory_told: None,
             is_writing: false,
             writer: None,
-            is_deaf: false,
+            drops_refusals: false,
             watch: None,
             room: Vec::new(),
             idle: Vec::new(),
@@ -163,8 +163,8 @@ impl State {
     }
 
     /// Tells the pool what has become of a call of ours.
-    pub(super) fn became(&mut self, id: u64, fate: Fate) {
-        let waker = self.watch.as_mut().and_then(|watch| watch.became(id, fate));
+    pub(super) fn became(&mut self, id: u64, change: CallState) {
+        let waker = self.watch.as_mut().and_then(|watch| watch.became(id, change));
         self.woken.extend(waker);
     }
 

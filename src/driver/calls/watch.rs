@@ -5,7 +5,7 @@ use std::task::Waker;
 
 /// What a pool is told of one of its calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Fate {
+pub(crate) enum CallState {
     /// It has an answer.
     Answered,
     /// Its caller has gone before it was sent.
@@ -21,12 +21,12 @@ pub(super) struct Watch {
     waker: Waker,
     /// What the pool calls its calls, by their ids here.
     tags: HashMap<u64, u64>,
-    fates: Vec<(u64, Fate)>,
+    changes: Vec<(u64, CallState)>,
 }
 
 impl Watch {
     pub(super) fn new(waker: Waker) -> Self {
-        Watch { waker, tags: HashMap::new(), fates: Vec::new() }
+        Watch { waker, tags: HashMap::new(), changes: Vec::new() }
     }
 
     pub(super) fn began(&mut self, id: u64, tag: u64) {
@@ -34,17 +34,17 @@ impl Watch {
     }
 
     /// Tells who is to be woken.
-    pub(super) fn became(&mut self, id: u64, fate: Fate) -> Option<Waker> {
-        let tag = match fate {
-            Fate::Broken => *self.tags.get(&id)?,
-            Fate::Answered | Fate::Withdrawn | Fate::NotBegun => self.tags.remove(&id)?,
+    pub(super) fn became(&mut self, id: u64, state: CallState) -> Option<Waker> {
+        let tag = match state {
+            CallState::Broken => *self.tags.get(&id)?,
+            CallState::Answered | CallState::Withdrawn | CallState::NotBegun => self.tags.remove(&id)?,
         };
-        self.fates.push((tag, fate));
+        self.changes.push((tag, state));
         // It was woken for those that are there already.
-        (self.fates.len() == 1).then(|| self.waker.clone())
+        (self.changes.len() == 1).then(|| self.waker.clone())
     }
 
-    pub(super) fn take(&mut self) -> Vec<(u64, Fate)> {
-        std::mem::take(&mut self.fates)
+    pub(super) fn take(&mut self) -> Vec<(u64, CallState)> {
+        std::mem::take(&mut self.changes)
     }
 }

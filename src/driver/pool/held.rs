@@ -5,7 +5,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 use std::sync::Arc;
 
-use super::LastWords;
+use super::StderrTail;
 use crate::calls::pool::End;
 use crate::driver::calls::Core;
 use crate::error::ProtocolError;
@@ -14,12 +14,12 @@ use crate::error::ProtocolError;
 #[derive(Clone)]
 pub(crate) struct Held {
     pub(crate) core: Arc<Core>,
-    pub(crate) leash: Arc<dyn Leash>,
+    pub(crate) control: Arc<dyn Control>,
     pub(crate) pid: u32,
 }
 
 /// What can be done to a worker at any time, without waiting.
-pub(crate) trait Leash: Send + Sync {
+pub(crate) trait Control: Send + Sync {
     fn kill(&self);
     /// Ends the channel behind what is being written.
     fn disconnect(&self);
@@ -27,11 +27,11 @@ pub(crate) trait Leash: Send + Sync {
 
 impl Held {
     /// Asks it to end.
-    pub(super) fn say_bye(&self) {
+    pub(super) fn ask_to_end(&self) {
         if self.core.is_peer_ours() {
             let _ = self.core.notify("$/crossfork/bye", &(), None);
         } else {
-            self.leash.disconnect();
+            self.control.disconnect();
         }
     }
 }
@@ -39,10 +39,10 @@ impl Held {
 /// How a process has ended. `broken`: what it has sent against the rules, for which its channel was closed.
 pub(crate) fn end_of(
     status: io::Result<ExitStatus>,
-    last_words: &LastWords,
+    stderr_tail: &StderrTail,
     broken: Option<ProtocolError>,
 ) -> End {
-    let stderr = last_words.to_string();
+    let stderr = stderr_tail.to_string();
     let cause = broken.map(|error| error.to_string());
     match status {
         Ok(status) => End { exit_code: status.code(), signal: status.signal(), stderr, cause },

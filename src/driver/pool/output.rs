@@ -43,9 +43,9 @@ pub(crate) type OnOutput = Arc<dyn Fn(Output<'_>) + Send + Sync>;
 
 /// The end of what a worker has written to its standard error.
 #[derive(Default)]
-pub(crate) struct LastWords(Vec<u8>);
+pub(crate) struct StderrTail(Vec<u8>);
 
-impl LastWords {
+impl StderrTail {
     fn push(&mut self, bytes: &[u8]) {
         self.0.extend_from_slice(&bytes[bytes.len().saturating_sub(KEPT)..]);
         let over = self.0.len().saturating_sub(KEPT);
@@ -53,7 +53,7 @@ impl LastWords {
     }
 }
 
-impl fmt::Display for LastWords {
+impl fmt::Display for StderrTail {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(String::from_utf8_lossy(&self.0).trim())
     }
@@ -89,10 +89,10 @@ impl Shared {
         worker: WorkerId,
         stream: OutputStream,
         bytes: &[u8],
-        last_words: &mut LastWords,
+        stderr_tail: &mut StderrTail,
     ) {
         if stream == OutputStream::Stderr {
-            last_words.push(bytes);
+            stderr_tail.push(bytes);
         }
         match &self.common.on_output {
             // A panic is told by the hook.

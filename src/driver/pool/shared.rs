@@ -10,7 +10,7 @@ use std::time::{Duration, Instant, SystemTime};
 use super::call::{Grant, Ticket};
 use super::{Common, Event, Held, PoolError, Stats};
 use crate::calls::pool::{Action, CallId, End, Failure, Machine, Phase, Time, WorkerId, WorkerState};
-use crate::driver::calls::{Fate, catch};
+use crate::driver::calls::{CallState, catch};
 
 /// A pool, without what it runs.
 pub(crate) struct Shared {
@@ -112,7 +112,7 @@ impl Shared {
     fn follow(&self, after: Aftermath) {
         after.woken.into_iter().for_each(Waker::wake);
         for (held, is_killed) in after.asked {
-            if is_killed { held.leash.kill() } else { held.say_bye() }
+            if is_killed { held.control.kill() } else { held.ask_to_end() }
         }
         for event in after.events {
             event.trace();
@@ -220,14 +220,14 @@ impl Shared {
 
     /// A worker's process runs. What becomes of its calls is heard of from now on.
     pub(crate) fn connected(self: &Arc<Self>, worker: WorkerId, held: Held) {
-        held.core.watch(Waker::from(Arc::new(Hears { shared: Arc::downgrade(self), worker })));
-        let leash = held.leash.clone();
+        held.core.watch(Waker::from(Arc::new(CallListener { shared: Arc::downgrade(self), worker })));
+        let control = held.control.clone();
         let is_wanted = self.act(|state, _| {
             state.held.insert(worker, held);
             state.machine.state_of(worker) == Some(WorkerState::Starting)
         });
         if !is_wanted {
-            leash.kill();
+            control.kill();
         }
     }
 
@@ -241,13 +241,13 @@ impl Shared {
 
     /// A worker's channel is over.
     pub(crate) fn closed(&self, worker: WorkerId) {
-        self.hear(worker);
+        self.apply_changes(worker);
         self.act(|state, now| state.machine.closed(worker, now));
     }
 
     /// A worker's process has ended, or was never there.
     pub(crate) fn gone(&self, worker: WorkerId, end: End) {
-        self.hear(worker);
+        self.apply_changes(worker);
         self.act(|state, now| {
             state.held.remove(&worker);
             state.machine.gone(worker, end, now);
@@ -255,20 +255,20 @@ impl Shared {
     }
 
     /// Takes note of what has become of a worker's calls.
-    fn hear(&self, worker: WorkerId) {
+    fn apply_changes(&self, worker: WorkerId) {
         let Some(core) = self.look(|state| state.held.get(&worker).map(|held| held.core.clone())) else {
             return;
         };
         self.act(|state, now| {
             // Under the lock, so that they are told in their order.
-            let (fates, resident) = core.take_fates();
-            for (call, fate) in fates {
+            let (changes, resident) = core.take_changes();
+            for (call, change) in changes {
                 let call = CallId::of(call);
-                match fate {
-                    Fate::Answered => state.machine.freed(call, worker, now),
-                    Fate::Withdrawn => state.machine.withdrawn(call, worker, now),
-                    Fate::NotBegun => state.machine.not_begun(call, worker, now),
-                    Fate::Broken => state.machine.abandon(call, now),
+                match change {
+                    CallState::Answered => state.machine.freed(call, worker, now),
+                    CallState::Withdrawn => state.machine.withdrawn(call, worker, now),
+                    CallState::NotBegun => state.machine.not_begun(call, worker, now),
+                    CallState::Broken => state.machine.abandon(call, now),
                 }
             }
             if let Some(bytes) = resident {
@@ -279,15 +279,15 @@ impl Shared {
 }
 
 /// Woken when something has become of a worker's calls.
-struct Hears {
+struct CallListener {
     shared: Weak<Shared>,
     worker: WorkerId,
 }
 
-impl Wake for Hears {
+impl Wake for CallListener {
     fn wake(self: Arc<Self>) {
         if let Some(shared) = self.shared.upgrade() {
-            shared.hear(self.worker);
+            shared.apply_changes(self.worker);
         }
     }
 }

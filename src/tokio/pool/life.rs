@@ -14,7 +14,7 @@ use super::{Child, OutputStream, Peer};
 use crate::calls::pool::{End, WorkerId};
 use crate::driver::calls::{Core, Settings, caught};
 use crate::driver::op::Disconnect;
-use crate::driver::pool::{Duty, Held, LastWords, Leash, end_of};
+use crate::driver::pool::{Control, Duty, Held, StderrTail, end_of};
 use crate::error::Error;
 use crate::process::Signal;
 use crate::tokio::service::Running;
@@ -63,13 +63,13 @@ async fn stay_with(run: &Run, worker: WorkerId, child: Child) -> End {
     let settings = Settings { concurrency: run.service.most(), greeting: None };
     let core = Core::new(channel.encoder(), settings);
     core.ready();
-    let leash = Arc::new(Tied { process: process.clone(), channel: channel.clone() });
-    run.shared.connected(worker, Held { core: core.clone(), leash, pid: process.id() });
+    let control = Arc::new(ProcessControl { process: process.clone(), channel: channel.clone() });
+    run.shared.connected(worker, Held { core: core.clone(), control, pid: process.id() });
 
     let peer = Peer::new(core.clone());
     let running = Arc::new(Running { service: run.service.clone(), core: core.clone(), peer });
     let mut broken = None;
-    let talk = async {
+    let conversation = async {
         let both = async { ::tokio::join!(running.receive(&channel), running.write(&channel)) };
         let begin = async {
             greet(run, worker, &running).await;
@@ -85,13 +85,13 @@ async fn stay_with(run: &Run, worker: WorkerId, child: Child) -> End {
         core.end();
         run.shared.closed(worker);
     };
-    let (mut last_words, mut unused) = (LastWords::default(), LastWords::default());
+    let (mut stderr_tail, mut unused) = (StderrTail::default(), StderrTail::default());
     let status = {
         let read_all = async {
             ::tokio::join!(
-                talk,
+                conversation,
                 read(run, worker, OutputStream::Stdout, stdout, &mut unused),
-                read(run, worker, OutputStream::Stderr, stderr, &mut last_words),
+                read(run, worker, OutputStream::Stderr, stderr, &mut stderr_tail),
             );
         };
         let mut read_all = pin!(read_all);
@@ -105,7 +105,7 @@ async fn stay_with(run: &Run, worker: WorkerId, child: Child) -> End {
     };
     channel.close();
     core.end();
-    end_of(status, &last_words, broken)
+    end_of(status, &stderr_tail, broken)
 }
 
 /// Waits until a worker is ready, and prepares it.
@@ -128,23 +128,23 @@ async fn read(
     worker: WorkerId,
     stream: OutputStream,
     pipe: Option<impl AsyncRead + Unpin>,
-    last_words: &mut LastWords,
+    stderr_tail: &mut StderrTail,
 ) {
     let Some(mut pipe) = pipe else {
         return;
     };
     let mut buffer = vec![0; 16 * 1024];
     while let Ok(n @ 1..) = pipe.read(&mut buffer).await {
-        run.shared.output(worker, stream, &buffer[..n], last_words);
+        run.shared.output(worker, stream, &buffer[..n], stderr_tail);
     }
 }
 
-struct Tied {
+struct ProcessControl {
     process: Arc<Process>,
     channel: Channel,
 }
 
-impl Leash for Tied {
+impl Control for ProcessControl {
     fn kill(&self) {
         // It fails only if the process runs as somebody else now, and ends when its channel does.
         if self.process.end(Signal::KILL).is_err() {
