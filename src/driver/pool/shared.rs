@@ -199,6 +199,8 @@ impl Shared {
         self.act(|state, now| {
             state.machine.tick(now);
             state.sleeps_until = None;
+            // It is awake, and need not be woken for what it is about to look at.
+            state.keeper = None;
         });
         let mut state = self.lock();
         while let Some((worker, place)) = state.starts.pop_front() {
@@ -396,3 +398,6 @@ impl Drop for Owner {
 pub(super) fn left(deadline: Option<Instant>) -> Option<Duration> {
     deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()))
 }
+
+#[cfg(test)]
+mod tests;
