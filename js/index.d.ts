@@ -743,7 +743,10 @@ export interface PoolOptions extends Omit<AnswerOptions, 'concurrency'> {
   lazy?: boolean;
   /** How many calls a worker has at a time: what it says itself by default, which in `serve` is one. */
   concurrency?: number;
-  /** How many calls may wait; more are rejected with `ERR_QUEUE_FULL`. Without a limit by default. */
+  /**
+   * How many calls may wait; more are rejected with `ERR_QUEUE_FULL`. Without a limit by default. With 0, a call is rejected
+   * unless a worker is free, and another worker is started if there may be more.
+   */
   maxQueue?: number;
   /** The `timeout` of calls that say none. */
   timeout?: number;
@@ -853,7 +856,7 @@ export class Pool extends EventEmitter implements AsyncDisposable {
   readonly notify: NotifyFunction<{ handle?: SendHandle; handleToAnyPeer?: boolean; key?: string | number }>;
   readonly workers: PoolWorker[];
   readonly closed: boolean;
-  /** As many calls wait as run at a time, or as may wait; 'drain' will come. */
+  /** As many calls wait as run at a time, or as may wait; 'drain' will come when none waits and one more may. */
   readonly needsDrain: boolean;
   methods<Api = Untyped>(): Methods<Api, PoolCallOptions>;
   /** Waits until the least number of workers is ready. Rejects with `ERR_POOL_START` if none can be started. */

@@ -64,10 +64,14 @@ class Crew {
     return best;
   }
 
-  /** One more worker, if there is a place for it and more calls wait than workers are starting. */
-  grow(waiting) {
+  get isOneFree() {
+    return this.places.some(({ worker }) => worker?.isFree === true);
+  }
+
+  /** One more worker, if there is a place for it and fewer are starting than calls want one. */
+  grow(calls) {
     const starting = this.places.filter((place) => place.next !== undefined).length;
-    if (starting >= waiting) return;
+    if (starting >= calls) return;
     const place = this.places.find(({ isEmpty }) => isEmpty);
     if (place !== undefined) this.#start(place);
   }

@@ -46,9 +46,13 @@ class Dispatch {
     this.#crew = crew;
   }
 
-  /** Calls wait that any worker can take. */
+  /** Calls wait that any worker can take, or there was no room for one, and is none since. */
   get hasWaiting() {
-    return this.#queue.peek() !== undefined;
+    return this.#queue.peek() !== undefined || (this.state === 'open' && this.needsDrain && !this.#hasRoom);
+  }
+
+  get #hasRoom() {
+    return this.waiting < this.#options.maxQueue || (this.#queue.peek() === undefined && this.#crew.isOneFree);
   }
 
   /** How many calls the workers take at a time. */
@@ -102,6 +106,9 @@ class Dispatch {
     if (worker !== undefined) return this.#hand(worker, call);
     if (this.waiting >= this.#options.maxQueue) {
       this.needsDrain = true;
+      // Where nothing may wait, nothing else would have a worker started.
+      if (call.place !== undefined) crew.need(call.place);
+      else crew.grow(this.waiting + 1);
       return call.reject(new QueueFullError(this.#options.maxQueue));
     }
     return this.#wait(call);
@@ -160,7 +167,7 @@ class Dispatch {
 
   #checkDrain() {
     if (this.waiting > 0) return;
-    if (this.needsDrain) {
+    if (this.needsDrain && this.#hasRoom) {
       this.needsDrain = false;
       process.nextTick(() => this.#pool.emit('drain'));
     }

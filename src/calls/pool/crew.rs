@@ -159,10 +159,10 @@ impl Machine {
         }
     }
 
-    /// One more worker, if there is a place for it and more calls wait than workers are starting.
-    pub(super) fn grow(&mut self, now: Time) {
+    /// One more worker, if there is a place for it and fewer are starting than calls want one.
+    pub(super) fn grow(&mut self, calls: usize, now: Time) {
         let starting = self.places.iter().filter(|place| matches!(place.next, Next::Starting(_))).count();
-        if starting < self.waiting
+        if starting < calls
             && let Some(place) = self.places.iter().position(|place| place.is_empty())
         {
             self.start(place, now);
@@ -178,7 +178,7 @@ impl Machine {
 
     pub(super) fn refill(&mut self, at: usize, now: Time) {
         let place = &self.places[at];
-        let is_asked_for = !place.queue.is_empty() || !self.queue.is_empty();
+        let is_asked_for = !place.queue.is_empty() || !self.queue.is_empty() || self.is_room_wanted();
         let is_missing =
             !self.settings.lazy && self.phase == Phase::Open && self.occupied() < self.settings.min;
         if is_asked_for || is_missing {

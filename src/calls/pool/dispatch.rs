@@ -25,7 +25,7 @@ impl Machine {
         let place = spec.key.map(|key| place_of(key, self.places.len()));
         let worker = self.worker_for(place);
         if worker.is_none() && !self.may_wait() {
-            self.needs_drain = true;
+            self.want_room(place, now);
             return Err(Failure::QueueFull { limit: self.settings.max_queue });
         }
         self.last_call += 1;
@@ -45,6 +45,23 @@ impl Machine {
             None => self.wait(id, now),
         }
         Ok(id)
+    }
+
+    /// Somebody waits until one more call can be taken on.
+    pub(crate) fn need_room(&mut self, now: Time) {
+        if !self.has_room() {
+            self.want_room(None, now);
+        }
+    }
+
+    /// A worker is wanted that could take a call that is not there: where none may wait, no other would have one
+    /// started.
+    fn want_room(&mut self, place: Option<usize>, now: Time) {
+        self.needs_drain = true;
+        match place {
+            Some(place) => self.need(place, now),
+            None => self.grow(self.waiting + 1, now),
+        }
     }
 
     /// Nobody waits for a call any more.
@@ -204,7 +221,7 @@ impl Machine {
             }
             None => {
                 self.queue.push(call.turn, id);
-                self.grow(now);
+                self.grow(self.waiting, now);
             }
         }
     }
@@ -263,7 +280,7 @@ impl Machine {
             }
         }
         if !self.queue.is_empty() {
-            self.grow(now);
+            self.grow(self.waiting, now);
         }
         self.check_drain(now);
     }
@@ -272,7 +289,8 @@ impl Machine {
         if self.waiting > 0 {
             return;
         }
-        if std::mem::take(&mut self.needs_drain) {
+        if self.needs_drain && self.has_room() {
+            self.needs_drain = false;
             self.actions.push_back(Action::Drained);
         }
         if self.running == 0 && self.phase == Phase::Closing {

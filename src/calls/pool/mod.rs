@@ -79,7 +79,8 @@ pub(crate) struct Machine {
     turn: usize,
     /// Why no worker starts.
     problem: Option<String>,
-    /// More wait than there is room for at the workers, and nobody was told of the end of that yet.
+    /// More wait than there is room for at the workers, or there was no room for one more, and nobody was told of
+    /// the end of that yet.
     needs_drain: bool,
     is_sweeping: bool,
     /// The places that still have to be filled by new workers.
@@ -223,6 +224,11 @@ impl Machine {
     /// Whether one more call can be taken on: a worker is free, or the call may wait.
     pub(crate) fn has_room(&self) -> bool {
         self.may_wait() || (self.queue.is_empty() && self.is_one_free())
+    }
+
+    /// Whether there was no room for a call, and is none since. A worker is starting that makes some, or pauses.
+    pub(crate) fn is_room_wanted(&self) -> bool {
+        self.phase == Phase::Open && self.needs_drain && !self.has_room()
     }
 
     /// Whether one more call may wait.

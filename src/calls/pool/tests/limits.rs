@@ -56,3 +56,49 @@ fn a_free_worker_is_no_room_for_a_call_that_waits_for_another() {
     assert!(kit.machine.has_room());
     assert_eq!(kit.make(keyed()), Err(Failure::QueueFull { limit: 0 }));
 }
+
+#[test]
+fn where_nothing_may_wait_a_refused_call_has_a_worker_started() {
+    let lazy = Settings { lazy: true, ..settings(1, 1) };
+    for settings in [lazy, settings(0, 1)] {
+        let mut kit = Kit::new(Settings { max_queue: 0, ..settings });
+        for _ in 0..3 {
+            assert_eq!(kit.make(Spec::default()), Err(Failure::QueueFull { limit: 0 }));
+            assert_eq!((kit.starting.len(), kit.drained), (1, 0));
+        }
+        kit.all_ready();
+        assert_eq!(kit.drained, 1, "there is room");
+        kit.call();
+    }
+}
+
+#[test]
+fn where_nothing_may_wait_a_pool_grows_by_what_it_refuses() {
+    let mut kit = Kit::ready(Settings { max_queue: 0, ..settings(1, 2) });
+    kit.call();
+    assert_eq!(kit.make(Spec::default()), Err(Failure::QueueFull { limit: 0 }));
+    kit.all_ready();
+    assert_eq!((kit.workers.len(), kit.drained), (2, 1));
+    kit.call();
+    assert_eq!(kit.make(Spec::default()), Err(Failure::QueueFull { limit: 0 }));
+    assert_eq!(kit.workers.len(), 2, "there is no place for more");
+}
+
+#[test]
+fn a_worker_that_room_is_wanted_of_is_started_again_when_it_has_failed() {
+    let mut kit = Kit::new(Settings { max_queue: 0, ..settings(0, 1) });
+    kit.machine.need_room(kit.now);
+    kit.look();
+    for _ in 0..2 {
+        let worker = kit.starting[0];
+        kit.die(worker);
+        assert_eq!((kit.starting.len(), kit.drained), (0, 0));
+        kit.pass(SECOND);
+        assert_eq!(kit.starting.len(), 1);
+    }
+    kit.all_ready();
+    assert!(kit.machine.has_room());
+    assert_eq!(kit.drained, 1);
+    kit.close();
+    assert!(!kit.machine.is_room_wanted());
+}

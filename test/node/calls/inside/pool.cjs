@@ -117,6 +117,26 @@ run({
     await pool.call('echo', 4);
   },
 
+  'where nothing may wait, a refused call has a worker started, and drain tells of it': async (t) => {
+    for (const options of [
+      { size: 1, lazy: true },
+      { min: 0, max: 1 },
+      { min: 1, max: 2 },
+    ]) {
+      const pool = t.pool('methods', { ...options, concurrency: 1, maxQueue: 0 });
+      let drains = 0;
+      pool.on('drain', () => (drains += 1));
+      if (options.min === 1) await pool.ready();
+      const busy = options.min === 1 ? pool.call('untilCancelled', 'x', { timeout: 10_000 }) : undefined;
+      busy?.catch(() => {});
+      assert.strictEqual(await codeOf(pool.call('echo', 1)), 'ERR_QUEUE_FULL');
+      assert.strictEqual(pool.needsDrain, true);
+      await until(() => drains > 0, 'drain');
+      assert.strictEqual(await pool.call('echo', 2), 2);
+      await pool.destroy();
+    }
+  },
+
   'cancelWaiting rejects what waits, and leaves what runs': async (t) => {
     const pool = t.pool('methods', { size: 1, concurrency: 1 });
     await pool.ready();
