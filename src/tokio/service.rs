@@ -255,7 +255,11 @@ impl Running {
 
     /// Writes what comes, until all was said. The end of the channel is seen where it is received from.
     pub(super) async fn write(self: &Arc<Self>, channel: &Channel) {
-        while let Some(output) = poll_fn(|cx| self.core.poll_output(cx)).await {
+        let next = |cx: &mut std::task::Context<'_>| match channel.is_connected() {
+            true => self.core.poll_output(cx),
+            false => self.core.poll_end(cx).map(|()| None),
+        };
+        while let Some(output) = poll_fn(next).await {
             match output {
                 Output::Frame(frame) => {
                     let mut frame = Some(frame);
@@ -263,7 +267,7 @@ impl Running {
                         channel.send_call_frame(&self.core, next).await;
                         // There may be room for more answers.
                         self.dispatch();
-                        frame = self.core.next_frame();
+                        frame = if channel.is_connected() { self.core.next_frame() } else { None };
                     }
                 }
                 Output::Finished => {

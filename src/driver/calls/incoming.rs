@@ -70,7 +70,7 @@ impl Core {
                     visit.settle(id, Err(CallError::Rpc(why)));
                     self.queue_about(&mut visit, write::cancel(&self.encoder, id));
                 }
-                Event::Progress { id, value } => visit.tell(id, |pending| pending.progress = Some(value)),
+                Event::Progress { id, value } => visit.progressed(id, value),
                 Event::UploadMoves { id } => visit.tell(id, |_| {}),
                 Event::UploadItems { token, items } => {
                     if let Some(uploading) = visit.uploading.get_mut(&token) {
@@ -220,6 +220,11 @@ impl Core {
     pub(crate) fn end(&self) {
         let mut visit = self.visit();
         visit.phase = Phase::Over;
+        for (id, handle) in visit.calls.take_unsent_handles() {
+            if let Some(pending) = visit.pending.get_mut(&id) {
+                pending.unsent = Some(handle);
+            }
+        }
         for unanswered in visit.calls.end() {
             visit.settle(unanswered.id, Err(CallError::Disconnected { begun: unanswered.begun }));
             if !unanswered.begun {

@@ -19,12 +19,12 @@ mod types;
 mod watch;
 
 pub use context::Context;
-pub(crate) use core::{CANNOT_WAIT, Core, Frame, Greeting, Output, Settings};
+pub(crate) use core::{Core, Frame, Greeting, Output, Settings};
 pub(crate) use handler::Handlers;
 #[cfg(feature = "types")]
 pub(crate) use handler::declarations;
 pub use handler::{ByRef, Handler};
-pub(crate) use in_flight::{Attached, InFlight, Options};
+pub(crate) use in_flight::{Along, Attached, InFlight, Options, listener};
 pub(crate) use incoming::is_survived;
 pub(crate) use job::Job;
 pub(crate) use panics::catch;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use super::pool::{beside, command, n, pool, until};
+use super::pool::{beside, command, n, pool, stop_resting, until};
 use super::*;
 
 /// Has calls made meanwhile, none of which may fail.
@@ -106,6 +106,42 @@ fn a_lazy_pool_starts_with_its_first_call() {
     assert_eq!(pool.stats().workers.len(), 1);
     pool.ready().unwrap();
     assert_eq!(pool.stats().workers.len(), 2);
+}
+
+/// Waits for room, and not for ever.
+fn room(pool: &Started) -> Result<(), PoolError> {
+    let waits = beside(pool, |pool| pool.room());
+    until("it ends", || waits.is_finished());
+    waits.join().unwrap()
+}
+
+#[test]
+fn where_no_call_may_wait_a_worker_is_started_for_the_next_one() {
+    for builder in [pool(1).lazy(), pool(1).min(0)] {
+        let pool = start(builder.max_queue(0)).unwrap();
+        assert_eq!(pool.call::<u64>("double", &1).unwrap_err().code(), "ERR_QUEUE_FULL");
+        until("one is ready", || pool.call::<u64>("double", &1).is_ok());
+    }
+    for builder in [pool(1).lazy(), pool(1).min(0)] {
+        let pool = start(builder.max_queue(0)).unwrap();
+        room(&pool).unwrap();
+        assert_eq!(pool.call::<u64>("double", &1).unwrap(), 2);
+    }
+    let pool = start(pool(1).max(n(2)).concurrency(n(1)).max_queue(0)).unwrap();
+    pool.ready().unwrap();
+    let busy = beside(&pool, |pool| pool.call::<u64>("rest", &600_000));
+    until("the first is busy", || pool.stats().running == 1);
+    room(&pool).unwrap();
+    assert_eq!(pool.call::<u64>("double", &1).unwrap(), 2, "another has it");
+    stop_resting(&pool);
+    busy.join().unwrap().unwrap();
+}
+
+#[test]
+fn who_waits_for_room_hears_that_no_worker_starts() {
+    let missing = Pool::fork(Fork::new("x.js").exec_path("/does/not/exist"));
+    let pool = start(missing.size(n(1)).lazy().max_queue(0)).unwrap();
+    assert_eq!(room(&pool).unwrap_err().code(), "ERR_POOL_START");
 }
 
 #[test]

@@ -4,8 +4,12 @@ pub use crate::pools::tasks::*;
 
 #[path = "broken.rs"]
 mod broken;
+#[path = "handles.rs"]
+mod handles;
 #[path = "pool.rs"]
 mod pool;
+#[path = "progress.rs"]
+mod progress;
 #[path = "recycling.rs"]
 mod recycling;
 #[path = "seeing.rs"]
