@@ -64,6 +64,14 @@ for (const driver of ['blocking', 'tokio']) {
     suite.test(`a pool calls workers of the npm package (${driver}, ${serialization})`, {}, async (_, { bin }) => {
       await run(pool, [driver, 'serve', bin, serialization, script('serve.mjs')], { timeout: 60_000 });
     });
+    suite.test(
+      `no call is lost with a worker, wherever it dies (${driver}, ${serialization})`,
+      {},
+      async (_, { bin }) => {
+        const dies = join(import.meta.dirname, '../node/calls/workers/dies.cjs');
+        await run(pool, [driver, 'deaths', bin, serialization, dies], { timeout: 120_000 });
+      },
+    );
   }
 }
 
