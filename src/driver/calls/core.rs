@@ -202,6 +202,7 @@ impl Core {
             if state.phase == Phase::Over {
                 return None;
             }
+            state.waiting_workers += 1;
             state = self.jobs.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
     }
@@ -291,7 +292,10 @@ impl Core {
                     }
                 }
                 Some(Err(finished)) => return finished,
-                None => state = self.output.wait(state).unwrap_or_else(PoisonError::into_inner),
+                None => {
+                    state.waiting_writers += 1;
+                    state = self.output.wait(state).unwrap_or_else(PoisonError::into_inner);
+                }
             }
         }
     }

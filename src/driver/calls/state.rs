@@ -40,6 +40,10 @@ pub(super) struct State {
     /// Somebody writes, and will look whether there is more.
     pub(super) is_writing: bool,
     pub(super) writer: Option<Waker>,
+    /// How many threads wait for something to do, and for something to write, and were not woken. To wake
+    /// a condition costs a system call even if nobody waits for it.
+    pub(super) waiting_workers: usize,
+    pub(super) waiting_writers: usize,
     /// When the last message came, the other end read so little that it is not told of what is refused.
     pub(super) drops_refusals: bool,
     /// The pool that is told what becomes of its calls.
@@ -90,6 +94,8 @@ impl State {
             memory_told: None,
             is_writing: false,
             writer: None,
+            waiting_workers: 0,
+            waiting_writers: 0,
             drops_refusals: false,
             watch: None,
             room: Vec::new(),
@@ -232,12 +238,15 @@ impl Drop for Visit<'_> {
         if state.schedule.is_idle() {
             woken.append(&mut state.idle);
         }
-        let has_job = state.has_job();
+        let wakes_worker = state.waiting_workers > 0 && state.has_job();
+        let wakes_writer = state.waiting_writers > 0 && has_output;
+        state.waiting_workers -= usize::from(wakes_worker);
+        state.waiting_writers -= usize::from(wakes_writer);
         drop(state);
-        if has_output {
+        if wakes_writer {
             self.core.output.notify_one();
         }
-        if has_job {
+        if wakes_worker {
             self.core.jobs.notify_one();
         }
         woken.into_iter().for_each(Waker::wake);
