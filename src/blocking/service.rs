@@ -3,13 +3,14 @@
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::thread;
+use std::time::Instant;
 
 use super::channel::Channel;
 use super::peer::{Peer, wait};
 use crate::calls::RpcError;
 use crate::calls::schedule::Turn;
-use crate::driver::calls::{Core, Job, Output, catch, is_survived};
-use crate::error::Error;
+use crate::driver::calls::{Core, Job, Output, PATIENCE, catch, is_survived};
+use crate::error::{Error, SendError};
 use crate::sys::terminate;
 
 crate::driver::face::service_face! {
@@ -147,7 +148,12 @@ impl Running<'_> {
         self.core.received_here();
         let result = loop {
             wait(poll_fn(|cx| self.core.poll_reading(cx)));
-            match self.channel.recv() {
+            let received = match self.core.is_hurried() {
+                true => self.channel.recv_timeout(PATIENCE),
+                false => self.channel.recv(),
+            };
+            match received {
+                Err(Error::Send(SendError::TimedOut)) => self.core.overdue(),
                 Ok(Some(message)) => {
                     if let Some(message) = self.core.receive(message) {
                         self.service.message(message, &self.peer);
@@ -173,9 +179,9 @@ impl Running<'_> {
     }
 
     fn carry_out(&self, turn: Turn, job: Job) {
-        // With nothing else to do, this thread writes at once. Otherwise another does, so that no answer
-        // waits behind a call, and those that are ready meanwhile go together.
-        if carry_out(&self.service, &self.core, &self.peer, turn, job, true) {
+        // With nothing else to do, this thread writes at once. Otherwise another does, unless calls are so
+        // quick that this one comes to it first.
+        if carry_out(&self.service, &self.core, &self.peer, turn, job, Some(Instant::now())) {
             self.write_now();
         }
     }
@@ -209,14 +215,15 @@ impl Running<'_> {
     }
 }
 
-/// Carries out a call or a notification. True: the caller is to write the answer.
+/// Carries out a call or a notification. `begun`: now, by a thread that may write. True: it is to write the
+/// answer.
 pub(super) fn carry_out(
     service: &Service,
     core: &Arc<Core>,
     peer: &Peer,
     turn: Turn,
     job: Job,
-    may_write: bool,
+    begun: Option<Instant>,
 ) -> bool {
     let call = job.running.clone();
     let handler = service.handlers.get(&job.method);
@@ -234,5 +241,5 @@ pub(super) fn carry_out(
         to.error(&panic)
     });
     let answer = call.as_ref().zip(answer).map(|(call, body)| (&call.id, body));
-    core.ended(turn, answer, may_write)
+    core.ended(turn, answer, begun)
 }

@@ -249,7 +249,7 @@ impl Running {
         });
         let answer = answer.unwrap_or_else(|error| to.error(&error));
         let answer = call.as_ref().zip(answer).map(|(call, body)| (&call.id, body));
-        self.core.ended(turn, answer, false);
+        self.core.ended(turn, answer, None);
         self.dispatch();
     }
 

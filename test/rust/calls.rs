@@ -7,6 +7,8 @@ mod blocking;
 mod hostile;
 #[path = "support/pools.rs"]
 mod pools;
+#[path = "calls/quick.rs"]
+mod quick;
 #[path = "calls/tasks.rs"]
 mod tasks;
 #[path = "calls/worker.rs"]

@@ -105,7 +105,7 @@ impl Core {
 
     /// Visits the state. At the end of the visit those are woken whose time has come.
     pub(super) fn visit(&self) -> Visit<'_> {
-        Visit { core: self, state: Some(self.lock()) }
+        Visit { core: self, state: Some(self.lock()), comes_back: false }
     }
 
     /// No code of our users runs under the lock, so that nobody leaves the state half changed.
@@ -196,14 +196,28 @@ impl Core {
         let mut state = self.lock();
         loop {
             if let Some(job) = state.take_job() {
-                drop(Visit { core: self, state: Some(state) });
+                drop(Visit { core: self, state: Some(state), comes_back: false });
                 return Some(job);
             }
             if state.phase == Phase::Over {
                 return None;
             }
-            state.waiting_workers += 1;
+            state.workers.waits();
             state = self.jobs.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state.workers.goes_on();
+        }
+    }
+
+    /// Whether something that is carried out may become [overdue](Self::overdue).
+    pub(crate) fn is_hurried(&self) -> bool {
+        self.lock().is_hurried()
+    }
+
+    /// A handler was expected to be quick and is not: threads are woken for what waits.
+    pub(crate) fn overdue(&self) {
+        let mut visit = self.visit();
+        if !visit.schedule.is_idle() {
+            visit.pace.is_slower();
         }
     }
 
@@ -214,14 +228,19 @@ impl Core {
             let body = write::error(&self.encoder, Some(&call.id), &error, Extra::default()).ok()?;
             Some((&call.id, body))
         });
-        self.ended(turn, body, false);
+        self.ended(turn, body, None);
     }
 
-    /// Something that was begun has ended, with this answer. True: the caller is to write it, for nobody
-    /// else does and nothing else is to be done.
-    pub(crate) fn ended(&self, turn: Turn, answer: Option<(&Id, Body)>, may_write: bool) -> bool {
+    /// Something that was begun has ended, with this answer. `begun`: then, by a thread that may write. True:
+    /// it is to write the answer, for nobody else does and nothing else is to be done.
+    pub(crate) fn ended(&self, turn: Turn, answer: Option<(&Id, Body)>, begun: Option<Instant>) -> bool {
+        let took = begun.map(|begun| begun.elapsed());
         let mut visit = self.visit();
         visit.schedule.ended(turn);
+        if let Some(took) = took {
+            visit.comes_back = true;
+            visit.pace.took(took);
+        }
         if let Some((id, body)) = answer {
             visit.running.remove(id);
             visit.calls.answer(id, body);
@@ -229,8 +248,8 @@ impl Core {
                 RpcError::internal("the call has ended, and its upload with it").into()
             });
         }
-        let writes =
-            may_write && visit.schedule.is_idle() && !visit.is_writing && visit.calls.queued_bytes() > 0;
+        let may_write = took.is_some() && visit.schedule.waiting() == 0 && !visit.is_writing;
+        let writes = may_write && visit.calls.queued_bytes() > 0;
         visit.is_writing |= writes;
         writes
     }
@@ -293,8 +312,9 @@ impl Core {
                 }
                 Some(Err(finished)) => return finished,
                 None => {
-                    state.waiting_writers += 1;
+                    state.writers.waits();
                     state = self.output.wait(state).unwrap_or_else(PoisonError::into_inner);
+                    state.writers.goes_on();
                 }
             }
         }

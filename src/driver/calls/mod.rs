@@ -9,6 +9,7 @@ mod handler;
 mod in_flight;
 mod incoming;
 mod job;
+mod pace;
 mod panics;
 mod reading;
 mod reply;
@@ -27,6 +28,7 @@ pub use handler::{ByRef, Handler};
 pub(crate) use in_flight::{Attached, InFlight, Options};
 pub(crate) use incoming::is_survived;
 pub(crate) use job::Job;
+pub(crate) use pace::PATIENCE;
 pub(crate) use panics::catch;
 #[cfg(feature = "tokio")]
 pub(crate) use panics::caught;

@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use super::core::{Core, Output};
 use super::job::{Job, Running};
+use super::pace::{Asleep, Pace};
 use super::reading::Uploading;
 use super::watch::{CallState, Watch};
 use crate::calls::machine::Calls;
@@ -40,10 +41,10 @@ pub(super) struct State {
     /// Somebody writes, and will look whether there is more.
     pub(super) is_writing: bool,
     pub(super) writer: Option<Waker>,
-    /// How many threads wait for something to do, and for something to write, and were not woken. To wake
-    /// a condition costs a system call even if nobody waits for it.
-    pub(super) waiting_workers: usize,
-    pub(super) waiting_writers: usize,
+    /// Threads that wait for something to do, and for something to write.
+    pub(super) workers: Asleep,
+    pub(super) writers: Asleep,
+    pub(super) pace: Pace,
     /// When the last message came, the other end read so little that it is not told of what is refused.
     pub(super) drops_refusals: bool,
     /// The pool that is told what becomes of its calls.
@@ -94,8 +95,9 @@ impl State {
             memory_told: None,
             is_writing: false,
             writer: None,
-            waiting_workers: 0,
-            waiting_writers: 0,
+            workers: Asleep::default(),
+            writers: Asleep::default(),
+            pace: Pace::default(),
             drops_refusals: false,
             watch: None,
             room: Vec::new(),
@@ -130,6 +132,23 @@ impl State {
 
     fn has_job(&self) -> bool {
         self.schedule.may_take() && self.calls.queued_answer_bytes() < MOST_QUEUED
+    }
+
+    /// A thread comes for what waits to begin, and others need not be woken.
+    fn is_job_expected(&self, comes_back: bool) -> bool {
+        self.pace.is_quick() && (comes_back || self.schedule.is_running() || self.workers.is_one_coming())
+    }
+
+    /// A thread writes the answers that wait when it has carried out what waits to begin.
+    fn is_output_expected(&self) -> bool {
+        self.pace.is_quick()
+            && (self.schedule.is_running() || self.has_job())
+            && self.calls.queued_bytes() == self.calls.queued_answer_bytes()
+    }
+
+    /// Something may become overdue: the thread that receives looks after [`PATIENCE`](super::pace::PATIENCE).
+    pub(super) fn is_hurried(&self) -> bool {
+        self.pace.is_quick() && !self.schedule.is_idle()
     }
 
     /// So many answers are unread that nothing more is read that would be answered.
@@ -203,6 +222,8 @@ pub(super) struct Visit<'a> {
     pub(super) core: &'a Core,
     /// There until the end.
     pub(super) state: Option<MutexGuard<'a, State>>,
+    /// The visitor comes for something to do next.
+    pub(super) comes_back: bool,
 }
 
 impl Deref for Visit<'_> {
@@ -238,10 +259,9 @@ impl Drop for Visit<'_> {
         if state.schedule.is_idle() {
             woken.append(&mut state.idle);
         }
-        let wakes_worker = state.waiting_workers > 0 && state.has_job();
-        let wakes_writer = state.waiting_writers > 0 && has_output;
-        state.waiting_workers -= usize::from(wakes_worker);
-        state.waiting_writers -= usize::from(wakes_writer);
+        let is_job_expected = state.is_job_expected(self.comes_back);
+        let wakes_worker = state.has_job() && !is_job_expected && state.workers.wake();
+        let wakes_writer = has_output && !state.is_output_expected() && state.writers.wake();
         drop(state);
         if wakes_writer {
             self.core.output.notify_one();
