@@ -17,7 +17,7 @@ function health(request, response) {
     moved: () => 302,
     unwell: () => 500,
     resets: () => request.socket.resetAndDestroy?.() ?? request.socket.destroy(),
-    mute: () => {},
+    mute: () => console.log('health: no answer'),
     early: () => {
       request.socket.write('HTTP/1.1 103 Early Hints\r\nLink: </style.css>; rel=preload\r\n\r\n');
       return 200;
