@@ -148,14 +148,15 @@ impl Running<'_> {
         self.core.received_here();
         let result = loop {
             wait(poll_fn(|cx| self.core.poll_reading(cx)));
-            let received = match self.core.is_hurried() {
+            let received = match self.core.is_watched() {
                 true => self.channel.recv_timeout(PATIENCE),
                 false => self.channel.recv(),
             };
             match received {
-                Err(Error::Send(SendError::TimedOut)) => self.core.overdue(),
+                Err(Error::Send(SendError::TimedOut)) => self.core.unwatched(),
                 Ok(Some(message)) => {
                     if let Some(message) = self.core.receive(message) {
+                        self.core.unwatched();
                         self.service.message(message, &self.peer);
                     }
                 }

@@ -208,17 +208,16 @@ impl Core {
         }
     }
 
-    /// Whether something that is carried out may become [overdue](Self::overdue).
-    pub(crate) fn is_hurried(&self) -> bool {
-        self.lock().is_hurried()
+    /// Whether the thread that receives is to [stop watching](Self::unwatched) after a while.
+    pub(crate) fn is_watched(&self) -> bool {
+        let state = self.lock();
+        state.is_watched && !state.schedule.is_idle()
     }
 
-    /// A handler was expected to be quick and is not: threads are woken for what waits.
-    pub(crate) fn overdue(&self) {
-        let mut visit = self.visit();
-        if !visit.schedule.is_idle() {
-            visit.pace.is_slower();
-        }
+    /// The thread that receives does something else, or has waited for long enough: threads are woken for what
+    /// waits.
+    pub(crate) fn unwatched(&self) {
+        self.visit().is_watched = false;
     }
 
     /// Something that was taken cannot begin.
@@ -363,11 +362,12 @@ impl Core {
 
     /// Waits until something is to be read: not before less waits to begin.
     pub(crate) fn poll_reading(&self, cx: &mut Context<'_>) -> Poll<()> {
-        let mut state = self.lock();
-        if !state.reads_nothing() {
+        let mut visit = self.visit();
+        if !visit.reads_nothing() {
             return Poll::Ready(());
         }
-        state.reader = Some(cx.waker().clone());
+        visit.is_watched = false;
+        visit.reader = Some(cx.waker().clone());
         Poll::Pending
     }
 

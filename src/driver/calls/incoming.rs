@@ -42,6 +42,7 @@ impl Core {
         let mut visit = self.visit();
         // What one message makes us answer is bounded by the message.
         visit.drops_refusals = visit.reads_no_answers();
+        visit.is_watched = visit.pace.is_quick();
         for incoming in came {
             match visit.calls.handle(incoming) {
                 Event::Call(request) => self.begin(&mut visit, request, handle.take(), bytes, now),

@@ -10,9 +10,9 @@ pub(crate) const PATIENCE: Duration = Duration::from_millis(1);
 
 /// How long handlers have taken of late.
 ///
-/// While they are quick, one thread carries out all that waits, and then writes all answers at once: to wake
-/// others would take longer. If one is not as quick as those before it, the thread that receives sees to it
-/// after [`PATIENCE`].
+/// If they are quick, one thread carries out all that has come in a message, and then writes all answers at
+/// once: to wake others would take longer. The thread that receives watches it, and wakes others after
+/// [`PATIENCE`].
 #[derive(Default)]
 pub(super) struct Pace {
     /// `None`: unknown, and taken for long.
@@ -26,11 +26,6 @@ impl Pace {
 
     pub(super) fn is_quick(&self) -> bool {
         self.mean.is_some_and(|mean| mean < QUICK)
-    }
-
-    /// A handler takes longer than those before it.
-    pub(super) fn is_slower(&mut self) {
-        self.mean = None;
     }
 }
 

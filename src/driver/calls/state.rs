@@ -45,6 +45,8 @@ pub(super) struct State {
     pub(super) workers: Asleep,
     pub(super) writers: Asleep,
     pub(super) pace: Pace,
+    /// Handlers are quick, and the thread that receives sees to one that is not.
+    pub(super) is_watched: bool,
     /// When the last message came, the other end read so little that it is not told of what is refused.
     pub(super) drops_refusals: bool,
     /// The pool that is told what becomes of its calls.
@@ -98,6 +100,7 @@ impl State {
             workers: Asleep::default(),
             writers: Asleep::default(),
             pace: Pace::default(),
+            is_watched: false,
             drops_refusals: false,
             watch: None,
             room: Vec::new(),
@@ -136,19 +139,14 @@ impl State {
 
     /// A thread comes for what waits to begin, and others need not be woken.
     fn is_job_expected(&self, comes_back: bool) -> bool {
-        self.pace.is_quick() && (comes_back || self.schedule.is_running() || self.workers.is_one_coming())
+        self.is_watched && (comes_back || self.schedule.is_running() || self.workers.is_one_coming())
     }
 
     /// A thread writes the answers that wait when it has carried out what waits to begin.
     fn is_output_expected(&self) -> bool {
-        self.pace.is_quick()
+        self.is_watched
             && (self.schedule.is_running() || self.has_job())
             && self.calls.queued_bytes() == self.calls.queued_answer_bytes()
-    }
-
-    /// Something may become overdue: the thread that receives looks after [`PATIENCE`](super::pace::PATIENCE).
-    pub(super) fn is_hurried(&self) -> bool {
-        self.pace.is_quick() && !self.schedule.is_idle()
     }
 
     /// So many answers are unread that nothing more is read that would be answered.
