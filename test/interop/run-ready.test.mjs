@@ -112,9 +112,12 @@ suite.test('an HTTPS server cannot be asked, which is said at once', DEADLINE, a
 suite.test('a worker gets no requests before it is ready', DEADLINE, async (t, runtime) => {
   const run = start(t, runtime, { args: ['-i', '1'], env: { MODE: 'slowly' } });
   const [, port] = (await run.said(/^\[\d+ \d+\] port (\d+)$/))[0];
-  const { status } = await get(Number(port));
-  assert.strictEqual(status, 200);
-  assert.match(run.text, /health: 200 /);
+  let asked;
+  const onResponse = ({ headers }) => {
+    asked = headers['times-asked'];
+  };
+  const { status } = await get(Number(port), '/', { onResponse });
+  assert.deepStrictEqual([status, asked], [200, '3']);
   assert.strictEqual(await run.stop(), 0, run.text);
 });
 

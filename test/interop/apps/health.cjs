@@ -39,6 +39,8 @@ server.on('request', (request, response) => {
     console.log('blocked');
     for (const end = performance.now() + Number(time); performance.now() < end; );
   }
+  // A log may be late.
+  response.setHeader('Times-Asked', asked);
   response.end(`${process.pid}`);
 });
 
