@@ -280,6 +280,8 @@ impl Calls {
         match self.in_flight(token) {
             Some((id, call)) if call.room >= came => {
                 call.room -= came;
+                // Only ends of ours send items in this form. Its answer, which says so too, comes behind them.
+                self.is_peer_ours = true;
                 Event::Items { id, items }
             }
             // What was not asked for is not kept, and a stream without some of its items is none.
