@@ -154,6 +154,33 @@ fn a_stream_that_is_the_first_call_gets_credit_before_there_is_any_answer() {
 }
 
 #[test]
+fn an_end_that_closes_still_sends_what_is_queued_but_none_of_its_calls() {
+    for serialization in BOTH {
+        let (mut a, mut b) = acquainted(serialization);
+        let (sent, asked) = (a.call(0), b.call(0));
+        a.send(&mut b);
+        b.send(&mut a);
+        b.receive_all();
+        a.receive_all();
+        let unsent = a.call(0);
+        a.calls.notify(write::notification(&a.encoder, "note", &1).unwrap());
+        a.answer(&asked.into());
+        let mut ended: Vec<_> = a.calls.close().iter().map(|call| (call.id, call.begun)).collect();
+        ended.sort_unstable();
+        assert_eq!(ended, [(sent, true), (unsent, false)]);
+        while a.send(&mut b) {}
+        let events = b.receive_all();
+        assert!(matches!(&events[..], [Event::Notify(_), Event::Answered { .. }]), "{events:?}");
+        // Nothing that comes concerns it any more.
+        b.answer(&sent.into());
+        b.call(0);
+        while b.send(&mut a) {}
+        assert!(matches!(a.receive_all()[..], [Event::Dropped, Event::Dropped]));
+        assert_eq!(a.calls.queued_bytes(), 0);
+    }
+}
+
+#[test]
 fn items_without_room_are_not_kept_and_fail_the_call() {
     let (mut a, mut b) = acquainted(Serialization::Json);
     let id = a.call(2);
