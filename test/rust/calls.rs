@@ -5,6 +5,8 @@
 mod blocking;
 #[path = "calls/hostile.rs"]
 mod hostile;
+#[path = "support/peers.rs"]
+mod peers;
 #[path = "support/pools.rs"]
 mod pools;
 #[path = "calls/quick.rs"]

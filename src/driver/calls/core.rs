@@ -134,8 +134,8 @@ impl Core {
         self.last_id.fetch_add(1, Ordering::Relaxed) + 1
     }
 
-    pub(super) fn is_over(&self) -> bool {
-        self.lock().phase == Phase::Over
+    pub(crate) fn is_over(&self) -> bool {
+        self.lock().phase.is_end()
     }
 
     pub(crate) fn is_peer_ours(&self) -> bool {
@@ -175,7 +175,7 @@ impl Core {
         let body = write::notification(&self.encoder, method, params).map_err(CallError::Send)?;
         let body = body.with_handle(handle);
         let mut visit = self.visit();
-        if visit.phase == Phase::Over {
+        if visit.phase.is_end() {
             return Err(CallError::Disconnected { begun: false });
         }
         visit.calls.notify(body);
@@ -342,7 +342,7 @@ impl Core {
     /// Waits until there is room for more to be written, or nothing is written any more.
     pub(crate) fn poll_room(&self, cx: &mut Context<'_>) -> Poll<()> {
         let mut state = self.lock();
-        if state.calls.queued_bytes() < MOST_QUEUED || state.phase == Phase::Over {
+        if state.calls.queued_bytes() < MOST_QUEUED || state.phase.is_end() {
             return Poll::Ready(());
         }
         state.room.push(cx.waker().clone());

@@ -17,6 +17,9 @@ use crate::handle::ReceivedHandle;
 use crate::message::Message;
 use crate::message::body::Body;
 
+/// The method by which an end asks whether the other is ready.
+pub(crate) const HELLO: &str = "$/crossfork/hello";
+
 /// How many pools may ask before the set-up is over whether this end is ready. There is one.
 const MOST_HELLOS: usize = 64;
 
@@ -119,7 +122,7 @@ impl Core {
         now: Instant,
     ) {
         let id = &request.id;
-        let is_hello = request.call.method == "$/crossfork/hello" && self.greeting.is_some();
+        let is_hello = request.call.method == HELLO && self.greeting.is_some();
         if is_hello && visit.hellos.len() < MOST_HELLOS {
             visit.hellos.push(request.id);
             return self.greet(visit);
@@ -217,11 +220,15 @@ impl Core {
         }
     }
 
-    /// The channel is over: who waits for an answer is told, and handlers are.
-    pub(crate) fn end(&self) {
+    /// There will be no more answers: who waits for one is told, and handlers are.
+    pub(super) fn come_to(&self, phase: Phase) {
         let mut visit = self.visit();
-        visit.phase = Phase::Over;
-        for unanswered in visit.calls.end() {
+        if visit.phase == Phase::Over || visit.phase == phase {
+            return;
+        }
+        visit.phase = phase;
+        let unanswered = if phase == Phase::Over { visit.calls.end() } else { visit.calls.close() };
+        for unanswered in unanswered {
             visit.settle(unanswered.id, Err(CallError::Disconnected { begun: unanswered.begun }));
             if !unanswered.begun {
                 visit.became(unanswered.id, CallState::NotBegun);
@@ -232,6 +239,7 @@ impl Core {
         let gone = visit.schedule.remove(|_| true);
         let running = std::mem::take(&mut visit.running);
         visit.woken.extend(running.values().flat_map(|running| running.cancel()).collect::<Vec<_>>());
+        visit.wake_ends();
         drop(visit);
         drop(gone);
         // Whatever waits for something to do has nothing to wait for.

@@ -1,6 +1,7 @@
 //! Calls over one channel, for both drivers: the [machine](crate::calls::machine) under a lock, and who is
 //! woken for what. Threads and tasks add only who carries out what, and who writes.
 
+mod closing;
 mod context;
 mod core;
 #[cfg(feature = "types")]
@@ -19,6 +20,7 @@ mod state;
 mod types;
 mod watch;
 
+pub(crate) use closing::{CloseOnDrop, GoneOnDrop, LINGER};
 pub use context::Context;
 pub(crate) use core::{CANNOT_WAIT, Core, Frame, Greeting, Output, Settings};
 pub(crate) use handler::Handlers;
@@ -26,7 +28,7 @@ pub(crate) use handler::Handlers;
 pub(crate) use handler::declarations;
 pub use handler::{ByRef, Handler};
 pub(crate) use in_flight::{Attached, InFlight, Options};
-pub(crate) use incoming::is_survived;
+pub(crate) use incoming::{HELLO, is_survived};
 pub(crate) use job::Job;
 pub(crate) use pace::PATIENCE;
 pub(crate) use panics::catch;

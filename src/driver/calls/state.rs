@@ -14,6 +14,7 @@ use super::watch::{CallState, Watch};
 use crate::calls::machine::Calls;
 use crate::calls::schedule::{Schedule, Turn};
 use crate::calls::{CallError, Id};
+use crate::error::Error;
 use crate::handle::ReceivedHandle;
 use crate::message::part::Part;
 
@@ -54,6 +55,10 @@ pub(super) struct State {
     /// Who waits for less to be queued, or for all to have ended.
     pub(super) room: Vec<Waker>,
     pub(super) idle: Vec<Waker>,
+    /// Who waits for the end.
+    pub(super) ends: Vec<Waker>,
+    /// How it came to the end, where somebody stays until then.
+    pub(super) gone: Option<Result<(), Error>>,
     /// Who reads, and waits for less to wait.
     pub(super) reader: Option<Waker>,
     /// Woken when the lock is given back.
@@ -65,7 +70,16 @@ pub(super) enum Phase {
     Open,
     /// No call is begun any more; those that have begun end.
     Stopping,
+    /// We end the channel: what is queued is still written, and nothing that comes is handled.
+    Closing,
     Over,
+}
+
+impl Phase {
+    /// Nobody gets an answer any more, on either side.
+    pub(super) fn is_end(self) -> bool {
+        matches!(self, Phase::Closing | Phase::Over)
+    }
 }
 
 /// A result, and what has come with it.
@@ -105,6 +119,8 @@ impl State {
             watch: None,
             room: Vec::new(),
             idle: Vec::new(),
+            ends: Vec::new(),
+            gone: None,
             reader: None,
             woken: Vec::new(),
         }
@@ -144,7 +160,8 @@ impl State {
 
     /// A thread writes the answers that wait when it has carried out what waits to begin.
     fn is_output_expected(&self) -> bool {
-        self.is_watched
+        self.phase != Phase::Closing
+            && self.is_watched
             && (self.schedule.is_running() || self.has_job())
             && self.calls.queued_bytes() == self.calls.queued_answer_bytes()
     }
@@ -171,14 +188,29 @@ impl State {
 
     /// Nothing is to be read: enough waits to begin, and none of our calls waits for its answer.
     pub(super) fn reads_nothing(&self) -> bool {
-        self.phase != Phase::Over
+        !self.phase.is_end()
             && self.is_ready
             && (self.is_full() || self.reads_no_answers())
             && self.pending.is_empty()
     }
 
     pub(super) fn is_finished(&self) -> bool {
-        self.phase == Phase::Stopping && self.schedule.is_idle() && self.calls.open() == 0
+        match self.phase {
+            Phase::Stopping => self.schedule.is_idle() && self.calls.open() == 0,
+            Phase::Closing => true,
+            Phase::Open | Phase::Over => false,
+        }
+    }
+
+    /// To be called before the end is looked for.
+    pub(super) fn wake_at_end(&mut self, waker: &Waker) {
+        if !self.ends.iter().any(|known| known.will_wake(waker)) {
+            self.ends.push(waker.clone());
+        }
+    }
+
+    pub(super) fn wake_ends(&mut self) {
+        self.woken.append(&mut self.ends);
     }
 
     pub(super) fn settle(&mut self, id: u64, outcome: Result<Answer, CallError>) {
@@ -243,12 +275,12 @@ impl Drop for Visit<'_> {
             return;
         };
         let mut woken = std::mem::take(&mut state.woken);
-        let is_over = state.phase == Phase::Over;
+        let (is_over, is_end) = (state.phase == Phase::Over, state.phase.is_end());
         let has_output = !state.is_writing && (state.calls.queued_bytes() > 0 || state.is_finished());
         if has_output || is_over {
             woken.extend(state.writer.take());
         }
-        if is_over {
+        if is_end {
             woken.append(&mut state.room);
         }
         if !state.reads_nothing() {

@@ -1,9 +1,14 @@
-//! The pool for threads.
+//! Pools and peers for threads.
 
+pub use crate::peers::blocking::*;
 pub use crate::pools::blocking::*;
 
 #[path = "broken.rs"]
 mod broken;
+#[path = "connected.rs"]
+mod connected;
+#[path = "parting.rs"]
+mod parting;
 #[path = "pool.rs"]
 mod pool;
 #[path = "recycling.rs"]

@@ -1,9 +1,14 @@
-//! The pool for tasks.
+//! Pools and peers for tasks.
 
+pub use crate::peers::tasks::*;
 pub use crate::pools::tasks::*;
 
 #[path = "broken.rs"]
 mod broken;
+#[path = "connected.rs"]
+mod connected;
+#[path = "parting.rs"]
+mod parting;
 #[path = "pool.rs"]
 mod pool;
 #[path = "recycling.rs"]
