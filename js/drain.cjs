@@ -2,8 +2,8 @@
 
 // Graceful shutdown for a worker of `crossfork run`, which loads this file before the program (`--require`).
 //
-// Until the primary asks the worker to disconnect, it only records which servers listen and which connections
-// are open. Then it drains them: requests in flight finish, responses carry `Connection: close`, and idle
+// Until the primary asks the worker to disconnect, it only records which servers listen, and secure sockets and HTTP/2
+// sessions. Then it drains them: requests in flight finish, responses carry `Connection: close`, and idle
 // connections are closed. In the end it calls the program's handlers for the stop signal. It requires no other
 // file of the package, so that it also works alone.
 
@@ -50,7 +50,7 @@ function install({ signal, signalAfter, shutdownMessage }) {
   const IDLE = 3000;
   const HALF_CLOSED = 500;
 
-  /** Each server that listens or has connections, with its open connections. */
+  /** Each server that listens or has connections, with its open secure sockets and HTTP/2 sessions. */
   const servers = new Map();
   /** Each server that has ever listened. */
   const tracked = new WeakSet();
@@ -76,7 +76,7 @@ function install({ signal, signalAfter, shutdownMessage }) {
   function track(server) {
     if (tracked.has(server)) return;
     tracked.add(server);
-    const open = { sockets: new Set(), sessions: new Set() };
+    const open = { secure: new Set(), sessions: new Set() };
     servers.set(server, open);
     server.on('listening', () => servers.set(server, open));
     // While draining, the program may close it once more.
@@ -85,14 +85,7 @@ function install({ signal, signalAfter, shutdownMessage }) {
       set.add(each);
       each.once('close', () => set.delete(each));
     };
-    server.on('connection', (socket) => keep(open.sockets, socket));
-    if (isSecure(server)) {
-      server.on('secureConnection', (socket) => {
-        // Replaces its TCP connection.
-        open.sockets.delete(socket._parent);
-        keep(open.sockets, socket);
-      });
-    }
+    if (isSecure(server)) server.on('secureConnection', (socket) => keep(open.secure, socket));
     if (isHttp2(server)) {
       server.on('session', (session) => {
         keep(open.sessions, session);
@@ -160,15 +153,30 @@ function install({ signal, signalAfter, shutdownMessage }) {
   function closeIdleConnections() {
     const now = performance.now();
     const open = { ending: 0, programs: 0 };
-    for (const [server, { sockets, sessions }] of servers) {
-      open.ending += sessions.size;
-      for (const socket of sockets) {
-        const state = stateOf(server, socket);
-        open[state === 'program' ? 'programs' : 'ending'] += 1;
-        if (state === 'idle' && idleFor(socket, now) >= idleLimit(server, socket)) halfClose(socket);
-      }
+    for (const { sessions } of servers.values()) open.ending += sessions.size;
+    for (const [server, socket] of connections()) {
+      const state = stateOf(server, socket);
+      open[state === 'program' ? 'programs' : 'ending'] += 1;
+      if (state === 'idle' && idleFor(socket, now) >= idleLimit(server, socket)) halfClose(socket);
     }
     return open;
+  }
+
+  /** The servers' sockets. Node knows them: to keep a list of them would cost each connection time. */
+  function connections() {
+    const all = [];
+    const wrapped = new Set();
+    for (const [server, { secure }] of servers) {
+      for (const socket of secure) {
+        all.push([server, socket]);
+        wrapped.add(socket._parent);
+      }
+    }
+    for (const socket of process._getActiveHandles()) {
+      const isOurs = socket instanceof net.Socket && servers.has(socket.server);
+      if (isOurs && !wrapped.has(socket)) all.push([socket.server, socket]);
+    }
+    return all;
   }
 
   /** @returns {'busy' | 'idle' | 'program'} */

@@ -100,11 +100,11 @@
 //!
 //! [`blocking`] is for threads, and needs no feature. [`tokio`] (feature `tokio`) is for tasks. They have
 //! the same names and behave alike. Neither starts a thread or a task: a caller that waits does the work for
-//! all. There are four exceptions. One thread of the crate, for all channels, bounds the time for which
+//! all. There are five exceptions. One thread of the crate, for all channels, bounds the time for which
 //! a channel that we have ended waits for its peer. A `disconnect` whose future was dropped may go on in
 //! a task. And a cluster's primary has tasks of its own, because it hands out connections whatever its user
 //! does. A pool of workers has one thread, and another for the functions that are told of events and output,
-//! or one task for each worker.
+//! or one task for each worker. And a service that is connected to a program has threads or tasks of its own.
 //!
 //! # JSON or advanced
 //!

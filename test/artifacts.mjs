@@ -13,7 +13,8 @@ const { cargo } = createRequire(import.meta.url)('../js/build.cjs');
 const COMMAND = 'crossfork';
 const EXAMPLES = [
   ...['interop-child', 'interop-cluster-worker', 'interop-parent', 'interop-primary', 'interop-values'],
-  ...['calls-language-client', 'calls-language-server', 'calls-pool', 'calls-worker', 'fd-peer', 'workerpool-worker'],
+  ...['calls-language-client', 'calls-language-server', 'calls-peer', 'calls-pool', 'calls-worker'],
+  ...['both_ways', 'fd-peer', 'workerpool-worker'],
   ...['cluster_threads', 'cluster_worker', 'demo_worker', 'drive_node', 'echo_worker', 'guard', 'hand_over'],
   ...[
     'http_worker',

@@ -13,6 +13,40 @@ function carriesBytes(target) {
   return typeof handle === 'object' && handle !== null && inside(handle, 'kMessageBuffer') !== undefined;
 }
 
+/** What of a call or an answer is the user's. The rest has no bytes, and need not be looked through. */
+const PARTS = ['params', 'result', 'error'];
+
+/** A call, an answer or a bundle, with its bytes as JSON has them. Nothing is changed. */
+function packCall(message) {
+  if (!Array.isArray(message)) return packParts(message);
+  return message.map(packParts);
+}
+
+function packParts(message) {
+  let copy;
+  for (const name of PARTS) {
+    const packed = pack(message[name]);
+    if (packed === message[name]) continue;
+    copy ??= { ...message };
+    copy[name] = packed;
+  }
+  return copy ?? message;
+}
+
+/** A call, an answer or a bundle that has come, with its bytes as a Buffer each. It is changed: it is nobody else's. */
+function unpackCall(message) {
+  if (Array.isArray(message)) message.forEach(unpackParts);
+  else unpackParts(message);
+}
+
+function unpackParts(message) {
+  if (typeof message !== 'object' || message === null) return;
+  for (const name of PARTS) {
+    const value = message[name];
+    if (typeof value === 'object' && value !== null) message[name] = unpack(value);
+  }
+}
+
 /** The value with its bytes as JSON has them. What has none inside is given back as it is; nothing is changed. */
 function pack(value, around = []) {
   if (typeof value !== 'object' || value === null) return value;
@@ -73,4 +107,4 @@ function isPacked(value) {
   return typeof value.data === 'string' || Array.isArray(value.data);
 }
 
-module.exports = { carriesBytes, pack, unpack };
+module.exports = { carriesBytes, pack, packCall, unpack, unpackCall };

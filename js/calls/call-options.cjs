@@ -45,8 +45,9 @@ function callOptions(options, checks = CHECKS) {
   if (options === undefined) return NONE;
   checkOptions(options);
   const checked = {};
-  for (const [name, value] of Object.entries(options)) {
-    if (value === undefined) continue;
+  for (const name in options) {
+    const value = options[name];
+    if (value === undefined || !Object.hasOwn(options, name)) continue;
     const check = Object.hasOwn(checks, name) ? checks[name] : undefined;
     if (check === undefined) throw wrongType(`options.${name}`, `one of: ${Object.keys(checks).join(', ')}`, name);
     checked[name] = check(value, `options.${name}`);

@@ -96,9 +96,9 @@ class Call {
   }
 
   /** How many milliseconds are left, as the callee is told. */
-  timeLeft() {
+  timeLeft(now = performance.now()) {
     const { timeout } = this.#options;
-    return timeout === undefined ? undefined : Math.max(0, Math.ceil(this.madeAt + timeout - performance.now()));
+    return timeout === undefined ? undefined : Math.max(0, Math.ceil(this.madeAt + timeout - now));
   }
 
   /** Called when the timeout has passed. */

@@ -3,7 +3,7 @@
 // A machine and its channel: a process that was forked, or the one that has forked this one.
 
 const { coded } = require('../errors.cjs');
-const { carriesBytes, pack, unpack } = require('./bytes.cjs');
+const { carriesBytes, packCall, unpackCall } = require('./bytes.cjs');
 const { CallError } = require('./errors.cjs');
 const { closeHandle } = require('./handles.cjs');
 const { Machine } = require('./machine.cjs');
@@ -86,7 +86,7 @@ class Connection {
   // Our calls
 
   /** Gives the peer a call. */
-  hand(call) {
+  hand(call, now) {
     if (call.handle !== undefined && !this.machine.peerIsOurs && !call.options.handleToAnyPeer) {
       call.reject(handleError(call.method));
       call.released();
@@ -100,7 +100,7 @@ class Connection {
     }
     call.state = 'sent';
     call.connection = this;
-    this.machine.request(call, call.timeLeft(), call.streams === undefined ? undefined : this.#place);
+    this.machine.request(call, call.timeLeft(now), call.streams === undefined ? undefined : this.#place);
     this.schedule();
   }
 
@@ -180,7 +180,7 @@ class Connection {
     try {
       // Deno ends with a panic where it meets a cycle.
       if (isDeno) JSON.stringify(message);
-      const written = this.#carriesBytes ? message : pack(message);
+      const written = this.#carriesBytes ? message : packCall(message);
       const goesOn = this.#target.send(written, entries[0].handle, undefined, (error) => this.#sent(entries, error));
       if (!goesOn && isNode) this.#blockedBy = entries;
     } catch (error) {
@@ -222,7 +222,7 @@ class Connection {
   }
 
   #receive(message, handle) {
-    if (!this.#carriesBytes && (isCall(message) || isBundle(message))) unpack(message);
+    if (!this.#carriesBytes && (isCall(message) || isBundle(message))) unpackCall(message);
     this.machine.receive(message, handle ?? undefined);
     if (this.machine.hasOutput) this.schedule();
   }

@@ -2,7 +2,7 @@
 
 // What waits to be sent, in order, and how it is put together: single messages, or bundles for an end that reads them.
 
-const { sizeOf } = require('./size.cjs');
+const { sizeOfCall } = require('./size.cjs');
 
 const MOST_MESSAGES = 64;
 const MOST_BYTES = 64 * 1024;
@@ -48,11 +48,11 @@ class Outbox {
     this.#next();
     const taken = [first];
     if (!bundles || first.handle !== undefined || this.#first() === undefined) return taken;
-    let size = sizeOf(first.message);
+    let size = sizeOfCall(first.message);
     while (taken.length < MOST_MESSAGES && size < MOST_BYTES) {
       const entry = this.#first();
       if (entry === undefined || entry.handle !== undefined) break;
-      size += sizeOf(entry.message);
+      size += sizeOfCall(entry.message);
       if (size > MOST_BYTES) break;
       taken.push(entry);
       this.#next();

@@ -3,29 +3,39 @@
 /** More parts than this are not counted, and the whole is taken for large. */
 const MOST_PARTS = 256;
 
-/** About how many bytes a message will have. Exact figures would cost as much as writing it. */
-function sizeOf(message) {
+/** About how many bytes the rest of a call or an answer has. */
+const AROUND = 80;
+
+/** About how many bytes a call or an answer will have. Exact figures would cost as much as writing it. */
+function sizeOfCall({ params, result, error }) {
+  return AROUND + sizeOf(params ?? result ?? error);
+}
+
+/** About how many bytes a value will have. */
+function sizeOf(value) {
+  if (typeof value === 'string') return value.length + 2;
+  if (typeof value !== 'object' || value === null) return 8;
   let parts = 0;
-  const waiting = [message];
+  const waiting = [value];
   let size = 0;
   while (waiting.length > 0) {
     if (++parts > MOST_PARTS) return Number.POSITIVE_INFINITY;
-    const value = waiting.pop();
-    if (typeof value === 'string') size += value.length + 2;
-    else if (typeof value !== 'object' || value === null) size += 8;
-    else if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer) size += value.byteLength;
-    else if (Array.isArray(value)) {
-      if (value.length > MOST_PARTS) return Number.POSITIVE_INFINITY;
-      for (let i = 0; i < value.length; i++) waiting.push(value[i]);
-    } else if (value instanceof Map || value instanceof Set) return Number.POSITIVE_INFINITY;
+    const next = waiting.pop();
+    if (typeof next === 'string') size += next.length + 2;
+    else if (typeof next !== 'object' || next === null) size += 8;
+    else if (ArrayBuffer.isView(next) || next instanceof ArrayBuffer) size += next.byteLength;
+    else if (Array.isArray(next)) {
+      if (next.length > MOST_PARTS) return Number.POSITIVE_INFINITY;
+      for (let i = 0; i < next.length; i++) waiting.push(next[i]);
+    } else if (next instanceof Map || next instanceof Set) return Number.POSITIVE_INFINITY;
     else {
-      for (const name in value) {
+      for (const name in next) {
         size += name.length + 4;
-        waiting.push(value[name]);
+        waiting.push(next[name]);
       }
     }
   }
   return size;
 }
 
-module.exports = { sizeOf };
+module.exports = { sizeOf, sizeOfCall };

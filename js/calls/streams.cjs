@@ -24,12 +24,14 @@ function isStream(value) {
 function streamsIn(params) {
   if (typeof params !== 'object' || params === null) return undefined;
   let found;
-  for (const key in params) {
+  const look = (key) => {
     const iterable = params[key];
-    if (!isStream(iterable)) continue;
+    if (!isStream(iterable)) return;
     found ??= [];
     found.push({ key, iterable, hasBegun: false });
-  }
+  };
+  if (Array.isArray(params)) for (let i = 0; i < params.length; i++) look(i);
+  else for (const key in params) look(key);
   return found;
 }
 

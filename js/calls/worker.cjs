@@ -123,7 +123,7 @@ class Worker {
     this.handed += 1;
     if (this.handed >= this.maxCalls) this.state = 'retiring';
     call.worker = this;
-    this.connection.hand(call);
+    this.connection.hand(call, now);
   }
 
   released(now) {

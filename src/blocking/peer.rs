@@ -18,13 +18,23 @@ fn answer_within(mut call: InFlight, timeout: Option<Duration>) -> Result<Answer
     }
 }
 
+fn until_gone(core: &Core) -> Result<(), Error> {
+    core.can_wait().unwrap_or_else(|error| panic!("{error}"));
+    wait(poll_fn(|cx| core.poll_gone(cx)))
+}
+
+fn until_over(core: &Core) {
+    core.can_wait().unwrap_or_else(|error| panic!("{error}"));
+    wait(poll_fn(|cx| core.poll_over(cx)));
+}
+
 /// Waits for each item.
 impl<R: DeserializeOwned> Iterator for Stream<R> {
     type Item = Result<R, CallError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         if let Some(Err(error)) = self.items.as_ref().map(Items::can_wait) {
-            self.items = None;
+            (self.items, self._peer) = (None, None);
             return Some(Err(error));
         }
         wait(poll_fn(|cx| self.poll_item(cx)))

@@ -3,17 +3,34 @@
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::thread;
+use std::time::Instant;
 
 use super::channel::Channel;
-use super::peer::{Peer, wait};
+use super::peer::{Peer, wait, wait_until};
 use crate::calls::RpcError;
 use crate::calls::schedule::Turn;
-use crate::driver::calls::{Core, Job, Output, catch, is_survived};
-use crate::error::Error;
+use crate::driver::calls::{Core, GoneOnDrop, Job, LINGER, Output, PATIENCE, catch, is_survived};
+use crate::error::{Error, SendError};
 use crate::sys::terminate;
 
 crate::driver::face::service_face! {
-    "blocking" "`&Context`"
+    "blocking" "`&Context`" r#"```no_run
+use crossfork::blocking::{Context, Fork, Service};
+use crossfork::calls::RpcError;
+
+fn price(article: String, _: &Context) -> Result<usize, RpcError> {
+    Ok(article.len())
+}
+
+# fn main() -> Result<(), Box<dyn std::error::Error>> {
+// In Node: serve({ total: async (articles, cx) => (await cx.peer.call('price', articles[0])) * 2 })
+let node = Fork::new("cart.mjs").spawn()?;
+let peer = Service::new().method("price", price).connect(&node.channel)?;
+let total: usize = peer.call("total", &["chair"])?;
+# let _ = total;
+node.stop(Default::default())?;
+# Ok(()) }
+```"#
     #[doc = r#"A program whose functions its parent calls: a worker of a pool, a language server, or any child of
 `fork`. Its handlers run on threads.
 
@@ -89,12 +106,26 @@ impl Service {
     /// # Errors
     /// What the set-up failed with; or the channel failed.
     pub fn run_on(self, channel: &Channel) -> Result<(), Error> {
-        let core = self.core(channel);
+        let core = self.claim(channel)?;
         self.run_with(channel, core)
     }
 
+    /// Carries out calls on threads of the crate, until the channel is over.
+    fn stay_with(self, channel: Channel, core: Arc<Core>) -> Result<(), Error> {
+        let stay = move || {
+            let gone = GoneOnDrop(core.clone());
+            let result = self.run_with(&channel, core.clone());
+            drop(channel);
+            core.gone(result);
+            drop(gone);
+        };
+        thread::Builder::new().name("crossfork-calls".to_owned()).spawn(stay)?;
+        Ok(())
+    }
+
     fn run_with(self, channel: &Channel, core: Arc<Core>) -> Result<(), Error> {
-        let threads = self.most();
+        // One of them says of each method that it is not there.
+        let threads = if self.handlers.is_empty() { 1 } else { self.most() };
         let running = Running { service: self, core: core.clone(), channel, peer: Peer::new(core) };
         let result = thread::scope(|scope| {
             // The set-up may call the parent, whose answers are received meanwhile.
@@ -106,6 +137,7 @@ impl Service {
                     scope.spawn(|| running.work());
                 }
             }
+            running.wait_for_end();
             // It has panicked only if what drops a message has.
             let received = receiving.join().unwrap_or(Ok(()));
             started.and(received)
@@ -142,14 +174,31 @@ impl Running<'_> {
         }
     }
 
+    /// Waits until the channel is over. If we have closed it, the other end has a time to read what was queued.
+    fn wait_for_end(&self) {
+        if wait(poll_fn(|cx| self.core.poll_ending(cx))) {
+            return;
+        }
+        let deadline = Instant::now().checked_add(LINGER);
+        if wait_until(poll_fn(|cx| self.core.poll_over(cx)), deadline).is_none() {
+            self.channel.close();
+        }
+    }
+
     /// Takes what comes, until nothing comes any more.
     fn receive(&self) -> Result<(), Error> {
         self.core.received_here();
         let result = loop {
             wait(poll_fn(|cx| self.core.poll_reading(cx)));
-            match self.channel.recv() {
+            let received = match self.core.is_watched() {
+                true => self.channel.recv_timeout(PATIENCE),
+                false => self.channel.recv(),
+            };
+            match received {
+                Err(Error::Send(SendError::TimedOut)) => self.core.unwatched(),
                 Ok(Some(message)) => {
                     if let Some(message) = self.core.receive(message) {
+                        self.core.unwatched();
                         self.service.message(message, &self.peer);
                     }
                 }
@@ -173,9 +222,9 @@ impl Running<'_> {
     }
 
     fn carry_out(&self, turn: Turn, job: Job) {
-        // With nothing else to do, this thread writes at once. Otherwise another does, so that no answer
-        // waits behind a call, and those that are ready meanwhile go together.
-        if carry_out(&self.service, &self.core, &self.peer, turn, job, true) {
+        // With nothing else to do, this thread writes at once. Otherwise another does, unless calls are so
+        // quick that this one comes to it first.
+        if carry_out(&self.service, &self.core, &self.peer, turn, job, Some(Instant::now())) {
             self.write_now();
         }
     }
@@ -196,9 +245,11 @@ impl Running<'_> {
                     self.write_now();
                 }
                 Output::Finished => {
-                    self.tear_down();
-                    if let Some(last_frame) = self.core.last_frame() {
-                        let _ = self.channel.send_frame(Ok(last_frame));
+                    if !self.core.is_closing() {
+                        self.tear_down();
+                        if let Some(last_frame) = self.core.last_frame() {
+                            let _ = self.channel.send_frame(Ok(last_frame));
+                        }
                     }
                     // It may be over already.
                     let _ = self.channel.disconnect();
@@ -209,14 +260,15 @@ impl Running<'_> {
     }
 }
 
-/// Carries out a call or a notification. True: the caller is to write the answer.
+/// Carries out a call or a notification. `begun`: now, by a thread that may write. True: it is to write the
+/// answer.
 pub(super) fn carry_out(
     service: &Service,
     core: &Arc<Core>,
     peer: &Peer,
     turn: Turn,
     job: Job,
-    may_write: bool,
+    begun: Option<Instant>,
 ) -> bool {
     let call = job.running.clone();
     let handler = service.handlers.get(&job.method);
@@ -234,5 +286,5 @@ pub(super) fn carry_out(
         to.error(&panic)
     });
     let answer = call.as_ref().zip(answer).map(|(call, body)| (&call.id, body));
-    core.ended(turn, answer, may_write)
+    core.ended(turn, answer, begun)
 }

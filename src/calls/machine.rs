@@ -1,6 +1,7 @@
 //! [`Calls`]: one end of the calls on a channel, as a machine. No I/O, no clock, no encoding: what is
 //! queued was written before, and what comes out is framed behind it.
 
+mod ending;
 mod reporting;
 mod uploading;
 
@@ -286,6 +287,8 @@ impl Calls {
         match self.in_flight(token) {
             Some((id, call)) if call.room >= came => {
                 call.room -= came;
+                // Only ends of ours send items in this form. Its answer, which says so too, comes behind them.
+                self.is_peer_ours = true;
                 Event::Items { id, items }
             }
             // What was not asked for is not kept, and a stream without some of its items is none.
@@ -370,18 +373,6 @@ impl Calls {
     pub fn unsent(&mut self, id: u64) -> bool {
         self.uploads.remove_sent_by(id);
         self.ours.remove(&id).is_some_and(|call| !call.is_cancelled)
-    }
-
-    /// The channel is over: nothing comes or goes any more. Tells of the calls of ours that have no
-    /// answer, without the cancelled ones.
-    pub fn end(&mut self) -> Vec<Unanswered> {
-        self.has_ended = true;
-        self.outbox = Outbox::default();
-        self.uploads = Uploads::default();
-        self.theirs.clear();
-        let has_peer_left = self.has_peer_left;
-        let ours = self.ours.drain().filter(|(_, call)| !call.is_cancelled);
-        ours.map(|(id, call)| Unanswered { id, begun: call.is_handed_over && !has_peer_left }).collect()
     }
 
     fn queue(&mut self, kind: Kind, body: Body) {

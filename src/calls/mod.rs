@@ -6,6 +6,9 @@
 //! `vscode-jsonrpc`, or a program in Rust with a pool: [`blocking::Pool`](crate::blocking::Pool), or
 //! `tokio::Pool`. The workers of such a pool may be Node programs too.
 //!
+//! A parent of one program needs no pool: [`Service::connect`](crate::blocking::Service::connect) calls it, and
+//! carries out what it calls. Workers of a cluster are connected with `tokio::Service::connect_worker`.
+//!
 //! ```no_run
 //! use crossfork::blocking::{Context, Service};
 //!
@@ -50,6 +53,7 @@ mod error;
 mod event;
 mod id;
 pub(crate) mod machine;
+mod offer;
 mod outbox;
 pub(crate) mod params;
 pub(crate) mod pool;
@@ -69,6 +73,7 @@ pub(crate) mod write;
 pub use self::bytes::Bytes;
 pub use error::{CallError, ErrorData, Extension, RpcError, code};
 pub use id::Id;
+pub use offer::Offer;
 pub use upload::Upload;
 pub(crate) use upload::{Source, collected};
 pub use with_handle::WithHandle;

@@ -63,6 +63,15 @@ impl Outbox {
         self.answer_bytes = 0;
     }
 
+    pub(super) fn withdraw_calls(&mut self) {
+        let Outbox { waiting, bytes, .. } = self;
+        waiting.retain(|(kind, body)| {
+            let is_call = matches!(kind, Kind::Call(_));
+            *bytes -= if is_call { body.len() } else { 0 };
+            !is_call
+        });
+    }
+
     pub(super) fn bytes(&self) -> usize {
         self.bytes
     }

@@ -159,8 +159,8 @@ fn member(part: &Part) -> Option<Incoming> {
         // In the advanced mode, a property that is not there may be written as one.
         *place = Some(value).filter(|value| !value.is_undefined());
     });
-    let version = members.jsonrpc.as_ref()?.decode::<String>().ok()?;
-    (looked.is_ok() && version == "2.0").then(|| members.incoming())
+    let is_call = looked.is_ok() && members.jsonrpc.as_ref()?.is_text("2.0");
+    is_call.then(|| members.incoming())
 }
 
 impl Members {

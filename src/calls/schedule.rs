@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 /// Notifications are handled one after the other, and what came behind one does not begin before it has
 /// ended. So many calls run beside each other.
 pub(crate) struct Schedule<T> {
-    /// By their places, which grow.
-    waiting: BTreeMap<u64, Waiting<T>>,
+    /// By their places, which grow. The map moves what it has each time that one is taken.
+    waiting: BTreeMap<u64, Box<Waiting<T>>>,
     next_place: u64,
     /// What those who wait keep of the messages that they came in.
     bytes: usize,
@@ -45,14 +45,14 @@ impl<T> Schedule<T> {
     /// Adds something that keeps so many bytes.
     pub(crate) fn add(&mut self, turn: Turn, bytes: usize, what: T) {
         self.bytes += bytes;
-        self.waiting.insert(self.next_place, Waiting { turn, bytes, what });
+        self.waiting.insert(self.next_place, Box::new(Waiting { turn, bytes, what }));
         self.next_place += 1;
     }
 
     /// Takes what waits in this place; `None` if it has begun. The time does not depend on how many wait: a
     /// peer that cancels all of its calls would keep this end busy for a long time.
     pub(crate) fn withdraw(&mut self, place: u64) -> Option<T> {
-        let Waiting { bytes, what, .. } = self.waiting.remove(&place)?;
+        let Waiting { bytes, what, .. } = *self.waiting.remove(&place)?;
         self.bytes -= bytes;
         Some(what)
     }
@@ -62,7 +62,7 @@ impl<T> Schedule<T> {
         if !self.may_take() {
             return None;
         }
-        let (_, Waiting { turn, bytes, what }) = self.waiting.pop_first()?;
+        let Waiting { turn, bytes, what } = *self.waiting.pop_first()?.1;
         self.bytes -= bytes;
         self.running += 1;
         self.is_held = turn == Turn::Alone;
@@ -86,6 +86,10 @@ impl<T> Schedule<T> {
 
     pub(crate) fn bytes(&self) -> usize {
         self.bytes
+    }
+
+    pub(crate) fn is_running(&self) -> bool {
+        self.running > 0
     }
 
     pub(crate) fn is_idle(&self) -> bool {

@@ -63,6 +63,9 @@ pub enum SendError {
     /// A call that never waits would have to: nothing is there to be received, or the kernel has no room
     /// for the message, which was not sent.
     WouldBlock,
+    /// A service is connected to the channel already, and takes the calls that come.
+    #[cfg(feature = "calls")]
+    HasCalls,
 }
 
 impl SendError {
@@ -78,6 +81,8 @@ impl SendError {
             SendError::Refused { .. } => "ERR_IPC_HANDLE_REFUSED",
             SendError::TimedOut => "ETIMEDOUT",
             SendError::WouldBlock => "EAGAIN",
+            #[cfg(feature = "calls")]
+            SendError::HasCalls => "ERR_INVALID_STATE",
         }
     }
 }
@@ -120,6 +125,10 @@ impl fmt::Display for SendError {
             SendError::TimedOut => f.write_str("the peer did not read, or did not acknowledge, in time"),
             SendError::WouldBlock => f.write_str(
                 "nothing can be received or sent at this moment: call again when the channel's descriptor is ready",
+            ),
+            #[cfg(feature = "calls")]
+            SendError::HasCalls => f.write_str(
+                "a service is connected to this channel already, and takes the calls that come: clone its peer",
             ),
         }
     }

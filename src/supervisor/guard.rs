@@ -179,6 +179,7 @@ impl Guard {
                 }
             }
             Action::Disconnect { worker } => {
+                self.questions.withdraw_probe(worker);
                 if let Some(worker) = self.workers.get(&worker) {
                     worker.disconnect();
                 }

@@ -87,7 +87,8 @@ pub struct Options {
     /// A worker is up when it answers a request for this with a status of 200 to 399, and gets no connections
     /// before.
     pub ready_url: Option<ReadyUrl>,
-    /// A worker that does not answer for so long is ended and replaced: its event loop is blocked. 0: never.
+    /// A worker that does not answer for so long is ended and replaced: its event loop is blocked. 0: never. The
+    /// command takes one second at least.
     pub hang_timeout: Duration,
     /// A worker's messages go to all other workers.
     pub relay: bool,

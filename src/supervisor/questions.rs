@@ -1,9 +1,10 @@
 //! What workers are asked while they run, and their answers.
 
+use std::collections::HashMap;
 use std::ffi::OsString;
 use std::time::Duration;
 
-use tokio::task::JoinSet;
+use tokio::task::{AbortHandle, JoinSet};
 
 use super::policy::{Policy, Probed, Time};
 use super::ready_url::ReadyUrl;
@@ -12,7 +13,11 @@ use crate::tokio::cluster::ForkedWorker;
 
 /// Those that wait for an answer. The end of a worker's channel is one, too.
 #[derive(Default)]
-pub(super) struct Questions(JoinSet<Answer>);
+pub(super) struct Questions {
+    waiting: JoinSet<Answer>,
+    /// By the workers that were sent a request.
+    probes: HashMap<u32, AbortHandle>,
+}
 
 pub(super) enum Answer {
     /// How long its event loop took, if it could be asked.
@@ -24,17 +29,30 @@ pub(super) enum Answer {
 impl Questions {
     /// Whether its event loop runs.
     pub(super) fn ask(&mut self, worker: ForkedWorker) {
-        self.0.spawn(async move { Answer::Alive(worker.id(), worker.event_loop_delay().await.ok()) });
+        self.waiting.spawn(async move { Answer::Alive(worker.id(), worker.event_loop_delay().await.ok()) });
     }
 
     /// Whether it is ready.
     pub(super) fn probe(&mut self, worker: ForkedWorker, url: ReadyUrl) {
-        self.0.spawn(async move { Answer::Probe(worker.id(), url.ask(&worker).await) });
+        let id = worker.id();
+        let probe = self.waiting.spawn(async move { Answer::Probe(id, url.ask(&worker).await) });
+        self.probes.insert(id, probe);
     }
 
-    /// The next answer. `None` if there is no question.
+    /// The worker is to end, and would wait for a request that it does not answer.
+    pub(super) fn withdraw_probe(&mut self, worker: u32) {
+        if let Some(probe) = self.probes.remove(&worker) {
+            probe.abort();
+        }
+    }
+
+    /// The next answer. `None` if there is no question, or one was withdrawn.
     pub(super) async fn next(&mut self) -> Option<Answer> {
-        self.0.join_next().await?.ok()
+        let answer = self.waiting.join_next().await?.ok();
+        if let Some(Answer::Probe(worker, _)) = answer {
+            self.probes.remove(&worker);
+        }
+        answer
     }
 }
 

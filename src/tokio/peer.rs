@@ -14,6 +14,14 @@ async fn answer_within(mut call: InFlight, timeout: Option<Duration>) -> Result<
     }
 }
 
+async fn until_gone(core: &Core) -> Result<(), Error> {
+    poll_fn(|cx| core.poll_gone(cx)).await
+}
+
+async fn until_over(core: &Core) {
+    poll_fn(|cx| core.poll_over(cx)).await;
+}
+
 impl<R: DeserializeOwned> Stream<R> {
     /// Waits for the next item; `None` when there are no more.
     ///

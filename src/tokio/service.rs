@@ -3,20 +3,38 @@
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use ::tokio::runtime::Builder;
 use ::tokio::signal::unix::{SignalKind, signal};
+use ::tokio::time::sleep;
 
 use super::channel::Channel;
 use super::peer::Peer;
 use crate::calls::RpcError;
 use crate::calls::schedule::Turn;
-use crate::driver::calls::{Core, Job, Outcome, Output, caught, is_survived};
+use crate::driver::calls::{Core, GoneOnDrop, Job, LINGER, Outcome, Output, caught, is_survived};
 use crate::error::Error;
 use crate::limits::Limits;
 
 crate::driver::face::service_face! {
-    "tokio" "`Context` or `&Context`"
+    "tokio" "`Context` or `&Context`" r#"```no_run
+use crossfork::calls::RpcError;
+use crossfork::tokio::{Context, Fork, Service};
+
+async fn price(article: String, _: Context) -> Result<usize, RpcError> {
+    Ok(article.len())
+}
+
+# async fn example() -> Result<(), Box<dyn std::error::Error>> {
+// In Node: serve({ total: async (articles, cx) => (await cx.peer.call('price', articles[0])) * 2 })
+let node = Fork::new("cart.mjs").spawn()?;
+let peer = Service::new().method("price", price).connect(&node.channel)?;
+let total: usize = peer.call("total", &["chair"]).await?;
+# let _ = total;
+node.stop(Default::default()).await?;
+# Ok(()) }
+```"#
     #[doc = r#"A program whose functions its parent calls: a worker of a pool, a language server, or any child of
 `fork`. Its handlers run in tasks.
 
@@ -91,7 +109,8 @@ impl Service {
         let runtime = Builder::new_current_thread().enable_all().build()?;
         runtime.block_on(async {
             let channel = Channel::from_socket_with(socket, serialization, Limits::default())?;
-            self.run_with(&channel, terminated()?).await
+            let core = self.claim(&channel)?;
+            self.run_with(&channel, core, terminated()?).await
         })
     }
 
@@ -111,7 +130,8 @@ impl Service {
     /// As [`run_on`](Self::run_on); the channel is closed then.
     pub async fn serve(self) -> Result<(), Error> {
         let channel = Channel::from_env()?;
-        self.run_with(&channel, terminated()?).await
+        let core = self.claim(&channel)?;
+        self.run_with(&channel, core, terminated()?).await
     }
 
     /// [`serve`](Self::serve) over a channel that exists. Nothing else may receive from it.
@@ -122,17 +142,48 @@ impl Service {
     /// # Cancel safety
     /// If the future is dropped, all calls are cancelled, and no answer is sent.
     pub async fn run_on(self, channel: &Channel) -> Result<(), Error> {
-        self.run_with(channel, std::future::pending()).await
+        let core = self.claim(channel)?;
+        self.run_with(channel, core, std::future::pending()).await
     }
 
-    async fn run_with(self, channel: &Channel, asked: impl Future<Output = ()>) -> Result<(), Error> {
-        let core = self.core(channel);
-        let peer = Peer::new(core.clone());
-        let running = Arc::new(Running { service: Arc::new(self), core, peer });
+    /// Carries out calls in a task of the crate, until the channel is over.
+    #[track_caller]
+    fn stay_with(self, channel: Channel, core: Arc<Core>) -> Result<(), Error> {
+        // Panics here if there are no timers, and not in the task.
+        drop(sleep(Duration::ZERO));
+        ::tokio::spawn(async move {
+            let _gone = GoneOnDrop(core.clone());
+            let result = self.run_with(&channel, core.clone(), std::future::pending()).await;
+            drop(channel);
+            core.gone(result);
+        });
+        Ok(())
+    }
+
+    async fn run_with(
+        self,
+        channel: &Channel,
+        core: Arc<Core>,
+        asked: impl Future<Output = ()>,
+    ) -> Result<(), Error> {
+        let running = Running::new(self, core);
         let _end = EndOnDrop(running.core.clone());
         // The set-up may call the parent, whose answers are received meanwhile.
-        let run = async {
-            ::tokio::join!(running.start(channel), running.receive(channel), running.write(channel))
+        let start = async {
+            let started = running.start().await;
+            if started.is_err() {
+                channel.close();
+            }
+            started
+        };
+        let run = async { ::tokio::join!(start, running.receive(channel), running.write(channel)) };
+        // If we have closed the channel, the other end has a time to read what was queued.
+        let linger = async {
+            if !poll_fn(|cx| running.core.poll_ending(cx)).await {
+                sleep(LINGER).await;
+                channel.close();
+            }
+            std::future::pending().await
         };
         let stop = async {
             asked.await;
@@ -142,6 +193,7 @@ impl Service {
         let (started, received, ()) = ::tokio::select! {
             results = run => results,
             never = stop => never,
+            never = linger => never,
         };
         poll_fn(|cx| running.core.poll_idle(cx)).await;
         running.tear_down().await;
@@ -166,7 +218,13 @@ pub(super) struct Running {
 }
 
 impl Running {
-    async fn start(self: &Arc<Self>, channel: &Channel) -> Result<(), Error> {
+    pub(super) fn new(service: Service, core: Arc<Core>) -> Arc<Self> {
+        let peer = Peer::new(core.clone());
+        Arc::new(Running { service: Arc::new(service), core, peer })
+    }
+
+    /// Prepares the service, and begins what has come meanwhile.
+    pub(super) async fn start(self: &Arc<Self>) -> Result<(), Error> {
         let started = match take(&self.service.on_start) {
             Some(start) => start(self.peer.clone()).await,
             None => Ok(()),
@@ -176,15 +234,12 @@ impl Running {
                 self.core.ready();
                 self.dispatch();
             }
-            Err(_) => {
-                self.core.end();
-                channel.close();
-            }
+            Err(_) => self.core.end(),
         }
         started.map_err(Error::SetUp)
     }
 
-    async fn tear_down(&self) {
+    pub(super) async fn tear_down(&self) {
         if let Some(end) = take(&self.service.on_end) {
             end().await;
         }
@@ -214,7 +269,7 @@ impl Running {
     }
 
     /// Begins what may begin.
-    fn dispatch(self: &Arc<Self>) {
+    pub(super) fn dispatch(self: &Arc<Self>) {
         while let Some((turn, job)) = self.core.take_job() {
             ::tokio::spawn(self.clone().carry_out(turn, job));
         }
@@ -249,38 +304,44 @@ impl Running {
         });
         let answer = answer.unwrap_or_else(|error| to.error(&error));
         let answer = call.as_ref().zip(answer).map(|(call, body)| (&call.id, body));
-        self.core.ended(turn, answer, false);
+        self.core.ended(turn, answer, None);
         self.dispatch();
     }
 
-    /// Writes what comes, until all was said. The end of the channel is seen where it is received from.
+    /// Writes what comes, until all was said, and then closes the channel.
     pub(super) async fn write(self: &Arc<Self>, channel: &Channel) {
+        if !self.write_all(channel).await {
+            return;
+        }
+        if !self.core.is_closing() {
+            self.tear_down().await;
+            if let Some(last_frame) = self.core.last_frame() {
+                let _ = channel.send_frame(Ok(last_frame)).await;
+            }
+        }
+        // It may be over already.
+        let _ = channel.disconnect().await;
+    }
+
+    /// Writes what comes. True: all was said. False: the channel is over, which is seen where it is received from.
+    pub(super) async fn write_all(self: &Arc<Self>, channel: &Channel) -> bool {
         let next = |cx: &mut std::task::Context<'_>| match channel.is_connected() {
             true => self.core.poll_output(cx),
             false => self.core.poll_end(cx).map(|()| None),
         };
         while let Some(output) = poll_fn(next).await {
-            match output {
-                Output::Frame(frame) => {
-                    let mut frame = Some(frame);
-                    while let Some(next) = frame {
-                        channel.send_call_frame(&self.core, next).await;
-                        // There may be room for more answers.
-                        self.dispatch();
-                        frame = if channel.is_connected() { self.core.next_frame() } else { None };
-                    }
-                }
-                Output::Finished => {
-                    self.tear_down().await;
-                    if let Some(last_frame) = self.core.last_frame() {
-                        let _ = channel.send_frame(Ok(last_frame)).await;
-                    }
-                    // It may be over already.
-                    let _ = channel.disconnect().await;
-                    return;
-                }
+            let Output::Frame(frame) = output else {
+                return true;
+            };
+            let mut frame = Some(frame);
+            while let Some(next) = frame {
+                channel.send_call_frame(&self.core, next).await;
+                // There may be room for more answers.
+                self.dispatch();
+                frame = if channel.is_connected() { self.core.next_frame() } else { None };
             }
         }
+        false
     }
 }
 

@@ -15,6 +15,7 @@ import { modules } from './npm/index.mjs';
 
 const worker = artifact('calls-worker');
 const pool = artifact('calls-pool');
+const peer = artifact('calls-peer');
 const script = (name) => join(import.meta.dirname, 'calls', name);
 const run = promisify(execFile);
 
@@ -79,6 +80,35 @@ for (const driver of ['blocking', 'tokio']) {
   }
 }
 
+for (const driver of ['blocking', 'tokio']) {
+  for (const serialization of ['json', 'advanced']) {
+    for (const name of ['plain.cjs', 'vscode.cjs']) {
+      suite.test(
+        `a parent and one program that others wrote (${driver}, ${name}, ${serialization})`,
+        {},
+        async (_, { bin }) => {
+          await run(peer, [driver, 'plain', bin, serialization, script(name), modules], { timeout: 60_000 });
+        },
+      );
+    }
+    for (const kind of ['serve', 'connect']) {
+      suite.test(
+        `a parent and one program of the npm package (${driver}, ${kind}, ${serialization})`,
+        {},
+        async (_, { bin }) => {
+          await run(peer, [driver, kind, bin, serialization, script(`${kind}.mjs`)], { timeout: 60_000 });
+        },
+      );
+    }
+  }
+}
+
+for (const serialization of ['json', 'advanced']) {
+  suite.test(`calls with the workers of a cluster (${serialization})`, {}, async (_, { bin }) => {
+    await run(peer, ['tokio', 'cluster', bin, serialization, script('cluster_worker.mjs')], { timeout: 60_000 });
+  });
+}
+
 for (const [name, ...more] of [['language_server'], ['calls-language-server', 'slow']]) {
   suite.test(`an editor starts ${name} as it starts any language server`, {}, async (_, { bin }) => {
     await run(bin, [script('editor.cjs'), languages, artifact(name), ...more], { timeout: 60_000 });
@@ -103,6 +133,10 @@ for (const runtime of runtimes.filter(({ kind }) => kind !== 'node')) {
   for (const driver of ['blocking', 'tokio']) {
     test(`a pool calls workers of the npm package in ${runtime.name} (${driver})`, async () => {
       await run(pool, [driver, 'serve', runtime.bin, 'json', script('serve.mjs')], { timeout: 60_000 });
+    });
+
+    test(`a parent and one program of the npm package in ${runtime.name} (${driver})`, async () => {
+      await run(peer, [driver, 'serve', runtime.bin, 'json', script('serve.mjs')], { timeout: 60_000 });
     });
   }
 }

@@ -11,10 +11,10 @@ const DEADLINE = { timeout: 240_000 };
 
 /** The listeners that each server has more, by the module that has made it. */
 const LISTENERS = {
-  net: ['listening', 'close', 'connection'],
-  http: ['listening', 'close', 'connection'],
-  https: ['listening', 'close', 'connection', 'secureConnection'],
-  http2: ['listening', 'close', 'connection', 'session'],
+  net: ['listening', 'close'],
+  http: ['listening', 'close'],
+  https: ['listening', 'close', 'secureConnection'],
+  http2: ['listening', 'close', 'session'],
 };
 
 /** What is different on a Node of this version. */
@@ -38,6 +38,15 @@ for (const app of ['observed.cjs', 'observed.mjs']) {
     assert.deepStrictEqual(differences(without, having), documented(runtime.major));
   });
 }
+
+suite.test('a connection costs two calls of a listener, and a request nothing', DEADLINE, async (t, runtime) => {
+  const { listening, serving, CONNECTIONS } = await observed(t, runtime, 'counted.cjs', []);
+  assert.ok(listening.track === 1, `functions are counted: ${JSON.stringify(listening)}`);
+  const { '': listener, ...others } = serving;
+  assert.deepStrictEqual(others, {});
+  // Node tells of the message that brings a connection, and of what is inside of it.
+  assert.ok(listener <= 2 * (CONNECTIONS + 1), `${listener} calls for ${CONNECTIONS + 1} connections`);
+});
 suite.register();
 
 /** Runs a program until it has exited, and returns what it has observed. */

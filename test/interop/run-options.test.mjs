@@ -247,6 +247,7 @@ describe('a wrong command line', () => {
     [['--cwd', ABSENT, app('plain')], /^crossfork run: \S*absent: No such file or directory/],
     [['--env-file', join(ABSENT, 'env'), app('plain')], /^crossfork run: \S*absent\/env: /],
     [['--kill-timeout', 'soon', app('plain')], /not a number of seconds/],
+    [['--hang-timeout', '0.5', app('plain')], /neither 0 nor at least 1 second/],
     [['npm', '--', 'start'], /^crossfork run: npm: this is a package manager, not a program: give the file/],
     [[join(import.meta.dirname, 'terminal.sh')], /terminal\.sh: this is a script for sh, which Node cannot run: /],
     [[], /<APP>/],

@@ -96,6 +96,13 @@ suite.test('a first start that never answers well ends it all, and says why', DE
   await run.said(/has not come up in [\d.]+m?s, and is killed: it answers GET \/health with status 500$/);
 });
 
+suite.test('a stop withdraws a request that a worker does not answer', DEADLINE, async (t, runtime) => {
+  // Shorter than the time that an answer may take.
+  const run = start(t, runtime, { args: ['-i', '1', '--kill-timeout', '4'], env: { MODE: 'mute' } });
+  await run.said(/health: no answer$/);
+  assert.strictEqual(await run.stop(), 0, run.text);
+});
+
 suite.test('an HTTPS server cannot be asked, which is said at once', DEADLINE, async (t, runtime) => {
   const run = start(t, runtime, { args: ['-i', '1', '--start-attempts', '1'], env: { MODE: 'tls' } });
   assert.strictEqual(await run.end(), 3, run.text);
@@ -105,9 +112,12 @@ suite.test('an HTTPS server cannot be asked, which is said at once', DEADLINE, a
 suite.test('a worker gets no requests before it is ready', DEADLINE, async (t, runtime) => {
   const run = start(t, runtime, { args: ['-i', '1'], env: { MODE: 'slowly' } });
   const [, port] = (await run.said(/^\[\d+ \d+\] port (\d+)$/))[0];
-  const { status } = await get(Number(port));
-  assert.strictEqual(status, 200);
-  assert.match(run.text, /health: 200 /);
+  let asked;
+  const onResponse = ({ headers }) => {
+    asked = headers['times-asked'];
+  };
+  const { status } = await get(Number(port), '/', { onResponse });
+  assert.deepStrictEqual([status, asked], [200, '3']);
   assert.strictEqual(await run.stop(), 0, run.text);
 });
 

@@ -5,8 +5,12 @@
 mod blocking;
 #[path = "calls/hostile.rs"]
 mod hostile;
+#[path = "support/peers.rs"]
+mod peers;
 #[path = "support/pools.rs"]
 mod pools;
+#[path = "calls/quick.rs"]
+mod quick;
 #[path = "calls/tasks.rs"]
 mod tasks;
 #[path = "calls/worker.rs"]

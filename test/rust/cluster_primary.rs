@@ -1,6 +1,9 @@
 //! A primary of a cluster with shell scripts as workers, whose channel is at 3. For real workers see
 //! test/interop/cluster-primary.test.mjs.
 
+#[cfg(feature = "calls")]
+#[path = "cluster_primary/calls.rs"]
+mod calls;
 #[path = "cluster_primary/delay.rs"]
 mod delay;
 #[path = "cluster_primary/paths.rs"]

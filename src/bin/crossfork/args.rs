@@ -100,7 +100,7 @@ pub(crate) struct RunOptions {
     pub(crate) ready_url: Option<ReadyUrl>,
 
     /// Replace a worker whose event loop has been blocked for this long; 0: do not watch
-    #[arg(help_heading = WORKERS, long, value_name = "SECONDS", default_value = "0", value_parser = seconds)]
+    #[arg(help_heading = WORKERS, long, value_name = "SECONDS", default_value = "0", value_parser = hang_timeout)]
     pub(crate) hang_timeout: Duration,
 
     /// Pass on what a worker sends with process.send to all other workers
@@ -210,6 +210,14 @@ fn own_args(args: Vec<OsString>) -> Vec<OsString> {
 fn signal(text: &str) -> Result<Signal, String> {
     let name = if text.starts_with("SIG") { text.to_owned() } else { format!("SIG{text}") };
     Signal::from_name(&name).ok_or_else(|| "not the name of a signal, such as SIGTERM".to_owned())
+}
+
+/// A collection of garbage, or a large answer, blocks the event loop for some tenths of a second.
+fn hang_timeout(text: &str) -> Result<Duration, String> {
+    match seconds(text)? {
+        timeout if timeout.is_zero() || timeout >= Duration::from_secs(1) => Ok(timeout),
+        _ => Err("neither 0 nor at least 1 second: a worker is blocked for shorter times at work".to_owned()),
+    }
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {

@@ -23,7 +23,7 @@ impl Callee {
         while let Some((turn, job)) = self.core.take_job() {
             let (callee, call) = (self.clone(), job.running.clone());
             let begun = spawn(move || {
-                carry_out(&callee.run.service, &callee.core, &callee.peer, turn, job, false);
+                carry_out(&callee.run.service, &callee.core, &callee.peer, turn, job, None);
                 // What has waited for this.
                 callee.dispatch();
             });

@@ -6,7 +6,7 @@ mod shapes;
 mod uploads;
 
 use super::RpcError;
-use super::machine::{Cancelling, Event};
+use super::machine::{Cancelling, Credit, Event};
 use super::sim::End;
 use super::write;
 use crate::wire::Serialization;
@@ -132,6 +132,52 @@ fn what_an_end_has_not_answered_when_it_leaves_was_not_begun() {
     let mut ended: Vec<_> = a.calls.end().iter().map(|call| (call.id, call.begun)).collect();
     ended.sort_unstable();
     assert_eq!(ended, [(second, false), (third, false)]);
+}
+
+/// Otherwise it would wait for credit for ever, and its caller for items.
+#[test]
+fn a_stream_that_is_the_first_call_gets_credit_before_there_is_any_answer() {
+    for serialization in BOTH {
+        let (mut a, mut b) = pair(serialization);
+        let id = a.call(1);
+        a.send(&mut b);
+        b.receive_all();
+        for n in 0..100 {
+            assert_eq!(b.item(&id.into(), n), Credit::Taken);
+            b.send(&mut a);
+            assert!(matches!(a.receive_all()[..], [Event::Items { .. }]));
+            assert!(a.grant(id, 1), "the other end is told");
+            a.send(&mut b);
+            b.receive_all();
+        }
+    }
+}
+
+#[test]
+fn an_end_that_closes_still_sends_what_is_queued_but_none_of_its_calls() {
+    for serialization in BOTH {
+        let (mut a, mut b) = acquainted(serialization);
+        let (sent, asked) = (a.call(0), b.call(0));
+        a.send(&mut b);
+        b.send(&mut a);
+        b.receive_all();
+        a.receive_all();
+        let unsent = a.call(0);
+        a.calls.notify(write::notification(&a.encoder, "note", &1).unwrap());
+        a.answer(&asked.into());
+        let mut ended: Vec<_> = a.calls.close().iter().map(|call| (call.id, call.begun)).collect();
+        ended.sort_unstable();
+        assert_eq!(ended, [(sent, true), (unsent, false)]);
+        while a.send(&mut b) {}
+        let events = b.receive_all();
+        assert!(matches!(&events[..], [Event::Notify(_), Event::Answered { .. }]), "{events:?}");
+        // Nothing that comes concerns it any more.
+        b.answer(&sent.into());
+        b.call(0);
+        while b.send(&mut a) {}
+        assert!(matches!(a.receive_all()[..], [Event::Dropped, Event::Dropped]));
+        assert_eq!(a.calls.queued_bytes(), 0);
+    }
 }
 
 #[test]

@@ -105,7 +105,7 @@ impl Core {
 
     /// Visits the state. At the end of the visit those are woken whose time has come.
     pub(super) fn visit(&self) -> Visit<'_> {
-        Visit { core: self, state: Some(self.lock()) }
+        Visit { core: self, state: Some(self.lock()), comes_back: false }
     }
 
     /// No code of our users runs under the lock, so that nobody leaves the state half changed.
@@ -134,8 +134,8 @@ impl Core {
         self.last_id.fetch_add(1, Ordering::Relaxed) + 1
     }
 
-    pub(super) fn is_over(&self) -> bool {
-        self.lock().phase == Phase::Over
+    pub(crate) fn is_over(&self) -> bool {
+        self.lock().phase.is_end()
     }
 
     pub(crate) fn is_peer_ours(&self) -> bool {
@@ -175,7 +175,7 @@ impl Core {
         let body = write::notification(&self.encoder, method, params).map_err(CallError::Send)?;
         let body = body.with_handle(handle);
         let mut visit = self.visit();
-        if visit.phase == Phase::Over {
+        if visit.phase.is_end() {
             return Err(CallError::Disconnected { begun: false });
         }
         visit.calls.notify(body);
@@ -196,14 +196,28 @@ impl Core {
         let mut state = self.lock();
         loop {
             if let Some(job) = state.take_job() {
-                drop(Visit { core: self, state: Some(state) });
+                drop(Visit { core: self, state: Some(state), comes_back: false });
                 return Some(job);
             }
             if state.phase == Phase::Over {
                 return None;
             }
+            state.workers.waits();
             state = self.jobs.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state.workers.goes_on();
         }
+    }
+
+    /// Whether the thread that receives is to [stop watching](Self::unwatched) after a while.
+    pub(crate) fn is_watched(&self) -> bool {
+        let state = self.lock();
+        state.is_watched && !state.schedule.is_idle()
+    }
+
+    /// The thread that receives does something else, or has waited for long enough: threads are woken for what
+    /// waits.
+    pub(crate) fn unwatched(&self) {
+        self.visit().is_watched = false;
     }
 
     /// Something that was taken cannot begin.
@@ -213,14 +227,19 @@ impl Core {
             let body = write::error(&self.encoder, Some(&call.id), &error, Extra::default()).ok()?;
             Some((&call.id, body))
         });
-        self.ended(turn, body, false);
+        self.ended(turn, body, None);
     }
 
-    /// Something that was begun has ended, with this answer. True: the caller is to write it, for nobody
-    /// else does and nothing else is to be done.
-    pub(crate) fn ended(&self, turn: Turn, answer: Option<(&Id, Body)>, may_write: bool) -> bool {
+    /// Something that was begun has ended, with this answer. `begun`: then, by a thread that may write. True:
+    /// it is to write the answer, for nobody else does and nothing else is to be done.
+    pub(crate) fn ended(&self, turn: Turn, answer: Option<(&Id, Body)>, begun: Option<Instant>) -> bool {
+        let took = begun.map(|begun| begun.elapsed());
         let mut visit = self.visit();
         visit.schedule.ended(turn);
+        if let Some(took) = took {
+            visit.comes_back = true;
+            visit.pace.took(took);
+        }
         if let Some((id, body)) = answer {
             visit.running.remove(id);
             visit.calls.answer(id, body);
@@ -228,8 +247,8 @@ impl Core {
                 RpcError::internal("the call has ended, and its upload with it").into()
             });
         }
-        let writes =
-            may_write && visit.schedule.is_idle() && !visit.is_writing && visit.calls.queued_bytes() > 0;
+        let may_write = took.is_some() && visit.schedule.waiting() == 0 && !visit.is_writing;
+        let writes = may_write && visit.calls.queued_bytes() > 0;
         visit.is_writing |= writes;
         writes
     }
@@ -294,7 +313,11 @@ impl Core {
                     }
                 }
                 Some(Err(finished)) => return finished,
-                None => state = self.output.wait(state).unwrap_or_else(PoisonError::into_inner),
+                None => {
+                    state.writers.waits();
+                    state = self.output.wait(state).unwrap_or_else(PoisonError::into_inner);
+                    state.writers.goes_on();
+                }
             }
         }
     }
@@ -319,27 +342,10 @@ impl Core {
         }
     }
 
-    /// The channel is over for who writes: waits until it is for who reads. What is taken off now would be lost: a
-    /// pool gives its calls to another worker instead, and answers are for nobody.
-    pub(crate) fn poll_end(&self, cx: &mut Context<'_>) -> Poll<()> {
-        let mut visit = self.visit();
-        if visit.phase == Phase::Over {
-            return Poll::Ready(());
-        }
-        visit.calls.is_read_no_more();
-        // As nobody else is to write.
-        visit.is_writing = true;
-        let State { room, woken, writer, .. } =
-            &mut **visit.state.as_mut().expect("a visit that is not over");
-        woken.append(room);
-        *writer = Some(cx.waker().clone());
-        Poll::Pending
-    }
-
     /// Waits until there is room for more to be written, or nothing is written any more.
     pub(crate) fn poll_room(&self, cx: &mut Context<'_>) -> Poll<()> {
         let mut state = self.lock();
-        if state.calls.queued_bytes() < MOST_QUEUED || state.phase == Phase::Over {
+        if state.calls.queued_bytes() < MOST_QUEUED || state.phase.is_end() {
             return Poll::Ready(());
         }
         state.room.push(cx.waker().clone());
@@ -359,11 +365,12 @@ impl Core {
 
     /// Waits until something is to be read: not before less waits to begin.
     pub(crate) fn poll_reading(&self, cx: &mut Context<'_>) -> Poll<()> {
-        let mut state = self.lock();
-        if !state.reads_nothing() {
+        let mut visit = self.visit();
+        if !visit.reads_nothing() {
             return Poll::Ready(());
         }
-        state.reader = Some(cx.waker().clone());
+        visit.is_watched = false;
+        visit.reader = Some(cx.waker().clone());
         Poll::Pending
     }
 

@@ -17,6 +17,9 @@ use crate::handle::ReceivedHandle;
 use crate::message::Message;
 use crate::message::body::Body;
 
+/// The method by which an end asks whether the other is ready.
+pub(crate) const HELLO: &str = "$/crossfork/hello";
+
 /// How many pools may ask before the set-up is over whether this end is ready. There is one.
 const MOST_HELLOS: usize = 64;
 
@@ -42,6 +45,7 @@ impl Core {
         let mut visit = self.visit();
         // What one message makes us answer is bounded by the message.
         visit.drops_refusals = visit.reads_no_answers();
+        visit.is_watched = visit.pace.is_quick();
         for incoming in came {
             match visit.calls.handle(incoming) {
                 Event::Call(request) => self.begin(&mut visit, request, handle.take(), bytes, now),
@@ -118,7 +122,7 @@ impl Core {
         now: Instant,
     ) {
         let id = &request.id;
-        let is_hello = request.call.method == "$/crossfork/hello" && self.greeting.is_some();
+        let is_hello = request.call.method == HELLO && self.greeting.is_some();
         if is_hello && visit.hellos.len() < MOST_HELLOS {
             visit.hellos.push(request.id);
             return self.greet(visit);
@@ -216,16 +220,20 @@ impl Core {
         }
     }
 
-    /// The channel is over: who waits for an answer is told, and handlers are.
-    pub(crate) fn end(&self) {
+    /// There will be no more answers: who waits for one is told, and handlers are.
+    pub(super) fn come_to(&self, phase: Phase) {
         let mut visit = self.visit();
-        visit.phase = Phase::Over;
+        if visit.phase == Phase::Over || visit.phase == phase {
+            return;
+        }
+        visit.phase = phase;
         for (id, handle) in visit.calls.take_unsent_handles() {
             if let Some(pending) = visit.pending.get_mut(&id) {
                 pending.unsent = Some(handle);
             }
         }
-        for unanswered in visit.calls.end() {
+        let unanswered = if phase == Phase::Over { visit.calls.end() } else { visit.calls.close() };
+        for unanswered in unanswered {
             visit.settle(unanswered.id, Err(CallError::Disconnected { begun: unanswered.begun }));
             if !unanswered.begun {
                 visit.became(unanswered.id, CallState::NotBegun);
@@ -236,6 +244,7 @@ impl Core {
         let gone = visit.schedule.remove(|_| true);
         let running = std::mem::take(&mut visit.running);
         visit.woken.extend(running.values().flat_map(|running| running.cancel()).collect::<Vec<_>>());
+        visit.wake_ends();
         drop(visit);
         drop(gone);
         // Whatever waits for something to do has nothing to wait for.

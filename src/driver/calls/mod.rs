@@ -1,6 +1,7 @@
 //! Calls over one channel, for both drivers: the [machine](crate::calls::machine) under a lock, and who is
 //! woken for what. Threads and tasks add only who carries out what, and who writes.
 
+mod closing;
 mod context;
 mod core;
 #[cfg(feature = "types")]
@@ -9,6 +10,7 @@ mod handler;
 mod in_flight;
 mod incoming;
 mod job;
+mod pace;
 mod panics;
 mod reading;
 mod reply;
@@ -18,6 +20,7 @@ mod state;
 mod types;
 mod watch;
 
+pub(crate) use closing::{CloseOnDrop, GoneOnDrop, LINGER};
 pub use context::Context;
 pub(crate) use core::{Core, Frame, Greeting, Output, Settings};
 pub(crate) use handler::Handlers;
@@ -25,8 +28,9 @@ pub(crate) use handler::Handlers;
 pub(crate) use handler::declarations;
 pub use handler::{ByRef, Handler};
 pub(crate) use in_flight::{Along, Attached, InFlight, Options, listener};
-pub(crate) use incoming::is_survived;
+pub(crate) use incoming::{HELLO, is_survived};
 pub(crate) use job::Job;
+pub(crate) use pace::PATIENCE;
 pub(crate) use panics::catch;
 #[cfg(feature = "tokio")]
 pub(crate) use panics::caught;

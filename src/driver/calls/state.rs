@@ -8,11 +8,13 @@ use std::time::Instant;
 
 use super::core::{Core, Output};
 use super::job::{Job, Running};
+use super::pace::{Asleep, Pace};
 use super::reading::Uploading;
 use super::watch::{CallState, Watch};
 use crate::calls::machine::Calls;
 use crate::calls::schedule::{Schedule, Turn};
 use crate::calls::{CallError, Id};
+use crate::error::Error;
 use crate::handle::{Outgoing, ReceivedHandle};
 use crate::message::part::Part;
 
@@ -40,6 +42,12 @@ pub(super) struct State {
     /// Somebody writes, and will look whether there is more.
     pub(super) is_writing: bool,
     pub(super) writer: Option<Waker>,
+    /// Threads that wait for something to do, and for something to write.
+    pub(super) workers: Asleep,
+    pub(super) writers: Asleep,
+    pub(super) pace: Pace,
+    /// Handlers are quick, and the thread that receives sees to one that is not.
+    pub(super) is_watched: bool,
     /// When the last message came, the other end read so little that it is not told of what is refused.
     pub(super) drops_refusals: bool,
     /// The pool that is told what becomes of its calls.
@@ -47,6 +55,10 @@ pub(super) struct State {
     /// Who waits for less to be queued, or for all to have ended.
     pub(super) room: Vec<Waker>,
     pub(super) idle: Vec<Waker>,
+    /// Who waits for the end.
+    pub(super) ends: Vec<Waker>,
+    /// How it came to the end, where somebody stays until then.
+    pub(super) gone: Option<Result<(), Error>>,
     /// Who reads, and waits for less to wait.
     pub(super) reader: Option<Waker>,
     /// Woken when the lock is given back.
@@ -58,7 +70,16 @@ pub(super) enum Phase {
     Open,
     /// No call is begun any more; those that have begun end.
     Stopping,
+    /// We end the channel: what is queued is still written, and nothing that comes is handled.
+    Closing,
     Over,
+}
+
+impl Phase {
+    /// Nobody gets an answer any more, on either side.
+    pub(super) fn is_end(self) -> bool {
+        matches!(self, Phase::Closing | Phase::Over)
+    }
 }
 
 /// A result, and what has come with it.
@@ -95,10 +116,16 @@ impl State {
             memory_told: None,
             is_writing: false,
             writer: None,
+            workers: Asleep::default(),
+            writers: Asleep::default(),
+            pace: Pace::default(),
+            is_watched: false,
             drops_refusals: false,
             watch: None,
             room: Vec::new(),
             idle: Vec::new(),
+            ends: Vec::new(),
+            gone: None,
             reader: None,
             woken: Vec::new(),
         }
@@ -131,6 +158,19 @@ impl State {
         self.schedule.may_take() && self.calls.queued_answer_bytes() < MOST_QUEUED
     }
 
+    /// A thread comes for what waits to begin, and others need not be woken.
+    fn is_job_expected(&self, comes_back: bool) -> bool {
+        self.is_watched && (comes_back || self.schedule.is_running() || self.workers.is_one_coming())
+    }
+
+    /// A thread writes the answers that wait when it has carried out what waits to begin.
+    fn is_output_expected(&self) -> bool {
+        self.phase != Phase::Closing
+            && self.is_watched
+            && (self.schedule.is_running() || self.has_job())
+            && self.calls.queued_bytes() == self.calls.queued_answer_bytes()
+    }
+
     /// So many answers are unread that nothing more is read that would be answered.
     pub(super) fn reads_no_answers(&self) -> bool {
         self.calls.queued_answer_bytes() >= 4 * MOST_QUEUED
@@ -153,14 +193,29 @@ impl State {
 
     /// Nothing is to be read: enough waits to begin, and none of our calls waits for its answer.
     pub(super) fn reads_nothing(&self) -> bool {
-        self.phase != Phase::Over
+        !self.phase.is_end()
             && self.is_ready
             && (self.is_full() || self.reads_no_answers())
             && self.pending.is_empty()
     }
 
     pub(super) fn is_finished(&self) -> bool {
-        self.phase == Phase::Stopping && self.schedule.is_idle() && self.calls.open() == 0
+        match self.phase {
+            Phase::Stopping => self.schedule.is_idle() && self.calls.open() == 0,
+            Phase::Closing => true,
+            Phase::Open | Phase::Over => false,
+        }
+    }
+
+    /// To be called before the end is looked for.
+    pub(super) fn wake_at_end(&mut self, waker: &Waker) {
+        if !self.ends.iter().any(|known| known.will_wake(waker)) {
+            self.ends.push(waker.clone());
+        }
+    }
+
+    pub(super) fn wake_ends(&mut self) {
+        self.woken.append(&mut self.ends);
     }
 
     pub(super) fn settle(&mut self, id: u64, outcome: Result<Answer, CallError>) {
@@ -209,6 +264,8 @@ pub(super) struct Visit<'a> {
     pub(super) core: &'a Core,
     /// There until the end.
     pub(super) state: Option<MutexGuard<'a, State>>,
+    /// The visitor comes for something to do next.
+    pub(super) comes_back: bool,
 }
 
 impl Deref for Visit<'_> {
@@ -230,12 +287,12 @@ impl Drop for Visit<'_> {
             return;
         };
         let mut woken = std::mem::take(&mut state.woken);
-        let is_over = state.phase == Phase::Over;
+        let (is_over, is_end) = (state.phase == Phase::Over, state.phase.is_end());
         let has_output = !state.is_writing && (state.calls.queued_bytes() > 0 || state.is_finished());
         if has_output || is_over {
             woken.extend(state.writer.take());
         }
-        if is_over {
+        if is_end {
             woken.append(&mut state.room);
         }
         if !state.reads_nothing() {
@@ -244,12 +301,14 @@ impl Drop for Visit<'_> {
         if state.schedule.is_idle() {
             woken.append(&mut state.idle);
         }
-        let has_job = state.has_job();
+        let is_job_expected = state.is_job_expected(self.comes_back);
+        let wakes_worker = state.has_job() && !is_job_expected && state.workers.wake();
+        let wakes_writer = has_output && !state.is_output_expected() && state.writers.wake();
         drop(state);
-        if has_output {
+        if wakes_writer {
             self.core.output.notify_one();
         }
-        if has_job {
+        if wakes_worker {
             self.core.jobs.notify_one();
         }
         woken.into_iter().for_each(Waker::wake);

@@ -14,17 +14,27 @@ macro_rules! peer_face {
         use serde::Serialize;
         use serde::de::DeserializeOwned;
 
-        use crate::calls::{CallError, Upload};
-        use crate::driver::calls::{self, Along, Answer, Attached, Core, InFlight, Items, Options, ROOM};
+        use crate::calls::{CallError, Offer, Upload, code};
+        use crate::driver::calls::{self, Along, Answer, Attached, CloseOnDrop, Core, HELLO, InFlight, Items, Options, ROOM};
+        use crate::error::Error;
         use crate::handle::{IntoOutgoing, ReceivedHandle};
 
         #[doc = concat!("The other end of a channel, to be called and notified by ", $who, ". It is cheap to clone.")]
         #[derive(Clone)]
-        pub struct Peer(Arc<Core>);
+        pub struct Peer {
+            core: Arc<Core>,
+            /// There if the channel is closed with the last clone.
+            closing: Option<Arc<CloseOnDrop>>,
+        }
 
         impl Peer {
             pub(super) fn new(core: Arc<Core>) -> Self {
-                Peer(core)
+                Peer { core, closing: None }
+            }
+
+            /// A peer whose last clone closes the channel.
+            pub(super) fn closing(core: Arc<Core>) -> Self {
+                Peer { closing: Some(Arc::new(CloseOnDrop(core.clone()))), core }
             }
 
             /// Calls a method, and waits for its result. A struct or a map travels as parameters by name, any
@@ -89,7 +99,82 @@ macro_rules! peer_face {
             /// Prepares a call that has more than a method and parameters: a timeout, a handle, a trace, a function
             /// that is told of its progress.
             pub fn request<'a, P: Serialize + ?Sized>(&'a self, method: &'a str, params: &'a P) -> Request<'a, P> {
-                Request { core: &self.0, method, params, timeout: None, traceparent: None, along: Along::default() }
+                Request { peer: self, method, params, timeout: None, traceparent: None, along: Along::default() }
+            }
+        }
+
+        /// The beginning and the end.
+        impl Peer {
+            /// Waits until the other end is ready, and tells what it offers. Handles and uploads can be sent from
+            /// then on, if it takes them. An end that is none of this project says nothing of itself, and counts
+            /// as ready.
+            ///
+            /// # Errors
+            /// As [`call`](Self::call): its set-up has failed, or the channel ends.
+            $(#[$tasks]
+            /// # Cancel safety
+            /// Nothing is lost if the future is dropped.
+            )?
+            pub $($async)? fn ready(&self) -> Result<Offer, CallError> {
+                offer(self.request(HELLO, &()).answer() $(.$await)?)
+            }
+
+            /// [`ready`](Self::ready) with a timeout.
+            ///
+            /// # Errors
+            /// [`CallError::TimedOut`]; otherwise as [`ready`](Self::ready).
+            $(#[$tasks]
+            /// # Cancel safety
+            /// As [`ready`](Self::ready).
+            )?
+            pub $($async)? fn ready_timeout(&self, timeout: Duration) -> Result<Offer, CallError> {
+                offer(self.request(HELLO, &()).timeout(timeout).answer() $(.$await)?)
+            }
+
+            /// Closes the channel. Calls without an answer fail at once, and handlers that run are cancelled. What
+            /// is queued, such as notifications, is still written, unless the other end does not read it within
+            /// 5 seconds. Does not wait, and does nothing if the channel is closed already.
+            ///
+            /// The process at the other end is not killed. A worker of a pool is replaced, and the worker of a
+            /// cluster is asked to shut down gracefully.
+            pub fn close(&self) {
+                self.core.close();
+            }
+
+            /// Whether calls can be made: the channel is open.
+            pub fn is_connected(&self) -> bool {
+                !self.core.is_over()
+            }
+
+            /// Waits until the channel is over. With a peer that `Service::connect` has returned, this also waits
+            /// for handlers that run, so do not call it in one.
+            ///
+            /// # Errors
+            /// What the channel or the set-up failed with, to the first who waits.
+            $(#[$threads]
+            /// # Panics
+            /// In [`on_message`](super::Service::on_message), which would wait for itself.
+            )?
+            $(#[$tasks]
+            /// # Cancel safety
+            /// Nothing is lost if the future is dropped.
+            )?
+            pub $($async)? fn closed(&self) -> Result<(), Error> {
+                if self.closing.is_some() {
+                    return until_gone(&self.core) $(.$await)?;
+                }
+                until_over(&self.core) $(.$await)?;
+                Ok(())
+            }
+        }
+
+        /// What the other end has answered to a greeting.
+        fn offer(answer: Result<Answer, CallError>) -> Result<Offer, CallError> {
+            match answer {
+                Ok(answer) => Ok(Offer::read(&answer.result)),
+                // It is no end of ours.
+                Err(CallError::Rpc(error)) if error.code == code::METHOD_NOT_FOUND => Ok(Offer::default()),
+                Err(error) => Err(error),
             }
         }
 
@@ -102,7 +187,7 @@ macro_rules! peer_face {
         /// A call that is being prepared: made by [`Peer::request`].
         #[must_use = "it is not sent before `call`, `stream` or `notify`"]
         pub struct Request<'a, P: ?Sized> {
-            core: &'a Arc<Core>,
+            peer: &'a Peer,
             method: &'a str,
             params: &'a P,
             timeout: Option<Duration>,
@@ -199,7 +284,8 @@ macro_rules! peer_face {
             /// # Errors
             /// As [`Peer::stream`].
             pub fn stream<R: DeserializeOwned>(self) -> Result<Stream<R>, CallError> {
-                Ok(Stream::of(Items::Result(self.begin(Some(ROOM))?)))
+                let peer = self.peer.clone();
+                Ok(Stream { _peer: Some(peer), ..Stream::of(Items::Result(self.begin(Some(ROOM))?)) })
             }
 
             /// Sends a notification instead of a call.
@@ -207,13 +293,13 @@ macro_rules! peer_face {
             /// # Errors
             /// As [`Peer::notify`]; and [`CallError::Unsupported`] for a handle.
             pub fn notify(self) -> Result<(), CallError> {
-                self.core.notify(self.method, self.params, self.along.attached)
+                self.peer.core.notify(self.method, self.params, self.along.attached)
             }
 
             fn begin(self, stream: Option<u32>) -> Result<InFlight, CallError> {
-                let Request { core, method, params, timeout, traceparent, mut along } = self;
+                let Request { peer, method, params, timeout, traceparent, mut along } = self;
                 let options = Options { stream, timeout, traceparent, ..Options::default() };
-                InFlight::begin_with(core, method, params, options, &mut along)
+                InFlight::begin_with(&peer.core, method, params, options, &mut along)
             }
         }
 
@@ -229,12 +315,14 @@ macro_rules! peer_face {
         pub struct Stream<R> {
             /// There until the end.
             items: Option<Items>,
+            /// So that the channel is not closed meanwhile.
+            _peer: Option<Peer>,
             decoded: PhantomData<fn() -> R>,
         }
 
         impl<R: DeserializeOwned> Stream<R> {
             fn of(items: Items) -> Self {
-                Stream { items: Some(items), decoded: PhantomData }
+                Stream { items: Some(items), _peer: None, decoded: PhantomData }
             }
 
             fn poll_item(
@@ -250,7 +338,7 @@ macro_rules! peer_face {
                     };
                     let item = item.map(|item| item.and_then(decode));
                     if !matches!(item, Some(Ok(_))) {
-                        self.items = None;
+                        (self.items, self._peer) = (None, None);
                     }
                     item
                 })

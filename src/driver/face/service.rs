@@ -2,7 +2,7 @@
 
 macro_rules! service_face {
     (
-        $name:literal $takes:literal
+        $name:literal $takes:literal $connect:literal
         #[$own:meta]
         $(threads #[$threads:meta])?
         $(tasks #[$tasks:meta] $async:ident $await:ident)?
@@ -12,6 +12,7 @@ macro_rules! service_face {
         use std::sync::{Mutex, PoisonError};
 
         use crate::driver::calls::{self, Greeting, Handler, Handlers, Settings};
+        use crate::driver::link::Link;
         use crate::message::Message;
 
         /// What a handler knows of its call besides the parameters, and the way to the other end.
@@ -78,9 +79,9 @@ macro_rules! service_face {
                 Service { ends_on_panic: true, ..self }
             }
 
-            /// Sets the handler for messages that are not calls. Without it they are dropped. It is called where
-            /// messages are received, and nothing else is received meanwhile: it must not wait. A blocking call
-            /// of the peer that is made in it fails at once.
+            /// Sets the handler for messages that are not calls, which gets them in their order. Without it they
+            /// are dropped. It is called where messages are received, and nothing else is received meanwhile: it
+            /// must not wait. A blocking call of the peer that is made in it fails at once.
             ///
             $(#[$threads]
             /// For the workers of a pool it is called on [the thread of the pool's
@@ -111,11 +112,61 @@ macro_rules! service_face {
                 }
             }
 
-            fn core(&self, channel: &Channel) -> Arc<Core> {
+            /// Takes on the calls of a channel.
+            fn claim(&self, channel: &Channel) -> Result<Arc<Core>, Error> {
+                channel.with_link(Link::claim_calls)?;
+                Ok(self.core(channel))
+            }
+
+            pub(super) fn core(&self, channel: &Channel) -> Arc<Core> {
                 let concurrency = self.most();
                 let methods = self.handlers.keys().cloned().collect();
                 let greeting = Some(Greeting { concurrency, methods });
                 Core::new(channel.encoder(), Settings { concurrency, greeting })
+            }
+        }
+
+        /// A parent and the program that it has forked.
+        impl Service {
+            /// Connects this process with the other end of a channel, such as a program that it has forked: calls
+            /// its methods, and carries out what it calls. The other end may be anything that speaks JSON-RPC 2.0:
+            /// a Node program with `serve` or `connectCalls` of the npm package, a program with a `Service`, or one
+            /// that uses `vscode-jsonrpc`. For many such programs, use a [`Pool`](super::Pool).
+            ///
+            #[doc = $connect]
+            ///
+            /// From now on nothing else may receive from the channel. Messages that are no calls go to
+            /// [`on_message`](Self::on_message). Sending them is allowed as before.
+            ///
+            /// The calls end when the other end disconnects or exits, and when this process closes the channel:
+            /// calls without an answer fail then ([`CallError::Disconnected`](crate::calls::CallError)), and
+            /// handlers that run are cancelled. When the last clone of the returned peer is dropped, that closes
+            /// the channel as [`Peer::close`] does. The peers that handlers get do not count. The process goes on:
+            /// most Node programs exit then by themselves, and `Child::stop` ends any.
+            ///
+            $(#[$threads]
+            /// Threads of the crate receive, write, and run the handlers. They end with the calls.
+            )?
+            $(#[$tasks]
+            /// Tasks in the current runtime receive, write, and run the handlers. They end with the calls.
+            )?
+            ///
+            /// # Errors
+            /// [`SendError::HasCalls`](crate::SendError::HasCalls) if a service is connected to this channel
+            /// already.
+            $(#[$threads]
+            /// [`Error::Io`] if no thread can be started.
+            )?
+            $(#[$tasks]
+            /// # Panics
+            /// Outside of a runtime, and in one without timers.
+            #[track_caller]
+            )?
+            pub fn connect(self, channel: &Channel) -> Result<Peer, Error> {
+                let core = self.claim(channel)?;
+                let peer = Peer::closing(core.clone());
+                self.stay_with(channel.clone(), core)?;
+                Ok(peer)
             }
         }
 

@@ -26,6 +26,8 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use crate::error::ProtocolError;
+#[cfg(feature = "calls")]
+use crate::error::SendError;
 use crate::limits::Limits;
 use crate::message::Payload;
 use crate::message::encoder::Encoder;
@@ -51,6 +53,9 @@ pub(crate) struct Link {
     failure: Option<io::Error>,
     /// The peer knows `net.BoundSocket`.
     bound_sockets: bool,
+    /// Somebody takes the calls among the messages.
+    #[cfg(feature = "calls")]
+    has_calls: bool,
 }
 
 /// Who is at the two ends.
@@ -84,6 +89,17 @@ impl Link {
             waiters: Waiters::default(),
             failure: None,
             bound_sockets: false,
+            #[cfg(feature = "calls")]
+            has_calls: false,
+        }
+    }
+
+    /// Takes on the calls among the messages. Two that receive would each get a part of them.
+    #[cfg(feature = "calls")]
+    pub(crate) fn claim_calls(&mut self) -> Result<(), SendError> {
+        match std::mem::replace(&mut self.has_calls, true) {
+            false => Ok(()),
+            true => Err(SendError::HasCalls),
         }
     }
 

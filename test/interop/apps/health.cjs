@@ -17,7 +17,7 @@ function health(request, response) {
     moved: () => 302,
     unwell: () => 500,
     resets: () => request.socket.resetAndDestroy?.() ?? request.socket.destroy(),
-    mute: () => {},
+    mute: () => console.log('health: no answer'),
     early: () => {
       request.socket.write('HTTP/1.1 103 Early Hints\r\nLink: </style.css>; rel=preload\r\n\r\n');
       return 200;
@@ -39,6 +39,8 @@ server.on('request', (request, response) => {
     console.log('blocked');
     for (const end = performance.now() + Number(time); performance.now() < end; );
   }
+  // A log may be late.
+  response.setHeader('Times-Asked', asked);
   response.end(`${process.pid}`);
 });
 

@@ -22,6 +22,7 @@ impl Worker {
     }
 
     /// Others than Node send no handles, or lose them.
+    #[allow(dead_code, reason = "only pools ask")]
     pub fn takes_handles(&self) -> bool {
         !["deno", "bun"].iter().any(|other| self.runtime.ends_with(other))
     }

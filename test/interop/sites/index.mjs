@@ -7,8 +7,8 @@ import { install } from '../install.mjs';
 
 const BUILD_DEADLINE = 300_000;
 
-/** No figures about us are collected. */
-const SILENT = { NEXT_TELEMETRY_DISABLED: '1', NUXT_TELEMETRY_DISABLED: '1', CI: 'true' };
+/** No figures about us are collected, and nothing is left in the folder for temporary files. */
+const SILENT = { NEXT_TELEMETRY_DISABLED: '1', NUXT_TELEMETRY_DISABLED: '1', JITI_FS_CACHE: 'false', CI: 'true' };
 
 /** Installs the packages. */
 export const prepare = () => install(import.meta.dirname);

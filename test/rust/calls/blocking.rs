@@ -1,11 +1,16 @@
-//! The pool for threads.
+//! Pools and peers for threads.
 
+pub use crate::peers::blocking::*;
 pub use crate::pools::blocking::*;
 
 #[path = "broken.rs"]
 mod broken;
+#[path = "connected.rs"]
+mod connected;
 #[path = "handles.rs"]
 mod handles;
+#[path = "parting.rs"]
+mod parting;
 #[path = "pool.rs"]
 mod pool;
 #[path = "progress.rs"]

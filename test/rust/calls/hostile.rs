@@ -51,6 +51,8 @@ struct Served {
 struct Setting {
     limits: Option<Limits>,
     waits_with_set_up: bool,
+    /// It is a parent's, and not a child's.
+    connects: bool,
 }
 
 fn start(run: impl FnOnce(UnixStream, Arc<Seen>) -> Result<(), Error> + Send + 'static) -> Served {
@@ -88,7 +90,7 @@ fn on_threads(setting: Setting) -> Served {
         let collect = |_: IgnoredAny, cx: &Context| -> Result<Vec<u32>, BoxError> {
             Ok(cx.peer().stream("numbers", &())?.collect::<Result<_, _>>()?)
         };
-        Service::new()
+        let service = Service::new()
             .threads(NonZero::new(2).unwrap())
             .method("big", big)
             .method("hold", hold)
@@ -98,8 +100,8 @@ fn on_threads(setting: Setting) -> Served {
                     thread::sleep(Duration::from_millis(1));
                 }
                 Ok::<_, RpcError>(())
-            })
-            .run_on(&channel)
+            });
+        if setting.connects { service.connect(&channel)?.closed() } else { service.run_on(&channel) }
     })
 }
 
@@ -135,7 +137,7 @@ fn in_tasks(setting: Setting) -> Served {
         };
         runtime.block_on(async move {
             let channel = Channel::from_socket(socket, limits)?;
-            Service::new()
+            let service = Service::new()
                 .concurrency(NonZero::new(2).unwrap())
                 .method("big", big)
                 .method("hold", hold)
@@ -145,9 +147,11 @@ fn in_tasks(setting: Setting) -> Served {
                         tokio::time::sleep(Duration::from_millis(1)).await;
                     }
                     Ok::<_, RpcError>(())
-                })
-                .run_on(&channel)
-                .await
+                });
+            match setting.connects {
+                true => service.connect(&channel)?.closed().await,
+                false => service.run_on(&channel).await,
+            }
         })
     })
 }
@@ -216,14 +220,24 @@ fn call(id: impl Into<Value>, method: &str, params: Value) -> Value {
     json!({ "jsonrpc": "2.0", "id": id.into(), "method": method, "params": [params] })
 }
 
-/// Each body is run for both drivers.
+/// Each body is run for both drivers; some for a parent's end too, which differs in how it begins and ends.
 macro_rules! both {
-    ($($name:ident)*) => {
+    ($($name:ident)*; $($parents:ident)*) => {
         mod blocking_service {
             $(#[test] fn $name() { super::$name(super::on_threads) })*
         }
         mod tokio_service {
             $(#[test] fn $name() { super::$name(super::in_tasks) })*
+        }
+        mod blocking_peer {
+            $(#[test] fn $parents() {
+                super::$parents(|setting| super::on_threads(super::Setting { connects: true, ..setting }))
+            })*
+        }
+        mod tokio_peer {
+            $(#[test] fn $parents() {
+                super::$parents(|setting| super::in_tasks(super::Setting { connects: true, ..setting }))
+            })*
         }
     };
 }
@@ -237,7 +251,12 @@ both! {
     a_flood_of_greetings_is_refused
     more_items_than_were_asked_for_fail_the_call
     calls_of_every_wrong_shape_do_not_harm_those_that_are_right
-    large_parameters_go_there_and_back
+    large_parameters_go_there_and_back;
+    a_peer_that_reads_no_answers_has_few_of_its_calls_carried_out
+    a_message_that_is_too_long_ends_the_service_for_it_may_be_a_call
+    a_flood_of_greetings_is_refused
+    more_items_than_were_asked_for_fail_the_call
+    calls_of_every_wrong_shape_do_not_harm_those_that_are_right
 }
 
 type Start = fn(Setting) -> Served;

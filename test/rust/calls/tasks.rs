@@ -1,11 +1,16 @@
-//! The pool for tasks.
+//! Pools and peers for tasks.
 
+pub use crate::peers::tasks::*;
 pub use crate::pools::tasks::*;
 
 #[path = "broken.rs"]
 mod broken;
+#[path = "connected.rs"]
+mod connected;
 #[path = "handles.rs"]
 mod handles;
+#[path = "parting.rs"]
+mod parting;
 #[path = "pool.rs"]
 mod pool;
 #[path = "progress.rs"]

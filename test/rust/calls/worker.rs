@@ -165,6 +165,12 @@ fn service() -> Service {
             };
             Ok(listener.local_addr()?.port() == port)
         })
+        .method("port", |(): (), cx: &Context| -> io::Result<Option<u16>> {
+            match cx.take_handle().map(ReceivedHandle::into_parts) {
+                Some((Handle::TcpListener(listener), _)) => Ok(Some(listener.local_addr()?.port())),
+                _ => Ok(None),
+            }
+        })
         .method("crash", |(): (), _: &Context| -> Answer<()> { panic!("on purpose") })
 }
 

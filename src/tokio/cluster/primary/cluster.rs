@@ -16,6 +16,8 @@ use std::time::Duration;
 
 use tokio::runtime::Handle;
 
+#[cfg(feature = "calls")]
+use super::calls::CallsEnd;
 use super::delays::{Answer, Delays};
 #[cfg(feature = "cli")]
 use super::direct::{self, Direct};
@@ -254,14 +256,20 @@ impl Drop for Cluster {
 /// What happens to a worker, from its start to its exit. Does not keep the cluster alive.
 async fn tend(cluster: Weak<Cluster>, worker: ForkedWorker) {
     let mut is_over = false;
+    #[cfg(feature = "calls")]
+    let calls_end = CallsEnd(worker.clone());
     while !is_over {
         let events = worker.link_events().await;
+        #[cfg(feature = "calls")]
+        let events = worker.without_calls(events);
         let Some(cluster) = cluster.upgrade() else {
             return;
         };
         is_over = events.iter().any(|event| matches!(event, LinkEvent::Disconnected(_)));
         cluster.handle(&worker, events);
     }
+    #[cfg(feature = "calls")]
+    drop(calls_end);
     let status = worker.exited().await;
     if let Some(cluster) = cluster.upgrade() {
         let code = status.and_then(|status| status.code());

@@ -1,8 +1,12 @@
 //! [`ForkedWorker`]: a worker as its primary sees it.
 
+mod backpressure;
+
 use std::fmt;
 use std::io;
 use std::process::ExitStatus;
+#[cfg(feature = "calls")]
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
@@ -11,6 +15,8 @@ use serde::Serialize;
 use tokio::process::{ChildStderr, ChildStdin, ChildStdout};
 use tokio::sync::watch;
 
+#[cfg(feature = "calls")]
+use super::calls::WorkerCalls;
 use super::delays::Answer;
 #[cfg(feature = "cli")]
 use super::direct::Direct;
@@ -23,9 +29,6 @@ use crate::message::Payload;
 use crate::process::Signal;
 use crate::proto::cluster::primary::WorkerId;
 use crate::tokio::{Channel, Child, Process};
-
-/// How many pages of a worker's events may be unread before no more is read from it.
-const MAX_UNREAD_PAGES: usize = 256;
 
 /// A worker, as its primary sees it: Node's `cluster.Worker`.
 ///
@@ -48,6 +51,8 @@ struct Forked {
     may_have_served: AtomicBool,
     /// What its events make us keep that nobody has taken.
     unread_pages: AtomicUsize,
+    #[cfg(feature = "calls")]
+    calls: OnceLock<WorkerCalls>,
     cluster: Weak<dyn Commands>,
 }
 
@@ -303,12 +308,25 @@ impl ForkedWorker {
             leaving: AtomicBool::new(false),
             may_have_served: AtomicBool::new(false),
             unread_pages: AtomicUsize::new(0),
+            #[cfg(feature = "calls")]
+            calls: OnceLock::new(),
             cluster,
         }))
     }
 
     pub(super) fn channel(&self) -> &Channel {
         &self.0.channel
+    }
+
+    /// Once.
+    #[cfg(feature = "calls")]
+    pub(super) fn set_calls(&self, calls: WorkerCalls) {
+        let _ = self.0.calls.set(calls);
+    }
+
+    #[cfg(feature = "calls")]
+    pub(super) fn calls(&self) -> Option<&WorkerCalls> {
+        self.0.calls.get()
     }
 
     pub(super) fn set_leaving(&self) {
@@ -357,38 +375,5 @@ impl ForkedWorker {
     /// How many bytes wait for it.
     pub(crate) fn queued_bytes(&self) -> usize {
         self.0.channel.queued_bytes()
-    }
-
-    /// Reads no more from it, until a `release`.
-    pub(crate) fn hold(&self) {
-        self.event_queued(MAX_UNREAD_PAGES);
-    }
-
-    pub(crate) fn release(&self) {
-        self.event_taken(MAX_UNREAD_PAGES);
-    }
-}
-
-/// Backpressure: a worker whose events nobody takes is not read.
-impl ForkedWorker {
-    /// An event waits that makes us keep so much.
-    pub(super) fn event_queued(&self, pages: usize) {
-        let unread = &self.0.unread_pages;
-        if pages > 0 && unread.fetch_add(pages, Ordering::Relaxed) + pages >= MAX_UNREAD_PAGES {
-            self.pause_or_resume();
-        }
-    }
-
-    /// It was taken.
-    pub(super) fn event_taken(&self, pages: usize) {
-        if pages > 0 && self.0.unread_pages.fetch_sub(pages, Ordering::Relaxed) >= MAX_UNREAD_PAGES {
-            self.pause_or_resume();
-        }
-    }
-
-    /// Looks under the channel's lock, so that of two calls at once the later one sees it all.
-    fn pause_or_resume(&self) {
-        let is_full = || self.0.unread_pages.load(Ordering::Relaxed) >= MAX_UNREAD_PAGES;
-        self.0.channel.pause_reading(is_full);
     }
 }

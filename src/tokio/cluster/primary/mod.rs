@@ -2,6 +2,8 @@
 
 mod actions;
 mod address;
+#[cfg(feature = "calls")]
+mod calls;
 mod cluster;
 mod delays;
 #[cfg(feature = "cli")]

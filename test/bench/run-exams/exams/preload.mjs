@@ -4,8 +4,9 @@ import { load } from '../../wrk.mjs';
 import { cpuOf } from '../processes.mjs';
 import { Runner } from '../runner.mjs';
 
-const ROUNDS = { quick: 2, normal: 10, full: 10 };
-const SECONDS = { quick: 1, normal: 4, full: 4 };
+// Many short rounds: what disturbs the machine lasts for seconds, and disturbs both.
+const ROUNDS = { quick: 2, normal: 40, full: 80 };
+const SECONDS = 1;
 const CLIENTS = 32;
 
 export async function preload(name, { size, ...setup }) {
@@ -15,7 +16,7 @@ export async function preload(name, { size, ...setup }) {
     for (const each of [name, 'crossfork run --no-shim']) runners.push(await Runner.start(each, setup));
     const [ours, bare] = runners;
     for (const close of [false, true]) {
-      const measure = (runner) => perRequest(runner, close, SECONDS[size]);
+      const measure = (runner) => perRequest(runner, close, SECONDS);
       for (const runner of runners) await measure(runner);
       const percents = [];
       for (let i = 0; i < ROUNDS[size]; i++) {
