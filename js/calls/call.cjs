@@ -4,6 +4,7 @@ const { CallAbortedError, CallTimeoutError } = require('./errors.cjs');
 const { closeHandle } = require('./handles.cjs');
 const { deadlines } = require('./deadlines.cjs');
 const { fromWire } = require('./remote-error.cjs');
+const { performance, process } = require('./globals.cjs');
 const { Items } = require('./items.cjs');
 const { leave, streamsIn } = require('./streams.cjs');
 const { withCaller } = require('./with-caller.cjs');

@@ -4,6 +4,8 @@
 
 const { deadlines } = require('./deadlines.cjs');
 const { channels } = require('./diagnostics.cjs');
+const { PoolClosedError } = require('./errors.cjs');
+const { performance } = require('./globals.cjs');
 const { Place } = require('./places.cjs');
 const { Worker } = require('./worker.cjs');
 

@@ -9,6 +9,7 @@ const { deadlines } = require('./deadlines.cjs');
 const { channels } = require('./diagnostics.cjs');
 const { mayHaveBegun } = require('./ending.cjs');
 const { CallError, PoolClosedError, PoolStartError, QueueFullError } = require('./errors.cjs');
+const { performance, process } = require('./globals.cjs');
 const { KeepAlive } = require('./keep-alive.cjs');
 const { placeOf } = require('./places.cjs');
 const { firstOf, Queue } = require('./queue.cjs');

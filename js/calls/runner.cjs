@@ -5,6 +5,7 @@
 
 const { coded } = require('../errors.cjs');
 const { Context, WithHandle } = require('./context.cjs');
+const { process } = require('./globals.cjs');
 const { closeHandle } = require('./handles.cjs');
 const { Sending } = require('./sending.cjs');
 const { isStream } = require('./streams.cjs');

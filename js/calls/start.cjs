@@ -11,6 +11,7 @@ const { coded, wrongValue } = require('../errors.cjs');
 const { fork } = require('../fork.cjs');
 const { findProgram, isUrl, problemOf, SCRIPT } = require('../program.cjs');
 const { isNode } = require('./connection.cjs');
+const { process } = require('./globals.cjs');
 
 const KINDS = ['script', 'program'];
 

@@ -4,6 +4,7 @@ const { setPriority } = require('node:os');
 const { deadlines } = require('./deadlines.cjs');
 const { diedError } = require('./ending.cjs');
 const { CallError, WorkerDiedError } = require('./errors.cjs');
+const { performance } = require('./globals.cjs');
 const { Peer } = require('./peer.cjs');
 const { BYE } = require('./wire.cjs');
 
