@@ -188,6 +188,8 @@ class Dispatch {
   abandon(call) {
     if (call.state === 'waiting') {
       call.state = 'over';
+      // It may stay in the queue for as long as others run.
+      call.params = undefined;
       if (!call.isQueued) return;
       this.waiting -= 1;
       this.#queueOf(call).left();

@@ -115,7 +115,7 @@ class Machine {
     this.#calls.clear();
     this.#tokens.clear();
     this.uploads.clear();
-    for (const { kind, handle } of this.#outbox.clear()) if (kind === 'answer') this.#unwanted(handle);
+    for (const { kind, handle } of this.#outbox.close()) if (kind === 'answer') this.#unwanted(handle);
     const abandoned = [...this.#incoming.values()];
     this.#incoming.clear();
     for (const incoming of abandoned) this.#cancelled(incoming);
