@@ -864,7 +864,7 @@ export class Pool extends EventEmitter implements AsyncDisposable {
     values: Iterable<unknown> | AsyncIterable<unknown>,
     options?: PoolCallOptions & { inFlight?: number },
   ): AsyncGenerator<Result, void, void>;
-  /** Calls a method of every worker that is ready, however busy. */
+  /** Calls a method of every worker that is ready, however busy. No parameter can be a stream: only one could read it. */
   callAll<Result = Untyped>(
     method: string,
     params?: unknown,

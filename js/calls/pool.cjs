@@ -15,6 +15,8 @@ const { proxyOf } = require('./methods.cjs');
 const { placeOf } = require('./places.cjs');
 const { poolOptions } = require('./pool-options.cjs');
 const { starter } = require('./start.cjs');
+const { streamsIn } = require('./streams.cjs');
+const { paramsOf } = require('./wire.cjs');
 
 /** Workers, and the calls that they are given. */
 class Pool extends EventEmitter {
@@ -67,6 +69,10 @@ class Pool extends EventEmitter {
 
   /** Calls a method of every worker that is ready. Waits for none, and for no place. */
   callAll(method, params, options) {
+    if (streamsIn(paramsOf(params)) !== undefined) {
+      const why = 'callAll calls each worker, and only one of them could read it';
+      throw new CallError(`'${method}' has a stream among its parameters: ${why}`, 'ERR_CALL_UPLOAD');
+    }
     const workers = this.#crew.workers.filter(({ state }) => state === 'ready');
     this.#calls.keepAlive.add();
     const all = Promise.allSettled(workers.map(({ peer }) => peer.call(method, params, options)));
