@@ -743,7 +743,10 @@ export interface PoolOptions extends Omit<AnswerOptions, 'concurrency'> {
   lazy?: boolean;
   /** How many calls a worker has at a time: what it says itself by default, which in `serve` is one. */
   concurrency?: number;
-  /** How many calls may wait; more are rejected with `ERR_QUEUE_FULL`. Without a limit by default. */
+  /**
+   * How many calls may wait; more are rejected with `ERR_QUEUE_FULL`. One that waits for a worker that is only starting does
+   * not count. Without a limit by default.
+   */
   maxQueue?: number;
   /** The `timeout` of calls that say none. */
   timeout?: number;

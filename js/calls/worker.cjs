@@ -41,6 +41,8 @@ class Worker {
   /** Where in the pool it is. */
   place = undefined;
   maxCalls = Number.POSITIVE_INFINITY;
+  /** The pool is giving it calls. */
+  isBeingFilled = false;
   #busySince = undefined;
   #stderr = '';
   #limit = undefined;
