@@ -126,7 +126,7 @@ class Crew {
 
   async #reload() {
     for (const place of this.places) {
-      if (this.#isClosed) return;
+      if (this.#isClosed) throw new PoolClosedError();
       if (place.isEmpty) continue;
       place.cancelPause();
       const { next } = place;
@@ -159,7 +159,7 @@ class Crew {
     this.#isClosed = true;
     for (const place of this.places) {
       place.cancelPause();
-      place.onStart?.resolve();
+      place.onStart?.reject(new PoolClosedError());
     }
   }
 

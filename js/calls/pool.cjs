@@ -102,7 +102,7 @@ class Pool extends EventEmitter {
     try {
       await this.#crew.reload();
     } catch (error) {
-      throw new PoolStartError(error);
+      throw error instanceof PoolClosedError ? error : new PoolStartError(error);
     } finally {
       this.#calls.keepAlive.remove();
     }
@@ -149,7 +149,7 @@ class Pool extends EventEmitter {
     this.#calls.state = 'closed';
     const killed = await this.#crew.close();
     this.#calls.keepAlive.remove();
-    this.emit('close');
+    this.#tell('close');
     return { killed };
   }
 
@@ -201,19 +201,19 @@ class Pool extends EventEmitter {
         if (channels.ready.hasSubscribers) channels.ready.publish({ pool: this, worker });
         this.#calls.fill(worker);
         this.#changed();
-        this.emit('workerReady', worker);
+        this.#tell('workerReady', worker);
       },
       workerEnded: (worker, end) => {
         if (channels.ended.hasSubscribers) channels.ended.publish({ pool: this, worker, ...end });
         this.#calls.fillAll();
-        this.emit('workerExit', worker, end);
+        this.#tell('workerExit', worker, end);
       },
       startFailed: (error, isHopeless) => {
         if (isHopeless) {
           this.#calls.rejectWaiting(() => new PoolStartError(error));
         }
         this.#changed();
-        this.emit('startFailed', error);
+        this.#tell('startFailed', error);
       },
       output: (name, chunk, worker) => {
         // A worker's stderr is seen, unless somebody sees to it.
@@ -224,6 +224,17 @@ class Pool extends EventEmitter {
       },
       hasWaiting: () => this.#calls.hasWaiting,
     };
+  }
+
+  /** Emits. What a listener throws is uncaught, as always, and keeps the pool from nothing. */
+  #tell(...event) {
+    try {
+      this.emit(...event);
+    } catch (error) {
+      process.nextTick(() => {
+        throw error;
+      });
+    }
   }
 
   #changed() {
