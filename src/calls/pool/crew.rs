@@ -163,7 +163,7 @@ impl Machine {
     pub(super) fn grow(&mut self, now: Time) {
         let starting = self.places.iter().filter(|place| matches!(place.next, Next::Starting(_))).count();
         if starting < self.waiting
-            && let Some(place) = self.places.iter().position(|place| place.is_empty())
+            && let Some(place) = (0..self.places.len()).find(|place| self.may_start(*place))
         {
             self.start(place, now);
         }
@@ -171,7 +171,7 @@ impl Machine {
 
     /// Somebody waits for the worker of this place.
     pub(super) fn need(&mut self, place: usize, now: Time) {
-        if self.places[place].is_empty() && self.phase < Phase::Ending {
+        if self.may_start(place) && self.phase < Phase::Ending {
             self.start(place, now);
         }
     }

@@ -24,7 +24,7 @@ impl Machine {
         }
         let place = spec.key.map(|key| place_of(key, self.places.len()));
         let worker = self.worker_for(place);
-        if worker.is_none() && !self.may_wait() {
+        if worker.is_none() && !self.may_wait(place) {
             self.needs_drain = true;
             return Err(Failure::QueueFull { limit: self.settings.max_queue });
         }
@@ -286,10 +286,12 @@ impl Machine {
         self.places.iter().map(|place| of(place.worker).map_or(1, |worker| worker.concurrency)).sum()
     }
 
-    /// The worker that takes calls and has the fewest; in turn where several have as few.
+    /// The worker that takes calls and has the fewest. Where several have as few it is their turn; but in a pool
+    /// that can shrink the first, so that the last have nothing to do.
     fn least_busy(&mut self) -> Option<WorkerId> {
         let places = self.places.len();
-        let in_turn = (0..places).map(|i| (self.turn + i) % places);
+        let first = if self.settings.min < self.settings.max { 0 } else { self.turn };
+        let in_turn = (0..places).map(|i| (first + i) % places);
         let free = in_turn.filter_map(|at| {
             let id = self.places[at].worker?;
             let worker = self.workers.get(&id).filter(|worker| worker.is_free())?;

@@ -175,7 +175,8 @@ impl Taken {
         // this goes on.
         let on_uploads = || self.is_begun();
         let tag = Some(self.id.number());
-        let options = Options { stream, timeout, traceparent, tag, on_uploads: Some(&on_uploads) };
+        let on_uploads: Option<&dyn Fn()> = Some(&on_uploads);
+        let options = Options { stream, timeout, traceparent, tag, on_uploads, is_shared: false };
         match InFlight::begin(&grant.core, method, params, options) {
             Ok(call) => {
                 self.unused = None;
@@ -322,7 +323,7 @@ pub(crate) async fn call_all<R: DeserializeOwned, P: Serialize + ?Sized>(
     method: &str,
     params: &P,
 ) -> Vec<Result<R, CallError>> {
-    let begin = |core: Arc<Core>| InFlight::begin(&core, method, params, Options::default());
+    let begin = |core: Arc<Core>| InFlight::begin(&core, method, params, Options::shared());
     let begun: Vec<_> = shared.live().into_iter().map(begin).collect();
     let mut results = Vec::with_capacity(begun.len());
     for call in begun {

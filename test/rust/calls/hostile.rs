@@ -251,7 +251,8 @@ both! {
     a_flood_of_greetings_is_refused
     more_items_than_were_asked_for_fail_the_call
     calls_of_every_wrong_shape_do_not_harm_those_that_are_right
-    large_parameters_go_there_and_back;
+    large_parameters_go_there_and_back
+    values_that_are_nested_without_an_end_fail_their_own_call_alone;
     a_peer_that_reads_no_answers_has_few_of_its_calls_carried_out
     a_message_that_is_too_long_ends_the_service_for_it_may_be_a_call
     a_flood_of_greetings_is_refused
@@ -432,5 +433,18 @@ fn large_parameters_go_there_and_back(start: Start) {
     assert!(message.len() < 1000, "{} bytes", message.len());
     served.send(&call(2, "big", json!(BYTES)));
     assert_eq!(served.answers(1)["2"]["result"].as_str().unwrap().len(), BYTES);
+    served.end();
+}
+
+fn values_that_are_nested_without_an_end_fail_their_own_call_alone(start: Start) {
+    const DEEP: usize = 300_000;
+    let mut served = start(Setting::default());
+    let deep = call(1, "big", json!("deep")).to_string();
+    let deep = deep.replace("\"deep\"", &format!("{}{}", "[".repeat(DEEP), "]".repeat(DEEP)));
+    let writing = served.send_meanwhile(format!("[{deep},{}]\n", call(2, "big", json!(1))));
+    let answers = served.answers(2);
+    writing.join().unwrap();
+    assert_eq!(answers["1"]["error"]["code"], -32602);
+    assert_eq!(answers["2"]["result"], "x");
     served.end();
 }

@@ -38,7 +38,7 @@ fn durations_without_end_are_no_limits() {
 #[test]
 fn without_a_queue_there_is_room_as_long_as_a_worker_is_free() {
     let mut kit = Kit::new(Settings { max_queue: 0, ..settings(1, 1) });
-    assert!(!kit.machine.has_room(), "none is ready");
+    assert!(kit.machine.has_room(), "of the one that starts");
     kit.all_ready();
     assert!(kit.machine.has_room());
     let call = kit.call();
@@ -46,6 +46,34 @@ fn without_a_queue_there_is_room_as_long_as_a_worker_is_free() {
     assert_eq!(kit.make(Spec::default()), Err(Failure::QueueFull { limit: 0 }));
     kit.answer(call);
     assert!(kit.machine.has_room());
+}
+
+#[test]
+fn without_a_queue_a_call_waits_for_a_worker_that_starts_and_for_nothing_else() {
+    for lazy in [false, true] {
+        let mut kit = Kit::new(Settings { max_queue: 0, lazy, ..settings(1, 3) });
+        let calls = [kit.call(), kit.call(), kit.call()];
+        assert_eq!(kit.workers.len(), 3);
+        assert_eq!(kit.make(Spec::default()), Err(Failure::QueueFull { limit: 0 }));
+        assert!(!kit.machine.has_room());
+        kit.all_ready();
+        assert!(calls.iter().all(|call| kit.worker_of(*call).is_some()));
+        assert_eq!(kit.make(Spec::default()), Err(Failure::QueueFull { limit: 0 }));
+    }
+    let mut kit = Kit::new(Settings { max_queue: 0, lazy: true, ..settings(2, 2) });
+    let keyed = || Spec { key: Some("a"), ..Spec::default() };
+    kit.make(keyed()).unwrap();
+    assert_eq!(kit.make(keyed()), Err(Failure::QueueFull { limit: 0 }), "one starts for it, and takes one");
+    kit.call();
+}
+
+#[test]
+fn a_worker_that_cannot_be_started_now_is_no_room() {
+    let mut kit = Kit::new(Settings { max_queue: 0, ..settings(1, 1) });
+    let starting = kit.starting[0];
+    kit.gone(starting, End::default());
+    assert!(!kit.machine.has_room());
+    assert_eq!(kit.make(Spec::default()), Err(Failure::QueueFull { limit: 0 }));
 }
 
 #[test]
