@@ -216,6 +216,7 @@ describe('reloads', { concurrency: AT_ONCE, skip: withoutNode }, () => {
     file.write(`PORT=${occupied.address().port}`);
     run.kill('SIGHUP');
     await run.said(/^\[crossfork\] RELOAD FAILED: the new worker 0 \(pid \d+\) cannot listen\./);
+    await run.said(/^\[crossfork\] worker 0 \(pid \d+\) has ended: SIGKILL$/);
     assert.ok(old.includes(Number((await get(port)).body)));
     assert.strictEqual(await run.stop(), 0, run.text);
     for (const pid of old) await run.said(new RegExp(`\\(pid ${pid}\\) has ended: exit code 0$`));
