@@ -262,36 +262,41 @@ both! {
 
 type Start = fn(Setting) -> Served;
 
+/// How many there are of something: fewer in the quick tier, for which these are many as well.
+fn many(full: usize, quick: usize) -> usize {
+    if std::env::var("CROSSFORK_TIER").is_ok_and(|tier| tier == "full") { full } else { quick }
+}
+
 /// If each cancel looked through all calls that wait, this would take minutes.
 fn calls_that_wait_are_cancelled_in_no_time_however_many_they_are(start: Start) {
-    const CALLS: usize = 60_000;
+    let calls = many(60_000, 15_000);
     let mut served = start(Setting::default());
     let mut text = String::new();
-    for id in 0..CALLS {
+    for id in 0..calls {
         text += &format!("{}\n", call(id, "hold", json!(null)));
     }
-    for id in 0..CALLS {
+    for id in 0..calls {
         text += &format!(
             "{}\n",
             json!({ "jsonrpc": "2.0", "method": "$/cancelRequest", "params": { "id": id } })
         );
     }
     let writing = served.send_meanwhile(text);
-    let answers = served.answers(CALLS);
+    let answers = served.answers(calls);
     assert!(answers.values().all(|answer| answer["error"]["code"] == -32800));
     writing.join().unwrap();
     served.end();
 }
 
 fn a_peer_that_reads_no_answers_has_few_of_its_calls_carried_out(start: Start) {
-    const CALLS: usize = 2000;
     const BYTES: usize = 64 << 10;
+    let calls = many(2000, 800);
     let mut served = start(Setting::default());
-    let text: String = (0..CALLS).map(|id| format!("{}\n", call(id, "big", json!(BYTES)))).collect();
+    let text: String = (0..calls).map(|id| format!("{}\n", call(id, "big", json!(BYTES)))).collect();
     served.send_meanwhile(text).join().unwrap();
     let begun = served.settled();
     assert!(begun * BYTES < 24 << 20, "{begun} answers are kept");
-    assert_eq!(served.answers(CALLS).len(), CALLS);
+    assert_eq!(served.answers(calls).len(), calls);
     served.end();
 }
 
