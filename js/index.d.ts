@@ -744,8 +744,8 @@ export interface PoolOptions extends Omit<AnswerOptions, 'concurrency'> {
   /** How many calls a worker has at a time: what it says itself by default, which in `serve` is one. */
   concurrency?: number;
   /**
-   * How many calls may wait; more are rejected with `ERR_QUEUE_FULL`. Without a limit by default. With 0, a call is rejected
-   * unless a worker is free, and another worker is started if there may be more.
+   * How many calls may wait; more are rejected with `ERR_QUEUE_FULL`. One that waits for a worker that is only starting does
+   * not count. Without a limit by default.
    */
   maxQueue?: number;
   /** The `timeout` of calls that say none. */
@@ -776,7 +776,10 @@ export interface PoolOptions extends Omit<AnswerOptions, 'concurrency'> {
   fork?: Omit<ForkOptions, 'signal' | 'timeout' | 'detached'>;
 }
 
-/** One worker of a pool. Each has CROSSFORK_WORKER_ID in its environment: its place, from 1 on. */
+/**
+ * One worker of a pool. Each has CROSSFORK_WORKER_ID in its environment: its place, from 1 on. The worker that replaces it has
+ * the same one, and for a while both are there.
+ */
 export interface PoolWorker {
   readonly id: number;
   readonly pid: number;
@@ -848,7 +851,10 @@ export interface PoolEvents {
  * does not keep the process alive, and a call that has no answer yet does.
  */
 export class Pool extends EventEmitter implements AsyncDisposable {
-  /** Starts the workers. Throws if there is no such file, or if it is not told whether it is a script or a program. */
+  /**
+   * Starts the workers. `file` is a path, or a URL or its text, as `import.meta.resolve` gives it. Throws if there is no such
+   * file, or if it is not told whether it is a script or a program.
+   */
   constructor(file: string | URL, options?: PoolOptions);
   readonly call: CallFunction<PoolCallOptions>;
   readonly stream: StreamFunction<PoolCallOptions>;
@@ -867,7 +873,7 @@ export class Pool extends EventEmitter implements AsyncDisposable {
     values: Iterable<unknown> | AsyncIterable<unknown>,
     options?: PoolCallOptions & { inFlight?: number },
   ): AsyncGenerator<Result, void, void>;
-  /** Calls a method of every worker that is ready, however busy. */
+  /** Calls a method of every worker that is ready, however busy. No parameter can be a stream: only one could read it. */
   callAll<Result = Untyped>(
     method: string,
     params?: unknown,
@@ -877,7 +883,7 @@ export class Pool extends EventEmitter implements AsyncDisposable {
   cancelWaiting(reason?: unknown): void;
   /**
    * Replaces all workers by new ones, one after the other. No call fails for it. Rejects with `ERR_POOL_START` if one does
-   * not start: then those that are left stay as they are.
+   * not start: then those that are left stay as they are. Rejects with `ERR_POOL_CLOSED` if the pool is closed meanwhile.
    */
   reload(): Promise<void>;
   /** Takes no more calls, waits for those there are, and ends the workers. Says how many had to be killed. */

@@ -9,7 +9,8 @@
 
 /**
  * @typedef {Record<string, string>} Values a value for each dimension
- * @typedef {Values & { tier: 'quick' | 'full', heavy: boolean, onlyHeavy: boolean }} Cell
+ * @typedef {Values & { tier: 'quick' | 'full', heavy: boolean, onlyHeavy: boolean, turn?: string }} Cell
+ *   `turn`: which of its scenarios it runs, as CROSSFORK_TURN has it (test/interop/kit/turn.cjs); all without it
  * @typedef {{ names: string[], when?: (values: Values) => boolean }} Cover
  *   the dimensions whose combinations must all occur in quick cells, where they occur in cells that `when` accepts
  */
@@ -21,10 +22,15 @@
  * @param {(values: Values) => boolean} [options.heavy] the cells that run the heavy scenarios in the quick tier too
  * @param {(values: Values) => boolean} [options.onlyHeavy] the cells in which all scenarios are heavy: in the quick tier
  *   only those of `heavy` are run
+ * @param {(values: Values) => string | undefined} [options.turn] which scenarios a cell runs in the quick tier, unless it
+ *   runs the heavy ones: for cells that differ little
  * @param {Cover[]} [options.cover] what the quick cells cover: all pairs of dimensions, and what is given here
  * @returns {Cell[]}
  */
-export function cells(dimensions, { possible = always, heavy = never, onlyHeavy = never, cover = [] } = {}) {
+export function cells(
+  dimensions,
+  { possible = always, heavy = never, onlyHeavy = never, turn = none, cover = [] } = {},
+) {
   const all = product(Object.entries(dimensions)).filter(possible);
   const light = all.filter((values) => heavy(values) || !onlyHeavy(values));
   const quick = covering(light, [...pairsOf(Object.keys(dimensions)), ...cover], heavy);
@@ -33,23 +39,28 @@ export function cells(dimensions, { possible = always, heavy = never, onlyHeavy 
     tier: quick.has(values) ? 'quick' : 'full',
     heavy: heavy(values),
     onlyHeavy: onlyHeavy(values),
+    turn: heavy(values) ? undefined : turn(values),
   }));
 }
 
 const always = () => true;
 const never = () => false;
+const none = () => undefined;
+
+/** How many tests of a file run at once: most wait most of the time, so that they are more than there are processors. */
+export const AT_ONCE = 4;
 
 /** The tier of this run. */
 export const TIER = tierOf(process.env.CROSSFORK_TIER);
 
 const SHARD = shardOf(process.env.CROSSFORK_SHARD);
 
-/** The cells of this run's tier and shard. In the full tier every cell runs its heavy scenarios. */
+/** The cells of this run's tier and shard. In the full tier every cell runs all of its scenarios, heavy ones too. */
 export function selected(cells, tier = TIER, shard = SHARD) {
   return cells
     .filter((cell) => tier === 'full' || cell.tier === 'quick')
     .filter((_, i) => i % shard.count === shard.index)
-    .map((cell) => ({ ...cell, heavy: tier === 'full' || cell.heavy }));
+    .map((cell) => (tier === 'full' ? { ...cell, heavy: true, turn: undefined } : cell));
 }
 
 /** The combinations that occur in `all`, but for heavy cells, and in none of `chosen`, as texts. */
@@ -65,7 +76,7 @@ export function pairsOf(names) {
 }
 
 function dimensionsOf([cell = {}]) {
-  return Object.keys(cell).filter((name) => !['tier', 'heavy', 'onlyHeavy'].includes(name));
+  return Object.keys(cell).filter((name) => !['tier', 'heavy', 'onlyHeavy', 'turn'].includes(name));
 }
 
 function product([[name, values] = [], ...rest]) {

@@ -12,7 +12,7 @@ const FOREIGN = [
   ...['FORCE_COLOR', 'NO_COLOR', 'NODE_DISABLE_COLORS', 'CLICOLOR', 'CLICOLOR_FORCE', 'COLORTERM'],
   ...['CARGO_TERM_COLOR', 'RUST_LOG', 'RUST_TEST_THREADS', 'RUST_BACKTRACE'],
   ...['BASH_ENV', 'ENV', 'CDPATH', 'POSIXLY_CORRECT', 'TZ', 'LANG', 'LANGUAGE'],
-  ...['CROSSFORK_BIN', 'CROSSFORK_NODE', 'CROSSFORK_EXAMPLES'],
+  ...['CROSSFORK_BIN', 'CROSSFORK_NODE', 'CROSSFORK_EXAMPLES', 'CROSSFORK_TURN'],
 ];
 
 /** The path of a socket has room for some hundred bytes, and a test's folder and file names need most of them. */

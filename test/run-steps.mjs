@@ -1,122 +1,173 @@
-// Runs steps one after the other, and says in the end what became of each.
+// Runs steps, those of a lane one after the other and the lanes beside each other, and says in the end what became of each.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { setImmediate } from 'node:timers/promises';
 import { ROOT } from './steps.mjs';
 
 /**
- * @param {import('./steps.mjs').Step[]} steps
+ * @param {import('./steps.mjs').Step[]} steps each behind those that it needs
  * @param {object} how
  * @param {string} how.folder where there is room
- * @param {string} how.failures where a step may write what has failed
  * @param {'quick' | 'full'} how.tier
  * @param {boolean} how.keepGoing whether the others are run although one has failed
  * @returns the exit code: 0 if all have passed
  */
-export async function runSteps(steps, { folder, failures: report, tier, keepGoing }) {
-  // Each step must leave its temporary directory as it was.
-  const temporary = join(folder, 'tmp');
-  mkdirSync(temporary);
-  const run = new Run();
-  const summary = [];
+export async function runSteps(steps, { folder, tier, keepGoing }) {
+  const start = performance.now();
+  const all = steps.filter(({ command }) => command);
+  const run = new Run(all, folder, tier);
+  /** By step: resolves with whether it has passed. */
+  const ends = new Map();
+  const lanes = new Map();
+  const summary = new Map(all.map(({ name }) => [name, undefined]));
   const failures = [];
-  const failed = new Set();
-  for (const step of steps.filter(({ command }) => command)) {
-    const missing = step.needs?.find((name) => failed.has(name));
+  let isOver = false;
+
+  const attempt = async (step, before) => {
+    await before;
+    const needs = await Promise.all((step.needs ?? []).map(async (name) => (await ends.get(name)) === false && name));
+    // What runs beside it goes on to its end.
+    if (isOver) return false;
+    const missing = needs.find(Boolean);
     if (missing) {
-      failed.add(step.name);
-      summary.push(`NOT RUN                             ${step.name}: it needs ${missing}`);
-      continue;
+      summary.set(step.name, `NOT RUN                             ${step.name}: it needs ${missing}`);
+      return false;
     }
-    const { passed, seconds, processor, detail } = await runStep(step, { run, temporary, report, tier });
-    summary.push(
-      `${passed ? 'passed' : 'FAILED'}  ${seconds.padStart(6)} s${processor.padStart(20)}  ${step.name}: ${step.title}`,
-    );
+    const { passed, told, detail } = await run.step(step);
+    summary.set(step.name, told);
     failures.push(...detail);
-    if (!passed) {
-      failed.add(step.name);
-      if (!keepGoing || run.stopped) break;
-    }
+    isOver ||= run.stopped || (!passed && !keepGoing);
+    return passed;
+  };
+  for (const step of all) {
+    const end = attempt(step, lanes.get(step.lane));
+    ends.set(step.name, end);
+    lanes.set(step.lane, end);
   }
-  console.log(`\n=== summary (${tier} tier)\n${summary.join('\n')}`);
+  const passed = (await Promise.all(ends.values())).every(Boolean);
+
+  console.log(`\n=== summary (${tier} tier, ${secondsSince(start)} s)`);
+  console.log([...summary.values()].filter(Boolean).join('\n'));
   // Once more, behind everything: of a long log often only the end is kept.
   if (failures.length > 0) console.log(`\n${failures.join('\n')}`);
-  return failed.size > 0 ? 1 : 0;
+  return passed ? 0 : 1;
 }
 
-/** The process of a step, and whether we were told to stop: the step has failed then, and no other is begun. */
+/** The processes of steps, and whether we were told to stop: a step has failed then, and no other is begun. */
 class Run {
   stopped = false;
-  #child;
+  #children = new Set();
+  #folder;
+  #tier;
+  /** Lines are told apart by the names of the steps, where several run at once. */
+  #isNamed;
+  /** What all children that have ended have used of the processors. */
+  #used = processorSeconds();
 
-  constructor() {
+  constructor(steps, folder, tier) {
+    this.#folder = folder;
+    this.#tier = tier;
+    const lanes = new Set(steps.map(({ lane }) => lane));
+    this.#isNamed = lanes.size > 1;
+    for (const lane of lanes) mkdirSync(join(folder, lane));
     // They must not end us before we have cleaned up.
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
       process.on(signal, () => {
         this.stopped = true;
-        // Ctrl-C reaches it by itself.
-        if (signal !== 'SIGINT') this.#child?.kill(signal);
+        // Ctrl-C reaches them by itself.
+        if (signal !== 'SIGINT') for (const child of this.#children) child.kill(signal);
       });
     }
   }
 
-  /** Resolves with how it ended, in words; undefined if it has succeeded. */
-  async end([file, ...args], options) {
-    this.#child = spawn(file, args, options);
-    try {
-      const [code, signal] = await once(this.#child, 'exit');
-      // Ctrl-C is for both of us, and we may be told of its end first.
-      await setImmediate();
-      this.stopped ||= signal === 'SIGINT';
-      if (this.stopped) return 'it was interrupted';
-      return code === 0 ? undefined : (signal ?? `exit code ${code}`);
-    } catch (error) {
-      return error.code === 'ENOENT' ? `${file} is not on the PATH` : error.message;
-    }
-  }
-}
-
-async function runStep({ name, title, command, files: own = [], env }, { run, temporary, report, tier }) {
-  console.log(`\n=== ${name}: ${title}\n${[...command, ...own].join(' ')}`);
-  const start = performance.now();
-  const before = processorSeconds();
-  const end = await run.end([...command, ...own], {
-    cwd: ROOT,
-    env: {
+  /** @returns whether it has passed, its line of the summary, and what has failed */
+  async step({ name, title, lane, command, files = [], env, report }) {
+    const all = [...command, ...files];
+    console.log(`\n=== ${name}: ${title}\n${all.join(' ')}`);
+    const start = performance.now();
+    // Each step must leave the temporary directory of its lane as it was.
+    const temporary = join(this.#folder, lane);
+    const { end, used } = await this.#end(name, all, {
       ...process.env,
       // npm and Node would keep caches there.
       NODE_DISABLE_COMPILE_CACHE: '1',
       TMPDIR: temporary,
-      CROSSFORK_TIER: tier,
+      CROSSFORK_TIER: this.#tier,
       ...env,
-    },
-    stdio: 'inherit',
-  });
-  const seconds = ((performance.now() - start) / 1000).toFixed(1);
-  const used = processorSeconds() - before;
-  const detail = [];
-  if (end !== undefined) detail.push(`${name}: ${end}`);
-  if (existsSync(report)) {
-    detail.push(readFileSync(report, 'utf8'));
-    rmSync(report);
+    });
+    const seconds = secondsSince(start).padStart(6);
+    const left = leftIn(temporary);
+    const passed = !end && left === '';
+    const detail = [];
+    if (!passed) {
+      if (end) detail.push(`${name}: ${end}`);
+      if (report && existsSync(report)) detail.push(readFileSync(report, 'utf8'));
+      if (left !== '') detail.push(`${name}: it has left ${left} in the temporary directory`);
+      console.error(`\n${detail.join('\n')}`);
+    }
+    const processor = used > 0 ? `(processor ${used.toFixed(1)} s)` : '';
+    const told = `${passed ? 'passed' : 'FAILED'}  ${seconds} s${processor.padStart(20)}  ${name}: ${title}`;
+    return { passed, told, detail };
   }
-  // The draining file of `crossfork run` stays: there is one for each user.
-  rmSync(join(temporary, `crossfork-${process.getuid()}`), { recursive: true, force: true });
-  const left = readdirSync(temporary);
-  if (left.length > 0) {
-    detail.push(`${name}: it has left ${left.join(', ')} in the temporary directory`);
-    for (const one of left) rmSync(join(temporary, one), { recursive: true, force: true });
+
+  /** Resolves with what it has used of the processors, and with how it ended, in words, unless it has succeeded. */
+  async #end(name, [file, ...args], env) {
+    const stdio = this.#isNamed ? ['inherit', 'pipe', 'pipe'] : 'inherit';
+    const child = spawn(file, args, { cwd: ROOT, env, stdio });
+    this.#children.add(child);
+    let used = 0;
+    child.once('exit', () => {
+      used = this.#usedSince();
+    });
+    const ended = once(child, 'exit');
+    try {
+      if (this.#isNamed) await Promise.all([child.stdout, child.stderr].map((stream) => named(name, stream, ended)));
+      const [code, signal] = await ended;
+      // Ctrl-C is for both of us, and we may be told of its end first.
+      await setImmediate();
+      this.stopped ||= signal === 'SIGINT';
+      const end = this.stopped ? 'it was interrupted' : code !== 0 && (signal ?? `exit code ${code}`);
+      return { used, end };
+    } catch (error) {
+      return { used, end: error.code === 'ENOENT' ? `${file} is not on the PATH` : error.message };
+    } finally {
+      this.#children.delete(child);
+    }
   }
-  const passed = end === undefined && left.length === 0;
-  if (!passed) console.error(`\n${detail.join('\n')}`);
-  return {
-    passed,
-    seconds,
-    processor: used > 0 ? `(processor ${used.toFixed(1)} s)` : '',
-    detail: passed ? [] : detail,
+
+  /** What the child has used whose end we have just been told of. */
+  #usedSince() {
+    const before = this.#used;
+    this.#used = processorSeconds();
+    return this.#used - before;
+  }
+}
+
+/** Passes on lines with the name of their step, until the step has ended. */
+async function named(name, stream, ended) {
+  const lines = createInterface({ input: stream });
+  let timer;
+  // A process that a test has left may keep the pipe open.
+  const stop = () => {
+    timer = setTimeout(() => lines.close(), 2000);
   };
+  ended.then(stop, stop);
+  for await (const line of lines) console.log(`${name.padEnd(9)} ${line}`);
+  await ended.catch(() => {});
+  clearTimeout(timer);
+  stream.destroy();
+}
+
+/** Empties a temporary directory, and returns the names of what was in it. */
+function leftIn(folder) {
+  // The draining file of `crossfork run` stays: there is one for each user.
+  rmSync(join(folder, `crossfork-${process.getuid()}`), { recursive: true, force: true });
+  const left = readdirSync(folder);
+  for (const one of left) rmSync(join(folder, one), { recursive: true, force: true });
+  return left.join(', ');
 }
 
 /** What our children have used of the processors; 0 where nobody tells. */
@@ -124,4 +175,8 @@ function processorSeconds() {
   if (!existsSync('/proc/self/stat')) return 0;
   const fields = readFileSync('/proc/self/stat', 'utf8').split(') ')[1].split(' ');
   return (Number(fields[13]) + Number(fields[14])) / 100;
+}
+
+function secondsSince(start) {
+  return ((performance.now() - start) / 1000).toFixed(1);
 }

@@ -7,7 +7,7 @@
 //   npm test -- --list                 the steps, and their files
 //   CROSSFORK_RUNTIMES=node20,bun      some runtimes
 //   CROSSFORK_SHARD=2/5                the second of five parts of the matrix
-import { rmSync } from 'node:fs';
+import { mkdirSync, rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { temporaryFolder } from './environment.mjs';
@@ -23,13 +23,10 @@ try {
   const { TIER } = await import('./cells.mjs');
   const tier = options.full ? 'full' : TIER;
   if (options.list) list();
-  else
-    process.exitCode = await runSteps(chosen(positionals), {
-      ...files,
-      folder,
-      tier,
-      keepGoing: options['keep-going'],
-    });
+  else {
+    mkdirSync(files.failures);
+    process.exitCode = await runSteps(chosen(positionals), { folder, tier, keepGoing: options['keep-going'] });
+  }
 } catch (error) {
   console.error(error.message);
   process.exitCode = 2;

@@ -11,7 +11,12 @@ const MOST_COLUMNS = 300;
 const IS_BACKTRACE = /^ +(\d+: |at )|^stack backtrace:$|^note: /;
 
 const [report, ...args] = process.argv.slice(2);
-const cargo = spawn('cargo', ['test', ...args], { stdio: ['inherit', 'pipe', 'inherit'] });
+// Property tests try fewer cases in the quick tier, unless the developer says how many.
+const cases = process.env.CROSSFORK_TIER === 'full' ? {} : { PROPTEST_CASES: '64' };
+const cargo = spawn('cargo', ['test', ...args], {
+  env: { ...cases, ...process.env },
+  stdio: ['inherit', 'pipe', 'inherit'],
+});
 const ended = once(cargo, 'exit');
 // A process that a test has left may keep the pipe open.
 cargo.once('exit', () => setTimeout(() => cargo.stdout.destroy(), 2000).unref());

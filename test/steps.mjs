@@ -1,4 +1,6 @@
-// The steps of a test run, in order. Each is a command; `needs` names the steps that must have passed before it.
+// The steps of a test run. Each is a command; `needs` names the steps that must have passed before it. Steps of one lane run
+// one after the other, and the two lanes run beside each other: `rust` is what cargo does, which it does one at a time, and
+// `js` is what waits most of the time.
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
@@ -23,7 +25,9 @@ const reporter = (name, destination) => [`--test-reporter=${name}`, `--test-repo
  * @typedef {object} Step
  * @property {string} name what it is called on the command line
  * @property {string} title
+ * @property {'rust' | 'js'} lane
  * @property {string[]} [command] nothing, where it is done already
+ * @property {string} [report] a file where it writes what has failed
  * @property {string[]} [needs] names of steps
  * @property {Record<string, string>} [env]
  * @property {string[]} [files] test files, each of which can be asked for by itself
@@ -33,105 +37,103 @@ const reporter = (name, destination) => [`--test-reporter=${name}`, `--test-repo
  * @param {object} files
  * @param {string} files.artifacts where the paths of the debug programs are written, as JSON
  * @param {string} files.native where the paths of the release builds are written, as JSON
- * @param {string} files.failures where tests write their failures
+ * @param {string} files.failures where tests write their failures: a folder
  * @returns {Step[]}
  */
 export function steps({ artifacts, native, failures }) {
-  const suite = (folder) => {
-    const files = readdirSync(join(ROOT, 'test', folder))
+  const report = (name) => join(failures, name);
+  const suite = (name) => {
+    const files = readdirSync(join(ROOT, 'test', name))
       .filter((file) => file.endsWith('.test.mjs'))
-      .map((file) => join('test', folder, file));
-    const reporters = [...reporter('spec', 'stdout'), ...reporter('./test/failures.mjs', failures)];
-    return { files, command: ['node', '--test', `--test-concurrency=${TEST_FILES_AT_ONCE}`, ...reporters] };
+      .map((file) => join('test', name, file));
+    const reporters = [...reporter('spec', 'stdout'), ...reporter('./test/failures.mjs', report(name))];
+    const command = ['node', '--test', `--test-concurrency=${TEST_FILES_AT_ONCE}`, ...reporters];
+    return { name, files, command, report: report(name) };
   };
   const built = { CROSSFORK_ARTIFACTS: artifacts, CROSSFORK_NATIVE: native };
+  const lane = (lane, steps) => steps.map((step) => ({ ...step, lane }));
   return [
-    {
-      name: 'tools',
-      title: 'development tools',
-      command: hasTools ? undefined : ['npm', 'ci'],
-    },
-    {
-      name: 'runtimes',
-      title: 'Node 18 to 26, Bun, Deno',
-      command: ['node', 'test/runtimes/index.mjs'],
-    },
-    {
-      name: 'format',
-      title: 'formatting, lints of JavaScript and prose',
-      command: ['node', 'test/format.mjs'],
-      needs: ['tools'],
-    },
-    {
-      name: 'lint',
-      title: 'Rust lints, with every feature and the addon',
-      command: cargo(
-        ...[
-          'clippy',
-          '--workspace',
-          '--lib',
-          '--bins',
-          '--tests',
-          '--examples',
-          '--all-features',
-          '--',
-          '-D',
-          'warnings',
-        ],
-      ),
-    },
-    {
-      name: 'lint-bare',
-      title: 'Rust lints, without features',
-      command: cargo('clippy', '--', '-D', 'warnings'),
-    },
-    {
-      name: 'doc',
-      title: 'Rust documentation',
-      command: cargo('doc', '--no-deps', '--all-features'),
-      env: { RUSTDOCFLAGS: '-D warnings' },
-    },
-    {
-      name: 'build',
-      title: 'programs under test (debug)',
-      command: ['node', 'test/artifacts.mjs', artifacts],
-    },
-    {
-      name: 'native',
-      title: 'addon and command (release)',
-      command: ['node', 'test/node/native.mjs', native],
-    },
-    {
-      name: 'rust',
-      title: 'Rust tests',
-      command: ['node', 'test/rust.mjs', failures, '--all-features', '--tests', '--no-fail-fast'],
-      env: { RUST_TEST_THREADS: `${RUST_THREADS}` },
-    },
-    {
-      name: 'doctest',
-      title: 'Rust examples in the documentation',
-      command: cargo('test', '--all-features', '--doc'),
-    },
-    {
-      name: 'node',
-      title: 'the npm package',
-      ...suite('node'),
-      needs: ['tools', 'runtimes', 'build', 'native'],
-      env: built,
-    },
-    {
-      name: 'interop',
-      title: 'interop matrix',
-      ...suite('interop'),
-      needs: ['runtimes', 'build'],
-      env: built,
-    },
-    {
-      name: 'start',
-      title: 'npm start -- --once',
-      command: ['npm', 'start', '--', '--once'],
-      env: { PORT: '0' },
-    },
+    // What the other lane needs comes first, and then what fails soonest.
+    ...lane('rust', [
+      {
+        name: 'build',
+        title: 'programs under test (debug)',
+        command: ['node', 'test/artifacts.mjs', artifacts],
+      },
+      {
+        name: 'lint',
+        title: 'Rust lints, with every feature and the addon',
+        command: cargo(
+          ...['clippy', '--workspace', '--lib', '--bins', '--tests', '--examples', '--all-features'],
+          ...['--', '-D', 'warnings'],
+        ),
+      },
+      {
+        name: 'lint-bare',
+        title: 'Rust lints, without features',
+        command: cargo('clippy', '--', '-D', 'warnings'),
+      },
+      {
+        name: 'doc',
+        title: 'Rust documentation',
+        command: cargo('doc', '--no-deps', '--all-features'),
+        env: { RUSTDOCFLAGS: '-D warnings' },
+      },
+      {
+        name: 'native',
+        title: 'addon and command (release)',
+        command: ['node', 'test/node/native.mjs', native],
+      },
+      {
+        name: 'rust',
+        title: 'Rust tests',
+        command: ['node', 'test/rust.mjs', report('rust'), '--all-features', '--tests', '--no-fail-fast'],
+        env: { RUST_TEST_THREADS: `${RUST_THREADS}` },
+        report: report('rust'),
+      },
+      {
+        name: 'doctest',
+        title: 'Rust examples in the documentation',
+        command: cargo('test', '--all-features', '--doc'),
+      },
+    ]),
+    ...lane('js', [
+      {
+        name: 'tools',
+        title: 'development tools',
+        command: hasTools ? undefined : ['npm', 'ci'],
+      },
+      {
+        name: 'runtimes',
+        title: 'Node 18 to 26, Bun, Deno',
+        command: ['node', 'test/runtimes/index.mjs'],
+      },
+      {
+        name: 'format',
+        title: 'formatting, lints of JavaScript and prose',
+        command: ['node', 'test/format.mjs'],
+        needs: ['tools'],
+      },
+      {
+        ...suite('interop'),
+        title: 'interop matrix',
+        needs: ['tools', 'runtimes', 'build'],
+        env: built,
+      },
+      {
+        ...suite('node'),
+        title: 'the npm package',
+        needs: ['tools', 'runtimes', 'build', 'native'],
+        env: built,
+      },
+      {
+        name: 'start',
+        title: 'npm start -- --once',
+        command: ['npm', 'start', '--', '--once'],
+        needs: ['native'],
+        env: { PORT: '0' },
+      },
+    ]),
   ];
 }
 

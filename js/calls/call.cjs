@@ -4,7 +4,9 @@ const { CallAbortedError, CallTimeoutError } = require('./errors.cjs');
 const { closeHandle } = require('./handles.cjs');
 const { deadlines } = require('./deadlines.cjs');
 const { fromWire } = require('./remote-error.cjs');
+const { performance, process } = require('./globals.cjs');
 const { Items } = require('./items.cjs');
+const { leaveSignal, watchSignal } = require('./signals.cjs');
 const { leave, streamsIn } = require('./streams.cjs');
 const { withCaller } = require('./with-caller.cjs');
 
@@ -92,7 +94,7 @@ class Call {
     if (signal === undefined) return;
     this.#onAbort = () => this.#giveUp(new CallAbortedError(`'${this.method}' was aborted`, signal.reason));
     if (signal.aborted) this.#onAbort();
-    else signal.addEventListener('abort', this.#onAbort, { once: true });
+    else watchSignal(signal, this.#onAbort);
   }
 
   /** How many milliseconds are left, as the callee is told. */
@@ -201,7 +203,7 @@ class Call {
     this.isSettled = true;
     const { signal } = this.#options;
     if (this.#step !== undefined) deadlines.remove(this, this.#step);
-    if (signal !== undefined) signal.removeEventListener('abort', this.#onAbort);
+    if (signal !== undefined) leaveSignal(signal, this.#onAbort);
     for (const { iterable, hasBegun } of this.streams ?? []) if (!hasBegun) leave(iterable);
     this.#owner.settled(this);
   }

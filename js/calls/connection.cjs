@@ -5,6 +5,7 @@
 const { coded } = require('../errors.cjs');
 const { carriesBytes, packCall, unpackCall } = require('./bytes.cjs');
 const { CallError } = require('./errors.cjs');
+const { performance, process, queueMicrotask, setImmediate } = require('./globals.cjs');
 const { closeHandle } = require('./handles.cjs');
 const { Machine } = require('./machine.cjs');
 const { streamsIn } = require('./streams.cjs');

@@ -4,6 +4,8 @@
 
 const { deadlines } = require('./deadlines.cjs');
 const { channels } = require('./diagnostics.cjs');
+const { PoolClosedError } = require('./errors.cjs');
+const { performance } = require('./globals.cjs');
 const { Place } = require('./places.cjs');
 const { Worker } = require('./worker.cjs');
 
@@ -52,12 +54,16 @@ class Crew {
     for (const place of this.places.slice(0, this.#options.min)) this.#start(place);
   }
 
-  /** The worker that takes calls and has the fewest; in turn where several have as few. */
+  /**
+   * The worker that takes calls and has the fewest. Where several have as few it is their turn; but in a pool that can
+   * shrink the first, so that the last have nothing to do.
+   */
   leastBusy() {
     let best;
     const { length } = this.places;
+    const first = this.#options.min < this.#options.max ? 0 : this.#turn;
     for (let i = 0; i < length; i++) {
-      const { worker } = this.places[(this.#turn + i) % length];
+      const { worker } = this.places[(first + i) % length];
       if (worker?.isFree && (best === undefined || worker.running < best.running)) best = worker;
     }
     if (best !== undefined) this.#turn = (best.place.index + 1) % length;
@@ -68,17 +74,31 @@ class Crew {
     return this.places.some(({ worker }) => worker?.isFree === true);
   }
 
-  /** One more worker, if there is a place for it and fewer are starting than calls want one. */
-  grow(calls) {
+  /** One more worker, if there is a place for it and more calls wait than workers are starting. */
+  grow(waiting) {
     const starting = this.places.filter((place) => place.next !== undefined).length;
-    if (starting >= calls) return;
-    const place = this.places.find(({ isEmpty }) => isEmpty);
+    if (starting >= waiting) return;
+    const place = this.places.find((one) => this.#mayStart(one));
     if (place !== undefined) this.#start(place);
+  }
+
+  /** How many workers are starting, or can be started: each of them will be free. */
+  get missing() {
+    return this.places.filter((place) => this.isMissing(place)).length;
+  }
+
+  isMissing(place) {
+    return place.worker === undefined && (place.next !== undefined || this.#mayStart(place));
+  }
+
+  /** Of each place one old worker may finish its calls: if they do not end, each old one would leave a process behind. */
+  #mayStart(place) {
+    return place.isEmpty && [...this.#workers].filter((worker) => worker.place === place).length < 2;
   }
 
   /** Somebody waits for the worker of this place. */
   need(place) {
-    if (place.isEmpty) this.#start(place);
+    if (this.#mayStart(place)) this.#start(place);
   }
 
   get isTrying() {
@@ -110,7 +130,7 @@ class Crew {
 
   async #reload() {
     for (const place of this.places) {
-      if (this.#isClosed) return;
+      if (this.#isClosed) throw new PoolClosedError();
       if (place.isEmpty) continue;
       place.cancelPause();
       const { next } = place;
@@ -143,7 +163,7 @@ class Crew {
     this.#isClosed = true;
     for (const place of this.places) {
       place.cancelPause();
-      place.onStart?.resolve();
+      place.onStart?.reject(new PoolClosedError());
     }
   }
 
@@ -185,7 +205,7 @@ class Crew {
   }
 
   #refill(place) {
-    if (!this.#isClosed && place.isEmpty && this.#isWanted(place)) this.#start(place);
+    if (!this.#isClosed && this.#mayStart(place) && this.#isWanted(place)) this.#start(place);
   }
 
   #isWanted(place) {
@@ -250,7 +270,7 @@ class Crew {
       // One that ends before it is given anything may be the first of many.
       if (worker.handed === 0 && !this.#isClosed) place.pause(() => this.#refill(place));
       else this.#refill(place);
-    }
+    } else this.#refill(place);
     this.#pool.workerEnded(worker, end);
     if (this.#workers.size === 0) for (const resolve of this.#onEmpty.splice(0)) resolve();
   }

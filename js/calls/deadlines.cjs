@@ -2,6 +2,8 @@
 
 // One timer for everything that has a deadline: a timer for each call would cost a fifth of the rate.
 
+const { clearTimeout, performance, setTimeout } = require('./globals.cjs');
+
 /** Deadlines are looked at together if they are this close, in milliseconds. None is early. */
 const STEP = 8;
 

@@ -9,6 +9,7 @@ const { deadlines } = require('./deadlines.cjs');
 const { channels } = require('./diagnostics.cjs');
 const { mayHaveBegun } = require('./ending.cjs');
 const { CallError, PoolClosedError, PoolStartError, QueueFullError } = require('./errors.cjs');
+const { performance, process } = require('./globals.cjs');
 const { KeepAlive } = require('./keep-alive.cjs');
 const { placeOf } = require('./places.cjs');
 const { firstOf, Queue } = require('./queue.cjs');
@@ -104,11 +105,8 @@ class Dispatch {
     call.place = key === undefined ? undefined : placeOf(key, crew.places);
     const worker = this.#workerFor(call);
     if (worker !== undefined) return this.#hand(worker, call);
-    if (this.waiting >= this.#options.maxQueue) {
+    if (!this.#mayWait(call)) {
       this.needsDrain = true;
-      // Where nothing may wait, nothing else would have a worker started.
-      if (call.place !== undefined) crew.need(call.place);
-      else crew.grow(this.waiting + 1);
       return call.reject(new QueueFullError(this.#options.maxQueue));
     }
     return this.#wait(call);
@@ -118,6 +116,14 @@ class Dispatch {
   #workerFor({ place }) {
     if (place === undefined) return this.#queue.peek() === undefined ? this.#crew.leastBusy() : undefined;
     return place.queue.peek() === undefined && place.worker?.isFree ? place.worker : undefined;
+  }
+
+  /** A call that waits for a worker that is only starting takes no place in the queue. */
+  #mayWait({ place }) {
+    const { maxQueue } = this.#options;
+    if (this.waiting < maxQueue) return true;
+    const missing = place === undefined ? this.#crew.missing : Number(this.#crew.isMissing(place));
+    return this.waiting < maxQueue + missing;
   }
 
   #wait(call) {
@@ -145,6 +151,9 @@ class Dispatch {
 
   /** Gives a worker what waits for it. */
   fill(worker) {
+    // A call that cannot be sent gives its place back at once, and comes here again.
+    if (worker.isBeingFilled) return;
+    worker.isBeingFilled = true;
     while (worker.isFree) {
       const { queue } = worker.place;
       // Only who has the place has what waits for the place.
@@ -156,6 +165,7 @@ class Dispatch {
       this.waiting -= 1;
       this.#hand(worker, call);
     }
+    worker.isBeingFilled = false;
     this.#checkDrain();
   }
 
@@ -194,6 +204,8 @@ class Dispatch {
   abandon(call) {
     if (call.state === 'waiting') {
       call.state = 'over';
+      // It may stay in the queue for as long as others run.
+      call.params = undefined;
       if (!call.isQueued) return;
       this.waiting -= 1;
       this.#queueOf(call).left();

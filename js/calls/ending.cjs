@@ -1,6 +1,7 @@
 'use strict';
 
 const { WorkerDiedError } = require('./errors.cjs');
+const { clearTimeout, process, setTimeout } = require('./globals.cjs');
 
 /** After a process has ended, what it has written is waited for so long: a grandchild may hold its stderr for ever. */
 const AFTER_EXIT = 100;

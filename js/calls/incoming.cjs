@@ -13,6 +13,8 @@ class Incoming {
   /** @type {'waiting' | 'running' | 'answered'} */
   state = 'waiting';
   isCancelled = false;
+  /** About how many bytes it keeps while it waits. */
+  weight = undefined;
   /** What is not sent yet of its items and of its progress. */
   itemsEntry = undefined;
   progressEntry = undefined;

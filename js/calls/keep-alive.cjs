@@ -1,5 +1,7 @@
 'use strict';
 
+const { clearInterval, setInterval } = require('./globals.cjs');
+
 /** As long as somebody waits for something, the process stays alive; the workers alone do not keep it. */
 class KeepAlive {
   #timer = undefined;

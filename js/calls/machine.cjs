@@ -115,7 +115,7 @@ class Machine {
     this.#calls.clear();
     this.#tokens.clear();
     this.uploads.clear();
-    for (const { kind, handle } of this.#outbox.clear()) if (kind === 'answer') this.#unwanted(handle);
+    for (const { kind, handle } of this.#outbox.close()) if (kind === 'answer') this.#unwanted(handle);
     const abandoned = [...this.#incoming.values()];
     this.#incoming.clear();
     for (const incoming of abandoned) this.#cancelled(incoming);
@@ -181,7 +181,7 @@ class Machine {
   }
 
   /** One of what was taken cannot be sent, for its values can't be written. The others are sent one by one. */
-  unsendable({ kind, owner, handle }, problem) {
+  unsendable({ kind, owner, handle, message }, problem) {
     const error = wire.unsendable(problem.message);
     if (kind === 'request') this.#forget(owner);
     else if (kind === 'items' && owner.isUpload) this.uploads.unsendable(owner, error);
@@ -190,7 +190,7 @@ class Machine {
       this.#cancelled(owner);
     } else if (kind === 'answer') {
       this.#unwanted(handle);
-      this.#outbox.push({ jsonrpc: '2.0', id: owner.id, error }, 'other');
+      this.#outbox.push({ jsonrpc: '2.0', id: owner.id, error: wire.withoutDetails(message.error ?? error) }, 'other');
     }
   }
 

@@ -46,9 +46,7 @@ function proxyOf(call, path = '') {
   return new Proxy(() => {}, {
     // A proxy is no promise, although it has everything else.
     get: (_, name) =>
-      typeof name === 'symbol' || (path === '' && name === 'then')
-        ? undefined
-        : proxyOf(call, path === '' ? name : `${path}.${name}`),
+      typeof name === 'symbol' || name === 'then' ? undefined : proxyOf(call, path === '' ? name : `${path}.${name}`),
     apply: (_, __, [params, options]) => call(path, params, options),
   });
 }

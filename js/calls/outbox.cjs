@@ -20,11 +20,12 @@ class Outbox {
   #entries = [];
   /** How many of the first entries are gone already. */
   #head = 0;
+  #isClosed = false;
 
   /** @returns {Entry} */
   push(message, kind, owner, handle) {
     const entry = { message, kind, owner, handle };
-    this.#entries.push(entry);
+    if (!this.#isClosed) this.#entries.push(entry);
     return entry;
   }
 
@@ -60,7 +61,9 @@ class Outbox {
     return taken;
   }
 
-  clear() {
+  /** Nothing is sent any more, and nothing is kept of what comes. Returns what was left. */
+  close() {
+    this.#isClosed = true;
     const left = this.#entries.slice(this.#head).filter(({ message }) => message !== undefined);
     this.#entries = [];
     this.#head = 0;

@@ -10,6 +10,7 @@ const { callable } = require('./callable.cjs');
 const { Connection, isNode } = require('./connection.cjs');
 const { diedError, watchEnd } = require('./ending.cjs');
 const { CallError } = require('./errors.cjs');
+const { process } = require('./globals.cjs');
 const { closeHandle } = require('./handles.cjs');
 const { proxyOf } = require('./methods.cjs');
 const { Runner } = require('./runner.cjs');

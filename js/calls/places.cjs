@@ -31,10 +31,6 @@ class Place {
     return this.next !== undefined || this.#pause !== undefined;
   }
 
-  get isPausing() {
-    return this.#pause !== undefined;
-  }
-
   /** Calls `start` after a pause that grows. */
   pause(start) {
     this.failures += 1;

@@ -37,6 +37,8 @@ const CHECKS = {
 const OTHERS = ['exec', 'args', 'fork', 'methods', 'ordered', 'stacks', 'maxCollected'];
 
 const DEFAULTS = {
+  // Each is there, so that none is looked for in a prototype.
+  ...Object.fromEntries(Object.keys(CHECKS).map((name) => [name, undefined])),
   lazy: false,
   idleTimeout: 10_000,
   maxQueue: Number.POSITIVE_INFINITY,
@@ -50,7 +52,9 @@ const DEFAULTS = {
 
 /** The options of a pool, each looked at once, with what holds where nothing is said. */
 function poolOptions(options) {
-  const { methods = {}, ordered, stacks, maxCollected, exec, args, fork, ...rest } = checkOptions(options);
+  // Of its own: what a prototype was polluted with would be started.
+  const own = { __proto__: null, ...checkOptions(options) };
+  const { methods = {}, ordered, stacks, maxCollected, exec, args, fork, ...rest } = own;
   const checked = { ...DEFAULTS };
   for (const [name, value] of Object.entries(rest)) {
     const check = Object.hasOwn(CHECKS, name) ? CHECKS[name] : undefined;
@@ -67,8 +71,9 @@ function poolOptions(options) {
   checked.max ??= Math.max(size, checked.min ?? 0);
   checked.min ??= Math.min(size, checked.max);
   if (checked.min > checked.max) throw outOfRange('options.min', `<= ${checked.max}`, checked.min);
-  checked.answers = settingsOf(methods, { ordered, stacks, maxCollected });
-  return { ...checked, starting: { exec, args, fork } };
+  checked.answers = settingsOf(methods, { __proto__: null, ordered, stacks, maxCollected });
+  checked.starting = { exec, args, fork };
+  return checked;
 }
 
 module.exports = { poolOptions };

@@ -8,12 +8,15 @@ const { callable } = require('./callable.cjs');
 const { Crew } = require('./crew.cjs');
 const { channels } = require('./diagnostics.cjs');
 const { Dispatch } = require('./dispatch.cjs');
-const { CallAbortedError, PoolClosedError, PoolStartError } = require('./errors.cjs');
+const { CallAbortedError, CallError, PoolClosedError, PoolStartError } = require('./errors.cjs');
+const { process } = require('./globals.cjs');
 const { closeHandle } = require('./handles.cjs');
 const { proxyOf } = require('./methods.cjs');
 const { placeOf } = require('./places.cjs');
 const { poolOptions } = require('./pool-options.cjs');
 const { starter } = require('./start.cjs');
+const { streamsIn } = require('./streams.cjs');
+const { paramsOf } = require('./wire.cjs');
 
 /** Workers, and the calls that they are given. */
 class Pool extends EventEmitter {
@@ -66,6 +69,10 @@ class Pool extends EventEmitter {
 
   /** Calls a method of every worker that is ready. Waits for none, and for no place. */
   callAll(method, params, options) {
+    if (streamsIn(paramsOf(params)) !== undefined) {
+      const why = 'callAll calls each worker, and only one of them could read it';
+      throw new CallError(`'${method}' has a stream among its parameters: ${why}`, 'ERR_CALL_UPLOAD');
+    }
     const workers = this.#crew.workers.filter(({ state }) => state === 'ready');
     this.#calls.keepAlive.add();
     const all = Promise.allSettled(workers.map(({ peer }) => peer.call(method, params, options)));
@@ -95,7 +102,7 @@ class Pool extends EventEmitter {
     try {
       await this.#crew.reload();
     } catch (error) {
-      throw new PoolStartError(error);
+      throw error instanceof PoolClosedError ? error : new PoolStartError(error);
     } finally {
       this.#calls.keepAlive.remove();
     }
@@ -142,7 +149,7 @@ class Pool extends EventEmitter {
     this.#calls.state = 'closed';
     const killed = await this.#crew.close();
     this.#calls.keepAlive.remove();
-    this.emit('close');
+    this.#tell('close');
     return { killed };
   }
 
@@ -194,19 +201,19 @@ class Pool extends EventEmitter {
         if (channels.ready.hasSubscribers) channels.ready.publish({ pool: this, worker });
         this.#calls.fill(worker);
         this.#changed();
-        this.emit('workerReady', worker);
+        this.#tell('workerReady', worker);
       },
       workerEnded: (worker, end) => {
         if (channels.ended.hasSubscribers) channels.ended.publish({ pool: this, worker, ...end });
         this.#calls.fillAll();
-        this.emit('workerExit', worker, end);
+        this.#tell('workerExit', worker, end);
       },
       startFailed: (error, isHopeless) => {
         if (isHopeless) {
           this.#calls.rejectWaiting(() => new PoolStartError(error));
         }
         this.#changed();
-        this.emit('startFailed', error);
+        this.#tell('startFailed', error);
       },
       output: (name, chunk, worker) => {
         // A worker's stderr is seen, unless somebody sees to it.
@@ -217,6 +224,17 @@ class Pool extends EventEmitter {
       },
       hasWaiting: () => this.#calls.hasWaiting,
     };
+  }
+
+  /** Emits. What a listener throws is uncaught, as always, and keeps the pool from nothing. */
+  #tell(...event) {
+    try {
+      this.emit(...event);
+    } catch (error) {
+      process.nextTick(() => {
+        throw error;
+      });
+    }
   }
 
   #changed() {

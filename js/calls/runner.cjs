@@ -5,8 +5,10 @@
 
 const { coded } = require('../errors.cjs');
 const { Context, WithHandle } = require('./context.cjs');
+const { process } = require('./globals.cjs');
 const { closeHandle } = require('./handles.cjs');
 const { Sending } = require('./sending.cjs');
+const { weightOf } = require('./size.cjs');
 const { isStream } = require('./streams.cjs');
 const { textOf, toWire } = require('./remote-error.cjs');
 const { withUploads } = require('./upload.cjs');
@@ -14,6 +16,12 @@ const { argumentsOf, CODES, HELLO, BYE } = require('./wire.cjs');
 
 /** How many notifications may wait; more are dropped. */
 const MOST_NOTIFICATIONS = 65_536;
+
+/**
+ * How many bytes may wait; calls beyond them are answered as not begun, and notifications are dropped. Nobody can stop reading
+ * here, as an end in Rust does beyond a quarter of it: a peer that means no harm has to get by with this.
+ */
+const MOST_BYTES = 256 * 1024 * 1024;
 
 /** Cancelled calls among those that wait are left where they are until there are so many, and then removed together. */
 const MOST_CANCELLED = 64;
@@ -37,6 +45,7 @@ class Runner {
   #cancelledWaiting = 0;
   #running = new Map();
   #notificationsWaiting = 0;
+  #bytesWaiting = 0;
   #isNotified = false;
   #isPumping = false;
   /** @type {'closed' | 'open' | 'leaving'} closed until the set-up is done */
@@ -75,7 +84,9 @@ class Runner {
     this.#state = 'leaving';
     for (const { incoming } of this.#waiting.slice(this.#head)) {
       if (incoming === undefined || incoming.state !== 'waiting') continue;
+      this.#leaves(incoming);
       this.#refuse(incoming);
+      incoming.params = undefined;
       this.#cancelledWaiting += 1;
     }
     this.#pump();
@@ -105,9 +116,11 @@ class Runner {
       this.#refuse(incoming);
     } else if (!this.#settings.methods.has(method)) {
       this.#fail(incoming, { code: CODES.unknownMethod, message: `There is no method '${method}'` });
+    } else if (this.#bytesWaiting >= MOST_BYTES) {
+      const message = `Calls and notifications of ${this.#bytesWaiting} bytes wait already`;
+      this.#fail(incoming, { code: CODES.notBegun, message });
     } else {
-      this.#waiting.push({ incoming });
-      this.#pump();
+      this.#wait({ incoming }, incoming);
     }
   }
 
@@ -117,19 +130,22 @@ class Runner {
       this.onBye();
       return;
     }
-    if (!this.#settings.methods.has(method) || this.#notificationsWaiting >= MOST_NOTIFICATIONS) {
+    const isFlooded = this.#notificationsWaiting >= MOST_NOTIFICATIONS || this.#bytesWaiting >= MOST_BYTES;
+    if (!this.#settings.methods.has(method) || isFlooded) {
       this.#connection.machine.dropped += 1;
       closeHandle(handle);
       return;
     }
     this.#notificationsWaiting += 1;
-    this.#waiting.push({ notification: { method, params, handle, state: 'answered', isCancelled: false } });
-    this.#pump();
+    const notification = { method, params, handle, state: 'answered', isCancelled: false, weight: undefined };
+    this.#wait({ notification }, notification);
   }
 
   cancelled(incoming) {
     if (incoming.state === 'waiting') {
+      this.#leaves(incoming);
       this.#fail(incoming, { code: CODES.cancelled, message: `'${incoming.method}' was cancelled before it began` });
+      incoming.params = undefined;
       this.#cancelledWaiting += 1;
       this.#removeCancelled();
       return;
@@ -142,6 +158,24 @@ class Runner {
 
   credited(incoming) {
     this.#running.get(incoming)?.sending?.goOn();
+  }
+
+  // What waits
+
+  /** Has something wait for its turn, which may come at once. */
+  #wait(entry, one) {
+    this.#waiting.push(entry);
+    this.#pump();
+    // Only of what stays, for it takes time.
+    if (one.weight !== undefined) return;
+    one.weight = weightOf(one.params);
+    this.#bytesWaiting += one.weight;
+  }
+
+  /** Something waits no more. Until it is taken out of its place, it keeps nothing. */
+  #leaves(one) {
+    this.#bytesWaiting -= one.weight ?? 0;
+    one.weight = 0;
   }
 
   // What runs
@@ -159,6 +193,7 @@ class Runner {
       }
       if (!this.#mayBegin(notification !== undefined)) break;
       this.#shift();
+      this.#leaves(notification ?? incoming);
       if (notification !== undefined) this.#notify(notification);
       else if (this.#problem !== undefined) this.#fail(incoming, toWire(this.#problem, this.#settings.stacks));
       else this.#run(incoming);
@@ -273,7 +308,8 @@ class Runner {
         ended(error);
         this.#pump();
       };
-      result.then(
+      // A promise of somebody else's may settle more than once.
+      Promise.resolve(result).then(
         () => settled(),
         (error) => settled(error ?? 'it was rejected with nothing'),
       );

@@ -4,6 +4,7 @@ const { checkFunction, checkOptions } = require('../checks.cjs');
 const { coded } = require('../errors.cjs');
 const { isError } = require('./remote-error.cjs');
 const { settingsOf } = require('./connect.cjs');
+const { process, setTimeout } = require('./globals.cjs');
 const { Peer } = require('./peer.cjs');
 
 /** A worker of a pool has so long to end once its channel is gone, in milliseconds. Nobody else would end it. */

@@ -38,4 +38,29 @@ function sizeOf(value) {
   return size;
 }
 
-module.exports = { sizeOf, sizeOfCall };
+/** About how many bytes a value keeps: all of it, whatever that takes. */
+function weightOf(value) {
+  let weight = 0;
+  const seen = new Set();
+  const waiting = [];
+  const add = (one) => {
+    if (typeof one === 'string') weight += one.length;
+    else if (typeof one !== 'object' || one === null) weight += 8;
+    else if (ArrayBuffer.isView(one) || one instanceof ArrayBuffer) weight += one.byteLength;
+    else if (!seen.has(one)) {
+      seen.add(one);
+      waiting.push(one);
+    }
+  };
+  add(value);
+  while (waiting.length > 0) {
+    const one = waiting.pop();
+    weight += 16;
+    if (one instanceof Map || one instanceof Set) for (const entry of one.entries()) entry.forEach(add);
+    else if (Array.isArray(one)) one.forEach(add);
+    else for (const name in one) add(one[name]);
+  }
+  return weight;
+}
+
+module.exports = { sizeOf, sizeOfCall, weightOf };

@@ -11,6 +11,7 @@ const { coded, wrongValue } = require('../errors.cjs');
 const { fork } = require('../fork.cjs');
 const { findProgram, isUrl, problemOf, SCRIPT } = require('../program.cjs');
 const { isNode } = require('./connection.cjs');
+const { process } = require('./globals.cjs');
 
 const KINDS = ['script', 'program'];
 
@@ -25,9 +26,14 @@ const NOT_FOR_USERS = ['signal', 'timeout', 'detached'];
 function starter(file, { exec, args = [], fork: options }) {
   if (exec !== undefined) checkWord(exec, 'options.exec', KINDS);
   const list = checkList(args, 'options.args', MAX_INT).map((one, i) => checkString(one, `options.args[${i}]`));
-  const { env = process.env, ...rest } = checkForkOptions(options);
-  const all = { serialization: isNode ? 'advanced' : 'json', stdio: ['ignore', 'inherit', 'pipe', 'ipc'], ...rest };
-  const path = isUrl(file) ? fileURLToPath(file.href) : checkString(file, 'file');
+  const { env = process.env, ...rest } = { __proto__: null, ...checkForkOptions(options) };
+  const all = {
+    __proto__: null,
+    serialization: isNode ? 'advanced' : 'json',
+    stdio: ['ignore', 'inherit', 'pipe', 'ipc'],
+    ...rest,
+  };
+  const path = pathOf(file);
   if ((exec ?? kindOf(path)) === 'program') {
     findProgram(path, env);
     return (more) => fork(path, list, { ...all, env: { ...env, ...more } });
@@ -37,6 +43,13 @@ function starter(file, { exec, args = [], fork: options }) {
     throw Object.assign(coded(Error, 'ENOENT', `Cannot fork '${script}': there is no such file`), { path: script });
   }
   return (more) => childProcess.fork(script, list, { ...all, env: { ...env, ...more } });
+}
+
+/** Of a path, of a URL, or of the text of one, as `import.meta.resolve` gives it. */
+function pathOf(file) {
+  if (isUrl(file)) return fileURLToPath(file.href);
+  const path = checkString(file, 'file');
+  return path.startsWith('file://') ? fileURLToPath(path) : path;
 }
 
 function checkForkOptions(options) {

@@ -1,6 +1,7 @@
 'use strict';
 
 const { CallAbortedError, CallTimeoutError, RemoteError, WorkerDiedError } = require('./errors.cjs');
+const { performance } = require('./globals.cjs');
 const { Histogram } = require('./histogram.cjs');
 
 /** What has become of a pool's calls, and how long it took. */

@@ -83,6 +83,13 @@ function unsendable(why) {
   return { code: CODES.internal, message: `The result cannot be sent: ${why}` };
 }
 
+/** The error of an answer, without what its handler has put into it. */
+function withoutDetails(error) {
+  if (error.data === undefined) return error;
+  const { name, code, stack } = error.data;
+  return { ...error, data: { name, code, stack } };
+}
+
 /** What is wrong with a request, if something is. */
 function problemOf(id, method) {
   if (!isId(id)) return 'The id must be a string or a number';
@@ -112,4 +119,5 @@ module.exports = {
   paramsOf,
   problemOf,
   unsendable,
+  withoutDetails,
 };

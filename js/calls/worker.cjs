@@ -4,6 +4,7 @@ const { setPriority } = require('node:os');
 const { deadlines } = require('./deadlines.cjs');
 const { diedError } = require('./ending.cjs');
 const { CallError, WorkerDiedError } = require('./errors.cjs');
+const { performance } = require('./globals.cjs');
 const { Peer } = require('./peer.cjs');
 const { BYE } = require('./wire.cjs');
 
@@ -40,6 +41,8 @@ class Worker {
   /** Where in the pool it is. */
   place = undefined;
   maxCalls = Number.POSITIVE_INFINITY;
+  /** The pool is giving it calls. */
+  isBeingFilled = false;
   #busySince = undefined;
   #stderr = '';
   #limit = undefined;

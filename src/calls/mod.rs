@@ -75,5 +75,5 @@ pub use error::{CallError, ErrorData, Extension, RpcError, code};
 pub use id::Id;
 pub use offer::Offer;
 pub use upload::Upload;
-pub(crate) use upload::{Source, collected};
+pub(crate) use upload::{Source, collected, without_uploads};
 pub use with_handle::WithHandle;

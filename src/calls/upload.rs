@@ -152,18 +152,26 @@ thread_local! {
     static COLLECTING: RefCell<Option<Collecting>> = const { RefCell::new(None) };
 }
 
+/// Puts back what was there: a parameter's own code may make a call while it is written.
+struct Before(Option<Collecting>);
+
+impl Drop for Before {
+    fn drop(&mut self) {
+        COLLECTING.replace(self.0.take());
+    }
+}
+
+/// Writes a call whose parameters may not have uploads among them.
+pub(crate) fn without_uploads(write: impl FnOnce() -> Result<Body, Error>) -> Result<Body, Error> {
+    let _before = Before(COLLECTING.take());
+    write()
+}
+
 /// Writes a call, with the uploads that are among its parameters.
 pub(crate) fn collected(
     call: u64,
     write: impl FnOnce() -> Result<Body, Error>,
 ) -> Result<(Body, Vec<Source>), Error> {
-    /// Puts back what was there: a parameter's own code may make a call while it is written.
-    struct Before(Option<Collecting>);
-    impl Drop for Before {
-        fn drop(&mut self) {
-            COLLECTING.replace(self.0.take());
-        }
-    }
     let before = COLLECTING.replace(Some(Collecting { call: call.into(), sources: Vec::new() }));
     let _before = Before(before);
     let body = write()?;
@@ -183,7 +191,7 @@ impl<T> Serialize for Upload<T> {
         let token = COLLECTING.with_borrow_mut(|collecting| match (collecting, self.take()) {
             (None, inner) => {
                 *self.inner.lock().unwrap_or_else(PoisonError::into_inner) = inner;
-                Err("an Upload can only be a parameter of a call")
+                Err("an Upload can only be a parameter of a call that one peer answers")
             }
             (Some(collecting), Inner::Source(source)) => {
                 let token = token(&collecting.call, collecting.sources.len() as u32);

@@ -44,9 +44,11 @@ export class Programs {
 
   #path(target) {
     const name = target.example ?? target.bin;
-    // The same features for all, so that what they depend on is built once.
-    const how = { features: ['cli'], release: this.#release };
-    if (!this.#paths.has(name)) this.#paths.set(name, build({ ...target, ...how }));
+    // The same features for all, so that what they depend on is built once. What is only tried is built as the tests are.
+    const how = this.#release
+      ? [{ ...target, features: ['cli'], release: true }]
+      : [target, { args: ['--all-features'] }];
+    if (!this.#paths.has(name)) this.#paths.set(name, build(...how));
     return this.#paths.get(name);
   }
 }

@@ -9,7 +9,7 @@ const others = runtimes.filter(({ kind }) => kind !== 'node').map(({ name }) => 
 const isNode = (name) => nodes.includes(name);
 
 /** The oldest and the newest Node: most differences between versions show at one of them. */
-const ENDS = [nodes[0], nodes.at(-1)];
+const ENDS = [...new Set([nodes[0], nodes.at(-1)])];
 const atEnds = ({ runtime }) => ENDS.includes(runtime);
 
 /** The Node that runs the heavy scenarios, once per mode. */
@@ -18,6 +18,16 @@ const HEAVY_ON = nodes[Math.floor(nodes.length / 2)];
 const CHILDREN = ['worker', 'blocking', 'tokio'];
 const DRIVERS = ['blocking', 'tokio'];
 const MODES = ['json', 'advanced'];
+
+/**
+ * Versions of Node differ little: each scenario is run on the oldest in one mode and on the newest in the other, and on one
+ * between them. Bun and Deno run all.
+ */
+function turn({ runtime, mode }) {
+  const group = [ENDS, nodes.slice(1, -1)].find((group) => group.includes(runtime));
+  if (!group || group.length === 1) return undefined;
+  return `${((group.indexOf(runtime) + MODES.indexOf(mode)) % group.length) + 1}/${group.length}`;
+}
 
 /** Node, Bun and Deno as the parent of the Rust children. See scenarios/. */
 export const children = (() => {
@@ -39,6 +49,7 @@ export const children = (() => {
     {
       possible,
       onlyHeavy: ({ file }) => file === 'backpressure.cjs',
+      turn,
       heavy: ({ runtime, child, mode }) => runtime === HEAVY_ON && child === (mode === 'json' ? 'blocking' : 'tokio'),
       cover: [{ names: ['runtime', 'mode', 'file'], when: atEnds }],
     },
@@ -64,6 +75,7 @@ export const parents = (() => {
     {
       possible,
       onlyHeavy: ({ group }) => group === 'pressure',
+      turn,
       heavy: ({ runtime, driver, mode }) => runtime === HEAVY_ON && driver === (mode === 'json' ? 'blocking' : 'tokio'),
       cover: [{ names: ['runtime', 'mode', 'group'], when: atEnds }],
     },
@@ -76,10 +88,10 @@ const NODE_POLICIES = ['rr', 'none'];
 /** Node as the primary of Rust workers. See cluster/. */
 export const clusterWorkers = cells(
   { runtime: nodes, worker: CHILDREN, policy: NODE_POLICIES, mode: MODES, file: ['serving.cjs', 'ending.cjs'] },
-  { cover: [{ names: ['runtime', 'worker', 'file'], when: atEnds }] },
+  { turn, cover: [{ names: ['runtime', 'worker', 'file'], when: atEnds }] },
 );
 
-/** Our primary of Node workers. See cluster-primary/scenarios.mjs. */
+/** Our primary of Node workers. See cluster-primary/scenarios/. */
 export const clusterPrimary = cells(
   { runtime: nodes, policy: POLICIES, mode: MODES, group: ['events', 'connections', 'addresses', 'endings'] },
   {

@@ -1,11 +1,11 @@
 // How long the event loop of a worker takes to answer its Rust primary.
 import assert from 'node:assert';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { artifact } from '../artifacts.mjs';
 import { runtimes } from '../runtimes/index.mjs';
+import { scratch } from '../scratch.mjs';
 import { request } from './cluster-primary/client.mjs';
 import { Primary } from './cluster-primary/primary.mjs';
 import { EveryNode } from './every-node.mjs';
@@ -59,8 +59,7 @@ suite.test(
   'a worker with a blocked event loop does not answer, gets no connections, and answers when it runs again',
   DEADLINE,
   async (t, runtime) => {
-    const folder = mkdtempSync(join(tmpdir(), 'crossfork-'));
-    t.after(() => rmSync(folder, { recursive: true }));
+    const folder = scratch(t);
     const path = join(folder, 'go-on');
     const primary = new Primary(t, runtime);
     const [blocked, other] = await primary.forkSome(2);

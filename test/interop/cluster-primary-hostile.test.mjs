@@ -1,12 +1,14 @@
 // Misbehaving workers cannot harm their primary or other workers.
 import assert from 'node:assert';
-import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { someNode, withoutNode } from '../runtimes/index.mjs';
 import { request } from './cluster-primary/client.mjs';
 import { Primary } from './cluster-primary/primary.mjs';
+
+const { residentMemory } = createRequire(import.meta.url)('./kit/proc.cjs');
 
 const here = import.meta.dirname;
 
@@ -24,6 +26,7 @@ async function withHostile(t, deed) {
   return { primary, good, bad, port: address.port, done, serves };
 }
 
+// These use the processors more than others.
 describe('hostile workers', { concurrency: 2, skip: withoutNode }, () => {
   test('SER-6 HND-12: invalid messages are reported, and the worker continues', async (t) => {
     const { primary, bad, done, serves } = await withHostile(t, { do: 'garbage' });
@@ -132,5 +135,5 @@ async function settled(pid) {
 
 /** Returns a process's memory in kilobytes. */
 function memory(pid) {
-  return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))[1]);
+  return residentMemory(pid) / 1024;
 }

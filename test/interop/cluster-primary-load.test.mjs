@@ -3,7 +3,6 @@
 import assert from 'node:assert';
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { describe, test } from 'node:test';
 import { runtimes, someNode, withoutNode } from '../runtimes/index.mjs';
@@ -11,7 +10,9 @@ import { workers as rust } from './cluster/workers.mjs';
 import { fateOf } from './cluster-primary/client.mjs';
 import { Primary } from './cluster-primary/primary.mjs';
 
-const { until, within } = createRequire(import.meta.url)('./kit/wait.cjs');
+const require = createRequire(import.meta.url);
+const { residentMemory } = require('./kit/proc.cjs');
+const { until, within } = require('./kit/wait.cjs');
 
 const full = process.env.CROSSFORK_SOAK === 'full';
 const nodes = runtimes.filter(({ kind }) => kind === 'node');
@@ -150,6 +151,5 @@ describe('cluster primary under load', { skip: withoutNode }, () => {
 /** Returns the primary's workers, its number of descriptors, and its memory. */
 async function look(primary) {
   const { descriptors, workers } = await primary.does('look');
-  const kilobytes = Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${primary.pid}/status`, 'utf8'))[1]);
-  return { descriptors, workers, kilobytes };
+  return { descriptors, workers, kilobytes: residentMemory(primary.pid) / 1024 };
 }

@@ -4,7 +4,7 @@ import { createRequire } from 'node:module';
 import { describe, test } from 'node:test';
 import { runtimes } from '../runtimes/index.mjs';
 import { Primary } from './cluster-primary/primary.mjs';
-import * as groups from './cluster-primary/scenarios.mjs';
+import * as groups from './cluster-primary/scenarios/index.mjs';
 
 const { setPatience } = createRequire(import.meta.url)('./kit/wait.cjs');
 

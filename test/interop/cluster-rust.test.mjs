@@ -1,9 +1,9 @@
 // {our primary} x {the three Rust workers} x {round robin, shared sockets} x {json, advanced}: Rust workers under a Rust primary.
 import assert from 'node:assert';
-import http from 'node:http';
 import { createRequire } from 'node:module';
 import { describe, test } from 'node:test';
-import { selected } from '../cells.mjs';
+import { AT_ONCE, selected } from '../cells.mjs';
+import { get } from '../http.mjs';
 import { clusterRust as cells } from './cells.mjs';
 import { workers } from './cluster/workers.mjs';
 import { Primary } from './cluster-primary/primary.mjs';
@@ -12,7 +12,7 @@ const { within } = createRequire(import.meta.url)('./kit/wait.cjs');
 
 const DEADLINE = { timeout: 240_000 };
 
-describe('Rust workers under our primary', { concurrency: 2 }, () => {
+describe('Rust workers under our primary', { concurrency: AT_ONCE }, () => {
   for (const { worker, policy: balance, mode: serialization } of selected(cells)) {
     const { kind, binary } = workers.find((one) => one.kind === worker);
     const start = (t) => {
@@ -86,15 +86,6 @@ async function serving(primary, count) {
 
 /** Sends a request over a new connection, and returns the PID of the worker that answers. */
 function answerer(port) {
-  const answered = new Promise((resolve, reject) => {
-    const request = http.get({ port, host: '127.0.0.1', agent: false }, (response) => {
-      let text = '';
-      response.on('data', (bytes) => {
-        text += bytes;
-      });
-      response.on('end', () => resolve(Number(/pid is (\d+)/.exec(text)?.[1])));
-    });
-    request.on('error', reject);
-  });
+  const answered = get(port).then(({ body }) => Number(/pid is (\d+)/.exec(body)?.[1]));
   return within(answered, 'an answer');
 }

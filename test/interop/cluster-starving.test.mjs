@@ -1,9 +1,9 @@
 // A primary or a worker reaches its descriptor limit while clients connect.
 import assert from 'node:assert';
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { scratch } from '../scratch.mjs';
 import { request } from './cluster-primary/client.mjs';
 import { Primary } from './cluster-primary/primary.mjs';
 import { EveryNode } from './every-node.mjs';
@@ -17,8 +17,7 @@ const LOCAL = { listen: [{ port: 0, host: '127.0.0.1' }] };
 
 /** A runtime with a low descriptor limit, which is soon reached. */
 function cramped(t, { bin }) {
-  const folder = mkdtempSync(join(tmpdir(), 'crossfork-'));
-  t.after(() => rmSync(folder, { recursive: true }));
+  const folder = scratch(t);
   const path = join(folder, 'node');
   writeFileSync(path, `#!/bin/sh\nulimit -n 64\nexec '${bin}' "$@"\n`);
   chmodSync(path, 0o755);

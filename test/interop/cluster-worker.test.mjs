@@ -3,7 +3,7 @@
 import assert from 'node:assert';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import { selected } from '../cells.mjs';
+import { AT_ONCE, selected } from '../cells.mjs';
 import { runtimes } from '../runtimes/index.mjs';
 import { clusterWorkers as cells } from './cells.mjs';
 import { workers } from './cluster/workers.mjs';
@@ -11,14 +11,14 @@ import { runScenarios } from './process.mjs';
 
 const DEADLINE_MS = 240_000;
 
-describe('workers of a cluster', { concurrency: 2 }, () => {
-  for (const { runtime: name, worker, policy, mode: serialization, file } of selected(cells)) {
+describe('workers of a cluster', { concurrency: AT_ONCE }, () => {
+  for (const { runtime: name, worker, policy, mode: serialization, file, turn } of selected(cells)) {
     const runtime = runtimes.find((one) => one.name === name);
     const { kind, binary } = workers.find((one) => one.kind === worker);
     test(`${name} -> ${kind}, ${policy}, ${serialization}: ${file}`, async (t) => {
       const script = join(import.meta.dirname, 'cluster', file);
       const options = JSON.stringify({ policy, serialization });
-      const { results, end } = await runScenarios(runtime.bin, [script, kind, binary, options], DEADLINE_MS);
+      const { results, end } = await runScenarios(runtime.bin, [script, kind, binary, options], DEADLINE_MS, turn);
       for (const { name, outcome, detail } of results) {
         await t.test(name, { skip: outcome === 'skipped' && detail }, () => {
           if (outcome === 'failed') assert.fail(detail);

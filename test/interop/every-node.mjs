@@ -1,7 +1,7 @@
 // Tests that can run on every Node. `npm test` runs each test on one Node, taking turns, so that all Nodes are used. Two of
 // three turns go to the newest and the oldest Node. `npm run test:full` runs each test on all.
 import { describe, test } from 'node:test';
-import { selected } from '../cells.mjs';
+import { AT_ONCE, selected } from '../cells.mjs';
 import { runtimes } from '../runtimes/index.mjs';
 
 const nodes = runtimes.filter(({ kind }) => kind === 'node');
@@ -20,15 +20,14 @@ export class EveryNode {
   }
 
   /** Registers the tests of this run with `node:test`. Call it after the last call of `test`. */
-  register({ concurrency = 2 } = {}) {
+  register() {
     const cells = selected(nodes.flatMap((runtime) => this.#tests.map((test, i) => cell(runtime, test, i))));
-    for (const runtime of nodes) {
-      describe(runtime.name, { concurrency }, () => {
-        for (const { test: one } of cells.filter((cell) => cell.runtime === runtime)) {
-          test(one.name, { ...one.options, skip: one.skip(runtime) }, (t) => one.run(t, runtime));
-        }
-      });
-    }
+    describe('every Node', { concurrency: AT_ONCE }, () => {
+      for (const { runtime, test: one } of cells) {
+        const options = { ...one.options, skip: one.skip(runtime) };
+        test(`${runtime.name}: ${one.name}`, options, (t) => one.run(t, runtime));
+      }
+    });
   }
 }
 

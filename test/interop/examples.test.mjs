@@ -2,15 +2,16 @@
 import assert from 'node:assert';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
-import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { describe, test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
 import { artifact } from '../artifacts.mjs';
+import { AT_ONCE } from '../cells.mjs';
+import { Program } from '../program.mjs';
 import { someNode, withoutNode } from '../runtimes/index.mjs';
+import { scratch } from '../scratch.mjs';
 import { EveryNode } from './every-node.mjs';
 import { until } from './supervised.mjs';
 
@@ -31,8 +32,7 @@ const modes = [
 ];
 for (const [mode, options] of modes) {
   suite.test(`drive_node, ${mode}: Node answers, and exits when its channel closes`, DEADLINE, async (t, runtime) => {
-    const { code, output } = await start(t, runtime, 'drive_node', options).end();
-    assert.strictEqual(code, 0, output);
+    const output = await outputOf(start(t, runtime, 'drive_node', options));
     const [, pid] = /^node is process (\d+)\n/.exec(output);
     const expected = [
       `node is process ${pid}`,
@@ -48,8 +48,7 @@ for (const [mode, options] of modes) {
     `hand_over, ${mode}: with --once, Node serves six requests and both workers exit`,
     DEADLINE,
     async (t, runtime) => {
-      const { code, output } = await start(t, runtime, 'hand_over', ['--once', ...options]).end();
-      assert.strictEqual(code, 0, output);
+      const output = await outputOf(start(t, runtime, 'hand_over', ['--once', ...options]));
       assert.match(output, /^http:\/\/127\.0\.0\.1:\d+\/ is served by Node$/m);
       const workers = numbersIn(output, /^process (\d+) ended with exit status: 0$/gm);
       assert.strictEqual(new Set(workers).size, 2, output);
@@ -88,8 +87,7 @@ for (const [mode, options] of modes) {
 }
 
 suite.test('render_pool: with --once it renders a page and ends', DEADLINE, async (t, runtime) => {
-  const { code, output } = await start(t, runtime, 'render_pool', ['--once']).end();
-  assert.strictEqual(code, 0);
+  const output = await outputOf(start(t, runtime, 'render_pool', ['--once']));
   assert.match(output, /^<h1>\/a\/page<\/h1><p>rendered by process \d+<\/p>\n$/);
 });
 
@@ -105,8 +103,7 @@ suite.test('render_pool: Node workers that die while idle lose no page', DEADLIN
 });
 
 suite.test(`render_pool: Node does not render for clients that have disconnected`, DEADLINE, async (t, runtime) => {
-  const dir = mkdtempSync(join(tmpdir(), 'crossfork-pool-'));
-  t.after(() => rmSync(dir, { recursive: true }));
+  const dir = scratch(t);
   const log = join(dir, 'paths');
   writeFileSync(log, '');
   // A node wrapper that logs the requested paths.
@@ -153,8 +150,7 @@ suite.test(`render_pool: Node does not render for clients that have disconnected
 });
 
 suite.test(`primary: with --once, two Node workers serve four requests`, DEADLINE, async (t, runtime) => {
-  const { code, output } = await start(t, runtime, 'primary', ['--once']).end();
-  assert.strictEqual(code, 0, output);
+  const output = await outputOf(start(t, runtime, 'primary', ['--once']));
   const pids = numbersIn(output, /^http:\/\/127\.0\.0\.1:\d+\/ is served by worker \d, process (\d+)$/gm);
   assert.strictEqual(new Set(pids).size, 2, output);
   const answers = numbersIn(output, /^served by node, pid is (\d+)$/gm);
@@ -177,8 +173,7 @@ suite.test(`primary: a killed Node worker is replaced`, DEADLINE, async (t, runt
 });
 
 suite.test(`cluster.js: two Rust workers serve twelve requests under Node`, DEADLINE, async (t, runtime) => {
-  const { code, output, errors } = await cluster(t, runtime, ['--once']).end();
-  assert.strictEqual(code, 0, output + errors);
+  const output = await outputOf(cluster(t, runtime, ['--once']));
   const [, ...workers] = /^http:\/\/127\.0\.0\.1:\d+\/ is served by (\d+) and (\d+)$/m.exec(output);
   const answers = numbersIn(output, /^request \d+: hello from pid (\d+)$/gm);
   assert.strictEqual(answers.length, 12, output);
@@ -200,7 +195,7 @@ suite.test(`cluster.js: axum in a worker sees the address of each client`, DEADL
     assert.strictEqual(response.slice(response.indexOf('\r\n\r\n') + 4), `${own}\n`);
   }
   primary.kill('SIGTERM');
-  assert.strictEqual((await primary.end()).code, 0);
+  assert.strictEqual(await primary.end(), 0);
 });
 
 suite.test(
@@ -214,8 +209,7 @@ suite.test(
     for (const pid of workers) process.kill(Number(pid), 'SIGINT');
     primary.kill('SIGINT');
     assert.strictEqual(await (await slow).text(), 'at last\n');
-    const { code, output } = await primary.end();
-    assert.strictEqual(code, 0);
+    const output = await outputOf(primary);
     assert.strictEqual(numbersIn(output, /^worker (\d+): ended with exit code 0$/gm).length, 2, output);
   },
 );
@@ -227,14 +221,13 @@ suite.test(`cluster.js: Node replaces a worker that dies, and stops on SIGTERM`,
   await primary.line(/ended with SIGKILL/);
   for (let i = 0; i < 6; i++) assert.match(await (await fetch(address)).text(), /^hello from pid \d+\n$/);
   primary.kill('SIGTERM');
-  const { code, output } = await primary.end();
-  assert.strictEqual(code, 0);
+  const output = await outputOf(primary);
   assert.strictEqual(numbersIn(output, /^worker (\d+): ended with exit code 0$/gm).length, 2, output);
 });
 
 suite.register();
 
-describe('examples', { concurrency: 2, skip: withoutNode }, () => {
+describe('examples', { concurrency: AT_ONCE, skip: withoutNode }, () => {
   test('render_pool: without a working node it answers 503 in time, and says why', DEADLINE, async (t) => {
     const server = start(t, { ...someNode, bin: '/bin/false' }, 'render_pool');
     const [, address] = await server.line(/^(http:.*) is rendered by Node$/m);
@@ -244,13 +237,9 @@ describe('examples', { concurrency: 2, skip: withoutNode }, () => {
   });
 
   test('drive_node: without a node executable it reports an error', DEADLINE, async (t) => {
-    const { code, errors } = await start(
-      t,
-      { ...someNode, bin: join(import.meta.dirname, 'absent') },
-      'drive_node',
-    ).end();
-    assert.strictEqual(code, 1);
-    assert.match(errors, /absent/);
+    const program = start(t, { ...someNode, bin: join(import.meta.dirname, 'absent') }, 'drive_node');
+    assert.strictEqual(await program.end(), 1);
+    assert.match(program.text, /absent/);
   });
 });
 
@@ -270,39 +259,16 @@ const cluster = (t, runtime, args = []) =>
   });
 
 function run(t, file, args, env) {
-  const program = spawn(file, args, {
-    cwd: ROOT,
-    env: { ...process.env, ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  const state = { output: '', errors: '' };
-  const lines = createInterface({ input: program.stdout });
-  lines.on('line', (line) => {
-    state.output += `${line}\n`;
-  });
-  program.stderr.on('data', (bytes) => {
-    state.errors += bytes;
-  });
+  const child = spawn(file, args, { cwd: ROOT, env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
+  const program = new Program(child);
   t.after(() => program.kill('SIGKILL')); // if it is still running
-  // The workers share its stderr, which closes when all have exited.
-  const closed = once(program, 'close');
-  return Object.assign(state, {
-    kill: (signal) => program.kill(signal),
-    async end() {
-      await closed;
-      return { code: program.exitCode, output: state.output, errors: state.errors };
-    },
-    /** Waits for a line of the output. */
-    async line(pattern) {
-      while (!pattern.test(state.output)) {
-        await Promise.race([
-          once(lines, 'line'),
-          closed.then(() => assert.fail(`it ended without ${pattern}: ${state.output}${state.errors}`)),
-        ]);
-      }
-      return pattern.exec(state.output);
-    },
-  });
+  return program;
+}
+
+/** What a program has written to standard output when it has ended well. */
+async function outputOf(program) {
+  assert.strictEqual(await program.end(), 0, program.text);
+  return program.output;
 }
 
 const numbersIn = (output, pattern) => [...output.matchAll(pattern)].map(([, number]) => Number(number));

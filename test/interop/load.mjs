@@ -4,6 +4,8 @@ import http2 from 'node:http2';
 import https from 'node:https';
 import { createRequire } from 'node:module';
 import { setTimeout as wait } from 'node:timers/promises';
+import { TIER } from '../cells.mjs';
+import { get } from '../http.mjs';
 import { app } from './apps/index.mjs';
 import { until } from './supervised.mjs';
 
@@ -19,6 +21,9 @@ const REFUSED = ['ECONNREFUSED', 'ENOENT'];
  * the server closes it, and loses the request that crosses the end, whether or not there is a reload.
  */
 const KEEP_ALIVE = { keepAlive: true, timeout: 60_000 };
+
+/** Clients without pauses have the processors for themselves, unless they rest for a moment after each answer. */
+const REST_MS = TIER === 'full' ? 0 : 10;
 
 /**
  * How each kind of client behaves: how many there are, and `make`, which returns what one of them sends again and again.
@@ -45,25 +50,23 @@ export const KINDS = {
 
 /** Sends requests with Node's own client. */
 class Requests {
+  #port;
+  #path;
+  #options;
+
   constructor(port, { secure = false, path = '/', headers = {} } = {}, agent = false) {
     const { Agent } = secure ? https : http;
-    this.options = {
-      secure,
-      port,
-      path,
-      headers,
-      host: '127.0.0.1',
-      rejectUnauthorized: false,
-      agent: agent && new Agent(agent),
-    };
+    this.#port = port;
+    this.#path = path;
+    this.#options = { secure, headers, agent: agent && new Agent(agent) };
   }
 
   async ask(answered) {
-    answered(await request(this.options));
+    answered(await bodyOf(get(this.#port, this.#path, this.#options)));
   }
 
   close() {
-    if (this.options.agent) this.options.agent.destroy();
+    if (this.#options.agent) this.#options.agent.destroy();
   }
 }
 
@@ -87,12 +90,14 @@ class Undici {
 
 /** Each answer takes five seconds, and has a line at the end that tells that all of it has arrived. */
 class Streams {
+  #port;
+
   constructor(port) {
-    this.options = { port, host: '127.0.0.1', path: '/stream', agent: false };
+    this.#port = port;
   }
 
   async ask(answered) {
-    const body = await request(this.options, () => answered());
+    const body = await bodyOf(get(this.#port, '/stream', { onData: () => answered() }));
     if (!body.endsWith('end\n')) throw new Error(`a stream ended with ${JSON.stringify(body.slice(-20))}`);
   }
 
@@ -182,24 +187,10 @@ class Http2 {
   }
 }
 
-function request({ secure, ...options }, onData) {
-  return new Promise((resolve, reject) => {
-    const sent = (secure ? https : http).request(options, (response) => {
-      let body = '';
-      response.setEncoding('utf8');
-      response.on('data', (text) => {
-        body += text;
-        onData?.();
-      });
-      response.on('error', reject);
-      response.on('end', () => {
-        if (response.statusCode === 200) resolve(body);
-        else reject(new Error(`status ${response.statusCode}: ${body}`));
-      });
-    });
-    sent.on('error', reject);
-    sent.end();
-  });
+async function bodyOf(asking) {
+  const { status, body } = await asking;
+  if (status !== 200) throw new Error(`status ${status}: ${body}`);
+  return body;
 }
 
 /** Clients of one kind. They send from now on, until they are stopped or nothing listens any more. */
@@ -228,9 +219,10 @@ export class Load {
 
   /** Sends the next request when the last one was answered. */
   async #ask(client) {
-    const { pause } = KINDS[this.kind];
+    const { pause = () => REST_MS } = KINDS[this.kind];
     while (!this.#stopped && (await this.#once(client))) {
-      if (pause) await wait(pause());
+      const ms = pause();
+      if (ms > 0) await wait(ms);
     }
   }
 

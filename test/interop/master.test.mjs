@@ -5,8 +5,9 @@ import { once } from 'node:events';
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import net from 'node:net';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { describe, test } from 'node:test';
+import { AT_ONCE } from '../cells.mjs';
+import { Program } from '../program.mjs';
 import { someNode, withoutNode } from '../runtimes/index.mjs';
 import { children } from './children.mjs';
 import { EveryNode } from './every-node.mjs';
@@ -23,8 +24,8 @@ for (const options of [['--once'], ['--once', '--advanced']]) {
     DEADLINE,
     async (t, runtime) => {
       const master = start(t, runtime, options);
-      const output = await master.output();
-      assert.strictEqual(master.code, 0, output);
+      assert.strictEqual(await master.end(), 0, master.text);
+      const output = master.text;
       const workers = pidsIn(output, /^worker (\d+): has the server$/gm);
       assert.strictEqual(new Set(workers).size, 2, output);
       const answers = pidsIn(output, /^request \d+: handled by child, pid is (\d+)$/gm);
@@ -42,19 +43,18 @@ suite.test(`the master closes its listener, and the workers serve until Ctrl-C`,
   const response = await fetch(`http://127.0.0.1:${port}/`);
   assert.match(await response.text(), /^handled by child, pid is \d+\n$/);
   process.kill(-master.pid, 'SIGINT'); // a terminal sends it to the whole group
-  const output = await master.output();
-  assert.strictEqual(master.code, 0, output);
-  for (const pid of pidsIn(output, /^worker (\d+): has/gm))
+  assert.strictEqual(await master.end(), 0, master.text);
+  for (const pid of pidsIn(master.text, /^worker (\d+): has/gm))
     assert.throws(() => process.kill(pid, 0), { code: 'ESRCH' });
 });
 suite.register();
 
-describe('examples/master.js', { concurrency: 2, skip: withoutNode }, () => {
+describe('examples/master.js', { concurrency: AT_ONCE, skip: withoutNode }, () => {
   test('LIFE-12: the workers of a killed master exit', DEADLINE, async (t) => {
     const master = start(t, someNode);
     await master.line(/is served/);
     master.kill('SIGKILL');
-    await master.output(); // the workers share its stdout, so the output ends when they have exited
+    await master.end(); // the workers share its stdout, so the output ends when they have exited
   });
 
   test('a port in use is reported in one line', DEADLINE, async (t) => {
@@ -62,22 +62,21 @@ describe('examples/master.js', { concurrency: 2, skip: withoutNode }, () => {
     await once(server, 'listening');
     const { port } = server.address();
     const master = start(t, someNode, [], { PORT: port });
-    const output = await master.output();
+    assert.strictEqual(await master.end(), 1);
     server.close();
-    assert.strictEqual(master.code, 1);
-    assert.strictEqual(output, `Port ${port} is already in use: set PORT to another one.\n`);
+    assert.strictEqual(master.text, `Port ${port} is already in use: set PORT to another one.\n`);
   });
 
   test('an invalid port is reported in one line', DEADLINE, async (t) => {
     const master = start(t, someNode, [], { PORT: 'http' });
-    assert.strictEqual(await master.output(), 'PORT must be a number from 0 to 65535.\n');
-    assert.strictEqual(master.code, 1);
+    assert.strictEqual(await master.end(), 1);
+    assert.strictEqual(master.text, 'PORT must be a number from 0 to 65535.\n');
   });
 
   test('a worker that cannot be started is reported in one line', DEADLINE, async (t) => {
     const master = start(t, someNode, [], { CROSSFORK_BIN: ABSENT });
-    assert.match(await master.output(), /^Cannot start \S*absent: .*ENOENT.*\n$/);
-    assert.strictEqual(master.code, 1);
+    assert.strictEqual(await master.end(), 1);
+    assert.match(master.text, /^Cannot start \S*absent: .*ENOENT.*\n$/);
   });
 });
 
@@ -87,41 +86,10 @@ function start(t, runtime, args = [], env = {}) {
     stdio: ['ignore', 'pipe', 'pipe'],
     detached: true, // in its own process group, as in a terminal
   });
-  let output = '';
-  const lines = createInterface({ input: master.stdout });
-  lines.on('line', (line) => {
-    output += `${line}\n`;
-  });
-  master.stderr.on('data', (bytes) => {
-    output += bytes;
-  });
-  let open = true;
-  const closed = once(master, 'close').finally(() => {
-    open = false;
-  });
+  const program = new Program(master);
   // While the output is open, a process of the group is still running.
-  t.after(() => open && process.kill(-master.pid, 'SIGKILL'));
-  return {
-    pid: master.pid,
-    get code() {
-      return master.exitCode;
-    },
-    kill: (signal) => master.kill(signal),
-    async output() {
-      await closed;
-      return output;
-    },
-    /** Waits for a line of the output. */
-    async line(pattern) {
-      while (!pattern.test(output)) {
-        await Promise.race([
-          once(lines, 'line'),
-          closed.then(() => assert.fail(`it ended without ${pattern}: ${output}`)),
-        ]);
-      }
-      return pattern.exec(output);
-    },
-  };
+  t.after(() => program.isOpen && process.kill(-master.pid, 'SIGKILL'));
+  return program;
 }
 
 const pidsIn = (output, pattern) => [...output.matchAll(pattern)].map(([, pid]) => Number(pid));

@@ -2,40 +2,30 @@
 // {the scenarios}.
 import assert from 'node:assert';
 import { describe, test } from 'node:test';
-import { selected } from '../cells.mjs';
+import { AT_ONCE, selected } from '../cells.mjs';
 import { runtimes } from '../runtimes/index.mjs';
 import { parents as cells } from './cells.mjs';
 import { children } from './children.mjs';
 import { runGroup } from './parent-cell.mjs';
 import { gapsOf } from './parent-gaps.mjs';
+import { tell } from './tell.mjs';
 
 const KINDS = { worker: 'command', blocking: 'blocking', tokio: 'tokio' };
 const rust = children.map(({ kind, binary }) => ({ name: `rust ${kind}`, kind: KINDS[kind], bin: binary }));
 
-describe('parent matrix', { concurrency: 2 }, () => {
+describe('parent matrix', { concurrency: AT_ONCE }, () => {
   for (const cell of selected(cells)) {
     const { runtime, driver, mode, group } = cell;
     test(`${driver} -> ${runtime}, ${mode}: ${group}`, (t) => run(t, cell));
   }
 });
 
-async function run(t, { runtime, driver, mode: serialization, group, heavy }) {
+async function run(t, { runtime, driver, mode: serialization, group, heavy, turn }) {
   const child = [...runtimes, ...rust].find(({ name }) => name === runtime);
   const gaps = gapsOf(child.name);
   const leaveOut = gaps.map(({ scenario }) => scenario);
-  const { results, crash } = await runGroup(driver, child, group, { serialization, heavy, leaveOut });
-  for (const { name, outcome, detail } of results) {
-    if (outcome === 'left out') {
-      const { reason } = gaps.find(({ scenario }) => name.startsWith(scenario));
-      await t.test(`cannot: ${name} (${reason})`, () => stillFails(driver, child, serialization, group, name));
-    } else {
-      await t.test(name, () => {
-        if (outcome === 'failed') assert.fail(detail);
-      });
-    }
-  }
-  assert.strictEqual(crash, undefined);
-  assert.ok(results.length > 0, 'no scenario ran for this child');
+  const ran = await runGroup(driver, child, group, { serialization, heavy, leaveOut, turn });
+  await tell(t, ran, gaps, (name) => stillFails(driver, child, serialization, group, name));
 }
 
 async function stillFails(driver, child, serialization, group, name) {

@@ -7,14 +7,15 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 
 /**
+ * @param {string} [turn] which of its scenarios it runs: see kit/turn.cjs
  * @returns {Promise<{ results: { name: string, outcome: string, detail?: string }[], stderr: string, end?: string }>}
  *   `end`: how it ended if it did not finish its scenarios
  */
-export async function runScenarios(program, args, deadline) {
+export async function runScenarios(program, args, deadline, turn = '') {
   // A separate folder, so that files of a killed child, such as socket paths, are removed with it.
   const folder = mkdtempSync(join(tmpdir(), 'crossfork-'));
   try {
-    return await run(program, args, { TMPDIR: folder }, deadline);
+    return await run(program, args, { TMPDIR: folder, CROSSFORK_TURN: turn }, deadline);
   } finally {
     // Children that have lost their parent may still be exiting.
     rmSync(folder, { recursive: true, force: true, maxRetries: 10 });

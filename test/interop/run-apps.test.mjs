@@ -2,14 +2,15 @@
 import assert from 'node:assert';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import tls from 'node:tls';
+import { get } from '../http.mjs';
+import { scratch } from '../scratch.mjs';
 import { app } from './apps/index.mjs';
 import { EveryNode } from './every-node.mjs';
-import { get, supervise, within } from './supervised.mjs';
+import { SOON, supervise, within } from './supervised.mjs';
 
 const { WebSocket } = createRequire(app('ws'))('ws');
 
@@ -45,7 +46,7 @@ suite.test(
   'ws: a WebSocket stays with its worker until it is closed, even during a reload',
   DEADLINE,
   async (t, runtime) => {
-    const run = supervise(t, runtime, { app: 'ws' });
+    const run = supervise(t, runtime, { app: 'ws', args: SOON });
     const port = await run.port();
     const old = await run.workers();
     const first = [await connect(t, port), await connect(t, port)];
@@ -62,7 +63,7 @@ suite.test(
 
 for (const version of ['TLSv1.2', 'TLSv1.3']) {
   suite.test(`HTTPS: another worker resumes a ${version} session`, DEADLINE, async (t, runtime) => {
-    const run = supervise(t, runtime, { app: 'https' });
+    const run = supervise(t, runtime, { app: 'https', args: SOON });
     const port = await run.port();
     const first = await secure(port, version);
     assert.strictEqual(first.reused, false);
@@ -80,7 +81,7 @@ for (const version of ['TLSv1.2', 'TLSv1.3']) {
 }
 
 suite.test('CLU-11: UDP is answered, even during a reload', DEADLINE, async (t, runtime) => {
-  const run = supervise(t, runtime, { app: 'udp' });
+  const run = supervise(t, runtime, { app: 'udp', args: SOON });
   const port = await run.port();
   const workers = await run.workers();
   const socket = createSocket('udp4');
@@ -102,8 +103,7 @@ suite.test('CLU-11: UDP is answered, even during a reload', DEADLINE, async (t, 
 });
 
 suite.test('CLU-6: a Unix path is served, and removed at the end', DEADLINE, async (t, runtime) => {
-  const folder = mkdtempSync(join(tmpdir(), 'crossfork-run-'));
-  t.after(() => rmSync(folder, { recursive: true }));
+  const folder = scratch(t);
   const path = join(folder, 'socket');
   const run = supervise(t, runtime, { env: { SOCKET: path } });
   const workers = await run.workers();

@@ -6,10 +6,11 @@ import http from 'node:http';
 import { createRequire } from 'node:module';
 import net from 'node:net';
 import { dirname } from 'node:path';
+import { get } from '../http.mjs';
 import { app } from './apps/index.mjs';
 import { EveryNode } from './every-node.mjs';
 import { Load } from './load.mjs';
-import { get, supervise, within } from './supervised.mjs';
+import { SOON, supervise, within } from './supervised.mjs';
 
 const { WebSocket } = createRequire(new URL('apps/package.json', import.meta.url))('ws');
 
@@ -20,7 +21,7 @@ const folder = dirname(app('drain'));
 const suite = new EveryNode();
 
 function start(t, runtime, { instances = 1, args = [], ...what } = {}) {
-  return supervise(t, runtime, { app: 'drain', args: ['-i', `${instances}`, ...args], ...what });
+  return supervise(t, runtime, { app: 'drain', args: ['-i', `${instances}`, ...SOON, ...args], ...what });
 }
 
 for (const kind of ['keep-alive', 'keep-alive with pauses', 'HTTP/2']) {

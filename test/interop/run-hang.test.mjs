@@ -1,7 +1,9 @@
 // `crossfork run --hang-timeout`: workers with a blocked event loop are replaced, and busy ones are not.
 import assert from 'node:assert';
+import { get } from '../http.mjs';
 import { EveryNode } from './every-node.mjs';
-import { get, supervise, until } from './supervised.mjs';
+import { Load } from './load.mjs';
+import { supervise, until } from './supervised.mjs';
 
 const DEADLINE = { timeout: 240_000 };
 
@@ -25,20 +27,14 @@ suite.test('a worker in an endless loop is replaced, and no other request is los
   const run = start(t, runtime, { args: ['-i', '3', '--hang-timeout', '1'] });
   const port = await run.port(3);
   const { pid, ended } = await block(run, port);
-  const answers = [];
-  let stopped = false;
-  const clients = Array.from({ length: 8 }, async () => {
-    while (!stopped) answers.push(await get(port));
-  });
+  const load = new Load('a connection each', port);
+  t.after(() => load.stop());
   await run.said(hangs(pid));
   await run.said(new RegExp(`\\(pid ${pid}\\) has ended: SIGTERM$`));
   assert.strictEqual(await ended, 'ECONNRESET');
   const [, , , fresh] = await run.workers(4);
-  const before = answers.length;
-  await until(() => answers.slice(before).some(({ body }) => Number(body) === fresh), 'the new worker serves');
-  stopped = true;
-  await Promise.all(clients);
-  assert.deepStrictEqual([...new Set(answers.map(({ status }) => status))], [200]);
+  await until(() => load.texts.has(`${fresh}`), 'the new worker serves');
+  assert.deepStrictEqual(await load.stop(), []);
   assert.strictEqual((await run.workers(4)).length, 4, run.text);
   assert.strictEqual(await run.stop(), 0, run.text);
 });
@@ -81,7 +77,8 @@ suite.test(
 );
 
 suite.test('a worker that hangs while it starts, and has never listened, is replaced', DEADLINE, async (t, runtime) => {
-  const run = start(t, runtime, { args: ['-i', '1', '--hang-timeout', '1'], env: { MODE: 'hangs' } });
+  const args = ['-i', '1', '--hang-timeout', '1', '--kill-timeout', '2'];
+  const run = start(t, runtime, { args, env: { MODE: 'hangs' } });
   await run.said(/^\[crossfork\] worker 0 \(pid \d+\) has not answered for 1s: its event loop is blocked\./, 2);
   assert.strictEqual(await run.stop(), 124, run.text);
 });

@@ -3,11 +3,12 @@ import assert from 'node:assert';
 import { once, setMaxListeners } from 'node:events';
 import { createRequire } from 'node:module';
 import { describe, test } from 'node:test';
-import { TIER } from '../cells.mjs';
+import { AT_ONCE, TIER } from '../cells.mjs';
+import { get } from '../http.mjs';
 import { someNode as runtime, withoutNode } from '../runtimes/index.mjs';
 import { EveryNode } from './every-node.mjs';
 import { program } from './messages/index.mjs';
-import { get, supervise, until, within } from './supervised.mjs';
+import { supervise, until, within } from './supervised.mjs';
 
 const { io } = createRequire(program('socket-io'))('socket.io-client');
 
@@ -70,7 +71,7 @@ suite.test('--serialization advanced: values beyond JSON come to the other worke
 });
 suite.register();
 
-describe('messages', { concurrency: 2, skip: withoutNode }, () => {
+describe('messages', { concurrency: AT_ONCE, skip: withoutNode }, () => {
   test('a message that nobody reads is reported once, and again after a reload', DEADLINE, async (t) => {
     const text = `\u001b[2J\r\n${'x'.repeat(200)}`;
     const run = supervise(t, runtime, { app: program('talks'), env: { SAYS: JSON.stringify({ text }) } });

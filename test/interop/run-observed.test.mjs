@@ -1,9 +1,9 @@
 // What a program can observe of the file that `crossfork run` loads before it: everything that is listed here, and
 // nothing else.
 import assert from 'node:assert';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { scratch } from '../scratch.mjs';
 import { EveryNode } from './every-node.mjs';
 import { supervise } from './supervised.mjs';
 
@@ -51,8 +51,7 @@ suite.register();
 
 /** Runs a program until it has exited, and returns what it has observed. */
 async function observed(t, runtime, app, args) {
-  const folder = mkdtempSync(join(tmpdir(), 'crossfork-observed-'));
-  t.after(() => rmSync(folder, { recursive: true }));
+  const folder = scratch(t);
   const file = join(folder, 'observed');
   const run = supervise(t, runtime, { app, args: ['-i', '1', ...args], env: { OBSERVED: file } });
   const [[, pid]] = await run.said(/\(pid (\d+)\) has ended: exit code 7$/);

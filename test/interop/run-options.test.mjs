@@ -2,20 +2,22 @@
 import assert from 'node:assert';
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, realpathSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
-import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { describe, test } from 'node:test';
+import { AT_ONCE } from '../cells.mjs';
+import { get } from '../http.mjs';
 import { someNode as runtime, withoutNode } from '../runtimes/index.mjs';
+import { scratch } from '../scratch.mjs';
 import { app } from './apps/index.mjs';
-import { crossfork, get, supervise, until, within } from './supervised.mjs';
+import { crossfork, supervise, until, within } from './supervised.mjs';
 
 /** A path that does not exist: no one else creates files in this folder. */
 const ABSENT = join(import.meta.dirname, 'absent');
 const DEADLINE = { timeout: 240_000 };
 
-describe('options', { concurrency: 2, skip: withoutNode }, () => {
+describe('options', { concurrency: AT_ONCE, skip: withoutNode }, () => {
   test('each worker knows its instance number, and a restarted worker gets the same number', DEADLINE, async (t) => {
     const run = supervise(t, runtime, { args: ['-i', '3'] });
     const port = await run.port(3);
@@ -204,7 +206,7 @@ describe('options', { concurrency: 2, skip: withoutNode }, () => {
   });
 });
 
-describe('the draining file', { concurrency: 2, skip: withoutNode }, () => {
+describe('the draining file', { concurrency: AT_ONCE, skip: withoutNode }, () => {
   test('managers that are killed leave one file, however many there were', DEADLINE, async (t) => {
     const TMPDIR = scratch(t);
     for (let round = 0; round < 2; round++) {
@@ -275,7 +277,7 @@ describe('a wrong command line', () => {
   });
 });
 
-describe('orphans', { concurrency: 2, skip: withoutNode }, () => {
+describe('orphans', { concurrency: AT_ONCE, skip: withoutNode }, () => {
   const canUnshare = spawnSync('unshare', ['--pid', '--fork', 'true']).status === 0;
   const skip = !canUnshare && 'PID namespaces cannot be created here';
   test('as PID 1 it reaps orphans, and handles signals', { ...DEADLINE, skip }, async (t) => {
@@ -341,7 +343,6 @@ test('a Rust worker is run, reloaded and stopped like a Node program', {
   assert.ok(!existsSync(path));
 });
 
-/** Returns a port that is probably free, with probably free ports after it. */
 /** The first of so many ports in a row that are free, below those that the system gives to connections. */
 async function freePorts(count) {
   for (;;) {
@@ -360,12 +361,6 @@ async function isFree(port) {
   );
   server.close();
   return free;
-}
-
-function scratch(t) {
-  const folder = mkdtempSync(join(tmpdir(), 'crossfork-run-'));
-  t.after(() => rmSync(folder, { recursive: true }));
-  return folder;
 }
 
 /** Returns the lines that the route /print has printed, in a fixed order. */

@@ -1,14 +1,16 @@
 // Servers at a Unix path under `crossfork run`.
 import assert from 'node:assert';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
+import { AT_ONCE } from '../cells.mjs';
+import { get } from '../http.mjs';
 import { someNode as runtime, withoutNode } from '../runtimes/index.mjs';
+import { scratch } from '../scratch.mjs';
 import { EveryNode } from './every-node.mjs';
-import { get, supervise, until } from './supervised.mjs';
+import { supervise, until } from './supervised.mjs';
 
 const DEADLINE = { timeout: 240_000 };
 
@@ -49,7 +51,7 @@ for (const framework of ['express', 'fastify']) {
 }
 suite.register();
 
-describe('paths', { concurrency: 2, skip: withoutNode }, () => {
+describe('paths', { concurrency: AT_ONCE, skip: withoutNode }, () => {
   test('--balance shared: each worker removes the path and listens, and all serve', DEADLINE, async (t) => {
     const path = socket(t);
     const args = ['-i', '3', '--balance', 'shared'];
@@ -132,17 +134,11 @@ describe('paths', { concurrency: 2, skip: withoutNode }, () => {
   });
 });
 
-function folder(t) {
-  const path = mkdtempSync(join(tmpdir(), 'crossfork-run-'));
-  t.after(() => rmSync(path, { recursive: true }));
-  return path;
-}
-
-const socket = (t) => join(folder(t), 'socket');
+const socket = (t) => join(scratch(t), 'socket');
 
 /** A server at this name, which no environment variable can have. */
 function program(t, name) {
-  const path = join(folder(t), 'server.cjs');
+  const path = join(scratch(t), 'server.cjs');
   const serve = '(_, response) => response.end(String(process.pid))';
   writeFileSync(path, `require('node:http').createServer(${serve}).listen(${JSON.stringify(name)});`);
   return path;

@@ -7,10 +7,12 @@ import http from 'node:http';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { freePort, get } from '../http.mjs';
 import { app } from './apps/index.mjs';
 import { EveryNode } from './every-node.mjs';
-import { get, supervise, until, within } from './supervised.mjs';
-import { freePort, survives } from './unmodified.mjs';
+import { Load } from './load.mjs';
+import { SOON, supervise, until, within } from './supervised.mjs';
+import { survives } from './unmodified.mjs';
 
 const { io } = createRequire(app('socket-io'))('socket.io-client');
 
@@ -50,7 +52,7 @@ for (const { name, file, since = 18, args = [], env, ...about } of PROGRAMS) {
   const skip = ({ major }) => major < since && `it needs Node ${since}`;
   suite.test(`${name}: a reload and a stop lose nothing`, { ...DEADLINE, skip }, async (t, runtime) => {
     const folder = dirname(app(file));
-    const run = supervise(t, runtime, { app: app(file), args: ['--cwd', folder, ...args], env });
+    const run = supervise(t, runtime, { app: app(file), args: ['--cwd', folder, ...SOON, ...args], env });
     await survives(t, run, await run.port(), about);
   });
 }
@@ -63,7 +65,7 @@ suite.test('http-proxy: a reload and a stop lose nothing', DEADLINE, async (t, r
   });
   await once(backend, 'listening');
   const env = { BACKEND: `http://127.0.0.1:${backend.address().port}` };
-  const run = supervise(t, runtime, { app: 'http-proxy', env });
+  const run = supervise(t, runtime, { app: 'http-proxy', args: SOON, env });
   await survives(t, run, await run.port());
 });
 
@@ -72,28 +74,16 @@ suite.test(
   'behind nginx with keep-alive connections, a reload loses nothing',
   { ...DEADLINE, skip: () => withoutNginx },
   async (t, runtime) => {
-    const run = supervise(t, runtime, { app: 'load' });
+    const run = supervise(t, runtime, { app: 'load', args: SOON });
     const front = await nginx(t, await run.port());
-    const answers = { count: 0, failures: [] };
-    const agent = new http.Agent({ keepAlive: true });
-    let stopped = false;
-    const clients = Array.from({ length: 8 }, async () => {
-      while (!stopped) {
-        const { status, body } = await get(front, '/', { agent });
-        if (status !== 200) answers.failures.push(`${status}: ${body}`);
-        answers.count += 1;
-      }
-    });
-    await until(() => answers.count > 100, 'answers');
+    const load = new Load('keep-alive', front);
+    t.after(() => load.stop());
+    await load.answered(100);
     run.kill('SIGHUP');
     await run.said(/^\[crossfork\] reloaded$/);
     await run.said(/has ended: exit code 0$/, 2);
-    const goal = answers.count + 100;
-    await until(() => answers.count > goal, 'answers');
-    stopped = true;
-    await Promise.all(clients);
-    agent.destroy();
-    assert.deepStrictEqual(answers.failures, []);
+    await load.answered(100);
+    assert.deepStrictEqual(await load.stop(), []);
     assert.strictEqual(await run.stop(), 0, run.text);
   },
 );

@@ -1,11 +1,12 @@
 // `crossfork run --ready-url`: workers count as up when they answer a request well.
 import assert from 'node:assert';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import http from 'node:http';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { freePort, get } from '../http.mjs';
 import { EveryNode } from './every-node.mjs';
-import { get, supervise } from './supervised.mjs';
+import { Load } from './load.mjs';
+import { SOON, supervise, variables } from './supervised.mjs';
 
 const DEADLINE = { timeout: 240_000 };
 
@@ -20,7 +21,7 @@ for (const balance of ['rr', 'shared']) {
     `${balance}: a worker is asked by itself until it answers well, and a reload asks the new ones`,
     DEADLINE,
     async (t, runtime) => {
-      const args = ['--balance', balance, '--min-uptime', '0.1'];
+      const args = ['--balance', balance, ...SOON];
       const run = start(t, runtime, { args, env: { MODE: 'slowly' } });
       const port = await run.port();
       run.kill('SIGHUP');
@@ -47,20 +48,26 @@ for (const [what, mode, why] of [
   ['never answers', 'mute', 'has not answered the request of --ready-url'],
 ]) {
   suite.test(`a reload with a program that ${what} changes nothing for clients`, DEADLINE, async (t, runtime) => {
-    const variables = file(t, '');
-    const args = ['--env-file', variables.path, '--listen-timeout', '4', '--min-uptime', '3'];
+    const file = variables(t, '');
+    const args = ['--env-file', file.path, '--listen-timeout', '4', '--min-uptime', '3'];
     const run = start(t, runtime, { args });
     const port = await run.port();
     const old = await run.workers();
-    const load = clients(port);
-    await load.served(50);
-    variables.write(`MODE=${mode}`);
+    const loads = ['a connection each', 'keep-alive'].map((kind) => new Load(kind, port));
+    t.after(() => Promise.all(loads.map((load) => load.stop())));
+    for (const load of loads) await load.answered(50);
+    file.write(`MODE=${mode}`);
     run.kill('SIGHUP');
     await run.said(new RegExp(`^\\[crossfork\\] RELOAD FAILED: the new worker 0 \\(pid \\d+\\) ${why}\\.`));
     await run.said(/^\[crossfork\] worker 0 \(pid \d+\) has ended/);
-    await load.served(50);
-    const pids = await load.stop();
-    for (const pid of old) assert.ok(pids.has(pid), `${pid} serves`);
+    for (const load of loads) await load.answered(50);
+    const failures = await Promise.all(loads.map((load) => load.stop()));
+    assert.deepStrictEqual(failures.flat(), [], run.text);
+    for (const pid of old)
+      assert.ok(
+        loads.some(({ texts }) => texts.has(`${pid}`)),
+        `${pid} serves`,
+      );
     assert.strictEqual(await run.stop(), 0, run.text);
   });
 }
@@ -122,69 +129,3 @@ suite.test('a worker gets no requests before it is ready', DEADLINE, async (t, r
 });
 
 suite.register();
-
-/** Clients that keep their connections, and such that have a new one for each request. */
-function clients(port) {
-  const failures = [];
-  const pids = new Set();
-  const waiting = new Set();
-  let stopped = false;
-  let count = 0;
-  const agents = [];
-  const client = async (agent) => {
-    while (!stopped) {
-      try {
-        const { status, body } = await get(port, '/', { agent });
-        assert.strictEqual(status, 200);
-        pids.add(Number(body));
-      } catch (error) {
-        failures.push(error.message);
-      }
-      count++;
-      for (const look of waiting) look();
-    }
-  };
-  const all = Array.from({ length: 12 }, (_, i) => {
-    if (i % 2 === 0) return client(false);
-    agents.push(new http.Agent({ keepAlive: true, maxSockets: 1 }));
-    return client(agents.at(-1));
-  });
-  return {
-    async served(more) {
-      const goal = count + more;
-      await new Promise((resolve) => {
-        const look = () => {
-          if (count < goal) return;
-          waiting.delete(look);
-          resolve();
-        };
-        waiting.add(look);
-      });
-    },
-    async stop() {
-      stopped = true;
-      await Promise.all(all);
-      for (const agent of agents) agent.destroy();
-      assert.deepStrictEqual(failures, [], `of ${count}`);
-      return pids;
-    },
-  };
-}
-
-/** A port that is free, as far as one can know. */
-async function freePort() {
-  const server = http.createServer().listen(0, '127.0.0.1');
-  await new Promise((resolve) => server.once('listening', resolve));
-  const { port } = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
-
-function file(t, text) {
-  const folder = mkdtempSync(join(tmpdir(), 'crossfork-run-'));
-  t.after(() => rmSync(folder, { recursive: true }));
-  const path = join(folder, 'variables');
-  const write = (text) => writeFileSync(path, `${text}\n`);
-  write(text);
-  return { path, write };
-}

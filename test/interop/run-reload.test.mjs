@@ -1,16 +1,18 @@
 // `crossfork run`: SIGHUP replaces all workers without a gap.
 import assert from 'node:assert';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
+import { AT_ONCE } from '../cells.mjs';
+import { get } from '../http.mjs';
 import { someNode, withoutNode } from '../runtimes/index.mjs';
+import { scratch } from '../scratch.mjs';
 import { app } from './apps/index.mjs';
 import { EveryNode } from './every-node.mjs';
 import { Load } from './load.mjs';
-import { get, supervise, until } from './supervised.mjs';
+import { SOON, supervise, until, variables } from './supervised.mjs';
 
 const DEADLINE = { timeout: 240_000 };
 
@@ -18,7 +20,7 @@ const suite = new EveryNode();
 
 for (const balance of ['rr', 'shared']) {
   suite.test(`${balance}: under load, no request fails in three reloads`, DEADLINE, async (t, runtime) => {
-    const run = supervise(t, runtime, { args: ['--balance', balance] });
+    const run = supervise(t, runtime, { args: ['--balance', balance, ...SOON] });
     const port = await run.port();
     const load = new Load('a connection each', port);
     t.after(() => load.stop());
@@ -39,17 +41,17 @@ for (const balance of ['rr', 'shared']) {
 }
 
 suite.test('if a new worker cannot start, the old ones stay', DEADLINE, async (t, runtime) => {
-  const variables = file(t, 'A=1');
-  const run = supervise(t, runtime, { args: ['--env-file', variables.path] });
+  const file = variables(t, 'A=1');
+  const run = supervise(t, runtime, { args: ['--env-file', file.path, ...SOON] });
   const port = await run.port();
   const load = new Load('a connection each', port);
   t.after(() => load.stop());
   await load.answered(10);
-  variables.write('MODE=fails');
+  file.write('MODE=fails');
   run.kill('SIGHUP');
   await run.said(/^\[crossfork\] RELOAD FAILED: the new worker 0 \(pid \d+\) exited before it was up\./);
   await load.answered(100);
-  variables.write('B=2');
+  file.write('B=2');
   run.kill('SIGHUP');
   await run.said(/^\[crossfork\] reloaded$/);
   const { env } = JSON.parse((await get(port, '/about')).body);
@@ -62,11 +64,11 @@ suite.test(
   'a new worker that does not listen in time is killed, and the old ones stay',
   DEADLINE,
   async (t, runtime) => {
-    const variables = file(t, '');
-    const run = supervise(t, runtime, { args: ['--env-file', variables.path, '--listen-timeout', '1'] });
+    const file = variables(t, '');
+    const run = supervise(t, runtime, { args: ['--env-file', file.path, '--listen-timeout', '1'] });
     const port = await run.port();
     const old = (await run.workers()).map(String);
-    variables.write('MODE=silent');
+    file.write('MODE=silent');
     run.kill('SIGHUP');
     await run.said(/^\[crossfork\] RELOAD FAILED: the new worker 0 \(pid \d+\) does not listen\./);
     await run.said(/^\[crossfork\] worker 0 \(pid \d+\) has ended: SIGKILL$/);
@@ -78,11 +80,11 @@ suite.test(
 );
 
 suite.test('if a new worker listens and then crashes, the old ones stay', DEADLINE, async (t, runtime) => {
-  const variables = file(t, '');
-  const run = supervise(t, runtime, { args: ['--env-file', variables.path] });
+  const file = variables(t, '');
+  const run = supervise(t, runtime, { args: ['--env-file', file.path] });
   const port = await run.port();
   const old = await run.workers();
-  variables.write('MODE=crashes');
+  file.write('MODE=crashes');
   run.kill('SIGHUP');
   await run.said(/^\[crossfork\] worker 0 \(pid \d+\) is up: watching it for 2s before an old worker goes$/);
   await run.said(/^\[crossfork\] RELOAD FAILED: the new worker 0 \(pid \d+\) exited too soon after it was up\./);
@@ -93,7 +95,7 @@ suite.test('if a new worker listens and then crashes, the old ones stay', DEADLI
 });
 
 suite.test('with --wait-ready, a worker gets no requests before it is ready', DEADLINE, async (t, runtime) => {
-  const args = ['--wait-ready', '--min-uptime', '0.1'];
+  const args = ['--wait-ready', ...SOON];
   const run = supervise(t, runtime, { args, env: { MODE: 'prepares' } });
   const port = await run.port();
   const load = new Load('a connection each', port);
@@ -107,19 +109,19 @@ suite.test('with --wait-ready, a worker gets no requests before it is ready', DE
 });
 
 suite.test('a replacement that hangs is killed, and another one is started', DEADLINE, async (t, runtime) => {
-  const variables = file(t, '');
+  const file = variables(t, '');
   const run = supervise(t, runtime, {
-    args: ['--env-file', variables.path, '--listen-timeout', '1'],
-    env: { HANGS: variables.path },
+    args: ['--env-file', file.path, '--listen-timeout', '1'],
+    env: { HANGS: file.path },
   });
   const port = await run.port();
   const [old] = await run.workers();
-  variables.write('hang');
+  file.write('hang');
   process.kill(old, 'SIGKILL');
   await run.said(
     /^\[crossfork\] worker \d \(pid \d+\) has not come up in [\d.]+m?s, and is killed: it does not listen$/,
   );
-  variables.write('');
+  file.write('');
   const [, , fresh] = await run.workers(3);
   const pids = new Set();
   for (let i = 0; i < 30 && pids.size < 2; i++) pids.add(Number((await get(port)).body));
@@ -128,9 +130,10 @@ suite.test('a replacement that hangs is killed, and another one is started', DEA
 });
 suite.register();
 
-describe('reloads', { concurrency: 2, skip: withoutNode }, () => {
+describe('reloads', { concurrency: AT_ONCE, skip: withoutNode }, () => {
   test('a program that does not listen can be reloaded', DEADLINE, async (t) => {
-    const run = supervise(t, someNode, { env: { MODE: 'silent' } });
+    const args = [...SOON, '--signal-after', '0.2'];
+    const run = supervise(t, someNode, { args, env: { MODE: 'silent' } });
     const old = await run.workers();
     run.kill('SIGHUP');
     await run.said(/^\[crossfork\] reloaded$/);
@@ -139,12 +142,14 @@ describe('reloads', { concurrency: 2, skip: withoutNode }, () => {
   });
 
   for (const [how, options] of [
-    ['--cwd', (link) => ({ args: ['--cwd', link, '--env-file', 'variables'] })],
-    ['the working directory of a shell', (link) => ({ args: ['--env-file', 'variables'], wrapper: inFolder(link) })],
+    ['--cwd', (link) => ({ args: ['--cwd', link, '--env-file', 'variables', ...SOON] })],
+    [
+      'the working directory of a shell',
+      (link) => ({ args: ['--env-file', 'variables', ...SOON], wrapper: inFolder(link) }),
+    ],
   ]) {
     test(`${how} through a symbolic link resolves to the new release after a reload`, DEADLINE, async (t) => {
-      const folder = mkdtempSync(join(tmpdir(), 'crossfork-run-'));
-      t.after(() => rmSync(folder, { recursive: true }));
+      const folder = scratch(t);
       const link = join(folder, 'current');
       const deploy = (release) => {
         mkdirSync(join(folder, release));
@@ -174,7 +179,7 @@ describe('reloads', { concurrency: 2, skip: withoutNode }, () => {
   }
 
   test('--reload-batch: several workers are replaced at once', DEADLINE, async (t) => {
-    const run = supervise(t, someNode, { args: ['-i', '4', '--reload-batch', '3', '--min-uptime', '0.1'] });
+    const run = supervise(t, someNode, { args: ['-i', '4', '--reload-batch', '3', ...SOON] });
     await run.port(4);
     run.kill('SIGHUP');
     await run.said(/^\[crossfork\] reloaded$/);
@@ -187,10 +192,10 @@ describe('reloads', { concurrency: 2, skip: withoutNode }, () => {
   });
 
   test('if the variables file cannot be read any more, the variables stay the same', DEADLINE, async (t) => {
-    const variables = file(t, 'A=1');
-    const run = supervise(t, someNode, { args: ['--env-file', variables.path] });
+    const file = variables(t, 'A=1');
+    const run = supervise(t, someNode, { args: ['--env-file', file.path] });
     const port = await run.port();
-    rmSync(variables.path);
+    rmSync(file.path);
     run.kill('SIGHUP');
     await run.said(/^\[crossfork\] the variables stay as they were: .*: No such file or directory/);
     await run.said(/^\[crossfork\] reloaded$/);
@@ -202,28 +207,28 @@ describe('reloads', { concurrency: 2, skip: withoutNode }, () => {
     const occupied = net.createServer().listen(0, '127.0.0.1');
     t.after(() => occupied.close());
     await once(occupied, 'listening');
-    const variables = file(t, '');
+    const file = variables(t, '');
     // The reload does not wait so long for it.
-    const args = ['--env-file', variables.path, '--listen-timeout', '200'];
+    const args = ['--env-file', file.path, '--listen-timeout', '200'];
     const run = supervise(t, someNode, { args, env: { MODE: 'swallows' } });
     const port = await run.port();
     const old = await run.workers();
-    variables.write(`PORT=${occupied.address().port}`);
+    file.write(`PORT=${occupied.address().port}`);
     run.kill('SIGHUP');
     await run.said(/^\[crossfork\] RELOAD FAILED: the new worker 0 \(pid \d+\) cannot listen\./);
+    await run.said(/^\[crossfork\] worker 0 \(pid \d+\) has ended: SIGKILL$/);
     assert.ok(old.includes(Number((await get(port)).body)));
     assert.strictEqual(await run.stop(), 0, run.text);
     for (const pid of old) await run.said(new RegExp(`\\(pid ${pid}\\) has ended: exit code 0$`));
   });
 
   test('a port that the new program does not use is closed after a while', DEADLINE, async (t) => {
-    const variables = file(t, '');
-    const folder = mkdtempSync(join(tmpdir(), 'crossfork-run-'));
-    t.after(() => rmSync(folder, { recursive: true }));
-    const run = supervise(t, someNode, { args: ['--env-file', variables.path, '--listen-timeout', '5'] });
+    const file = variables(t, '');
+    const folder = scratch(t);
+    const run = supervise(t, someNode, { args: ['--env-file', file.path, '--listen-timeout', '5'] });
     const port = await run.port();
     const path = join(folder, 'socket');
-    variables.write(`SOCKET=${path}`);
+    file.write(`SOCKET=${path}`);
     run.kill('SIGHUP');
     await run.said(/^\[crossfork\] reloaded$/);
     assert.match((await get(path)).body, /^\d+$/);
@@ -237,13 +242,4 @@ describe('reloads', { concurrency: 2, skip: withoutNode }, () => {
 /** Returns a wrapper that runs a command in a folder, as a shell does after `cd`. */
 function inFolder(path) {
   return ['sh', '-c', 'cd "$0" && exec "$@"', path];
-}
-
-function file(t, text) {
-  const folder = mkdtempSync(join(tmpdir(), 'crossfork-run-'));
-  t.after(() => rmSync(folder, { recursive: true }));
-  const path = join(folder, 'variables');
-  const write = (text) => writeFileSync(path, `${text}\n`);
-  write(text);
-  return { path, write };
 }

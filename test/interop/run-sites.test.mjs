@@ -2,11 +2,12 @@
 import { join } from 'node:path';
 import { describe } from 'node:test';
 import { TIER } from '../cells.mjs';
+import { freePort } from '../http.mjs';
 import { runtimes } from '../runtimes/index.mjs';
 import { EveryNode } from './every-node.mjs';
 import { build, prepare, site } from './sites/index.mjs';
 import { supervise } from './supervised.mjs';
-import { freePort, survives } from './unmodified.mjs';
+import { survives } from './unmodified.mjs';
 
 const DEADLINE = { timeout: 600_000 };
 

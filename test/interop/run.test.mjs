@@ -2,15 +2,17 @@
 import assert from 'node:assert';
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { createWriteStream, mkdtempSync, rmSync } from 'node:fs';
+import { createWriteStream } from 'node:fs';
 import net from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { AT_ONCE } from '../cells.mjs';
+import { get } from '../http.mjs';
 import { someNode, withoutNode } from '../runtimes/index.mjs';
+import { scratch } from '../scratch.mjs';
 import { EveryNode } from './every-node.mjs';
-import { get, supervise, until, within } from './supervised.mjs';
+import { supervise, until, within } from './supervised.mjs';
 
 const DEADLINE = { timeout: 240_000 };
 
@@ -138,7 +140,7 @@ suite.test(
   'a worker that only a timer keeps alive gets SIGTERM after its last request',
   DEADLINE,
   async (t, runtime) => {
-    const run = supervise(t, runtime, { env: { MODE: 'timer' } });
+    const run = supervise(t, runtime, { args: ['--signal-after', '1'], env: { MODE: 'timer' } });
     await run.port();
     assert.strictEqual(await run.stop(), 0, run.text);
     await run.said(/has ended: SIGTERM$/, 2);
@@ -244,7 +246,7 @@ suite.test('CLU-19: if the supervisor is killed, its workers exit', DEADLINE, as
 });
 suite.register();
 
-describe('crash loops', { concurrency: 2, skip: withoutNode }, () => {
+describe('crash loops', { concurrency: AT_ONCE, skip: withoutNode }, () => {
   test('a program that does not start is restarted with back-off', DEADLINE, async (t) => {
     const run = supervise(t, someNode, { args: ['-i', '1', '--start-attempts', '0'], env: { MODE: 'fails' } });
     for (const pause of ['100ms', '200ms', '400ms', '800ms']) {
@@ -292,8 +294,7 @@ describe('crash loops', { concurrency: 2, skip: withoutNode }, () => {
   });
 
   test('it gives up on a folder without a program', DEADLINE, async (t) => {
-    const folder = mkdtempSync(join(tmpdir(), 'crossfork-run-'));
-    t.after(() => rmSync(folder, { recursive: true }));
+    const folder = scratch(t);
     const run = supervise(t, someNode, { app: folder, args: ['-i', '1', '--start-attempts', '2'] });
     assert.strictEqual(await run.end(), 3, run.text);
     await run.said(/^\[0 \d+\] .*Cannot find module/);
@@ -341,8 +342,7 @@ async function hold(port) {
 
 /** Creates a pipe that lets one program start each time it is opened. */
 function fifo(t) {
-  const folder = mkdtempSync(join(tmpdir(), 'crossfork-run-'));
-  t.after(() => rmSync(folder, { recursive: true }));
+  const folder = scratch(t);
   const path = join(folder, 'gate');
   assert.strictEqual(spawnSync('mkfifo', [path]).status, 0);
   return {

@@ -1,7 +1,5 @@
 // What `crossfork run` promises for every program: a reload and a stop lose no request, and its handlers run.
 import assert from 'node:assert';
-import { once } from 'node:events';
-import { createServer } from 'node:net';
 import { Load } from './load.mjs';
 
 /**
@@ -27,14 +25,4 @@ export async function survives(t, run, port, about = {}) {
   assert.deepStrictEqual(failures.flat(), [], run.text);
   await run.said(new RegExp(`has ended: ${ends.source}$`), 4);
   for (const hook of hooks) await run.said(hook, 4);
-}
-
-/** A port that is free, as far as one can know. */
-export async function freePort() {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address();
-  server.close();
-  await once(server, 'close');
-  return port;
 }

@@ -71,6 +71,49 @@ test('hostile: who calls and cancels behind a call that takes long leaves nothin
   child.dies();
 });
 
+test('hostile: what waits is bounded by its bytes, and one alone may have as many as it likes', async () => {
+  const child = new Child();
+  const seen = [];
+  let release;
+  const methods = {
+    hold: () => new Promise((resolve) => (release = resolve)),
+    size: (text) => text.length,
+    note: (text) => seen.push(text.length),
+    noteSlowly: () => new Promise((resolve) => (release = resolve)),
+  };
+  connectCalls(child, { methods, concurrency: 1 });
+  const MiB = 2 ** 20;
+  const text = 'x'.repeat(MiB);
+  const codes = () => child.sent.splice(0).map(({ error }) => error?.code ?? 0);
+  child.says({ id: 'runs', method: 'hold' }, { id: 'large', method: 'size', params: [text.repeat(300)] });
+  child.says({ id: 'small', method: 'size', params: ['x'] });
+  await turn();
+  assert.deepStrictEqual(codes(), [-32099], 'behind it nothing has room');
+  release();
+  await turn();
+  assert.deepStrictEqual(codes(), [0, 0]);
+  child.says({ id: 'runs', method: 'hold' });
+  for (let id = 0; id < 300; id++) child.says({ id, method: 'size', params: [[{ text }]] });
+  await turn();
+  const refused = codes().length;
+  assert.ok(refused > 40 && refused < 50, `${refused} of 300 are refused`);
+  // Who is cancelled makes room.
+  child.says({ method: '$/cancelRequest', params: { id: 0 } }, { id: 'fits', method: 'size', params: [text] });
+  await turn();
+  assert.deepStrictEqual(codes(), [-32800]);
+  release();
+  await turn();
+  assert.strictEqual(codes().length, 300 - refused + 1);
+  child.says({ method: 'noteSlowly' });
+  for (let id = 0; id < 300; id++) child.says({ method: 'note', params: [text] });
+  child.says({ id: 'last', method: 'size', params: ['x'] });
+  await turn();
+  assert.deepStrictEqual(codes(), [-32099]);
+  release();
+  await turn();
+  assert.strictEqual(seen.length, 300 - refused, 'those that are too many are dropped');
+});
+
 test('hostile: of a peer that reads no answers few calls are carried out', async () => {
   const child = new Child();
   let begun = 0;

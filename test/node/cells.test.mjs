@@ -1,9 +1,13 @@
 // The quick tier covers every pair of values that the full tier combines.
 import assert from 'node:assert';
+import { createRequire } from 'node:module';
 import { test } from 'node:test';
 import { cells, selected, shardOf, tierOf, uncovered } from '../cells.mjs';
 import * as suites from '../interop/cells.mjs';
 import { runtimes, withoutNode as skip } from '../runtimes/index.mjs';
+import { turnOf } from './inside.mjs';
+
+const { inTurn } = createRequire(import.meta.url)('../interop/kit/turn.cjs');
 
 const WHOLE = { index: 0, count: 1 };
 const nodes = runtimes.filter(({ kind }) => kind === 'node').map(({ name }) => name);
@@ -63,6 +67,28 @@ test('cells: the shards of a tier contain each cell once', () => {
     const parts = ['1/3', '2/3', '3/3'].flatMap((part) => selected(all, tier, shardOf(part)));
     const text = (cells) => cells.map((cell) => JSON.stringify(cell)).sort();
     assert.deepStrictEqual(text(parts), text(selected(all, tier, WHOLE)));
+  }
+});
+
+test('turns: in the quick tier every runtime runs a part of every file, and each scenario runs on a Node and on another', () => {
+  const all = ['node18', 'node20', 'node22', 'node24', 'node26', 'bun', 'deno'].map((name) => {
+    return { name, kind: /^[a-z]+/.exec(name)[0] };
+  });
+  for (const length of [1, 2, 3, 50]) {
+    const scenarios = Array.from({ length }, (_, i) => i);
+    const shares = all.map((runtime) => [runtime.name, inTurn(scenarios, turnOf(runtime, all, 'quick'))]);
+    for (const [name, own] of shares) assert.notStrictEqual(own.length, 0, name);
+    for (const scenario of scenarios) {
+      const on = shares.filter(([, own]) => own.includes(scenario)).map(([name]) => name);
+      const groups = [/node/, /bun|deno/];
+      for (const group of groups)
+        assert.ok(
+          on.some((name) => group.test(name)),
+          `${scenario} of ${length}: ${on}`,
+        );
+      if (length === 50) assert.strictEqual(on.length, 2, `${scenario}: ${on}`);
+    }
+    for (const runtime of all) assert.deepStrictEqual(inTurn(scenarios, turnOf(runtime, all, 'full')), scenarios);
   }
 });
 

@@ -3,16 +3,15 @@
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { on, once } from 'node:events';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { after, test } from 'node:test';
 import { blocks, commands } from '../../docs/tools/markdown.mjs';
 import { documents, ROOT, read } from '../../docs/tools/write.mjs';
 import { artifact } from '../artifacts.mjs';
+import { freePort } from '../http.mjs';
+import { Program } from '../program.mjs';
 
 const DEADLINE = { timeout: 120_000 };
 const packageJson = JSON.parse(read('package.json'));
@@ -86,15 +85,6 @@ symlinkSync(artifact('cluster_worker'), join(project, 'target/release/web'));
 /** Gives a program a unique abstract socket name and a free port. */
 const unique = (program, port) => program.replaceAll('\\0readme', `\\0${randomUUID()}`).replaceAll('8000', port);
 
-async function freePort() {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address();
-  server.close();
-  await once(server, 'close');
-  return port;
-}
-
 for (const file of documents()) {
   const programs = blocks(read(file)).filter(
     ({ language, file, text }) => language === 'js' && (!file || isForUsers(text)) && !isServer(text),
@@ -126,25 +116,18 @@ for (const file of ['README.md', 'docs/run.md']) {
     writeFileSync(join(project, 'server.js'), unique(text, port));
     const server = spawn('node_modules/.bin/crossfork', ['run', 'server.js'], {
       cwd: project,
-      stdio: ['ignore', 'inherit', 'pipe'],
+      stdio: ['ignore', 'pipe', 'pipe'],
     });
-    t.after(() => server.kill('SIGKILL'));
-    const output = on(createInterface({ input: server.stderr }), 'line', { close: ['close'] });
-    const said = async (pattern) => {
-      for (;;) {
-        const { value, done } = await output.next();
-        if (done) assert.fail(`it ended before ${pattern}`);
-        if (pattern.test(value[0])) return;
-      }
-    };
+    const run = new Program(server);
+    t.after(() => run.kill('SIGKILL'));
     const serves = async () => assert.match(await (await fetch(`http://127.0.0.1:${port}/`)).text(), /^hello/);
-    await said(/listens|listening/);
+    await run.said(/listens|listening/);
     await serves();
-    server.kill('SIGHUP');
-    await said(/reloaded/);
+    run.kill('SIGHUP');
+    await run.said(/reloaded/);
     await serves();
-    server.kill('SIGTERM');
-    assert.deepEqual(await once(server, 'exit'), [0, null]);
+    run.kill('SIGTERM');
+    assert.equal(await run.end(), 0, run.text);
   });
 }
 

@@ -1,12 +1,12 @@
 import assert from 'node:assert';
 import { spawn, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { after, test } from 'node:test';
 import { compileFunction } from 'node:vm';
+import { Program } from '../program.mjs';
 import { commandLine, runtimes } from '../runtimes/index.mjs';
 import { addon, command } from './native.mjs';
 
@@ -237,23 +237,13 @@ test('npx crossfork: stops the command when npm has ended the shell that runs it
       // All have ended, as they should.
     }
   });
-  let output = '';
-  let look;
-  shell.stderr.setEncoding('utf8').on('data', (text) => {
-    output += text;
-    look?.();
-  });
-  const said = (text) =>
-    new Promise((resolve) => {
-      look = () => output.includes(text) && resolve();
-      look();
-    });
-  await said('listens');
+  const program = new Program(shell);
+  await program.said(/listens/);
   shell.kill('SIGTERM');
-  await said('SIGTERM: stopping');
+  await program.said(/SIGTERM: stopping/);
   // Closed when all that had it have ended.
-  await once(shell.stderr, 'close');
-  assert.match(output, /exit code 0/);
+  await program.closed;
+  assert.match(program.text, /exit code 0/);
 });
 
 for (const runtime of runtimes.filter(({ kind }) => kind === 'bun')) {

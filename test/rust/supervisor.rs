@@ -6,6 +6,8 @@ mod any_order;
 mod lines;
 #[path = "supervisor/listening.rs"]
 mod listening;
+#[path = "supervisor/pauses.rs"]
+mod pauses;
 #[path = "supervisor/probes.rs"]
 mod probes;
 #[path = "supervisor/reading.rs"]
@@ -26,6 +28,8 @@ mod sink;
 mod stop;
 #[path = "supervisor/texts.rs"]
 mod texts;
+#[path = "supervisor/trial.rs"]
+mod trial;
 #[path = "supervisor/watch.rs"]
 mod watch;
 #[path = "supervisor/world.rs"]

@@ -159,11 +159,11 @@ impl Machine {
         }
     }
 
-    /// One more worker, if there is a place for it and fewer are starting than calls want one.
-    pub(super) fn grow(&mut self, calls: usize, now: Time) {
+    /// One more worker, if there is a place for it and more calls wait than workers are starting.
+    pub(super) fn grow(&mut self, now: Time) {
         let starting = self.places.iter().filter(|place| matches!(place.next, Next::Starting(_))).count();
-        if starting < calls
-            && let Some(place) = self.places.iter().position(|place| place.is_empty())
+        if starting < self.waiting
+            && let Some(place) = (0..self.places.len()).find(|place| self.may_start(*place))
         {
             self.start(place, now);
         }
@@ -171,7 +171,7 @@ impl Machine {
 
     /// Somebody waits for the worker of this place.
     pub(super) fn need(&mut self, place: usize, now: Time) {
-        if self.places[place].is_empty() && self.phase < Phase::Ending {
+        if self.may_start(place) && self.phase < Phase::Ending {
             self.start(place, now);
         }
     }

@@ -24,8 +24,8 @@ impl Machine {
         }
         let place = spec.key.map(|key| place_of(key, self.places.len()));
         let worker = self.worker_for(place);
-        if worker.is_none() && !self.may_wait() {
-            self.want_room(place, now);
+        if worker.is_none() && !self.may_wait(place) {
+            self.needs_drain = true;
             return Err(Failure::QueueFull { limit: self.settings.max_queue });
         }
         self.last_call += 1;
@@ -48,20 +48,8 @@ impl Machine {
     }
 
     /// Somebody waits until one more call can be taken on.
-    pub(crate) fn need_room(&mut self, now: Time) {
-        if !self.has_room() {
-            self.want_room(None, now);
-        }
-    }
-
-    /// A worker is wanted that could take a call that is not there: where none may wait, no other would have one
-    /// started.
-    fn want_room(&mut self, place: Option<usize>, now: Time) {
-        self.needs_drain = true;
-        match place {
-            Some(place) => self.need(place, now),
-            None => self.grow(self.waiting + 1, now),
-        }
+    pub(crate) fn need_room(&mut self) {
+        self.needs_drain |= !self.has_room();
     }
 
     /// Nobody waits for a call any more.
@@ -221,7 +209,7 @@ impl Machine {
             }
             None => {
                 self.queue.push(call.turn, id);
-                self.grow(self.waiting, now);
+                self.grow(now);
             }
         }
     }
@@ -280,7 +268,7 @@ impl Machine {
             }
         }
         if !self.queue.is_empty() {
-            self.grow(self.waiting, now);
+            self.grow(now);
         }
         self.check_drain(now);
     }
@@ -304,10 +292,12 @@ impl Machine {
         self.places.iter().map(|place| of(place.worker).map_or(1, |worker| worker.concurrency)).sum()
     }
 
-    /// The worker that takes calls and has the fewest; in turn where several have as few.
+    /// The worker that takes calls and has the fewest. Where several have as few it is their turn; but in a pool
+    /// that can shrink the first, so that the last have nothing to do.
     fn least_busy(&mut self) -> Option<WorkerId> {
         let places = self.places.len();
-        let in_turn = (0..places).map(|i| (self.turn + i) % places);
+        let first = if self.settings.min < self.settings.max { 0 } else { self.turn };
+        let in_turn = (0..places).map(|i| (first + i) % places);
         let free = in_turn.filter_map(|at| {
             let id = self.places[at].worker?;
             let worker = self.workers.get(&id).filter(|worker| worker.is_free())?;

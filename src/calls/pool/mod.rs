@@ -223,17 +223,39 @@ impl Machine {
 
     /// Whether one more call can be taken on: a worker is free, or the call may wait.
     pub(crate) fn has_room(&self) -> bool {
-        self.may_wait() || (self.queue.is_empty() && self.is_one_free())
+        self.may_wait(None) || (self.queue.is_empty() && self.is_one_free())
     }
 
     /// Whether there was no room for a call, and is none since. A worker is starting that makes some, or pauses.
     pub(crate) fn is_room_wanted(&self) -> bool {
-        self.phase == Phase::Open && self.needs_drain && !self.has_room()
+        let is_there = self.waiting < self.settings.max_queue || (self.queue.is_empty() && self.is_one_free());
+        self.phase == Phase::Open && self.needs_drain && !is_there
     }
 
-    /// Whether one more call may wait.
-    fn may_wait(&self) -> bool {
-        self.waiting < self.settings.max_queue
+    /// Whether one more call may wait, for this place or for any. One that waits for a worker that is only
+    /// starting takes no place in the queue.
+    fn may_wait(&self, place: Option<usize>) -> bool {
+        if self.waiting < self.settings.max_queue {
+            return true;
+        }
+        let missing = match place {
+            Some(at) => usize::from(self.is_missing(at)),
+            None => (0..self.places.len()).filter(|at| self.is_missing(*at)).count(),
+        };
+        self.waiting < self.settings.max_queue.saturating_add(missing)
+    }
+
+    /// Whether a worker is starting here, or can be started: it will be free.
+    fn is_missing(&self, at: usize) -> bool {
+        let place = &self.places[at];
+        place.worker.is_none() && (matches!(place.next, place::Next::Starting(_)) || self.may_start(at))
+    }
+
+    /// Whether a worker may be started here. Of each place one old worker may finish its calls: if they do not
+    /// end, each old one would leave a process behind.
+    fn may_start(&self, at: usize) -> bool {
+        let of_place = || self.workers.values().filter(|worker| worker.place == at);
+        self.places[at].is_empty() && of_place().count() < 2
     }
 
     fn is_one_free(&self) -> bool {

@@ -17,7 +17,7 @@ use super::watch::CallState;
 use crate::calls::machine::Cancelling;
 use crate::calls::uploads::token as token_of;
 use crate::calls::write::{self, Extra};
-use crate::calls::{CallError, Extension, collected, params};
+use crate::calls::{CallError, Extension, collected, params, without_uploads};
 use crate::handle::Outgoing;
 use crate::message::part::Part;
 
@@ -32,6 +32,15 @@ pub(crate) struct Options<'a> {
     pub(crate) tag: Option<u64>,
     /// Told that there are streams among the parameters, before anything is sent.
     pub(crate) on_uploads: Option<&'a dyn Fn()>,
+    /// Others are called with the same parameters, and could not read the streams among them.
+    pub(crate) is_shared: bool,
+}
+
+impl Options<'_> {
+    /// Of calls that others get with the same parameters.
+    pub(crate) fn shared() -> Self {
+        Options { is_shared: true, ..Options::default() }
+    }
 }
 
 /// What a caller has beside parameters and a result.
@@ -118,7 +127,11 @@ impl InFlight {
         let deadline = options.timeout.map(|left| left.as_millis().try_into().unwrap_or(u64::MAX));
         let extra = Extra { stream: options.stream, deadline, ..core.extra() };
         let write = || write::call(core.encoder(), id, method, params, extra, options.traceparent);
-        let (body, sources) = collected(id, write).map_err(CallError::Send)?;
+        let written = match options.is_shared {
+            true => without_uploads(write).map(|body| (body, Vec::new())),
+            false => collected(id, write),
+        };
+        let (body, sources) = written.map_err(CallError::Send)?;
         let is_peer_ours = core.is_peer_ours();
         if !sources.is_empty() && !is_peer_ours {
             return Err(CallError::Unsupported(Extension::Uploads));

@@ -170,7 +170,8 @@ macro_rules! pool_face {
 
             /// Calls a method of every worker that takes calls, however busy it is, and gives the results in the
             /// order of the workers' starts. Such a call does not wait in the queue, and does not count against
-            /// the concurrency.
+            /// the concurrency. No [`Upload`](crate::calls::Upload) can be among the parameters: only one worker
+            /// could read it.
             $(#[$tasks]
             /// # Cancel safety
             /// If the future is dropped, the calls are cancelled.

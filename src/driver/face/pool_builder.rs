@@ -92,8 +92,8 @@ macro_rules! pool_builder_face {
             }
 
             /// Sets how many calls may wait for a worker. Those beyond fail with
-            /// [`PoolError::QueueFull`](super::PoolError::QueueFull). With 0 a call fails unless a worker is free:
-            /// one is started then, if there may be more, and [`Pool::room`] waits for it. Default: 100,000.
+            /// [`PoolError::QueueFull`](super::PoolError::QueueFull). A call that waits for a worker that is only
+            /// starting does not count: with 0, a call is made at once or not at all. Default: 100,000.
             pub fn max_queue(mut self, calls: usize) -> Self {
                 self.common.settings.max_queue = calls;
                 self

@@ -114,7 +114,8 @@ impl Taken {
         // this goes on.
         let on_uploads = || self.is_begun();
         let tag = Some(self.id.number());
-        let options = Options { stream, timeout, traceparent, tag, on_uploads: Some(&on_uploads) };
+        let on_uploads: Option<&dyn Fn()> = Some(&on_uploads);
+        let options = Options { stream, timeout, traceparent, tag, on_uploads, is_shared: false };
         match InFlight::begin_with(&grant.core, method, params, options, along) {
             Ok(call) => {
                 self.unused = None;

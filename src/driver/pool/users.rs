@@ -34,7 +34,7 @@ impl Shared {
             if self.until(look).await? {
                 return Ok(());
             }
-            self.act(|state, now| state.machine.need_room(now));
+            self.act(|state, _| state.machine.need_room());
         }
     }
 

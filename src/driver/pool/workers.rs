@@ -16,7 +16,7 @@ pub(crate) async fn call_all<R: DeserializeOwned, P: Serialize + ?Sized>(
     method: &str,
     params: &P,
 ) -> Vec<Result<R, CallError>> {
-    let begin = |core: Arc<Core>| InFlight::begin(&core, method, params, Options::default());
+    let begin = |core: Arc<Core>| InFlight::begin(&core, method, params, Options::shared());
     let begun: Vec<_> = shared.live().into_iter().map(begin).collect();
     let mut results = Vec::with_capacity(begun.len());
     for call in begun {

@@ -2,11 +2,13 @@
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
-import { get } from 'node:http';
-import { createServer } from 'node:net';
+import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { freePort, get } from '../../http.mjs';
+import { cpuOf } from '../run-exams/processes.mjs';
+
+const { residentMemory } = createRequire(import.meta.url)('../../interop/kit/proc.cjs');
 
 const here = import.meta.dirname;
 const DEADLINE_MS = 20_000;
@@ -48,14 +50,12 @@ export class Contestant {
 
   /** The CPU time that the primary has used, in microseconds. */
   cpu() {
-    const fields = readFileSync(`/proc/${this.process.pid}/stat`, 'utf8').split(') ')[1].split(' ');
-    return (Number(fields[11]) + Number(fields[12])) * 10_000;
+    return cpuOf([this.process.pid]);
   }
 
   /** The memory of the primary, in bytes. */
   memory() {
-    const status = readFileSync(`/proc/${this.process.pid}/status`, 'utf8');
-    return Number(/VmRSS:\s+(\d+)/.exec(status)[1]) * 1024;
+    return residentMemory(this.process.pid);
   }
 
   /** The milliseconds from the death of a worker until one that did not live then has answered. */
@@ -89,23 +89,8 @@ export class Contestant {
 }
 
 /** The pid of whoever answers a request on a connection of its own. */
-function ask(port) {
-  return new Promise((resolve, reject) => {
-    const request = get({ port, host: '127.0.0.1', agent: false }, (response) => {
-      let text = '';
-      response.on('data', (bytes) => (text += bytes)).on('end', () => resolve(Number(text)));
-    });
-    request.on('error', reject);
-    // Node loses a connection whose worker dies before it has accepted it.
-    request.setTimeout(PATIENCE_MS, () => request.destroy(new Error('no answer')));
-  });
-}
-
-async function freePort() {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address();
-  server.close();
-  await once(server, 'close');
-  return port;
+async function ask(port) {
+  // Node loses a connection whose worker dies before it has accepted it.
+  const { body } = await get(port, '/', { signal: AbortSignal.timeout(PATIENCE_MS) });
+  return Number(body);
 }

@@ -2,10 +2,10 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { freePort } from '../../http.mjs';
 import { Connection } from './connection.mjs';
 import { CONTESTANTS } from './contestants.mjs';
 import { childrenOf, treeOf } from './processes.mjs';
@@ -154,12 +154,3 @@ export class Runner {
 
 /** Workers are called by their process and thread. */
 const pidOf = (id) => Number(id.split(':')[0]);
-
-async function freePort() {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address();
-  server.close();
-  await once(server, 'close');
-  return port;
-}

@@ -34,10 +34,11 @@ const server = MODE === 'tls' ? https.createServer(credentials()) : http.createS
 server.on('request', (request, response) => {
   const { pathname, searchParams } = new URL(request.url, 'http://localhost');
   if (pathname === '/health') return health(request, response);
-  const time = searchParams.get('ms') ?? Infinity;
   if (pathname === '/block') {
     console.log('blocked');
-    for (const end = performance.now() + Number(time); performance.now() < end; );
+    const ms = searchParams.get('ms');
+    if (ms === null) for (;;);
+    block(Number(ms));
   }
   // A log may be late.
   response.setHeader('Times-Asked', asked);
@@ -45,19 +46,20 @@ server.on('request', (request, response) => {
 });
 
 // Blocks most of the time.
-if (MODE === 'busy') {
-  setInterval(() => {
-    for (const end = performance.now() + 8; performance.now() < end; );
-  }, 10);
-}
+if (MODE === 'busy') setInterval(() => block(8), 10);
 if (MODE === 'handler') process.on('SIGTERM', () => process.exit(5));
 if (MODE === 'throws') throw new Error('it cannot start');
 if (MODE === 'crashes') setTimeout(() => process.exit(9), 1000);
-if (MODE === 'hangs') for (;;);
+if (MODE === 'hangs') block();
 
 if (MODE === 'silent') setInterval(() => {}, 1000);
 else if (OTHER) http.createServer((_, response) => response.end()).listen(0, '127.0.0.1', listen);
 else listen();
+
+/** The event loop waits, and uses no processor meanwhile. */
+function block(ms) {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
+}
 
 function listen() {
   const place = SOCKET ? [SOCKET] : [Number(process.env.PORT ?? 0), '127.0.0.1'];

@@ -1,27 +1,17 @@
 // Clients of what workers serve.
 import dgram from 'node:dgram';
 import { once } from 'node:events';
-import http from 'node:http';
 import { createRequire } from 'node:module';
 import net from 'node:net';
 import tls from 'node:tls';
+import { get } from '../../http.mjs';
 
 const { within } = createRequire(import.meta.url)('../kit/wait.cjs');
 
 /** One request over a connection of its own: the process that answered. */
 export function request(address, path = '/') {
-  const where = typeof address === 'number' ? { port: address, host: '127.0.0.1' } : address;
-  const answered = new Promise((resolve, reject) => {
-    const sent = http.get({ ...where, path, agent: false }, (response) => {
-      let text = '';
-      response.on('data', (bytes) => {
-        text += bytes;
-      });
-      response.on('end', () => resolve(pidIn(text)));
-    });
-    sent.on('error', reject);
-  });
-  return within(answered, `an answer from ${JSON.stringify(where)}`);
+  const answered = get(address, path).then(({ body }) => pidIn(body));
+  return within(answered, `an answer from ${JSON.stringify(address)}`);
 }
 
 const pidIn = (text) => Number(/^pid (\d+)/.exec(text)?.[1]);

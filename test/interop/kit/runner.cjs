@@ -9,6 +9,7 @@
 //               "leaveOut": [beginnings of names], "wait": milliseconds for each event}
 
 const { Rust } = require('./rust.cjs');
+const { inTurn } = require('./turn.cjs');
 const { setPatience, within } = require('./wait.cjs');
 
 const DEADLINE_MS = 240_000;
@@ -25,11 +26,11 @@ async function run(scenarios) {
   const [kind, binary, options = '{}'] = process.argv.slice(2);
   const { serialization = 'json', heavy = true, only, leaveOut = [], wait } = JSON.parse(options);
   if (wait) setPatience(wait);
-  const queue = Object.entries(scenarios)
+  const all = Object.entries(scenarios)
     .map(([name, scenario]) => ({ name, ...(typeof scenario === 'function' ? { run: scenario } : scenario) }))
     .filter(({ kinds = [kind], modes = [serialization] }) => kinds.includes(kind) && modes.includes(serialization))
-    .filter((scenario) => heavy || !scenario.heavy)
-    .filter(({ name }) => name === (only ?? name));
+    .filter((scenario) => heavy || !scenario.heavy);
+  const queue = only ? all.filter(({ name }) => name === only) : inTurn(all);
 
   let failed = false;
   const lane = async () => {

@@ -36,14 +36,17 @@ pub fn run<D: Driver>(runtime: &str, group: &str, options: &str) -> ExitCode {
     panic::set_hook(Box::new(|panic| {
         LAST_PANIC.with(|last| *last.borrow_mut() = panic.to_string());
     }));
-    for scenario in scenarios::of_group::<D>(group) {
+    let mut all = scenarios::of_group::<D>(group);
+    all.retain(|scenario| scenario.is_for(&runtime, crate::serialization()));
+    match &options.only {
+        Some(only) => all.retain(|scenario| scenario.name == *only),
+        None => all.retain(|scenario| options.heavy || !scenario.heavy),
+    }
+    if options.only.is_none() {
+        all = in_turn(all);
+    }
+    for scenario in all {
         let Scenario { name, .. } = &scenario;
-        if !scenario.is_for(&runtime, crate::serialization())
-            || options.only.as_ref().is_some_and(|only| only != name)
-            || scenario.heavy && !options.heavy && options.only.is_none()
-        {
-            continue;
-        }
         if options.leave_out.iter().any(|beginning| name.starts_with(beginning)) {
             println!("{}", json!({ "name": name, "outcome": "left out" }));
             continue;
@@ -52,6 +55,19 @@ pub fn run<D: Driver>(runtime: &str, group: &str, options: &str) -> ExitCode {
     }
     println!("{}", json!({ "finished": true }));
     ExitCode::SUCCESS
+}
+
+/// Those whose turn it is, as CROSSFORK_TURN says: see test/interop/kit/turn.cjs.
+fn in_turn<D: Driver>(mut scenarios: Vec<Scenario<D>>) -> Vec<Scenario<D>> {
+    let turn = std::env::var("CROSSFORK_TURN").unwrap_or_default();
+    let Some((place, count)) = turn.split_once('/') else { return scenarios };
+    let number = |text: &str| text.parse::<usize>().expect("a turn, such as 1/2");
+    let (place, count) = (number(place) - 1, number(count));
+    if place >= scenarios.len() && !scenarios.is_empty() {
+        let one = place % scenarios.len();
+        return vec![scenarios.swap_remove(one)];
+    }
+    scenarios.into_iter().skip(place).step_by(count).collect()
 }
 
 fn one<D: Driver>(scenario: Scenario<D>, runtime: &Arc<Runtime>) -> Value {

@@ -1,6 +1,6 @@
 //! Sends a Node parent values and regular expressions of every kind in the advanced mode, and
 //! expects each back as it was: `interop-values <the parent's major version>`. The parent echoes.
-//! `interop-values judge` prints regular expressions, and which Node is said to compile them.
+//! `interop-values judge <n>` prints every n-th regular expression, and which Node is said to compile it.
 
 #[path = "../../rust/v8/arbitrary.rs"]
 mod arbitrary;
@@ -19,12 +19,13 @@ const BATCH: usize = 50;
 const DEADLINE: Duration = Duration::from_secs(30);
 
 fn main() -> ExitCode {
+    let number = |i: usize| std::env::args().nth(i).and_then(|number| number.parse::<u32>().ok());
     if std::env::args().nth(1).as_deref() == Some("judge") {
-        print!("{}", regexps::judged());
+        print!("{}", regexps::judged(number(2).unwrap_or(1) as usize));
         return ExitCode::SUCCESS;
     }
-    let Some(major) = std::env::args().nth(1).and_then(|major| major.parse().ok()) else {
-        eprintln!("usage: interop-values <the parent's major version> | judge");
+    let Some(major) = number(1) else {
+        eprintln!("usage: interop-values <the parent's major version> | judge [<n>]");
         return ExitCode::from(64);
     };
     match run(major) {

@@ -10,6 +10,7 @@ const { randomUUID } = require('node:crypto');
 const { closeSync, mkdtempSync, openSync, readdirSync, readlinkSync, rmSync } = require('node:fs');
 const { tmpdir } = require('node:os');
 const { join } = require('node:path');
+const { inTurn } = require('../../interop/kit/turn.cjs');
 const { until, within } = require('../../interop/kit/wait.cjs');
 
 const crossfork = require('../../../js/index.cjs');
@@ -54,7 +55,7 @@ function targetOf(fd) {
 async function run(all) {
   warmUp();
   let failed = false;
-  for (const [name, scenario] of Object.entries(all)) {
+  for (const [name, scenario] of inTurn(Object.entries(all))) {
     const result = await one(name, typeof scenario === 'function' ? { run: scenario } : scenario);
     failed ||= result.outcome === 'failed';
     console.log(JSON.stringify(result));

@@ -7,6 +7,8 @@ pub use crate::pools::blocking::*;
 mod broken;
 #[path = "connected.rs"]
 mod connected;
+#[path = "ending.rs"]
+mod ending;
 #[path = "handles.rs"]
 mod handles;
 #[path = "parting.rs"]

@@ -251,7 +251,8 @@ both! {
     a_flood_of_greetings_is_refused
     more_items_than_were_asked_for_fail_the_call
     calls_of_every_wrong_shape_do_not_harm_those_that_are_right
-    large_parameters_go_there_and_back;
+    large_parameters_go_there_and_back
+    values_that_are_nested_without_an_end_fail_their_own_call_alone;
     a_peer_that_reads_no_answers_has_few_of_its_calls_carried_out
     a_message_that_is_too_long_ends_the_service_for_it_may_be_a_call
     a_flood_of_greetings_is_refused
@@ -261,36 +262,41 @@ both! {
 
 type Start = fn(Setting) -> Served;
 
+/// How many there are of something: fewer in the quick tier, for which these are many as well.
+fn many(full: usize, quick: usize) -> usize {
+    if std::env::var("CROSSFORK_TIER").is_ok_and(|tier| tier == "full") { full } else { quick }
+}
+
 /// If each cancel looked through all calls that wait, this would take minutes.
 fn calls_that_wait_are_cancelled_in_no_time_however_many_they_are(start: Start) {
-    const CALLS: usize = 60_000;
+    let calls = many(60_000, 15_000);
     let mut served = start(Setting::default());
     let mut text = String::new();
-    for id in 0..CALLS {
+    for id in 0..calls {
         text += &format!("{}\n", call(id, "hold", json!(null)));
     }
-    for id in 0..CALLS {
+    for id in 0..calls {
         text += &format!(
             "{}\n",
             json!({ "jsonrpc": "2.0", "method": "$/cancelRequest", "params": { "id": id } })
         );
     }
     let writing = served.send_meanwhile(text);
-    let answers = served.answers(CALLS);
+    let answers = served.answers(calls);
     assert!(answers.values().all(|answer| answer["error"]["code"] == -32800));
     writing.join().unwrap();
     served.end();
 }
 
 fn a_peer_that_reads_no_answers_has_few_of_its_calls_carried_out(start: Start) {
-    const CALLS: usize = 2000;
     const BYTES: usize = 64 << 10;
+    let calls = many(2000, 800);
     let mut served = start(Setting::default());
-    let text: String = (0..CALLS).map(|id| format!("{}\n", call(id, "big", json!(BYTES)))).collect();
+    let text: String = (0..calls).map(|id| format!("{}\n", call(id, "big", json!(BYTES)))).collect();
     served.send_meanwhile(text).join().unwrap();
     let begun = served.settled();
     assert!(begun * BYTES < 24 << 20, "{begun} answers are kept");
-    assert_eq!(served.answers(CALLS).len(), CALLS);
+    assert_eq!(served.answers(calls).len(), calls);
     served.end();
 }
 
@@ -432,5 +438,18 @@ fn large_parameters_go_there_and_back(start: Start) {
     assert!(message.len() < 1000, "{} bytes", message.len());
     served.send(&call(2, "big", json!(BYTES)));
     assert_eq!(served.answers(1)["2"]["result"].as_str().unwrap().len(), BYTES);
+    served.end();
+}
+
+fn values_that_are_nested_without_an_end_fail_their_own_call_alone(start: Start) {
+    const DEEP: usize = 300_000;
+    let mut served = start(Setting::default());
+    let deep = call(1, "big", json!("deep")).to_string();
+    let deep = deep.replace("\"deep\"", &format!("{}{}", "[".repeat(DEEP), "]".repeat(DEEP)));
+    let writing = served.send_meanwhile(format!("[{deep},{}]\n", call(2, "big", json!(1))));
+    let answers = served.answers(2);
+    writing.join().unwrap();
+    assert_eq!(answers["1"]["error"]["code"], -32602);
+    assert_eq!(answers["2"]["result"], "x");
     served.end();
 }

@@ -19,6 +19,23 @@ fn a_parameter_may_be_a_stream() {
 }
 
 #[test]
+fn every_worker_is_called_with_no_stream_for_all_would_have_to_share_it() {
+    let pool = start(pool(2)).unwrap();
+    pool.ready().unwrap();
+    let items = Upload::new(1..=3_u64);
+    let results = pool.call_all::<u64>("sum", &items);
+    assert_eq!(results.len(), 2);
+    for result in results {
+        let error = result.unwrap_err().to_string();
+        assert!(
+            error.contains("an Upload can only be a parameter of a call that one peer answers"),
+            "{error}"
+        );
+    }
+    assert_eq!(pool.call::<u64>("sum", &items).unwrap(), 6, "it is still there for one");
+}
+
+#[test]
 fn a_call_with_a_stream_is_not_made_again_for_its_items_are_gone() {
     let pool = start(pool(1)).unwrap();
     pool.ready().unwrap();

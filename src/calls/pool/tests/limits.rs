@@ -38,7 +38,7 @@ fn durations_without_end_are_no_limits() {
 #[test]
 fn without_a_queue_there_is_room_as_long_as_a_worker_is_free() {
     let mut kit = Kit::new(Settings { max_queue: 0, ..settings(1, 1) });
-    assert!(!kit.machine.has_room(), "none is ready");
+    assert!(kit.machine.has_room(), "of the one that starts");
     kit.all_ready();
     assert!(kit.machine.has_room());
     let call = kit.call();
@@ -46,6 +46,34 @@ fn without_a_queue_there_is_room_as_long_as_a_worker_is_free() {
     assert_eq!(kit.make(Spec::default()), Err(Failure::QueueFull { limit: 0 }));
     kit.answer(call);
     assert!(kit.machine.has_room());
+}
+
+#[test]
+fn without_a_queue_a_call_waits_for_a_worker_that_starts_and_for_nothing_else() {
+    for lazy in [false, true] {
+        let mut kit = Kit::new(Settings { max_queue: 0, lazy, ..settings(1, 3) });
+        let calls = [kit.call(), kit.call(), kit.call()];
+        assert_eq!(kit.workers.len(), 3);
+        assert_eq!(kit.make(Spec::default()), Err(Failure::QueueFull { limit: 0 }));
+        assert!(!kit.machine.has_room());
+        kit.all_ready();
+        assert!(calls.iter().all(|call| kit.worker_of(*call).is_some()));
+        assert_eq!(kit.make(Spec::default()), Err(Failure::QueueFull { limit: 0 }));
+    }
+    let mut kit = Kit::new(Settings { max_queue: 0, lazy: true, ..settings(2, 2) });
+    let keyed = || Spec { key: Some("a"), ..Spec::default() };
+    kit.make(keyed()).unwrap();
+    assert_eq!(kit.make(keyed()), Err(Failure::QueueFull { limit: 0 }), "one starts for it, and takes one");
+    kit.call();
+}
+
+#[test]
+fn a_worker_that_cannot_be_started_now_is_no_room() {
+    let mut kit = Kit::new(Settings { max_queue: 0, ..settings(1, 1) });
+    let starting = kit.starting[0];
+    kit.gone(starting, End::default());
+    assert!(!kit.machine.has_room());
+    assert_eq!(kit.make(Spec::default()), Err(Failure::QueueFull { limit: 0 }));
 }
 
 #[test]
@@ -58,47 +86,24 @@ fn a_free_worker_is_no_room_for_a_call_that_waits_for_another() {
 }
 
 #[test]
-fn where_nothing_may_wait_a_refused_call_has_a_worker_started() {
-    let lazy = Settings { lazy: true, ..settings(1, 1) };
-    for settings in [lazy, settings(0, 1)] {
-        let mut kit = Kit::new(Settings { max_queue: 0, ..settings });
-        for _ in 0..3 {
-            assert_eq!(kit.make(Spec::default()), Err(Failure::QueueFull { limit: 0 }));
-            assert_eq!((kit.starting.len(), kit.drained), (1, 0));
-        }
-        kit.all_ready();
-        assert_eq!(kit.drained, 1, "there is room");
-        kit.call();
-    }
-}
-
-#[test]
-fn where_nothing_may_wait_a_pool_grows_by_what_it_refuses() {
-    let mut kit = Kit::ready(Settings { max_queue: 0, ..settings(1, 2) });
-    kit.call();
-    assert_eq!(kit.make(Spec::default()), Err(Failure::QueueFull { limit: 0 }));
-    kit.all_ready();
-    assert_eq!((kit.workers.len(), kit.drained), (2, 1));
-    kit.call();
-    assert_eq!(kit.make(Spec::default()), Err(Failure::QueueFull { limit: 0 }));
-    assert_eq!(kit.workers.len(), 2, "there is no place for more");
-}
-
-#[test]
 fn a_worker_that_room_is_wanted_of_is_started_again_when_it_has_failed() {
     let mut kit = Kit::new(Settings { max_queue: 0, ..settings(0, 1) });
-    kit.machine.need_room(kit.now);
+    let call = kit.call();
+    kit.machine.abandon(call, kit.now);
     kit.look();
+    let drained = kit.drained;
     for _ in 0..2 {
         let worker = kit.starting[0];
         kit.die(worker);
-        assert_eq!((kit.starting.len(), kit.drained), (0, 0));
+        assert!(!kit.machine.has_room());
+        kit.machine.need_room();
+        assert_eq!(kit.starting.len(), 0);
         kit.pass(SECOND);
         assert_eq!(kit.starting.len(), 1);
     }
     kit.all_ready();
     assert!(kit.machine.has_room());
-    assert_eq!(kit.drained, 1);
+    assert_eq!(kit.drained, drained + 1);
     kit.close();
     assert!(!kit.machine.is_room_wanted());
 }

@@ -1,6 +1,7 @@
 //! The machine of a pool, by hand and in any order.
 
 mod limits;
+mod order;
 mod properties;
 mod table;
 

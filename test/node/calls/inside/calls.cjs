@@ -229,7 +229,18 @@ run(
     }),
     ...inEachMode("messages that are no calls are the user's, both ways", async (t, options) => {
       const peer = t.connect('messages', options);
-      for (const value of [[], [1], 'text', { id: 1, method: 'echo' }, { jsonrpc: '1.0', id: 1, method: 'f' }]) {
+      const odd = [
+        null,
+        0,
+        true,
+        [],
+        [1],
+        [null],
+        'text',
+        { id: 1, method: 'echo' },
+        { jsonrpc: '1.0', id: 1, method: 'f' },
+      ];
+      for (const value of odd) {
         const echoed = new Promise((resolve) => peer.once('message', resolve));
         peer.child.send(value);
         assert.deepStrictEqual(await echoed, { got: value });

@@ -88,6 +88,17 @@ run(
       assert.deepStrictEqual(await Promise.all(waiting), upTo(20));
     }),
 
+    ...inEachMode(
+      'a worker that is killed while it starts is started again, and calls wait for it',
+      async (t, serialization) => {
+        const pool = t.pool('methods', { size: 1, fork: { serialization } });
+        const call = pool.call('echo', 'at last');
+        pool.workers[0].process.kill('SIGKILL');
+        assert.strictEqual(await call, 'at last');
+        assert.strictEqual(pool.stats().lost, 0);
+      },
+    ),
+
     ...inEachMode('a call that may be run again is, as often as it says', async (t, serialization) => {
       const { env, begun } = journal(t);
       const pool = t.pool('dies', { size: 2, fork: { env, serialization } });

@@ -6,6 +6,7 @@
 const childProcess = require('node:child_process');
 const { readdirSync } = require('node:fs');
 const { join } = require('node:path');
+const { inTurn } = require('../../../interop/kit/turn.cjs');
 const { until, within } = require('../../../interop/kit/wait.cjs');
 
 const crossfork = require('../../../../js/index.cjs');
@@ -21,7 +22,7 @@ const workerPath = (name) => join(__dirname, '../workers', `${name}.cjs`);
 /** Runs the scenarios, so many at once; those that look at the whole process have it for themselves in the end. */
 async function run(all, { atOnce = 1 } = {}) {
   let failed = false;
-  const scenarios = Object.entries(all).map(([name, scenario]) => [
+  const scenarios = inTurn(Object.entries(all)).map(([name, scenario]) => [
     name,
     typeof scenario === 'function' ? { run: scenario } : scenario,
   ]);

@@ -90,6 +90,18 @@ run({
     );
     assert.deepStrictEqual([code, output], [0, '1\n1']);
   },
+  'what workers write is seen where nobody listens for it': async (t) => {
+    const text = `(async () => {
+      const pool = new Pool(worker, { size: 1 });
+      await pool.call('print', 'hello');
+      await pool.close();
+    })();`;
+    const child = start(t, text, ['ignore', 'pipe', 'pipe']);
+    const seen = { stdout: '', stderr: '' };
+    for (const name of ['stdout', 'stderr']) child[name].on('data', (chunk) => (seen[name] += chunk));
+    await new Promise((resolve) => child.once('close', resolve));
+    assert.deepStrictEqual(seen, { stdout: 'hello\n', stderr: 'hello\n' });
+  },
   'workers end when their parent is killed': async (t) => {
     const text = `const pool = new Pool(worker, { size: 2 });
       pool.call('never').catch(() => {});

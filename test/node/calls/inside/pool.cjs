@@ -7,7 +7,7 @@ const diagnostics = require('node:diagnostics_channel');
 const { writeFileSync, mkdtempSync, rmSync } = require('node:fs');
 const { tmpdir } = require('node:os');
 const { join } = require('node:path');
-const { crossfork, isNode, run, until, workerPath } = require('./kit.cjs');
+const { alone, crossfork, isNode, run, until, workerPath } = require('./kit.cjs');
 
 const { Pool } = crossfork;
 
@@ -19,7 +19,7 @@ const codeOf = (promise) =>
 const upTo = (count) => Array.from({ length: count }, (_, i) => i);
 const states = (pool) => pool.stats().workers.map(({ state }) => state);
 
-run({
+const scenarios = {
   'calls are shared by all workers, and each gets its own answer': async (t) => {
     const pool = t.pool('methods', { size: 2, concurrency: 4 });
     await pool.ready();
@@ -93,7 +93,7 @@ run({
     const pool = t.pool('methods', { size: 2, concurrency: 1 });
     await pool.ready();
     const pid = await pool.call('pid', undefined, { key: 'k' });
-    const busy = pool.call('later', 100, { key: 'k' });
+    const busy = pool.call('later', 500, { key: 'k' });
     const waits = pool.call('pid', undefined, { key: 'k' });
     assert.strictEqual(pool.stats().waiting, 1);
     await pool.call('echo', 1);
@@ -115,26 +115,6 @@ run({
     assert.strictEqual(pool.needsDrain, false);
     await Promise.all(calls);
     await pool.call('echo', 4);
-  },
-
-  'where nothing may wait, a refused call has a worker started, and drain tells of it': async (t) => {
-    for (const options of [
-      { size: 1, lazy: true },
-      { min: 0, max: 1 },
-      { min: 1, max: 2 },
-    ]) {
-      const pool = t.pool('methods', { ...options, concurrency: 1, maxQueue: 0 });
-      let drains = 0;
-      pool.on('drain', () => (drains += 1));
-      if (options.min === 1) await pool.ready();
-      const busy = options.min === 1 ? pool.call('untilCancelled', 'x', { timeout: 10_000 }) : undefined;
-      busy?.catch(() => {});
-      assert.strictEqual(await codeOf(pool.call('echo', 1)), 'ERR_QUEUE_FULL');
-      assert.strictEqual(pool.needsDrain, true);
-      await until(() => drains > 0, 'drain');
-      assert.strictEqual(await pool.call('echo', 2), 2);
-      await pool.destroy();
-    }
   },
 
   'cancelWaiting rejects what waits, and leaves what runs': async (t) => {
@@ -465,7 +445,7 @@ run({
     );
   },
 
-  'diagnostics channels tell of calls and workers': async (t) => {
+  'diagnostics channels tell of calls and workers': alone(async (t) => {
     const told = [];
     const listen = (name) => {
       const listener = (message) => told.push([name, message.call?.method ?? message.worker.id]);
@@ -486,16 +466,16 @@ run({
       ['call:settled', 'echo'],
       ['worker:ended', 1],
     ]);
-  },
+  }),
 
-  'what a call is traced by may be set when it is made': async (t) => {
+  'what a call is traced by may be set when it is made': alone(async (t) => {
     const listener = ({ call }) => {
       call.traceparent ??= `trace of ${call.method}`;
     };
     diagnostics.subscribe('crossfork:call:made', listener);
     t.after(() => diagnostics.unsubscribe('crossfork:call:made', listener));
     assert.strictEqual((await t.pool('methods', { size: 1 }).call('context')).traceparent, 'trace of context');
-  },
+  }),
 
   'options that are wrong are thrown': () => {
     const file = workerPath('methods');
@@ -537,4 +517,7 @@ run({
     assert.strictEqual(await pools[1].call('echo', 1), 1);
     assert.deepStrictEqual(states(pools[2]), ['ready']);
   },
-});
+};
+
+// Most wait for workers that start.
+run(scenarios, { atOnce: 4 });
