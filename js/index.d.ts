@@ -862,7 +862,7 @@ export class Pool extends EventEmitter implements AsyncDisposable {
   readonly notify: NotifyFunction<{ handle?: SendHandle; handleToAnyPeer?: boolean; key?: string | number }>;
   readonly workers: PoolWorker[];
   readonly closed: boolean;
-  /** As many calls wait as run at a time, or as may wait; 'drain' will come. */
+  /** As many calls wait as run at a time, or as may wait; 'drain' will come when none waits and one more may. */
   readonly needsDrain: boolean;
   methods<Api = Untyped>(): Methods<Api, PoolCallOptions>;
   /** Waits until the least number of workers is ready. Rejects with `ERR_POOL_START` if none can be started. */

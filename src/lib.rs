@@ -103,8 +103,8 @@
 //! all. There are five exceptions. One thread of the crate, for all channels, bounds the time for which
 //! a channel that we have ended waits for its peer. A `disconnect` whose future was dropped may go on in
 //! a task. And a cluster's primary has tasks of its own, because it hands out connections whatever its user
-//! does. A pool of workers has one thread, or one task for each worker. And a service that is connected to a
-//! program has threads or tasks of its own.
+//! does. A pool of workers has one thread, and another for the functions that are told of events and output,
+//! or one task for each worker. And a service that is connected to a program has threads or tasks of its own.
 //!
 //! # JSON or advanced
 //!
@@ -147,6 +147,7 @@
 //! | `crossfork::pool` | debug | `exited` | `worker`, `code` or `signal`, `reason` if the pool killed it |
 //! | `crossfork::pool` | warn | `start failed` | `worker`, `reason` |
 //! | `crossfork::pool` | debug | `drained`: no call waits any more | |
+//! | `crossfork::pool` | warn | `missed`: functions that are told of events and output are slow, and so much was dropped | `count` |
 //! | `crossfork::supervisor` | info | what `crossfork run` prints, restarts among it | |
 //!
 //! # What may change

@@ -86,6 +86,12 @@ pub(crate) fn pool_drained() {
     debug!(target: "crossfork::pool", "drained");
 }
 
+/// Functions of a pool's user were not told of so much, because they take too long.
+#[cfg(feature = "calls")]
+pub(crate) fn pool_missed(count: u64) {
+    warn!(target: "crossfork::pool", count, "missed");
+}
+
 /// Makes a call of a pool in a span of its own.
 #[cfg(feature = "calls")]
 pub(crate) fn pool_call<F: Future>(method: &str, call: F) -> impl Future<Output = F::Output> {

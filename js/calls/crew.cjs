@@ -70,6 +70,10 @@ class Crew {
     return best;
   }
 
+  get isOneFree() {
+    return this.places.some(({ worker }) => worker?.isFree === true);
+  }
+
   /** One more worker, if there is a place for it and more calls wait than workers are starting. */
   grow(waiting) {
     const starting = this.places.filter((place) => place.next !== undefined).length;

@@ -47,9 +47,13 @@ class Dispatch {
     this.#crew = crew;
   }
 
-  /** Calls wait that any worker can take. */
+  /** Calls wait that any worker can take, or there was no room for one, and is none since. */
   get hasWaiting() {
-    return this.#queue.peek() !== undefined;
+    return this.#queue.peek() !== undefined || (this.state === 'open' && this.needsDrain && !this.#hasRoom);
+  }
+
+  get #hasRoom() {
+    return this.waiting < this.#options.maxQueue || (this.#queue.peek() === undefined && this.#crew.isOneFree);
   }
 
   /** How many calls the workers take at a time. */
@@ -173,7 +177,7 @@ class Dispatch {
 
   #checkDrain() {
     if (this.waiting > 0) return;
-    if (this.needsDrain) {
+    if (this.needsDrain && this.#hasRoom) {
       this.needsDrain = false;
       process.nextTick(() => this.#pool.emit('drain'));
     }

@@ -2,6 +2,7 @@
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake};
 use std::thread::{self, Thread};
 use std::time::Instant;
@@ -52,22 +53,33 @@ pub(super) fn wait<F: Future>(future: F) -> F::Output {
 
 /// [`wait`], until a time; `None` if it has come.
 pub(super) fn wait_until<F: Future>(future: F, deadline: Option<Instant>) -> Option<F::Output> {
-    struct Unpark(Thread);
+    struct Unpark {
+        thread: Thread,
+        // The code of users that the future runs may park this thread too, and take what unparks it.
+        is_woken: AtomicBool,
+    }
     impl Wake for Unpark {
         fn wake(self: Arc<Self>) {
-            self.0.unpark();
+            self.is_woken.store(true, Ordering::Release);
+            self.thread.unpark();
         }
     }
-    let waker = Arc::new(Unpark(thread::current())).into();
+    let unpark = Arc::new(Unpark { thread: thread::current(), is_woken: AtomicBool::new(false) });
+    let waker = unpark.clone().into();
     let mut future = pin!(future);
     loop {
         if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
             return Some(output);
         }
-        match deadline.map(|deadline| deadline.saturating_duration_since(Instant::now())) {
-            None => thread::park(),
-            Some(Duration::ZERO) => return None,
-            Some(left) => thread::park_timeout(left),
+        loop {
+            let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+            if left == Some(Duration::ZERO) {
+                return None;
+            }
+            if unpark.is_woken.swap(false, Ordering::Acquire) {
+                break;
+            }
+            left.map_or_else(thread::park, thread::park_timeout);
         }
     }
 }

@@ -2,6 +2,7 @@
 //! queued was written before, and what comes out is framed behind it.
 
 mod ending;
+mod reporting;
 mod uploading;
 
 use std::collections::HashMap;
@@ -29,6 +30,8 @@ pub struct Calls {
     /// A message of ours has gone, and so has said that this end reads bundles.
     has_announced: bool,
     has_ended: bool,
+    /// Nobody reads what this end writes any more.
+    is_unread: bool,
     /// The other end has answered all that it has begun, and begins nothing more.
     has_peer_left: bool,
     peer_resident: Option<u64>,
@@ -46,6 +49,8 @@ struct Ours {
     room: u64,
     /// How many of its parameters are streams.
     uploads: u32,
+    /// What an end that is none of ours calls it in its progress.
+    token: Option<Id>,
 }
 
 struct Theirs {
@@ -63,7 +68,8 @@ impl Calls {
             return false;
         }
         let streams = room > 0;
-        self.ours.insert(id, Ours { is_cancelled: false, is_handed_over: false, streams, room, uploads: 0 });
+        let (is_cancelled, is_handed_over) = (false, false);
+        self.ours.insert(id, Ours { is_cancelled, is_handed_over, streams, room, uploads: 0, token: None });
         self.queue(Kind::Call(id), body);
         true
     }
@@ -208,8 +214,8 @@ impl Calls {
                 _ => self.drop_it(),
             },
             Incoming::Items { token, items } => self.items(&token, items),
-            Incoming::Progress { token, value } => match self.in_flight(&token) {
-                Some((id, _)) => Event::Progress { id, value },
+            Incoming::Progress { token, value } => match self.reported(&token) {
+                Some(id) => Event::Progress { id, value },
                 None => self.drop_it(),
             },
             Incoming::Credit { token, n } => match self.theirs.get_mut(&token) {
@@ -370,7 +376,7 @@ impl Calls {
     }
 
     fn queue(&mut self, kind: Kind, body: Body) {
-        if !self.has_ended {
+        if !self.has_ended && (!self.is_unread || matches!(kind, Kind::Call(_))) {
             self.outbox.push(kind, body);
         }
     }

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use super::id::Id;
+use crate::handle::Outgoing;
 use crate::message::body::Body;
 
 /// How many messages a bundle holds at most, and how long they may be together: the first of them waits
@@ -44,6 +45,22 @@ impl Outbox {
         {
             self.bytes -= body.len();
         }
+    }
+
+    /// Takes the handles of calls that were not sent, with the ids of these calls.
+    pub(super) fn take_handles(&mut self) -> Vec<(u64, Outgoing)> {
+        let handle_of = |(kind, body): &mut (Kind, Body)| match kind {
+            Kind::Call(id) => Some((*id, body.take_handle()?)),
+            _ => None,
+        };
+        self.waiting.iter_mut().filter_map(handle_of).collect()
+    }
+
+    /// Drops what is no call.
+    pub(super) fn keep_calls(&mut self) {
+        self.waiting.retain(|(kind, _)| matches!(kind, Kind::Call(_)));
+        self.bytes = self.waiting.iter().map(|(_, body)| body.len()).sum();
+        self.answer_bytes = 0;
     }
 
     pub(super) fn withdraw_calls(&mut self) {

@@ -2,10 +2,11 @@
 
 use std::fmt;
 
-use serde::de::DeserializeOwned;
+use serde::de::{Deserialize, DeserializeOwned};
 use serde::ser::{self, Impossible, Serialize, SerializeTuple, Serializer};
 
 use super::error::{RpcError, code};
+use super::id::{Found, Id};
 use super::upload;
 use crate::message::part::{Kind, Part};
 
@@ -26,6 +27,15 @@ impl<P: Serialize + ?Sized> Serialize for Wrapped<'_, P> {
 /// Parameters, unless they are `()`.
 pub(crate) fn some<P: Serialize + ?Sized>(params: &P) -> Option<&P> {
     (typeid::of::<P>() != std::any::TypeId::of::<()>()).then_some(params)
+}
+
+/// The token with which a peer of the Language Server Protocol reports progress, if the parameters name one.
+pub(crate) fn work_done_token<P: Serialize + ?Sized>(params: &P) -> Option<Id> {
+    let params = serde_json::to_value(params).ok()?;
+    match Found::deserialize(params.get("workDoneToken")?) {
+        Ok(Found::Id(id)) => Some(id),
+        _ => None,
+    }
 }
 
 /// Reads parameters into what a handler takes.

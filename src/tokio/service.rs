@@ -325,7 +325,11 @@ impl Running {
 
     /// Writes what comes. True: all was said. False: the channel is over, which is seen where it is received from.
     pub(super) async fn write_all(self: &Arc<Self>, channel: &Channel) -> bool {
-        while let Some(output) = poll_fn(|cx| self.core.poll_output(cx)).await {
+        let next = |cx: &mut std::task::Context<'_>| match channel.is_connected() {
+            true => self.core.poll_output(cx),
+            false => self.core.poll_end(cx).map(|()| None),
+        };
+        while let Some(output) = poll_fn(next).await {
             let Output::Frame(frame) = output else {
                 return true;
             };
@@ -334,7 +338,7 @@ impl Running {
                 channel.send_call_frame(&self.core, next).await;
                 // There may be room for more answers.
                 self.dispatch();
-                frame = self.core.next_frame();
+                frame = if channel.is_connected() { self.core.next_frame() } else { None };
             }
         }
         false

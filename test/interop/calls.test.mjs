@@ -7,6 +7,7 @@ import { createInterface } from 'node:readline';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
 import { artifact } from '../artifacts.mjs';
+import { TIER } from '../cells.mjs';
 import { modules as languages } from '../node/calls/npm/index.mjs';
 import { commandLine, runtimes } from '../runtimes/index.mjs';
 import { EveryNode } from './every-node.mjs';
@@ -65,6 +66,17 @@ for (const driver of ['blocking', 'tokio']) {
     suite.test(`a pool calls workers of the npm package (${driver}, ${serialization})`, {}, async (_, { bin }) => {
       await run(pool, [driver, 'serve', bin, serialization, script('serve.mjs')], { timeout: 60_000 });
     });
+    // Each driver and each serialization once: these take several seconds.
+    const isQuick = (driver === 'blocking') === (serialization === 'json');
+    if (TIER !== 'full' && !isQuick) continue;
+    suite.test(
+      `no call is lost with a worker, wherever it dies (${driver}, ${serialization})`,
+      {},
+      async (_, { bin }) => {
+        const dies = join(import.meta.dirname, '../node/calls/workers/dies.cjs');
+        await run(pool, [driver, 'deaths', bin, serialization, dies], { timeout: 120_000 });
+      },
+    );
   }
 }
 

@@ -1,5 +1,6 @@
 //! [`Builder`]: what a pool runs, and how, for threads.
 
+use super::listeners::listen;
 use super::{Peer, life};
 
 crate::driver::face::pool_builder_face! { Blocking threads #[doc = ""] }
@@ -19,6 +20,13 @@ impl Builder {
     }
 }
 
-fn run(run: Run) -> Result<(), Error> {
-    Ok(life::keep(run)?)
+fn run(
+    common: Common,
+    service: &Service,
+    run: impl FnOnce(Arc<Shared>) -> Run,
+) -> Result<Arc<Shared>, Error> {
+    let (common, listeners) = listen(common, service.hears_messages());
+    let shared = Shared::new(common);
+    life::keep(run(shared.clone()), listeners)?;
+    Ok(shared)
 }

@@ -11,28 +11,41 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use super::builder::Run;
+use super::listeners::Listeners;
 use super::member::Member;
 use crate::blocking::wakers::PollWaker;
 use crate::calls::pool::End;
 use crate::driver::pool::Duty;
 
-/// Starts the thread.
-pub(super) fn keep(run: Run) -> io::Result<()> {
+/// Starts the thread, and the one of the listeners.
+pub(super) fn keep(run: Run, listeners: Option<Arc<Listeners>>) -> io::Result<()> {
     let wakeup = Arc::new(PollWaker::new()?);
-    let thread = Thread { run: Arc::new(run), wakeup, members: Vec::new() };
+    if let Some(listeners) = &listeners {
+        listeners.start(&run.shared, wakeup.clone())?;
+    }
+    let thread = Thread { run: Arc::new(run), listeners, wakeup, members: Vec::new() };
     thread::Builder::new().name("crossfork-pool".to_owned()).spawn(move || thread.run())?;
     Ok(())
 }
 
 struct Thread {
     run: Arc<Run>,
+    listeners: Option<Arc<Listeners>>,
     wakeup: Arc<PollWaker>,
     members: Vec<Member>,
 }
 
+/// Also if the thread was not started.
+impl Drop for Thread {
+    fn drop(&mut self) {
+        if let Some(listeners) = &self.listeners {
+            listeners.close();
+        }
+    }
+}
+
 impl Thread {
     fn run(mut self) {
-        self.run.shared.kept_here();
         let waker = Waker::from(self.wakeup.clone());
         let mut cx = Context::from_waker(&waker);
         loop {
@@ -60,7 +73,9 @@ impl Thread {
         loop {
             match self.run.shared.duty(cx) {
                 Duty::Start { worker, place } => match self.run.spawn(place) {
-                    Ok(child) => self.members.push(Member::new(&self.run, worker, child, cx)),
+                    Ok(child) => {
+                        self.members.push(Member::new(&self.run, &self.listeners, worker, child, cx));
+                    }
                     Err(error) => {
                         let end = End { cause: Some(error.to_string()), ..End::default() };
                         self.run.shared.gone(worker, end);

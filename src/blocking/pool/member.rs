@@ -6,28 +6,26 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::pin::Pin;
 use std::process::{ChildStderr, ChildStdout, ExitStatus};
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags};
 
 use super::builder::Run;
 use super::callee::{Callee, spawn};
+use super::listeners::{About as Told, Listeners};
 use super::pipe::Pipe;
 use super::{Child, OutputStream, Peer};
 use crate::blocking::{Channel, Process};
 use crate::calls::machine::About;
 use crate::calls::pool::WorkerId;
-use crate::driver::calls::{Core, Frame, Output, Settings, catch, is_survived};
+use crate::driver::calls::{Frame, Output, catch, is_survived};
 use crate::driver::link::Step;
-use crate::driver::op::{Disconnect, Operation, SendHandle};
-use crate::driver::pool::{Control, Held, StderrTail, end_of};
+use crate::driver::op::{Operation, SendHandle};
+use crate::driver::pool::{AFTER_EXIT, StderrTail, end_of};
 use crate::error::{Error, ProtocolError, SendError};
-use crate::process::Signal;
+use crate::message::Message;
 
-/// What a process has written is read for so long behind its end: a process that it has started may keep the
-/// streams open.
-const AFTER_EXIT: Duration = Duration::from_millis(100);
 /// How often a process is looked at whose end cannot be waited for.
 const LOOK: Duration = Duration::from_millis(20);
 /// So many messages of one worker are taken before others have their turn.
@@ -35,6 +33,7 @@ const MOST_MESSAGES: usize = 64;
 
 pub(super) struct Member {
     run: Arc<Run>,
+    listeners: Option<Arc<Listeners>>,
     worker: WorkerId,
     process: Arc<Process>,
     channel: Channel,
@@ -43,8 +42,12 @@ pub(super) struct Member {
     conversation: Conversation,
     /// There may be something to receive.
     is_readable: bool,
-    /// So much waits to begin that nothing is received.
+    /// So much waits to begin, or to be told, that nothing is received.
     is_paused: bool,
+    /// It has sent a message when many waited to be told.
+    has_sent_many: bool,
+    /// What it writes is read.
+    reads_output: bool,
     stdout: Pipe<ChildStdout>,
     stderr: Pipe<ChildStderr>,
     stderr_tail: StderrTail,
@@ -66,24 +69,24 @@ enum Conversation {
 }
 
 impl Member {
-    pub(super) fn new(run: &Arc<Run>, worker: WorkerId, child: Child, cx: &mut Context<'_>) -> Self {
+    pub(super) fn new(
+        run: &Arc<Run>,
+        listeners: &Option<Arc<Listeners>>,
+        worker: WorkerId,
+        child: Child,
+        cx: &mut Context<'_>,
+    ) -> Self {
         let Child { mut process, channel } = child;
         let (stdout, stderr) = (Pipe::new(process.stdout.take()), Pipe::new(process.stderr.take()));
         let process = Arc::new(process);
-        let settings = Settings { concurrency: run.service.most(), greeting: None };
-        let core = Core::new(channel.encoder(), settings);
-        core.received_here();
-        core.ready();
-        let control =
-            ProcessControl { process: process.clone(), channel: channel.clone(), waker: cx.waker().clone() };
-        let control = Arc::new(control);
-        run.shared.connected(worker, Held { core: core.clone(), control, pid: process.id() });
+        let core = run.connect(worker, &process, &channel, cx.waker().clone());
         let greeting = {
             let (run, core) = (run.clone(), core.clone());
             Box::pin(async move { run.shared.greet(worker, &core).await })
         };
         let mut member = Member {
             run: run.clone(),
+            listeners: listeners.clone(),
             worker,
             process,
             channel,
@@ -92,6 +95,8 @@ impl Member {
             conversation: Conversation::Open,
             is_readable: true,
             is_paused: false,
+            has_sent_many: false,
+            reads_output: true,
             stdout,
             stderr,
             stderr_tail: StderrTail::default(),
@@ -106,7 +111,7 @@ impl Member {
     /// Does all that can be done now.
     pub(super) fn go_on(&mut self, cx: &mut Context<'_>) {
         self.greet(cx);
-        if self.conversation != Conversation::Over && self.is_readable {
+        if self.conversation != Conversation::Over && (self.is_readable || self.is_paused) {
             self.receive(cx);
         }
         if self.conversation != Conversation::Over {
@@ -120,6 +125,8 @@ impl Member {
                 Err(error) => self.exited = Some((Err(error), Instant::now())),
             }
         }
+        // The last words of a process do not wait.
+        self.reads_output = self.exited.is_some() || self.has_room(Told::Output);
     }
 
     /// The process has ended, and all that it has said was heard.
@@ -149,8 +156,10 @@ impl Member {
     /// What it waits for. In the order in which [`happened`](Self::happened) takes it.
     pub(super) fn watch<'a>(&'a self, fds: &mut Vec<PollFd<'a>>) {
         let read = |fd| PollFd::new(fd, PollFlags::POLLIN);
-        fds.extend(self.stdout.pipe.as_ref().map(|pipe| read(pipe.as_fd())));
-        fds.extend(self.stderr.pipe.as_ref().map(|pipe| read(pipe.as_fd())));
+        if self.reads_output {
+            fds.extend(self.stdout.pipe.as_ref().map(|pipe| read(pipe.as_fd())));
+            fds.extend(self.stderr.pipe.as_ref().map(|pipe| read(pipe.as_fd())));
+        }
         if self.conversation != Conversation::Over {
             let flags = self.channel.with_link(|link| {
                 let mut flags = PollFlags::empty();
@@ -173,8 +182,8 @@ impl Member {
     pub(super) fn happened(&mut self, happened: &[bool]) {
         let mut happened = happened.iter().copied();
         let mut next = |is_there: bool| is_there && happened.next() == Some(true);
-        self.stdout.is_readable = next(self.stdout.pipe.is_some());
-        self.stderr.is_readable = next(self.stderr.pipe.is_some());
+        self.stdout.is_readable = next(self.reads_output && self.stdout.pipe.is_some());
+        self.stderr.is_readable = next(self.reads_output && self.stderr.pipe.is_some());
         // What follows the streams: the channel, or the end of the process, behind which a look does no harm.
         self.is_readable |= next(true);
     }
@@ -215,14 +224,16 @@ impl Member {
 
     fn receive(&mut self, cx: &mut Context<'_>) {
         for _ in 0..MOST_MESSAGES {
-            self.is_paused = self.callee.core.poll_reading(cx).is_pending();
+            // As with its output, the last of what a process has sent does not wait.
+            self.has_sent_many &= self.exited.is_none() && !self.has_room(Told::Message);
+            self.is_paused = self.has_sent_many || self.callee.core.poll_reading(cx).is_pending();
             if self.is_paused {
                 return self.read_acknowledgement();
             }
             match self.channel.try_recv() {
                 Ok(Some(message)) => {
                     if let Some(message) = self.callee.core.receive(message) {
-                        self.run.service.message(message, &self.callee.peer);
+                        self.tell(message);
                     }
                     self.callee.dispatch();
                 }
@@ -240,6 +251,21 @@ impl Member {
         }
         // There may be more, of which no descriptor tells.
         cx.waker().wake_by_ref();
+    }
+
+    /// What is no call is told. Others that have sent none do not wait for that.
+    fn tell(&mut self, message: Message) {
+        let Some(listeners) = self.listeners.as_ref().filter(|_| self.run.service.hears_messages()) else {
+            return;
+        };
+        let (run, peer) = (self.run.clone(), self.callee.peer.clone());
+        let bytes = message.payload().as_bytes().len();
+        listeners.queue(Told::Message, bytes, move || run.service.message(message, &peer));
+        self.has_sent_many = !listeners.has_room(Told::Message);
+    }
+
+    fn has_room(&self, about: Told) -> bool {
+        self.listeners.as_ref().is_none_or(|listeners| listeners.has_room(about))
     }
 
     /// Messages are not received now, and stay in the channel. What waits for a handle to be acknowledged may be
@@ -263,6 +289,10 @@ impl Member {
                 link.needs_room()
             });
             if is_full || self.is_handle_on_its_way() {
+                return;
+            }
+            if !self.channel.is_connected() {
+                let _ = self.callee.core.poll_end(cx);
                 return;
             }
             let frame = match self.conversation {
@@ -328,28 +358,5 @@ impl Member {
         let (run, worker, stderr_tail) = (&self.run, self.worker, &mut self.stderr_tail);
         self.stdout.read(|bytes| run.shared.output(worker, OutputStream::Stdout, bytes, stderr_tail));
         self.stderr.read(|bytes| run.shared.output(worker, OutputStream::Stderr, bytes, stderr_tail));
-    }
-}
-
-struct ProcessControl {
-    process: Arc<Process>,
-    channel: Channel,
-    /// The pool's thread.
-    waker: Waker,
-}
-
-impl Control for ProcessControl {
-    fn kill(&self) {
-        // It fails only if the process runs as somebody else now, and ends when its channel does.
-        if self.process.end(Signal::KILL).is_err() {
-            self.channel.close();
-        }
-    }
-
-    fn disconnect(&self) {
-        // It may be over already.
-        let _ = self.channel.with_link(Disconnect::submit);
-        // What could not be written at once is to be waited for.
-        self.waker.wake_by_ref();
     }
 }

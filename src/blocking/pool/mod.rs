@@ -3,17 +3,15 @@
 mod builder;
 mod callee;
 mod life;
+mod listeners;
 mod member;
 mod pipe;
+mod request;
 
 use std::future::Future;
-use std::pin::pin;
-use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
 use super::peer::{wait, wait_until};
-use crate::calls::RpcError;
-use crate::driver::calls::CANNOT_WAIT;
 
 crate::driver::face::pool_face! {
     /// ```no_run
@@ -31,21 +29,11 @@ crate::driver::face::pool_face! {
     Blocking threads #[doc = ""]
 }
 
-/// Waits. On the pool's own thread, which cannot, it panics when it has begun.
-fn finish<F: Future>(shared: &Shared, future: F) -> F::Output {
-    if !shared.is_kept_here() {
-        return wait(future);
-    }
-    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(output) => output,
-        Poll::Pending => panic!("{CANNOT_WAIT}"),
-    }
+fn finish<F: Future>(future: F) -> F::Output {
+    wait(future)
 }
 
-fn within<F: Future>(shared: &Shared, deadline: Option<Instant>, future: F) -> Result<F::Output, CallError> {
-    if shared.is_kept_here() {
-        return Err(RpcError::internal(CANNOT_WAIT).into());
-    }
+fn within<F: Future>(deadline: Option<Instant>, future: F) -> Result<F::Output, CallError> {
     match deadline {
         None => Ok(wait(future)),
         deadline => wait_until(future, deadline).ok_or(CallError::TimedOut),

@@ -178,7 +178,7 @@ impl Machine {
 
     pub(super) fn refill(&mut self, at: usize, now: Time) {
         let place = &self.places[at];
-        let is_asked_for = !place.queue.is_empty() || !self.queue.is_empty();
+        let is_asked_for = !place.queue.is_empty() || !self.queue.is_empty() || self.is_room_wanted();
         let is_missing =
             !self.settings.lazy && self.phase == Phase::Open && self.occupied() < self.settings.min;
         if is_asked_for || is_missing {

@@ -47,6 +47,11 @@ impl Machine {
         Ok(id)
     }
 
+    /// Somebody waits until one more call can be taken on.
+    pub(crate) fn need_room(&mut self) {
+        self.needs_drain |= !self.has_room();
+    }
+
     /// Nobody waits for a call any more.
     pub(crate) fn abandon(&mut self, id: CallId, now: Time) {
         let Some(call) = self.calls.get_mut(&id).filter(|call| !call.is_abandoned) else {
@@ -272,7 +277,8 @@ impl Machine {
         if self.waiting > 0 {
             return;
         }
-        if std::mem::take(&mut self.needs_drain) {
+        if self.needs_drain && self.has_room() {
+            self.needs_drain = false;
             self.actions.push_back(Action::Drained);
         }
         if self.running == 0 && self.phase == Phase::Closing {

@@ -79,7 +79,8 @@ pub(crate) struct Machine {
     turn: usize,
     /// Why no worker starts.
     problem: Option<String>,
-    /// More wait than there is room for at the workers, and nobody was told of the end of that yet.
+    /// More wait than there is room for at the workers, or there was no room for one more, and nobody was told of
+    /// the end of that yet.
     needs_drain: bool,
     is_sweeping: bool,
     /// The places that still have to be filled by new workers.
@@ -223,6 +224,12 @@ impl Machine {
     /// Whether one more call can be taken on: a worker is free, or the call may wait.
     pub(crate) fn has_room(&self) -> bool {
         self.may_wait(None) || (self.queue.is_empty() && self.is_one_free())
+    }
+
+    /// Whether there was no room for a call, and is none since. A worker is starting that makes some, or pauses.
+    pub(crate) fn is_room_wanted(&self) -> bool {
+        let is_there = self.waiting < self.settings.max_queue || (self.queue.is_empty() && self.is_one_free());
+        self.phase == Phase::Open && self.needs_drain && !is_there
     }
 
     /// Whether one more call may wait, for this place or for any. One that waits for a worker that is only

@@ -5,7 +5,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use super::core::Core;
-use super::state::Phase;
+use super::state::{Phase, State};
 use crate::error::Error;
 
 /// How long the other end may take to read what was queued when we closed the channel.
@@ -83,5 +83,24 @@ pub(crate) struct GoneOnDrop(pub(crate) Arc<Core>);
 impl Drop for GoneOnDrop {
     fn drop(&mut self) {
         self.0.gone(Ok(()));
+    }
+}
+
+impl Core {
+    /// The channel is over for who writes: waits until it is for who reads. What is taken off now would be lost: a
+    /// pool gives its calls to another worker instead, and answers are for nobody.
+    pub(crate) fn poll_end(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut visit = self.visit();
+        if visit.phase == Phase::Over {
+            return Poll::Ready(());
+        }
+        visit.calls.is_read_no_more();
+        // As nobody else is to write.
+        visit.is_writing = true;
+        let State { room, woken, writer, .. } =
+            &mut **visit.state.as_mut().expect("a visit that is not over");
+        woken.append(room);
+        *writer = Some(cx.waker().clone());
+        Poll::Pending
     }
 }

@@ -26,8 +26,8 @@ use crate::sys::resident::resident;
 const MEMORY_TOLD: Duration = Duration::from_secs(1);
 
 /// Why the thread that receives does not wait.
-pub(crate) const CANNOT_WAIT: &str = "this thread receives the answers and cannot wait for one: `on_message`, `on_event` \
-                                      and `on_output` are called on it, so start a thread there for what waits";
+const CANNOT_WAIT: &str = "this thread receives the answers and cannot wait for one: `on_message` is called on it, so \
+                           start a thread there for what waits";
 
 pub(crate) struct Core {
     pub(super) encoder: Arc<Encoder>,
@@ -269,8 +269,11 @@ impl Core {
             let State { room, woken, .. } = &mut **visit.state.as_mut().expect("a visit that is not over");
             woken.append(room);
         }
-        drop(visit);
         let handle = bodies.iter_mut().find_map(Body::take_handle);
+        if let (Some(About::Call(id)), Some(_)) = (&about, &handle) {
+            visit.became(*id, CallState::HandleSent);
+        }
+        drop(visit);
         // What a frame can fail with was found when its bodies were written.
         let frame = Body::frame(bodies).ok().map(|bytes| Frame { bytes, handle, about });
         frame.or_else(|| self.next_frame())

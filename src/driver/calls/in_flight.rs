@@ -7,15 +7,17 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use super::core::Core;
+use super::panics::catch;
 use super::sending::Sending;
-use super::state::{Answer, Pending};
+use super::state::{Answer, Pending, Phase};
 use super::watch::CallState;
 use crate::calls::machine::Cancelling;
-use crate::calls::uploads::token;
+use crate::calls::uploads::token as token_of;
 use crate::calls::write::{self, Extra};
-use crate::calls::{CallError, Extension, collected, without_uploads};
+use crate::calls::{CallError, Extension, collected, params, without_uploads};
 use crate::handle::Outgoing;
 use crate::message::part::Part;
 
@@ -41,6 +43,14 @@ impl Options<'_> {
     }
 }
 
+/// What a caller has beside parameters and a result.
+#[derive(Default)]
+pub(crate) struct Along {
+    /// Goes with the call, once.
+    pub(crate) attached: Option<Attached>,
+    pub(crate) on_progress: Option<OnProgress>,
+}
+
 /// A handle that goes with a call.
 pub(crate) struct Attached {
     pub(crate) handle: Outgoing,
@@ -48,14 +58,44 @@ pub(crate) struct Attached {
     pub(crate) to_any_peer: bool,
 }
 
+fn attached(handle: Option<Outgoing>, to_any_peer: Option<bool>) -> Option<Attached> {
+    handle.zip(to_any_peer).map(|(handle, to_any_peer)| Attached { handle, to_any_peer })
+}
+
+/// Told how far a call is, by whoever waits for it.
+pub(crate) type OnProgress = Arc<dyn Fn(Part) + Send + Sync>;
+
+/// A listener that is told of values of one type. What is none is left out.
+pub(crate) fn listener<T: DeserializeOwned>(tell: impl Fn(T) + Send + Sync + 'static) -> OnProgress {
+    Arc::new(move |part| {
+        if let Ok(progress) = part.decode() {
+            tell(progress);
+        }
+    })
+}
+
 /// A call of ours. Dropped before its answer has come, it is cancelled.
 pub(crate) struct InFlight {
     core: Arc<Core>,
     id: u64,
     uploads: Vec<Sending>,
+    on_progress: Option<OnProgress>,
+    /// Where its handle may go; `None` if it has none.
+    to_any_peer: Option<bool>,
+    /// Its handle, if the channel has ended before it was sent.
+    unsent: Option<Outgoing>,
     room: u32,
     /// Items that were taken and for which no new credit was given.
     taken: u32,
+}
+
+/// What has come of a call since somebody looked.
+enum Came {
+    Item(Part),
+    Outcome(Result<Answer, CallError>),
+    Nothing,
+    /// It is over, and its outcome was taken.
+    Over,
 }
 
 impl InFlight {
@@ -66,22 +106,23 @@ impl InFlight {
         params: &P,
         options: Options<'_>,
     ) -> Result<InFlight, CallError> {
-        Self::begin_with(core, method, params, options, None)
+        Self::begin_with(core, method, params, options, &mut Along::default())
     }
 
-    /// [`begin`](Self::begin) with a handle.
+    /// [`begin`](Self::begin) with more. A handle is taken, unless the channel is over.
     pub(crate) fn begin_with<P: Serialize + ?Sized>(
         core: &Arc<Core>,
         method: &str,
         params: &P,
         options: Options<'_>,
-        attached: Option<Attached>,
+        along: &mut Along,
     ) -> Result<InFlight, CallError> {
         // First, so that the streams among the parameters are still there for another end.
         if core.is_over() {
             return Err(CallError::Disconnected { begun: false });
         }
-        let handle = core.allowed(attached)?;
+        let to_any_peer = along.attached.as_ref().map(|attached| attached.to_any_peer);
+        let handle = core.allowed(along.attached.take())?;
         let id = core.next_id();
         let deadline = options.timeout.map(|left| left.as_millis().try_into().unwrap_or(u64::MAX));
         let extra = Extra { stream: options.stream, deadline, ..core.extra() };
@@ -91,40 +132,91 @@ impl InFlight {
             false => collected(id, write),
         };
         let (body, sources) = written.map_err(CallError::Send)?;
-        if !sources.is_empty() && !core.is_peer_ours() {
+        let is_peer_ours = core.is_peer_ours();
+        if !sources.is_empty() && !is_peer_ours {
             return Err(CallError::Unsupported(Extension::Uploads));
         }
         if let Some(tell) = options.on_uploads.filter(|_| !sources.is_empty()) {
             tell();
         }
+        let listens = along.on_progress.is_some();
+        let token = if listens && !is_peer_ours { params::work_done_token(params) } else { None };
         let count = sources.len() as u32;
         let room = options.stream.unwrap_or(0);
         let mut visit = core.visit();
-        if !visit.calls.call(id, room.into(), body.with_handle(handle)) {
+        if visit.phase == Phase::Over {
+            along.attached = attached(handle, to_any_peer);
             return Err(CallError::Disconnected { begun: false });
         }
+        visit.calls.call(id, room.into(), body.with_handle(handle));
         visit.calls.has_uploads(id, count);
-        visit.pending.insert(id, Pending::default());
+        if let Some(token) = token {
+            visit.calls.has_token(id, token);
+        }
+        visit.pending.insert(id, Pending { listens, ..Pending::default() });
         if let (Some(watch), Some(tag)) = (&mut visit.watch, options.tag) {
             watch.began(id, tag);
         }
         drop(visit);
         let uploads = sources.into_iter().zip(0..);
         let uploads =
-            uploads.map(|(source, number)| Sending::new(token(&id.into(), number), source)).collect();
-        Ok(InFlight { core: core.clone(), id, uploads, room, taken: 0 })
+            uploads.map(|(source, number)| Sending::new(token_of(&id.into(), number), source)).collect();
+        let on_progress = along.on_progress.clone();
+        let core = core.clone();
+        Ok(InFlight { core, id, uploads, on_progress, to_any_peer, unsent: None, room, taken: 0 })
     }
 
     /// The next item of a stream; `None` when it has ended well. A result that is no stream is its one item.
     pub(crate) fn poll_item(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Part, CallError>>> {
+        Poll::Ready(match self.take(cx) {
+            Came::Item(item) => Some(Ok(item)),
+            // The answer of a stream has no result.
+            Came::Outcome(Ok(Answer { result, .. })) if result.is_null() => None,
+            Came::Outcome(outcome) => Some(outcome.map(|answer| answer.result)),
+            Came::Over => None,
+            Came::Nothing => return Poll::Pending,
+        })
+    }
+
+    /// The answer, with the handle that has come with it.
+    pub(crate) fn poll_answer(&mut self, cx: &mut Context<'_>) -> Poll<Result<Answer, CallError>> {
+        loop {
+            match self.take(cx) {
+                Came::Outcome(outcome) => return Poll::Ready(outcome),
+                Came::Over => return Poll::Ready(Err(CallError::Disconnected { begun: true })),
+                Came::Nothing => return Poll::Pending,
+                // Nobody has asked for any.
+                Came::Item(_) => {}
+            }
+        }
+    }
+
+    /// Gives the handle back if the channel has ended before it was sent. False: it is gone.
+    pub(crate) fn give_back_handle(&mut self, along: &mut Along) -> bool {
+        along.attached = attached(self.unsent.take(), self.to_any_peer);
+        self.to_any_peer.is_none() || along.attached.is_some()
+    }
+
+    /// See [`Core::can_wait`].
+    pub(crate) fn can_wait(&self) -> Result<(), CallError> {
+        self.core.can_wait()
+    }
+}
+
+impl InFlight {
+    /// Takes what has come, and tells how far the call is. With nothing, the task is woken when something comes.
+    /// Progress is told here, once at a time, so that a peer that reports a lot stops neither who receives nor who
+    /// looks at the clock.
+    fn take(&mut self, cx: &mut Context<'_>) -> Came {
         if !self.uploads.is_empty() {
             self.send_uploads(cx);
         }
         let mut visit = self.core.visit();
         let Some(pending) = visit.pending.get_mut(&self.id) else {
-            return Poll::Ready(None);
+            return Came::Over;
         };
-        if let Some(item) = pending.items.pop_front() {
+        let progress = pending.progress.take();
+        let came = if let Some(item) = pending.items.pop_front() {
             self.taken += 1;
             // Half at a time, so that most items need no message of ours.
             if self.taken >= self.room.div_ceil(2) && visit.calls.grant(self.id, self.taken.into()) {
@@ -132,30 +224,21 @@ impl InFlight {
                 self.core.queue_about(&mut visit, body);
                 self.taken = 0;
             }
-            return Poll::Ready(Some(Ok(item)));
+            Came::Item(item)
+        } else if let Some(outcome) = pending.outcome.take() {
+            self.unsent = pending.unsent.take();
+            visit.pending.remove(&self.id);
+            Came::Outcome(outcome)
+        } else {
+            pending.waker = Some(cx.waker().clone());
+            Came::Nothing
+        };
+        drop(visit);
+        if let (Some(progress), Some(tell)) = (progress, &self.on_progress) {
+            // A panic is told by the hook.
+            let _ = catch(|| tell(progress));
         }
-        match pending.outcome.take() {
-            Some(outcome) => {
-                visit.pending.remove(&self.id);
-                drop(visit);
-                // The answer of a stream has no result.
-                Poll::Ready(match outcome {
-                    Ok(Answer { result, .. }) if result.is_null() => None,
-                    outcome => Some(outcome.map(|answer| answer.result)),
-                })
-            }
-            None => {
-                pending.waker = Some(cx.waker().clone());
-                Poll::Pending
-            }
-        }
-    }
-}
-
-impl InFlight {
-    /// See [`Core::can_wait`].
-    pub(crate) fn can_wait(&self) -> Result<(), CallError> {
-        self.core.can_wait()
+        came
     }
 
     /// Sends what the other end has room for.
@@ -164,27 +247,6 @@ impl InFlight {
         self.core.visit().tell_waker(self.id, cx.waker());
         for upload in &mut self.uploads {
             upload.go_on(&self.core, self.id, cx);
-        }
-    }
-
-    /// The answer, with the handle that has come with it.
-    pub(crate) fn poll_answer(&mut self, cx: &mut Context<'_>) -> Poll<Result<Answer, CallError>> {
-        if !self.uploads.is_empty() {
-            self.send_uploads(cx);
-        }
-        let mut visit = self.core.visit();
-        let Some(pending) = visit.pending.get_mut(&self.id) else {
-            return Poll::Ready(Err(CallError::Disconnected { begun: true }));
-        };
-        match pending.outcome.take() {
-            Some(outcome) => {
-                visit.pending.remove(&self.id);
-                Poll::Ready(outcome)
-            }
-            None => {
-                pending.waker = Some(cx.waker().clone());
-                Poll::Pending
-            }
         }
     }
 }

@@ -74,7 +74,7 @@ impl Core {
                     visit.settle(id, Err(CallError::Rpc(why)));
                     self.queue_about(&mut visit, write::cancel(&self.encoder, id));
                 }
-                Event::Progress { id, value } => visit.tell(id, |pending| pending.progress = Some(value)),
+                Event::Progress { id, value } => visit.progressed(id, value),
                 Event::UploadMoves { id } => visit.tell(id, |_| {}),
                 Event::UploadItems { token, items } => {
                     if let Some(uploading) = visit.uploading.get_mut(&token) {
@@ -227,6 +227,11 @@ impl Core {
             return;
         }
         visit.phase = phase;
+        for (id, handle) in visit.calls.take_unsent_handles() {
+            if let Some(pending) = visit.pending.get_mut(&id) {
+                pending.unsent = Some(handle);
+            }
+        }
         let unanswered = if phase == Phase::Over { visit.calls.end() } else { visit.calls.close() };
         for unanswered in unanswered {
             visit.settle(unanswered.id, Err(CallError::Disconnected { begun: unanswered.begun }));

@@ -22,12 +22,12 @@ mod watch;
 
 pub(crate) use closing::{CloseOnDrop, GoneOnDrop, LINGER};
 pub use context::Context;
-pub(crate) use core::{CANNOT_WAIT, Core, Frame, Greeting, Output, Settings};
+pub(crate) use core::{Core, Frame, Greeting, Output, Settings};
 pub(crate) use handler::Handlers;
 #[cfg(feature = "types")]
 pub(crate) use handler::declarations;
 pub use handler::{ByRef, Handler};
-pub(crate) use in_flight::{Attached, InFlight, Options};
+pub(crate) use in_flight::{Along, Attached, InFlight, Options, listener};
 pub(crate) use incoming::{HELLO, is_survived};
 pub(crate) use job::Job;
 pub(crate) use pace::PATIENCE;

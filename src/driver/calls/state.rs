@@ -15,7 +15,7 @@ use crate::calls::machine::Calls;
 use crate::calls::schedule::{Schedule, Turn};
 use crate::calls::{CallError, Id};
 use crate::error::Error;
-use crate::handle::ReceivedHandle;
+use crate::handle::{Outgoing, ReceivedHandle};
 use crate::message::part::Part;
 
 /// How many calls and notifications may wait to begin, and how many bytes they may keep.
@@ -93,7 +93,12 @@ pub(crate) struct Answer {
 pub(super) struct Pending {
     pub(super) outcome: Option<Result<Answer, CallError>>,
     pub(super) items: VecDeque<Part>,
+    /// The caller wants to know how far the call is.
+    pub(super) listens: bool,
+    /// How far it is. Only the latest is kept.
     pub(super) progress: Option<Part>,
+    /// Its handle, if the channel has ended before it was sent.
+    pub(super) unsent: Option<Outgoing>,
     pub(super) waker: Option<Waker>,
 }
 
@@ -215,6 +220,13 @@ impl State {
 
     pub(super) fn settle(&mut self, id: u64, outcome: Result<Answer, CallError>) {
         self.tell(id, |pending| pending.outcome = Some(outcome));
+    }
+
+    /// Takes note of how far a call of ours is, for a caller who listens.
+    pub(super) fn progressed(&mut self, id: u64, value: Part) {
+        if self.pending.get(&id).is_some_and(|pending| pending.listens) {
+            self.tell(id, |pending| pending.progress = Some(value));
+        }
     }
 
     /// Tells the pool what has become of a call of ours.

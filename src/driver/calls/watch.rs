@@ -12,6 +12,8 @@ pub(crate) enum CallState {
     Withdrawn,
     /// The other end has not begun it, and takes no others.
     NotBegun,
+    /// Its handle is on its way to the other end, and so it cannot be made again.
+    HandleSent,
     /// The other end has broken the rules: the call has failed, was cancelled, and has no answer yet.
     Broken,
 }
@@ -36,7 +38,7 @@ impl Watch {
     /// Tells who is to be woken.
     pub(super) fn became(&mut self, id: u64, state: CallState) -> Option<Waker> {
         let tag = match state {
-            CallState::Broken => *self.tags.get(&id)?,
+            CallState::Broken | CallState::HandleSent => *self.tags.get(&id)?,
             CallState::Answered | CallState::Withdrawn | CallState::NotBegun => self.tags.remove(&id)?,
         };
         self.changes.push((tag, state));

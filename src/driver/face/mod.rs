@@ -24,6 +24,8 @@ mod peer;
 mod pool;
 #[cfg(feature = "calls")]
 mod pool_builder;
+#[cfg(feature = "calls")]
+mod pool_request;
 mod process;
 #[cfg(feature = "calls")]
 mod service;
@@ -44,6 +46,8 @@ pub(crate) use peer::peer_face;
 pub(crate) use pool::pool_face;
 #[cfg(feature = "calls")]
 pub(crate) use pool_builder::pool_builder_face;
+#[cfg(feature = "calls")]
+pub(crate) use pool_request::pool_request_face;
 pub(crate) use process::process_face;
 #[cfg(feature = "calls")]
 pub(crate) use service::service_face;

@@ -15,7 +15,7 @@ macro_rules! peer_face {
         use serde::de::DeserializeOwned;
 
         use crate::calls::{CallError, Offer, Upload, code};
-        use crate::driver::calls::{self, Answer, Attached, CloseOnDrop, Core, HELLO, InFlight, Items, Options, ROOM};
+        use crate::driver::calls::{self, Along, Answer, Attached, CloseOnDrop, Core, HELLO, InFlight, Items, Options, ROOM};
         use crate::error::Error;
         use crate::handle::{IntoOutgoing, ReceivedHandle};
 
@@ -96,9 +96,10 @@ macro_rules! peer_face {
                 self.request(method, params).notify()
             }
 
-            /// Prepares a call that has more than a method and parameters: a timeout, a handle, a trace.
+            /// Prepares a call that has more than a method and parameters: a timeout, a handle, a trace, a function
+            /// that is told of its progress.
             pub fn request<'a, P: Serialize + ?Sized>(&'a self, method: &'a str, params: &'a P) -> Request<'a, P> {
-                Request { peer: self, method, params, timeout: None, traceparent: None, attached: None }
+                Request { peer: self, method, params, timeout: None, traceparent: None, along: Along::default() }
             }
         }
 
@@ -191,7 +192,7 @@ macro_rules! peer_face {
             params: &'a P,
             timeout: Option<Duration>,
             traceparent: Option<&'a str>,
-            attached: Option<Attached>,
+            along: Along,
         }
 
         impl<'a, P: Serialize + ?Sized> Request<'a, P> {
@@ -209,15 +210,36 @@ macro_rules! peer_face {
             /// Adds a handle: a socket, a server or a pipe. It travels alone, and what is sent behind it waits
             /// until the other end has it. A handler that does not take it closes it. To an end that has not
             /// said that it does so it is not sent.
-            pub fn handle(self, handle: impl IntoOutgoing) -> Self {
-                let attached = Attached { handle: handle.into(), to_any_peer: false };
-                Request { attached: Some(attached), ..self }
+            pub fn handle(mut self, handle: impl IntoOutgoing) -> Self {
+                self.along.attached = Some(Attached { handle: handle.into(), to_any_peer: false });
+                self
             }
 
             /// [`handle`](Self::handle) for any other end. One that does not look for handles may leave it open.
-            pub fn handle_to_any_peer(self, handle: impl IntoOutgoing) -> Self {
-                let attached = Attached { handle: handle.into(), to_any_peer: true };
-                Request { attached: Some(attached), ..self }
+            pub fn handle_to_any_peer(mut self, handle: impl IntoOutgoing) -> Self {
+                self.along.attached = Some(Attached { handle: handle.into(), to_any_peer: true });
+                self
+            }
+
+            /// Sets a function that is told how far the call is: what the handler reports with `cx.progress`, in
+            /// Rust or in Node. It gets the latest report. Earlier ones that it has not seen are left out, and so
+            /// are those that are no `T`.
+            ///
+            $(#[$threads]
+            /// It is called on the thread that waits for the call, and runs before that returns.
+            )?
+            $(#[$tasks]
+            /// It is called in the task that waits for the call, and must not block.
+            )?
+            /// A panic in it is caught, and the call goes on.
+            ///
+            /// A peer of the Language Server Protocol reports progress if the parameters name a `workDoneToken`.
+            pub fn on_progress<T: DeserializeOwned>(
+                mut self,
+                listener: impl Fn(T) + Send + Sync + 'static,
+            ) -> Self {
+                self.along.on_progress = Some(calls::listener(listener));
+                self
             }
 
             /// Makes the call, and waits for its result. A handle that comes with it is closed.
@@ -271,13 +293,13 @@ macro_rules! peer_face {
             /// # Errors
             /// As [`Peer::notify`]; and [`CallError::Unsupported`] for a handle.
             pub fn notify(self) -> Result<(), CallError> {
-                self.peer.core.notify(self.method, self.params, self.attached)
+                self.peer.core.notify(self.method, self.params, self.along.attached)
             }
 
             fn begin(self, stream: Option<u32>) -> Result<InFlight, CallError> {
-                let Request { peer, method, params, timeout, traceparent, attached } = self;
+                let Request { peer, method, params, timeout, traceparent, mut along } = self;
                 let options = Options { stream, timeout, traceparent, ..Options::default() };
-                InFlight::begin_with(&peer.core, method, params, options, attached)
+                InFlight::begin_with(&peer.core, method, params, options, &mut along)
             }
         }
 

@@ -15,14 +15,14 @@ macro_rules! pool_face {
         use serde::Serialize;
         use serde::de::DeserializeOwned;
 
-        use super::{$driver, Child, Command, Fork, Peer, Service, require_driver};
+        use super::{$driver, Channel, Child, Command, Fork, Peer, Process, Service, require_driver};
         use crate::calls::CallError;
         use crate::driver::pool::{self, Items, Owner, Shared};
-        use crate::trace;
 
         pub use builder::Builder;
         pub use crate::calls::pool::{Times, WorkerState, WorkerStats};
         pub use crate::driver::pool::{Call, Event, Output, OutputStream, PoolError, Stats};
+        pub use request::Request;
 
         /// Worker processes that carry out calls: Node programs with `serve`, programs with a
         /// [`Service`], or any that speaks JSON-RPC 2.0 over the channel of `fork`.
@@ -39,10 +39,15 @@ macro_rules! pool_face {
             #[$threads]
             ///
             /// # Threads
-            /// One thread does everything for the pool. The functions of [`on_event`](Builder::on_event),
-            /// [`on_output`](Builder::on_output) and [`on_message`](Service::on_message) are called on it, and all
-            /// workers wait meanwhile. A call that is made there fails at once, and what else waits for the pool,
-            /// such as [`close`](Self::close), is begun and then panics: start a thread for it.
+            /// One thread reads and writes for all workers, and runs no code of yours. The functions of
+            /// [`on_event`](Builder::on_event), [`on_output`](Builder::on_output) and
+            /// [`on_message`](Service::on_message) are called on a second thread, one after the other, in the order
+            /// of what they are told. A slow one does not hold up calls. They may call the pool: give such a call a
+            /// timeout, for a worker that writes a lot may wait until the function returns. Methods that workers
+            /// call, and [`set_up`](Builder::set_up), run on threads of their own.
+            ///
+            /// [`close`](Self::close) and [`destroy`](Self::destroy) also wait until these functions have been told
+            /// everything, unless one of them calls it.
         )?
         #[derive(Clone)]
         pub struct Pool(Arc<Owner>);
@@ -82,7 +87,7 @@ macro_rules! pool_face {
             /// Nothing is lost if the future is dropped.
             )?
             pub $($async)? fn ready(&self) -> Result<(), PoolError> {
-                finish(self.shared(), self.shared().is_ready()) $(.$await)?
+                finish(self.shared().is_ready()) $(.$await)?
             }
 
             /// Calls a method of one of the workers, and waits for its result. A struct or a map travels as
@@ -116,10 +121,7 @@ macro_rules! pool_face {
                 params: &(impl Serialize + ?Sized),
                 how: Call<'_>,
             ) -> Result<R, PoolError> {
-                let how = how.started(self.shared());
-                let call = trace::pool_call(method, pool::call(self.shared(), method, params, how));
-                within(self.shared(), how.deadline(), call) $(.$await)?
-                    .unwrap_or_else(|error| Err(error.into()))
+                self.request(method, params).with(how).call() $(.$await)?
             }
 
             /// Calls a method whose result is a stream. Returns when its first item has come, or its end. The
@@ -154,11 +156,16 @@ macro_rules! pool_face {
                 params: &(impl Serialize + ?Sized),
                 how: Call<'_>,
             ) -> Result<Stream<R>, PoolError> {
-                let how = how.started(self.shared());
-                let call = trace::pool_call(method, pool::begin_stream(self.shared(), method, params, how));
-                let begun = within(self.shared(), how.deadline(), call) $(.$await)?;
-                let items = begun??;
-                Ok(Stream { items, of: PhantomData })
+                self.request(method, params).with(how).stream() $(.$await)?
+            }
+
+            /// Prepares a call that has more than options: a handle, or a function that is told of its progress.
+            pub fn request<'a, P: Serialize + ?Sized>(
+                &'a self,
+                method: &'a str,
+                params: &'a P,
+            ) -> Request<'a, P> {
+                Request::new(self.shared(), method, params)
             }
 
             /// Calls a method of every worker that takes calls, however busy it is, and gives the results in the
@@ -174,7 +181,7 @@ macro_rules! pool_face {
                 method: &str,
                 params: &(impl Serialize + ?Sized),
             ) -> Vec<Result<R, CallError>> {
-                finish(self.shared(), pool::call_all(self.shared(), method, params)) $(.$await)?
+                finish(pool::call_all(self.shared(), method, params)) $(.$await)?
             }
 
             /// Notifies every worker that takes calls. A worker that starts later is not told.
@@ -203,16 +210,16 @@ macro_rules! pool_face {
             }
 
             /// Waits until a worker is free, or the queue has [room](Builder::max_queue) for a call. Another caller may
-            /// take it.
+            /// take it. If there is neither, a worker is started as for a call.
             ///
             /// # Errors
-            /// [`PoolError::Closed`].
+            /// [`PoolError::Start`] if no worker starts, [`PoolError::Closed`] if the pool ends before.
             $(#[$tasks]
             /// # Cancel safety
             /// Nothing is lost if the future is dropped.
             )?
             pub $($async)? fn room(&self) -> Result<(), PoolError> {
-                finish(self.shared(), self.shared().room()) $(.$await)?
+                finish(self.shared().room()) $(.$await)?
             }
 
             /// Waits until no call waits for a worker.
@@ -221,7 +228,7 @@ macro_rules! pool_face {
             /// Nothing is lost if the future is dropped.
             )?
             pub $($async)? fn drained(&self) {
-                finish(self.shared(), self.shared().drained()) $(.$await)?
+                finish(self.shared().drained()) $(.$await)?
             }
 
             /// Has the calls that wait for a worker fail with [`PoolError::Cancelled`]. Calls that a worker has go
@@ -241,7 +248,7 @@ macro_rules! pool_face {
             /// If the future is dropped, the workers are replaced all the same.
             )?
             pub $($async)? fn reload(&self) -> Result<(), PoolError> {
-                finish(self.shared(), self.shared().reload()) $(.$await)?
+                finish(self.shared().reload()) $(.$await)?
             }
 
             /// What the pool is doing, and has done.
@@ -262,7 +269,7 @@ macro_rules! pool_face {
             /// If the future is dropped, the pool ends all the same, as long as a clone of it is there.
             )?
             pub $($async)? fn close(&self) -> usize {
-                finish(self.shared(), self.shared().close()) $(.$await)?
+                finish(self.shared().close()) $(.$await)?
             }
 
             /// Kills the workers, and waits until they have ended. All calls fail with [`PoolError::Closed`].
@@ -272,7 +279,7 @@ macro_rules! pool_face {
             )?
             pub $($async)? fn destroy(&self) {
                 self.shared().destroy();
-                finish(self.shared(), self.shared().over()) $(.$await)?;
+                finish(self.shared().over()) $(.$await)?;
             }
         }
 
@@ -288,6 +295,12 @@ macro_rules! pool_face {
         pub struct Stream<R> {
             items: Items,
             of: PhantomData<fn() -> R>,
+        }
+
+        impl<R> Stream<R> {
+            fn of(items: Items) -> Self {
+                Stream { items, of: PhantomData }
+            }
         }
 
         impl<R> fmt::Debug for Stream<R> {

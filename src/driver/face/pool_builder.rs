@@ -12,11 +12,17 @@ macro_rules! pool_builder_face {
         use std::sync::Arc;
         use std::time::Duration;
 
+        use std::task::Waker;
+
         use super::{
-            $driver, Child, Command, Event, Fork, Output, Pool, Service, require_driver,
+            $driver, Channel, Child, Command, Event, Fork, Output, Pool, Process, Service, require_driver,
         };
-        use crate::driver::pool::{Common, Program, Shared, Start};
+        use crate::calls::pool::WorkerId;
+        use crate::driver::calls::{Core, Settings};
+        use crate::driver::op::Disconnect;
+        use crate::driver::pool::{Common, Control, Held, Program, Shared, Start};
         use crate::error::Error;
+        use crate::process::Signal;
 
         /// What a pool runs, and how: made by [`Pool::builder`], [`Pool::fork`] and [`Pool::command`].
         ///
@@ -144,8 +150,16 @@ macro_rules! pool_builder_face {
                 Builder { service: Arc::new(service), ..self }
             }
 
-            /// Sets a function that is told what happens to the workers. It may be called from any thread, and
-            /// calls wait for it: it must not wait for the pool, and should not take long.
+            /// Sets a function that is told what happens to the workers.
+            ///
+            $(#[$threads]
+            /// It is called on the thread of the pool's functions: see [`Pool`](Pool#threads). While a great many
+            /// events wait for it, others are left out, and [`Event::Missed`] says how many.
+            )?
+            $(#[$tasks]
+            /// It may be called from any thread, and calls wait for it: it must not wait for the pool, and should
+            /// not take long.
+            )?
             pub fn on_event(mut self, listener: impl Fn(&Event) + Send + Sync + 'static) -> Self {
                 self.common.on_event = Some(Arc::new(listener));
                 self
@@ -153,8 +167,16 @@ macro_rules! pool_builder_face {
 
             /// Sets a function that gets what the workers write to their standard output and standard error.
             /// Without it standard output is inherited, and standard error is written to this process's. What
-            /// that does not take within 100 ms is dropped, so that calls go on. All workers wait for the
-            /// function.
+            /// that does not take within 100 ms is dropped, so that calls go on.
+            ///
+            $(#[$threads]
+            /// It is called on the thread of the pool's functions: see [`Pool`](Pool#threads). While more than a
+            /// megabyte waits for it, no more is read, so that workers that write a lot wait for it, and the others
+            /// do not.
+            )?
+            $(#[$tasks]
+            /// It is called in the task of the worker, whose calls wait for it, and must not block.
+            )?
             pub fn on_output(mut self, reader: impl Fn(Output<'_>) + Send + Sync + 'static) -> Self {
                 self.common.on_output = Some(Arc::new(reader));
                 self
@@ -172,9 +194,10 @@ macro_rules! pool_builder_face {
             )?
             pub fn start(self) -> Result<Pool, Error> {
                 require_driver();
-                let program = self.start.told()?;
-                let shared = Shared::new(self.common.settled());
-                run(Run { shared: shared.clone(), program, service: self.service, set_up: self.set_up })?;
+                let Builder { start, common, service, set_up } = self;
+                let program = start.told()?;
+                let callee = service.clone();
+                let shared = run(common.settled(), &callee, |shared| Run { shared, program, service, set_up })?;
                 Ok(Pool::new(shared))
             }
         }
@@ -202,6 +225,45 @@ macro_rules! pool_builder_face {
                     Program::Fork(fork) => fork.spawn(),
                     Program::Command(command) => command.spawn_with_channel(CHANNEL),
                 }
+            }
+
+            /// Has the pool know of a worker whose process runs. `waker` is woken when its channel is to end.
+            pub(super) fn connect(
+                &self,
+                worker: WorkerId,
+                process: &Arc<Process>,
+                channel: &Channel,
+                waker: Waker,
+            ) -> Arc<Core> {
+                let settings = Settings { concurrency: self.service.most(), greeting: None };
+                let core = Core::new(channel.encoder(), settings);
+                core.ready();
+                let control = ProcessControl { process: process.clone(), channel: channel.clone(), waker };
+                let held = Held { core: core.clone(), control: Arc::new(control), pid: process.id() };
+                self.shared.connected(worker, held);
+                core
+            }
+        }
+
+        struct ProcessControl {
+            process: Arc<Process>,
+            channel: Channel,
+            waker: Waker,
+        }
+
+        impl Control for ProcessControl {
+            fn kill(&self) {
+                // It fails only if the process runs as somebody else now, and ends when its channel does.
+                if self.process.end(Signal::KILL).is_err() {
+                    self.channel.close();
+                }
+            }
+
+            fn disconnect(&self) {
+                // It may be over already.
+                let _ = self.channel.with_link(Disconnect::submit);
+                // What could not be written at once is to be waited for.
+                self.waker.wake_by_ref();
             }
         }
     };

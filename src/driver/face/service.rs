@@ -82,6 +82,12 @@ macro_rules! service_face {
             /// Sets the handler for messages that are not calls, which gets them in their order. Without it they
             /// are dropped. It is called where messages are received, and nothing else is received meanwhile: it
             /// must not wait. A blocking call of the peer that is made in it fails at once.
+            ///
+            $(#[$threads]
+            /// For the workers of a pool it is called on [the thread of the pool's
+            /// functions](super::pool::Pool#threads), and may wait. While a megabyte of a worker's messages waits
+            /// for it, nothing more is received from this worker.
+            )?
             pub fn on_message(self, handler: impl Fn(Message, &Peer) + Send + Sync + 'static) -> Self {
                 Service { on_message: Some(Box::new(handler)), ..self }
             }
@@ -90,6 +96,13 @@ macro_rules! service_face {
             pub(super) fn most(&self) -> usize {
                 if self.is_ordered { 1 } else { self.concurrency.map_or_else(concurrency, NonZero::get) }
             }
+
+            $(#[$threads]
+            /// Whether somebody wants what is no call.
+            pub(super) fn hears_messages(&self) -> bool {
+                self.on_message.is_some()
+            }
+            )?
 
             /// Hands on what is no call.
             pub(super) fn message(&self, message: Message, peer: &Peer) {

@@ -1,91 +1,30 @@
-//! [`Call`], how a call is made; and a call on its way: it waits for a worker, is written for it, and is made again
-//! where that may be.
+//! A call of a pool on its way: it waits for a worker, is written for it, and is made again where that may be.
 
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::{Poll, Waker};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
+use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
 
+use super::how::Call;
 use super::shared::left;
 use super::stream::Items;
 use super::{PoolError, Shared};
 use crate::calls::pool::{CallId, Outcome, Spec, WorkerId};
 use crate::calls::{CallError, code};
-use crate::driver::calls::{Core, InFlight, Options};
-use crate::message::part::Part;
+use crate::driver::calls::{Along, Answer, Core, InFlight, Options};
+use crate::handle::ReceivedHandle;
 
 /// How many items of a stream are on their way at most.
 const ROOM: u32 = 64;
 
-/// How a call of a pool is made.
-///
-/// ```
-/// use crossfork::blocking::pool::Call;
-/// use std::time::Duration;
-///
-/// let call = Call::new().timeout(Duration::from_secs(5)).key("user 7").idempotent(2);
-/// # let _ = call;
-/// ```
-#[derive(Clone, Copy, Debug, Default)]
-#[must_use]
-pub struct Call<'a> {
-    timeout: Option<Duration>,
-    retries: u32,
-    key: Option<&'a str>,
-    priority: i32,
-    traceparent: Option<&'a str>,
-    /// When it has timed out, once it has begun.
-    deadline: Option<Instant>,
-}
-
-impl<'a> Call<'a> {
-    /// A call with the pool's timeout, for any worker, that is made once.
-    pub const fn new() -> Self {
-        Call { timeout: None, retries: 0, key: None, priority: 0, traceparent: None, deadline: None }
-    }
-
-    /// Sets how long the call may take from now on, the wait for a worker included. Default: the pool's
-    /// [`timeout`](crate::blocking::pool::Builder::timeout). When it has passed, the call fails with
-    /// [`CallError::TimedOut`], and its handler is told that it is cancelled.
-    pub const fn timeout(self, timeout: Duration) -> Self {
-        Call { timeout: Some(timeout), ..self }
-    }
-
-    /// Says that the call may be carried out more than once. If its worker dies, it is made again, at most so
-    /// many times. A call with an [`Upload`](crate::calls::Upload) among its parameters is not, for its items are
-    /// gone.
-    pub const fn idempotent(self, retries: u32) -> Self {
-        Call { retries, ..self }
-    }
-
-    /// Sends the call to the worker of this key, and waits for that worker alone. Calls with the same key go to
-    /// the same worker, until that worker ends; then they go to the one that replaces it.
-    pub const fn key(self, key: &'a str) -> Self {
-        Call { key: Some(key), ..self }
-    }
-
-    /// Sets the priority. Of the calls that wait, those with a higher one go first. Default: 0.
-    pub const fn priority(self, priority: i32) -> Self {
-        Call { priority, ..self }
-    }
-
-    /// Sends a W3C trace context along. The handler finds it in its context.
-    pub const fn traceparent(self, traceparent: &'a str) -> Self {
-        Call { traceparent: Some(traceparent), ..self }
-    }
-
-    /// With its deadline in this pool.
-    pub(crate) fn started(self, shared: &Shared) -> Self {
-        let limit = self.timeout.or(shared.common.timeout);
-        Call { deadline: limit.and_then(|limit| Instant::now().checked_add(limit)), ..self }
-    }
-
-    pub(crate) fn deadline(&self) -> Option<Instant> {
-        self.deadline
-    }
+/// A call of a pool, as its caller makes it.
+pub(crate) struct Made<'a, P: ?Sized> {
+    pub(crate) method: &'a str,
+    pub(crate) params: &'a P,
+    pub(crate) how: Call<'a>,
 }
 
 /// Where a call goes.
@@ -136,7 +75,7 @@ impl Taken {
             made
         });
         let shared = shared.clone();
-        Ok(Taken { shared, id: made?, deadline: how.deadline, outcome: None, unused: None })
+        Ok(Taken { shared, id: made?, deadline: how.deadline(), outcome: None, unused: None })
     }
 
     /// Waits for a worker.
@@ -165,19 +104,19 @@ impl Taken {
     fn begin<P: Serialize + ?Sized>(
         &mut self,
         grant: &Grant,
-        method: &str,
-        params: &P,
+        made: &Made<'_, P>,
         stream: Option<u32>,
-        traceparent: Option<&str>,
+        along: &mut Along,
     ) -> Result<Option<InFlight>, PoolError> {
-        let timeout = left(self.deadline);
+        let Made { method, params, how } = *made;
+        let (timeout, traceparent) = (left(self.deadline), how.traceparent);
         // Its streams are read once, so that it cannot be made again. Said first: the worker may be gone before
         // this goes on.
         let on_uploads = || self.is_begun();
         let tag = Some(self.id.number());
         let on_uploads: Option<&dyn Fn()> = Some(&on_uploads);
         let options = Options { stream, timeout, traceparent, tag, on_uploads, is_shared: false };
-        match InFlight::begin(&grant.core, method, params, options) {
+        match InFlight::begin_with(&grant.core, method, params, options, along) {
             Ok(call) => {
                 self.unused = None;
                 Ok(Some(call))
@@ -199,9 +138,13 @@ impl Taken {
     }
 
     /// Takes note of an answer. `None`: it was not begun, or may be made again, or the worker's end tells more.
-    pub(super) fn answered(&mut self, answer: Result<Part, CallError>) -> Option<Result<Part, PoolError>> {
+    fn answered(
+        &mut self,
+        answer: Result<Answer, CallError>,
+        is_whole: bool,
+    ) -> Option<Result<Answer, PoolError>> {
         match answer {
-            Err(error) if goes_on(&error) => None,
+            Err(error) if goes_on(&error, is_whole) => None,
             Ok(result) => {
                 self.settle(Outcome::Completed);
                 Some(Ok(result))
@@ -252,11 +195,18 @@ impl Drop for Taken {
     }
 }
 
+impl Shared {
+    fn act_on_ticket<T>(&self, id: CallId, act: impl FnOnce(&mut Ticket) -> T) -> T {
+        self.with_tickets(|tickets| act(tickets.entry(id).or_default()))
+    }
+}
+
 /// Whether the call is made again, or the end of its worker tells more.
-fn goes_on(error: &CallError) -> bool {
+fn goes_on(error: &CallError, is_whole: bool) -> bool {
     match error {
         CallError::Disconnected { .. } => true,
-        CallError::Rpc(error) => error.code == code::NOT_BEGUN,
+        // One whose handle is gone is not made again.
+        CallError::Rpc(error) => is_whole && error.code == code::NOT_BEGUN,
         _ => false,
     }
 }
@@ -274,21 +224,24 @@ fn outcome_of(error: &PoolError) -> Outcome {
 /// Makes a call, and again as long as it was not begun, or may be made again.
 pub(crate) async fn call<R: DeserializeOwned, P: Serialize + ?Sized>(
     shared: &Arc<Shared>,
-    method: &str,
-    params: &P,
-    how: Call<'_>,
-) -> Result<R, PoolError> {
-    let mut taken = Taken::new(shared, &how)?;
+    made: Made<'_, P>,
+    mut along: Along,
+) -> Result<(R, Option<ReceivedHandle>), PoolError> {
+    let mut taken = Taken::new(shared, &made.how)?;
     loop {
         let grant = taken.granted().await?;
-        let Some(in_flight) = taken.begin(&grant, method, params, None, how.traceparent)? else {
+        let Some(mut in_flight) = taken.begin(&grant, &made, None, &mut along)? else {
             continue;
         };
-        if let Some(result) = taken.answered(in_flight.await) {
-            return result?.decode_naming("result").map_err(|reason| {
+        let answer = poll_fn(|cx| in_flight.poll_answer(cx)).await;
+        let is_whole = in_flight.give_back_handle(&mut along);
+        if let Some(answer) = taken.answered(answer, is_whole) {
+            let Answer { result, handle } = answer?;
+            let result = result.decode_naming("result").map_err(|reason| {
                 taken.settle(Outcome::Failed);
-                CallError::Result(reason).into()
-            });
+                CallError::Result(reason)
+            })?;
+            return Ok((result, handle));
         }
     }
 }
@@ -296,104 +249,23 @@ pub(crate) async fn call<R: DeserializeOwned, P: Serialize + ?Sized>(
 /// Makes a call whose result is a stream.
 pub(crate) async fn begin_stream<P: Serialize + ?Sized>(
     shared: &Arc<Shared>,
-    method: &str,
-    params: &P,
-    how: Call<'_>,
+    made: Made<'_, P>,
+    mut along: Along,
 ) -> Result<Items, PoolError> {
-    let mut taken = Taken::new(shared, &how)?;
+    let mut taken = Taken::new(shared, &made.how)?;
     loop {
         let grant = taken.granted().await?;
-        let Some(mut in_flight) = taken.begin(&grant, method, params, Some(ROOM), how.traceparent)? else {
+        let Some(mut in_flight) = taken.begin(&grant, &made, Some(ROOM), &mut along)? else {
             continue;
         };
+        let first = poll_fn(|cx| in_flight.poll_item(cx)).await;
+        let is_whole = in_flight.give_back_handle(&mut along);
         // Without a first item it can still be made again.
-        match poll_fn(|cx| in_flight.poll_item(cx)).await {
-            Some(Err(error)) if goes_on(&error) => {}
+        match first {
+            Some(Err(error)) if goes_on(&error, is_whole) => {}
             first => {
                 taken.is_begun();
                 return Ok(Items::new(first, in_flight, taken));
-            }
-        }
-    }
-}
-
-/// Calls a method of every worker that takes calls, whatever else it has to do.
-pub(crate) async fn call_all<R: DeserializeOwned, P: Serialize + ?Sized>(
-    shared: &Arc<Shared>,
-    method: &str,
-    params: &P,
-) -> Vec<Result<R, CallError>> {
-    let begin = |core: Arc<Core>| InFlight::begin(&core, method, params, Options::shared());
-    let begun: Vec<_> = shared.live().into_iter().map(begin).collect();
-    let mut results = Vec::with_capacity(begun.len());
-    for call in begun {
-        let result = match call {
-            Ok(call) => call.await,
-            Err(error) => Err(error),
-        };
-        results.push(result.and_then(|part| part.decode_naming("result").map_err(CallError::Result)));
-    }
-    results
-}
-
-impl Shared {
-    fn act_on_ticket<T>(&self, id: CallId, act: impl FnOnce(&mut Ticket) -> T) -> T {
-        self.with_tickets(|tickets| act(tickets.entry(id).or_default()))
-    }
-
-    fn live(&self) -> Vec<Arc<Core>> {
-        self.look(|state| {
-            let held = |id| state.held.get(&id).map(|held| held.core.clone());
-            state.machine.live().filter_map(held).collect()
-        })
-    }
-
-    /// Tells every worker that takes calls, or that of a key.
-    pub(crate) fn notify<P: Serialize + ?Sized>(
-        &self,
-        method: &str,
-        params: &P,
-        key: Option<&str>,
-    ) -> Result<(), CallError> {
-        let of_key = |key| {
-            self.look(|state| {
-                let worker = state.machine.worker_of(key)?;
-                state.held.get(&worker).map(|held| held.core.clone())
-            })
-        };
-        let cores = key.map_or_else(|| self.live(), |key| of_key(key).into_iter().collect());
-        for core in cores {
-            match core.notify(method, params, None) {
-                // It has just ended.
-                Ok(()) | Err(CallError::Disconnected { .. }) => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(())
-    }
-
-    /// Asks a worker whether it is ready, and how many calls it takes at once. `None`: it ends, or is to end.
-    pub(crate) async fn greet(&self, worker: WorkerId, core: &Arc<Core>) -> Option<usize> {
-        #[derive(Deserialize)]
-        struct Hello {
-            concurrency: f64,
-        }
-        let hello = match InFlight::begin(core, "$/crossfork/hello", &(), Options::default()) {
-            Ok(hello) => hello.await,
-            Err(error) => Err(error),
-        };
-        match hello {
-            // What says nothing of the kind gets one call at a time.
-            Ok(hello) => Some(
-                hello.decode::<Hello>().map_or(1, |hello| hello.concurrency.clamp(1.0, 65536.0) as usize),
-            ),
-            // It is no end of ours.
-            Err(CallError::Rpc(error)) if error.code == code::METHOD_NOT_FOUND => Some(1),
-            // How it ends says more.
-            Err(CallError::Disconnected { .. }) => None,
-            Err(error) => {
-                self.not_ready(worker, format!("it did not start: {error}"));
-                None
             }
         }
     }

@@ -38,12 +38,19 @@ pub enum Event {
     },
     /// More calls waited than the workers could take, and now none waits.
     Drained,
+    /// Events, pieces of output, or messages of workers were dropped at this point, because the functions that are
+    /// told of them take too long. Only of pools for threads.
+    #[non_exhaustive]
+    Missed {
+        /// How many.
+        count: u64,
+    },
 }
 
 pub(crate) type OnEvent = Arc<dyn Fn(&Event) + Send + Sync>;
 
 impl Event {
-    pub(super) fn trace(&self) {
+    pub(crate) fn trace(&self) {
         match self {
             Event::WorkerReady { worker, pid } => trace::pool_ready(*worker, *pid),
             Event::WorkerExited { worker, exit_code, signal, reason } => {
@@ -51,6 +58,7 @@ impl Event {
             }
             Event::StartFailed { worker, reason } => trace::pool_start_failed(*worker, reason),
             Event::Drained => trace::pool_drained(),
+            Event::Missed { count } => trace::pool_missed(*count),
         }
     }
 }

@@ -4,11 +4,16 @@ use std::io;
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::StderrTail;
 use crate::calls::pool::End;
 use crate::driver::calls::Core;
 use crate::error::ProtocolError;
+
+/// What a process has written is read for so long behind its end: a process that it has started may keep the
+/// streams open.
+pub(crate) const AFTER_EXIT: Duration = Duration::from_millis(100);
 
 /// A worker whose process runs.
 #[derive(Clone)]

@@ -8,17 +8,17 @@ use std::thread::{self, ThreadId};
 use std::time::{Duration, Instant, SystemTime};
 
 use super::call::{Grant, Ticket};
-use super::{Common, Event, Held, PoolError, Stats};
+use super::{Common, Event, Held};
 use crate::calls::pool::{Action, CallId, End, Failure, Machine, Phase, Time, WorkerId, WorkerState};
 use crate::driver::calls::{CallState, catch};
 
 /// A pool, without what it runs.
 pub(crate) struct Shared {
     pub(crate) common: Common,
-    began: Instant,
+    pub(super) began: Instant,
     state: Mutex<State>,
-    /// The thread that does everything for the pool, if it is one: it cannot wait for the pool.
-    keeper: OnceLock<ThreadId>,
+    /// The thread that calls the functions of the pool's user, if there is one: it cannot wait for itself.
+    teller: OnceLock<ThreadId>,
 }
 
 pub(super) struct State {
@@ -33,7 +33,9 @@ pub(super) struct State {
     /// Who waits for something else.
     others: Vec<Waker>,
     /// Up to which number reloads are over, and with what.
-    reloaded: (u64, Result<(), Failure>),
+    pub(super) reloaded: (u64, Result<(), Failure>),
+    /// The functions of the pool's user have been told everything.
+    is_told: bool,
 }
 
 /// What the keeper of a pool is to do.
@@ -70,20 +72,31 @@ impl Shared {
             sleeps_until: None,
             others: Vec::new(),
             reloaded: (0, Ok(())),
+            is_told: true,
         };
         let shared =
-            Shared { common, began: Instant::now(), state: Mutex::new(state), keeper: OnceLock::new() };
+            Shared { common, began: Instant::now(), state: Mutex::new(state), teller: OnceLock::new() };
         shared.act(|_, _| ());
         Arc::new(shared)
     }
 
-    /// From now on this thread keeps the pool.
-    pub(crate) fn kept_here(&self) {
-        let _ = self.keeper.set(thread::current().id());
+    /// A thread is about to call the functions of the pool's user, until it has [told](Self::told) everything.
+    pub(crate) fn tells(&self) {
+        self.act(|state, _| state.is_told = false);
     }
 
-    pub(crate) fn is_kept_here(&self) -> bool {
-        self.keeper.get() == Some(&thread::current().id())
+    /// This is the thread.
+    pub(crate) fn told_here(&self) {
+        let _ = self.teller.set(thread::current().id());
+    }
+
+    pub(crate) fn told(&self) {
+        self.act(|state, _| state.is_told = true);
+    }
+
+    /// Whether there is nothing more to tell, as far as the current thread can wait for that.
+    pub(super) fn is_told(&self, state: &State) -> bool {
+        state.is_told || self.teller.get() == Some(&thread::current().id())
     }
 
     /// Changes something, and does what comes of it.
@@ -137,7 +150,7 @@ impl Shared {
     }
 
     /// Waits until `condition` gives something.
-    async fn until<T>(&self, condition: impl Fn(&State) -> Option<T>) -> T {
+    pub(super) async fn until<T>(&self, condition: impl Fn(&State) -> Option<T>) -> T {
         poll_fn(|cx| {
             let mut state = self.lock();
             match condition(&state) {
@@ -199,6 +212,8 @@ impl Shared {
         self.act(|state, now| {
             state.machine.tick(now);
             state.sleeps_until = None;
+            // It is awake, and need not be woken for what it is about to look at.
+            state.keeper = None;
         });
         let mut state = self.lock();
         while let Some((worker, place)) = state.starts.pop_front() {
@@ -269,6 +284,7 @@ impl Shared {
                     CallState::Withdrawn => state.machine.withdrawn(call, worker, now),
                     CallState::NotBegun => state.machine.not_begun(call, worker, now),
                     CallState::Broken => state.machine.abandon(call, now),
+                    CallState::HandleSent => state.machine.begun(call),
                 }
             }
             if let Some(bytes) = resident {
@@ -292,97 +308,6 @@ impl Wake for CallListener {
     }
 }
 
-/// For users.
-impl Shared {
-    pub(crate) async fn is_ready(&self) -> Result<(), PoolError> {
-        self.act(|state, now| state.machine.need_least(now));
-        self.until(|state| {
-            if state.machine.is_ready() {
-                return Some(Ok(()));
-            }
-            if state.machine.phase() != Phase::Open {
-                return Some(Err(PoolError::Closed));
-            }
-            state.machine.problem().map(|reason| Err(PoolError::Start { reason: reason.to_owned() }))
-        })
-        .await
-    }
-
-    /// Waits until one more call can be taken on.
-    pub(crate) async fn room(&self) -> Result<(), PoolError> {
-        self.until(|state| match state.machine.phase() {
-            Phase::Open => state.machine.has_room().then_some(Ok(())),
-            _ => Some(Err(PoolError::Closed)),
-        })
-        .await
-    }
-
-    /// Waits until no call waits.
-    pub(crate) async fn drained(&self) {
-        self.until(|state| (state.machine.waiting() == 0).then_some(())).await;
-    }
-
-    pub(crate) async fn reload(&self) -> Result<(), PoolError> {
-        if self.look(|state| state.machine.phase()) != Phase::Open {
-            return Err(PoolError::Closed);
-        }
-        let number = self.act(|state, now| state.machine.reload(now));
-        let over = |state: &State| (state.reloaded.0 >= number).then(|| state.reloaded.1.clone());
-        self.until(over).await.map_err(PoolError::from)
-    }
-
-    pub(crate) fn cancel_waiting(&self) {
-        self.act(|state, now| state.machine.cancel_waiting(now));
-    }
-
-    pub(crate) async fn close(&self) -> usize {
-        self.act(|state, now| state.machine.close(now));
-        self.over().await
-    }
-
-    pub(crate) fn destroy(&self) {
-        self.act(|state, now| state.machine.destroy(now));
-    }
-
-    /// Waits until no worker is left. Tells how many had to be killed.
-    pub(crate) async fn over(&self) -> usize {
-        self.until(|state| (state.machine.phase() == Phase::Over).then(|| state.machine.killed())).await
-    }
-
-    pub(crate) fn is_closed(&self) -> bool {
-        self.look(|state| state.machine.phase() != Phase::Open)
-    }
-
-    pub(crate) fn stats(&self) -> Stats {
-        self.look(|state| {
-            let now = self.began.elapsed();
-            let mut workers = state.machine.worker_stats(now);
-            for worker in &mut workers {
-                let held = state.held.iter().find(|(id, _)| id.number() == worker.id);
-                worker.pid = held.map(|(_, held)| held.pid);
-            }
-            let counts = state.machine.counts();
-            let (wait_time, run_time) = state.machine.times();
-            let busy: f64 = workers.iter().map(|worker| worker.utilization).sum();
-            Stats {
-                waiting: state.machine.waiting(),
-                running: state.machine.running(),
-                restarts: counts.restarts,
-                completed: counts.completed,
-                failed: counts.failed,
-                timed_out: counts.timed_out,
-                cancelled: counts.cancelled,
-                lost: counts.lost,
-                refused: counts.refused,
-                utilization: if workers.is_empty() { 0.0 } else { busy / workers.len() as f64 },
-                wait_time,
-                run_time,
-                workers,
-            }
-        })
-    }
-}
-
 /// Ends the pool with its last clone.
 pub(crate) struct Owner(pub(crate) Arc<Shared>);
 
@@ -396,3 +321,6 @@ impl Drop for Owner {
 pub(super) fn left(deadline: Option<Instant>) -> Option<Duration> {
     deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()))
 }
+
+#[cfg(test)]
+mod tests;

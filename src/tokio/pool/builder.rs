@@ -26,7 +26,8 @@ impl Builder {
     }
 }
 
-fn run(run: Run) -> Result<(), Error> {
-    ::tokio::spawn(life::keep(Arc::new(run)));
-    Ok(())
+fn run(common: Common, _: &Service, run: impl FnOnce(Arc<Shared>) -> Run) -> Result<Arc<Shared>, Error> {
+    let shared = Shared::new(common);
+    ::tokio::spawn(life::keep(Arc::new(run(shared.clone()))));
+    Ok(shared)
 }

@@ -3,7 +3,7 @@
 use std::future::{Future, pending, poll_fn};
 use std::pin::pin;
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use ::tokio::io::{AsyncRead, AsyncReadExt};
@@ -12,17 +12,10 @@ use ::tokio::time::{sleep, timeout};
 use super::builder::Run;
 use super::{Child, OutputStream, Peer};
 use crate::calls::pool::{End, WorkerId};
-use crate::driver::calls::{Core, Settings, caught};
-use crate::driver::op::Disconnect;
-use crate::driver::pool::{Control, Duty, Held, StderrTail, end_of};
+use crate::driver::calls::caught;
+use crate::driver::pool::{AFTER_EXIT, Duty, StderrTail, end_of};
 use crate::error::Error;
-use crate::process::Signal;
 use crate::tokio::service::Running;
-use crate::tokio::{Channel, Process};
-
-/// What a process has written is read for so long behind its end: a process that it has started may keep the
-/// streams open.
-const AFTER_EXIT: Duration = Duration::from_millis(100);
 
 /// Does what a pool needs at its time, until it is over.
 pub(super) async fn keep(run: Arc<Run>) {
@@ -60,12 +53,8 @@ async fn stay_with(run: &Run, worker: WorkerId, child: Child) -> End {
     let Child { mut process, channel } = child;
     let (stdout, stderr) = (process.stdout.take(), process.stderr.take());
     let process = Arc::new(process);
-    let settings = Settings { concurrency: run.service.most(), greeting: None };
-    let core = Core::new(channel.encoder(), settings);
-    core.ready();
-    let control = Arc::new(ProcessControl { process: process.clone(), channel: channel.clone() });
-    run.shared.connected(worker, Held { core: core.clone(), control, pid: process.id() });
-
+    // Who waits for the channel is woken by the channel itself.
+    let core = run.connect(worker, &process, &channel, Waker::noop().clone());
     let peer = Peer::new(core.clone());
     let running = Arc::new(Running { service: run.service.clone(), core: core.clone(), peer });
     let mut broken = None;
@@ -136,24 +125,5 @@ async fn read(
     let mut buffer = vec![0; 16 * 1024];
     while let Ok(n @ 1..) = pipe.read(&mut buffer).await {
         run.shared.output(worker, stream, &buffer[..n], stderr_tail);
-    }
-}
-
-struct ProcessControl {
-    process: Arc<Process>,
-    channel: Channel,
-}
-
-impl Control for ProcessControl {
-    fn kill(&self) {
-        // It fails only if the process runs as somebody else now, and ends when its channel does.
-        if self.process.end(Signal::KILL).is_err() {
-            self.channel.close();
-        }
-    }
-
-    fn disconnect(&self) {
-        // It may be over already.
-        let _ = self.channel.with_link(Disconnect::submit);
     }
 }

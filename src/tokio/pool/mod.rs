@@ -2,6 +2,7 @@
 
 mod builder;
 mod life;
+mod request;
 
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
@@ -24,11 +25,11 @@ crate::driver::face::pool_face! {
     Tokio tasks #[doc = ""] async await
 }
 
-async fn finish<F: Future>(_: &Shared, future: F) -> F::Output {
+async fn finish<F: Future>(future: F) -> F::Output {
     future.await
 }
 
-async fn within<F: Future>(_: &Shared, deadline: Option<Instant>, future: F) -> Result<F::Output, CallError> {
+async fn within<F: Future>(deadline: Option<Instant>, future: F) -> Result<F::Output, CallError> {
     match deadline {
         None => Ok(future.await),
         Some(deadline) => {

@@ -21,33 +21,47 @@ impl Worker {
         }
     }
 
+    /// Others than Node send no handles, or lose them.
+    #[allow(dead_code, reason = "only pools ask")]
+    pub fn takes_handles(&self) -> bool {
+        !["deno", "bun"].iter().any(|other| self.runtime.ends_with(other))
+    }
+
     /// What the runtime is told before the script.
     pub fn exec_argv(&self) -> &'static [&'static str] {
         if self.runtime.ends_with("deno") { &["run", "--quiet", "--allow-all"] } else { &[] }
     }
 }
 
+/// How a worker is started, for the driver whose `Fork` is in scope.
+macro_rules! fork {
+    ($worker:expr) => {
+        Fork::new(&$worker.module)
+            .exec_path(&$worker.runtime)
+            .exec_argv($worker.exec_argv())
+            .args(&$worker.args)
+            .serialization($worker.serialization)
+    };
+}
+pub(crate) use fork;
+
 macro_rules! behaviours {
     ($driver:ident) => {
         mod $driver {
             use std::collections::HashSet;
+            use std::io::Read;
+            use std::net::{TcpListener, TcpStream};
             use std::num::NonZero;
+            use std::sync::mpsc;
             use std::thread;
             use std::time::Duration;
 
             use crossfork::calls::RpcError;
+            use crossfork::{Handle, ReceivedHandle};
             use serde_json::json;
 
-            use crate::behaviours::Worker;
+            use crate::behaviours::{Worker, fork};
             use crate::pools::$driver::*;
-
-            fn fork(worker: &Worker) -> Fork {
-                Fork::new(&worker.module)
-                    .exec_path(&worker.runtime)
-                    .exec_argv(worker.exec_argv())
-                    .args(&worker.args)
-                    .serialization(worker.serialization)
-            }
 
             fn rpc<T: std::fmt::Debug>(result: Result<T, PoolError>) -> RpcError {
                 result.unwrap_err().rpc().unwrap().clone()
@@ -71,7 +85,7 @@ macro_rules! behaviours {
             /// A worker that knows nothing of ours.
             pub fn plain(worker: &Worker) {
                 let size = NonZero::new(2).unwrap();
-                let pool = start(Pool::fork(fork(worker)).size(size).concurrency(NonZero::new(8).unwrap()));
+                let pool = start(Pool::fork(fork!(worker)).size(size).concurrency(NonZero::new(8).unwrap()));
                 let pool = pool.unwrap();
                 pool.ready().unwrap();
 
@@ -84,8 +98,9 @@ macro_rules! behaviours {
                 assert_eq!(rpc(pool.call::<()>("unknown", &())).code, -32601);
                 many(&pool, 125);
 
-                // A cancel of the wrong shape would end the worker.
-                let short = Call::new().timeout(Duration::from_millis(20));
+                // A cancel of the wrong shape would end the worker. vscode does not hear one that it reads together
+                // with its request.
+                let short = Call::new().timeout(Duration::from_millis(200));
                 for _ in 0..10 {
                     let late = pool.call_with::<()>("forever", &json!([{}]), short).unwrap_err();
                     assert_eq!(late.code(), "ERR_CALL_TIMEOUT", "{late}");
@@ -109,7 +124,7 @@ macro_rules! behaviours {
             /// A worker of the npm package.
             pub fn serve(worker: &Worker) {
                 let triple = |n: u32, _: &Context| Ok::<_, RpcError>(3 * n);
-                let builder = Pool::fork(fork(worker)).size(NonZero::new(2).unwrap());
+                let builder = Pool::fork(fork!(worker)).size(NonZero::new(2).unwrap());
                 let pool = start(builder.service(Service::new().method("triple", triple))).unwrap();
                 pool.ready().unwrap();
                 assert!(pool.stats().workers.iter().all(|worker| worker.concurrency == 4), "as announced");
@@ -122,6 +137,26 @@ macro_rules! behaviours {
                 assert_eq!((&*failed.message, data.name.as_deref()), ("on purpose", Some("TypeError")));
                 assert_eq!(data.code.as_deref(), Some("ENOPE"));
                 many(&pool, 125);
+
+                let (tell, told) = mpsc::channel();
+                let listener = move |progress: String| tell.send(progress).unwrap();
+                assert_eq!(pool.request("report", &2).on_progress(listener).call::<u32>().unwrap(), 2);
+                assert_eq!(told.into_iter().last().as_deref(), Some("step 2"));
+                if worker.takes_handles() {
+                    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+                    let mut client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+                    let (stream, _) = listener.accept().unwrap();
+                    let greeted = pool.request("greet", "a socket").handle(stream).call::<u32>();
+                    assert_eq!(greeted.unwrap(), 1);
+                    let mut text = String::new();
+                    client.read_to_string(&mut text).unwrap();
+                    assert_eq!(text, "hello, a socket");
+                    let (port, handle) = pool.request("listen", &()).call_for_handle::<u16>().unwrap();
+                    let Some((Handle::TcpListener(listener), _)) = handle.map(ReceivedHandle::into_parts) else {
+                        panic!("no listener");
+                    };
+                    assert_eq!(listener.local_addr().unwrap().port(), port);
+                }
 
                 let items: Vec<u32> = pool.stream("count", &1000).unwrap().map(Result::unwrap).collect();
                 assert!(items.into_iter().eq(1..=1000));

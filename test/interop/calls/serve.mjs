@@ -1,4 +1,5 @@
 // A worker of the npm package.
+import { createServer } from 'node:net';
 import { serve } from '../../../js/index.mjs';
 
 serve(
@@ -9,6 +10,17 @@ serve(
     ask: (n, cx) => cx.peer.call('triple', n),
     trace: (_, cx) => cx.traceparent,
     place: () => process.env.CROSSFORK_WORKER_ID,
+    report(n, cx) {
+      for (let i = 1; i <= n; i++) cx.progress(`step ${i}`);
+      return n;
+    },
+    greet: (name, { handle }) => new Promise((resolve) => handle.end(`hello, ${name}`, () => resolve(1))),
+    listen: (_, cx) =>
+      new Promise((resolve) => {
+        const server = createServer().listen(0, '127.0.0.1', () =>
+          resolve(cx.withHandle(server.address().port, server)),
+        );
+      }),
     fail() {
       throw Object.assign(new TypeError('on purpose'), { code: 'ENOPE' });
     },

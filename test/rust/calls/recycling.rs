@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use super::pool::{beside, command, n, pool, until};
+use super::pool::{beside, command, n, pool, stop_resting, until};
 use super::*;
 
 /// Has calls made meanwhile, none of which may fail.
@@ -106,6 +106,30 @@ fn a_lazy_pool_starts_with_its_first_call() {
     assert_eq!(pool.stats().workers.len(), 1);
     pool.ready().unwrap();
     assert_eq!(pool.stats().workers.len(), 2);
+}
+
+/// Waits for room, and not for ever.
+fn room(pool: &Started) -> Result<(), PoolError> {
+    let waits = beside(pool, |pool| pool.room());
+    until("it ends", || waits.is_finished());
+    waits.join().unwrap()
+}
+
+#[test]
+fn where_no_call_may_wait_there_is_room_as_long_as_a_worker_can_be_started() {
+    for builder in [pool(1).lazy(), pool(1).min(0)] {
+        let pool = start(builder.max_queue(0)).unwrap();
+        room(&pool).unwrap();
+        assert_eq!(pool.call::<u64>("double", &1).unwrap(), 2);
+    }
+    let pool = start(pool(1).max(n(2)).concurrency(n(1)).max_queue(0)).unwrap();
+    pool.ready().unwrap();
+    let busy = beside(&pool, |pool| pool.call::<u64>("rest", &600_000));
+    until("the first is busy", || pool.stats().running == 1);
+    room(&pool).unwrap();
+    assert_eq!(pool.call::<u64>("double", &1).unwrap(), 2, "another has it");
+    stop_resting(&pool);
+    busy.join().unwrap().unwrap();
 }
 
 #[test]

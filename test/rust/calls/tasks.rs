@@ -9,10 +9,14 @@ mod broken;
 mod connected;
 #[path = "ending.rs"]
 mod ending;
+#[path = "handles.rs"]
+mod handles;
 #[path = "parting.rs"]
 mod parting;
 #[path = "pool.rs"]
 mod pool;
+#[path = "progress.rs"]
+mod progress;
 #[path = "recycling.rs"]
 mod recycling;
 #[path = "seeing.rs"]

@@ -1,13 +1,15 @@
 //! The worker: this test program again, started with a channel.
 
 use std::io::{self, Write};
+use std::net::TcpListener;
 use std::process::exit;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc;
 use std::thread::sleep;
 use std::time::Duration;
 
 use crossfork::blocking::{Channel, Context, Service};
-use crossfork::calls::{CallError, RpcError, Upload, code};
+use crossfork::calls::{CallError, RpcError, Upload, WithHandle, code};
 use crossfork::{Handle, ReceivedHandle};
 use serde_json::{Value, json};
 
@@ -53,6 +55,11 @@ fn break_rules(what: &str) -> ! {
         match call["method"].as_str() {
             Some("$/crossfork/hello") => answer(json!({ "concurrency": 2 })),
             Some("pid") => answer(json!(std::process::id())),
+            Some("work") => {
+                let params = json!({ "token": call["params"]["workDoneToken"], "value": "half" });
+                channel.send(&json!({ "jsonrpc": "2.0", "method": "$/progress", "params": params })).unwrap();
+                answer(Value::Null);
+            }
             Some("$/cancelRequest") if what == "overruns" => {
                 let params = json!({ "token": call["params"]["id"], "value": { "items": [1] } });
                 channel.send(&json!({ "jsonrpc": "2.0", "method": "$/progress", "params": params })).unwrap();
@@ -114,6 +121,37 @@ fn service() -> Service {
             cx.peer().notify("note", &n)?;
             cx.peer().call::<u32>("noted", &())
         })
+        .method("report", |n: u32, cx: &Context| {
+            (1..=n).for_each(|i| cx.progress(&i));
+            Answer::Ok(n)
+        })
+        .method("report_and_rest", |(): (), cx: &Context| {
+            cx.progress("resting");
+            rest(600_000, cx)
+        })
+        .method("report_and_count", |n: u32, cx: &Context| {
+            cx.progress(&n);
+            Answer::Ok((0..n).fuse())
+        })
+        .method("ask_and_listen", |n: u32, cx: &Context| {
+            let (tell, told) = mpsc::channel::<u32>();
+            let listener = move |n| tell.send(n).unwrap();
+            cx.peer().request("triple", &n).on_progress(listener).call::<u32>()?;
+            Ok::<_, BoxError>(told.iter().last())
+        })
+        .method("shout", |n: usize, _: &Context| {
+            io::stdout().write_all(&vec![b'x'; n])?;
+            io::stdout().flush()
+        })
+        .method("write_hello", |(): (), cx: &Context| write_hello(cx))
+        .method("write_hello_and_die", |(): (), cx: &Context| -> io::Result<()> {
+            write_hello(cx)?;
+            exit(7)
+        })
+        .method("open", |(): (), _: &Context| {
+            let listener = TcpListener::bind("127.0.0.1:0")?;
+            io::Result::Ok(WithHandle::new(listener.local_addr()?.port(), listener))
+        })
         .method("sum", |items: Upload<u64>, cx: &Context| cx.items(items)?.sum::<Result<u64, CallError>>())
         .method("first", |items: Upload<u64>, cx: &Context| cx.items(items)?.next().transpose())
         .method("sum_and_die", |items: Upload<u64>, cx: &Context| -> Result<u64, CallError> {
@@ -134,6 +172,14 @@ fn service() -> Service {
             }
         })
         .method("crash", |(): (), _: &Context| -> Answer<()> { panic!("on purpose") })
+}
+
+/// Writes into the connection that came with the call. False if none came.
+fn write_hello(cx: &Context) -> io::Result<bool> {
+    let Some((Handle::TcpStream(mut stream), _)) = cx.take_handle().map(ReceivedHandle::into_parts) else {
+        return Ok(false);
+    };
+    stream.write_all(b"hello").map(|()| true)
 }
 
 fn sleep_on(ms: u64, _: &Context) -> Answer<u64> {

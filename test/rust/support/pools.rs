@@ -7,7 +7,7 @@ pub mod blocking {
     pub use crossfork::blocking::Pool as Started;
     pub use crossfork::blocking::pool::{Builder, Call, Event, OutputStream, PoolError, WorkerState};
     pub use crossfork::blocking::{Command, Context, Fork, Pool, Service};
-    use serde::de::IgnoredAny;
+    use serde::de::{DeserializeOwned, IgnoredAny};
 
     pub fn start(builder: Builder) -> Result<Started, Error> {
         builder.start()
@@ -17,17 +17,29 @@ pub mod blocking {
     pub fn with_set_up(builder: Builder, method: &'static str) -> Builder {
         builder.set_up(move |peer| peer.call::<IgnoredAny>(method, &()).map(drop))
     }
+
+    /// With a set-up that calls a method of the worker, and listens to its progress.
+    pub fn with_set_up_that_listens<T: DeserializeOwned>(
+        builder: Builder,
+        method: &'static str,
+        params: u32,
+        listener: impl Fn(T) + Clone + Send + Sync + 'static,
+    ) -> Builder {
+        builder.set_up(move |peer| {
+            peer.request(method, &params).on_progress(listener.clone()).call::<IgnoredAny>().map(drop)
+        })
+    }
 }
 
 /// The pool for tasks, in a runtime of its own.
 pub mod tasks {
     use std::sync::Arc;
 
-    use crossfork::Error;
     use crossfork::calls::CallError;
-    use crossfork::tokio::pool::Stats;
+    use crossfork::tokio::pool::{self, Stats};
     pub use crossfork::tokio::pool::{Builder, Call, Event, OutputStream, PoolError, WorkerState};
     pub use crossfork::tokio::{Command, Context, Fork, Pool, Service};
+    use crossfork::{Error, IntoOutgoing, ReceivedHandle};
     use serde::Serialize;
     use serde::de::{DeserializeOwned, IgnoredAny};
     use tokio::runtime::Runtime;
@@ -50,6 +62,21 @@ pub mod tasks {
     /// With a set-up that calls a method of the worker.
     pub fn with_set_up(builder: Builder, method: &'static str) -> Builder {
         builder.set_up(move |peer| async move { peer.call::<IgnoredAny>(method, &()).await.map(drop) })
+    }
+
+    /// With a set-up that calls a method of the worker, and listens to its progress.
+    pub fn with_set_up_that_listens<T: DeserializeOwned>(
+        builder: Builder,
+        method: &'static str,
+        params: u32,
+        listener: impl Fn(T) + Clone + Send + Sync + 'static,
+    ) -> Builder {
+        builder.set_up(move |peer| {
+            let listener = listener.clone();
+            async move {
+                peer.request(method, &params).on_progress(listener).call::<IgnoredAny>().await.map(drop)
+            }
+        })
     }
 
     type Pooled<T> = Result<T, PoolError>;
@@ -88,6 +115,13 @@ pub mod tasks {
         ) -> Pooled<Stream<R>> {
             let stream = self.runtime.block_on(self.pool.stream_with(method, params, how))?;
             Ok(Stream { stream, runtime: self.runtime.clone() })
+        }
+        pub fn request<'a, P: Serialize + ?Sized>(
+            &'a self,
+            method: &'a str,
+            params: &'a P,
+        ) -> Request<'a, P> {
+            Request { request: self.pool.request(method, params), runtime: &self.runtime }
         }
         pub fn call_all<R: DeserializeOwned>(
             &self,
@@ -133,8 +167,38 @@ pub mod tasks {
         }
     }
 
+    pub struct Request<'a, P: ?Sized> {
+        request: pool::Request<'a, P>,
+        runtime: &'a Arc<Runtime>,
+    }
+
+    impl<'a, P: Serialize + ?Sized> Request<'a, P> {
+        pub fn with(self, how: Call<'a>) -> Self {
+            Request { request: self.request.with(how), ..self }
+        }
+        pub fn on_progress<T: DeserializeOwned>(self, listener: impl Fn(T) + Send + Sync + 'static) -> Self {
+            Request { request: self.request.on_progress(listener), ..self }
+        }
+        pub fn handle(self, handle: impl IntoOutgoing) -> Self {
+            Request { request: self.request.handle(handle), ..self }
+        }
+        pub fn handle_to_any_peer(self, handle: impl IntoOutgoing) -> Self {
+            Request { request: self.request.handle_to_any_peer(handle), ..self }
+        }
+        pub fn call<R: DeserializeOwned>(self) -> Pooled<R> {
+            self.runtime.block_on(self.request.call())
+        }
+        pub fn call_for_handle<R: DeserializeOwned>(self) -> Pooled<(R, Option<ReceivedHandle>)> {
+            self.runtime.block_on(self.request.call_for_handle())
+        }
+        pub fn stream<R: DeserializeOwned>(self) -> Pooled<Stream<R>> {
+            let stream = self.runtime.block_on(self.request.stream())?;
+            Ok(Stream { stream, runtime: self.runtime.clone() })
+        }
+    }
+
     pub struct Stream<R> {
-        stream: crossfork::tokio::pool::Stream<R>,
+        stream: pool::Stream<R>,
         runtime: Arc<Runtime>,
     }
 

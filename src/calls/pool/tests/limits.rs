@@ -84,3 +84,26 @@ fn a_free_worker_is_no_room_for_a_call_that_waits_for_another() {
     assert!(kit.machine.has_room());
     assert_eq!(kit.make(keyed()), Err(Failure::QueueFull { limit: 0 }));
 }
+
+#[test]
+fn a_worker_that_room_is_wanted_of_is_started_again_when_it_has_failed() {
+    let mut kit = Kit::new(Settings { max_queue: 0, ..settings(0, 1) });
+    let call = kit.call();
+    kit.machine.abandon(call, kit.now);
+    kit.look();
+    let drained = kit.drained;
+    for _ in 0..2 {
+        let worker = kit.starting[0];
+        kit.die(worker);
+        assert!(!kit.machine.has_room());
+        kit.machine.need_room();
+        assert_eq!(kit.starting.len(), 0);
+        kit.pass(SECOND);
+        assert_eq!(kit.starting.len(), 1);
+    }
+    kit.all_ready();
+    assert!(kit.machine.has_room());
+    assert_eq!(kit.drained, drained + 1);
+    kit.close();
+    assert!(!kit.machine.is_room_wanted());
+}
