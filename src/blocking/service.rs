@@ -72,7 +72,8 @@ impl Service {
         Service { concurrency: Some(threads), ..self }
     }
 
-    /// Sets what runs before the first call, such as loading a model. A pool waits for it.
+    /// Sets what runs before the first call, such as loading a model. A pool waits for it. If it fails or panics,
+    /// the channel is closed, and no call is carried out.
     pub fn set_up<E: Into<BoxError>>(
         self,
         start: impl FnOnce(&Peer) -> Result<(), E> + Send + 'static,
@@ -157,7 +158,9 @@ struct Running<'a> {
 
 impl Running<'_> {
     fn start(&self) -> Result<(), Error> {
-        let started = take(&self.service.on_start).map_or(Ok(()), |start| start(&self.peer));
+        let start = || take(&self.service.on_start).map_or(Ok(()), |start| start(&self.peer));
+        // The threads that receive and write would be waited for after a panic.
+        let started = catch(start).unwrap_or_else(|panic| Err(panic.into()));
         match started {
             Ok(()) => self.core.ready(),
             Err(_) => {
