@@ -105,7 +105,8 @@ impl Service {
     /// [`run`](Self::run) over a channel that exists. Nothing else may receive from it.
     ///
     /// # Errors
-    /// What the set-up failed with; or the channel failed.
+    /// What the set-up failed with; the channel failed; or [`SendError::HasCalls`](crate::SendError::HasCalls) if a
+    /// service was run on this channel or connected to it before.
     pub fn run_on(self, channel: &Channel) -> Result<(), Error> {
         let core = self.claim(channel)?;
         self.run_with(channel, core)

@@ -138,7 +138,8 @@ impl Service {
     /// [`serve`](Self::serve) over a channel that exists. Nothing else may receive from it.
     ///
     /// # Errors
-    /// What the set-up failed with; or the channel failed.
+    /// What the set-up failed with; the channel failed; or [`SendError::HasCalls`](crate::SendError::HasCalls) if a
+    /// service was run on this channel or connected to it before.
     ///
     /// # Cancel safety
     /// If the future is dropped, all calls are cancelled, and no answer is sent.
