@@ -154,7 +154,7 @@ function install({ signal, signalAfter, shutdownMessage }) {
     const now = performance.now();
     const open = { ending: 0, programs: 0 };
     for (const { sessions } of servers.values()) open.ending += sessions.size;
-    for (const [server, socket] of connections()) {
+    for (const [socket, server] of connections()) {
       const state = stateOf(server, socket);
       open[state === 'program' ? 'programs' : 'ending'] += 1;
       if (state === 'idle' && idleFor(socket, now) >= idleLimit(server, socket)) halfClose(socket);
@@ -162,20 +162,19 @@ function install({ signal, signalAfter, shutdownMessage }) {
     return open;
   }
 
-  /** The servers' sockets. Node knows them: to keep a list of them would cost each connection time. */
+  /** The servers' sockets, with their servers. Node knows them: to keep a list of them would cost each connection time. */
   function connections() {
-    const all = [];
-    const wrapped = new Set();
+    const all = new Map();
     for (const [server, { secure }] of servers) {
-      for (const socket of secure) {
-        all.push([server, socket]);
-        wrapped.add(socket._parent);
-      }
+      for (const socket of secure) all.set(socket, server);
+      // Also those that keep no process alive, and any stream that a program has given the server.
+      for (const { socket } of parsersOf(server)) if (socket) all.set(socket, server);
     }
     for (const socket of process._getActiveHandles()) {
-      const isOurs = socket instanceof net.Socket && servers.has(socket.server);
-      if (isOurs && !wrapped.has(socket)) all.push([socket.server, socket]);
+      if (socket instanceof net.Socket && servers.has(socket.server)) all.set(socket, socket.server);
     }
+    // A secure socket stands for the one that it has wrapped.
+    for (const socket of [...all.keys()]) all.delete(socket._parent);
     return all;
   }
 
@@ -269,6 +268,15 @@ const isSecure = (server) => typeof server.setSecureContext === 'function';
 const isHttp1 = (server) => typeof server.keepAliveTimeout === 'number';
 const isHttp2 = (server) => typeof server.updateSettings === 'function';
 const isInHandshake = (server, socket) => isSecure(server) && !socket.encrypted;
+
+/** The parsers of an HTTP/1 server's connections. */
+function parsersOf(server) {
+  const symbol = Object.getOwnPropertySymbols(server).find(
+    ({ description }) => description === 'http.server.connections',
+  );
+  return server[symbol]?.all?.() ?? [];
+}
+
 const isObject = (value) => typeof value === 'object' && value !== null;
 
 const isAboutConnection = (name) => /^(connection|keep-alive)$/i.test(name);

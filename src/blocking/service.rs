@@ -72,7 +72,8 @@ impl Service {
         Service { concurrency: Some(threads), ..self }
     }
 
-    /// Sets what runs before the first call, such as loading a model. A pool waits for it.
+    /// Sets what runs before the first call, such as loading a model. A pool waits for it. If it fails or panics,
+    /// the channel is closed, and no call is carried out.
     pub fn set_up<E: Into<BoxError>>(
         self,
         start: impl FnOnce(&Peer) -> Result<(), E> + Send + 'static,
@@ -104,7 +105,8 @@ impl Service {
     /// [`run`](Self::run) over a channel that exists. Nothing else may receive from it.
     ///
     /// # Errors
-    /// What the set-up failed with; or the channel failed.
+    /// What the set-up failed with; the channel failed; or [`SendError::HasCalls`](crate::SendError::HasCalls) if a
+    /// service was run on this channel or connected to it before.
     pub fn run_on(self, channel: &Channel) -> Result<(), Error> {
         let core = self.claim(channel)?;
         self.run_with(channel, core)
@@ -157,7 +159,9 @@ struct Running<'a> {
 
 impl Running<'_> {
     fn start(&self) -> Result<(), Error> {
-        let started = take(&self.service.on_start).map_or(Ok(()), |start| start(&self.peer));
+        let start = || take(&self.service.on_start).map_or(Ok(()), |start| start(&self.peer));
+        // The threads that receive and write would be waited for after a panic.
+        let started = catch(start).unwrap_or_else(|panic| Err(panic.into()));
         match started {
             Ok(()) => self.core.ready(),
             Err(_) => {

@@ -33,8 +33,24 @@ impl Offer {
         }
         let concurrency = said.decode::<Concurrency>().map_or(1.0, |said| said.concurrency);
         Offer {
-            concurrency: concurrency.clamp(1.0, 65536.0) as usize,
+            // V8 has NaN, which would be none.
+            concurrency: (concurrency.clamp(1.0, 65536.0) as usize).max(1),
             methods: said.decode::<Methods>().ok().map(|said| said.methods),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::Payload;
+    use crate::wire::Serialization;
+
+    #[test]
+    fn a_concurrency_that_is_no_number_counts_as_one() {
+        // { concurrency: NaN }, of V8.
+        let bytes = b"\xff\x0fo\"\x0bconcurrencyN\0\0\0\0\0\0\xf8\x7f{\x01";
+        let said = Part::of(&Payload::new(Serialization::Advanced, bytes.to_vec().into())).unwrap();
+        assert_eq!(Offer::read(&said).concurrency, 1);
     }
 }

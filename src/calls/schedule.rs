@@ -88,8 +88,8 @@ impl<T> Schedule<T> {
         self.bytes
     }
 
-    pub(crate) fn is_running(&self) -> bool {
-        self.running > 0
+    pub(crate) fn running(&self) -> usize {
+        self.running
     }
 
     pub(crate) fn is_idle(&self) -> bool {

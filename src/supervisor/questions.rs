@@ -46,13 +46,18 @@ impl Questions {
         }
     }
 
-    /// The next answer. `None` if there is no question, or one was withdrawn.
+    /// The next answer. `None` if there is no question.
     pub(super) async fn next(&mut self) -> Option<Answer> {
-        let answer = self.waiting.join_next().await?.ok();
-        if let Some(Answer::Probe(worker, _)) = answer {
-            self.probes.remove(&worker);
+        loop {
+            // One that was withdrawn has none.
+            let Ok(answer) = self.waiting.join_next().await? else {
+                continue;
+            };
+            if let Answer::Probe(worker, _) = answer {
+                self.probes.remove(&worker);
+            }
+            return Some(answer);
         }
-        answer
     }
 }
 
@@ -72,5 +77,29 @@ pub(super) fn hang_signal(stop_signal: Signal, mut node_options: impl Iterator<I
     match node_options.any(|option| option == "--trace-sigint") {
         true => Signal::INT,
         false => stop_signal,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
+
+    use tokio::task::yield_now;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_withdrawn_probe_does_not_hide_the_next_answer() {
+        let mut questions = Questions::default();
+        let probe = questions.waiting.spawn(pending());
+        questions.probes.insert(1, probe);
+        questions.withdraw_probe(1);
+        questions.waiting.spawn(async {
+            for _ in 0..10 {
+                yield_now().await;
+            }
+            Answer::Alive(2, None)
+        });
+        assert!(matches!(questions.next().await, Some(Answer::Alive(2, None))));
     }
 }

@@ -75,7 +75,8 @@ impl Service {
         Service { concurrency: Some(calls), ..self }
     }
 
-    /// Sets what runs before the first call, such as loading a model. A pool waits for it.
+    /// Sets what runs before the first call, such as loading a model. A pool waits for it. If it fails or panics,
+    /// the channel is closed, and no call is carried out.
     pub fn set_up<E: Into<BoxError>, F: Future<Output = Result<(), E>> + Send + 'static>(
         self,
         start: impl FnOnce(Peer) -> F + Send + 'static,
@@ -137,7 +138,8 @@ impl Service {
     /// [`serve`](Self::serve) over a channel that exists. Nothing else may receive from it.
     ///
     /// # Errors
-    /// What the set-up failed with; or the channel failed.
+    /// What the set-up failed with; the channel failed; or [`SendError::HasCalls`](crate::SendError::HasCalls) if a
+    /// service was run on this channel or connected to it before.
     ///
     /// # Cancel safety
     /// If the future is dropped, all calls are cancelled, and no answer is sent.
@@ -225,10 +227,14 @@ impl Running {
 
     /// Prepares the service, and begins what has come meanwhile.
     pub(super) async fn start(self: &Arc<Self>) -> Result<(), Error> {
-        let started = match take(&self.service.on_start) {
-            Some(start) => start(self.peer.clone()).await,
-            None => Ok(()),
+        let start = async {
+            match take(&self.service.on_start) {
+                Some(start) => start(self.peer.clone()).await,
+                None => Ok(()),
+            }
         };
+        // After a panic the other end would wait for a channel that nobody reads.
+        let started = caught(start).await.unwrap_or_else(|panic| Err(panic.into()));
         match started {
             Ok(()) => {
                 self.core.ready();

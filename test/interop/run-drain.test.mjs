@@ -190,6 +190,24 @@ suite.test('a client that never sends a byte delays no stop', DEADLINE, async (t
   await within(ended, () => 'the end of the connection');
 });
 
+suite.test('a request on a connection that keeps no process alive is finished first', DEADLINE, async (t, runtime) => {
+  const run = start(t, runtime, { env: { HANDLER: 'exit', UNREF: '1' } });
+  const port = await run.port(1);
+  const asked = get(port, '/slow');
+  await arrived(port);
+  run.kill('SIGTERM');
+  assert.strictEqual((await asked).body, 'done');
+  assert.strictEqual(await run.end(), 0, run.text);
+});
+
+suite.test('a request on a stream that is no socket is finished first', DEADLINE, async (t, runtime) => {
+  const run = start(t, runtime, { env: { HANDLER: 'exit' } });
+  const port = await run.port(1);
+  await get(port, '/stream');
+  assert.strictEqual(await run.stop(), 0, run.text);
+  assert.match(run.text, /the stream has its answer/);
+});
+
 for (const own of ['exclusive', 'reusePort']) {
   const skip = ({ major }) => own === 'reusePort' && major < 23 && 'it has no reusePort';
   suite.test(`requests to a server with ${own} are finished`, { ...DEADLINE, skip }, async (t, runtime) => {

@@ -210,14 +210,13 @@ impl Core {
 
     /// Whether the thread that receives is to [stop watching](Self::unwatched) after a while.
     pub(crate) fn is_watched(&self) -> bool {
-        let state = self.lock();
-        state.is_watched && !state.schedule.is_idle()
+        self.lock().is_watch_needed()
     }
 
     /// The thread that receives does something else, or has waited for long enough: threads are woken for what
     /// waits.
     pub(crate) fn unwatched(&self) {
-        self.visit().is_watched = false;
+        self.visit().end_watch();
     }
 
     /// Something that was taken cannot begin.
@@ -233,12 +232,13 @@ impl Core {
     /// Something that was begun has ended, with this answer. `begun`: then, by a thread that may write. True:
     /// it is to write the answer, for nobody else does and nothing else is to be done.
     pub(crate) fn ended(&self, turn: Turn, answer: Option<(&Id, Body)>, begun: Option<Instant>) -> bool {
-        let took = begun.map(|begun| begun.elapsed());
+        let times = begun.map(|begun| (begun, Instant::now()));
         let mut visit = self.visit();
         visit.schedule.ended(turn);
-        if let Some(took) = took {
+        if let Some((begun, now)) = times {
             visit.comes_back = true;
-            visit.pace.took(took);
+            let running = visit.schedule.running();
+            visit.pace.took(now.saturating_duration_since(begun), now, running);
         }
         if let Some((id, body)) = answer {
             visit.running.remove(id);
@@ -247,7 +247,7 @@ impl Core {
                 RpcError::internal("the call has ended, and its upload with it").into()
             });
         }
-        let may_write = took.is_some() && visit.schedule.waiting() == 0 && !visit.is_writing;
+        let may_write = times.is_some() && visit.schedule.waiting() == 0 && !visit.is_writing;
         let writes = may_write && visit.calls.queued_bytes() > 0;
         visit.is_writing |= writes;
         writes
@@ -369,7 +369,7 @@ impl Core {
         if !visit.reads_nothing() {
             return Poll::Ready(());
         }
-        visit.is_watched = false;
+        visit.end_watch();
         visit.reader = Some(cx.waker().clone());
         Poll::Pending
     }

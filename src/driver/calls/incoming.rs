@@ -45,6 +45,8 @@ impl Core {
         let mut visit = self.visit();
         // What one message makes us answer is bounded by the message.
         visit.drops_refusals = visit.reads_no_answers();
+        let running = visit.schedule.running();
+        visit.pace.came(now, running);
         visit.is_watched = visit.pace.is_quick();
         for incoming in came {
             match visit.calls.handle(incoming) {

@@ -1,6 +1,6 @@
 //! [`Pace`] and [`Asleep`]: which threads are worth being woken, and when.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// It takes about as long to wake a thread.
 const QUICK: Duration = Duration::from_micros(20);
@@ -17,15 +17,41 @@ pub(crate) const PATIENCE: Duration = Duration::from_millis(1);
 pub(super) struct Pace {
     /// `None`: unknown, and taken for long.
     mean: Option<Duration>,
+    /// When a handler has ended last, or something came while none ran.
+    moved: Option<Instant>,
+    /// How many of those that run are not quick, so that nothing is to wait for their end.
+    slow: usize,
 }
 
 impl Pace {
-    pub(super) fn took(&mut self, time: Duration) {
+    /// A handler has ended, and so many still run.
+    pub(super) fn took(&mut self, time: Duration, now: Instant, running: usize) {
         self.mean = Some(self.mean.map_or(time, |mean| (mean * 7 + time) / 8));
+        self.moved = Some(now);
+        self.slow = self.slow.min(running);
     }
 
     pub(super) fn is_quick(&self) -> bool {
         self.mean.is_some_and(|mean| mean < QUICK)
+    }
+
+    /// A message has come while so many run. Messages may come so often that nobody's patience ends between two.
+    pub(super) fn came(&mut self, now: Instant, running: usize) {
+        if running == 0 {
+            self.moved = Some(now);
+        } else if self.moved.is_some_and(|moved| now.saturating_duration_since(moved) >= PATIENCE) {
+            self.are_slow(running);
+        }
+    }
+
+    /// So many run, and may do so for long.
+    pub(super) fn are_slow(&mut self, running: usize) {
+        self.slow = running;
+    }
+
+    /// Whether one of those that run is about to end.
+    pub(super) fn ends_soon(&self, running: usize) -> bool {
+        running > self.slow
     }
 }
 

@@ -160,14 +160,29 @@ impl State {
 
     /// A thread comes for what waits to begin, and others need not be woken.
     fn is_job_expected(&self, comes_back: bool) -> bool {
-        self.is_watched && (comes_back || self.schedule.is_running() || self.workers.is_one_coming())
+        self.is_watched && (comes_back || self.ends_one_soon() || self.workers.is_one_coming())
+    }
+
+    fn ends_one_soon(&self) -> bool {
+        self.pace.ends_soon(self.schedule.running())
+    }
+
+    /// Whether something is watched that may turn out not to be quick.
+    pub(super) fn is_watch_needed(&self) -> bool {
+        self.is_watched && (self.schedule.waiting() > 0 || self.ends_one_soon())
+    }
+
+    /// Nobody watches any more: threads are woken for what waits.
+    pub(super) fn end_watch(&mut self) {
+        self.is_watched = false;
+        self.pace.are_slow(self.schedule.running());
     }
 
     /// A thread writes the answers that wait when it has carried out what waits to begin.
     fn is_output_expected(&self) -> bool {
         self.phase != Phase::Closing
             && self.is_watched
-            && (self.schedule.is_running() || self.has_job())
+            && (self.ends_one_soon() || self.has_job())
             && self.calls.queued_bytes() == self.calls.queued_answer_bytes()
     }
 

@@ -1,14 +1,15 @@
 // A server with connections of every kind. HANDLER says what it does when SIGNAL tells it to end; OWN opens a second
-// server that the cluster does not know.
+// server that the cluster does not know; UNREF lets connections keep no process alive.
 const { fork, spawnSync } = require('node:child_process');
 const { once } = require('node:events');
 const http = require('node:http');
 const http2 = require('node:http2');
+const { Duplex } = require('node:stream');
 const { setImmediate } = require('node:timers/promises');
 const { Worker } = require('node:worker_threads');
 const { WebSocketServer } = require('ws');
 
-const { HANDLER, HTTP2, OWN, SIGNAL = 'SIGTERM' } = process.env;
+const { HANDLER, HTTP2, OWN, SIGNAL = 'SIGTERM', UNREF } = process.env;
 const streams = new Set();
 
 const requests = {
@@ -34,12 +35,23 @@ const requests = {
     const thread = new Worker('require("node:worker_threads").parentPort.postMessage("runs")', { eval: true });
     thread.on('message', (text) => response.end(text)).on('error', (error) => response.end(error.message));
   },
+  '/stream': (response) => {
+    const write = (data, _, written) => {
+      if (String(data).endsWith('done')) console.log('the stream has its answer');
+      written();
+    };
+    const stream = new Duplex({ read() {}, write });
+    stream.push('GET /slow HTTP/1.1\r\nHost: localhost\r\n\r\n');
+    server.emit('connection', stream);
+    response.end();
+  },
   '/closed-servers': async (response) => response.end(`${await keptAfterClose()}`),
   '/inherited': async (response) => response.end(JSON.stringify(await inherited())),
 };
 
 const answer = ({ url }, response) => requests[url](response);
 const server = HTTP2 ? http2.createServer(answer) : http.createServer(answer);
+if (UNREF) server.on('connection', (socket) => socket.unref());
 const sockets = new WebSocketServer({ server });
 sockets.on('connection', (socket) => socket.on('message', (data) => socket.send(String(data))));
 

@@ -189,3 +189,13 @@ fn a_worker_of_a_pool_whose_peer_is_closed_is_replaced() {
     });
     assert_eq!(pool.close(), 0, "it was not killed");
 }
+
+#[test]
+fn a_set_up_that_panics_ends_the_calls() {
+    let end = End::command(command());
+    let peer = end.connect(panicking_set_up(Service::new())).unwrap();
+    let failed = peer.closed().unwrap_err();
+    assert!(failed.to_string().ends_with(": in the set-up"), "{failed}");
+    assert!(!peer.is_connected());
+    assert!(end.wait().success(), "its channel has ended");
+}

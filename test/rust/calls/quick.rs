@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use std::io::{BufRead, BufReader, Write};
 use std::num::NonZero;
 use std::os::unix::net::UnixStream;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -142,6 +143,34 @@ fn a_call_that_comes_while_a_slow_one_runs_begins() {
     let held = served.call(&[("held", json!([]))]);
     let quick = served.call(&[("quick", json!([1]))]);
     served.answers(quick.into_iter().collect());
+    served.open.add();
+    served.answers(held.into_iter().collect());
+    served.end();
+}
+
+#[test]
+fn a_call_begins_beside_a_slow_one_although_messages_come_without_a_pause() {
+    let mut served = Served::start(2);
+    let held = served.call(&[("held", json!([]))]);
+    let is_answered = Arc::new(AtomicBool::new(false));
+    let going_on = {
+        let (mut peer, is_answered) = (served.peer.try_clone().unwrap(), is_answered.clone());
+        let unknown = json!({ "jsonrpc": "2.0", "method": "$/cancelRequest", "params": { "id": "unknown" } });
+        let quick = json!({ "jsonrpc": "2.0", "id": 0, "method": "quick", "params": [1] });
+        // More than the service reads in its patience.
+        let unknown = format!("{unknown}\n").repeat(1024);
+        thread::spawn(move || {
+            let mut text = format!("{unknown}{quick}\n");
+            (0..500).any(|_| {
+                peer.write_all(text.as_bytes()).unwrap();
+                text.clone_from(&unknown);
+                is_answered.load(Ordering::Relaxed)
+            })
+        })
+    };
+    served.answers(HashSet::from([0]));
+    is_answered.store(true, Ordering::Relaxed);
+    assert!(going_on.join().unwrap(), "it has waited for the last message");
     served.open.add();
     served.answers(held.into_iter().collect());
     served.end();

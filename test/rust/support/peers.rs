@@ -17,6 +17,10 @@ pub mod blocking {
 
     pub type Connected = Peer;
 
+    pub fn panicking_set_up(service: Service) -> Service {
+        service.set_up(|_| -> Result<(), &'static str> { panic!("in the set-up") })
+    }
+
     pub fn failing_set_up(service: Service) -> Service {
         service.set_up(|_| Err("no database"))
     }
@@ -102,6 +106,10 @@ pub mod tasks {
         channel: Channel,
         child: Option<Child>,
         runtime: Arc<Runtime>,
+    }
+
+    pub fn panicking_set_up(service: Service) -> Service {
+        service.set_up(async |_| -> Result<(), &'static str> { panic!("in the set-up") })
     }
 
     pub fn failing_set_up(service: Service) -> Service {
