@@ -228,7 +228,8 @@ impl Machine {
 
     /// Whether there was no room for a call, and is none since. A worker is starting that makes some, or pauses.
     pub(crate) fn is_room_wanted(&self) -> bool {
-        let is_there = self.waiting < self.settings.max_queue || (self.queue.is_empty() && self.is_one_free());
+        let is_there =
+            self.waiting < self.settings.max_queue || (self.queue.is_empty() && self.is_one_free());
         self.phase == Phase::Open && self.needs_drain && !is_there
     }
 
